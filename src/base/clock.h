@@ -1,0 +1,32 @@
+/* clock.h — time as a seam: the system's in a program, a hand-set one in a test. */
+#ifndef KS_BASE_CLOCK_H
+#define KS_BASE_CLOCK_H
+
+#include <stdint.h>
+
+struct ks_clock {
+    /* Milliseconds from some fixed point, never going back. Any thread. */
+    uint64_t (*monotonic_ms)(const struct ks_clock *clock);
+    /* Seconds since 1970, UTC. Any thread. */
+    int64_t (*wall_seconds)(const struct ks_clock *clock);
+};
+
+/* The system's clock; static, never freed. */
+const struct ks_clock *ks_clock_system(void);
+
+static inline uint64_t ks_clock_monotonic_ms(const struct ks_clock *clock)
+{
+    return clock->monotonic_ms(clock);
+}
+
+static inline int64_t ks_clock_wall_seconds(const struct ks_clock *clock)
+{
+    return clock->wall_seconds(clock);
+}
+
+enum { KS_CLOCK_TEXT_SIZE = 20 };
+
+/* "YYYY-MM-DD HH:MM:SS" in UTC with a NUL, the form of clients.LastSeen (protocol.md §1.2). */
+void ks_clock_format_utc(int64_t wall_seconds, char text[KS_CLOCK_TEXT_SIZE]);
+
+#endif

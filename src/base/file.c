@@ -1,0 +1,111 @@
+/* file.c — see file.h. */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { READ_STEP = 4096, NAME_LIMIT = 200 };
+
+enum ks_result ks_file_read(int directory_fd, const char *name, struct ks_buffer *buffer)
+{
+    int fd = openat(directory_fd, name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return ks_result_from_errno(errno);
+    enum ks_result result = KS_OK;
+    while (result == KS_OK) {
+        uint8_t step[READ_STEP];
+        ssize_t got = read(fd, step, sizeof step);
+        if (got == 0)
+            break;
+        if (got < 0 && errno != EINTR)
+            result = ks_result_from_errno(errno);
+        else if (got > 0)
+            result = ks_buffer_append(buffer, step, (size_t)got);
+        explicit_bzero(step, sizeof step); /* key files come through here */
+    }
+    int saved_errno = errno;
+    close(fd);
+    errno = saved_errno;
+    return result;
+}
+
+enum ks_result ks_file_write_all(int fd, const void *bytes, size_t size)
+{
+    const uint8_t *next = bytes;
+    while (size > 0) {
+        ssize_t written = write(fd, next, size);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return ks_result_from_errno(errno);
+        next += written;
+        size -= (size_t)written;
+    }
+    return KS_OK;
+}
+
+enum ks_result ks_file_write_all_at(int fd, const void *bytes, size_t size, off_t offset)
+{
+    const uint8_t *next = bytes;
+    while (size > 0) {
+        ssize_t written = pwrite(fd, next, size, offset);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return ks_result_from_errno(errno);
+        next += written;
+        offset += written;
+        size -= (size_t)written;
+    }
+    return KS_OK;
+}
+
+static enum ks_result write_and_sync(int fd, const void *bytes, size_t size, mode_t mode)
+{
+    enum ks_result result = ks_file_write_all(fd, bytes, size);
+    if (result != KS_OK)
+        return result;
+    if (fchmod(fd, mode) != 0 || fsync(fd) != 0)
+        return ks_result_from_errno(errno);
+    return KS_OK;
+}
+
+static enum ks_result sync_directory(int directory_fd)
+{
+    int fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return ks_result_from_errno(errno);
+    enum ks_result result = fsync(fd) == 0 ? KS_OK : ks_result_from_errno(errno);
+    close(fd);
+    return result;
+}
+
+enum ks_result ks_file_replace(int directory_fd, const char *name, const void *bytes, size_t size,
+                               mode_t mode)
+{
+    char temporary[NAME_LIMIT + 32];
+    int length = snprintf(temporary, sizeof temporary, ".%s.%ld.tmp", name, (long)getpid());
+    if (length < 0 || (size_t)length >= sizeof temporary) {
+        errno = ENAMETOOLONG;
+        return KS_IO;
+    }
+    int fd = openat(directory_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return ks_result_from_errno(errno);
+    enum ks_result result = write_and_sync(fd, bytes, size, mode);
+    if (close(fd) != 0 && result == KS_OK)
+        result = ks_result_from_errno(errno);
+    if (result == KS_OK && renameat(directory_fd, temporary, directory_fd, name) != 0)
+        result = ks_result_from_errno(errno);
+    if (result != KS_OK) {
+        int saved_errno = errno;
+        unlinkat(directory_fd, temporary, 0);
+        errno = saved_errno;
+        return result;
+    }
+    return sync_directory(directory_fd);
+}

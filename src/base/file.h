@@ -1,0 +1,26 @@
+/* file.h — small files, whole: read with a limit, replaced atomically and durably. Blocking; any thread. */
+#ifndef KS_BASE_FILE_H
+#define KS_BASE_FILE_H
+
+#include "base/buffer.h"
+#include "base/result.h"
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Reads all of `name` (relative to `directory_fd`, or AT_FDCWD) into `buffer`, whose limit holds.
+ * KS_OK; KS_NOT_FOUND; KS_TOO_LARGE; KS_NO_MEMORY; KS_IO (errno). The buffer must be empty. */
+enum ks_result ks_file_read(int directory_fd, const char *name, struct ks_buffer *buffer);
+
+/* Makes `name` hold exactly `bytes`: temporary file beside it with `mode`, synced, renamed over it, directory
+ * synced. After KS_OK it survives a power cut; after anything else the old file is untouched.
+ * KS_NO_SPACE; KS_IO (errno). `name` has no slash and at most 200 bytes. */
+enum ks_result ks_file_replace(int directory_fd, const char *name, const void *bytes, size_t size,
+                               mode_t mode);
+
+/* write(2) or pwrite(2) until all is written, over short writes and EINTR. KS_OK, KS_NO_SPACE, KS_IO (errno).
+ */
+enum ks_result ks_file_write_all(int fd, const void *bytes, size_t size);
+enum ks_result ks_file_write_all_at(int fd, const void *bytes, size_t size, off_t offset);
+
+#endif

@@ -1,0 +1,154 @@
+/* text.c — see text.h. */
+#include "base/text.h"
+
+#include <string.h>
+
+bool ks_text_is_user_name(const char *text, size_t size)
+{
+    if (size < 1 || size > 254)
+        return false;
+    bool all_blank = true;
+    for (size_t i = 0; i < size; i++) {
+        if (text[i] < 0x20 || text[i] > 0x7e)
+            return false;
+        if (text[i] != ' ')
+            all_blank = false;
+    }
+    return !all_blank;
+}
+
+static bool is_continuation(uint8_t byte)
+{
+    return (byte & 0xC0) == 0x80;
+}
+
+size_t ks_text_utf8_length(const uint8_t *bytes, size_t size)
+{
+    if (size == 0)
+        return 0;
+    uint8_t lead = bytes[0];
+    if (lead < 0x80)
+        return 1;
+    size_t length = lead >= 0xC2 && lead <= 0xDF   ? 2
+                    : lead >= 0xE0 && lead <= 0xEF ? 3
+                    : lead >= 0xF0 && lead <= 0xF4 ? 4
+                                                   : 0;
+    if (length == 0 || size < length)
+        return 0;
+    for (size_t i = 1; i < length; i++)
+        if (!is_continuation(bytes[i]))
+            return 0;
+    if ((lead == 0xE0 && bytes[1] < 0xA0) || (lead == 0xED && bytes[1] > 0x9F) ||
+        (lead == 0xF0 && bytes[1] < 0x90) || (lead == 0xF4 && bytes[1] > 0x8F))
+        return 0;
+    return length;
+}
+
+size_t ks_text_cut(const uint8_t *bytes, size_t size, size_t limit)
+{
+    if (size <= limit)
+        return size;
+    /* Step back to the character that contains byte `limit`; at most three continuation bytes lie before it.
+     */
+    for (size_t back = 0; back < 4 && back <= limit; back++) {
+        size_t start = limit - back;
+        if (is_continuation(bytes[start]))
+            continue;
+        size_t length = ks_text_utf8_length(bytes + start, size - start);
+        return length > back ? start : limit;
+    }
+    return limit;
+}
+
+static size_t escape_one(const uint8_t *bytes, size_t size, char *piece, size_t *piece_size)
+{
+    static const char digits[] = "0123456789abcdef";
+    size_t length = ks_text_utf8_length(bytes, size);
+    bool c1_control = length == 2 && bytes[0] == 0xC2 && bytes[1] < 0xA0;
+    bool plain =
+        length > 1 ? !c1_control : length == 1 && bytes[0] >= 0x20 && bytes[0] != 0x7f && bytes[0] != '\\';
+    if (plain) {
+        memcpy(piece, bytes, length);
+        *piece_size = length;
+        return length;
+    }
+    piece[0] = '\\';
+    piece[1] = 'x';
+    piece[2] = digits[bytes[0] >> 4];
+    piece[3] = digits[bytes[0] & 15];
+    *piece_size = 4;
+    if (c1_control) {
+        memcpy(piece + 4, "\\x", 2);
+        piece[6] = digits[bytes[1] >> 4];
+        piece[7] = digits[bytes[1] & 15];
+        *piece_size = 8;
+        return 2;
+    }
+    return 1;
+}
+
+char *ks_text_escape(const void *text, size_t size, char *escaped, size_t capacity)
+{
+    const uint8_t *bytes = text;
+    size_t used = 0;
+    size_t room_for_dots = 0; /* the last length after which "..." and the NUL still fit */
+    while (size > 0) {
+        char piece[8];
+        size_t piece_size = 0;
+        size_t taken = escape_one(bytes, size, piece, &piece_size);
+        if (used + piece_size + 1 > capacity) {
+            memcpy(escaped + room_for_dots, "...", 4);
+            return escaped;
+        }
+        memcpy(escaped + used, piece, piece_size);
+        used += piece_size;
+        if (used + 4 <= capacity)
+            room_for_dots = used;
+        bytes += taken;
+        size -= taken;
+    }
+    escaped[used] = '\0';
+    return escaped;
+}
+
+void ks_text_to_hex(const uint8_t *bytes, size_t size, char *hex)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < size; i++) {
+        hex[2 * i] = digits[bytes[i] >> 4];
+        hex[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    hex[2 * size] = '\0';
+}
+
+static int hex_digit(char digit)
+{
+    if (digit >= '0' && digit <= '9')
+        return digit - '0';
+    if (digit >= 'a' && digit <= 'f')
+        return digit - 'a' + 10;
+    if (digit >= 'A' && digit <= 'F')
+        return digit - 'A' + 10;
+    return -1;
+}
+
+bool ks_text_from_hex(const char *hex, size_t hex_size, uint8_t *bytes, size_t size)
+{
+    size_t count = 0;
+    size_t i = 0;
+    while (i < hex_size) {
+        if (hex[i] == ' ' || hex[i] == '\t') {
+            i++;
+            continue;
+        }
+        if (i + 1 >= hex_size || count == size)
+            return false;
+        int high = hex_digit(hex[i]);
+        int low = hex_digit(hex[i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        bytes[count++] = (uint8_t)(high << 4 | low);
+        i += 2;
+    }
+    return count == size;
+}

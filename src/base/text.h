@@ -1,0 +1,32 @@
+/* text.h — text that came from strangers: checks, escapes, cuts, hex. Pure; any thread. */
+#ifndef KS_BASE_TEXT_H
+#define KS_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* True for 1–254 bytes of printable ASCII (0x20–0x7e), not all blank: a user name (protocol.md §1). */
+bool ks_text_is_user_name(const char *text, size_t size);
+
+/* How many bytes the well-formed UTF-8 character at `bytes` takes (1–4; RFC 3629, so no surrogates, no
+ * overlong forms); 0 when it is malformed or `size` ends inside it. */
+size_t ks_text_utf8_length(const uint8_t *bytes, size_t size);
+
+/* The largest cut <= `limit` of `size` bytes that splits no UTF-8 character. Malformed bytes count as
+ * characters of one byte. */
+size_t ks_text_cut(const uint8_t *bytes, size_t size, size_t limit);
+
+/* Makes `text` safe for a log line or a terminal: control bytes, backslashes, bytes that are no UTF-8 and the
+ * C1 controls (U+0080–U+009F) become \xNN. Always NUL-terminated; what does not fit is cut and ends in "...".
+ * Returns `escaped`. `capacity` at least 8. */
+char *ks_text_escape(const void *text, size_t size, char *escaped, size_t capacity);
+
+/* Lower-case hex of `bytes` with a NUL; `hex` has room for 2 * size + 1. */
+void ks_text_to_hex(const uint8_t *bytes, size_t size, char *hex);
+
+/* Reads exactly 2 * size hex digits of either case, blanks between pairs allowed, blanks around allowed.
+ * False when there are other characters, or fewer or more digits. */
+bool ks_text_from_hex(const char *hex, size_t hex_size, uint8_t *bytes, size_t size);
+
+#endif

@@ -1,0 +1,142 @@
+/* thread.c — see thread.h. A mailbox, a semaphore that is posted when the mailbox stops being empty, a loop.
+ */
+#include "base/thread.h"
+
+#include "base/mailbox.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <time.h>
+
+struct ks_thread {
+    struct ks_executor executor;
+    struct ks_mailbox mailbox;
+    struct ks_thread_hooks hooks;
+    struct ks_task stop_task;
+    sem_t wake;
+    pthread_t handle;
+    char name[16];
+    bool stopping; /* the thread's own */
+};
+
+static void thread_post(struct ks_executor *executor, struct ks_task *task)
+{
+    struct ks_thread *thread = KS_CONTAINER_OF(executor, struct ks_thread, executor);
+    if (ks_mailbox_put(&thread->mailbox, task))
+        sem_post(&thread->wake);
+}
+
+static void thread_stop_task(struct ks_task *task)
+{
+    KS_CONTAINER_OF(task, struct ks_thread, stop_task)->stopping = true;
+}
+
+static bool thread_run_batch(struct ks_thread *thread)
+{
+    struct ks_task *task = ks_mailbox_take(&thread->mailbox);
+    if (task == NULL)
+        return false;
+    while (task != NULL) {
+        struct ks_task *next = task->next;
+        task->run(task);
+        task = next;
+    }
+    if (thread->hooks.batch_done != NULL)
+        thread->hooks.batch_done(thread->hooks.context);
+    return true;
+}
+
+static uint64_t thread_now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000U + (uint64_t)now.tv_nsec / 1000000U;
+}
+
+static void thread_wait(struct ks_thread *thread, uint64_t until_ms)
+{
+    if (thread->hooks.tick == NULL || thread->hooks.tick_ms == 0) {
+        while (sem_wait(&thread->wake) != 0 && errno == EINTR)
+            ;
+        return;
+    }
+    struct timespec until = {.tv_sec = (time_t)(until_ms / 1000U),
+                             .tv_nsec = (long)(until_ms % 1000U) * 1000000L};
+    while (sem_clockwait(&thread->wake, CLOCK_MONOTONIC, &until) != 0 && errno == EINTR)
+        ;
+}
+
+static void *thread_main(void *argument)
+{
+    struct ks_thread *thread = argument;
+    uint64_t next_tick = thread_now_ms() + thread->hooks.tick_ms;
+    for (;;) {
+        bool ran = thread_run_batch(thread);
+        if (thread->stopping && !ran)
+            return NULL;
+        if (thread->hooks.tick != NULL && thread->hooks.tick_ms > 0 && thread_now_ms() >= next_tick) {
+            thread->hooks.tick(thread->hooks.context);
+            next_tick = thread_now_ms() + thread->hooks.tick_ms;
+        }
+        if (!ran)
+            thread_wait(thread, next_tick);
+    }
+}
+
+/* Signals are the business of the main thread alone. */
+static int thread_create(struct ks_thread *thread)
+{
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failure = pthread_create(&thread->handle, NULL, thread_main, thread);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failure;
+}
+
+enum ks_result ks_thread_start(struct ks_thread **thread, const char *name,
+                               const struct ks_thread_hooks *hooks)
+{
+    struct ks_thread *created = calloc(1, sizeof *created);
+    if (created == NULL)
+        return KS_NO_MEMORY;
+    created->executor.post = thread_post;
+    created->hooks = *hooks;
+    created->stop_task.run = thread_stop_task;
+    ks_mailbox_init(&created->mailbox);
+    for (size_t i = 0; i < sizeof created->name - 1 && name[i] != '\0'; i++)
+        created->name[i] = name[i];
+    if (sem_init(&created->wake, 0, 0) != 0)
+        goto no_semaphore;
+    if (thread_create(created) != 0)
+        goto no_thread;
+    pthread_setname_np(created->handle, created->name);
+    *thread = created;
+    return KS_OK;
+
+no_thread:
+    sem_destroy(&created->wake);
+no_semaphore:
+    free(created);
+    return KS_IO;
+}
+
+struct ks_executor *ks_thread_executor(struct ks_thread *thread)
+{
+    return &thread->executor;
+}
+
+void ks_thread_stop(struct ks_thread *thread)
+{
+    if (thread == NULL)
+        return;
+    thread_post(&thread->executor, &thread->stop_task);
+    pthread_join(thread->handle, NULL);
+    sem_destroy(&thread->wake);
+    free(thread);
+}

@@ -1,0 +1,37 @@
+/* thread.h — a thread that is an executor: it takes all that was posted, runs it, then says "batch over".
+ *
+ * The store's writer, readers and vault threads are all of this kind. The batch hook is what makes group
+ * commit possible: everything that was posted while one batch ran is in the next one.
+ */
+#ifndef KS_BASE_THREAD_H
+#define KS_BASE_THREAD_H
+
+#include "base/executor.h"
+#include "base/result.h"
+
+#include <stdint.h>
+
+struct ks_thread;
+
+struct ks_thread_hooks {
+    void *context;
+    /* After the last task of a batch; may be NULL. Runs on the thread. */
+    void (*batch_done)(void *context);
+    /* About every `tick_ms` milliseconds, between batches; NULL or 0 for never. Runs on the thread. */
+    void (*tick)(void *context);
+    uint64_t tick_ms;
+};
+
+/* Starts a thread called `name` (at most 15 characters, shown by ps -T). `hooks` is copied.
+ * KS_OK with *thread to be given to ks_thread_stop; KS_NO_MEMORY; KS_IO when no thread is to be had. */
+enum ks_result ks_thread_start(struct ks_thread **thread, const char *name,
+                               const struct ks_thread_hooks *hooks);
+
+/* Where to post. Owned by the thread; valid until ks_thread_stop. */
+struct ks_executor *ks_thread_executor(struct ks_thread *thread);
+
+/* Runs all that was posted before the call (and whatever that posts to this thread), ends the thread and
+ * frees it. NULL is allowed. Not from the thread itself; nobody may post any more. */
+void ks_thread_stop(struct ks_thread *thread);
+
+#endif

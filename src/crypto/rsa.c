@@ -1,0 +1,155 @@
+/* rsa.c — see rsa.h. EVP_PKEY is the whole state of either key, so the opaque types are only names for it. */
+#include "crypto/rsa.h"
+
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+#include <stdbool.h>
+#include <string.h>
+
+enum { RSA_BITS = 1024, RSA_EXPONENT = 17 };
+
+static EVP_PKEY *pkey_of(const void *key)
+{
+    return (EVP_PKEY *)key;
+}
+
+static bool public_numbers_are_sound(EVP_PKEY *pkey)
+{
+    BIGNUM *modulus = NULL;
+    BIGNUM *exponent = NULL;
+    bool sound = EVP_PKEY_get_base_id(pkey) == EVP_PKEY_RSA && EVP_PKEY_get_bits(pkey) == RSA_BITS &&
+                 EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_N, &modulus) == 1 &&
+                 EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &exponent) == 1 && BN_is_odd(modulus) &&
+                 BN_is_odd(exponent) && !BN_is_one(exponent);
+    BN_free(modulus);
+    BN_free(exponent);
+    return sound;
+}
+
+enum ks_result ks_public_key_parse(const uint8_t der[static KS_RSA_PUBLIC_SIZE], struct ks_public_key **key)
+{
+    const unsigned char *next = der;
+    EVP_PKEY *pkey = d2i_PUBKEY(NULL, &next, KS_RSA_PUBLIC_SIZE);
+    if (pkey == NULL)
+        return KS_INVALID;
+    if (next != der + KS_RSA_PUBLIC_SIZE || !public_numbers_are_sound(pkey)) {
+        EVP_PKEY_free(pkey);
+        return KS_INVALID;
+    }
+    *key = (struct ks_public_key *)pkey;
+    return KS_OK;
+}
+
+void ks_public_key_free(struct ks_public_key *key)
+{
+    EVP_PKEY_free(pkey_of(key));
+}
+
+/* The defaults of OpenSSL's OAEP are SHA-1 for both digests and an empty label; said here all the same. */
+static bool use_oaep(EVP_PKEY_CTX *context)
+{
+    return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_OAEP_PADDING) == 1 &&
+           EVP_PKEY_CTX_set_rsa_oaep_md(context, EVP_sha1()) == 1 &&
+           EVP_PKEY_CTX_set_rsa_mgf1_md(context, EVP_sha1()) == 1;
+}
+
+enum ks_result ks_public_key_encrypt(struct ks_public_key *key, const uint8_t *plaintext, size_t size,
+                                     uint8_t encrypted[static KS_RSA_ENCRYPTED_SIZE])
+{
+    if (size > KS_RSA_PLAINTEXT_LIMIT)
+        return KS_TOO_LARGE;
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(pkey_of(key), NULL);
+    size_t encrypted_size = KS_RSA_ENCRYPTED_SIZE;
+    bool done = context != NULL && EVP_PKEY_encrypt_init(context) == 1 && use_oaep(context) &&
+                EVP_PKEY_encrypt(context, encrypted, &encrypted_size, plaintext, size) == 1 &&
+                encrypted_size == KS_RSA_ENCRYPTED_SIZE;
+    EVP_PKEY_CTX_free(context);
+    return done ? KS_OK : KS_CRYPTO;
+}
+
+enum ks_result ks_private_key_generate(struct ks_private_key **key)
+{
+    EVP_PKEY *pkey = NULL;
+    BIGNUM *exponent = BN_new();
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_id(EVP_PKEY_RSA, NULL);
+    bool done =
+        exponent != NULL && context != NULL && BN_set_word(exponent, RSA_EXPONENT) == 1 &&
+        EVP_PKEY_keygen_init(context) == 1 && EVP_PKEY_CTX_set_rsa_keygen_bits(context, RSA_BITS) == 1 &&
+        EVP_PKEY_CTX_set1_rsa_keygen_pubexp(context, exponent) == 1 && EVP_PKEY_generate(context, &pkey) == 1;
+    EVP_PKEY_CTX_free(context);
+    BN_free(exponent);
+    if (!done)
+        return KS_CRYPTO;
+    *key = (struct ks_private_key *)pkey;
+    return KS_OK;
+}
+
+enum ks_result ks_private_key_parse(const uint8_t *der, size_t size, struct ks_private_key **key)
+{
+    if (size > 8192)
+        return KS_INVALID;
+    const unsigned char *next = der;
+    EVP_PKEY *pkey = d2i_AutoPrivateKey(NULL, &next, (long)size);
+    if (pkey == NULL)
+        return KS_INVALID;
+    if (EVP_PKEY_get_base_id(pkey) != EVP_PKEY_RSA || EVP_PKEY_get_bits(pkey) != RSA_BITS) {
+        EVP_PKEY_free(pkey);
+        return KS_INVALID;
+    }
+    *key = (struct ks_private_key *)pkey;
+    return KS_OK;
+}
+
+enum ks_result ks_private_key_encode(const struct ks_private_key *key, struct ks_buffer *der)
+{
+    PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(pkey_of(key));
+    unsigned char *encoded = NULL;
+    int size = info == NULL ? -1 : i2d_PKCS8_PRIV_KEY_INFO(info, &encoded);
+    enum ks_result result = size <= 0 ? KS_CRYPTO : ks_buffer_append(der, encoded, (size_t)size);
+    if (size > 0)
+        OPENSSL_clear_free(encoded, (size_t)size);
+    PKCS8_PRIV_KEY_INFO_free(info);
+    return result;
+}
+
+enum ks_result ks_private_key_public(const struct ks_private_key *key, uint8_t der[static KS_RSA_PUBLIC_SIZE])
+{
+    unsigned char *encoded = NULL;
+    int size = i2d_PUBKEY(pkey_of(key), &encoded);
+    if (size <= 0)
+        return KS_CRYPTO;
+    enum ks_result result = KS_INVALID;
+    if (size == KS_RSA_PUBLIC_SIZE) {
+        memcpy(der, encoded, KS_RSA_PUBLIC_SIZE);
+        result = KS_OK;
+    }
+    OPENSSL_free(encoded);
+    return result;
+}
+
+enum ks_result ks_private_key_decrypt(const struct ks_private_key *key,
+                                      const uint8_t encrypted[static KS_RSA_ENCRYPTED_SIZE],
+                                      uint8_t *plaintext, size_t *plaintext_size)
+{
+    uint8_t decrypted[KS_RSA_ENCRYPTED_SIZE]; /* OpenSSL asks for room for the whole modulus */
+    size_t size = sizeof decrypted;
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(pkey_of(key), NULL);
+    bool done = context != NULL && EVP_PKEY_decrypt_init(context) == 1 && use_oaep(context) &&
+                EVP_PKEY_decrypt(context, decrypted, &size, encrypted, KS_RSA_ENCRYPTED_SIZE) == 1 &&
+                size <= KS_RSA_PLAINTEXT_LIMIT;
+    EVP_PKEY_CTX_free(context);
+    if (done) {
+        memcpy(plaintext, decrypted, size);
+        *plaintext_size = size;
+    }
+    OPENSSL_cleanse(decrypted, sizeof decrypted);
+    return done ? KS_OK : KS_INVALID;
+}
+
+void ks_private_key_free(struct ks_private_key *key)
+{
+    EVP_PKEY_free(pkey_of(key)); /* clears the secret numbers */
+}

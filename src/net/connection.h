@@ -1,0 +1,197 @@
+/* connection.h — what a service sees of a peer, and a peer of a service.
+ *
+ * Terms: *input* is what the peer sends, *output* what we send. A connection belongs to one *loop*; every
+ * function here and every event runs on that loop's thread, never two at a time. `operations` is implemented
+ * by a TCP connection (net/tcp.c), by TLS some day, and by tests. `events` is implemented by a service. This
+ * header knows no socket and no libuv.
+ */
+#ifndef KS_NET_CONNECTION_H
+#define KS_NET_CONNECTION_H
+
+#include "base/budget.h"
+#include "base/clock.h"
+#include "base/executor.h"
+#include "base/log.h"
+#include "base/result.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- loops
+ * -------------------------------------------------------------------------------------------------- */
+
+/* A piece of work that is too slow for a loop and needs no order: key parsing, RSA. `work` runs on some
+ * thread of the pool, then `done` on the loop. The owner keeps the memory until `done`. */
+struct ks_offload {
+    struct ks_task task; /* the loop's */
+    struct ks_loop *loop;
+    void (*work)(struct ks_offload *offload);
+    void (*done)(struct ks_offload *offload);
+};
+
+struct ks_loop {
+    struct ks_executor executor; /* posts here run on the loop; any thread may post */
+    const struct ks_clock *clock;
+    struct ks_budget *budget; /* of the buffers of all connections of all loops */
+    const struct ks_log *log;
+    /* Loop's thread only. `done` runs later, never inside the call; if the pool refuses, `work` runs there.
+     */
+    void (*offload)(struct ks_loop *loop, struct ks_offload *offload);
+};
+
+static inline void ks_loop_offload(struct ks_loop *loop, struct ks_offload *offload)
+{
+    loop->offload(loop, offload);
+}
+
+/* ---- what a service implements
+ * ------------------------------------------------------------------------------ */
+
+struct ks_connection;
+
+struct ks_connection_events {
+    /* A peer came. Sets connection->session; false ends the connection at once, without `closed`. */
+    bool (*opened)(struct ks_connection *connection, void *service);
+
+    /* Optional: where the next input should go, so that bulk data is not copied: *buffer and its size, or 0
+     * for the loop's scratch buffer. `received` gets exactly that pointer. Asked before every read. */
+    size_t (*receive_buffer)(struct ks_connection *connection, uint8_t **buffer);
+
+    /* Input. Returns how many bytes were consumed; fewer than `size` only after ks_connection_pause (or
+     * finish, or abort): the rest is kept and offered again after ks_connection_resume, before anything
+     * newer. */
+    size_t (*received)(struct ks_connection *connection, const uint8_t *bytes, size_t size);
+
+    /* The peer will send no more; all that it sent was consumed. Output still goes out. Once. A service that
+     * owes nothing calls ks_connection_finish. */
+    void (*input_ended)(struct ks_connection *connection);
+
+    /* Output waiting for the peer fell to the low-water mark after having been above it. Optional. */
+    void (*drained)(struct ks_connection *connection);
+
+    /* The deadline of ks_connection_set_deadline passed; it is no longer set. */
+    void (*deadline)(struct ks_connection *connection);
+
+    /* Output up to the position of ks_connection_watch_delivery was acknowledged by the peer's TCP. Optional.
+     */
+    void (*delivered)(struct ks_connection *connection);
+
+    /* The connection is gone, for whatever reason; last event. Frees the session; the connection is invalid
+     * when it returns. */
+    void (*closed)(struct ks_connection *connection);
+};
+
+/* ---- what a connection implements
+ * --------------------------------------------------------------------------- */
+
+struct ks_connection_operations {
+    bool (*write)(struct ks_connection *connection, const void *bytes, size_t size);
+    size_t (*output_waiting)(const struct ks_connection *connection);
+    uint64_t (*written)(const struct ks_connection *connection);
+    uint64_t (*delivered_up_to)(struct ks_connection *connection);
+    void (*watch_delivery)(struct ks_connection *connection, uint64_t position);
+    void (*pause)(struct ks_connection *connection);
+    void (*resume)(struct ks_connection *connection);
+    void (*set_deadline)(struct ks_connection *connection, uint64_t after_ms);
+    void (*set_idle)(struct ks_connection *connection, bool idle);
+    void (*finish)(struct ks_connection *connection);
+    void (*abort)(struct ks_connection *connection);
+    void (*describe_peer)(const struct ks_connection *connection, char *text, size_t size);
+};
+
+struct ks_connection {
+    const struct ks_connection_operations *operations;
+    const struct ks_connection_events *events;
+    struct ks_loop *loop;
+    void *session; /* the service's */
+};
+
+enum {
+    KS_OUTPUT_LOW_WATER = 64 * 1024,   /* bytes; `drained` comes when output falls to it */
+    KS_OUTPUT_HIGH_WATER = 256 * 1024, /* a service that streams stops here until `drained` */
+    KS_PEER_TEXT_SIZE = 64,
+};
+
+/* Queues a copy of `bytes`; it goes out when the loop has handled what is at hand, together with whatever
+ * else was written until then. Counted by `written`. False when there is no memory: the connection is then
+ * aborted
+ * (`closed` comes later, not inside the call). Ignored after finish or abort (true). */
+static inline bool ks_connection_write(struct ks_connection *connection, const void *bytes, size_t size)
+{
+    return connection->operations->write(connection, bytes, size);
+}
+
+/* How many bytes wait for the peer to take them. */
+static inline size_t ks_connection_output_waiting(const struct ks_connection *connection)
+{
+    return connection->operations->output_waiting(connection);
+}
+
+/* How many bytes were given to ks_connection_write since the connection was opened. */
+static inline uint64_t ks_connection_written(const struct ks_connection *connection)
+{
+    return connection->operations->written(connection);
+}
+
+/* How many of them the peer's TCP has acknowledged (TCP_INFO.tcpi_bytes_acked less its value at the start).
+ */
+static inline uint64_t ks_connection_delivered_up_to(struct ks_connection *connection)
+{
+    return connection->operations->delivered_up_to(connection);
+}
+
+/* Asks for the event `delivered` once delivered_up_to >= position. One watch at a time; a new one replaces
+ * it. */
+static inline void ks_connection_watch_delivery(struct ks_connection *connection, uint64_t position)
+{
+    connection->operations->watch_delivery(connection, position);
+}
+
+/* Stops and starts input. Paused, nothing is read from the peer and `input_ended` waits. Resume never calls
+ * `received` from inside. Both may be repeated. */
+static inline void ks_connection_pause(struct ks_connection *connection)
+{
+    connection->operations->pause(connection);
+}
+
+static inline void ks_connection_resume(struct ks_connection *connection)
+{
+    connection->operations->resume(connection);
+}
+
+/* The event `deadline` comes after `after_ms` milliseconds (to about a tenth of a second); 0 means never. One
+ * at a time; a new one replaces it. Cheap enough to be called for every message. */
+static inline void ks_connection_set_deadline(struct ks_connection *connection, uint64_t after_ms)
+{
+    connection->operations->set_deadline(connection, after_ms);
+}
+
+/* Tells whether the peer owes us nothing and we owe the peer nothing: the longest-idle connections make room
+ * when there are too many. A connection starts idle. */
+static inline void ks_connection_set_idle(struct ks_connection *connection, bool idle)
+{
+    connection->operations->set_idle(connection, idle);
+}
+
+/* Ends the connection politely: the output goes out, then our end of stream; input is read and dropped for a
+ * few seconds, so that no reset destroys what is still on its way. `closed` comes later. */
+static inline void ks_connection_finish(struct ks_connection *connection)
+{
+    connection->operations->finish(connection);
+}
+
+/* Ends the connection at once; output is lost. `closed` comes later, not inside the call. */
+static inline void ks_connection_abort(struct ks_connection *connection)
+{
+    connection->operations->abort(connection);
+}
+
+/* "address:port" for log lines; `size` at least KS_PEER_TEXT_SIZE. */
+static inline void ks_connection_describe_peer(const struct ks_connection *connection, char *text,
+                                               size_t size)
+{
+    connection->operations->describe_peer(connection, text, size);
+}
+
+#endif

@@ -1,0 +1,37 @@
+/* embedded.h — opens the embedded engine: SQLite for users and the index of files, the vault for the files.
+ *
+ * In the data directory (0700): `kesher.db` with its WAL, `staging/`, `files/`, and `lock`, which one server
+ * at a time holds with flock(2).
+ */
+#ifndef KS_STORE_EMBEDDED_H
+#define KS_STORE_EMBEDDED_H
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "crypto/random.h"
+#include "store/store.h"
+
+struct ks_embedded_options {
+    const char *data_directory; /* created with 0700 when it is not there */
+    const struct ks_clock *clock;
+    const struct ks_random *random;
+    const struct ks_log *log;
+    unsigned vault_threads;        /* 0: one per core, at most 4 */
+    int64_t stage_lifetime;        /* seconds after its last byte; 0: 3600 */
+    int64_t keyless_user_lifetime; /* seconds without a public key; 0: 24 hours */
+    int64_t content_key_lifetime;  /* seconds without use; 0: 24 hours */
+};
+
+/* Opens, creates, upgrades and sweeps: takes the lock, sets WAL and synchronous=FULL and reads them back,
+ * loads users, removes what is in staging/, adopts files without a row. KS_OK with *store for ks_store_close.
+ * KS_EXISTS when another server holds the lock; KS_IO, KS_NO_SPACE, KS_NO_MEMORY, KS_INVALID (a database of a
+ * newer kesher, or none at all). `why` then
+ * holds a sentence for the operator, cut to `why_size`. */
+enum ks_result ks_embedded_open(const struct ks_embedded_options *options, struct ks_store **store, char *why,
+                                size_t why_size);
+
+/* The 16-byte key of the users' public aliases, made at creation and kept in the database. `store` was opened
+ * here. Valid until close. */
+const uint8_t *ks_embedded_alias_key(const struct ks_store *store);
+
+#endif
