@@ -1,0 +1,63 @@
+# A thin front for Meson and Ninja: every target is one idea, the work is in scripts/ and tests/run.py.
+# `make help` lists the targets. CONTRIBUTING.md tells the rest.
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := all
+.NOTPARALLEL:
+
+prefix  ?= /usr/local
+DESTDIR ?=
+PYTHON  := /usr/bin/python3
+SECONDS := 60
+
+test_options := -Dtests=true -Db_lundef=false --buildtype=debugoptimized
+
+all: ## build the release programs: build/kesherd, build/kesher
+	@scripts/deps --check build
+	@scripts/configure build gcc --buildtype=release --prefix=$(prefix)
+	@ninja -C build
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+deps: ## install the Debian packages that are missing, for building, testing and linting
+	@scripts/deps build test lint
+
+serve: ## install what is missing, build, and run a server here until Ctrl-C; its data is in ./kesher-data
+	@scripts/deps build
+	@scripts/configure build gcc --buildtype=release --prefix=$(prefix)
+	@ninja -C build --quiet
+	@scripts/serve build $(ARGS)
+
+test: ## run all tests but the slow ones, with address and undefined-behaviour sanitizers
+	@scripts/deps build test
+	@scripts/configure build-test gcc $(test_options) -Db_sanitize=address,undefined
+	@ninja -C build-test --quiet
+	@$(PYTHON) tests/run.py build-test $(ARGS)
+
+test-all: export KESHER_SLOW := 1
+test-all: test ## the same with the slow tests
+
+test-tsan: ## run the unit tests with the thread sanitizer
+	@scripts/deps build test
+	@scripts/configure build-tsan gcc $(test_options) -Db_sanitize=thread
+	@ninja -C build-tsan --quiet
+	@$(PYTHON) tests/run.py build-tsan --unit $(ARGS)
+
+fuzz: ## fuzz every target for SECONDS=60 each
+	@scripts/deps build lint
+	@scripts/configure build-fuzz clang -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false \
+	    --buildtype=debugoptimized -Dc_args=-fsanitize=fuzzer-no-link
+	@scripts/fuzz build-fuzz $(SECONDS)
+
+lint: ## check format, clang-tidy, cppcheck and gcc -fanalyzer
+	@scripts/deps build test lint
+	@scripts/lint
+
+install: all ## install under prefix=/usr/local, below DESTDIR if given
+	@DESTDIR='$(DESTDIR)' meson install -C build --no-rebuild --quiet
+
+clean: ## remove everything that was built; ./kesher-data stays
+	rm -rf build build-test build-tsan build-fuzz build-lint build-analyzer
+
+.PHONY: all help deps serve test test-all test-tsan fuzz lint install clean
