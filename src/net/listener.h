@@ -1,0 +1,26 @@
+/* listener.h — one listening socket on the main loop. Private to src/net. */
+#ifndef KS_NET_LISTENER_H
+#define KS_NET_LISTENER_H
+
+#include "net/worker.h"
+
+struct ks_listener;
+
+/* What all listeners of a server share; owned by struct ks_net. */
+struct ks_listener_shared {
+    uv_loop_t *uv;
+    struct ks_worker **workers;
+    unsigned worker_count;
+    unsigned connection_limit;
+    struct ks_worker_shared *counts;
+};
+
+/* Binds and listens; see ks_net_listen for the arguments and results. */
+enum ks_result ks_listener_open(const struct ks_listener_shared *shared, const char *address,
+                                const struct ks_connection_events *events, void *service, char *bound,
+                                size_t bound_size, char *why, size_t why_size, struct ks_listener **listener);
+
+/* Stops listening; frees itself when the main loop has run once more. */
+void ks_listener_close(struct ks_listener *listener);
+
+#endif

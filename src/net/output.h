@@ -1,0 +1,31 @@
+/* output.h — what waits to be sent on one connection: a queue of byte runs, sent with one sendmsg for many.
+ *
+ * Owned by its connection, used on its loop's thread.
+ */
+#ifndef KS_NET_OUTPUT_H
+#define KS_NET_OUTPUT_H
+
+#include "base/result.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct ks_segment;
+
+struct ks_output {
+    struct ks_segment *first;
+    struct ks_segment *last;
+    size_t waiting; /* bytes in all segments that are still to be sent */
+};
+
+/* Appends a copy of `bytes`. KS_OK or KS_NO_MEMORY (nothing appended). */
+enum ks_result ks_output_append(struct ks_output *output, const void *bytes, size_t size);
+
+/* Sends as much as the socket takes. KS_OK when nothing waits any more; KS_MORE when the socket is full;
+ * KS_IO when the connection is broken (errno). */
+enum ks_result ks_output_send(struct ks_output *output, int fd);
+
+/* Drops everything. */
+void ks_output_clear(struct ks_output *output);
+
+#endif

@@ -1,0 +1,698 @@
+/* tcp.c — see tcp.h and connection.h. Everything here runs on the connection's own worker.
+ *
+ * A connection is polled with uv_poll: read and written with the bare system calls, so that input can go
+ * straight into a service's buffer and many answers leave in one sendmsg. Changing what is polled costs
+ * system calls, so it is lazy: a paused connection stays polled until input does arrive.
+ *
+ * Life: OPEN -> (finish) FINISHING: output still goes out -> LINGERING: our end of stream is sent, input is
+ * dropped until the peer's -> DOOMED: on the worker's list -> `closed`, freed. Abort goes to DOOMED directly.
+ */
+#include "net/tcp.h"
+
+#include "net/output.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/tcp.h> /* glibc's struct tcp_info ends before tcpi_bytes_acked */
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum state { STATE_OPEN, STATE_FINISHING, STATE_LINGERING, STATE_DOOMED };
+
+enum {
+    READS_PER_EVENT = 4, /* then it is the others' turn */
+    LINGER_MS = 5000,
+    QUIESCING_LINGER_MS = 500,
+    TCP_STATE_CLOSE = 7, /* as tcpi_state has it */
+};
+
+/* Input that was read but not consumed; offered again after resume. */
+struct kept_input {
+    size_t size;
+    size_t offset;
+    uint8_t bytes[];
+};
+
+/* A watched delivery; few connections have one. */
+struct delivery_watch {
+    uint64_t position;
+    struct ks_tcp *next;
+    bool listed;
+};
+
+struct peer_address {
+    uint8_t family; /* AF_INET or AF_INET6 */
+    uint16_t port;
+    uint8_t bytes[16];
+};
+
+struct ks_tcp {
+    struct ks_connection connection;
+    uv_poll_t poll;
+    struct ks_deadline deadline;
+    struct ks_output output;
+    uint64_t written;
+    struct kept_input *kept;
+    struct delivery_watch *watch;
+    struct ks_tcp *next_ready;
+    struct ks_tcp *next_dirty; /* also links the doomed */
+    struct ks_tcp *idle_older;
+    struct ks_tcp *idle_newer;
+    uint64_t idle_since_ms;
+    int fd;
+    uint32_t acked_at_start;
+    struct peer_address peer;
+    uint8_t state;  /* enum state */
+    uint8_t polled; /* UV_READABLE | UV_WRITABLE as uv_poll has it now */
+    bool paused : 1;
+    bool output_full : 1; /* the socket took no more */
+    bool above_low : 1;   /* output passed the low-water mark, `drained` is owed */
+    bool end_seen : 1;    /* the peer's end of stream was read */
+    bool end_told : 1;    /* and the service knows */
+    bool is_ready : 1;
+    bool is_dirty : 1;
+    bool is_idle : 1;
+};
+
+static struct ks_tcp *tcp_of(const struct ks_connection *connection)
+{
+    return KS_CONTAINER_OF(connection, struct ks_tcp, connection);
+}
+
+static struct ks_worker *worker_of(const struct ks_tcp *tcp)
+{
+    return KS_CONTAINER_OF(tcp->connection.loop, struct ks_worker, loop);
+}
+
+/* ---- the worker's lists -----------------------------------------------------------------------------------
+ */
+
+static void mark_ready(struct ks_tcp *tcp)
+{
+    struct ks_worker *worker = worker_of(tcp);
+    if (tcp->is_ready)
+        return;
+    tcp->is_ready = true;
+    tcp->next_ready = worker->ready;
+    worker->ready = tcp;
+}
+
+static void mark_dirty(struct ks_tcp *tcp)
+{
+    struct ks_worker *worker = worker_of(tcp);
+    if (tcp->is_dirty || tcp->state == STATE_DOOMED)
+        return;
+    tcp->is_dirty = true;
+    tcp->next_dirty = worker->dirty;
+    worker->dirty = tcp;
+}
+
+static void idle_leave(struct ks_tcp *tcp)
+{
+    struct ks_worker *worker = worker_of(tcp);
+    if (!tcp->is_idle)
+        return;
+    *(tcp->idle_older != NULL ? &tcp->idle_older->idle_newer : &worker->idle_oldest) = tcp->idle_newer;
+    *(tcp->idle_newer != NULL ? &tcp->idle_newer->idle_older : &worker->idle_newest) = tcp->idle_older;
+    tcp->is_idle = false;
+    uint64_t oldest = worker->idle_oldest == NULL ? UINT64_MAX : worker->idle_oldest->idle_since_ms;
+    atomic_store_explicit(&worker->oldest_idle_ms, oldest, memory_order_relaxed);
+}
+
+static void idle_enter(struct ks_tcp *tcp)
+{
+    struct ks_worker *worker = worker_of(tcp);
+    idle_leave(tcp);
+    tcp->is_idle = true;
+    tcp->idle_since_ms = uv_now(&worker->uv);
+    tcp->idle_newer = NULL;
+    tcp->idle_older = worker->idle_newest;
+    if (worker->idle_newest != NULL)
+        worker->idle_newest->idle_newer = tcp;
+    else
+        worker->idle_oldest = tcp;
+    worker->idle_newest = tcp;
+    atomic_store_explicit(&worker->oldest_idle_ms, worker->idle_oldest->idle_since_ms, memory_order_relaxed);
+}
+
+/* The dirty list is swept of it by tcp_flush, which skips the doomed; so the doomed list needs a link of its
+ * own only when it is dirty too, and then the flush moves it over. */
+static void doom(struct ks_tcp *tcp)
+{
+    struct ks_worker *worker = worker_of(tcp);
+    if (tcp->state == STATE_DOOMED)
+        return;
+    tcp->state = STATE_DOOMED;
+    idle_leave(tcp);
+    ks_deadline_clear(&worker->wheel, &tcp->deadline);
+    if (tcp->is_dirty)
+        return;
+    tcp->next_dirty = worker->doomed;
+    worker->doomed = tcp;
+}
+
+/* ---- polling
+ * ------------------------------------------------------------------------------------------------ */
+
+static void poll_event(uv_poll_t *poll, int status, int events);
+
+static void poll_for(struct ks_tcp *tcp, int events)
+{
+    if (tcp->polled == events)
+        return;
+    int failure = events == 0 ? uv_poll_stop(&tcp->poll) : uv_poll_start(&tcp->poll, events, poll_event);
+    if (failure != 0)
+        doom(tcp);
+    else
+        tcp->polled = (uint8_t)events;
+}
+
+static bool wants_input(const struct ks_tcp *tcp)
+{
+    if (tcp->end_seen)
+        return false;
+    return tcp->state == STATE_LINGERING || (tcp->state == STATE_OPEN && !tcp->paused && tcp->kept == NULL);
+}
+
+/* Makes the polling right in both directions; called when something asks for more events, and when an event
+ * came that nobody wants. */
+static void poll_what_is_wanted(struct ks_tcp *tcp)
+{
+    if (tcp->state == STATE_DOOMED)
+        return;
+    poll_for(tcp, (wants_input(tcp) ? UV_READABLE : 0) | (tcp->output_full ? UV_WRITABLE : 0));
+}
+
+/* ---- output
+ * ------------------------------------------------------------------------------------------------- */
+
+static void begin_lingering(struct ks_tcp *tcp)
+{
+    if (tcp->end_seen || shutdown(tcp->fd, SHUT_WR) != 0) {
+        doom(tcp);
+        return;
+    }
+    struct ks_worker *worker = worker_of(tcp);
+    tcp->state = STATE_LINGERING;
+    ks_deadline_set(&worker->wheel, &tcp->deadline,
+                    uv_now(&worker->uv) + (worker->quiescing ? QUIESCING_LINGER_MS : LINGER_MS));
+    ks_worker_need_ticks(worker);
+    poll_what_is_wanted(tcp);
+}
+
+static void tell_drained(struct ks_tcp *tcp)
+{
+    if (!tcp->above_low || tcp->output.waiting > KS_OUTPUT_LOW_WATER)
+        return;
+    tcp->above_low = false;
+    if (tcp->state == STATE_OPEN && tcp->connection.events->drained != NULL)
+        tcp->connection.events->drained(&tcp->connection);
+}
+
+static void tcp_flush(struct ks_tcp *tcp)
+{
+    if (tcp->state == STATE_DOOMED || tcp->state == STATE_LINGERING)
+        return;
+    enum ks_result result = ks_output_send(&tcp->output, tcp->fd);
+    if (result == KS_IO) {
+        doom(tcp);
+        return;
+    }
+    tcp->output_full = result == KS_MORE;
+    if (tcp->output_full)
+        poll_for(tcp, tcp->polled | UV_WRITABLE);
+    tell_drained(tcp);
+    if (tcp->state == STATE_FINISHING && tcp->output.waiting == 0)
+        begin_lingering(tcp);
+}
+
+/* ---- input
+ * -------------------------------------------------------------------------------------------------- */
+
+static void keep_input(struct ks_tcp *tcp, const uint8_t *bytes, size_t size)
+{
+    struct kept_input *kept = malloc(sizeof *kept + size);
+    if (kept == NULL) {
+        doom(tcp);
+        return;
+    }
+    kept->size = size;
+    kept->offset = 0;
+    memcpy(kept->bytes, bytes, size);
+    tcp->kept = kept;
+}
+
+static void tell_end(struct ks_tcp *tcp)
+{
+    if (tcp->end_told || tcp->paused || tcp->kept != NULL || tcp->state != STATE_OPEN)
+        return;
+    tcp->end_told = true;
+    tcp->connection.events->input_ended(&tcp->connection);
+}
+
+static void end_of_input(struct ks_tcp *tcp)
+{
+    tcp->end_seen = true;
+    if (tcp->state == STATE_LINGERING)
+        doom(tcp);
+    tell_end(tcp);
+    poll_what_is_wanted(tcp);
+}
+
+/* One read. True when there may be more at once. */
+static bool read_once(struct ks_tcp *tcp)
+{
+    const struct ks_connection_events *events = tcp->connection.events;
+    uint8_t *buffer = worker_of(tcp)->scratch;
+    size_t size = KS_WORKER_SCRATCH_SIZE;
+    uint8_t *wanted = NULL;
+    size_t wanted_size = 0;
+    if (tcp->state == STATE_OPEN && events->receive_buffer != NULL)
+        wanted_size = events->receive_buffer(&tcp->connection, &wanted);
+    if (wanted_size > 0) {
+        buffer = wanted;
+        size = wanted_size;
+    }
+    ssize_t got = recv(tcp->fd, buffer, size, MSG_DONTWAIT);
+    if (got < 0) {
+        if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+            doom(tcp);
+        return false;
+    }
+    if (got == 0) {
+        end_of_input(tcp);
+        return false;
+    }
+    if (tcp->state != STATE_OPEN)
+        return true; /* lingering: dropped */
+    size_t consumed = events->received(&tcp->connection, buffer, (size_t)got);
+    if (tcp->state == STATE_OPEN && consumed < (size_t)got)
+        keep_input(tcp, buffer + consumed, (size_t)got - consumed);
+    return (size_t)got == size;
+}
+
+static void tcp_read(struct ks_tcp *tcp)
+{
+    for (int reads = 0; reads < READS_PER_EVENT && wants_input(tcp); reads++)
+        if (!read_once(tcp))
+            return;
+}
+
+/* What came before a reset is still there to be read, and was sent in good faith. */
+static void read_what_is_left(struct ks_tcp *tcp)
+{
+    while (tcp->state == STATE_OPEN && wants_input(tcp) && read_once(tcp))
+        ;
+    doom(tcp);
+}
+
+static void poll_event(uv_poll_t *poll, int status, int events)
+{
+    struct ks_tcp *tcp = poll->data;
+    if (tcp->state == STATE_DOOMED)
+        return;
+    if (status < 0) {
+        tcp->polled = 0; /* libuv has stopped the handle */
+        read_what_is_left(tcp);
+        return;
+    }
+    if ((events & UV_READABLE) != 0) {
+        if (wants_input(tcp))
+            tcp_read(tcp);
+        else
+            poll_what_is_wanted(tcp);
+    }
+    if ((events & UV_WRITABLE) != 0) {
+        tcp_flush(tcp);
+        if (!tcp->output_full)
+            poll_what_is_wanted(tcp);
+    }
+}
+
+/* ---- delivery
+ * ----------------------------------------------------------------------------------------------- */
+
+static bool tcp_info(const struct ks_tcp *tcp, struct tcp_info *info)
+{
+    socklen_t size = sizeof *info;
+    memset(info, 0, sizeof *info);
+    return getsockopt(tcp->fd, IPPROTO_TCP, TCP_INFO, info, &size) == 0;
+}
+
+static uint64_t tcp_delivered_up_to(struct ks_connection *connection)
+{
+    struct ks_tcp *tcp = tcp_of(connection);
+    struct tcp_info info;
+    if (!tcp_info(tcp, &info) || info.tcpi_bytes_acked < tcp->acked_at_start)
+        return 0;
+    uint64_t acked = info.tcpi_bytes_acked - tcp->acked_at_start;
+    return acked < tcp->written ? acked : tcp->written; /* our end of stream counts as a byte there */
+}
+
+static void list_watch(struct ks_tcp *tcp)
+{
+    struct ks_worker *worker = worker_of(tcp);
+    if (tcp->watch->listed)
+        return;
+    tcp->watch->listed = true;
+    tcp->watch->next = worker->watching;
+    worker->watching = tcp;
+}
+
+static void tcp_watch_delivery(struct ks_connection *connection, uint64_t position)
+{
+    struct ks_tcp *tcp = tcp_of(connection);
+    if (tcp->watch == NULL)
+        tcp->watch = calloc(1, sizeof *tcp->watch);
+    if (tcp->watch == NULL) {
+        doom(tcp);
+        return;
+    }
+    tcp->watch->position = position;
+    list_watch(tcp);
+    ks_worker_need_ticks(worker_of(tcp));
+}
+
+/* True when the watch is over; the event may have begun another one. */
+static bool check_delivery(struct ks_tcp *tcp)
+{
+    struct tcp_info info;
+    if (tcp->state == STATE_DOOMED)
+        return true;
+    if (tcp_delivered_up_to(&tcp->connection) >= tcp->watch->position) {
+        if (tcp->connection.events->delivered != NULL)
+            tcp->connection.events->delivered(&tcp->connection);
+        return true;
+    }
+    /* Nobody else tells of a reset while nothing is polled. */
+    if (!tcp_info(tcp, &info) || info.tcpi_state == TCP_STATE_CLOSE) {
+        doom(tcp);
+        return true;
+    }
+    return false;
+}
+
+void ks_tcp_check_deliveries(struct ks_worker *worker)
+{
+    struct ks_tcp *tcp = worker->watching;
+    worker->watching = NULL;
+    while (tcp != NULL) {
+        struct ks_tcp *next = tcp->watch->next;
+        tcp->watch->listed = false;
+        if (!check_delivery(tcp))
+            list_watch(tcp);
+        tcp = next;
+    }
+}
+
+/* ---- operations of connection.h
+ * ------------------------------------------------------------------------------- */
+
+static bool tcp_write(struct ks_connection *connection, const void *bytes, size_t size)
+{
+    struct ks_tcp *tcp = tcp_of(connection);
+    if (tcp->state != STATE_OPEN)
+        return true;
+    if (ks_output_append(&tcp->output, bytes, size) != KS_OK) {
+        doom(tcp);
+        return false;
+    }
+    tcp->written += size;
+    if (tcp->output.waiting > KS_OUTPUT_LOW_WATER)
+        tcp->above_low = true;
+    if (!tcp->output_full)
+        mark_dirty(tcp);
+    return true;
+}
+
+static size_t tcp_output_waiting(const struct ks_connection *connection)
+{
+    return tcp_of(connection)->output.waiting;
+}
+
+static uint64_t tcp_written(const struct ks_connection *connection)
+{
+    return tcp_of(connection)->written;
+}
+
+static void tcp_pause(struct ks_connection *connection)
+{
+    tcp_of(connection)->paused = true;
+}
+
+static void tcp_resume(struct ks_connection *connection)
+{
+    struct ks_tcp *tcp = tcp_of(connection);
+    if (!tcp->paused || tcp->state != STATE_OPEN)
+        return;
+    tcp->paused = false;
+    mark_ready(tcp);
+}
+
+static void tcp_set_deadline(struct ks_connection *connection, uint64_t after_ms)
+{
+    struct ks_tcp *tcp = tcp_of(connection);
+    struct ks_worker *worker = worker_of(tcp);
+    if (tcp->state != STATE_OPEN)
+        return;
+    if (after_ms == 0) {
+        ks_deadline_clear(&worker->wheel, &tcp->deadline);
+        return;
+    }
+    ks_deadline_set(&worker->wheel, &tcp->deadline, uv_now(&worker->uv) + after_ms);
+    ks_worker_need_ticks(worker);
+}
+
+static void tcp_finish(struct ks_connection *connection)
+{
+    struct ks_tcp *tcp = tcp_of(connection);
+    if (tcp->state != STATE_OPEN)
+        return;
+    struct ks_worker *worker = worker_of(tcp);
+    tcp->state = STATE_FINISHING;
+    idle_leave(tcp);
+    free(tcp->kept);
+    tcp->kept = NULL;
+    /* A peer that takes nothing for so long gets nothing more. */
+    ks_deadline_set(&worker->wheel, &tcp->deadline, uv_now(&worker->uv) + 6 * LINGER_MS);
+    ks_worker_need_ticks(worker);
+    mark_dirty(tcp);
+}
+
+static void tcp_set_idle(struct ks_connection *connection, bool idle)
+{
+    struct ks_tcp *tcp = tcp_of(connection);
+    if (tcp->state != STATE_OPEN)
+        return;
+    if (idle && worker_of(tcp)->quiescing)
+        tcp_finish(connection);
+    else if (idle)
+        idle_enter(tcp);
+    else
+        idle_leave(tcp);
+}
+
+static void tcp_abort(struct ks_connection *connection)
+{
+    doom(tcp_of(connection));
+}
+
+static void tcp_describe_peer(const struct ks_connection *connection, char *text, size_t size)
+{
+    const struct peer_address *peer = &tcp_of(connection)->peer;
+    char address[INET6_ADDRSTRLEN] = "?";
+    inet_ntop(peer->family, peer->bytes, address, sizeof address);
+    snprintf(text, size, peer->family == AF_INET6 ? "[%s]:%u" : "%s:%u", address, (unsigned)peer->port);
+}
+
+static const struct ks_connection_operations tcp_operations = {
+    .write = tcp_write,
+    .output_waiting = tcp_output_waiting,
+    .written = tcp_written,
+    .delivered_up_to = tcp_delivered_up_to,
+    .watch_delivery = tcp_watch_delivery,
+    .pause = tcp_pause,
+    .resume = tcp_resume,
+    .set_deadline = tcp_set_deadline,
+    .set_idle = tcp_set_idle,
+    .finish = tcp_finish,
+    .abort = tcp_abort,
+    .describe_peer = tcp_describe_peer,
+};
+
+/* ---- opening and closing
+ * -------------------------------------------------------------------------------------- */
+
+static void count_down(struct ks_worker *worker)
+{
+    atomic_fetch_sub(&worker->connection_count, 1);
+    atomic_fetch_sub(&worker->shared->connection_count, 1);
+}
+
+static struct peer_address compact_address(const struct sockaddr_storage *peer)
+{
+    struct peer_address compact = {.family = AF_INET};
+    if (peer->ss_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)peer;
+        compact.family = AF_INET6;
+        compact.port = ntohs(v6->sin6_port);
+        memcpy(compact.bytes, &v6->sin6_addr, 16);
+    } else if (peer->ss_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)peer;
+        compact.port = ntohs(v4->sin_port);
+        memcpy(compact.bytes, &v4->sin_addr, 4);
+    }
+    return compact;
+}
+
+static void handle_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+static void close_and_free(struct ks_tcp *tcp)
+{
+    count_down(worker_of(tcp));
+    ks_output_clear(&tcp->output);
+    free(tcp->kept);
+    free(tcp->watch);
+    uv_close((uv_handle_t *)&tcp->poll, handle_closed);
+    close(tcp->fd);
+}
+
+static void forget_watch(struct ks_worker *worker, struct ks_tcp *tcp)
+{
+    if (tcp->watch == NULL || !tcp->watch->listed)
+        return;
+    struct ks_tcp **link = &worker->watching;
+    while (*link != tcp)
+        link = &(*link)->watch->next;
+    *link = tcp->watch->next;
+}
+
+static void close_doomed(struct ks_worker *worker)
+{
+    /* `closed` may make somebody else ready, and somebody ready must not be freed. */
+    while (worker->doomed != NULL && worker->ready == NULL) {
+        struct ks_tcp *tcp = worker->doomed;
+        worker->doomed = tcp->next_dirty;
+        forget_watch(worker, tcp);
+        tcp->connection.events->closed(&tcp->connection);
+        close_and_free(tcp);
+    }
+}
+
+void ks_tcp_open(struct ks_worker *worker, int fd, const struct sockaddr_storage *peer,
+                 const struct ks_connection_events *events, void *service)
+{
+    struct ks_tcp *tcp = calloc(1, sizeof *tcp);
+    if (tcp == NULL || uv_poll_init_socket(&worker->uv, &tcp->poll, fd) != 0) {
+        free(tcp);
+        close(fd);
+        count_down(worker);
+        return;
+    }
+    struct tcp_info info;
+    tcp->poll.data = tcp;
+    tcp->fd = fd;
+    tcp->peer = compact_address(peer);
+    tcp->connection.operations = &tcp_operations;
+    tcp->connection.events = events;
+    tcp->connection.loop = &worker->loop;
+    tcp->acked_at_start = tcp_info(tcp, &info) ? (uint32_t)info.tcpi_bytes_acked : 0;
+    idle_enter(tcp);
+    if (!events->opened(&tcp->connection, service)) {
+        idle_leave(tcp);
+        ks_deadline_clear(&worker->wheel, &tcp->deadline);
+        tcp->state = STATE_DOOMED;
+        close_and_free(tcp);
+        return;
+    }
+    if (worker->quiescing)
+        tcp_finish(&tcp->connection);
+    poll_what_is_wanted(tcp);
+}
+
+static void offer_kept(struct ks_tcp *tcp)
+{
+    while (tcp->kept != NULL && !tcp->paused && tcp->state == STATE_OPEN) {
+        struct kept_input *kept = tcp->kept;
+        tcp->kept = NULL;
+        size_t left = kept->size - kept->offset;
+        size_t consumed =
+            tcp->connection.events->received(&tcp->connection, kept->bytes + kept->offset, left);
+        kept->offset += consumed;
+        if (consumed == left || tcp->state != STATE_OPEN)
+            free(kept);
+        else
+            tcp->kept = kept;
+    }
+    tell_end(tcp);
+    if (wants_input(tcp))
+        poll_what_is_wanted(tcp);
+}
+
+void ks_tcp_work_off(struct ks_worker *worker)
+{
+    while (worker->ready != NULL || worker->dirty != NULL || worker->doomed != NULL) {
+        while (worker->ready != NULL) {
+            struct ks_tcp *tcp = worker->ready;
+            worker->ready = tcp->next_ready;
+            tcp->is_ready = false;
+            offer_kept(tcp);
+        }
+        while (worker->dirty != NULL) {
+            struct ks_tcp *tcp = worker->dirty;
+            worker->dirty = tcp->next_dirty;
+            tcp->is_dirty = false;
+            if (tcp->state == STATE_DOOMED) {
+                tcp->next_dirty = worker->doomed;
+                worker->doomed = tcp;
+            } else {
+                tcp_flush(tcp);
+            }
+        }
+        close_doomed(worker);
+    }
+}
+
+void ks_tcp_deadline_passed(struct ks_deadline *deadline)
+{
+    struct ks_tcp *tcp = KS_CONTAINER_OF(deadline, struct ks_tcp, deadline);
+    if (tcp->state == STATE_OPEN)
+        tcp->connection.events->deadline(&tcp->connection);
+    else
+        doom(tcp);
+}
+
+void ks_tcp_evict_idle(struct ks_worker *worker)
+{
+    struct ks_tcp *tcp = worker->idle_oldest;
+    if (tcp != NULL)
+        tcp_finish(&tcp->connection);
+}
+
+struct end_request {
+    bool all;
+};
+
+static void end_one(uv_handle_t *handle, void *argument)
+{
+    const struct end_request *request = argument;
+    if (handle->type != UV_POLL || uv_is_closing(handle))
+        return;
+    struct ks_tcp *tcp = handle->data;
+    if (request->all)
+        doom(tcp);
+    else if (tcp->is_idle)
+        doom(tcp);
+}
+
+void ks_tcp_end_connections(struct ks_worker *worker, bool all)
+{
+    struct end_request request = {.all = all};
+    uv_walk(&worker->uv, end_one, &request);
+}

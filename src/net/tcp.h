@@ -1,0 +1,30 @@
+/* tcp.h — a connection over a TCP socket: the implementation of connection.h. Private to src/net.
+ *
+ * A connection is created on its worker's thread, lives there and frees itself after its `closed` event.
+ */
+#ifndef KS_NET_TCP_H
+#define KS_NET_TCP_H
+
+#include "net/worker.h"
+
+/* Opens a connection on the non-blocking socket `fd`, whose ownership passes in any case. On any failure the
+ * socket is closed and the counts are put right. */
+void ks_tcp_open(struct ks_worker *worker, int fd, const struct sockaddr_storage *peer,
+                 const struct ks_connection_events *events, void *service);
+
+/* Offers kept input again, sends what waits, closes what is doomed. */
+void ks_tcp_work_off(struct ks_worker *worker);
+
+/* A deadline of a connection of this worker passed. */
+void ks_tcp_deadline_passed(struct ks_deadline *deadline);
+
+/* Looks at every watched delivery. */
+void ks_tcp_check_deliveries(struct ks_worker *worker);
+
+/* Ends the longest-idle connection, if there is one. */
+void ks_tcp_evict_idle(struct ks_worker *worker);
+
+/* Ends all connections that have nothing in flight, or, with `all`, all. */
+void ks_tcp_end_connections(struct ks_worker *worker, bool all);
+
+#endif

@@ -1,0 +1,290 @@
+/* worker.c — see worker.h. All but start, hand-over, evict, quiesce and stop runs on the worker's own thread.
+ */
+#include "net/worker.h"
+
+#include "net/tcp.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct ks_worker *worker_of_executor(struct ks_executor *executor)
+{
+    return KS_CONTAINER_OF(KS_CONTAINER_OF(executor, struct ks_loop, executor), struct ks_worker, loop);
+}
+
+static void worker_post(struct ks_executor *executor, struct ks_task *task)
+{
+    struct ks_worker *worker = worker_of_executor(executor);
+    if (ks_mailbox_put(&worker->mailbox, task))
+        uv_async_send(&worker->wake);
+}
+
+static void run_mailbox(struct ks_worker *worker)
+{
+    struct ks_task *task = ks_mailbox_take(&worker->mailbox);
+    while (task != NULL) {
+        struct ks_task *next = task->next;
+        task->run(task);
+        task = next;
+    }
+}
+
+static void on_wake(uv_async_t *wake)
+{
+    run_mailbox(wake->data);
+}
+
+static void on_prepare(uv_prepare_t *prepare)
+{
+    ks_tcp_work_off(prepare->data);
+}
+
+/* ---- deadlines
+ * ------------------------------------------------------------------------------------------------ */
+
+static void deadline_expired(struct ks_deadline *deadline, void *context)
+{
+    (void)context;
+    ks_tcp_deadline_passed(deadline);
+}
+
+static void on_tick(uv_timer_t *ticks)
+{
+    struct ks_worker *worker = ticks->data;
+    ks_deadline_wheel_advance(&worker->wheel, uv_now(&worker->uv), deadline_expired, NULL);
+    ks_tcp_check_deliveries(worker);
+    if (worker->wheel.count == 0 && worker->watching == NULL) {
+        uv_timer_stop(ticks);
+        worker->ticking = false;
+    }
+}
+
+void ks_worker_need_ticks(struct ks_worker *worker)
+{
+    if (worker->ticking)
+        return;
+    /* An empty wheel may have slept; nothing hangs there that a jump could miss, save what was just set. */
+    worker->ticking = true;
+    uv_timer_start(&worker->ticks, on_tick, KS_DEADLINE_TICK_MS, KS_DEADLINE_TICK_MS);
+}
+
+/* ---- offloaded work
+ * -------------------------------------------------------------------------------------------- */
+
+struct offload_job {
+    uv_work_t work;
+    struct ks_offload *offload;
+};
+
+static void job_work(uv_work_t *work)
+{
+    struct ks_offload *offload = ((struct offload_job *)work->data)->offload;
+    offload->work(offload);
+}
+
+static void job_done(uv_work_t *work, int status)
+{
+    (void)status; /* nobody cancels */
+    struct offload_job *job = work->data;
+    struct ks_offload *offload = job->offload;
+    free(job);
+    offload->done(offload);
+}
+
+static void offload_done_task(struct ks_task *task)
+{
+    struct ks_offload *offload = KS_CONTAINER_OF(task, struct ks_offload, task);
+    offload->done(offload);
+}
+
+static void worker_offload(struct ks_loop *loop, struct ks_offload *offload)
+{
+    struct ks_worker *worker = KS_CONTAINER_OF(loop, struct ks_worker, loop);
+    offload->loop = loop;
+    struct offload_job *job = malloc(sizeof *job);
+    if (job != NULL) {
+        job->work.data = job;
+        job->offload = offload;
+        if (uv_queue_work(&worker->uv, &job->work, job_work, job_done) == 0)
+            return;
+        free(job);
+    }
+    /* Slower, but done: the work happens here. */
+    offload->work(offload);
+    offload->task.run = offload_done_task;
+    ks_executor_post(&loop->executor, &offload->task);
+}
+
+/* ---- hand-over, eviction, quiescing
+ * ----------------------------------------------------------------------------- */
+
+struct hand_over {
+    struct ks_task task;
+    struct ks_worker *worker;
+    int fd;
+    struct sockaddr_storage peer;
+    const struct ks_connection_events *events;
+    void *service;
+};
+
+static void hand_over_run(struct ks_task *task)
+{
+    struct hand_over *hand_over = KS_CONTAINER_OF(task, struct hand_over, task);
+    ks_tcp_open(hand_over->worker, hand_over->fd, &hand_over->peer, hand_over->events, hand_over->service);
+    free(hand_over);
+}
+
+enum ks_result ks_worker_hand_over(struct ks_worker *worker, int fd, const struct sockaddr_storage *peer,
+                                   const struct ks_connection_events *events, void *service)
+{
+    struct hand_over *hand_over = malloc(sizeof *hand_over);
+    if (hand_over == NULL)
+        return KS_NO_MEMORY;
+    hand_over->task.run = hand_over_run;
+    hand_over->worker = worker;
+    hand_over->fd = fd;
+    hand_over->peer = *peer;
+    hand_over->events = events;
+    hand_over->service = service;
+    atomic_fetch_add(&worker->connection_count, 1);
+    ks_executor_post(&worker->loop.executor, &hand_over->task);
+    return KS_OK;
+}
+
+struct eviction {
+    struct ks_task task;
+    struct ks_worker *worker;
+};
+
+static void eviction_run(struct ks_task *task)
+{
+    struct eviction *eviction = KS_CONTAINER_OF(task, struct eviction, task);
+    ks_tcp_evict_idle(eviction->worker);
+    free(eviction);
+}
+
+bool ks_worker_evict(struct ks_worker *worker)
+{
+    struct eviction *eviction = malloc(sizeof *eviction);
+    if (eviction == NULL)
+        return false;
+    eviction->task.run = eviction_run;
+    eviction->worker = worker;
+    ks_executor_post(&worker->loop.executor, &eviction->task);
+    return true;
+}
+
+static void quiesce_run(struct ks_task *task)
+{
+    struct ks_worker *worker = KS_CONTAINER_OF(task, struct ks_worker, quiesce_task);
+    bool first = !worker->quiescing;
+    worker->quiescing = true;
+    ks_tcp_end_connections(worker, !first);
+}
+
+void ks_worker_quiesce(struct ks_worker *worker)
+{
+    worker->quiesce_task.run = quiesce_run;
+    ks_executor_post(&worker->loop.executor, &worker->quiesce_task);
+}
+
+/* ---- start and stop
+ * --------------------------------------------------------------------------------------------- */
+
+static void close_run(struct ks_task *task)
+{
+    struct ks_worker *worker = KS_CONTAINER_OF(task, struct ks_worker, close_task);
+    uv_close((uv_handle_t *)&worker->wake, NULL);
+    uv_close((uv_handle_t *)&worker->prepare, NULL);
+    uv_close((uv_handle_t *)&worker->ticks, NULL);
+}
+
+static void *worker_main(void *argument)
+{
+    struct ks_worker *worker = argument;
+    uv_run(&worker->uv, UV_RUN_DEFAULT);
+    return NULL;
+}
+
+static int start_thread(struct ks_worker *worker, unsigned number)
+{
+    char name[16];
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failure = pthread_create(&worker->thread, NULL, worker_main, worker);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failure != 0)
+        return failure;
+    snprintf(name, sizeof name, "worker-%u", number);
+    pthread_setname_np(worker->thread, name);
+    return 0;
+}
+
+static enum ks_result init_loop(struct ks_worker *worker)
+{
+    if (uv_loop_init(&worker->uv) != 0)
+        return KS_IO;
+    if (uv_async_init(&worker->uv, &worker->wake, on_wake) != 0) {
+        uv_loop_close(&worker->uv);
+        return KS_IO;
+    }
+    uv_prepare_init(&worker->uv, &worker->prepare); /* these two cannot fail */
+    uv_timer_init(&worker->uv, &worker->ticks);
+    worker->wake.data = worker;
+    worker->prepare.data = worker;
+    worker->ticks.data = worker;
+    uv_prepare_start(&worker->prepare, on_prepare);
+    ks_deadline_wheel_init(&worker->wheel, uv_now(&worker->uv));
+    return KS_OK;
+}
+
+enum ks_result ks_worker_start(struct ks_worker_shared *shared, unsigned number, struct ks_worker **worker)
+{
+    struct ks_worker *created = calloc(1, sizeof *created);
+    uint8_t *scratch = malloc(KS_WORKER_SCRATCH_SIZE);
+    enum ks_result result = KS_NO_MEMORY;
+    if (created == NULL || scratch == NULL)
+        goto failed;
+    created->scratch = scratch;
+    created->shared = shared;
+    created->loop.executor.post = worker_post;
+    created->loop.clock = shared->clock;
+    created->loop.budget = &shared->budget;
+    created->loop.log = shared->log;
+    created->loop.offload = worker_offload;
+    ks_mailbox_init(&created->mailbox);
+    atomic_init(&created->connection_count, 0);
+    atomic_init(&created->oldest_idle_ms, UINT64_MAX);
+    result = init_loop(created);
+    if (result != KS_OK)
+        goto failed;
+    if (start_thread(created, number) != 0) {
+        close_run(&created->close_task);
+        uv_run(&created->uv, UV_RUN_DEFAULT);
+        uv_loop_close(&created->uv);
+        result = KS_IO;
+        goto failed;
+    }
+    *worker = created;
+    return KS_OK;
+
+failed:
+    free(scratch);
+    free(created);
+    return result;
+}
+
+void ks_worker_stop(struct ks_worker *worker)
+{
+    worker->close_task.run = close_run;
+    ks_executor_post(&worker->loop.executor, &worker->close_task);
+    pthread_join(worker->thread, NULL);
+    run_mailbox(worker); /* what was posted after the loop had ended */
+    uv_loop_close(&worker->uv);
+    free(worker->scratch);
+    free(worker);
+}

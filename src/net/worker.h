@@ -1,0 +1,80 @@
+/* worker.h — a worker: one thread, one libuv loop, and the connections that belong to it. Private to src/net.
+ *
+ * Glossary. *ready*: a connection with kept input to be offered again. *dirty*: one with output to be sent.
+ * *doomed*: one whose `closed` is due. The three lists are worked off in that order just before the loop
+ * waits for the network again, so that everything that one turn brought forth leaves in one send per
+ * connection.
+ */
+#ifndef KS_NET_WORKER_H
+#define KS_NET_WORKER_H
+
+#include "base/mailbox.h"
+#include "net/connection.h"
+#include "net/deadline.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+#include <uv.h>
+
+struct ks_tcp;
+
+/* What all workers share; owned by struct ks_net. */
+struct ks_worker_shared {
+    const struct ks_clock *clock;
+    const struct ks_log *log;
+    struct ks_budget budget;
+    _Atomic unsigned connection_count; /* of all workers, those still being handed over included */
+};
+
+struct ks_worker {
+    struct ks_loop loop;
+    struct ks_worker_shared *shared;
+    uv_loop_t uv;
+    uv_async_t wake;      /* the mailbox is no longer empty */
+    uv_prepare_t prepare; /* works off the lists */
+    uv_timer_t ticks;     /* runs while a deadline is set or a delivery is watched */
+    struct ks_mailbox mailbox;
+    struct ks_deadline_wheel wheel;
+    struct ks_tcp *ready;
+    struct ks_tcp *dirty;
+    struct ks_tcp *doomed;
+    struct ks_tcp *watching;
+    struct ks_tcp *idle_oldest;
+    struct ks_tcp *idle_newest;
+    uint8_t *scratch;
+    pthread_t thread;
+    _Atomic unsigned connection_count; /* of this worker; the acceptor reads it to find the least loaded */
+    _Atomic uint64_t oldest_idle_ms;   /* since when idle_oldest is idle; UINT64_MAX when nobody is */
+    bool ticking;
+    bool quiescing; /* no connection may stay */
+    struct ks_task quiesce_task;
+    struct ks_task close_task;
+};
+
+enum { KS_WORKER_SCRATCH_SIZE = 256 * 1024 };
+
+/* Starts the thread with its loop. KS_OK with *worker, KS_NO_MEMORY, KS_IO. */
+enum ks_result ks_worker_start(struct ks_worker_shared *shared, unsigned number, struct ks_worker **worker);
+
+/* Gives an accepted socket to the worker, which opens a connection on it. Any thread. The caller has counted
+ * it in shared->connection_count. KS_OK; KS_NO_MEMORY, and then the socket is still the caller's. */
+enum ks_result ks_worker_hand_over(struct ks_worker *worker, int fd, const struct sockaddr_storage *peer,
+                                   const struct ks_connection_events *events, void *service);
+
+/* Asks for the longest-idle connection to be ended, to make room. Any thread. False when out of memory. */
+bool ks_worker_evict(struct ks_worker *worker);
+
+/* Ends every connection as soon as nothing is in flight on it, and after `KS_QUIESCE_MS` in any case. Any
+ * thread, once; wait for connection_count to become 0. */
+void ks_worker_quiesce(struct ks_worker *worker);
+
+enum { KS_QUIESCE_MS = 5000 };
+
+/* Runs what is in the mailbox, ends the thread and frees the worker. No connection may be left. */
+void ks_worker_stop(struct ks_worker *worker);
+
+/* For net/tcp.c: makes the ticks run while they are needed. */
+void ks_worker_need_ticks(struct ks_worker *worker);
+
+#endif
