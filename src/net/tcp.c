@@ -9,11 +9,11 @@
  */
 #include "net/tcp.h"
 
+#include "net/delivery.h"
 #include "net/output.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/tcp.h> /* glibc's struct tcp_info ends before tcpi_bytes_acked */
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +26,6 @@ enum {
     READS_PER_EVENT = 4, /* then it is the others' turn */
     LINGER_MS = 5000,
     QUIESCING_LINGER_MS = 500,
-    TCP_STATE_CLOSE = 7, /* as tcpi_state has it */
 };
 
 /* Input that was read but not consumed; offered again after resume. */
@@ -335,20 +334,13 @@ static void poll_event(uv_poll_t *poll, int status, int events)
 /* ---- delivery
  * ----------------------------------------------------------------------------------------------- */
 
-static bool tcp_info(const struct ks_tcp *tcp, struct tcp_info *info)
-{
-    socklen_t size = sizeof *info;
-    memset(info, 0, sizeof *info);
-    return getsockopt(tcp->fd, IPPROTO_TCP, TCP_INFO, info, &size) == 0;
-}
-
 static uint64_t tcp_delivered_up_to(struct ks_connection *connection)
 {
     struct ks_tcp *tcp = tcp_of(connection);
-    struct tcp_info info;
-    if (!tcp_info(tcp, &info) || info.tcpi_bytes_acked < tcp->acked_at_start)
+    struct ks_delivery delivery;
+    if (!ks_delivery_read(tcp->fd, &delivery) || delivery.bytes_acked < tcp->acked_at_start)
         return 0;
-    uint64_t acked = info.tcpi_bytes_acked - tcp->acked_at_start;
+    uint64_t acked = delivery.bytes_acked - tcp->acked_at_start;
     return acked < tcp->written ? acked : tcp->written; /* our end of stream counts as a byte there */
 }
 
@@ -379,7 +371,7 @@ static void tcp_watch_delivery(struct ks_connection *connection, uint64_t positi
 /* True when the watch is over; the event may have begun another one. */
 static bool check_delivery(struct ks_tcp *tcp)
 {
-    struct tcp_info info;
+    struct ks_delivery delivery;
     if (tcp->state == STATE_DOOMED)
         return true;
     if (tcp_delivered_up_to(&tcp->connection) >= tcp->watch->position) {
@@ -388,11 +380,10 @@ static bool check_delivery(struct ks_tcp *tcp)
         return true;
     }
     /* Nobody else tells of a reset while nothing is polled. */
-    if (!tcp_info(tcp, &info) || info.tcpi_state == TCP_STATE_CLOSE) {
+    ks_delivery_read(tcp->fd, &delivery);
+    if (delivery.dead)
         doom(tcp);
-        return true;
-    }
-    return false;
+    return delivery.dead;
 }
 
 void ks_tcp_check_deliveries(struct ks_worker *worker)
@@ -595,14 +586,14 @@ void ks_tcp_open(struct ks_worker *worker, int fd, const struct sockaddr_storage
         count_down(worker);
         return;
     }
-    struct tcp_info info;
+    struct ks_delivery delivery;
     tcp->poll.data = tcp;
     tcp->fd = fd;
     tcp->peer = compact_address(peer);
     tcp->connection.operations = &tcp_operations;
     tcp->connection.events = events;
     tcp->connection.loop = &worker->loop;
-    tcp->acked_at_start = tcp_info(tcp, &info) ? (uint32_t)info.tcpi_bytes_acked : 0;
+    tcp->acked_at_start = ks_delivery_read(fd, &delivery) ? (uint32_t)delivery.bytes_acked : 0;
     idle_enter(tcp);
     if (!events->opened(&tcp->connection, service)) {
         idle_leave(tcp);
