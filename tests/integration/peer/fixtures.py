@@ -1,0 +1,139 @@
+"""Fixtures and hooks shared by the integration and the torture suite (each conftest.py imports them)."""
+
+import itertools
+import json
+import os
+
+import pytest
+
+from .crypto import private_key
+from .drop import DropClient, User
+from .kesherd import REPOSITORY, Kesherd, program
+from .server import FakeServer, Script
+from base64 import b64decode
+
+HANG_GUARD_SECONDS = 120
+
+_numbers = itertools.count(1)
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: runs only with KESHER_SLOW=1")
+
+
+def pytest_collection_modifyitems(items):
+    skip_slow = pytest.mark.skip(reason="slow: set KESHER_SLOW=1")
+    for item in items:
+        if item.get_closest_marker("slow") and os.environ.get("KESHER_SLOW") != "1":
+            item.add_marker(skip_slow)
+        if not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(HANG_GUARD_SECONDS))
+
+
+@pytest.fixture(scope="session")
+def vectors() -> dict:
+    return json.loads((REPOSITORY / "tests" / "vectors.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def private_keys(vectors) -> list:
+    """Two RSA keys; any number of users may share one."""
+    return [private_key(b64decode(entry["private_pkcs8_base64"])) for entry in vectors["keys"]]
+
+
+def _need(variable: str, name: str) -> None:
+    if not program(variable, name).exists():
+        pytest.skip(f"{program(variable, name)} is not built (set {variable})")
+
+
+@pytest.fixture
+def make_server(tmp_path):
+    """Makes servers with data directories of their own; each is stopped, and its end checked, after the test."""
+    _need("KESHERD", "kesherd")
+    servers = []
+
+    def make(**options) -> Kesherd:
+        servers.append(Kesherd(tmp_path / f"data-{len(servers)}", **options).start())
+        return servers[-1]
+
+    yield make
+    _stop_all(servers)
+
+
+def _stop_all(servers: list[Kesherd]) -> None:
+    problems = []
+    for server in servers:
+        try:
+            server.stop()
+        except AssertionError as problem:
+            problems.append(str(problem))
+    assert not problems, "\n".join(problems)
+
+
+@pytest.fixture
+def own_server(make_server) -> Kesherd:
+    """A server for one test alone."""
+    return make_server()
+
+
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory):
+    _need("KESHERD", "kesherd")
+    server = Kesherd(tmp_path_factory.mktemp("shared") / "data").start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def server(shared_server) -> Kesherd:
+    """The server that the tests of one module share. A test that brings it down fails; the next one gets it anew."""
+    if not shared_server.is_running():
+        shared_server.start()
+    yield shared_server
+    assert shared_server.is_running(), f"the server is gone:\n{shared_server.log()[-8000:]}"
+
+
+@pytest.fixture
+def connection(server) -> DropClient:
+    with server.connect() as client:
+        yield client
+
+
+@pytest.fixture
+def fresh_name():
+    """Gives names that no other test of this run uses."""
+    return lambda: f"user {next(_numbers)}"
+
+
+@pytest.fixture
+def new_user(private_keys, fresh_name):
+    """Makes users that no server knows yet."""
+    return lambda: User(fresh_name(), private_keys[0])
+
+
+@pytest.fixture
+def registered(connection, new_user) -> User:
+    """A user without a public key, on the shared server."""
+    return connection.register(new_user())
+
+
+@pytest.fixture
+def user(connection, registered) -> User:
+    """A user with a public key and an AES key, which `connection` got."""
+    connection.send_public_key(registered)
+    return registered
+
+
+@pytest.fixture
+def make_fake():
+    """Makes fake servers. What they could not understand of the client's requests fails the test."""
+    fakes = []
+
+    def make(**script) -> FakeServer:
+        fakes.append(FakeServer(Script(**script)))
+        return fakes[-1]
+
+    yield make
+    for fake in fakes:
+        fake.stop()
+    assert [problem for fake in fakes for problem in fake.problems] == []

@@ -1,0 +1,324 @@
+"""A fake server for `kesher` to talk to: plain by default, and as odd as its script tells it to be.
+
+It keeps everything in RAM. One thread accepts and one runs per connection; what they share is guarded by one lock.
+A test reads `requests`, `files` and `problems` after the client has ended.
+"""
+
+import os
+import socket
+import struct
+import threading
+from dataclasses import dataclass, field
+from enum import Enum
+
+from Cryptodome.PublicKey import RSA
+
+from . import crypto
+from .drop import SEND_FILE_FIXED_SIZE
+from .frames import (DROP_VERSION, MESSAGES_VERSION, REQUEST_HEADER, TEXT_FIELD_SIZE, Answer, Request, reply)
+
+READ_ONCE_SIZE = 1024
+
+
+class AnswerToCrcWrong(Enum):
+    NEVER = "never"
+    AT_ONCE = "at once"
+    LATE = "after the client has gone on"
+
+
+@dataclass
+class Script:
+    """What this server does differently from a plain one."""
+    wrong_sums: int = 0
+    errors: dict[int, int] = field(default_factory=dict)  # request code -> how many of them get an error
+    error_code: int | None = None  # instead of the service's own error
+    answer_to_crc_wrong: AnswerToCrcWrong = AnswerToCrcWrong.NEVER
+    refuse_reconnect: bool = False
+    refuse_public_key: bool = False
+    close_in: int | None = None  # ends the connection in the middle of every request with this code
+    close_before_answer: int | None = None
+    cut_answer: int | None = None  # ends the connection in the middle of every answer to this code
+    read_once: bool = False
+    one_byte_at_a_time: bool = False
+    plaintext_size_in_answer: bool = False
+    version: int = DROP_VERSION
+    pause_in_content: threading.Event | None = None  # waited for between the name of a 1028 and its content
+
+
+@dataclass
+class Account:
+    id: bytes
+    name: str
+    public_key: bytes | None = None
+    aes_key: bytes | None = None
+
+
+@dataclass
+class Seen:
+    """One request as it came, and the number of its connection."""
+    connection: int
+    client_id: bytes
+    version: int
+    code: int
+    payload: bytes
+
+    @property
+    def name_field(self) -> bytes:
+        start = 4 if self.code == Request.SEND_FILE else 0
+        return self.payload[start:start + TEXT_FIELD_SIZE]
+
+    @property
+    def name(self) -> str:
+        return self.name_field.split(b"\0")[0].decode()
+
+
+class Hangup(Exception):
+    """The script wants this connection ended here."""
+
+
+class FakeServer:
+    def __init__(self, script: Script | None = None):
+        self.script = script or Script()
+        self.accounts: dict[bytes, Account] = {}
+        self.staged: dict[tuple[bytes, str], bytes] = {}
+        self.files: dict[str, bytes] = {}
+        self.requests: list[Seen] = []
+        self.problems: list[str] = []
+        self.lock = threading.Lock()
+        self.content_reached = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._connections: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return self._listener.getsockname()
+
+    @property
+    def codes(self) -> list[int]:
+        return [seen.code for seen in self.requests]
+
+    def stop(self) -> None:
+        for open_socket in (self._listener, *self._connections):
+            try:
+                open_socket.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # already ended by the other side
+        for thread in self._threads:
+            thread.join(30)
+        for open_socket in (self._listener, *self._connections):
+            open_socket.close()
+
+    def add_account(self, name: str, public_key: bytes | None = None) -> Account:
+        account = Account(os.urandom(16), name, public_key)
+        self.accounts[account.id] = account
+        return account
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            number = len(self._connections)
+            self._connections.append(client)
+            thread = threading.Thread(target=self._serve, args=(client, number), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, client: socket.socket, number: int) -> None:
+        session = _Session(self, client, number)
+        try:
+            while session.serve_one():
+                pass
+        except (Hangup, ConnectionError):
+            pass
+        except Exception as problem:  # whatever it is, the test must see it
+            self.problems.append(f"connection {number}: {problem!r}")
+        finally:
+            try:
+                client.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # already ended by the client
+
+
+class _Session:
+    """One connection. The handlers return the answer's frame, or nothing where there is no answer."""
+
+    def __init__(self, server: FakeServer, client: socket.socket, number: int):
+        self.server = server
+        self.script = server.script
+        self.client = client
+        self.number = number
+        self.due: bytes = b""  # a late 2104 that goes out before the next answer
+        self.handlers = {
+            Request.REGISTER: self._register,
+            Request.REGISTER_FOR_MESSAGES: self._register_for_messages,
+            Request.PUBLIC_KEY: self._public_key,
+            Request.RECONNECT: self._reconnect,
+            Request.SEND_FILE: self._send_file,
+            Request.CRC_OK: self._crc_ok,
+            Request.CRC_WRONG: self._crc_wrong,
+            Request.GIVE_UP: self._give_up,
+        }
+
+    def serve_one(self) -> bool:
+        seen = self._read_once() if self.script.read_once else self._read_plainly()
+        if seen is None:
+            return False
+        with self.server.lock:
+            self.server.requests.append(seen)
+            answer = self._error_by_script(seen.code) or self._handle(seen)
+        if self.script.close_before_answer == seen.code:
+            raise Hangup
+        if answer:
+            self._answer(seen.code, answer)
+        return True
+
+    def _handle(self, seen: Seen) -> bytes:
+        handler = self.handlers.get(seen.code)
+        if handler is None:
+            return reply(Answer.MESSAGES_ERROR, version=MESSAGES_VERSION)
+        return handler(seen)
+
+    # -- bytes in and out
+
+    def _receive(self, size: int) -> bytes:
+        data = bytearray()
+        while len(data) < size:
+            part = self.client.recv(size - len(data))
+            if not part:
+                raise Hangup
+            data += part
+        return bytes(data)
+
+    def _read_plainly(self) -> Seen | None:
+        first = self.client.recv(REQUEST_HEADER.size)
+        if not first:
+            return None
+        header = first + self._receive(REQUEST_HEADER.size - len(first))
+        client_id, version, code, size = REQUEST_HEADER.unpack(header)
+        if self.script.close_in == code:
+            self._receive(size // 2)
+            raise Hangup
+        if code == Request.SEND_FILE and self.script.pause_in_content:
+            payload = self._receive(SEND_FILE_FIXED_SIZE)
+            self.server.content_reached.set()
+            self.script.pause_in_content.wait(30)
+            payload += self._receive(size - SEND_FILE_FIXED_SIZE)
+        else:
+            payload = self._receive(size)
+        return Seen(self.number, client_id, version, code, payload)
+
+    def _read_once(self) -> Seen | None:
+        """Takes what the first read gives for the header and the fixed fields; only a file's content is waited for."""
+        data = self.client.recv(READ_ONCE_SIZE)
+        if not data:
+            return None
+        client_id, version, code, size = REQUEST_HEADER.unpack_from(data)
+        payload = data[REQUEST_HEADER.size:]
+        whole = code != Request.SEND_FILE or REQUEST_HEADER.size + size <= READ_ONCE_SIZE
+        wanted = size if whole else SEND_FILE_FIXED_SIZE
+        if len(payload) < wanted or len(payload) > size:
+            self.server.problems.append(f"one read of a {code} gave {len(payload)} of {size} payload bytes")
+        payload += self._receive(max(0, size - len(payload)))
+        return Seen(self.number, client_id, version, code, payload)
+
+    def _answer(self, code: int, answer: bytes) -> None:
+        data, self.due = self.due + answer, b""
+        if self.script.cut_answer == code:
+            self.client.sendall(data[:len(data) // 2])
+            raise Hangup
+        if not self.script.one_byte_at_a_time:
+            self.client.sendall(data)
+            return
+        for index in range(len(data)):
+            self.client.sendall(data[index:index + 1])
+
+    def _reply(self, code: int, payload: bytes = b"") -> bytes:
+        return reply(code, payload, version=self.script.version)
+
+    def _error_by_script(self, code: int) -> bytes:
+        if self.script.errors.get(code, 0) == 0:
+            return b""
+        self.script.errors[code] -= 1
+        own = Answer.REGISTER_REFUSED if code == Request.REGISTER else Answer.ERROR
+        return self._reply(self.script.error_code or own)
+
+    # -- meaning
+
+    def _account(self, seen: Seen) -> Account:
+        account = self.server.accounts.get(seen.client_id)
+        if account is None:
+            raise ValueError(f"a {seen.code} from the unknown id {seen.client_id.hex()}")
+        return account
+
+    def _new_account(self, seen: Seen, public_key: bytes | None = None) -> bytes:
+        if any(account.name == seen.name for account in self.server.accounts.values()):
+            return self._reply(Answer.REGISTER_REFUSED)
+        return self._reply(Answer.REGISTERED, self.server.add_account(seen.name, public_key).id)
+
+    def _register(self, seen: Seen) -> bytes:
+        return self._new_account(seen)
+
+    def _register_for_messages(self, seen: Seen) -> bytes:
+        return self._new_account(seen, seen.payload[TEXT_FIELD_SIZE:])
+
+    def _fresh_key(self, account: Account, code: int) -> bytes:
+        account.aes_key = os.urandom(crypto.AES_KEY_SIZE)
+        encrypted = crypto.rsa_encrypt(RSA.import_key(account.public_key), account.aes_key)
+        return self._reply(code, account.id + encrypted)
+
+    def _public_key(self, seen: Seen) -> bytes:
+        if self.script.refuse_public_key or seen.client_id not in self.server.accounts:
+            self.script.refuse_public_key = False
+            return self._reply(Answer.ERROR)
+        account = self._account(seen)
+        account.public_key = seen.payload[TEXT_FIELD_SIZE:]
+        return self._fresh_key(account, Answer.KEY)
+
+    def _reconnect(self, seen: Seen) -> bytes:
+        account = self.server.accounts.get(seen.client_id)
+        known = account is not None and account.name == seen.name and account.public_key is not None
+        if self.script.refuse_reconnect or not known:
+            self.script.refuse_reconnect = False
+            return self._reply(Answer.RECONNECT_REFUSED, seen.client_id)
+        return self._fresh_key(account, Answer.KEY_AGAIN)
+
+    def _send_file(self, seen: Seen) -> bytes:
+        account = self._account(seen)
+        size, = struct.unpack_from("<I", seen.payload)
+        content = seen.payload[SEND_FILE_FIXED_SIZE:]
+        if size != len(content):
+            raise ValueError(f"content size {size}, and {len(content)} bytes came")
+        plain = crypto.aes_decrypt(account.aes_key, content)
+        self.server.staged[account.id, seen.name] = plain
+        cksum = crypto.cksum(plain)
+        if self.script.wrong_sums > 0:
+            self.script.wrong_sums -= 1
+            cksum ^= 1
+        told = len(plain) if self.script.plaintext_size_in_answer else size
+        fields = struct.pack("<16sI255sI", account.id, told, seen.name_field, cksum)
+        return self._reply(Answer.FILE_RECEIVED, fields)
+
+    def _crc_ok(self, seen: Seen) -> bytes:
+        plain = self.server.staged.pop((seen.client_id, seen.name), None)
+        if plain is None:
+            return self._reply(Answer.ERROR)
+        self.server.files[seen.name] = plain
+        return self._reply(Answer.THANKS, seen.client_id)
+
+    def _crc_wrong(self, seen: Seen) -> bytes:
+        self.server.staged.pop((seen.client_id, seen.name), None)
+        thanks = self._reply(Answer.THANKS, seen.client_id)
+        if self.script.answer_to_crc_wrong is AnswerToCrcWrong.AT_ONCE:
+            return thanks
+        if self.script.answer_to_crc_wrong is AnswerToCrcWrong.LATE:
+            self.due = thanks
+        return b""
+
+    def _give_up(self, seen: Seen) -> bytes:
+        self.server.staged.pop((seen.client_id, seen.name), None)
+        return self._reply(Answer.THANKS, seen.client_id)
