@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-UNIT_TIMEOUT = 600  # seconds; a program that takes longer hangs
+UNIT_TIMEOUT = 300  # seconds; a program that takes longer hangs
 SANITIZER_STATUS = 99
 
 
@@ -113,10 +113,10 @@ def run_program(test, variables):
     if count.failed == 0:
         return count, None
     # Of the tests that went well nothing needs to be seen.
-    report = [line for line in output.splitlines() if not re.match(r"\[ +OK +\] ", line)]
+    report = re.sub(r"^\[ RUN +\] (\S+)\n\[ +OK +\] \1\n", "", output, flags=re.M).rstrip()
     if oddity is not None:
-        report.append(f"{test['name']} {oddity}")
-    return count, "\n".join(report)
+        report += f"\n{test['name']} {oddity}"
+    return count, report
 
 
 def run_unit_tests(build, words, variables):

@@ -1,0 +1,340 @@
+/* Unit tests of base/text.h: what strangers write, judged, cut, escaped and turned into hex. */
+#include "unit.h"
+
+#include "base/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- user names ---- */
+
+static void user_name_takes_printable_ascii(void **state)
+{
+    (void)state;
+    assert_true(ks_text_is_user_name("a", 1));
+    assert_true(ks_text_is_user_name(" Michael Jackson ", 17));
+    for (int byte = 0x21; byte <= 0x7e; byte++) {
+        char name = (char)byte;
+        assert_true(ks_text_is_user_name(&name, 1));
+    }
+}
+
+static void user_name_refuses_everything_else(void **state)
+{
+    (void)state;
+    for (int byte = 0; byte < 256; byte++) {
+        if (byte >= 0x20 && byte <= 0x7e)
+            continue;
+        char name[3] = {'a', (char)byte, 'b'};
+        assert_false(ks_text_is_user_name(name, sizeof name));
+    }
+}
+
+static void user_name_has_1_to_254_bytes(void **state)
+{
+    (void)state;
+    char name[256];
+    memset(name, 'n', sizeof name);
+    assert_false(ks_text_is_user_name(name, 0));
+    assert_true(ks_text_is_user_name(name, 254));
+    assert_false(ks_text_is_user_name(name, 255));
+}
+
+static void user_name_is_not_all_blank(void **state)
+{
+    (void)state;
+    assert_false(ks_text_is_user_name(" ", 1));
+    assert_false(ks_text_is_user_name("     ", 5));
+    assert_true(ks_text_is_user_name("    .", 5));
+}
+
+/* ---- UTF-8 ---- */
+
+static const struct {
+    const char *bytes;
+    size_t size;
+    size_t length;
+} utf8_table[] = {
+    {"", 0, 0},
+    {"\x00", 1, 1},
+    {"a", 1, 1},
+    {"\x7f", 1, 1},
+    {"\x80", 1, 0}, /* a continuation byte alone */
+    {"\xbf", 1, 0},
+    {"\xc0\x80", 2, 0}, /* overlong NUL */
+    {"\xc1\xbf", 2, 0}, /* overlong 0x7f */
+    {"\xc2\x80", 2, 2}, /* U+0080, the first of two bytes */
+    {"\xd7\xa7", 2, 2}, /* qof */
+    {"\xdf\xbf", 2, 2}, /* U+07FF */
+    {"\xdf", 1, 0},     /* ends inside */
+    {"\xdf\x7f", 2, 0},
+    {"\xdf\xc0", 2, 0},
+    {"\xe0\x9f\xbf", 3, 0}, /* overlong U+07FF */
+    {"\xe0\xa0\x80", 3, 3}, /* U+0800 */
+    {"\xe2\x82\xac", 3, 3}, /* euro */
+    {"\xe2\x82", 2, 0},
+    {"\xe2", 1, 0},
+    {"\xe2\x28\xa1", 3, 0},
+    {"\xe2\x82\x28", 3, 0},
+    {"\xed\x9f\xbf", 3, 3},     /* U+D7FF */
+    {"\xed\xa0\x80", 3, 0},     /* U+D800, a surrogate */
+    {"\xed\xbf\xbf", 3, 0},     /* U+DFFF, a surrogate */
+    {"\xee\x80\x80", 3, 3},     /* U+E000 */
+    {"\xef\xbf\xbf", 3, 3},     /* U+FFFF */
+    {"\xf0\x8f\xbf\xbf", 4, 0}, /* overlong U+FFFF */
+    {"\xf0\x90\x80\x80", 4, 4}, /* U+10000 */
+    {"\xf0\x9f\x98\x80", 4, 4},
+    {"\xf0\x9f\x98", 3, 0},
+    {"\xf0\x9f\x98\x41", 4, 0},
+    {"\xf4\x8f\xbf\xbf", 4, 4}, /* U+10FFFF, the last */
+    {"\xf4\x90\x80\x80", 4, 0}, /* U+110000 */
+    {"\xf5\x80\x80\x80", 4, 0},
+    {"\xf8\x88\x80\x80\x80", 5, 0}, /* five bytes were UTF-8 once */
+    {"\xfe", 1, 0},
+    {"\xff", 1, 0},
+    {"ab", 2, 1}, /* only the first character is asked for */
+};
+
+/* A copy of exactly the size, so that a read past its end is seen. */
+static uint8_t *exact_copy(const void *bytes, size_t size)
+{
+    uint8_t *copy = malloc(size > 0 ? size : 1);
+    assert_non_null(copy);
+    memcpy(copy, bytes, size);
+    return copy;
+}
+
+static void utf8_length_knows_every_form(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < KS_COUNT_OF(utf8_table); i++) {
+        uint8_t *bytes = exact_copy(utf8_table[i].bytes, utf8_table[i].size);
+        size_t length = ks_text_utf8_length(bytes, utf8_table[i].size);
+        free(bytes);
+        if (length != utf8_table[i].length)
+            fail_msg("row %zu: %zu instead of %zu", i, length, utf8_table[i].length);
+    }
+}
+
+/* Every code point, encoded by the book, is accepted with its length. */
+static size_t encode_utf8(uint32_t point, uint8_t *bytes)
+{
+    if (point < 0x80) {
+        bytes[0] = (uint8_t)point;
+        return 1;
+    }
+    size_t length = point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
+    for (size_t i = length; i > 1; i--) {
+        bytes[i - 1] = (uint8_t)(0x80 | (point & 0x3f));
+        point >>= 6;
+    }
+    bytes[0] = (uint8_t)(0xf0U << (4 - length) | point);
+    return length;
+}
+
+static void utf8_length_takes_every_code_point_but_surrogates(void **state)
+{
+    (void)state;
+    for (uint32_t point = 0; point <= 0x10ffff; point++) {
+        uint8_t bytes[4];
+        size_t length = encode_utf8(point, bytes);
+        bool surrogate = point >= 0xd800 && point <= 0xdfff;
+        if (ks_text_utf8_length(bytes, length) != (surrogate ? 0 : length))
+            fail_msg("U+%04X", (unsigned)point);
+    }
+}
+
+/* ---- cutting ---- */
+
+static void cut_never_splits_a_character(void **state)
+{
+    (void)state;
+    /* a, qof, euro, a smiley, b, and the places between them */
+    static const char text[] = "a\xd7\xa7\xe2\x82\xac\xf0\x9f\x98\x80"
+                               "b";
+    static const size_t cut_at[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 11};
+    size_t size = sizeof text - 1;
+    for (size_t limit = 0; limit <= size; limit++)
+        assert_int_equal(ks_text_cut((const uint8_t *)text, size, limit), cut_at[limit]);
+    assert_int_equal(ks_text_cut((const uint8_t *)text, size, 1000), size);
+    assert_int_equal(ks_text_cut((const uint8_t *)"", 0, 0), 0);
+}
+
+static void cut_takes_malformed_bytes_as_characters_of_one_byte(void **state)
+{
+    (void)state;
+    static const uint8_t continuations[] = {0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80};
+    for (size_t limit = 0; limit <= sizeof continuations; limit++)
+        assert_int_equal(ks_text_cut(continuations, sizeof continuations, limit), limit);
+    static const uint8_t unfinished[] = {'a', 0xf0, 0x9f, 0x98, 'b', 'c'};
+    for (size_t limit = 0; limit <= sizeof unfinished; limit++)
+        assert_int_equal(ks_text_cut(unfinished, sizeof unfinished, limit), limit);
+    static const uint8_t euro_and_more[] = {0xe2, 0x82, 0xac, 0x82, 0x82};
+    assert_int_equal(ks_text_cut(euro_and_more, sizeof euro_and_more, 2), 0);
+    assert_int_equal(ks_text_cut(euro_and_more, sizeof euro_and_more, 3), 3);
+    assert_int_equal(ks_text_cut(euro_and_more, sizeof euro_and_more, 4), 4);
+}
+
+static void cutting_piece_by_piece_always_comes_to_the_end(void **state)
+{
+    (void)state;
+    uint8_t bytes[64];
+    uint32_t seed = 1;
+    for (int round = 0; round < 20000; round++) {
+        for (size_t i = 0; i < sizeof bytes; i++) {
+            seed = seed * 1664525U + 1013904223U;
+            bytes[i] = (uint8_t)(seed >> 24);
+        }
+        size_t done = 0;
+        while (done < sizeof bytes) {
+            size_t cut = ks_text_cut(bytes + done, sizeof bytes - done, 4);
+            assert_in_range(cut, 1, 4); /* no character is longer than four bytes */
+            done += cut;
+        }
+    }
+}
+
+/* ---- escapes ---- */
+
+static void assert_escaped(const char *text, size_t size, const char *expected)
+{
+    char escaped[256];
+    uint8_t *bytes = exact_copy(text, size);
+    assert_ptr_equal(ks_text_escape(bytes, size, escaped, sizeof escaped), escaped);
+    free(bytes);
+    assert_string_equal(escaped, expected);
+}
+
+static void escape_leaves_printable_text_alone(void **state)
+{
+    (void)state;
+    assert_escaped("", 0, "");
+    assert_escaped("plain ~", 7, "plain ~");
+    assert_escaped("\xd7\xa7\xe2\x82\xac\xf0\x9f\x98\x80", 9, "\xd7\xa7\xe2\x82\xac\xf0\x9f\x98\x80");
+    assert_escaped("\xc2\xa0", 2, "\xc2\xa0"); /* the first after the C1 controls */
+}
+
+static void escape_turns_controls_and_malformed_bytes_into_hex(void **state)
+{
+    (void)state;
+    assert_escaped("a\nb\r\t", 5, "a\\x0ab\\x0d\\x09");
+    assert_escaped("\x1b[31m\x7f", 6, "\\x1b[31m\\x7f");
+    assert_escaped("\0", 1, "\\x00");
+    assert_escaped("\\n", 2, "\\x5cn");
+    assert_escaped("\xff\xc0\x80", 3, "\\xff\\xc0\\x80");
+    assert_escaped("\xe2\x82", 2, "\\xe2\\x82");
+    assert_escaped("\xc2\x9b"
+                   "31m",
+                   5, "\\xc2\\x9b31m"); /* C1: CSI in one character */
+    assert_escaped("\xc2\x80\xc2\x9f", 4, "\\xc2\\x80\\xc2\\x9f");
+}
+
+static void escape_cuts_what_does_not_fit(void **state)
+{
+    (void)state;
+    char escaped[8];
+    ks_text_escape("1234567", 7, escaped, sizeof escaped);
+    assert_string_equal(escaped, "1234567"); /* fits exactly */
+    ks_text_escape("12345678", 8, escaped, sizeof escaped);
+    assert_string_equal(escaped, "1234...");
+    ks_text_escape("1234\n", 5, escaped, sizeof escaped);
+    assert_string_equal(escaped, "1234...");
+    ks_text_escape("\n\n", 2, escaped, sizeof escaped);
+    assert_string_equal(escaped, "\\x0a...");
+    ks_text_escape("123\xe2\x82\xac"
+                   "4567",
+                   10, escaped, sizeof escaped);
+    assert_string_equal(escaped, "123..."); /* the euro is not split */
+    ks_text_escape("\xc2\x9b", 2, escaped, sizeof escaped);
+    assert_string_equal(escaped, "..."); /* eight bytes, and no room for the NUL */
+}
+
+static void escape_stays_inside_every_capacity(void **state)
+{
+    (void)state;
+    static const char text[] = "a\n\xc2\x9b\xe2\x82\xac\xff"
+                               "bcdefgh\\i";
+    for (size_t capacity = 8; capacity < 64; capacity++) {
+        char *escaped = malloc(capacity); /* of exactly this size, so that a write past it is seen */
+        assert_non_null(escaped);
+        ks_text_escape(text, sizeof text - 1, escaped, capacity);
+        assert_true(strlen(escaped) < capacity);
+        free(escaped);
+    }
+}
+
+/* ---- hex ---- */
+
+static void hex_is_written_in_lower_case(void **state)
+{
+    (void)state;
+    char hex[9];
+    ks_text_to_hex((const uint8_t[]){0x00, 0x7f, 0xab, 0xff}, 4, hex);
+    assert_string_equal(hex, "007fabff");
+    ks_text_to_hex(NULL, 0, hex);
+    assert_string_equal(hex, "");
+}
+
+static bool hex_reads(const char *hex, const uint8_t *expected, size_t size)
+{
+    uint8_t bytes[8] = {0};
+    size_t hex_size = strlen(hex);
+    uint8_t *copy = exact_copy(hex, hex_size);
+    bool read = ks_text_from_hex((const char *)copy, hex_size, bytes, size);
+    free(copy);
+    return read && (size == 0 || memcmp(bytes, expected, size) == 0);
+}
+
+static void hex_is_read_liberally(void **state)
+{
+    (void)state;
+    static const uint8_t bytes[] = {0x01, 0xab, 0xcd};
+    assert_true(hex_reads("01abcd", bytes, 3));
+    assert_true(hex_reads("01ABcD", bytes, 3));
+    assert_true(hex_reads("01 ab cd", bytes, 3));
+    assert_true(hex_reads(" \t01  ab\tcd ", bytes, 3));
+    assert_true(hex_reads("", bytes, 0));
+    assert_true(hex_reads("  ", bytes, 0));
+}
+
+static void hex_with_other_characters_or_another_length_is_refused(void **state)
+{
+    (void)state;
+    static const uint8_t bytes[] = {0x01, 0xab, 0xcd};
+    assert_false(hex_reads("01abc", bytes, 3));
+    assert_false(hex_reads("01ab", bytes, 3));
+    assert_false(hex_reads("01abcdef", bytes, 3));
+    assert_false(hex_reads("01abcg", bytes, 3));
+    assert_false(hex_reads("0x01abcd", bytes, 3));
+    assert_false(hex_reads("01-ab-cd", bytes, 3));
+    assert_false(hex_reads("0 1abcd", bytes, 3)); /* a blank inside a pair */
+    assert_false(hex_reads("01abc ", bytes, 3));
+    assert_false(hex_reads("@1abcd", bytes, 3)); /* the neighbours of the digits */
+    assert_false(hex_reads("/1abcd", bytes, 3));
+    assert_false(hex_reads(":1abcd", bytes, 3));
+    assert_false(hex_reads("`1abcd", bytes, 3));
+    assert_false(hex_reads("G1abcd", bytes, 3));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(user_name_takes_printable_ascii),
+        cmocka_unit_test(user_name_refuses_everything_else),
+        cmocka_unit_test(user_name_has_1_to_254_bytes),
+        cmocka_unit_test(user_name_is_not_all_blank),
+        cmocka_unit_test(utf8_length_knows_every_form),
+        cmocka_unit_test(utf8_length_takes_every_code_point_but_surrogates),
+        cmocka_unit_test(cut_never_splits_a_character),
+        cmocka_unit_test(cut_takes_malformed_bytes_as_characters_of_one_byte),
+        cmocka_unit_test(cutting_piece_by_piece_always_comes_to_the_end),
+        cmocka_unit_test(escape_leaves_printable_text_alone),
+        cmocka_unit_test(escape_turns_controls_and_malformed_bytes_into_hex),
+        cmocka_unit_test(escape_cuts_what_does_not_fit),
+        cmocka_unit_test(escape_stays_inside_every_capacity),
+        cmocka_unit_test(hex_is_written_in_lower_case),
+        cmocka_unit_test(hex_is_read_liberally),
+        cmocka_unit_test(hex_with_other_characters_or_another_length_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

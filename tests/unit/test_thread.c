@@ -1,0 +1,477 @@
+/* Unit tests of base/mailbox.h, base/thread.h and base/budget.h: what several threads share. They are worth
+ * most under the thread sanitizer (`make test-tsan`).
+ */
+#include "unit.h"
+
+#include "base/budget.h"
+#include "base/thread.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdlib.h>
+
+enum { POSTERS = 4, TASKS_OF_EACH = 5000 };
+
+/* ---- mailbox ---- */
+
+static void mailbox_gives_tasks_in_the_order_of_posting(void **state)
+{
+    (void)state;
+    struct ks_mailbox mailbox;
+    struct ks_task tasks[5];
+    ks_mailbox_init(&mailbox);
+    for (size_t i = 0; i < KS_COUNT_OF(tasks); i++)
+        ks_mailbox_put(&mailbox, &tasks[i]);
+    struct ks_task *taken = ks_mailbox_take(&mailbox);
+    for (size_t i = 0; i < KS_COUNT_OF(tasks); i++) {
+        assert_ptr_equal(taken, &tasks[i]);
+        taken = taken->next;
+    }
+    assert_null(taken);
+}
+
+static void mailbox_asks_for_a_wake_up_only_when_it_was_empty(void **state)
+{
+    (void)state;
+    struct ks_mailbox mailbox;
+    struct ks_task tasks[3];
+    ks_mailbox_init(&mailbox);
+    assert_null(ks_mailbox_take(&mailbox));
+    assert_true(ks_mailbox_put(&mailbox, &tasks[0]));
+    assert_false(ks_mailbox_put(&mailbox, &tasks[1]));
+    assert_ptr_equal(ks_mailbox_take(&mailbox), &tasks[0]);
+    assert_null(ks_mailbox_take(&mailbox));
+    assert_true(ks_mailbox_put(&mailbox, &tasks[2]));
+}
+
+/* ---- thread ---- */
+
+/* What the tasks of one test write down; only the thread under test touches it until that was stopped. */
+struct record {
+    struct ks_task task;
+    struct record *previous_of_poster;
+    unsigned *ran;
+    bool has_run;
+    bool in_order;
+};
+
+static void record_run(struct ks_task *task)
+{
+    struct record *record = KS_CONTAINER_OF(task, struct record, task);
+    record->in_order = record->previous_of_poster == NULL || record->previous_of_poster->has_run;
+    record->has_run = true;
+    (*record->ran)++;
+}
+
+struct poster {
+    pthread_t handle;
+    struct ks_executor *executor;
+    struct record records[TASKS_OF_EACH];
+};
+
+static void *poster_main(void *argument)
+{
+    struct poster *poster = argument;
+    for (size_t i = 0; i < TASKS_OF_EACH; i++)
+        ks_executor_post(poster->executor, &poster->records[i].task);
+    return NULL;
+}
+
+static struct ks_thread *start(const struct ks_thread_hooks *hooks)
+{
+    static const struct ks_thread_hooks no_hooks = {0};
+    struct ks_thread *thread = NULL;
+    assert_int_equal(ks_thread_start(&thread, "test", hooks != NULL ? hooks : &no_hooks), KS_OK);
+    return thread;
+}
+
+static void thread_runs_every_task_once_and_in_the_order_of_each_poster(void **state)
+{
+    (void)state;
+    struct ks_thread *thread = start(NULL);
+    struct poster *posters = calloc(POSTERS, sizeof *posters);
+    assert_non_null(posters);
+    unsigned ran = 0;
+    for (size_t p = 0; p < POSTERS; p++) {
+        posters[p].executor = ks_thread_executor(thread);
+        for (size_t i = 0; i < TASKS_OF_EACH; i++)
+            posters[p].records[i] = (struct record){
+                .task.run = record_run,
+                .previous_of_poster = i > 0 ? &posters[p].records[i - 1] : NULL,
+                .ran = &ran,
+            };
+        assert_int_equal(pthread_create(&posters[p].handle, NULL, poster_main, &posters[p]), 0);
+    }
+    for (size_t p = 0; p < POSTERS; p++)
+        pthread_join(posters[p].handle, NULL);
+    ks_thread_stop(thread);
+    assert_int_equal(ran, POSTERS * TASKS_OF_EACH);
+    for (size_t p = 0; p < POSTERS; p++)
+        for (size_t i = 0; i < TASKS_OF_EACH; i++)
+            assert_true(posters[p].records[i].in_order);
+    free(posters);
+}
+
+struct chain {
+    struct ks_task task;
+    struct ks_executor *executor;
+    unsigned left;
+};
+
+static void chain_run(struct ks_task *task)
+{
+    struct chain *chain = KS_CONTAINER_OF(task, struct chain, task);
+    if (--chain->left > 0)
+        ks_executor_post(chain->executor, &chain->task);
+}
+
+static void stop_waits_for_what_tasks_post_themselves(void **state)
+{
+    (void)state;
+    struct ks_thread *thread = start(NULL);
+    struct chain chain = {.task.run = chain_run, .executor = ks_thread_executor(thread), .left = 1000};
+    ks_executor_post(chain.executor, &chain.task);
+    ks_thread_stop(thread);
+    assert_int_equal(chain.left, 0);
+}
+
+static void stop_of_nothing_and_of_an_idle_thread_is_fine(void **state)
+{
+    (void)state;
+    ks_thread_stop(NULL);
+    ks_thread_stop(start(NULL));
+}
+
+/* A gate holds the thread inside a task, so that the test decides what is in the next batch. */
+struct gate {
+    struct ks_task task;
+    sem_t reached;
+    sem_t open;
+};
+
+static void gate_run(struct ks_task *task)
+{
+    struct gate *gate = KS_CONTAINER_OF(task, struct gate, task);
+    sem_post(&gate->reached);
+    sem_wait(&gate->open);
+}
+
+static void gate_init(struct gate *gate)
+{
+    gate->task.run = gate_run;
+    sem_init(&gate->reached, 0, 0);
+    sem_init(&gate->open, 0, 0);
+}
+
+static void gate_destroy(struct gate *gate)
+{
+    sem_destroy(&gate->reached);
+    sem_destroy(&gate->open);
+}
+
+struct batches {
+    unsigned ran;
+    unsigned ran_at_batch[8];
+    unsigned count;
+};
+
+static void batches_done(void *context)
+{
+    struct batches *batches = context;
+    assert_true(batches->count < KS_COUNT_OF(batches->ran_at_batch));
+    batches->ran_at_batch[batches->count++] = batches->ran;
+}
+
+static void what_is_posted_during_one_batch_is_the_next_batch(void **state)
+{
+    (void)state;
+    struct batches batches = {0};
+    const struct ks_thread_hooks hooks = {.context = &batches, .batch_done = batches_done};
+    struct ks_thread *thread = start(&hooks);
+    struct gate gate;
+    gate_init(&gate);
+    struct record records[3];
+    ks_executor_post(ks_thread_executor(thread), &gate.task);
+    sem_wait(&gate.reached);
+    for (size_t i = 0; i < KS_COUNT_OF(records); i++) {
+        records[i] = (struct record){.task.run = record_run, .ran = &batches.ran};
+        ks_executor_post(ks_thread_executor(thread), &records[i].task);
+    }
+    sem_post(&gate.open);
+    ks_thread_stop(thread);
+    /* The gate alone, then all three; the order to stop may be in that batch or in one of its own. */
+    assert_true(batches.count >= 2);
+    assert_int_equal(batches.ran_at_batch[0], 0);
+    assert_int_equal(batches.ran_at_batch[1], 3);
+    gate_destroy(&gate);
+}
+
+static void tick_posts(void *context)
+{
+    sem_post(context);
+}
+
+static void thread_ticks_while_it_has_nothing_to_do(void **state)
+{
+    (void)state;
+    sem_t ticks;
+    sem_init(&ticks, 0, 0);
+    struct ks_thread *thread =
+        start(&(struct ks_thread_hooks){.context = &ticks, .tick = tick_posts, .tick_ms = 1});
+    for (int i = 0; i < 5; i++)
+        while (sem_wait(&ticks) != 0)
+            ;
+    ks_thread_stop(thread);
+    sem_destroy(&ticks);
+}
+
+struct busy {
+    struct chain chain;
+    unsigned ticks;
+};
+
+static void tick_ends_the_chain(void *context)
+{
+    struct busy *busy = context;
+    if (++busy->ticks == 3)
+        busy->chain.left = 1;
+}
+
+static void thread_ticks_while_it_is_never_idle(void **state)
+{
+    (void)state;
+    struct busy busy = {.chain = {.task.run = chain_run, .left = UINT32_MAX}};
+    const struct ks_thread_hooks hooks = {.context = &busy, .tick = tick_ends_the_chain, .tick_ms = 1};
+    struct ks_thread *thread = start(&hooks);
+    busy.chain.executor = ks_thread_executor(thread);
+    ks_executor_post(busy.chain.executor, &busy.chain.task);
+    ks_thread_stop(thread); /* returns only because ticks came between the batches */
+    assert_true(busy.ticks >= 3);
+}
+
+/* ---- budget ---- */
+
+static void budget_is_taken_up_to_its_limit(void **state)
+{
+    (void)state;
+    struct ks_budget budget;
+    ks_budget_init(&budget, 100);
+    assert_true(ks_budget_take(&budget, 60));
+    assert_false(ks_budget_take(&budget, 41));
+    assert_true(ks_budget_take(&budget, 40));
+    assert_false(ks_budget_take(&budget, 1));
+    assert_true(ks_budget_take(&budget, 0));
+    ks_budget_give(&budget, 60);
+    assert_true(ks_budget_take(&budget, 60));
+    ks_budget_give(&budget, 100);
+    ks_budget_destroy(&budget);
+}
+
+static void request_over_the_limit_is_granted_when_nothing_else_is_out(void **state)
+{
+    (void)state;
+    struct ks_budget budget;
+    ks_budget_init(&budget, 100);
+    assert_true(ks_budget_take(&budget, 1));
+    assert_false(ks_budget_take(&budget, 101));
+    assert_false(ks_budget_take(&budget, SIZE_MAX)); /* nor does the sum wrap round */
+    ks_budget_give(&budget, 1);
+    assert_true(ks_budget_take(&budget, 1000));
+    assert_false(ks_budget_take(&budget, 1));
+    ks_budget_give(&budget, 1000);
+    assert_true(ks_budget_take(&budget, 100));
+    ks_budget_give(&budget, 100);
+    ks_budget_destroy(&budget);
+}
+
+struct waiter {
+    struct ks_budget_waiter waiter;
+    unsigned place; /* 0: not woken, else the how-manieth */
+    unsigned *woken;
+};
+
+static void waiter_run(struct ks_task *task)
+{
+    struct waiter *waiter = KS_CONTAINER_OF(task, struct waiter, waiter.task);
+    waiter->place = ++*waiter->woken;
+}
+
+static void waiters_init(struct waiter *waiters, size_t count, struct unit_executor *executor,
+                         unsigned *woken)
+{
+    unit_executor_init(executor);
+    for (size_t i = 0; i < count; i++)
+        waiters[i] = (struct waiter){.waiter = {.task.run = waiter_run, .executor = &executor->executor},
+                                     .woken = woken};
+}
+
+static void giving_back_wakes_those_who_wait_in_their_order(void **state)
+{
+    (void)state;
+    struct ks_budget budget;
+    struct unit_executor executor;
+    struct waiter waiters[3];
+    unsigned woken = 0;
+    ks_budget_init(&budget, 10);
+    waiters_init(waiters, 3, &executor, &woken);
+    assert_true(ks_budget_take(&budget, 10));
+    for (size_t i = 0; i < 3; i++)
+        ks_budget_wait(&budget, &waiters[i].waiter);
+    assert_int_equal(unit_executor_run(&executor), 0);
+    ks_budget_give(&budget, 4);
+    assert_int_equal(unit_executor_run(&executor), 3);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(waiters[i].place, i + 1);
+    ks_budget_give(&budget, 6);
+    assert_int_equal(unit_executor_run(&executor), 0); /* woken once */
+    ks_budget_destroy(&budget);
+}
+
+static void waiting_while_nothing_is_out_wakes_at_once(void **state)
+{
+    (void)state;
+    struct ks_budget budget;
+    struct unit_executor executor;
+    struct waiter waiter;
+    unsigned woken = 0;
+    ks_budget_init(&budget, 10);
+    waiters_init(&waiter, 1, &executor, &woken);
+    ks_budget_wait(&budget, &waiter.waiter);
+    assert_int_equal(unit_executor_run(&executor), 1);
+    assert_false(ks_budget_cancel(&budget, &waiter.waiter));
+    ks_budget_destroy(&budget);
+}
+
+/* Cancels one of three waiters, at each place in the queue, and then one more comes. */
+static void cancelled_waiter_is_not_woken_and_the_others_are(void **state)
+{
+    (void)state;
+    for (size_t cancelled = 0; cancelled < 3; cancelled++) {
+        struct ks_budget budget;
+        struct unit_executor executor;
+        struct waiter waiters[4];
+        unsigned woken = 0;
+        ks_budget_init(&budget, 10);
+        waiters_init(waiters, 4, &executor, &woken);
+        assert_true(ks_budget_take(&budget, 10));
+        for (size_t i = 0; i < 3; i++)
+            ks_budget_wait(&budget, &waiters[i].waiter);
+        assert_true(ks_budget_cancel(&budget, &waiters[cancelled].waiter));
+        assert_false(ks_budget_cancel(&budget, &waiters[cancelled].waiter));
+        ks_budget_wait(&budget, &waiters[3].waiter);
+        ks_budget_give(&budget, 10);
+        assert_int_equal(unit_executor_run(&executor), 3);
+        assert_int_equal(waiters[cancelled].place, 0);
+        assert_int_equal(waiters[3].place, 3);
+        ks_budget_destroy(&budget);
+    }
+}
+
+static void cancelling_the_only_waiter_leaves_an_empty_queue(void **state)
+{
+    (void)state;
+    struct ks_budget budget;
+    struct unit_executor executor;
+    struct waiter waiters[2];
+    unsigned woken = 0;
+    ks_budget_init(&budget, 10);
+    waiters_init(waiters, 2, &executor, &woken);
+    assert_true(ks_budget_take(&budget, 10));
+    ks_budget_wait(&budget, &waiters[0].waiter);
+    assert_true(ks_budget_cancel(&budget, &waiters[0].waiter));
+    ks_budget_wait(&budget, &waiters[1].waiter);
+    ks_budget_give(&budget, 10);
+    assert_int_equal(unit_executor_run(&executor), 1);
+    assert_int_equal(waiters[1].place, 1);
+    ks_budget_destroy(&budget);
+}
+
+/* A user of the budget on a thread of its own: takes or waits, again and again, until it took often enough.
+ */
+struct consumer {
+    struct ks_budget_waiter waiter;
+    struct ks_thread *thread;
+    struct ks_budget *budget;
+    _Atomic size_t *out;
+    sem_t *finished;
+    size_t size;
+    unsigned left;
+    bool over_limit;
+};
+
+enum { BUDGET_LIMIT = 100, CONSUMERS = 6, TAKES_OF_EACH = 3000 };
+
+static void consumer_run(struct ks_task *task)
+{
+    struct consumer *consumer = KS_CONTAINER_OF(task, struct consumer, waiter.task);
+    if (!ks_budget_take(consumer->budget, consumer->size)) {
+        ks_budget_wait(consumer->budget, &consumer->waiter);
+        return;
+    }
+    if (atomic_fetch_add(consumer->out, consumer->size) + consumer->size > BUDGET_LIMIT)
+        consumer->over_limit = true;
+    atomic_fetch_sub(consumer->out, consumer->size);
+    ks_budget_give(consumer->budget, consumer->size);
+    if (--consumer->left > 0)
+        ks_executor_post(consumer->waiter.executor, &consumer->waiter.task);
+    else
+        sem_post(consumer->finished);
+}
+
+static void many_threads_share_a_budget_and_nobody_is_forgotten(void **state)
+{
+    (void)state;
+    struct ks_budget budget;
+    struct consumer consumers[CONSUMERS];
+    _Atomic size_t out = 0;
+    sem_t finished;
+    sem_init(&finished, 0, 0);
+    ks_budget_init(&budget, BUDGET_LIMIT);
+    for (size_t i = 0; i < CONSUMERS; i++) {
+        struct ks_thread *thread = start(NULL);
+        consumers[i] = (struct consumer){
+            .waiter = {.task.run = consumer_run, .executor = ks_thread_executor(thread)},
+            .thread = thread,
+            .budget = &budget,
+            .out = &out,
+            .finished = &finished,
+            .size = 30 + 10 * i, /* so that two or three fit together */
+            .left = TAKES_OF_EACH,
+        };
+    }
+    for (size_t i = 0; i < CONSUMERS; i++)
+        ks_executor_post(consumers[i].waiter.executor, &consumers[i].waiter.task);
+    for (size_t i = 0; i < CONSUMERS; i++)
+        while (sem_wait(&finished) != 0)
+            ;
+    for (size_t i = 0; i < CONSUMERS; i++)
+        ks_thread_stop(consumers[i].thread);
+    for (size_t i = 0; i < CONSUMERS; i++)
+        assert_false(consumers[i].over_limit);
+    assert_int_equal(atomic_load(&budget.used), 0);
+    assert_int_equal(atomic_load(&budget.waiter_count), 0);
+    ks_budget_destroy(&budget);
+    sem_destroy(&finished);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(mailbox_gives_tasks_in_the_order_of_posting),
+        cmocka_unit_test(mailbox_asks_for_a_wake_up_only_when_it_was_empty),
+        cmocka_unit_test(thread_runs_every_task_once_and_in_the_order_of_each_poster),
+        cmocka_unit_test(stop_waits_for_what_tasks_post_themselves),
+        cmocka_unit_test(stop_of_nothing_and_of_an_idle_thread_is_fine),
+        cmocka_unit_test(what_is_posted_during_one_batch_is_the_next_batch),
+        cmocka_unit_test(thread_ticks_while_it_has_nothing_to_do),
+        cmocka_unit_test(thread_ticks_while_it_is_never_idle),
+        cmocka_unit_test(budget_is_taken_up_to_its_limit),
+        cmocka_unit_test(request_over_the_limit_is_granted_when_nothing_else_is_out),
+        cmocka_unit_test(giving_back_wakes_those_who_wait_in_their_order),
+        cmocka_unit_test(waiting_while_nothing_is_out_wakes_at_once),
+        cmocka_unit_test(cancelled_waiter_is_not_woken_and_the_others_are),
+        cmocka_unit_test(cancelling_the_only_waiter_leaves_an_empty_queue),
+        cmocka_unit_test(many_threads_share_a_budget_and_nobody_is_forgotten),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
