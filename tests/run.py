@@ -41,10 +41,10 @@ class Count:
 def environment(build):
     """The environment of every test: sanitizers that stop at the first finding and say where."""
     variables = dict(os.environ)
-    common = f"halt_on_error=1:exitcode={SANITIZER_STATUS}"
+    common = f"halt_on_error=1:allocator_may_return_null=1:exitcode={SANITIZER_STATUS}"
     variables["ASAN_OPTIONS"] = (
         f"{common}:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1:"
-        "check_initialization_order=1:allocator_may_return_null=1:"
+        "check_initialization_order=1:"
         # cmocka catches signals to go on with the next test; the sanitizer's report is worth more.
         "allow_user_segv_handler=0:handle_abort=2:handle_segv=2:handle_sigbus=2:handle_sigfpe=2"
     )

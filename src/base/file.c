@@ -10,6 +10,13 @@
 
 enum { READ_STEP = 4096, NAME_LIMIT = 200 };
 
+static void close_keeping_errno(int fd)
+{
+    int saved_errno = errno;
+    close(fd);
+    errno = saved_errno;
+}
+
 enum ks_result ks_file_read(int directory_fd, const char *name, struct ks_buffer *buffer)
 {
     int fd = openat(directory_fd, name, O_RDONLY | O_CLOEXEC);
@@ -27,9 +34,7 @@ enum ks_result ks_file_read(int directory_fd, const char *name, struct ks_buffer
             result = ks_buffer_append(buffer, step, (size_t)got);
         explicit_bzero(step, sizeof step); /* key files come through here */
     }
-    int saved_errno = errno;
-    close(fd);
-    errno = saved_errno;
+    close_keeping_errno(fd);
     return result;
 }
 
@@ -80,7 +85,7 @@ static enum ks_result sync_directory(int directory_fd)
     if (fd < 0)
         return ks_result_from_errno(errno);
     enum ks_result result = fsync(fd) == 0 ? KS_OK : ks_result_from_errno(errno);
-    close(fd);
+    close_keeping_errno(fd);
     return result;
 }
 

@@ -13,8 +13,10 @@
 enum ks_result ks_file_read(int directory_fd, const char *name, struct ks_buffer *buffer);
 
 /* Makes `name` hold exactly `bytes`: temporary file beside it with `mode`, synced, renamed over it, directory
- * synced. After KS_OK it survives a power cut; after anything else the old file is untouched.
- * KS_NO_SPACE; KS_IO (errno). `name` has no slash and at most 200 bytes. */
+ * synced. After KS_OK it survives a power cut; after anything else the old file is untouched, except where
+ * only the last step failed: then it is replaced, and a power cut may still bring the old one back.
+ * KS_NO_SPACE; KS_NO_MEMORY; KS_NOT_FOUND when there is no such directory; KS_IO (errno). `name` has no slash
+ * and at most 200 bytes; one thread of a process at a time replaces a name. */
 enum ks_result ks_file_replace(int directory_fd, const char *name, const void *bytes, size_t size,
                                mode_t mode);
 

@@ -95,20 +95,11 @@ static const struct {
     {"ab", 2, 1}, /* only the first character is asked for */
 };
 
-/* A copy of exactly the size, so that a read past its end is seen. */
-static uint8_t *exact_copy(const void *bytes, size_t size)
-{
-    uint8_t *copy = malloc(size > 0 ? size : 1);
-    assert_non_null(copy);
-    memcpy(copy, bytes, size);
-    return copy;
-}
-
 static void utf8_length_knows_every_form(void **state)
 {
     (void)state;
     for (size_t i = 0; i < KS_COUNT_OF(utf8_table); i++) {
-        uint8_t *bytes = exact_copy(utf8_table[i].bytes, utf8_table[i].size);
+        uint8_t *bytes = unit_exact_copy(utf8_table[i].bytes, utf8_table[i].size);
         size_t length = ks_text_utf8_length(bytes, utf8_table[i].size);
         free(bytes);
         if (length != utf8_table[i].length)
@@ -199,7 +190,7 @@ static void cutting_piece_by_piece_always_comes_to_the_end(void **state)
 static void assert_escaped(const char *text, size_t size, const char *expected)
 {
     char escaped[256];
-    uint8_t *bytes = exact_copy(text, size);
+    uint8_t *bytes = unit_exact_copy(text, size);
     assert_ptr_equal(ks_text_escape(bytes, size, escaped, sizeof escaped), escaped);
     free(bytes);
     assert_string_equal(escaped, expected);
@@ -279,7 +270,7 @@ static bool hex_reads(const char *hex, const uint8_t *expected, size_t size)
 {
     uint8_t bytes[8] = {0};
     size_t hex_size = strlen(hex);
-    uint8_t *copy = exact_copy(hex, hex_size);
+    uint8_t *copy = unit_exact_copy(hex, hex_size);
     bool read = ks_text_from_hex((const char *)copy, hex_size, bytes, size);
     free(copy);
     return read && (size == 0 || memcmp(bytes, expected, size) == 0);

@@ -1,5 +1,5 @@
-/* unit.h — what every unit test begins with: cmocka with the headers that it wants before it, and an executor
- * that runs tasks when the test says so.
+/* unit.h — what every unit test begins with: cmocka with the headers that it wants before it, copies whose
+ * ends are guarded, and an executor that runs tasks when the test says so.
  */
 #ifndef KS_TESTS_UNIT_H
 #define KS_TESTS_UNIT_H
@@ -14,7 +14,21 @@
 #include "base/executor.h"
 #include "base/mailbox.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #define KS_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+/* A copy of exactly `size` bytes, to be freed, so that a read past its end is seen. NULL for no bytes. */
+static inline uint8_t *unit_exact_copy(const void *bytes, size_t size)
+{
+    if (size == 0)
+        return NULL;
+    uint8_t *copy = malloc(size);
+    assert_non_null(copy);
+    memcpy(copy, bytes, size);
+    return copy;
+}
 
 /* An executor by hand: tasks wait until unit_executor_run. */
 struct unit_executor {
