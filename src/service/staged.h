@@ -1,0 +1,48 @@
+/* staged.h — uploads that are complete and wait for their 1029, 1030 or 1031, found by user and kept name
+ * (protocol.md §1.2).
+ *
+ * One registry per server; any thread. A stage is in exactly one place: on its way in an upload, here, or
+ * taken.
+ */
+#ifndef KS_SERVICE_STAGED_H
+#define KS_SERVICE_STAGED_H
+
+#include "store/store.h"
+
+struct ks_staged;
+
+struct ks_staged_upload {
+    struct ks_client_id id;
+    const char *name; /* the kept name; only read by ks_staged_put */
+    size_t name_size;
+    uint64_t owner; /* whose upload it is: the session's number */
+    struct ks_stage *stage;
+    struct ks_content_key *key; /* a reference that goes along */
+    uint32_t content_size;
+    int64_t completed_at; /* wall seconds */
+};
+
+/* KS_OK with *staged for ks_staged_free; KS_NO_MEMORY. */
+enum ks_result ks_staged_new(struct ks_staged **staged);
+
+/* Frees the registry and its key references; the stages are the store's to sweep. NULL is allowed. */
+void ks_staged_free(struct ks_staged *staged);
+
+/* A number for a new owner; never 0, never the same twice. */
+uint64_t ks_staged_new_owner(struct ks_staged *staged);
+
+/* Adds an upload as the one last completed, for its owner and anywhere. *replaced receives the owner's
+ * previous one of that name, if there was one (true is returned): it is obsolete and has to be discarded by
+ * the caller. KS_OK, KS_NO_MEMORY (nothing was added). */
+enum ks_result ks_staged_put(struct ks_staged *staged, const struct ks_staged_upload *upload,
+                             struct ks_staged_upload *replaced, bool *has_replaced);
+
+/* Takes the upload of that name which `owner` completed last, else the one that was completed last anywhere,
+ * out of the registry. False when there is none. upload->name is NULL. */
+bool ks_staged_take(struct ks_staged *staged, const struct ks_client_id *id, const char *name,
+                    size_t name_size, uint64_t owner, struct ks_staged_upload *upload);
+
+/* Takes out the oldest upload if it was completed before `before`. False when there is none. */
+bool ks_staged_take_older(struct ks_staged *staged, int64_t before, struct ks_staged_upload *upload);
+
+#endif
