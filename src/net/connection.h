@@ -18,8 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* ---- loops
- * -------------------------------------------------------------------------------------------------- */
+/* ---- loops ---- */
 
 /* A piece of work that is too slow for a loop and needs no order: key parsing, RSA. `work` runs on some
  * thread of the pool, then `done` on the loop. The owner keeps the memory until `done`. */
@@ -45,8 +44,7 @@ static inline void ks_loop_offload(struct ks_loop *loop, struct ks_offload *offl
     loop->offload(loop, offload);
 }
 
-/* ---- what a service implements
- * ------------------------------------------------------------------------------ */
+/* ---- what a service implements ---- */
 
 struct ks_connection;
 
@@ -82,8 +80,7 @@ struct ks_connection_events {
     void (*closed)(struct ks_connection *connection);
 };
 
-/* ---- what a connection implements
- * --------------------------------------------------------------------------- */
+/* ---- what a connection implements ---- */
 
 struct ks_connection_operations {
     bool (*write)(struct ks_connection *connection, const void *bytes, size_t size);

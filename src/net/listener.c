@@ -31,8 +31,7 @@ struct ks_listener {
     uint64_t last_complaint_ms;
 };
 
-/* ---- accepting
- * ------------------------------------------------------------------------------------------------- */
+/* ---- accepting ---- */
 
 static void complain(struct ks_listener *listener, const char *what)
 {
@@ -119,8 +118,7 @@ static void poll_event(uv_poll_t *poll, int status, int events)
     }
 }
 
-/* ---- opening
- * --------------------------------------------------------------------------------------------------- */
+/* ---- opening ---- */
 
 /* Splits "host:port", "[v6]:port" or ":port"; host is "" for all interfaces. */
 static bool split_address(const char *address, char *host, size_t host_size, const char **port)

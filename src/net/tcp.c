@@ -86,8 +86,7 @@ static struct ks_worker *worker_of(const struct ks_tcp *tcp)
     return KS_CONTAINER_OF(tcp->connection.loop, struct ks_worker, loop);
 }
 
-/* ---- the worker's lists -----------------------------------------------------------------------------------
- */
+/* ---- the worker's lists ---- */
 
 static void mark_ready(struct ks_tcp *tcp)
 {
@@ -153,8 +152,7 @@ static void doom(struct ks_tcp *tcp)
     worker->doomed = tcp;
 }
 
-/* ---- polling
- * ------------------------------------------------------------------------------------------------ */
+/* ---- polling ---- */
 
 static void poll_event(uv_poll_t *poll, int status, int events);
 
@@ -185,8 +183,7 @@ static void poll_what_is_wanted(struct ks_tcp *tcp)
     poll_for(tcp, (wants_input(tcp) ? UV_READABLE : 0) | (tcp->output_full ? UV_WRITABLE : 0));
 }
 
-/* ---- output
- * ------------------------------------------------------------------------------------------------- */
+/* ---- output ---- */
 
 static void begin_lingering(struct ks_tcp *tcp)
 {
@@ -228,8 +225,7 @@ static void tcp_flush(struct ks_tcp *tcp)
         begin_lingering(tcp);
 }
 
-/* ---- input
- * -------------------------------------------------------------------------------------------------- */
+/* ---- input ---- */
 
 static void keep_input(struct ks_tcp *tcp, const uint8_t *bytes, size_t size)
 {
@@ -331,8 +327,7 @@ static void poll_event(uv_poll_t *poll, int status, int events)
     }
 }
 
-/* ---- delivery
- * ----------------------------------------------------------------------------------------------- */
+/* ---- delivery ---- */
 
 static uint64_t tcp_delivered_up_to(struct ks_connection *connection)
 {
@@ -399,8 +394,7 @@ void ks_tcp_check_deliveries(struct ks_worker *worker)
     }
 }
 
-/* ---- operations of connection.h
- * ------------------------------------------------------------------------------- */
+/* ---- operations of connection.h ---- */
 
 static bool tcp_write(struct ks_connection *connection, const void *bytes, size_t size)
 {
@@ -514,8 +508,7 @@ static const struct ks_connection_operations tcp_operations = {
     .describe_peer = tcp_describe_peer,
 };
 
-/* ---- opening and closing
- * -------------------------------------------------------------------------------------- */
+/* ---- opening and closing ---- */
 
 static void count_down(struct ks_worker *worker)
 {

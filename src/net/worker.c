@@ -41,8 +41,7 @@ static void on_prepare(uv_prepare_t *prepare)
     ks_tcp_work_off(prepare->data);
 }
 
-/* ---- deadlines
- * ------------------------------------------------------------------------------------------------ */
+/* ---- deadlines ---- */
 
 static void deadline_expired(struct ks_deadline *deadline, void *context)
 {
@@ -70,8 +69,7 @@ void ks_worker_need_ticks(struct ks_worker *worker)
     uv_timer_start(&worker->ticks, on_tick, KS_DEADLINE_TICK_MS, KS_DEADLINE_TICK_MS);
 }
 
-/* ---- offloaded work
- * -------------------------------------------------------------------------------------------- */
+/* ---- offloaded work ---- */
 
 struct offload_job {
     uv_work_t work;
@@ -117,8 +115,7 @@ static void worker_offload(struct ks_loop *loop, struct ks_offload *offload)
     ks_executor_post(&loop->executor, &offload->task);
 }
 
-/* ---- hand-over, eviction, quiescing
- * ----------------------------------------------------------------------------- */
+/* ---- hand-over, eviction, quiescing ---- */
 
 struct hand_over {
     struct ks_task task;
@@ -190,8 +187,7 @@ void ks_worker_quiesce(struct ks_worker *worker)
     ks_executor_post(&worker->loop.executor, &worker->quiesce_task);
 }
 
-/* ---- start and stop
- * --------------------------------------------------------------------------------------------- */
+/* ---- start and stop ---- */
 
 static void close_run(struct ks_task *task)
 {

@@ -44,7 +44,7 @@ static const struct option_rule option_rules[] = {
      "of silence before a request 1030 is answered (default 2000)"},
 };
 
-enum { OPTION_COUNT = sizeof option_rules / sizeof option_rules[0] };
+#define OPTION_COUNT (sizeof option_rules / sizeof option_rules[0])
 _Static_assert(OPTION_COUNT <= KS_OPTIONS_LIMIT, "ks_options.given has a bit for every option");
 
 static void *field_of(struct ks_options *options, const struct option_rule *rule)
@@ -109,8 +109,7 @@ static void print_help(void)
     printf("  %-28s  %s\n  %-28s  %s\n", "--version", "print the version", "--help", "print this");
 }
 
-/* ---- the command line
- * ---------------------------------------------------------------------------------------- */
+/* ---- the command line ---- */
 
 static enum ks_options_outcome read_argument(struct ks_options *options, const char *name, const char *value,
                                              const char **config)
@@ -165,8 +164,7 @@ static enum ks_options_outcome read_command_line(struct ks_options *options, int
     return outcome;
 }
 
-/* ---- the configuration file
- * ------------------------------------------------------------------------------------ */
+/* ---- the configuration file ---- */
 
 struct file_reading {
     struct ks_options *options;

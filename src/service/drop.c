@@ -36,9 +36,7 @@ static void answer_confirmed(struct ks_exchange *exchange)
     ks_exchange_answer(exchange, KS_RESPONSE_CONFIRMED, &id, sizeof id);
 }
 
-/* ---- 1029
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- 1029 ---- */
 
 struct confirmation {
     struct ks_exchange *exchange;
@@ -87,8 +85,7 @@ void ks_drop_crc_ok(struct ks_exchange *exchange, const uint8_t *fixed)
     ks_store_confirm(environment->store, &confirmation->request);
 }
 
-/* ---- 1030 and 1031
- * ------------------------------------------------------------------------------------------------ */
+/* ---- 1030 and 1031 ---- */
 
 /* Both need to know whether there is such a user: for others nothing is staged either, but that is no reason
  * for a friendly answer. */

@@ -128,8 +128,7 @@ static const struct ks_rule *rule_for(uint16_t code)
     return &unknown_rule;
 }
 
-/* ---- exchanges and their answers
- * -------------------------------------------------------------------------------- */
+/* ---- exchanges and their answers ---- */
 
 static void session_go_on(struct ks_session *session);
 
@@ -212,8 +211,7 @@ void ks_exchange_cancel(struct ks_exchange *exchange)
     exchange_is_answered(exchange);
 }
 
-/* ---- time and idleness
- * ------------------------------------------------------------------------------------------- */
+/* ---- time and idleness ---- */
 
 static void set_timer(struct ks_session *session, enum timer timer, uint64_t after_ms)
 {
@@ -243,8 +241,42 @@ static void keep_idleness(struct ks_session *session)
     ks_connection_set_idle(session->connection, idle);
 }
 
-/* ---- requests
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- the deferred answer to a 1030 ---- */
+
+void ks_session_defer(struct ks_exchange *exchange, uint64_t after_ms,
+                      void (*ripe)(struct ks_exchange *exchange))
+{
+    struct ks_session *session = exchange->session;
+    if (session->blocked) { /* something has arrived behind the request already */
+        ks_exchange_cancel(exchange);
+        return;
+    }
+    if (session->input_ended) {
+        ripe(exchange);
+        return;
+    }
+    session->deferred = exchange;
+    session->ripe = ripe;
+    set_timer(session, TIMER_DEFERRED, after_ms);
+}
+
+static struct ks_exchange *take_deferred(struct ks_session *session)
+{
+    struct ks_exchange *exchange = session->deferred;
+    session->deferred = NULL;
+    if (exchange != NULL)
+        set_timer(session, TIMER_NONE, 0);
+    return exchange;
+}
+
+static void cancel_deferred(struct ks_session *session)
+{
+    struct ks_exchange *exchange = take_deferred(session);
+    if (exchange != NULL)
+        ks_exchange_cancel(exchange);
+}
+
+/* ---- requests ---- */
 
 static bool may_begin(const struct ks_session *session, const struct ks_rule *rule)
 {
@@ -395,6 +427,10 @@ static size_t pump(struct ks_session *session, const uint8_t *bytes, size_t size
     bool again = head_waits(session);
     while ((used < size || again) && !session->blocked && session->state != STATE_ENDING) {
         again = false;
+        if (used < size) {
+            cancel_deferred(session);
+            send_answers(session);
+        }
         if (session->state == STATE_HEAD)
             used += take_head(session, bytes + used, size - used);
         else
@@ -431,29 +467,7 @@ void ks_session_unblock(struct ks_session *session)
         session_go_on(session);
 }
 
-/* ---- the deferred answer to a 1030
- * ---------------------------------------------------------------------------------- */
-
-void ks_session_defer(struct ks_exchange *exchange, uint64_t after_ms,
-                      void (*ripe)(struct ks_exchange *exchange))
-{
-    struct ks_session *session = exchange->session;
-    session->deferred = exchange;
-    session->ripe = ripe;
-    set_timer(session, TIMER_DEFERRED, after_ms);
-}
-
-static struct ks_exchange *take_deferred(struct ks_session *session)
-{
-    struct ks_exchange *exchange = session->deferred;
-    session->deferred = NULL;
-    if (exchange != NULL)
-        set_timer(session, TIMER_NONE, 0);
-    return exchange;
-}
-
-/* ---- events of the connection
- * ---------------------------------------------------------------------------------------- */
+/* ---- events of the connection ---- */
 
 static bool frames_opened(struct ks_connection *connection, void *service)
 {
@@ -480,8 +494,6 @@ static size_t frames_receive_buffer(struct ks_connection *connection, uint8_t **
 static size_t frames_received(struct ks_connection *connection, const uint8_t *bytes, size_t size)
 {
     struct ks_session *session = connection->session;
-    if (session->deferred != NULL)
-        ks_exchange_cancel(take_deferred(session));
     size_t used = pump(session, bytes, size);
     if (session->state == STATE_ENDING)
         return size;
@@ -566,8 +578,7 @@ const struct ks_connection_events ks_frames_events = {
     .closed = frames_closed,
 };
 
-/* ---- for the services
- * --------------------------------------------------------------------------------------------------- */
+/* ---- for the services ---- */
 
 const char *ks_exchange_peer(const struct ks_exchange *exchange, char text[static KS_PEER_TEXT_SIZE])
 {

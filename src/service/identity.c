@@ -13,8 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- 1025 and 600
- * ---------------------------------------------------------------------------------------------- */
+/* ---- 1025 and 600 ---- */
 
 struct registration {
     struct ks_exchange *exchange;
@@ -108,8 +107,7 @@ void ks_identity_register_messages(struct ks_exchange *exchange, const uint8_t *
     ks_loop_offload(exchange->loop, &registration->offload);
 }
 
-/* ---- 1026 and 1027: an AES key under the user's RSA key
- * ----------------------------------------------------------- */
+/* ---- 1026 and 1027: an AES key under the user's RSA key ---- */
 
 struct key_issue {
     struct ks_exchange *exchange;

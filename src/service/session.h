@@ -114,8 +114,7 @@ uint64_t ks_session_number(const struct ks_session *session);
 /* An upload of this session began (+1) or was answered (-1): confirmations wait for them. */
 void ks_session_count_uploads(struct ks_session *session, int change);
 
-/* ---- the services behind the port
- * --------------------------------------------------------------------------------- */
+/* ---- the services behind the port ---- */
 
 /* identity.c: 1025, 600, 1026, 1027 */
 void ks_identity_register_drop(struct ks_exchange *exchange, const uint8_t *fixed);

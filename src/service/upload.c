@@ -69,8 +69,7 @@ struct upload {
     } request;
 };
 
-/* ---- the end of an upload
- * ---------------------------------------------------------------------------------------- */
+/* ---- the end of an upload ---- */
 
 static void chunk_free(struct chunk *chunk)
 {
@@ -185,8 +184,7 @@ static void upload_complete(struct upload *upload)
     ks_exchange_answer(exchange, KS_RESPONSE_FILE_RECEIVED, payload, sizeof payload);
 }
 
-/* ---- chunks
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- chunks ---- */
 
 /* Decrypts and sums a chunk in place; on a thread of the store. */
 static enum ks_result content_apply(void *context, uint8_t *bytes, size_t size, bool last,
@@ -301,8 +299,7 @@ static void chunk_grew(struct upload *upload, size_t size)
         leave_session(upload);
 }
 
-/* ---- the sink
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- the sink ---- */
 
 static size_t sink_buffer(void *context, size_t limit, uint8_t **buffer)
 {
@@ -350,8 +347,7 @@ static void sink_broken(void *context)
 static const struct ks_sink upload_sink = {
     .buffer = sink_buffer, .received = sink_received, .broken = sink_broken};
 
-/* ---- the beginning
- * ------------------------------------------------------------------------------------------------- */
+/* ---- the beginning ---- */
 
 static void stage_opened(struct ks_store_request *request)
 {
