@@ -1,9 +1,13 @@
-/* base64.c — see base64.h. OpenSSL's decoder is strict about line lengths and lax about padding, so blanks
- * are taken out and padding is completed before it sees the text. */
+/* base64.c — see base64.h. OpenSSL's decoder is strict about line lengths and lax about padding and dashes,
+ * so the text is cleaned and its padding completed before OpenSSL sees it. Private keys come through here:
+ * nothing is left behind in memory that was freed.
+ */
 #include "crypto/base64.h"
 
 #include <limits.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <stdbool.h>
 #include <string.h>
 
 enum ks_result ks_base64_encode(const uint8_t *bytes, size_t size, struct ks_buffer *text)
@@ -19,23 +23,46 @@ enum ks_result ks_base64_encode(const uint8_t *bytes, size_t size, struct ks_buf
     return KS_OK;
 }
 
-/* Copies what is not blank, so that `compact` holds whole groups of four. KS_INVALID for an impossible
- * length. */
+static bool is_blank(char character)
+{
+    return character == ' ' || character == '\t' || character == '\r' || character == '\n';
+}
+
+/* Copies what is not blank, so that `compact` holds whole groups of four; `padding` of its characters stand
+ * for nothing. KS_INVALID for an impossible length. */
 static enum ks_result compact_text(const char *text, size_t text_size, struct ks_buffer *compact,
                                    size_t *padding)
 {
-    enum ks_result result = KS_OK;
-    for (size_t i = 0; i < text_size && result == KS_OK; i++)
-        if (strchr(" \t\r\n", text[i]) == NULL || text[i] == '\0')
-            result = ks_buffer_append(compact, &text[i], 1);
-    while (result == KS_OK && compact->size > 0 && compact->bytes[compact->size - 1] == '=')
-        compact->size--;
+    /* All at once: a buffer that grew would leave a part of the key in freed memory. */
+    enum ks_result result = ks_buffer_reserve(compact, text_size + 2);
     if (result != KS_OK)
         return result;
+    for (size_t i = 0; i < text_size; i++)
+        if (!is_blank(text[i]))
+            compact->bytes[compact->size++] = (uint8_t)text[i];
+    while (compact->size > 0 && compact->bytes[compact->size - 1] == '=')
+        compact->size--;
     *padding = (4 - compact->size % 4) % 4;
-    if (*padding == 3 || memchr(compact->size > 0 ? (char *)compact->bytes : "", '=', compact->size) != NULL)
+    if (*padding == 3 || memchr(compact->bytes, '=', compact->size) != NULL ||
+        memchr(compact->bytes, '-', compact->size) != NULL)
         return KS_INVALID;
     return ks_buffer_append(compact, "==", *padding);
+}
+
+/* Decodes in place, which EVP_DecodeBlock does not promise to allow; hence the three bytes at a time. */
+static enum ks_result decode_groups(struct ks_buffer *compact)
+{
+    size_t decoded = 0;
+    for (size_t i = 0; i < compact->size; i += 4) {
+        uint8_t three[3];
+        if (EVP_DecodeBlock(three, compact->bytes + i, 4) != sizeof three)
+            return KS_INVALID;
+        memcpy(compact->bytes + decoded, three, sizeof three);
+        decoded += sizeof three;
+        OPENSSL_cleanse(three, sizeof three);
+    }
+    compact->size = decoded;
+    return KS_OK;
 }
 
 enum ks_result ks_base64_decode(const char *text, size_t text_size, struct ks_buffer *bytes)
@@ -46,14 +73,9 @@ enum ks_result ks_base64_decode(const char *text, size_t text_size, struct ks_bu
     size_t padding = 0;
     enum ks_result result = compact_text(text, text_size, &compact, &padding);
     if (result == KS_OK)
-        result = ks_buffer_reserve(bytes, compact.size / 4 * 3);
-    if (result == KS_OK && compact.size > 0) {
-        int decoded = EVP_DecodeBlock(bytes->bytes + bytes->size, compact.bytes, (int)compact.size);
-        if (decoded < 0)
-            result = KS_INVALID;
-        else
-            bytes->size += (size_t)decoded - padding;
-    }
+        result = decode_groups(&compact);
+    if (result == KS_OK && compact.size > 0)
+        result = ks_buffer_append(bytes, compact.bytes, compact.size - padding);
     ks_buffer_wipe(&compact);
     return result;
 }
