@@ -28,26 +28,28 @@ struct ks_private_key;
 enum ks_result ks_public_key_parse(const uint8_t der[static KS_RSA_PUBLIC_SIZE], struct ks_public_key **key);
 void ks_public_key_free(struct ks_public_key *key); /* NULL is allowed */
 
-/* Encrypts up to KS_RSA_PLAINTEXT_LIMIT bytes. KS_OK, KS_TOO_LARGE, KS_CRYPTO. */
+/* Encrypts up to KS_RSA_PLAINTEXT_LIMIT bytes. KS_OK, KS_TOO_LARGE, KS_CRYPTO, KS_NO_MEMORY. */
 enum ks_result ks_public_key_encrypt(struct ks_public_key *key, const uint8_t *plaintext, size_t size,
                                      uint8_t encrypted[static KS_RSA_ENCRYPTED_SIZE]);
 
-/* A new key pair with exponent 17: larger exponents do not fit 160 bytes. KS_OK, KS_CRYPTO. */
+/* A new key pair with exponent 17: larger exponents do not fit 160 bytes. KS_OK, KS_CRYPTO,
+ * KS_NO_MEMORY. */
 enum ks_result ks_private_key_generate(struct ks_private_key **key);
 
-/* Reads PKCS#8 DER (PKCS#1 RSAPrivateKey too). KS_OK, KS_INVALID when it is no RSA-1024 private key. */
+/* Reads PKCS#8 DER (PKCS#1 RSAPrivateKey too). KS_OK, KS_INVALID when it is no RSA-1024 private key,
+ * KS_NO_MEMORY. */
 enum ks_result ks_private_key_parse(const uint8_t *der, size_t size, struct ks_private_key **key);
 
 /* Writes PKCS#8 DER to the end of `der`; wipe it afterwards. KS_OK, KS_CRYPTO, KS_NO_MEMORY, KS_TOO_LARGE. */
 enum ks_result ks_private_key_encode(const struct ks_private_key *key, struct ks_buffer *der);
 
 /* Its public half. KS_OK; KS_INVALID when it does not come out as 160 bytes (a foreign key with a large
- * exponent); KS_CRYPTO. */
+ * exponent); KS_CRYPTO; KS_NO_MEMORY. */
 enum ks_result ks_private_key_public(const struct ks_private_key *key,
                                      uint8_t der[static KS_RSA_PUBLIC_SIZE]);
 
 /* Decrypts into `plaintext` with room for KS_RSA_PLAINTEXT_LIMIT bytes. KS_OK with *plaintext_size, or
- * KS_INVALID when it was not made with this key's public half. */
+ * KS_INVALID when it was not made with this key's public half, or KS_NO_MEMORY. */
 enum ks_result ks_private_key_decrypt(const struct ks_private_key *key,
                                       const uint8_t encrypted[static KS_RSA_ENCRYPTED_SIZE],
                                       uint8_t *plaintext, size_t *plaintext_size);
