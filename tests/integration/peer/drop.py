@@ -12,6 +12,7 @@ from .frames import (MESSAGES_VERSION, NO_ID, TEXT_FIELD_SIZE, Answer, Connectio
 SEND_FILE_FIXED_SIZE = 4 + TEXT_FIELD_SIZE
 LARGEST_CONTENT = 4_294_967_024
 CONTENTS_PER_KEY = 16
+UNKNOWN_ID = b"nobody has this!"
 
 
 class Refused(Exception):

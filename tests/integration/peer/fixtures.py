@@ -3,6 +3,8 @@
 import itertools
 import json
 import os
+from base64 import b64decode
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -10,7 +12,6 @@ from .crypto import private_key
 from .drop import DropClient, User
 from .kesherd import REPOSITORY, Kesherd, program
 from .server import FakeServer, Script
-from base64 import b64decode
 
 HANG_GUARD_SECONDS = 120
 
@@ -39,6 +40,12 @@ def vectors() -> dict:
 def private_keys(vectors) -> list:
     """Two RSA keys; any number of users may share one."""
     return [private_key(b64decode(entry["private_pkcs8_base64"])) for entry in vectors["keys"]]
+
+
+def in_threads(run, arguments) -> list:
+    """run(argument) for each argument, each in a thread of its own; the results in order."""
+    with ThreadPoolExecutor(len(arguments)) as pool:
+        return list(pool.map(run, arguments))
 
 
 def _need(variable: str, name: str) -> None:
@@ -76,12 +83,17 @@ def own_server(make_server) -> Kesherd:
     return make_server()
 
 
-@pytest.fixture(scope="module")
-def shared_server(tmp_path_factory):
+def run_module_server(tmp_path_factory, **options):
+    """The body of a module's fixture: one server for all of its tests, its end checked after the last."""
     _need("KESHERD", "kesherd")
-    server = Kesherd(tmp_path_factory.mktemp("shared") / "data").start()
+    server = Kesherd(tmp_path_factory.mktemp("server") / "data", **options).start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory):
+    yield from run_module_server(tmp_path_factory)
 
 
 @pytest.fixture

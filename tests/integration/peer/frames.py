@@ -54,6 +54,10 @@ class Reply(NamedTuple):
     payload: bytes
 
 
+DROP_ERROR = Reply(DROP_VERSION, Answer.ERROR, b"")
+MESSAGES_ERROR = Reply(MESSAGES_VERSION, Answer.MESSAGES_ERROR, b"")
+
+
 def request(client_id: bytes, code: int, payload: bytes = b"", *, version: int = DROP_VERSION,
             declared: int | None = None) -> bytes:
     """One request frame; `declared` puts another payload size into the header than the true one."""
@@ -108,11 +112,13 @@ class Connection:
         for index in range(len(data)):
             self.socket.send(data[index:index + 1])
 
-    def send_as_far_as_taken(self, data: bytes) -> None:
+    def send_as_far_as_taken(self, data: bytes, *, finish: bool = False) -> None:
         """Sends; a peer that stops listening on the way is not an error."""
         try:
             self.socket.sendall(data)
-        except (BrokenPipeError, ConnectionResetError):
+            if finish:
+                self.finish_sending()
+        except OSError:
             pass
 
     def receive_exactly(self, size: int) -> bytes:
