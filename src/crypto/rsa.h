@@ -1,6 +1,8 @@
 /* rsa.h — the users' RSA-1024 keys: public ones as 160 bytes of SubjectPublicKeyInfo, private ones as PKCS#8
  * DER; encryption with OAEP, SHA-1 for digest and MGF1, empty label (protocol.md §1.1).
  *
+ * Where OpenSSL runs out of memory without saying so, KS_INVALID or KS_CRYPTO stands for KS_NO_MEMORY.
+ *
  * These calls cost from 20 microseconds to milliseconds: on the server they run on the pool, never on a loop.
  * Any thread.
  */
