@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+static const char hex_digits[] = "0123456789abcdef";
+
 bool ks_text_is_user_name(const char *text, size_t size)
 {
     if (size < 1 || size > 254)
@@ -60,9 +62,16 @@ size_t ks_text_cut(const uint8_t *bytes, size_t size, size_t limit)
     return limit;
 }
 
+static void escape_byte(uint8_t byte, char *piece)
+{
+    piece[0] = '\\';
+    piece[1] = 'x';
+    piece[2] = hex_digits[byte >> 4];
+    piece[3] = hex_digits[byte & 15];
+}
+
 static size_t escape_one(const uint8_t *bytes, size_t size, char *piece, size_t *piece_size)
 {
-    static const char digits[] = "0123456789abcdef";
     size_t length = ks_text_utf8_length(bytes, size);
     bool c1_control = length == 2 && bytes[0] == 0xC2 && bytes[1] < 0xA0;
     bool plain =
@@ -72,19 +81,11 @@ static size_t escape_one(const uint8_t *bytes, size_t size, char *piece, size_t 
         *piece_size = length;
         return length;
     }
-    piece[0] = '\\';
-    piece[1] = 'x';
-    piece[2] = digits[bytes[0] >> 4];
-    piece[3] = digits[bytes[0] & 15];
-    *piece_size = 4;
-    if (c1_control) {
-        memcpy(piece + 4, "\\x", 2);
-        piece[6] = digits[bytes[1] >> 4];
-        piece[7] = digits[bytes[1] & 15];
-        *piece_size = 8;
-        return 2;
-    }
-    return 1;
+    size_t taken = c1_control ? 2 : 1;
+    for (size_t i = 0; i < taken; i++)
+        escape_byte(bytes[i], piece + 4 * i);
+    *piece_size = 4 * taken;
+    return taken;
 }
 
 char *ks_text_escape(const void *text, size_t size, char *escaped, size_t capacity)
@@ -113,10 +114,9 @@ char *ks_text_escape(const void *text, size_t size, char *escaped, size_t capaci
 
 void ks_text_to_hex(const uint8_t *bytes, size_t size, char *hex)
 {
-    static const char digits[] = "0123456789abcdef";
     for (size_t i = 0; i < size; i++) {
-        hex[2 * i] = digits[bytes[i] >> 4];
-        hex[2 * i + 1] = digits[bytes[i] & 15];
+        hex[2 * i] = hex_digits[bytes[i] >> 4];
+        hex[2 * i + 1] = hex_digits[bytes[i] & 15];
     }
     hex[2 * size] = '\0';
 }

@@ -23,12 +23,14 @@
 #include <stdio.h>
 #include <unistd.h>
 
+/* The names are the linker's. NOLINTBEGIN(bugprone-reserved-identifier) */
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *bytes, size_t size);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *bytes, size_t size);
+/* NOLINTEND(bugprone-reserved-identifier) */
 
 /* Of the test's own thread; the threads that a scenario starts never fail. */
 static _Thread_local size_t allocations_until_failure; /* 0: none fails */

@@ -192,15 +192,13 @@ struct place {
 
 static int enter_place(void **state)
 {
-    struct place *place = calloc(1, sizeof *place);
-    if (place == NULL)
+    static struct place place;
+    snprintf(place.path, sizeof place.path, "/tmp/kesher-test-XXXXXX");
+    if (mkdtemp(place.path) == NULL)
         return -1;
-    snprintf(place->path, sizeof place->path, "/tmp/kesher-test-XXXXXX");
-    if (mkdtemp(place->path) == NULL)
-        return -1;
-    place->fd = open(place->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    *state = place;
-    return place->fd < 0 ? -1 : 0;
+    place.fd = open(place.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    *state = &place;
+    return place.fd < 0 ? -1 : 0;
 }
 
 /* How many entries the place has; with `remove`, none afterwards. */
@@ -226,9 +224,7 @@ static int leave_place(void **state)
     struct place *place = *state;
     entries_of(place, true);
     close(place->fd);
-    int left = rmdir(place->path);
-    free(place);
-    return left;
+    return rmdir(place->path);
 }
 
 static void assert_file_holds(const struct place *place, const char *name, const char *expected)

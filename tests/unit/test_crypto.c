@@ -302,17 +302,8 @@ static void base64_is_read_however_it_was_wrapped(void **state)
 static void base64_with_anything_else_is_invalid(void **state)
 {
     (void)state;
-    static const char *const invalid[] = {"Z",
-                                          "Zm9vY",
-                                          "Zm9v!A==",
-                                          "Zm9v-_-_",
-                                          "Zg==Zg==",
-                                          "=Zg=",
-                                          "Zm9vYmF-",
-                                          "AAAA----",
-                                          "Zm9v\x80"
-                                          "aaa",
-                                          "Zm9v."};
+    static const char *const invalid[] = {"Z",    "Zm9vY",    "Zm9v!A==", "Zm9v-_-_",    "Zg==Zg==",
+                                          "=Zg=", "Zm9vYmF-", "AAAA----", "Zm9v\x80zzz", "Zm9v."};
     for (size_t i = 0; i < KS_COUNT_OF(invalid); i++) {
         struct ks_buffer bytes;
         if (decode(invalid[i], &bytes) != KS_INVALID)

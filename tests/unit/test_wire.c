@@ -11,7 +11,7 @@
 
 static struct ks_client_id id_of(uint8_t first)
 {
-    struct ks_client_id id;
+    struct ks_client_id id = {{0}};
     for (size_t i = 0; i < sizeof id.bytes; i++)
         id.bytes[i] = (uint8_t)(first + i);
     return id;
