@@ -1,0 +1,221 @@
+/* fake_connection.c — see fake_connection.h. */
+#include "fake_connection.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct fake_connection *fake_of(const struct ks_connection *connection)
+{
+    return KS_CONTAINER_OF(connection, struct fake_connection, connection);
+}
+
+static bool fake_write(struct ks_connection *connection, const void *bytes, size_t size)
+{
+    struct fake_connection *fake = fake_of(connection);
+    if (fake->finished || fake->aborted)
+        return true;
+    return ks_buffer_append(&fake->output, bytes, size) == KS_OK;
+}
+
+static size_t fake_output_waiting(const struct ks_connection *connection)
+{
+    (void)connection;
+    return 0;
+}
+
+static uint64_t fake_written(const struct ks_connection *connection)
+{
+    return fake_of(connection)->output.size;
+}
+
+static uint64_t fake_delivered_up_to(struct ks_connection *connection)
+{
+    return fake_of(connection)->output.size;
+}
+
+static void fake_watch_delivery(struct ks_connection *connection, uint64_t position)
+{
+    (void)connection;
+    (void)position;
+}
+
+static void fake_pause(struct ks_connection *connection)
+{
+    fake_of(connection)->paused = true;
+}
+
+static void fake_resume(struct ks_connection *connection)
+{
+    struct fake_connection *fake = fake_of(connection);
+    fake->resumed = fake->resumed || fake->paused;
+    fake->paused = false;
+}
+
+static void fake_set_deadline(struct ks_connection *connection, uint64_t after_ms)
+{
+    struct fake_connection *fake = fake_of(connection);
+    fake->deadline_ms = after_ms == 0 ? 0 : fake->loop->time.monotonic_ms + after_ms;
+}
+
+static void fake_set_idle(struct ks_connection *connection, bool idle)
+{
+    fake_of(connection)->idle = idle;
+}
+
+static void fake_finish(struct ks_connection *connection)
+{
+    fake_of(connection)->finished = true;
+}
+
+static void fake_abort(struct ks_connection *connection)
+{
+    fake_of(connection)->aborted = true;
+}
+
+static void fake_describe_peer(const struct ks_connection *connection, char *text, size_t size)
+{
+    (void)connection;
+    snprintf(text, size, "192.0.2.1:40000");
+}
+
+static const struct ks_connection_operations fake_operations = {
+    .write = fake_write,
+    .output_waiting = fake_output_waiting,
+    .written = fake_written,
+    .delivered_up_to = fake_delivered_up_to,
+    .watch_delivery = fake_watch_delivery,
+    .pause = fake_pause,
+    .resume = fake_resume,
+    .set_deadline = fake_set_deadline,
+    .set_idle = fake_set_idle,
+    .finish = fake_finish,
+    .abort = fake_abort,
+    .describe_peer = fake_describe_peer,
+};
+
+static bool takes_input(const struct fake_connection *connection)
+{
+    return connection->open && !connection->paused && !connection->finished && !connection->aborted;
+}
+
+/* Offers bytes as net/tcp.c does: into the service's own buffer when it wants that. What is not consumed is
+ * kept. */
+static void offer(struct fake_connection *connection, const uint8_t *bytes, size_t size)
+{
+    const struct ks_connection_events *events = connection->connection.events;
+    while (size > 0 && takes_input(connection) && connection->kept.size == 0) {
+        uint8_t *buffer = NULL;
+        size_t room =
+            events->receive_buffer != NULL ? events->receive_buffer(&connection->connection, &buffer) : 0;
+        size_t part = room > 0 && room < size ? room : size;
+        const uint8_t *from = bytes;
+        if (room > 0) {
+            memcpy(buffer, bytes, part);
+            from = buffer;
+        }
+        size_t consumed = events->received(&connection->connection, from, part);
+        if (consumed > part)
+            abort(); /* a service that takes more than there is */
+        bytes += consumed;
+        size -= consumed;
+        if (consumed < part && takes_input(connection))
+            abort(); /* only a paused or ending connection may leave input */
+        if (consumed < part)
+            break;
+    }
+    if (size > 0 && connection->open && !connection->finished && !connection->aborted)
+        if (ks_buffer_append(&connection->kept, bytes, size) != KS_OK)
+            abort();
+}
+
+static bool offer_kept(struct fake_connection *connection)
+{
+    if (!takes_input(connection) || connection->kept.size == 0)
+        return false;
+    struct ks_buffer kept = connection->kept;
+    connection->kept = ks_buffer_empty(0);
+    connection->resumed = false;
+    offer(connection, kept.bytes, kept.size);
+    bool progress = connection->kept.size < kept.size;
+    ks_buffer_free(&kept);
+    return progress;
+}
+
+static void tell_end(struct fake_connection *connection)
+{
+    if (!connection->ended || connection->end_told || !takes_input(connection) || connection->kept.size > 0)
+        return;
+    connection->end_told = true;
+    connection->connection.events->input_ended(&connection->connection);
+}
+
+void fake_connection_run(struct fake_connection *connection)
+{
+    bool progress = true;
+    while (progress) {
+        progress = fake_loop_run(connection->loop) > 0;
+        progress = offer_kept(connection) || progress;
+        tell_end(connection);
+    }
+}
+
+bool fake_connection_open(struct fake_connection *connection, struct fake_loop *loop,
+                          const struct ks_connection_events *events, void *service)
+{
+    *connection = (struct fake_connection){.loop = loop, .open = true, .idle = true};
+    connection->output = ks_buffer_empty(0);
+    connection->kept = ks_buffer_empty(0);
+    connection->connection.operations = &fake_operations;
+    connection->connection.events = events;
+    connection->connection.loop = &loop->loop;
+    connection->open = events->opened(&connection->connection, service);
+    return connection->open;
+}
+
+void fake_connection_send_only(struct fake_connection *connection, const void *bytes, size_t size)
+{
+    offer(connection, bytes, size);
+}
+
+void fake_connection_send(struct fake_connection *connection, const void *bytes, size_t size, size_t step)
+{
+    const uint8_t *next = bytes;
+    while (size > 0) {
+        size_t part = step == 0 || step > size ? size : step;
+        offer(connection, next, part);
+        fake_connection_run(connection);
+        next += part;
+        size -= part;
+    }
+    fake_connection_run(connection);
+}
+
+void fake_connection_end(struct fake_connection *connection)
+{
+    connection->ended = true;
+    fake_connection_run(connection);
+}
+
+void fake_connection_wait(struct fake_connection *connection, uint64_t ms)
+{
+    struct fake_clock *time = &connection->loop->time;
+    time->monotonic_ms += ms;
+    time->wall_seconds += (int64_t)(ms / 1000);
+    if (connection->deadline_ms != 0 && connection->deadline_ms <= time->monotonic_ms) {
+        connection->deadline_ms = 0;
+        connection->connection.events->deadline(&connection->connection);
+    }
+    fake_connection_run(connection);
+}
+
+void fake_connection_close(struct fake_connection *connection)
+{
+    if (connection->open) {
+        connection->open = false;
+        connection->connection.events->closed(&connection->connection);
+    }
+    fake_loop_run(connection->loop);
+    ks_buffer_free(&connection->output);
+    ks_buffer_free(&connection->kept);
+}

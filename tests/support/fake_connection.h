@@ -1,0 +1,48 @@
+/* fake_connection.h — a peer in a test's hand: feeds bytes to a service as net/tcp.c would, and keeps what it
+ * writes. */
+#ifndef KS_TESTS_FAKE_CONNECTION_H
+#define KS_TESTS_FAKE_CONNECTION_H
+
+#include "base/buffer.h"
+#include "fake_loop.h"
+
+struct fake_connection {
+    struct ks_connection connection;
+    struct fake_loop *loop;
+    struct ks_buffer output; /* all that the service wrote */
+    struct ks_buffer kept;   /* input that was not consumed yet */
+    uint64_t deadline_ms;    /* 0: not set */
+    bool open;
+    bool paused;
+    bool resumed; /* kept input is to be offered again */
+    bool idle;
+    bool finished;
+    bool aborted;
+    bool ended; /* the peer sends no more */
+    bool end_told;
+};
+
+/* Opens a connection to `service`. False when the service refuses it. */
+bool fake_connection_open(struct fake_connection *connection, struct fake_loop *loop,
+                          const struct ks_connection_events *events, void *service);
+
+/* The peer sends bytes, `step` at a time (0: all at once); then everything runs until nothing is left to do.
+ */
+void fake_connection_send(struct fake_connection *connection, const void *bytes, size_t size, size_t step);
+
+/* The same, but leaves completions where they are. */
+void fake_connection_send_only(struct fake_connection *connection, const void *bytes, size_t size);
+
+/* Runs completions and kept input until nothing is left to do. */
+void fake_connection_run(struct fake_connection *connection);
+
+/* The peer ends its side. */
+void fake_connection_end(struct fake_connection *connection);
+
+/* Lets `ms` pass; the deadline is told if it passes. */
+void fake_connection_wait(struct fake_connection *connection, uint64_t ms);
+
+/* The connection is gone, and all that it held is freed. */
+void fake_connection_close(struct fake_connection *connection);
+
+#endif

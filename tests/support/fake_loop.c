@@ -1,0 +1,74 @@
+/* fake_loop.c — see fake_loop.h. */
+#include "fake_loop.h"
+
+#include <stddef.h>
+
+static uint64_t fake_monotonic_ms(const struct ks_clock *clock)
+{
+    return KS_CONTAINER_OF(clock, struct fake_clock, clock)->monotonic_ms;
+}
+
+static int64_t fake_wall_seconds(const struct ks_clock *clock)
+{
+    return KS_CONTAINER_OF(clock, struct fake_clock, clock)->wall_seconds;
+}
+
+static void fake_post(struct ks_executor *executor, struct ks_task *task)
+{
+    struct fake_loop *loop = KS_CONTAINER_OF(executor, struct fake_loop, loop.executor);
+    ks_mailbox_put(&loop->mailbox, task);
+}
+
+static void offload_done(struct ks_task *task)
+{
+    struct ks_offload *offload = KS_CONTAINER_OF(task, struct ks_offload, task);
+    offload->done(offload);
+}
+
+static void offload_work(struct ks_task *task)
+{
+    struct ks_offload *offload = KS_CONTAINER_OF(task, struct ks_offload, task);
+    offload->work(offload);
+    task->run = offload_done;
+    ks_executor_post(&offload->loop->executor, task);
+}
+
+static void fake_offload(struct ks_loop *loop, struct ks_offload *offload)
+{
+    offload->loop = loop;
+    offload->task.run = offload_work;
+    ks_executor_post(&loop->executor, &offload->task);
+}
+
+void fake_loop_init(struct fake_loop *loop, size_t buffer_limit)
+{
+    *loop = (struct fake_loop){.log = {.fd = -1, .level = KS_LOG_DEBUG}};
+    ks_mailbox_init(&loop->mailbox);
+    ks_budget_init(&loop->budget, buffer_limit);
+    loop->time.clock.monotonic_ms = fake_monotonic_ms;
+    loop->time.clock.wall_seconds = fake_wall_seconds;
+    loop->time.wall_seconds = INT64_C(1700000000);
+    loop->loop.executor.post = fake_post;
+    loop->loop.clock = &loop->time.clock;
+    loop->loop.budget = &loop->budget;
+    loop->loop.log = &loop->log;
+    loop->loop.offload = fake_offload;
+}
+
+void fake_loop_destroy(struct fake_loop *loop)
+{
+    ks_budget_destroy(&loop->budget);
+}
+
+unsigned fake_loop_run(struct fake_loop *loop)
+{
+    unsigned count = 0;
+    struct ks_task *task = ks_mailbox_take(&loop->mailbox);
+    while (task != NULL) {
+        struct ks_task *next = task->next;
+        task->run(task);
+        count++;
+        task = next != NULL ? next : ks_mailbox_take(&loop->mailbox);
+    }
+    return count;
+}

@@ -1,0 +1,30 @@
+/* fake_loop.h — a loop in a test's hand: posted tasks and offloaded work run when the test says so; time is
+ * set. */
+#ifndef KS_TESTS_FAKE_LOOP_H
+#define KS_TESTS_FAKE_LOOP_H
+
+#include "base/mailbox.h"
+#include "net/connection.h"
+
+struct fake_clock {
+    struct ks_clock clock;
+    uint64_t monotonic_ms;
+    int64_t wall_seconds;
+};
+
+struct fake_loop {
+    struct ks_loop loop;
+    struct ks_mailbox mailbox;
+    struct ks_budget budget;
+    struct ks_log log;
+    struct fake_clock time;
+};
+
+/* A loop with a buffer budget of `buffer_limit` bytes, logging nowhere. */
+void fake_loop_init(struct fake_loop *loop, size_t buffer_limit);
+void fake_loop_destroy(struct fake_loop *loop);
+
+/* Runs posted tasks and offloaded work until nothing is left; returns how many there were. */
+unsigned fake_loop_run(struct fake_loop *loop);
+
+#endif

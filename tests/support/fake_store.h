@@ -1,0 +1,38 @@
+/* fake_store.h — storage in a test's hand: a few users and stages in memory, answers at once or later,
+ * failures on demand. */
+#ifndef KS_TESTS_FAKE_STORE_H
+#define KS_TESTS_FAKE_STORE_H
+
+#include "base/buffer.h"
+#include "store/store.h"
+
+enum { FAKE_USERS_LIMIT = 64, FAKE_FILES_LIMIT = 256 };
+
+struct fake_user {
+    struct ks_user user;
+    uint8_t public_key[KS_PUBLIC_KEY_SIZE];
+    struct ks_content_key *content_key;
+};
+
+struct fake_file {
+    struct ks_client_id id;
+    char name[KS_TEXT_FIELD_SIZE];
+    struct ks_buffer content;
+};
+
+struct fake_store {
+    struct ks_store store;
+    struct fake_user users[FAKE_USERS_LIMIT];
+    unsigned user_count;
+    struct fake_file files[FAKE_FILES_LIMIT]; /* verified, in the order of their confirmation */
+    unsigned file_count;
+    unsigned open_stages;
+    struct ks_stage *stages;
+    bool later;                  /* answers are posted instead of given inside the call */
+    enum ks_result next_failure; /* of the next write or commit; KS_OK for none */
+};
+
+void fake_store_init(struct fake_store *store);
+void fake_store_destroy(struct fake_store *store);
+
+#endif
