@@ -15,16 +15,32 @@ BLOCK = 16
 _BITS_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
-def cksum(data: bytes) -> int:
-    """What `cksum` prints for these bytes.
+class Cksum:
+    """The POSIX cksum of bytes that come in pieces.
 
     zlib's CRC has the same polynomial with every bit order turned round, so it runs on the mirrored bytes and its
-    result is mirrored back. Seed 0xffffffff stands for a register of 0, and its last step is the complement.
+    result is mirrored back. Seed 0xffffffff stands for a register of 0, and zlib's last step is the complement.
     """
-    length = len(data).to_bytes((len(data).bit_length() + 7) // 8, "little")
-    register = zlib.crc32(data.translate(_BITS_REVERSED), 0xFFFFFFFF)
-    register = zlib.crc32(length.translate(_BITS_REVERSED), register)
-    return int(f"{register:032b}"[::-1], 2)
+
+    def __init__(self):
+        self.size = 0
+        self._register = 0xFFFFFFFF
+
+    def update(self, data: bytes) -> None:
+        self.size += len(data)
+        self._register = zlib.crc32(data.translate(_BITS_REVERSED), self._register)
+
+    def value(self) -> int:
+        length = self.size.to_bytes((self.size.bit_length() + 7) // 8, "little")
+        register = zlib.crc32(length.translate(_BITS_REVERSED), self._register)
+        return int(f"{register:032b}"[::-1], 2)
+
+
+def cksum(data: bytes) -> int:
+    """What `cksum` prints for these bytes."""
+    whole = Cksum()
+    whole.update(data)
+    return whole.value()
 
 
 def new_private_key() -> RSA.RsaKey:
@@ -52,25 +68,26 @@ def rsa_decrypt(key: RSA.RsaKey, data: bytes) -> bytes:
     return PKCS1_OAEP.new(key, hashAlgo=SHA1).decrypt(data)
 
 
-def _aes(key: bytes):
+def aes_stream(key: bytes):
+    """A cipher object for a content that is encrypted in pieces; the padding is the caller's."""
     return AES.new(key, AES.MODE_CBC, iv=bytes(BLOCK))
 
 
 def aes_encrypt(key: bytes, plain: bytes) -> bytes:
-    return _aes(key).encrypt(pad(plain, BLOCK))
+    return aes_stream(key).encrypt(pad(plain, BLOCK))
 
 
 def aes_encrypt_unpadded(key: bytes, blocks: bytes) -> bytes:
-    return _aes(key).encrypt(blocks)
+    return aes_stream(key).encrypt(blocks)
 
 
 def aes_decrypt(key: bytes, cipher: bytes) -> bytes:
-    return unpad(_aes(key).decrypt(cipher), BLOCK)
+    return unpad(aes_stream(key).decrypt(cipher), BLOCK)
 
 
 def aes_decrypt_as_server(key: bytes, cipher: bytes) -> bytes:
     """What a server makes of a content: text with bad padding counts as a whole."""
-    whole = _aes(key).decrypt(cipher)
+    whole = aes_stream(key).decrypt(cipher)
     try:
         return unpad(whole, BLOCK)
     except ValueError:

@@ -1,5 +1,6 @@
 """The client side of the file drop, and the registration that it shares with the messages service."""
 
+import hashlib
 import struct
 from dataclasses import dataclass
 
@@ -13,6 +14,17 @@ SEND_FILE_FIXED_SIZE = 4 + TEXT_FIELD_SIZE
 LARGEST_CONTENT = 4_294_967_024
 CONTENTS_PER_KEY = 16
 UNKNOWN_ID = b"nobody has this!"
+STORED_PATH_LIMIT = 159
+STORED_NAME_LIMIT = STORED_PATH_LIMIT - len("files/") - 32 - len("/")
+
+
+def stored_name(name: str) -> str:
+    """The name under which a server keeps a file: without folders, and cut where it is too long for its path."""
+    kept = name.replace("\\", "/").rpartition("/")[2].encode()
+    if len(kept) <= STORED_NAME_LIMIT:
+        return kept.decode()
+    tail = "~" + hashlib.sha256(kept).hexdigest()[:16]
+    return kept[:STORED_NAME_LIMIT - len(tail)].decode(errors="ignore") + tail
 
 
 class Refused(Exception):

@@ -10,6 +10,7 @@ import pytest
 
 from .crypto import private_key
 from .drop import DropClient, User
+from .kesher import Kesher
 from .kesherd import REPOSITORY, Kesherd, program
 from .server import FakeServer, Script
 
@@ -134,6 +135,19 @@ def user(connection, registered) -> User:
     """A user with a public key and an AES key, which `connection` got."""
     connection.send_public_key(registered)
     return registered
+
+
+@pytest.fixture
+def home(tmp_path):
+    """The path of a home that does not exist yet."""
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def make_kesher(home):
+    """Makes clients for a server (a real or a fake one), or for none; all with the same home unless told otherwise."""
+    _need("KESHER", "kesher")
+    return lambda server=None, at=home: Kesher(at, server.address if server else None)
 
 
 @pytest.fixture

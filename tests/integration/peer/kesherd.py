@@ -79,7 +79,7 @@ class Kesherd:
         raise AssertionError(f"kesherd did not become ready:\n{self.log()[start_of_log:]}")
 
     def log(self) -> str:
-        return self.log_path.read_text(errors="replace", newline="")
+        return self.log_path.read_text(errors="replace")
 
     def is_running(self) -> bool:
         return self.process is not None and self.process.poll() is None

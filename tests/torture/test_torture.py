@@ -1,0 +1,89 @@
+"""The torture programs as tests: a few rounds always, many with KESHER_SLOW=1; and what only a large file shows."""
+
+import os
+import random
+import struct
+import threading
+
+import pytest
+from peer.crypto import Cksum, aes_stream
+from peer.drop import SEND_FILE_FIXED_SIZE, Received
+from peer.frames import Answer, Request, request, text_field
+from peer.kesherd import program
+from torture_drop import torture
+
+GIB, MIB = 1 << 30, 1 << 20
+
+
+def run_torture(tmp_path, rounds: int) -> None:
+    if not program("KESHERD", "kesherd").exists():
+        pytest.skip("kesherd is not built")
+    seed = random.SystemRandom().randrange(1 << 32)
+    assert torture(tmp_path / "data", rounds=rounds, seed=seed, workers=6) > 0
+
+
+def test_nothing_acknowledged_is_lost_over_three_kills(tmp_path):
+    run_torture(tmp_path, 3)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_nothing_acknowledged_is_lost_over_two_hundred_kills(tmp_path):
+    run_torture(tmp_path, 200)
+
+
+def send_repeated(client, user, name: str, block: bytes, times: int) -> tuple[Cksum, int]:
+    """Sends a file that is one block many times over, encrypting as it goes; its sum and its content size."""
+    cipher, cksum = aes_stream(user.aes_key), Cksum()
+    content_size = len(block) * times + 16
+    fixed = struct.pack("<I", content_size) + text_field(name)
+    client.send(request(user.id, Request.SEND_FILE, fixed, declared=SEND_FILE_FIXED_SIZE + content_size))
+    for _ in range(times):
+        cksum.update(block)
+        client.send(cipher.encrypt(block))
+    client.send(cipher.encrypt(b"\x10" * 16))
+    return cksum, content_size
+
+
+class MemoryWatch:
+    """Samples the server's resident set until it is stopped."""
+
+    def __init__(self, server):
+        self.server = server
+        self.before = self.highest = server.resident_bytes()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(0.01):
+            self.highest = max(self.highest, self.server.resident_bytes())
+
+    @property
+    def growth(self) -> int:
+        return self.highest - self.before
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_an_upload_of_a_gibibyte_takes_less_than_64_mib_of_memory(make_server, new_user):
+    server, block = make_server(), os.urandom(MIB)
+    with server.connect(timeout=300) as client:
+        user = client.register_for_messages(new_user())
+        client.reconnect(user)
+        client.put(user, "warm-up", block)
+        with MemoryWatch(server) as watch:
+            cksum, content_size = send_repeated(client, user, "gibibyte", block, GIB // MIB)
+            received = Received.parse(client.expect(Answer.FILE_RECEIVED).payload)
+            client.confirm(user, "gibibyte")
+    assert received == Received(user.id, content_size, text_field("gibibyte"), cksum.value())
+    assert watch.growth < 64 * MIB
+    (_, path, _), *_ = [row for row in server.file_rows(user.id) if row[0] == "gibibyte"]
+    assert (server.data / path).stat().st_size == GIB
