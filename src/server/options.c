@@ -40,7 +40,7 @@ static const struct option_rule option_rules[] = {
      "of silence inside a payload (default 60)"},
     {"stage-lifetime", "SECONDS", OPTION_NUMBER, FIELD(stage_lifetime), 1, 31536000,
      "that an uploaded file waits for its confirmation (default 3600)"},
-    {"crc-wrong-delay-ms", "MS", OPTION_NUMBER, FIELD(crc_wrong_delay_ms), 1, 600000,
+    {"crc-wrong-delay-ms", "MS", OPTION_NUMBER, FIELD(crc_wrong_delay_ms), 1, 86400000,
      "of silence before a request 1030 is answered (default 2000)"},
 };
 

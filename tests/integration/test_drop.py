@@ -64,8 +64,10 @@ def test_an_upload_that_arrives_in_small_pieces_is_stored_whole(server, connecti
     plain = os.urandom(100_001)
     frame = file_frame(user.id, "pieces", user.encrypt(plain))
     step = 1 + 23 + SEND_FILE_FIXED_SIZE
-    for start in range(0, len(frame), step):
+    start = 0
+    while start < len(frame):
         connection.send(frame[start:start + step])
+        start += step
         step = step % 997 + 1
     assert Received.parse(connection.expect(Answer.FILE_RECEIVED).payload).cksum == crypto.cksum(plain)
     connection.confirm(user, "pieces")
