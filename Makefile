@@ -45,7 +45,7 @@ test-tsan: ## run the unit tests with the thread sanitizer
 	@$(PYTHON) tests/run.py build-tsan --unit $(ARGS)
 
 fuzz: ## fuzz every target for SECONDS=60 each
-	@scripts/deps build lint
+	@scripts/deps build fuzz
 	@scripts/configure build-fuzz clang -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false \
 	    --buildtype=debugoptimized -Dc_args=-fsanitize=fuzzer-no-link
 	@scripts/fuzz build-fuzz $(SECONDS)
