@@ -242,7 +242,7 @@ static void keep_input(struct ks_tcp *tcp, const uint8_t *bytes, size_t size)
 
 static void tell_end(struct ks_tcp *tcp)
 {
-    if (tcp->end_told || tcp->paused || tcp->kept != NULL || tcp->state != STATE_OPEN)
+    if (!tcp->end_seen || tcp->end_told || tcp->paused || tcp->kept != NULL || tcp->state != STATE_OPEN)
         return;
     tcp->end_told = true;
     tcp->connection.events->input_ended(&tcp->connection);
