@@ -42,13 +42,26 @@ static bool public_numbers_are_sound(EVP_PKEY *pkey)
     return sound;
 }
 
+/* OpenSSL reads a negative number as a positive one. So the numbers must stand in `der`, whose end they are,
+ * just as they are written back. */
+static bool numbers_are_canonical(EVP_PKEY *pkey, const uint8_t der[static KS_RSA_PUBLIC_SIZE])
+{
+    unsigned char *encoded = NULL;
+    int size = i2d_PublicKey(pkey, &encoded);
+    bool canonical = size > 0 && size <= KS_RSA_PUBLIC_SIZE &&
+                     memcmp(der + KS_RSA_PUBLIC_SIZE - size, encoded, (size_t)size) == 0;
+    OPENSSL_free(encoded);
+    return canonical;
+}
+
 enum ks_result ks_public_key_parse(const uint8_t der[static KS_RSA_PUBLIC_SIZE], struct ks_public_key **key)
 {
     const unsigned char *next = der;
     EVP_PKEY *pkey = d2i_PUBKEY(NULL, &next, KS_RSA_PUBLIC_SIZE);
     if (pkey == NULL)
         return failure(KS_INVALID);
-    if (next != der + KS_RSA_PUBLIC_SIZE || !public_numbers_are_sound(pkey)) {
+    if (next != der + KS_RSA_PUBLIC_SIZE || !public_numbers_are_sound(pkey) ||
+        !numbers_are_canonical(pkey, der)) {
         EVP_PKEY_free(pkey);
         return failure(KS_INVALID);
     }
