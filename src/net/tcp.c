@@ -25,6 +25,7 @@ enum state { STATE_OPEN, STATE_FINISHING, STATE_LINGERING, STATE_DOOMED };
 enum {
     READS_PER_EVENT = 4, /* then it is the others' turn */
     LINGER_MS = 5000,
+    LAST_OUTPUT_MS = 30000,
     QUIESCING_LINGER_MS = 500,
 };
 
@@ -462,7 +463,7 @@ static void tcp_finish(struct ks_connection *connection)
     free(tcp->kept);
     tcp->kept = NULL;
     /* A peer that takes nothing for so long gets nothing more. */
-    ks_deadline_set(&worker->wheel, &tcp->deadline, uv_now(&worker->uv) + 6 * LINGER_MS);
+    ks_deadline_set(&worker->wheel, &tcp->deadline, uv_now(&worker->uv) + LAST_OUTPUT_MS);
     ks_worker_need_ticks(worker);
     mark_dirty(tcp);
 }
@@ -669,9 +670,7 @@ static void end_one(uv_handle_t *handle, void *argument)
     if (handle->type != UV_POLL || uv_is_closing(handle))
         return;
     struct ks_tcp *tcp = handle->data;
-    if (request->all)
-        doom(tcp);
-    else if (tcp->is_idle)
+    if (request->all || tcp->is_idle)
         doom(tcp);
 }
 

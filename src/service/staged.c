@@ -61,6 +61,7 @@ static struct name_key key_of(const struct ks_client_id *id, const char *name, s
     return key;
 }
 
+/* uthash's macros count as statements of the function. NOLINTNEXTLINE(readability-function-size) */
 static struct name_entry *find_name(struct ks_staged *staged, const struct name_key *key)
 {
     struct name_entry *found = NULL;
@@ -68,6 +69,7 @@ static struct name_entry *find_name(struct ks_staged *staged, const struct name_
     return found;
 }
 
+// NOLINTNEXTLINE(readability-function-size): the same
 static struct name_entry *find_or_add_name(struct ks_staged *staged, const struct name_key *key)
 {
     struct name_entry *name = find_name(staged, key);
