@@ -42,6 +42,7 @@ def kesher(server, make_kesher, home, user):
 @pytest.fixture
 def make_pair(make_fake, make_kesher, home, new_user):
     """Makes a fake server and a client whose home holds an identity that the fake server knows."""
+
     def make(**script):
         fake, user = make_fake(**script), new_user()
         user.id = fake.add_account(user.name, user.public_key).id
@@ -71,7 +72,9 @@ def test_a_large_file_arrives_whole(server, kesher, user, source):
     assert server.stored(user.id, "large") == plain
 
 
-def test_a_file_goes_up_after_register_without_anything_in_between(server, make_kesher, home, source, fresh_name):
+def test_a_file_goes_up_after_register_without_anything_in_between(
+    server, make_kesher, home, source, fresh_name
+):
     kesher = make_kesher(server)
     kesher.succeed("register", fresh_name())
     kesher.succeed("put", source("first", b"content"))
@@ -89,7 +92,7 @@ def test_several_files_arrive_whole(server, kesher, user, source, option):
 
 def test_only_the_last_part_of_a_path_is_kept(server, kesher, user, source):
     kesher.succeed("put", source("x", b"content"))
-    (_, path, verified), = server.file_rows(user.id)
+    ((_, path, verified),) = server.file_rows(user.id)
     assert (path, verified) == (f"files/{user.id.hex()}/x", 1)
 
 
@@ -157,7 +160,7 @@ def test_quiet_prints_nothing_at_all(kesher, source):
 
 @pytest.mark.parametrize("option", [[], ["--pipeline"], ["--quiet"]], ids=repr)
 def test_json_tells_name_and_sum_of_each_file(kesher, source, option):
-    plain = {"one": b"first", "two": b"second", "שלום \"three\"": b""}
+    plain = {"one": b"first", "two": b"second", 'שלום "three"': b""}
     result = kesher.succeed("put", "--json", *option, *[source(name, text) for name, text in plain.items()])
     told = [list(entry.values()) for entry in result.objects()]
     assert len(told) == len(plain)
@@ -225,11 +228,11 @@ def test_a_file_that_shrinks_while_it_is_sent_is_reported(make_pair, source):
 
 
 def spaced(hexadecimal: str) -> str:
-    return " ".join(hexadecimal[start:start + 2] for start in range(0, len(hexadecimal), 2))
+    return " ".join(hexadecimal[start : start + 2] for start in range(0, len(hexadecimal), 2))
 
 
 def wrapped(text: str, end: str = "\n") -> str:
-    return end.join(text[start:start + 64] for start in range(0, len(text), 64))
+    return end.join(text[start : start + 64] for start in range(0, len(text), 64))
 
 
 def lines(user: User) -> list[str]:
@@ -242,12 +245,17 @@ IDENTITY_FORMS = {
     "CRLF": lambda user: "\r\n".join(lines(user)) + "\r\n",
     "blank lines": lambda user: "\n" + "\n\n".join(lines(user)) + "\n\n\n",
     "upper-case hex": lambda user: "\n".join([user.name, user.id.hex().upper(), base64_of(user.private_key)]),
-    "hex with spaces": lambda user: "\n".join([user.name, spaced(user.id.hex()), base64_of(user.private_key)]),
+    "hex with spaces": lambda user: "\n".join(
+        [user.name, spaced(user.id.hex()), base64_of(user.private_key)]
+    ),
     "upper-case hex with spaces and CRLF": lambda user: "\r\n".join(
-        [user.name, spaced(user.id.hex().upper()) + " ", base64_of(user.private_key)]),
+        [user.name, spaced(user.id.hex().upper()) + " ", base64_of(user.private_key)]
+    ),
     "wrapped base64": lambda user: "\n".join([*lines(user)[:2], wrapped(base64_of(user.private_key))]) + "\n",
     "wrapped base64 and CRLF": lambda user: "\r\n".join(
-        [*lines(user)[:2], wrapped(base64_of(user.private_key), "\r\n")]) + "\r\n",
+        [*lines(user)[:2], wrapped(base64_of(user.private_key), "\r\n")]
+    )
+    + "\r\n",
     "name padded with NULs": lambda user: "\n".join([user.name.ljust(255, "\0"), *lines(user)[1:]]) + "\n",
 }
 
@@ -292,9 +300,15 @@ def test_me_info_goes_before_my_info(server, kesher, home, user, source, new_use
     assert server.stored(user.id, "x") == b"content"
 
 
-DAMAGED = {"empty": b"", "only a name": b"Anna\n", "an id too short": b"Anna\n0123\n", "binary": bytes(range(256)),
-           "no hex": b"Anna\n" + b"zz" * 16 + b"\n" + b64encode(b"key"), "no key": b"Anna\n" + b"00" * 16 + b"\n",
-           "a key that is none": b"Anna\n" + b"00" * 16 + b"\n" + b64encode(bytes(600)) + b"\n"}
+DAMAGED = {
+    "empty": b"",
+    "only a name": b"Anna\n",
+    "an id too short": b"Anna\n0123\n",
+    "binary": bytes(range(256)),
+    "no hex": b"Anna\n" + b"zz" * 16 + b"\n" + b64encode(b"key"),
+    "no key": b"Anna\n" + b"00" * 16 + b"\n",
+    "a key that is none": b"Anna\n" + b"00" * 16 + b"\n" + b64encode(bytes(600)) + b"\n",
+}
 
 
 @pytest.mark.parametrize("kind", DAMAGED)
@@ -434,7 +448,9 @@ def test_a_server_that_ends_the_connection_is_a_clear_failure(make_pair, source,
     assert len(result.stderr.splitlines()) <= 5
 
 
-def test_a_server_that_dies_in_the_middle_of_a_file_is_a_clear_failure(own_server, make_kesher, home, new_user, source):
+def test_a_server_that_dies_in_the_middle_of_a_file_is_a_clear_failure(
+    own_server, make_kesher, home, new_user, source
+):
     with own_server.connect() as client:
         user = client.register_for_messages(new_user())
     write_identity(home, user)
@@ -457,8 +473,9 @@ def wait_for_staged_bytes(server, run: subprocess.Popen) -> None:
 # -- an identity that the server does not accept any more
 
 
-def test_a_crash_between_registration_and_key_is_healed_by_sending_the_key(make_fake, make_kesher, home, new_user,
-                                                                           source):
+def test_a_crash_between_registration_and_key_is_healed_by_sending_the_key(
+    make_fake, make_kesher, home, new_user, source
+):
     fake, user = make_fake(), new_user()
     user.id = fake.add_account(user.name).id
     write_identity(home, user)
@@ -469,8 +486,9 @@ def test_a_crash_between_registration_and_key_is_healed_by_sending_the_key(make_
     assert (home / "me.info").read_bytes() == before
 
 
-def test_a_forgotten_user_registers_anew_with_the_same_key_and_keeps_the_old_files(make_fake, make_kesher, home,
-                                                                                   new_user, source):
+def test_a_forgotten_user_registers_anew_with_the_same_key_and_keeps_the_old_files(
+    make_fake, make_kesher, home, new_user, source
+):
     fake, user = make_fake(), new_user()
     user.id = bytes(range(16))
     write_identity(home, user)
@@ -484,7 +502,9 @@ def test_a_forgotten_user_registers_anew_with_the_same_key_and_keeps_the_old_fil
     assert fake.files == {"x": b"content"}
 
 
-def test_a_user_forgotten_by_the_real_server_registers_anew(make_server, make_kesher, home, source, fresh_name):
+def test_a_user_forgotten_by_the_real_server_registers_anew(
+    make_server, make_kesher, home, source, fresh_name
+):
     first, second = make_server(), make_server()
     make_kesher(first).succeed("register", fresh_name())
     before = read_identity(home)

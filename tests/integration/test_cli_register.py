@@ -50,7 +50,9 @@ def test_register_creates_its_home_for_its_owner_only(server, make_kesher, home,
     assert stat.S_IMODE(home.stat().st_mode) & 0o077 == 0
 
 
-def test_identity_files_are_for_their_owner_only_even_under_an_open_umask(server, make_kesher, home, fresh_name):
+def test_identity_files_are_for_their_owner_only_even_under_an_open_umask(
+    server, make_kesher, home, fresh_name
+):
     make_kesher(server).succeed("register", fresh_name(), umask=0)
     read_identity(home)
     assert all(stat.S_IMODE(path.stat().st_mode) & 0o077 == 0 for path in home.iterdir())
@@ -93,7 +95,7 @@ def test_a_second_register_in_one_home_fails_and_changes_nothing(server, make_ke
 def test_registration_requests_have_their_services_version_and_zeros_after_the_name(make_fake, make_kesher):
     fake = make_fake()
     make_kesher(fake).succeed("register", "Anna")
-    seen, = registrations(fake)
+    (seen,) = registrations(fake)
     assert seen.version == REGISTRATIONS[seen.code]
     assert seen.name_field == b"Anna".ljust(255, b"\0")
     assert all(other.version == DROP_VERSION for other in fake.requests if other is not seen)
@@ -164,7 +166,7 @@ def test_a_registration_after_a_failed_one_uses_the_key_of_the_first_try(make_fa
 
 
 def wrapped(text: str, end: str) -> str:
-    return end.join(text[start:start + 64] for start in range(0, len(text), 64)) + end
+    return end.join(text[start : start + 64] for start in range(0, len(text), 64)) + end
 
 
 KEY_FORMS = {
@@ -178,8 +180,9 @@ KEY_FORMS = {
 
 
 @pytest.mark.parametrize("form", KEY_FORMS)
-def test_a_key_that_is_there_already_is_used_whatever_its_form(server, make_kesher, home, private_keys, fresh_name,
-                                                               form):
+def test_a_key_that_is_there_already_is_used_whatever_its_form(
+    server, make_kesher, home, private_keys, fresh_name, form
+):
     content = KEY_FORMS[form](private_keys[1])
     home.mkdir()
     (home / "priv.key").write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -265,8 +268,10 @@ def test_a_server_that_is_not_there_is_one_clear_line_with_its_address(make_kesh
     assert len(result.stderr.splitlines()) == 1 and free in result.stderr
 
 
-@pytest.mark.parametrize("address", ["nonsense", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536",
-                                     "127.0.0.1:12x", ":1357x"])
+@pytest.mark.parametrize(
+    "address",
+    ["nonsense", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:12x", ":1357x"],
+)
 def test_an_address_that_is_none_is_one_clear_line(make_kesher, home, address):
     result = make_kesher().run("--server", address, "register", "Anna")
     assert result.status in (1, 2)
@@ -276,9 +281,21 @@ def test_an_address_that_is_none_is_one_clear_line(make_kesher, home, address):
 # -- usage
 
 
-@pytest.mark.parametrize("arguments", [[], ["no-such-command"], ["register"], ["register", "two", "names"],
-                                       ["register", "--no-such-option", "Anna"], ["--no-such-option"], ["put"],
-                                       ["--server"], ["transfer", "what?"]], ids=repr)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["no-such-command"],
+        ["register"],
+        ["register", "two", "names"],
+        ["register", "--no-such-option", "Anna"],
+        ["--no-such-option"],
+        ["put"],
+        ["--server"],
+        ["transfer", "what?"],
+    ],
+    ids=repr,
+)
 def test_wrong_usage_has_exit_status_2_and_prints_on_standard_error_only(make_kesher, home, arguments):
     result = make_kesher().run(*arguments)
     assert result.status == 2
@@ -286,8 +303,9 @@ def test_wrong_usage_has_exit_status_2_and_prints_on_standard_error_only(make_ke
     assert not home.exists()
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["register", "--help"], ["put", "--help"], ["transfer", "--help"]],
-                         ids=repr)
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["register", "--help"], ["put", "--help"], ["transfer", "--help"]], ids=repr
+)
 def test_help_has_exit_status_0_and_prints_on_standard_output(make_kesher, arguments):
     result = make_kesher().succeed(*arguments)
     assert "kesher" in result.stdout and result.stderr == ""

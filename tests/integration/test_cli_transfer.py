@@ -23,7 +23,7 @@ def test_a_first_transfer_registers_and_sends_the_file(server, make_kesher, home
     make_kesher().succeed("transfer")
     user = read_identity(home)
     assert user.name == name
-    (_, path, verified), = server.file_rows(user.id)
+    ((_, path, verified),) = server.file_rows(user.id)
     assert (path, verified) == (f"files/{user.id.hex()}/source.bin", 1)
     assert (server.data / path).read_bytes() == source.read_bytes()
 
@@ -50,8 +50,12 @@ def test_the_name_of_me_info_is_used_where_there_is_one(make_fake, make_kesher, 
     assert fake.requests[0].name == user.name
 
 
-TRANSFER_FORMS = {"CRLF": "{address}\r\n{name}\r\n{path}\r\n", "no newline at the end": "{address}\n{name}\n{path}",
-                  "blank lines": "\n{address}\n\n{name}\n\n{path}\n\n", "trailing blanks": "{address} \n{name}\n{path}\n"}
+TRANSFER_FORMS = {
+    "CRLF": "{address}\r\n{name}\r\n{path}\r\n",
+    "no newline at the end": "{address}\n{name}\n{path}",
+    "blank lines": "\n{address}\n\n{name}\n\n{path}\n\n",
+    "trailing blanks": "{address} \n{name}\n{path}\n",
+}
 
 
 @pytest.mark.parametrize("form", TRANSFER_FORMS)
@@ -88,9 +92,15 @@ def test_the_option_goes_before_the_address_of_transfer_info(make_fake, make_kes
     assert (len(wanted.files), other.requests) == (1, [])
 
 
-DAMAGED = {"empty": b"", "one line": b"127.0.0.1:1\n", "two lines": b"127.0.0.1:1\nAnna\n",
-           "no port": b"127.0.0.1\nAnna\n/etc/hostname\n", "no address": b"Anna\n/etc/hostname\n",
-           "a name that is none": b"127.0.0.1:1\n\x01\n/etc/hostname\n", "binary": bytes(range(256))}
+DAMAGED = {
+    "empty": b"",
+    "one line": b"127.0.0.1:1\n",
+    "two lines": b"127.0.0.1:1\nAnna\n",
+    "no port": b"127.0.0.1\nAnna\n/etc/hostname\n",
+    "no address": b"Anna\n/etc/hostname\n",
+    "a name that is none": b"127.0.0.1:1\n\x01\n/etc/hostname\n",
+    "binary": bytes(range(256)),
+}
 
 
 @pytest.mark.parametrize("kind", DAMAGED)
@@ -135,7 +145,9 @@ def test_three_errors_at_any_step_are_answered_by_sending_again(make_fake, make_
 
 
 @pytest.mark.parametrize("code", [Request.PUBLIC_KEY, Request.SEND_FILE, Request.CRC_OK])
-def test_the_fourth_error_at_any_step_is_fatal_and_the_next_transfer_goes_on(make_fake, make_kesher, home, source, code):
+def test_the_fourth_error_at_any_step_is_fatal_and_the_next_transfer_goes_on(
+    make_fake, make_kesher, home, source, code
+):
     fake = make_fake(errors={code: 4})
     write_transfer_info(home, fake.address, "Anna", source)
     assert "Fatal:" in make_kesher().fail("transfer").text
@@ -164,5 +176,5 @@ def test_ten_transfers_in_a_row_replace_the_file_ten_times(server, make_kesher, 
         source.write_bytes(os.urandom(1000 * number))
         assert ERROR_LINE not in make_kesher().succeed("transfer").text
     user = read_identity(home)
-    (_, path, _), = server.file_rows(user.id)
+    ((_, path, _),) = server.file_rows(user.id)
     assert (server.data / path).read_bytes() == source.read_bytes()

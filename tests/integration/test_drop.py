@@ -9,28 +9,44 @@ from dataclasses import replace
 
 import pytest
 from peer import crypto
-from peer.drop import (CONTENTS_PER_KEY, LARGEST_CONTENT, SEND_FILE_FIXED_SIZE, UNKNOWN_ID, Received, User, file_frame,
-                       named_frame, reconnect_frame)
-from peer.fixtures import in_threads, run_module_server
+from peer.drop import (
+    CONTENTS_PER_KEY,
+    LARGEST_CONTENT,
+    SEND_FILE_FIXED_SIZE,
+    UNKNOWN_ID,
+    Received,
+    User,
+    file_frame,
+    named_frame,
+    reconnect_frame,
+    thanks,
+)
+from peer.fixtures import in_threads
 from peer.frames import DROP_ERROR, DROP_VERSION, Answer, Reply, Request, text_field
 
 KIB, MIB = 1 << 10, 1 << 20
-SIZES = [0, 1, 15, 16, 17, 4095, 4096, 4097, 64 * KIB - 1, 64 * KIB, 64 * KIB + 1, 256 * KIB - 1, 256 * KIB,
-         256 * KIB + 1, MIB + 3]
-
-
-def thanks(user: User) -> Reply:
-    return Reply(DROP_VERSION, Answer.THANKS, user.id)
+SIZES = [
+    0,
+    1,
+    15,
+    16,
+    17,
+    4095,
+    4096,
+    4097,
+    64 * KIB - 1,
+    64 * KIB,
+    64 * KIB + 1,
+    256 * KIB - 1,
+    256 * KIB,
+    256 * KIB + 1,
+    MIB + 3,
+]
 
 
 def copy_of(user: User) -> User:
     """The same user, to be given a key of its own."""
     return replace(user)
-
-
-def assert_nothing_staged(connection, user: User, name: str) -> None:
-    connection.send(named_frame(user.id, Request.CRC_OK, name))
-    assert connection.receive() == DROP_ERROR
 
 
 # -- the plain way
@@ -42,7 +58,7 @@ def test_the_plain_way_from_registering_to_a_verified_file(server, connection, n
     connection.send_public_key(user)
     connection.send_file(user, "report.pdf", plain)
     connection.confirm(user, "report.pdf")
-    (file_name, path, verified), = server.file_rows(user.id)
+    ((file_name, path, verified),) = server.file_rows(user.id)
     assert (file_name, verified) == ("report.pdf", 1)
     assert (server.data / path).read_bytes() == plain
 
@@ -66,7 +82,7 @@ def test_an_upload_that_arrives_in_small_pieces_is_stored_whole(server, connecti
     step = 1 + 23 + SEND_FILE_FIXED_SIZE
     start = 0
     while start < len(frame):
-        connection.send(frame[start:start + step])
+        connection.send(frame[start : start + step])
         start += step
         step = step % 997 + 1
     assert Received.parse(connection.expect(Answer.FILE_RECEIVED).payload).cksum == crypto.cksum(plain)
@@ -83,14 +99,16 @@ def test_a_2103_echoes_id_size_and_name_field_as_received(connection, user, fill
 
 def test_a_2104_carries_the_id(connection, user):
     connection.send_file(user, "x", b"")
-    assert connection.ask(user.id, Request.CRC_OK, text_field("x")) == thanks(user)
-    assert connection.ask(user.id, Request.GIVE_UP, text_field("x")) == thanks(user)
+    assert connection.ask(user.id, Request.CRC_OK, text_field("x")) == thanks(user.id)
+    assert connection.ask(user.id, Request.GIVE_UP, text_field("x")) == thanks(user.id)
 
 
 # -- content size and payload size
 
 
-def test_a_payload_size_without_the_content_means_that_the_content_follows_all_the_same(server, connection, user):
+def test_a_payload_size_without_the_content_means_that_the_content_follows_all_the_same(
+    server, connection, user
+):
     plain = os.urandom(70_000)
     received = connection.send_content(user, "x", user.encrypt(plain), declared=SEND_FILE_FIXED_SIZE)
     assert received.cksum == crypto.cksum(plain)
@@ -128,7 +146,7 @@ def test_a_content_size_of_zero_is_an_error(connection, user):
 def test_a_content_size_that_is_no_multiple_of_16_is_an_error(connection, user, size):
     connection.send(file_frame(user.id, "x", bytes(size)))
     assert connection.receive() == DROP_ERROR
-    assert_nothing_staged(connection, user, "x")
+    connection.expect_nothing_staged(user, "x")
     connection.put(user, "x", b"in step")
 
 
@@ -140,8 +158,9 @@ def test_such_a_size_is_skipped_in_the_form_without_the_content_too(connection, 
 
 
 @pytest.mark.parametrize("declared", [SEND_FILE_FIXED_SIZE, SEND_FILE_FIXED_SIZE + LARGEST_CONTENT])
-def test_the_largest_content_with_nothing_behind_it_takes_no_memory_and_leaves_nothing(server, connection, user,
-                                                                                       declared):
+def test_the_largest_content_with_nothing_behind_it_takes_no_memory_and_leaves_nothing(
+    server, connection, user, declared
+):
     before = server.resident_bytes()
     clients = [server.connect() for _ in range(20)]
     for client in clients:
@@ -152,7 +171,7 @@ def test_the_largest_content_with_nothing_behind_it_takes_no_memory_and_leaves_n
         client.finish_sending()
         assert client.receive_until_end() == []
         client.close()
-    assert_nothing_staged(connection, user, "huge")
+    connection.expect_nothing_staged(user, "huge")
 
 
 # -- padding
@@ -193,272 +212,6 @@ def test_content_under_a_wrong_key_is_summed_like_any_other(server, connection, 
     content = stranger.encrypt(bytes(100))
     answers = {connection.send_content(user, "x", content).cksum for _ in range(3)}
     assert len(answers) == 1
-
-
-# -- 1029, 1030, 1031: what they mean
-
-
-def test_1029_with_nothing_staged_is_an_error(connection, user):
-    assert_nothing_staged(connection, user, "never sent")
-
-
-def test_1029_twice_is_an_error_and_the_verified_file_stays(server, connection, user):
-    connection.put(user, "x", b"verified")
-    assert_nothing_staged(connection, user, "x")
-    assert server.stored(user.id, "x") == b"verified"
-
-
-def test_1029_confirms_only_the_name_that_it_names(server, connection, user):
-    connection.send_file(user, "one", b"1")
-    connection.send_file(user, "two", b"2")
-    assert_nothing_staged(connection, user, "three")
-    connection.confirm(user, "two")
-    assert [row[0] for row in server.file_rows(user.id) if row[2] == 1] == ["two"]
-    connection.confirm(user, "one")
-    assert (server.stored(user.id, "one"), server.stored(user.id, "two")) == (b"1", b"2")
-
-
-def test_1029_confirms_only_the_file_of_its_own_user(server, connection, user, new_user):
-    other = connection.register_for_messages(new_user())
-    connection.reconnect(other)
-    connection.send_file(user, "x", b"the first user's")
-    assert_nothing_staged(connection, other, "x")
-    connection.send_file(other, "x", b"the other user's")
-    connection.confirm(user, "x")
-    connection.confirm(other, "x")
-    assert server.stored(user.id, "x") == b"the first user's"
-    assert server.stored(other.id, "x") == b"the other user's"
-
-
-def test_1028_again_without_1030_replaces_the_staged_file(server, connection, user):
-    connection.send_file(user, "x", b"first")
-    connection.send_file(user, "x", b"second")
-    connection.confirm(user, "x")
-    assert server.stored(user.id, "x") == b"second"
-
-
-def test_1029_on_another_connection_confirms_what_was_completed_anywhere(server, connection, user):
-    connection.send_file(user, "x", b"content")
-    with server.connect() as other:
-        other.confirm(user, "x")
-    assert server.stored(user.id, "x") == b"content"
-
-
-def test_1029_on_another_connection_works_after_the_first_one_has_ended(server, connection, user):
-    with server.connect() as sender:
-        sender.send_file(user, "x", b"content")
-    connection.confirm(user, "x")
-    assert server.stored(user.id, "x") == b"content"
-
-
-def test_1029_means_its_own_connections_file_before_a_later_one_of_another(server, connection, user):
-    with server.connect() as other:
-        connection.send_file(user, "x", b"own")
-        other.send_file(user, "x", b"later, elsewhere")
-        connection.confirm(user, "x")
-        assert server.stored(user.id, "x") == b"own"
-        other.confirm(user, "x")
-        assert server.stored(user.id, "x") == b"later, elsewhere"
-
-
-def test_1029_without_a_file_of_its_own_means_the_one_completed_last(server, connection, user):
-    with server.connect() as first, server.connect() as second:
-        second_upload = file_frame(user.id, "x", user.encrypt(b"completed last"))
-        second.send(second_upload[:-1])
-        first.send_file(user, "x", b"begun later, completed first")
-        second.send(second_upload[-1:])
-        second.expect(Answer.FILE_RECEIVED)
-        connection.confirm(user, "x")
-    assert server.stored(user.id, "x") == b"completed last"
-
-
-def test_1029_in_the_middle_of_anothers_upload_means_the_completed_one(server, connection, user):
-    with server.connect() as other:
-        upload = file_frame(user.id, "x", user.encrypt(b"not complete yet"))
-        connection.send_file(user, "x", b"complete")
-        other.send(upload[:-1])
-        connection.confirm(user, "x")
-        assert server.stored(user.id, "x") == b"complete"
-        other.send(upload[-1:])
-        other.expect(Answer.FILE_RECEIVED)
-        other.confirm(user, "x")
-        assert server.stored(user.id, "x") == b"not complete yet"
-
-
-def test_two_interleaved_uploads_of_one_name_are_both_whole(server, user):
-    plain = [os.urandom(300_000), os.urandom(300_000)]
-    uploads = [file_frame(user.id, "x", user.encrypt(text)) for text in plain]
-    with server.connect() as first, server.connect() as second:
-        for start in range(0, len(uploads[0]), 10_000):
-            first.send(uploads[0][start:start + 10_000])
-            second.send(uploads[1][start:start + 10_000])
-        for client, text in zip((first, second), plain):
-            assert Received.parse(client.expect(Answer.FILE_RECEIVED).payload).cksum == crypto.cksum(text)
-        for client, text in zip((first, second), plain):
-            client.confirm(user, "x")
-            assert server.stored(user.id, "x") == text
-
-
-def test_1031_discards_the_staged_file(connection, user):
-    connection.send_file(user, "x", b"content")
-    connection.give_up(user, "x")
-    assert_nothing_staged(connection, user, "x")
-
-
-def test_1031_with_nothing_staged_is_thanked(connection, user):
-    connection.give_up(user, "never sent")
-
-
-def test_1031_leaves_the_verified_file_alone(server, connection, user):
-    connection.put(user, "x", b"verified")
-    connection.send_file(user, "x", b"given up")
-    connection.give_up(user, "x")
-    assert server.stored(user.id, "x") == b"verified"
-
-
-def test_1031_straight_after_1030_is_thanked_once(connection, user):
-    connection.send_file(user, "x", b"content")
-    connection.crc_wrong(user, "x")
-    connection.give_up(user, "x")
-    connection.finish_sending()
-    assert connection.receive_until_end() == []
-
-
-def test_1030_discards_the_staged_file(connection, user):
-    connection.send_file(user, "x", b"content")
-    connection.crc_wrong(user, "x")
-    assert_nothing_staged(connection, user, "x")
-
-
-def test_1030_leaves_the_verified_file_alone(server, connection, user):
-    connection.put(user, "x", b"verified")
-    connection.send_file(user, "x", b"wrong")
-    connection.crc_wrong(user, "x")
-    connection.send_file(user, "x", b"sent again")
-    assert server.stored(user.id, "x") == b"verified"
-    connection.confirm(user, "x")
-    assert server.stored(user.id, "x") == b"sent again"
-
-
-@pytest.mark.parametrize("code", [Request.CRC_WRONG, Request.GIVE_UP])
-def test_1030_and_1031_discard_their_own_connections_file_before_anothers(server, connection, user, code):
-    with server.connect() as other:
-        connection.send_file(user, "x", b"own")
-        other.send_file(user, "x", b"of the other connection")
-        connection.send(named_frame(user.id, code, "x") + reconnect_frame(user))
-        while connection.receive().code != Answer.KEY_AGAIN:
-            pass
-        other.confirm(user, "x")
-    assert server.stored(user.id, "x") == b"of the other connection"
-
-
-def test_three_times_1030_and_1028_and_then_1031(connection, user):
-    connection.send_file(user, "x", b"content")
-    for _ in range(3):
-        connection.crc_wrong(user, "x")
-        connection.send_file(user, "x", b"content")
-    connection.give_up(user, "x")
-    assert_nothing_staged(connection, user, "x")
-
-
-# -- the deferred answer to 1030
-
-
-@pytest.fixture(scope="module")
-def patient_server(tmp_path_factory):
-    """A server that would answer a 1030 only after hours, so that an answer has another reason."""
-    yield from run_module_server(tmp_path_factory, crc_wrong_delay_ms=3_600_000)
-
-
-@pytest.fixture(scope="module")
-def quick_server(tmp_path_factory):
-    """A server that answers a 1030 almost at once."""
-    yield from run_module_server(tmp_path_factory, crc_wrong_delay_ms=200)
-
-
-def introduced(client, user: User) -> User:
-    client.register(user)
-    client.send_public_key(user)
-    return user
-
-
-def test_1030_is_answered_when_nothing_more_arrives(quick_server, new_user):
-    with quick_server.connect() as client:
-        user = introduced(client, new_user())
-        client.send_file(user, "x", b"content")
-        client.crc_wrong(user, "x")
-        assert client.receive() == thanks(user)
-        client.put(user, "x", b"after the answer")
-        assert client.is_silent_for(1)
-
-
-def test_1030_with_nothing_staged_is_answered_too(quick_server, new_user):
-    with quick_server.connect() as client:
-        user = introduced(client, new_user())
-        client.crc_wrong(user, "never sent")
-        assert client.receive() == thanks(user)
-
-
-def test_one_byte_cancels_the_answer_to_1030(quick_server, new_user):
-    with quick_server.connect() as client:
-        user = introduced(client, new_user())
-        upload = file_frame(user.id, "x", user.encrypt(b"again"))
-        client.send(named_frame(user.id, Request.CRC_WRONG, "x") + upload[:1])
-        assert client.is_silent_for(1.5)
-        client.send(upload[1:])
-        assert client.receive().code == Answer.FILE_RECEIVED
-        assert client.is_silent_for(1)
-
-
-def test_a_1028_at_once_gets_only_its_own_answer(patient_server, new_user):
-    with patient_server.connect() as client:
-        user = introduced(client, new_user())
-        client.crc_wrong(user, "x")
-        client.put(user, "x", b"again")
-        client.finish_sending()
-        assert client.receive_until_end() == []
-
-
-def test_a_second_1030_takes_the_place_of_the_first(patient_server, new_user):
-    with patient_server.connect() as client:
-        user = introduced(client, new_user())
-        client.send(named_frame(user.id, Request.CRC_WRONG, "x") * 3)
-        client.finish_sending()
-        assert client.receive_until_end() == [thanks(user)]
-
-
-def test_the_end_of_input_sends_the_answer_to_1030_at_once(patient_server, new_user):
-    with patient_server.connect() as client:
-        user = introduced(client, new_user())
-        client.send_file(user, "x", b"content")
-        client.crc_wrong(user, "x")
-        client.finish_sending()
-        assert client.receive_until_end() == [thanks(user)]
-
-
-def test_a_cancelled_answer_is_not_sent_at_the_end_of_input(patient_server, new_user):
-    with patient_server.connect() as client:
-        user = introduced(client, new_user())
-        client.send(named_frame(user.id, Request.CRC_WRONG, "x") + b"\0")
-        client.finish_sending()
-        assert client.receive_until_end() == []
-
-
-def test_a_reset_while_the_answer_to_1030_is_due_leaves_others_served(patient_server, new_user):
-    with patient_server.connect() as client:
-        user = introduced(client, new_user())
-        client.crc_wrong(user, "x")
-        with patient_server.connect() as other:
-            other.crc_wrong(user, "x")
-            other.reset()
-        client.put(user, "x", b"served all the same")
-
-
-def test_the_default_delay_leaves_time_for_a_1028(connection, user):
-    connection.crc_wrong(user, "x")
-    connection.put(user, "x", b"again")
-    connection.crc_wrong(user, "x")
-    assert connection.receive() == thanks(user)
 
 
 # -- which key
@@ -597,7 +350,7 @@ def test_fifty_clients_at_once_each_get_their_file_through(server, new_user):
     def run(user: User) -> bytes:
         plain = os.urandom(64 * KIB)
         with server.connect() as client:
-            introduced(client, user)
+            client.introduce(user)
             client.put(user, "mine", plain)
         return plain
 
@@ -620,11 +373,15 @@ def test_fifty_connections_of_one_user_each_get_their_file_through(server, conne
 
 def test_a_hundred_small_files_go_through_pipelined(server, connection, user):
     plain = {f"small {number}": os.urandom(number * 37) for number in range(100)}
-    connection.send(b"".join(file_frame(user.id, name, user.encrypt(text)) + named_frame(user.id, Request.CRC_OK, name)
-                             for name, text in plain.items()))
+    connection.send(
+        b"".join(
+            file_frame(user.id, name, user.encrypt(text)) + named_frame(user.id, Request.CRC_OK, name)
+            for name, text in plain.items()
+        )
+    )
     for name, text in plain.items():
         assert Received.parse(connection.expect(Answer.FILE_RECEIVED).payload).cksum == crypto.cksum(text)
-        assert connection.receive() == thanks(user)
+        assert connection.receive() == thanks(user.id)
     assert {name: server.stored(user.id, name) for name in plain} == plain
 
 

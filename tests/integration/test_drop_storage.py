@@ -9,18 +9,11 @@ from peer.drop import STORED_NAME_LIMIT, STORED_PATH_LIMIT, User, file_frame, na
 from peer.frames import DROP_ERROR, Answer, Request
 
 
-
 @pytest.fixture
 def own_user(own_server, new_user):
     """A user with a key, on a server for one test alone."""
     with own_server.connect() as client:
-        return introduced(client, new_user())
-
-
-def introduced(client, user: User) -> User:
-    client.register(user)
-    client.send_public_key(user)
-    return user
+        return client.introduce(new_user())
 
 
 def put(server, user: User, name: str, plain: bytes) -> None:
@@ -29,14 +22,13 @@ def put(server, user: User, name: str, plain: bytes) -> None:
 
 
 def path_of(server, user: User, name: str) -> str:
-    (path,), = server.rows("SELECT PathName FROM files WHERE ID = ? AND FileName = ?", user.id, name)
+    ((path,),) = server.rows("SELECT PathName FROM files WHERE ID = ? AND FileName = ?", user.id, name)
     return path
 
 
 def assert_nothing_staged(server, user: User, name: str) -> None:
     with server.connect() as client:
-        client.send(named_frame(user.id, Request.CRC_OK, name))
-        assert client.receive() == DROP_ERROR
+        client.expect_nothing_staged(user, name)
 
 
 # -- tables and paths
@@ -62,9 +54,18 @@ def test_equal_names_of_two_users_are_two_files(server, connection, user, new_us
     assert (server.stored(user.id, "x"), server.stored(other.id, "x")) == (b"one", b"two")
 
 
-def test_only_what_follows_the_last_separator_is_kept_and_the_row_has_the_name_as_last_sent(server, connection, user):
-    for name, plain in (("a/x", b"first"), ("b\\x", b"second"), ("/etc/c\\d/x", b"third"), ("\\\\host/x", b"fourth"),
-                        ("../../x", b"fifth"), ("x", b"sixth"), ("a/b/c/x", b"seventh")):
+def test_only_what_follows_the_last_separator_is_kept_and_the_row_has_the_name_as_last_sent(
+    server, connection, user
+):
+    for name, plain in (
+        ("a/x", b"first"),
+        ("b\\x", b"second"),
+        ("/etc/c\\d/x", b"third"),
+        ("\\\\host/x", b"fourth"),
+        ("../../x", b"fifth"),
+        ("x", b"sixth"),
+        ("a/b/c/x", b"seventh"),
+    ):
         connection.put(user, name, plain)
         assert server.file_rows(user.id) == [(name, f"files/{user.id.hex()}/x", 1)]
         assert server.stored(user.id, name) == plain
@@ -73,13 +74,31 @@ def test_only_what_follows_the_last_separator_is_kept_and_the_row_has_the_name_a
 def test_a_confirmation_may_name_the_kept_name_with_other_folders(server, connection, user):
     connection.send_file(user, "a/x", b"content")
     connection.confirm(user, "b\\x")
-    (_, path, verified), = server.file_rows(user.id)
+    ((_, path, verified),) = server.file_rows(user.id)
     assert (path, verified) == (f"files/{user.id.hex()}/x", 1)
     assert (server.data / path).read_bytes() == b"content"
 
 
-NAMES_REFUSED = ["", ".", "..", "/", "a/", "a\\", "a/.", "a/..", "..\\..", "../..", "a\\.", "line\nfeed", "tab\there",
-                 "\x01", "bell\x07", "escape\x1b[31m", "delete\x7f", "folder/with\rreturn"]
+NAMES_REFUSED = [
+    "",
+    ".",
+    "..",
+    "/",
+    "a/",
+    "a\\",
+    "a/.",
+    "a/..",
+    "..\\..",
+    "../..",
+    "a\\.",
+    "line\nfeed",
+    "tab\there",
+    "\x01",
+    "bell\x07",
+    "escape\x1b[31m",
+    "delete\x7f",
+    "folder/with\rreturn",
+]
 
 
 @pytest.mark.parametrize("name", NAMES_REFUSED, ids=repr)
@@ -92,22 +111,45 @@ def test_a_name_that_is_no_file_name_is_refused_and_its_content_skipped(server, 
     assert [row[0] for row in server.file_rows(user.id)] == ["x"]
 
 
-NAMES_KEPT = ["a", "...", ".hidden", "..x", "x.", "two words", " blank before", "trailing blank ", "-rf", "~", "a:b",
-              "quote'\"", "100%", "*?", "con", "שלום.txt", "naïve café", "日本語", "🙂"]
+NAMES_KEPT = [
+    "a",
+    "...",
+    ".hidden",
+    "..x",
+    "x.",
+    "two words",
+    " blank before",
+    "trailing blank ",
+    "-rf",
+    "~",
+    "a:b",
+    "quote'\"",
+    "100%",
+    "*?",
+    "con",
+    "שלום.txt",
+    "naïve café",
+    "日本語",
+    "🙂",
+]
 
 
 @pytest.mark.parametrize("name", NAMES_KEPT)
 def test_a_name_with_any_other_characters_is_a_file_name(server, connection, user, name):
     connection.put(user, name, name.encode())
-    (file_name, path, verified), = server.file_rows(user.id)
+    ((file_name, path, verified),) = server.file_rows(user.id)
     assert (file_name, verified) == (name, 1)
     assert (server.data / path).read_bytes() == name.encode()
     assert (server.data / path).parent == server.data / "files" / user.id.hex()
 
 
-LONG_NAMES = {"254 bytes of ASCII": "n" * 250 + ".txt", "254 bytes of Hebrew": "ש" * 127,
-              "254 bytes of three each": "日" * 84 + "xx",
-              "253 bytes of four each": "x" + "🙂" * 63, "one byte over the limit": "n" * (STORED_NAME_LIMIT + 1)}
+LONG_NAMES = {
+    "254 bytes of ASCII": "n" * 250 + ".txt",
+    "254 bytes of Hebrew": "ש" * 127,
+    "254 bytes of three each": "日" * 84 + "xx",
+    "253 bytes of four each": "x" + "🙂" * 63,
+    "one byte over the limit": "n" * (STORED_NAME_LIMIT + 1),
+}
 
 
 @pytest.mark.parametrize("kind", LONG_NAMES)
@@ -212,14 +254,20 @@ def test_staging_is_emptied_at_start(own_server, own_user):
 
 def test_a_hundred_pipelined_files_survive_kill_9(own_server, own_user):
     with own_server.connect() as client:
-        client.send(b"".join(file_frame(own_user.id, f"file {number}", own_user.encrypt(str(number).encode()))
-                             + named_frame(own_user.id, Request.CRC_OK, f"file {number}") for number in range(100)))
+        client.send(
+            b"".join(
+                file_frame(own_user.id, f"file {number}", own_user.encrypt(str(number).encode()))
+                + named_frame(own_user.id, Request.CRC_OK, f"file {number}")
+                for number in range(100)
+            )
+        )
         for _ in range(100):
             client.expect(Answer.FILE_RECEIVED)
             client.expect(Answer.THANKS)
     own_server.restart_after_kill()
     assert [own_server.stored(own_user.id, f"file {number}") for number in range(100)] == [
-        str(number).encode() for number in range(100)]
+        str(number).encode() for number in range(100)
+    ]
 
 
 def test_a_stop_in_the_middle_of_an_upload_is_clean(own_server, own_user):
@@ -238,7 +286,9 @@ def forget_row(server, user: User, name: str) -> None:
     """Takes a file's row out of the database of a stopped server."""
     database = sqlite3.connect(server.data / "kesher.db")
     with database:
-        assert database.execute("DELETE FROM files WHERE ID = ? AND FileName = ?", (user.id, name)).rowcount == 1
+        assert (
+            database.execute("DELETE FROM files WHERE ID = ? AND FileName = ?", (user.id, name)).rowcount == 1
+        )
     database.close()
 
 
@@ -268,7 +318,7 @@ def test_a_long_named_file_without_a_row_is_kept_and_replaced_at_the_next_upload
     own_server.stop()
     forget_row(own_server, own_user, name)
     own_server.start()
-    stored, = own_server.stored_paths()
+    (stored,) = own_server.stored_paths()
     assert stored.read_bytes() == b"old"
     put(own_server, own_user, name, b"new")
     assert stored.read_bytes() == b"new"
@@ -294,7 +344,7 @@ def test_a_file_of_nobody_is_never_deleted(own_server):
 def test_staged_files_are_discarded_after_their_lifetime(make_server, new_user):
     server = make_server(stage_lifetime=1)
     with server.connect() as client:
-        user = introduced(client, new_user())
+        user = client.introduce(new_user())
         client.put(user, "x", b"verified")
         client.send_file(user, "x", b"never confirmed")
         wait_until_empty(server)

@@ -1,4 +1,4 @@
-"""The rules of the frames themselves: how they may arrive, sizes, codes, versions, text fields, and ends of connections.
+"""The rules of the frames themselves: how they arrive, sizes, codes, versions, text fields.
 
 Everything here holds for every request; the meaning of each is in the other files.
 """
@@ -8,13 +8,29 @@ import threading
 
 import pytest
 from peer import crypto
-from peer.drop import (User, file_frame, named_frame, public_key_frame, reconnect_frame, register_for_messages_frame,
-                       register_frame)
-from peer.fixtures import run_module_server
-from peer.frames import (DROP_ERROR, DROP_VERSION, MESSAGES_ERROR, MESSAGES_VERSION, NO_ID, SKIPPED_PAYLOAD_LIMIT,
-                         Answer, ConnectionEnded, Reply, Request, request, text_field)
+from peer.conversation import UNKNOWN_CODE, assert_served, conversation, taken
+from peer.drop import (
+    file_frame,
+    named_frame,
+    public_key_frame,
+    reconnect_frame,
+    register_for_messages_frame,
+    register_frame,
+)
+from peer.frames import (
+    DROP_ERROR,
+    DROP_VERSION,
+    MESSAGES_ERROR,
+    MESSAGES_VERSION,
+    NO_ID,
+    SKIPPED_PAYLOAD_LIMIT,
+    Answer,
+    Reply,
+    Request,
+    request,
+    text_field,
+)
 
-UNKNOWN_CODE = 777
 HUGE = 0xFFFFFFFF
 
 # code -> (payload size that fits, answer to one that does not)
@@ -28,30 +44,6 @@ FIXED_SIZES = {
     Request.GIVE_UP: (255, DROP_ERROR),
 }
 CODES = list(FIXED_SIZES)
-
-
-def taken(user: User) -> bytes:
-    """A cheap request with a sure answer: a registration of a name that is taken."""
-    return register_frame(user.name)
-
-
-def assert_served(connection, user: User) -> None:
-    """The connection is in step: a request with a known answer gets it."""
-    connection.send(taken(user))
-    assert connection.receive() == Reply(DROP_VERSION, Answer.REGISTER_REFUSED, b"")
-
-
-def conversation(user: User) -> tuple[bytes, list[int]]:
-    """A short conversation that needs no key of its own connection, and the codes of its answers."""
-    frames = [
-        taken(user),
-        request(user.id, UNKNOWN_CODE, b"five!"),
-        file_frame(user.id, "split", user.encrypt(b"some text")),
-        named_frame(user.id, Request.CRC_OK, "split"),
-        named_frame(user.id, Request.CRC_OK, "split"),
-    ]
-    return b"".join(frames), [Answer.REGISTER_REFUSED, Answer.MESSAGES_ERROR, Answer.FILE_RECEIVED, Answer.THANKS,
-                              Answer.ERROR]
 
 
 # -- how frames arrive
@@ -74,9 +66,13 @@ def test_a_conversation_split_anywhere_is_answered(server, user):
 
 def test_a_hundred_frames_in_one_segment_are_answered_in_order(connection, user):
     plain = [f"text {number}".encode() for number in range(50)]
-    connection.send(b"".join(file_frame(user.id, f"file {number}", user.encrypt(text))
-                             + named_frame(user.id, Request.CRC_OK, f"file {number}")
-                             for number, text in enumerate(plain)))
+    connection.send(
+        b"".join(
+            file_frame(user.id, f"file {number}", user.encrypt(text))
+            + named_frame(user.id, Request.CRC_OK, f"file {number}")
+            for number, text in enumerate(plain)
+        )
+    )
     for number, text in enumerate(plain):
         received = connection.expect(Answer.FILE_RECEIVED).payload
         assert received[20:275] == text_field(f"file {number}")
@@ -85,22 +81,47 @@ def test_a_hundred_frames_in_one_segment_are_answered_in_order(connection, user)
 
 
 def test_pipelined_requests_of_all_kinds_are_answered_in_order(connection, user, fresh_name):
-    connection.send(taken(user) + register_frame(fresh_name()) + request(user.id, UNKNOWN_CODE)
-                    + reconnect_frame(user) + named_frame(user.id, Request.CRC_OK, "none")
-                    + public_key_frame(user) + named_frame(user.id, Request.GIVE_UP, "none") + taken(user))
+    connection.send(
+        taken(user)
+        + register_frame(fresh_name())
+        + request(user.id, UNKNOWN_CODE)
+        + reconnect_frame(user)
+        + named_frame(user.id, Request.CRC_OK, "none")
+        + public_key_frame(user)
+        + named_frame(user.id, Request.GIVE_UP, "none")
+        + taken(user)
+    )
     codes = [connection.receive().code for _ in range(8)]
-    assert codes == [Answer.REGISTER_REFUSED, Answer.REGISTERED, Answer.MESSAGES_ERROR, Answer.KEY_AGAIN, Answer.ERROR,
-                     Answer.KEY, Answer.THANKS, Answer.REGISTER_REFUSED]
+    assert codes == [
+        Answer.REGISTER_REFUSED,
+        Answer.REGISTERED,
+        Answer.MESSAGES_ERROR,
+        Answer.KEY_AGAIN,
+        Answer.ERROR,
+        Answer.KEY,
+        Answer.THANKS,
+        Answer.REGISTER_REFUSED,
+    ]
 
 
 def test_pipelined_requests_take_effect_in_order(connection, registered, fresh_name):
     """Each of these would get another answer if it overtook the one before it."""
     name = fresh_name()
-    connection.send(reconnect_frame(registered) + public_key_frame(registered) + reconnect_frame(registered)
-                    + register_frame(name) + register_frame(name))
+    connection.send(
+        reconnect_frame(registered)
+        + public_key_frame(registered)
+        + reconnect_frame(registered)
+        + register_frame(name)
+        + register_frame(name)
+    )
     codes = [connection.receive().code for _ in range(5)]
-    assert codes == [Answer.RECONNECT_REFUSED, Answer.KEY, Answer.KEY_AGAIN, Answer.REGISTERED,
-                     Answer.REGISTER_REFUSED]
+    assert codes == [
+        Answer.RECONNECT_REFUSED,
+        Answer.KEY,
+        Answer.KEY_AGAIN,
+        Answer.REGISTERED,
+        Answer.REGISTER_REFUSED,
+    ]
 
 
 def test_a_connection_carries_any_number_of_requests(connection, user):
@@ -110,8 +131,12 @@ def test_a_connection_carries_any_number_of_requests(connection, user):
 
 def test_each_request_may_come_on_a_connection_of_its_own(server, new_user):
     user, plain = new_user(), b"one connection for each request"
-    for step in (lambda client: client.register(user), lambda client: client.send_public_key(user),
-                 lambda client: client.send_file(user, "x", plain), lambda client: client.confirm(user, "x")):
+    for step in (
+        lambda client: client.register(user),
+        lambda client: client.send_public_key(user),
+        lambda client: client.send_file(user, "x", plain),
+        lambda client: client.confirm(user, "x"),
+    ):
         with server.connect() as client:
             step(client)
     assert server.stored(user.id, "x") == plain
@@ -167,7 +192,9 @@ def test_the_last_answer_arrives_although_unread_data_is_on_its_way(server, user
 
 
 def test_the_answers_before_the_last_one_arrive_too(connection, user):
-    connection.send_as_far_as_taken(taken(user) * 20 + request(user.id, UNKNOWN_CODE, bytes(1 << 20)) + taken(user))
+    connection.send_as_far_as_taken(
+        taken(user) * 20 + request(user.id, UNKNOWN_CODE, bytes(1 << 20)) + taken(user)
+    )
     codes = [answer.code for answer in connection.receive_until_end()]
     assert codes == [Answer.REGISTER_REFUSED] * 20 + [Answer.MESSAGES_ERROR]
 
@@ -236,16 +263,33 @@ def test_drop_answers_have_version_3(connection, new_user):
     connection.send(register_frame(user.name))
     registered = connection.receive()
     user.id = registered.payload
-    connection.send(register_frame(user.name) + public_key_frame(user) + reconnect_frame(user)
-                    + reconnect_frame(user, "another name"))
+    connection.send(
+        register_frame(user.name)
+        + public_key_frame(user)
+        + reconnect_frame(user)
+        + reconnect_frame(user, "another name")
+    )
     answers = [registered] + [connection.receive() for _ in range(4)]
     user.take_key(answers[3])
-    connection.send(file_frame(user.id, "x", user.encrypt(b"")) + named_frame(user.id, Request.CRC_OK, "x")
-                    + named_frame(user.id, Request.CRC_OK, "x"))
+    connection.send(
+        file_frame(user.id, "x", user.encrypt(b""))
+        + named_frame(user.id, Request.CRC_OK, "x")
+        + named_frame(user.id, Request.CRC_OK, "x")
+    )
     answers += [connection.receive() for _ in range(3)]
     assert [(answer.code, answer.version) for answer in answers] == [
-        (code, DROP_VERSION) for code in (Answer.REGISTERED, Answer.REGISTER_REFUSED, Answer.KEY, Answer.KEY_AGAIN,
-                                          Answer.RECONNECT_REFUSED, Answer.FILE_RECEIVED, Answer.THANKS, Answer.ERROR)]
+        (code, DROP_VERSION)
+        for code in (
+            Answer.REGISTERED,
+            Answer.REGISTER_REFUSED,
+            Answer.KEY,
+            Answer.KEY_AGAIN,
+            Answer.RECONNECT_REFUSED,
+            Answer.FILE_RECEIVED,
+            Answer.THANKS,
+            Answer.ERROR,
+        )
+    ]
 
 
 def test_messages_answers_have_version_2(connection, new_user):
@@ -253,14 +297,21 @@ def test_messages_answers_have_version_2(connection, new_user):
     connection.send(register_for_messages_frame(user.name, user.public_key) * 2)
     answers = [connection.receive() for _ in range(2)]
     assert [(answer.code, answer.version) for answer in answers] == [
-        (Answer.REGISTERED, MESSAGES_VERSION), (Answer.MESSAGES_ERROR, MESSAGES_VERSION)]
+        (Answer.REGISTERED, MESSAGES_VERSION),
+        (Answer.MESSAGES_ERROR, MESSAGES_VERSION),
+    ]
 
 
 @pytest.mark.parametrize("version", [0, 1, 2, 3, 4, 255])
 def test_any_version_of_a_request_is_accepted_and_does_not_change_the_answers(connection, new_user, version):
     for code, payload, answer_version in (
-            (Request.REGISTER, text_field(new_user().name), DROP_VERSION),
-            (Request.REGISTER_FOR_MESSAGES, text_field(new_user().name) + new_user().public_key, MESSAGES_VERSION)):
+        (Request.REGISTER, text_field(new_user().name), DROP_VERSION),
+        (
+            Request.REGISTER_FOR_MESSAGES,
+            text_field(new_user().name) + new_user().public_key,
+            MESSAGES_VERSION,
+        ),
+    ):
         answer = connection.ask(NO_ID, code, payload, version=version)
         assert (answer.version, answer.code, len(answer.payload)) == (answer_version, Answer.REGISTERED, 16)
 
@@ -286,8 +337,10 @@ def test_garbage_after_the_nul_is_ignored_in_file_names(server, connection, user
     assert server.stored(user.id, "a file") == b"first"
 
 
-@pytest.mark.parametrize("code, error", [(Request.REGISTER, Answer.REGISTER_REFUSED),
-                                         (Request.REGISTER_FOR_MESSAGES, Answer.MESSAGES_ERROR)])
+@pytest.mark.parametrize(
+    "code, error",
+    [(Request.REGISTER, Answer.REGISTER_REFUSED), (Request.REGISTER_FOR_MESSAGES, Answer.MESSAGES_ERROR)],
+)
 def test_a_user_name_without_a_nul_is_invalid_at_registration(connection, user, code, error):
     key = user.public_key if code == Request.REGISTER_FOR_MESSAGES else b""
     assert connection.ask(NO_ID, code, b"n" * 255 + key).code == error
@@ -318,9 +371,15 @@ def test_a_confirmation_without_a_nul_is_refused(connection, user, code):
     assert_served(connection, user)
 
 
-NAMES_ALLOWED = {"one letter": "a", "254 bytes": "m" * 254, "inner blanks": "Anna Maria", "outer blanks": " Anna ",
-                 "first and last printable": "!~", "looks like a path": "../../etc/passwd",
-                 "looks like SQL": "'; DROP TABLE clients; --"}
+NAMES_ALLOWED = {
+    "one letter": "a",
+    "254 bytes": "m" * 254,
+    "inner blanks": "Anna Maria",
+    "outer blanks": " Anna ",
+    "first and last printable": "!~",
+    "looks like a path": "../../etc/passwd",
+    "looks like SQL": "'; DROP TABLE clients; --",
+}
 
 
 @pytest.mark.parametrize("way", ["register", "register_for_messages"])
@@ -332,9 +391,19 @@ def test_printable_user_names_are_accepted(own_server, private_keys, way):
             assert own_server.rows("SELECT Name FROM clients WHERE ID = ?", user.id) == [(name,)], kind
 
 
-NAMES_FORBIDDEN = {"empty": b"", "one blank": b" ", "only blanks": b" " * 254, "newline": b"Anna\n", "tab": b"An\tna",
-                   "control byte": b"\x01Anna", "highest control byte": b"An\x1fna", "delete": b"Anna\x7f",
-                   "first byte over ASCII": b"Anna\x80", "UTF-8": "שרה".encode(), "0xff": b"\xff"}
+NAMES_FORBIDDEN = {
+    "empty": b"",
+    "one blank": b" ",
+    "only blanks": b" " * 254,
+    "newline": b"Anna\n",
+    "tab": b"An\tna",
+    "control byte": b"\x01Anna",
+    "highest control byte": b"An\x1fna",
+    "delete": b"Anna\x7f",
+    "first byte over ASCII": b"Anna\x80",
+    "UTF-8": "שרה".encode(),
+    "0xff": b"\xff",
+}
 
 
 @pytest.mark.parametrize("kind", NAMES_FORBIDDEN)
@@ -360,134 +429,3 @@ def test_a_registration_with_the_id_of_a_user_leaves_that_user_alone(server, con
     connection.send(register_frame(fresh_name(), user.id))
     assert connection.expect(Answer.REGISTERED).payload != user.id
     connection.reconnect(user)
-
-
-# -- ends, halves and silence
-
-
-def test_half_close_after_requests_still_gets_every_answer_and_then_the_end(connection, user):
-    data, codes = conversation(user)
-    connection.send(data)
-    connection.finish_sending()
-    assert [answer.code for answer in connection.receive_until_end()] == codes
-
-
-def test_half_close_after_a_hundred_uploads_still_gets_every_answer(connection, user):
-    upload = file_frame(user.id, "x", user.encrypt(bytes(10_000))) + named_frame(user.id, Request.CRC_OK, "x")
-    connection.send(upload * 50)
-    connection.finish_sending()
-    codes = [answer.code for answer in connection.receive_until_end()]
-    assert codes == [Answer.FILE_RECEIVED, Answer.THANKS] * 50
-
-
-def test_half_close_in_the_middle_of_a_frame_ends_the_connection_after_the_answers_before(connection, user):
-    connection.send(taken(user) + taken(user)[:100])
-    connection.finish_sending()
-    assert [answer.code for answer in connection.receive_until_end()] == [Answer.REGISTER_REFUSED]
-
-
-def test_half_close_without_any_request_ends_the_connection(connection):
-    connection.finish_sending()
-    assert connection.receive_until_end() == []
-
-
-def halves(user: User) -> list[bytes]:
-    whole_upload = file_frame(user.id, "half", user.encrypt(bytes(100_000)))
-    return [b"", b"\0", taken(user)[:22], taken(user)[:23], taken(user)[:100], whole_upload[:23], whole_upload[:200],
-            whole_upload[:282], whole_upload[:50_000], whole_upload[:-1]]
-
-
-def test_half_frames_leave_everyone_else_served(server, user, new_user):
-    clients = [server.connect() for _ in halves(user)]
-    for client, half in zip(clients, halves(user)):
-        client.send(half)
-    with server.connect() as connection:
-        other = connection.register(new_user())
-        connection.send_public_key(other)
-        connection.put(other, "x", b"served all the same")
-    for client in clients:
-        client.close()
-    assert server.stored(other.id, "x") == b"served all the same"
-
-
-def test_resets_in_the_middle_of_frames_leave_everyone_else_served(server, connection, user):
-    for _ in range(5):
-        for half in halves(user):
-            client = server.connect()
-            client.send(half)
-            client.reset()
-    connection.put(user, "x", b"served all the same")
-    assert server.stored(user.id, "x") == b"served all the same"
-
-
-def test_resets_with_answers_on_their_way_leave_everyone_else_served(server, connection, user):
-    for _ in range(50):
-        client = server.connect()
-        client.send(taken(user) * 100)
-        client.reset()
-    connection.put(user, "x", b"served all the same")
-
-
-def test_a_half_upload_that_is_reset_leaves_nothing_staged(server, user):
-    client = server.connect()
-    client.send(file_frame(user.id, "never completed", user.encrypt(bytes(1 << 20)))[:500_000])
-    client.reset()
-    with server.connect() as connection:
-        connection.send(named_frame(user.id, Request.CRC_OK, "never completed"))
-        assert connection.receive() == DROP_ERROR
-
-
-def test_a_client_that_never_reads_does_not_hold_up_others(server, connection, user):
-    """Its answers fill every buffer on the way; the server must neither wait for it nor fall."""
-    deaf = server.connect(timeout=1)
-    try:
-        for _ in range(200):
-            deaf.send(request(user.id, UNKNOWN_CODE) * 5000)
-    except (TimeoutError, ConnectionError):
-        pass  # not taken any more, or cut off: both are fair
-    connection.put(user, "x", b"served all the same")
-    deaf.close()
-
-
-def test_random_bytes_leave_everyone_else_served(server, connection, user):
-    for size in (1, 22, 23, 24, 300, 5000, 100_000):
-        with server.connect() as client:
-            client.send_as_far_as_taken(os.urandom(size), finish=True)
-    assert_served(connection, user)
-
-
-@pytest.fixture(scope="module")
-def hasty_server(tmp_path_factory):
-    """A server whose time limits are as short as they get."""
-    yield from run_module_server(tmp_path_factory, header_timeout=1, payload_timeout=1)
-
-
-def test_silence_between_requests_does_not_close_a_connection(hasty_server, new_user):
-    with hasty_server.connect() as before_any, hasty_server.connect() as after_some:
-        user = after_some.register(new_user())
-        assert after_some.is_silent_for(4)
-        assert before_any.is_silent_for(0)
-        assert_served(after_some, user)
-        assert_served(before_any, user)
-
-
-def test_silence_inside_a_header_ends_the_connection(hasty_server, new_user):
-    with hasty_server.connect() as connection:
-        connection.send(taken(new_user())[:10])
-        assert connection.has_ended()
-
-
-def test_silence_inside_a_payload_ends_the_connection(hasty_server, new_user):
-    with hasty_server.connect() as connection:
-        connection.send(taken(new_user())[:100])
-        with pytest.raises(ConnectionEnded):
-            connection.receive()
-
-
-def test_silence_inside_the_content_of_a_file_ends_the_connection(hasty_server, new_user):
-    with hasty_server.connect() as connection:
-        user = connection.register(new_user())
-        connection.send_public_key(user)
-        connection.send(file_frame(user.id, "x", user.encrypt(bytes(1000)))[:-1])
-        with pytest.raises(ConnectionEnded):
-            connection.receive()

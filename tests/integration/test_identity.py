@@ -1,4 +1,4 @@
-"""Registration, public keys, reconnecting: one name space for both services, durable before it is answered."""
+"""Registration, public keys, reconnecting: one name space, durable before it is answered."""
 
 import os
 import re
@@ -11,11 +11,29 @@ import threading
 import pytest
 from Cryptodome.PublicKey import RSA
 from Cryptodome.Util.asn1 import DerBitString, DerInteger, DerNull, DerObjectId, DerSequence
-from peer.drop import (UNKNOWN_ID, User, file_frame, named_frame, public_key_frame, reconnect_frame,
-                       register_for_messages_frame, register_frame)
+from peer.drop import (
+    UNKNOWN_ID,
+    User,
+    file_frame,
+    named_frame,
+    public_key_frame,
+    reconnect_frame,
+    register_for_messages_frame,
+    register_frame,
+)
 from peer.fixtures import in_threads
-from peer.frames import (DROP_ERROR, DROP_VERSION, LIST_OF_USERS, MESSAGES_ERROR, MESSAGES_VERSION, PUBLIC_KEY_SIZE,
-                         Answer, Reply, Request, request, text_field)
+from peer.frames import (
+    DROP_ERROR,
+    DROP_VERSION,
+    LIST_OF_USERS,
+    MESSAGES_ERROR,
+    MESSAGES_VERSION,
+    PUBLIC_KEY_SIZE,
+    Answer,
+    Reply,
+    Request,
+    text_field,
+)
 from peer.kesherd import Kesherd, environment
 
 USER_ENTRY = struct.Struct("16s255s")
@@ -55,12 +73,15 @@ def test_a_registration_gives_an_id_of_16_bytes(connection, new_user):
 def test_ids_differ_and_show_no_pattern(connection, new_user):
     ids = [connection.register(new_user()).id for _ in range(100)]
     assert len(set(ids)) == 100
-    assert all(len({client_id[place] for client_id in ids}) > 10 for place in range(16) if place not in (6, 8))
+    assert all(
+        len({client_id[place] for client_id in ids}) > 10 for place in range(16) if place not in (6, 8)
+    )
 
 
 def test_a_taken_name_is_refused_in_the_drop(connection, registered):
     assert connection.ask(bytes(16), Request.REGISTER, text_field(registered.name)) == Reply(
-        DROP_VERSION, Answer.REGISTER_REFUSED, b"")
+        DROP_VERSION, Answer.REGISTER_REFUSED, b""
+    )
 
 
 def test_a_taken_name_is_refused_in_messages(connection, new_user):
@@ -102,7 +123,9 @@ def test_a_user_of_messages_may_send_its_key_again_in_the_drop(connection, new_u
 def test_of_twenty_registrations_of_one_name_at_once_exactly_one_wins(server, new_user):
     for _ in range(5):
         user = new_user()
-        codes = race(server, [register_frame(user.name), register_for_messages_frame(user.name, user.public_key)] * 10)
+        codes = race(
+            server, [register_frame(user.name), register_for_messages_frame(user.name, user.public_key)] * 10
+        )
         assert codes.count(Answer.REGISTERED) == 1
         assert set(codes) <= {Answer.REGISTERED, Answer.REGISTER_REFUSED, Answer.MESSAGES_ERROR}
         assert len(server.rows("SELECT ID FROM clients WHERE Name = ?", user.name)) == 1
@@ -117,7 +140,9 @@ def test_an_answered_registration_survives_kill_9(make_server, new_user, way):
             (client.register if way == "drop" else client.register_for_messages)(user)
         server.restart_after_kill()
         with server.connect() as client:
-            assert client.ask(bytes(16), Request.REGISTER, text_field(user.name)).code == Answer.REGISTER_REFUSED
+            assert (
+                client.ask(bytes(16), Request.REGISTER, text_field(user.name)).code == Answer.REGISTER_REFUSED
+            )
             client.send_public_key(user)
 
 
@@ -173,7 +198,9 @@ def test_another_public_key_is_refused_and_the_first_one_stays(connection, user,
     connection.send_public_key(user)
 
 
-def test_another_public_key_than_that_of_a_registration_for_messages_is_refused(connection, new_user, other_key):
+def test_another_public_key_than_that_of_a_registration_for_messages_is_refused(
+    connection, new_user, other_key
+):
     user = connection.register_for_messages(new_user())
     connection.send(public_key_frame(User(user.name, other_key, user.id)))
     assert connection.receive() == DROP_ERROR
@@ -221,7 +248,9 @@ def bad_public_keys() -> dict[str, bytes]:
     return {
         "not DER": b"\xa5" * PUBLIC_KEY_SIZE,
         "zeros": bytes(PUBLIC_KEY_SIZE),
-        "the first 160 bytes of a 2048-bit key": subject_public_key_info(odd_number(2048), 17)[:PUBLIC_KEY_SIZE],
+        "the first 160 bytes of a 2048-bit key": subject_public_key_info(odd_number(2048), 17)[
+            :PUBLIC_KEY_SIZE
+        ],
         "512 bits, padded with zeros": padded(subject_public_key_info(odd_number(512), 17)),
         "1016 bits, padded with zeros": padded(subject_public_key_info(odd_number(1016), 17)),
         "1016 bits": subject_public_key_info(odd_number(1016), 257),
@@ -257,7 +286,9 @@ def test_a_bad_public_key_is_refused_in_the_drop_and_a_good_one_taken_after_it(c
 
 
 @pytest.mark.parametrize("kind", BAD_KEYS)
-def test_a_registration_for_messages_with_a_bad_key_is_refused_and_its_name_stays_free(connection, new_user, kind):
+def test_a_registration_for_messages_with_a_bad_key_is_refused_and_its_name_stays_free(
+    connection, new_user, kind
+):
     user = new_user()
     connection.send(register_for_messages_frame(user.name, BAD_KEYS[kind]))
     assert connection.receive() == MESSAGES_ERROR
@@ -364,8 +395,13 @@ def test_an_alias_is_not_an_id(connection, user, new_user):
     connection.reconnect(other)
     alias = {name: alias for alias, name in users_listed(connection, user)}[other.name]
     thief = User(other.name, other.private_key, alias, other.aes_key)
-    connection.send(reconnect_frame(thief) + public_key_frame(thief) + file_frame(alias, "x", other.encrypt(b"stolen"))
-                    + named_frame(alias, Request.CRC_OK, "x") + named_frame(alias, Request.GIVE_UP, "x"))
+    connection.send(
+        reconnect_frame(thief)
+        + public_key_frame(thief)
+        + file_frame(alias, "x", other.encrypt(b"stolen"))
+        + named_frame(alias, Request.CRC_OK, "x")
+        + named_frame(alias, Request.GIVE_UP, "x")
+    )
     assert connection.receive() == refused_reconnect(alias)
     assert [connection.receive() for _ in range(4)] == [DROP_ERROR] * 4
 
@@ -385,12 +421,18 @@ def test_the_clients_table_has_the_documented_columns(server):
     columns = {row[1]: row[2].upper() for row in server.rows("PRAGMA table_info(clients)")}
     assert {"ID", "Name", "PublicKey", "LastSeen", "AESKey"} <= set(columns)
     assert [columns[name][:4] for name in ("ID", "Name", "PublicKey", "LastSeen", "AESKey")] == [
-        "BLOB", "TEXT", "BLOB", "TEXT", "BLOB"]
+        "BLOB",
+        "TEXT",
+        "BLOB",
+        "TEXT",
+        "BLOB",
+    ]
 
 
 def test_the_row_of_a_user_holds_what_was_sent_and_issued(server, connection, user):
-    (name, public_key, last_seen, aes_key), = server.rows(
-        "SELECT Name, PublicKey, LastSeen, AESKey FROM clients WHERE ID = ?", user.id)
+    ((name, public_key, last_seen, aes_key),) = server.rows(
+        "SELECT Name, PublicKey, LastSeen, AESKey FROM clients WHERE ID = ?", user.id
+    )
     assert (name, public_key, aes_key) == (user.name, user.public_key, user.aes_key)
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", last_seen)
     connection.reconnect(user)
@@ -399,7 +441,8 @@ def test_the_row_of_a_user_holds_what_was_sent_and_issued(server, connection, us
 
 def test_the_row_of_a_user_without_a_key_has_none(server, registered):
     assert server.rows("SELECT Name, PublicKey, AESKey FROM clients WHERE ID = ?", registered.id) == [
-        (registered.name, None, None)]
+        (registered.name, None, None)
+    ]
 
 
 def test_the_data_directory_is_for_its_owner_only(server, connection, user):

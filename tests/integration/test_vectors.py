@@ -1,4 +1,4 @@
-"""The peer's own cryptography against vectors made with Crypto++ and coreutils: the yardstick is checked first."""
+"""The peer's own cryptography against vectors made with Crypto++ and coreutils."""
 
 import os
 import subprocess

@@ -1,10 +1,10 @@
 #!/usr/bin/python3
-"""Kills the server with `kill -9` at random moments under upload load, and compares what is there with what it said.
+"""Kills the server with `kill -9` at random moments under upload load; compares what is there with what it said.
 
-One data directory lives through all rounds. Each worker is one thread with one user: it sends files in pipelined
-batches and notes what it sent and what was acknowledged. After each kill the server is started again, and for every
-file name the content must be the one acknowledged last, or one whose 1029 went out after that; nothing else may be
-there, nothing may stay in staging, and every acknowledged registration must hold.
+One data directory lives through all rounds. Each worker is one thread with one user: it sends files in
+pipelined batches and notes what it sent and what was acknowledged. After each kill the server is started again,
+and for every file name the content must be the one acknowledged last, or one whose 1029 went out after that;
+nothing else may be there, nothing may stay in staging, and every acknowledged registration must hold.
 
 Usage: torture_drop.py [--rounds N] [--seed N] [--workers N] [--data DIR]
 """
@@ -36,7 +36,8 @@ def digest(content: bytes) -> str:
 
 @dataclass
 class FileHistory:
-    """What the server may hold under one name: what it acknowledged last, or anything sent to be verified since."""
+    """What the server may hold under one name: what it acknowledged last, or anything sent since."""
+
     acknowledged: str | None = None
     sent: list[str] = field(default_factory=list)
 
@@ -51,7 +52,7 @@ class FileHistory:
 
 
 class Worker:
-    """One user that uploads until the server dies. Its history is read by others only after its thread has ended."""
+    """One user that uploads until the server dies. Others read its history only after its thread has ended."""
 
     def __init__(self, user: User, chance: random.Random):
         self.user = user
@@ -73,16 +74,22 @@ class Worker:
 
     def _introduce(self, client: DropClient) -> None:
         if self.user.id == NO_ID:
-            self.user.name += "'"  # the last one may have been registered by a request that was never answered
+            self.user.name += (
+                "'"  # the last one may have been registered by a request that was never answered
+            )
             client.register_for_messages(self.user)
         client.reconnect(self.user)
 
     def _send_batch(self, client: DropClient) -> None:
-        batch = [(self.chance.choice(NAMES), self._content()) for _ in range(self.chance.randint(1, LONGEST_BATCH))]
+        batch = [
+            (self.chance.choice(NAMES), self._content()) for _ in range(self.chance.randint(1, LONGEST_BATCH))
+        ]
         frames = []
         for name, plain in batch:
-            frames += [file_frame(self.user.id, name, self.user.encrypt(plain)),
-                       named_frame(self.user.id, Request.CRC_OK, name)]
+            frames += [
+                file_frame(self.user.id, name, self.user.encrypt(plain)),
+                named_frame(self.user.id, Request.CRC_OK, name),
+            ]
             self.history[stored_name(name)].sent.append(digest(plain))
         sender = threading.Thread(target=client.send_as_far_as_taken, args=(b"".join(frames),))
         sender.start()
@@ -106,8 +113,11 @@ class Worker:
     def check(self, server: Kesherd) -> None:
         if self.surprise:
             raise self.surprise
-        found = {Path(path).name: digest((server.data / path).read_bytes())
-                 for _, path, verified in server.file_rows(self.user.id) if verified}
+        found = {
+            Path(path).name: digest((server.data / path).read_bytes())
+            for _, path, verified in server.file_rows(self.user.id)
+            if verified
+        }
         for name, history in self.history.items():
             history.settle(found.pop(name, None), f"{self.user.name}, file {name}")
         assert not found, f"{self.user.name}: files that were never sent: {found}"
@@ -123,7 +133,9 @@ def check_server(server: Kesherd, workers: list[Worker]) -> None:
             assert registered.get(worker.user.name) == worker.user.id, f"{worker.user.name} is forgotten"
         worker.check(server)
     rows = server.rows("SELECT PathName FROM files WHERE Verified = 1")
-    assert sorted(server.data / path for path, in rows) == server.stored_paths(), "files and rows do not match"
+    assert (
+        sorted(server.data / path for path, in rows) == server.stored_paths()
+    ), "files and rows do not match"
 
 
 def new_worker(number: int, chance: random.Random, private_key) -> Worker:
@@ -141,7 +153,7 @@ def run_until_killed(server: Kesherd, workers: list[Worker], chance: random.Rand
 
 
 def torture(data: Path, *, rounds: int, seed: int, workers: int) -> int:
-    """Runs all rounds; the number of files that were acknowledged. Raises AssertionError with what went wrong."""
+    """Runs all rounds; returns how many files were acknowledged, raises AssertionError with what went wrong."""
     chance, private_key = random.Random(seed), crypto.new_private_key()
     server = Kesherd(data, log_level="info").start()
     team = [new_worker(number, chance, private_key) for number in range(workers)]

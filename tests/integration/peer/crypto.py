@@ -18,8 +18,8 @@ _BITS_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 class Cksum:
     """The POSIX cksum of bytes that come in pieces.
 
-    zlib's CRC has the same polynomial with every bit order turned round, so it runs on the mirrored bytes and its
-    result is mirrored back. Seed 0xffffffff stands for a register of 0, and zlib's last step is the complement.
+    zlib's CRC has the same polynomial with every bit order turned round, so it runs on the mirrored bytes and
+    its result is mirrored back. Seed 0xffffffff stands for a register of 0; zlib's last step is the complement.
     """
 
     def __init__(self):

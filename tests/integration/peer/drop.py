@@ -7,8 +7,19 @@ from dataclasses import dataclass
 from Cryptodome.PublicKey import RSA
 
 from . import crypto
-from .frames import (MESSAGES_VERSION, NO_ID, TEXT_FIELD_SIZE, Answer, Connection, Reply, Request, request,
-                     text_field)
+from .frames import (
+    DROP_ERROR,
+    DROP_VERSION,
+    MESSAGES_VERSION,
+    NO_ID,
+    TEXT_FIELD_SIZE,
+    Answer,
+    Connection,
+    Reply,
+    Request,
+    request,
+    text_field,
+)
 
 SEND_FILE_FIXED_SIZE = 4 + TEXT_FIELD_SIZE
 LARGEST_CONTENT = 4_294_967_024
@@ -19,12 +30,12 @@ STORED_NAME_LIMIT = STORED_PATH_LIMIT - len("files/") - 32 - len("/")
 
 
 def stored_name(name: str) -> str:
-    """The name under which a server keeps a file: without folders, and cut where it is too long for its path."""
+    """The name under which a server keeps a file: without folders, cut where its path would be too long."""
     kept = name.replace("\\", "/").rpartition("/")[2].encode()
     if len(kept) <= STORED_NAME_LIMIT:
         return kept.decode()
     tail = "~" + hashlib.sha256(kept).hexdigest()[:16]
-    return kept[:STORED_NAME_LIMIT - len(tail)].decode(errors="ignore") + tail
+    return kept[: STORED_NAME_LIMIT - len(tail)].decode(errors="ignore") + tail
 
 
 class Refused(Exception):
@@ -38,6 +49,7 @@ class Refused(Exception):
 @dataclass
 class User:
     """Who a client is: what it would keep in its home, and the AES key that it was given last."""
+
     name: str
     private_key: RSA.RsaKey
     id: bytes = NO_ID
@@ -62,6 +74,7 @@ class User:
 @dataclass
 class Received:
     """The fields of a 2103."""
+
     client_id: bytes
     content_size: int
     name_field: bytes
@@ -82,8 +95,9 @@ def register_frame(name: str | bytes, client_id: bytes = NO_ID) -> bytes:
 
 
 def register_for_messages_frame(name: str | bytes, public_key: bytes, client_id: bytes = NO_ID) -> bytes:
-    return request(client_id, Request.REGISTER_FOR_MESSAGES, _name_field(name) + public_key,
-                   version=MESSAGES_VERSION)
+    return request(
+        client_id, Request.REGISTER_FOR_MESSAGES, _name_field(name) + public_key, version=MESSAGES_VERSION
+    )
 
 
 def public_key_frame(user: User, public_key: bytes | None = None, name: str | bytes | None = None) -> bytes:
@@ -95,8 +109,14 @@ def reconnect_frame(user: User, name: str | bytes | None = None) -> bytes:
     return request(user.id, Request.RECONNECT, _name_field(user.name if name is None else name))
 
 
-def file_frame(client_id: bytes, name: str | bytes, content: bytes, *, content_size: int | None = None,
-               declared: int | None = None) -> bytes:
+def file_frame(
+    client_id: bytes,
+    name: str | bytes,
+    content: bytes,
+    *,
+    content_size: int | None = None,
+    declared: int | None = None,
+) -> bytes:
     """A 1028; `content_size` and `declared` (the payload size) replace the true values."""
     size = len(content) if content_size is None else content_size
     payload = struct.pack("<I", size) + _name_field(name) + content
@@ -106,6 +126,10 @@ def file_frame(client_id: bytes, name: str | bytes, content: bytes, *, content_s
 def named_frame(client_id: bytes, code: int, name: str | bytes) -> bytes:
     """A 1029, 1030 or 1031."""
     return request(client_id, code, _name_field(name))
+
+
+def thanks(client_id: bytes) -> Reply:
+    return Reply(DROP_VERSION, Answer.THANKS, client_id)
 
 
 class DropClient(Connection):
@@ -131,6 +155,12 @@ class DropClient(Connection):
         self.send(public_key_frame(user))
         return user.take_key(self.expect(Answer.KEY))
 
+    def introduce(self, user: User) -> User:
+        """Registers and sends the public key: the user of the classic client's first run."""
+        self.register(user)
+        self.send_public_key(user)
+        return user
+
     def reconnect(self, user: User) -> bytes:
         self.send(reconnect_frame(user))
         return user.take_key(self.expect(Answer.KEY_AGAIN))
@@ -152,9 +182,13 @@ class DropClient(Connection):
     def give_up(self, user: User, name: str | bytes) -> None:
         self.named(user, Request.GIVE_UP, name)
 
+    def expect_nothing_staged(self, user: User, name: str | bytes) -> None:
+        self.send(named_frame(user.id, Request.CRC_OK, name))
+        assert self.receive() == DROP_ERROR
+
     def named(self, user: User, code: int, name: str | bytes) -> None:
         self.send(named_frame(user.id, code, name))
-        assert self.expect(Answer.THANKS).payload == user.id
+        assert self.receive() == thanks(user.id)
 
     def crc_wrong(self, user: User, name: str | bytes) -> None:
         """Sends a 1030, whose answer is deferred, and reads nothing."""

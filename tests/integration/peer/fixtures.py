@@ -56,7 +56,7 @@ def _need(variable: str, name: str) -> None:
 
 @pytest.fixture
 def make_server(tmp_path):
-    """Makes servers with data directories of their own; each is stopped, and its end checked, after the test."""
+    """Makes servers with data directories of their own; stops each after the test and checks its end."""
     _need("KESHERD", "kesherd")
     servers = []
 
@@ -99,7 +99,7 @@ def shared_server(tmp_path_factory):
 
 @pytest.fixture
 def server(shared_server) -> Kesherd:
-    """The server that the tests of one module share. A test that brings it down fails; the next one gets it anew."""
+    """The server that a module's tests share. A test that brings it down fails; the next one gets it anew."""
     if not shared_server.is_running():
         shared_server.start()
     yield shared_server
@@ -145,7 +145,7 @@ def home(tmp_path):
 
 @pytest.fixture
 def make_kesher(home):
-    """Makes clients for a server (a real or a fake one), or for none; all with the same home unless told otherwise."""
+    """Makes clients for a server (real or fake) or for none; all with the same home unless told otherwise."""
     _need("KESHER", "kesher")
     return lambda server=None, at=home: Kesher(at, server.address if server else None)
 

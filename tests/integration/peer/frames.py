@@ -58,8 +58,14 @@ DROP_ERROR = Reply(DROP_VERSION, Answer.ERROR, b"")
 MESSAGES_ERROR = Reply(MESSAGES_VERSION, Answer.MESSAGES_ERROR, b"")
 
 
-def request(client_id: bytes, code: int, payload: bytes = b"", *, version: int = DROP_VERSION,
-            declared: int | None = None) -> bytes:
+def request(
+    client_id: bytes,
+    code: int,
+    payload: bytes = b"",
+    *,
+    version: int = DROP_VERSION,
+    declared: int | None = None,
+) -> bytes:
     """One request frame; `declared` puts another payload size into the header than the true one."""
     size = len(payload) if declared is None else declared
     return REQUEST_HEADER.pack(client_id, version, code, size) + payload
@@ -110,7 +116,7 @@ class Connection:
 
     def send_bytewise(self, data: bytes) -> None:
         for index in range(len(data)):
-            self.socket.send(data[index:index + 1])
+            self.socket.send(data[index : index + 1])
 
     def send_as_far_as_taken(self, data: bytes, *, finish: bool = False) -> None:
         """Sends; a peer that stops listening on the way is not an error."""

@@ -48,12 +48,24 @@ class Kesher:
         return [str(program("KESHER", "kesher")), "--home", str(self.home), *server, *map(str, arguments)]
 
     def start(self, *arguments: str | Path, **options) -> subprocess.Popen:
-        return subprocess.Popen(self.command(*arguments), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, env=environment(), **options)
+        return subprocess.Popen(
+            self.command(*arguments),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(),
+            **options,
+        )
 
     def run(self, *arguments: str | Path, input: bytes = b"", **options) -> Outcome:
-        run = subprocess.run(self.command(*arguments), input=input, capture_output=True, timeout=RUN_SECONDS,
-                             env=environment(), **options)
+        run = subprocess.run(
+            self.command(*arguments),
+            input=input,
+            capture_output=True,
+            timeout=RUN_SECONDS,
+            env=environment(),
+            **options,
+        )
         return outcome(run.returncode, run.stdout, run.stderr)
 
     def succeed(self, *arguments: str | Path, **options) -> Outcome:
@@ -95,7 +107,7 @@ def read_identity(home: Path) -> User:
     """Reads me.info and priv.key and insists on the exact form in which kesher writes them."""
     name, hexadecimal, key = exact_lines(home / "me.info", 3)
     assert hexadecimal == hexadecimal.lower() and len(hexadecimal) == 32
-    alone, = exact_lines(home / "priv.key", 1)
+    (alone,) = exact_lines(home / "priv.key", 1)
     assert alone == key
     return User(name, crypto.private_key(b64decode(key, validate=True)), bytes.fromhex(hexadecimal))
 

@@ -1,4 +1,4 @@
-"""Runs the server under test: starts it on a data directory, stops it, kills it, and looks at what it stored."""
+"""Runs the server under test: starts it on a data directory, stops or kills it, looks at what it stored."""
 
 import os
 import re
@@ -26,11 +26,11 @@ def program(variable: str, name: str) -> Path:
 def sanitizer_report(text: str) -> str:
     """The part of a log that starts with a sanitizer's complaint; empty when there is none."""
     found = _SANITIZER.search(text)
-    return text[found.start():found.start() + 8000] if found else ""
+    return text[found.start() : found.start() + 8000] if found else ""
 
 
 def environment() -> dict[str, str]:
-    """The environment of every program under test: undefined behaviour ends it instead of only being logged."""
+    """The environment of programs under test: undefined behaviour ends them instead of only being logged."""
     return {"UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1", **os.environ}
 
 
@@ -54,15 +54,27 @@ class Kesherd:
         self.configuration.write_text("".join(lines))
 
     def command(self) -> list[str]:
-        return [str(program("KESHERD", "kesherd")), "--data", str(self.data), "--listen", "127.0.0.1:0",
-                "--config", str(self.configuration), "--workers", str(self.workers), "--log-level",
-                self.log_level, *_other_listeners_off()]
+        return [
+            str(program("KESHERD", "kesherd")),
+            "--data",
+            str(self.data),
+            "--listen",
+            "127.0.0.1:0",
+            "--config",
+            str(self.configuration),
+            "--workers",
+            str(self.workers),
+            "--log-level",
+            self.log_level,
+            *_other_listeners_off(),
+        ]
 
     def start(self) -> "Kesherd":
         start_of_log = self.log_path.stat().st_size if self.log_path.exists() else 0
         with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            env=environment())
+            self.process = subprocess.Popen(
+                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment()
+            )
         self.address = self._wait_until_ready(start_of_log)
         return self
 
@@ -133,12 +145,15 @@ class Kesherd:
 
     def file_rows(self, client_id: bytes) -> list[tuple[str, str, int]]:
         """(FileName, PathName, Verified) of one user, ordered by name."""
-        return self.rows("SELECT FileName, PathName, Verified FROM files WHERE ID = ? ORDER BY FileName", client_id)
+        return self.rows(
+            "SELECT FileName, PathName, Verified FROM files WHERE ID = ? ORDER BY FileName", client_id
+        )
 
     def stored(self, client_id: bytes, name: str) -> bytes:
         """The content of a verified file, found by its row."""
-        (path,), = self.rows("SELECT PathName FROM files WHERE ID = ? AND FileName = ? AND Verified = 1",
-                             client_id, name)
+        ((path,),) = self.rows(
+            "SELECT PathName FROM files WHERE ID = ? AND FileName = ? AND Verified = 1", client_id, name
+        )
         return (self.data / path).read_bytes()
 
     def staged_paths(self) -> list[Path]:
@@ -164,10 +179,15 @@ _help_text: str | None = None
 
 
 def _other_listeners_off() -> list[str]:
-    """Switches for the services that are not under test, where this server knows them: their ports are fixed."""
+    """Switches off the services that are not under test, where this server knows them: their ports are fixed."""
     global _help_text
     if _help_text is None:
-        run = subprocess.run([program("KESHERD", "kesherd"), "--help"], capture_output=True, text=True,
-                             timeout=START_SECONDS, env=environment())
+        run = subprocess.run(
+            [program("KESHERD", "kesherd"), "--help"],
+            capture_output=True,
+            text=True,
+            timeout=START_SECONDS,
+            env=environment(),
+        )
         _help_text = run.stdout + run.stderr
     return [part for option in ("--chat", "--ask") if option in _help_text for part in (option, "off")]

@@ -1,6 +1,6 @@
 """A fake server for `kesher` to talk to: plain by default, and as odd as its script tells it to be.
 
-It keeps everything in RAM. One thread accepts and one runs per connection; what they share is guarded by one lock.
+It keeps everything in RAM. One thread accepts and one runs per connection; one lock guards what they share.
 A test reads `requests`, `files` and `problems` after the client has ended.
 """
 
@@ -15,7 +15,7 @@ from Cryptodome.PublicKey import RSA
 
 from . import crypto
 from .drop import SEND_FILE_FIXED_SIZE
-from .frames import (DROP_VERSION, MESSAGES_VERSION, REQUEST_HEADER, TEXT_FIELD_SIZE, Answer, Request, reply)
+from .frames import DROP_VERSION, MESSAGES_VERSION, REQUEST_HEADER, TEXT_FIELD_SIZE, Answer, Request, reply
 
 READ_ONCE_SIZE = 1024
 
@@ -29,6 +29,7 @@ class AnswerToCrcWrong(Enum):
 @dataclass
 class Script:
     """What this server does differently from a plain one."""
+
     wrong_sums: int = 0
     errors: dict[int, int] = field(default_factory=dict)  # request code -> how many of them get an error
     error_code: int | None = None  # instead of the service's own error
@@ -56,6 +57,7 @@ class Account:
 @dataclass
 class Seen:
     """One request as it came, and the number of its connection."""
+
     connection: int
     client_id: bytes
     version: int
@@ -65,7 +67,7 @@ class Seen:
     @property
     def name_field(self) -> bytes:
         start = 4 if self.code == Request.SEND_FILE else 0
-        return self.payload[start:start + TEXT_FIELD_SIZE]
+        return self.payload[start : start + TEXT_FIELD_SIZE]
 
     @property
     def name(self) -> str:
@@ -213,12 +215,12 @@ class _Session:
         return Seen(self.number, client_id, version, code, payload)
 
     def _read_once(self) -> Seen | None:
-        """Takes what the first read gives for the header and the fixed fields; only a file's content is waited for."""
+        """Takes what the first read gives for header and fixed fields; waits only for a file's content."""
         data = self.client.recv(READ_ONCE_SIZE)
         if not data:
             return None
         client_id, version, code, size = REQUEST_HEADER.unpack_from(data)
-        payload = data[REQUEST_HEADER.size:]
+        payload = data[REQUEST_HEADER.size :]
         whole = code != Request.SEND_FILE or REQUEST_HEADER.size + size <= READ_ONCE_SIZE
         wanted = size if whole else SEND_FILE_FIXED_SIZE
         if len(payload) < wanted or len(payload) > size:
@@ -229,13 +231,13 @@ class _Session:
     def _answer(self, code: int, answer: bytes) -> None:
         data, self.due = self.due + answer, b""
         if self.script.cut_answer == code:
-            self.client.sendall(data[:len(data) // 2])
+            self.client.sendall(data[: len(data) // 2])
             raise Hangup
         if not self.script.one_byte_at_a_time:
             self.client.sendall(data)
             return
         for index in range(len(data)):
-            self.client.sendall(data[index:index + 1])
+            self.client.sendall(data[index : index + 1])
 
     def _reply(self, code: int, payload: bytes = b"") -> bytes:
         return reply(code, payload, version=self.script.version)
@@ -289,7 +291,7 @@ class _Session:
 
     def _send_file(self, seen: Seen) -> bytes:
         account = self._account(seen)
-        size, = struct.unpack_from("<I", seen.payload)
+        (size,) = struct.unpack_from("<I", seen.payload)
         content = seen.payload[SEND_FILE_FIXED_SIZE:]
         if size != len(content):
             raise ValueError(f"content size {size}, and {len(content)} bytes came")
