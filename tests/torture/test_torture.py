@@ -1,4 +1,4 @@
-"""The torture programs as tests, few rounds always, many with KESHER_SLOW=1; and what only a large file shows."""
+"""Torture as tests: few rounds always, many with KESHER_SLOW=1; and what only a large file shows."""
 
 import os
 import random

@@ -1,10 +1,10 @@
 #!/usr/bin/python3
-"""Kills the server with `kill -9` at random moments under upload load; compares what is there with what it said.
+"""Kills the server with `kill -9` under upload load, and compares what is there with what was said.
 
 One data directory lives through all rounds. Each worker is one thread with one user: it sends files in
-pipelined batches and notes what it sent and what was acknowledged. After each kill the server is started again,
-and for every file name the content must be the one acknowledged last, or one whose 1029 went out after that;
-nothing else may be there, nothing may stay in staging, and every acknowledged registration must hold.
+pipelined batches and notes what it sent and what was acknowledged. After each kill the server is started
+again, and for every file name the content must be the one acknowledged last, or one whose 1029 went out after
+that; nothing else may be there, nothing may stay in staging, and every acknowledged registration must hold.
 
 Usage: torture_drop.py [--rounds N] [--seed N] [--workers N] [--data DIR]
 """
@@ -52,7 +52,7 @@ class FileHistory:
 
 
 class Worker:
-    """One user that uploads until the server dies. Others read its history only after its thread has ended."""
+    """One user that uploads until the server dies. Its history is for others once its thread has ended."""
 
     def __init__(self, user: User, chance: random.Random):
         self.user = user
@@ -153,7 +153,7 @@ def run_until_killed(server: Kesherd, workers: list[Worker], chance: random.Rand
 
 
 def torture(data: Path, *, rounds: int, seed: int, workers: int) -> int:
-    """Runs all rounds; returns how many files were acknowledged, raises AssertionError with what went wrong."""
+    """Runs all rounds; returns how many files were acknowledged. AssertionError says what went wrong."""
     chance, private_key = random.Random(seed), crypto.new_private_key()
     server = Kesherd(data, log_level="info").start()
     team = [new_worker(number, chance, private_key) for number in range(workers)]

@@ -19,7 +19,7 @@ class Cksum:
     """The POSIX cksum of bytes that come in pieces.
 
     zlib's CRC has the same polynomial with every bit order turned round, so it runs on the mirrored bytes and
-    its result is mirrored back. Seed 0xffffffff stands for a register of 0; zlib's last step is the complement.
+    its result is mirrored back. Seed 0xffffffff is a register of 0; zlib's last step is the complement.
     """
 
     def __init__(self):

@@ -179,7 +179,7 @@ _help_text: str | None = None
 
 
 def _other_listeners_off() -> list[str]:
-    """Switches off the services that are not under test, where this server knows them: their ports are fixed."""
+    """Options that switch off the services that are not under test, where this server knows them."""
     global _help_text
     if _help_text is None:
         run = subprocess.run(
