@@ -1,9 +1,10 @@
-/* fuzz_frame.c — both headers and every payload of the drop service, as codecs.
+/* fuzz_frame.c — both headers and every payload of the drop and message services, as codecs.
  *
  * The property: whatever parses, encodes to the bytes it came from (text fields up to their NUL, what follows
  * being padding), and nothing is read beyond `size`. A broken one ends in a trap.
  */
 #include "wire/drop.h"
+#include "wire/messages.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -102,11 +103,55 @@ static void answers(const uint8_t *bytes, size_t size)
     }
 }
 
+/* The parts that more may follow. */
+static void message_entries(const uint8_t *bytes, size_t size)
+{
+    uint8_t again[KS_USER_ENTRY_SIZE];
+    struct ks_user_entry user;
+    if (ks_user_entry_parse(bytes, size, &user) == KS_OK) {
+        text_comes_back(bytes + KS_CLIENT_ID_SIZE, user.name, user.name_size);
+        require(ks_user_entry_encode(&user, again) == KS_OK);
+        require(memcmp(again, bytes, KS_CLIENT_ID_SIZE + user.name_size + 1) == 0);
+    }
+    struct ks_send_message_payload payload;
+    enum ks_result result = ks_send_message_payload_parse(bytes, size, &payload);
+    require((result == KS_OK) == (size >= KS_SEND_MESSAGE_FIXED_SIZE));
+    if (result == KS_OK) {
+        ks_send_message_payload_encode(&payload, again);
+        require(memcmp(again, bytes, KS_SEND_MESSAGE_FIXED_SIZE) == 0);
+    }
+    struct ks_waiting_message waiting;
+    result = ks_waiting_message_parse(bytes, size, &waiting);
+    require((result == KS_OK) == (size >= KS_WAITING_MESSAGE_FIXED_SIZE));
+    if (result == KS_OK) {
+        ks_waiting_message_encode(&waiting, again);
+        require(memcmp(again, bytes, KS_WAITING_MESSAGE_FIXED_SIZE) == 0);
+    }
+}
+
+static void message_answers(const uint8_t *bytes, size_t size)
+{
+    struct ks_user_key_answer key;
+    if (ks_user_key_answer_parse(bytes, size, &key) == KS_OK) {
+        uint8_t again[KS_USER_KEY_ANSWER_SIZE];
+        ks_user_key_answer_encode(&key, again);
+        require(size == sizeof again && memcmp(again, bytes, size) == 0);
+    }
+    struct ks_message_stored_answer stored;
+    if (ks_message_stored_answer_parse(bytes, size, &stored) == KS_OK) {
+        uint8_t again[KS_MESSAGE_STORED_ANSWER_SIZE];
+        ks_message_stored_answer_encode(&stored, again);
+        require(size == sizeof again && memcmp(again, bytes, size) == 0);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     headers(bytes, size);
     requests(bytes, size);
     content_sizes(bytes, size);
     answers(bytes, size);
+    message_entries(bytes, size);
+    message_answers(bytes, size);
     return 0;
 }

@@ -177,6 +177,22 @@ static void public_key_with_an_even_exponent_or_one_below_3_is_refused(void **st
     }
 }
 
+/* OpenSSL alone would read these as positive. */
+static void public_key_with_a_negative_number_is_refused(void **state)
+{
+    (void)state;
+    uint8_t der[KS_RSA_PUBLIC_SIZE];
+    enum { MODULUS_LENGTH = 27, MODULUS_SIGN = 28 };
+    load_public(0, der);
+    der[EXPONENT] = 0x91;
+    assert_int_equal(parse_public(der), KS_INVALID);
+    load_public(0, der);
+    der[MODULUS_LENGTH] = 0x80; /* the modulus without its leading zero, so one byte for the exponent */
+    memmove(der + MODULUS_SIGN, der + MODULUS_SIGN + 1, 128);
+    memcpy(der + MODULUS_LAST, (const uint8_t[]){2, 2, 1, 1}, 4);
+    assert_int_equal(parse_public(der), KS_INVALID);
+}
+
 static void public_key_with_an_even_modulus_is_refused(void **state)
 {
     (void)state;
@@ -395,6 +411,7 @@ int main(void)
         cmocka_unit_test(what_was_not_made_for_this_key_is_invalid),
         cmocka_unit_test(public_key_with_a_small_odd_exponent_is_taken),
         cmocka_unit_test(public_key_with_an_even_exponent_or_one_below_3_is_refused),
+        cmocka_unit_test(public_key_with_a_negative_number_is_refused),
         cmocka_unit_test(public_key_with_an_even_modulus_is_refused),
         cmocka_unit_test(public_key_of_another_size_is_refused),
         cmocka_unit_test(public_key_that_leaves_bytes_over_is_refused),
