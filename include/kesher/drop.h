@@ -1,0 +1,77 @@
+/* drop.h — files to the server, encrypted and verified.
+ *
+ * Part of the public interface of libkesher; include <kesher/kesher.h>.
+ *
+ * A drop is one identity's session with one server: it connects, takes a key, sends files, compares
+ * checksums, and comes back by itself when the connection is lost. Blocking; one thread at a time. One more
+ * thread of its own reads, sums and encrypts while the caller's thread sends, so that memory stays constant
+ * for any size.
+ */
+#ifndef KESHER_DROP_H
+#define KESHER_DROP_H
+
+#include <kesher/identity.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The largest file that the protocol can carry, in bytes. */
+#define KESHER_FILE_SIZE_LIMIT UINT64_C(4294967023)
+
+struct kesher_drop;
+
+/* Loads the home's identity, connects to `address` and asks for a key. An identity that the server does not
+ * know (any more) is registered anew under the same name and key pair, and the old files are kept under
+ * another name. `home` must outlive the drop; `options` is copied, NULL for all defaults. KESHER_OK with
+ * *drop for kesher_drop_close; errors as kesher_identity_load and kesher_register. */
+KESHER_API enum kesher_status kesher_drop_open(const struct kesher_home *home, const char *address,
+                                               const struct kesher_options *options,
+                                               struct kesher_drop **drop, struct kesher_error *error);
+KESHER_API void kesher_drop_close(struct kesher_drop *drop); /* NULL is allowed */
+
+/* A file to be sent. Read with pread(2) from its start, several times if need be. */
+struct kesher_upload {
+    int fd;           /* a regular file, the caller's; may be unlinked */
+    uint64_t size;    /* bytes to send */
+    const char *name; /* the name that the server is told: 1–254 bytes */
+    void *tag;        /* the caller's */
+};
+
+struct kesher_upload_result {
+    enum kesher_status status;
+    uint32_t cksum; /* of the bytes sent, as the POSIX cksum command prints it; with KESHER_OK */
+};
+
+/* Sends one file and returns when the server has confirmed it (2104 to a 1029).
+ * KESHER_OK with *cksum (may be NULL). KESHER_FILE: the file cannot be read, is too large or became shorter;
+ * KESHER_INVALID: the name does not fit. The server is as before after both. KESHER_REFUSED, KESHER_MISMATCH,
+ * KESHER_CONNECTION, KESHER_TIMEOUT, KESHER_PROTOCOL: given up after all repeats. KESHER_CRYPTO;
+ * KESHER_NO_MEMORY. The drop can be used again after any of them. */
+KESHER_API enum kesher_status kesher_drop_put(struct kesher_drop *drop, const struct kesher_upload *upload,
+                                              uint32_t *cksum, struct kesher_error *error);
+
+/* Where many files come from and where their results go. */
+struct kesher_upload_list {
+    void *context;
+    /* The next file, or false when there is none. `upload` and what it points to stay the caller's and must
+     * live until its `done`; at most 64 are out at a time. */
+    bool (*next)(void *context, struct kesher_upload *upload);
+    /* Once for each file that `next` gave, in any order. `error` is NULL with KESHER_OK. */
+    void (*done)(void *context, const struct kesher_upload *upload, const struct kesher_upload_result *result,
+                 const struct kesher_error *error);
+};
+
+/* Sends many files, small ones without waiting for one's confirmation before the next is sent. Only for
+ * servers that take pipelined requests, as kesherd does. Files of which anything went wrong are sent again
+ * one by one. Stops asking for files after one that was given up for another reason than KESHER_FILE or
+ * KESHER_INVALID. KESHER_OK when all were confirmed, else the status of the last failure. */
+KESHER_API enum kesher_status kesher_drop_put_pipelined(struct kesher_drop *drop,
+                                                        const struct kesher_upload_list *list,
+                                                        struct kesher_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

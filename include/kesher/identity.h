@@ -1,0 +1,58 @@
+/* identity.h — who a user is: a name, the id that the server issued, an RSA key pair.
+ *
+ * Part of the public interface of libkesher; include <kesher/kesher.h>.
+ *
+ * The id and the private key are secrets: they stay inside the opaque type and in the home's files (mode
+ * 0600), and are wiped when it is freed. Used by one thread at a time.
+ */
+#ifndef KESHER_IDENTITY_H
+#define KESHER_IDENTITY_H
+
+#include <kesher/home.h>
+#include <kesher/options.h>
+
+#include <stdbool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { KESHER_FINGERPRINT_SIZE = 80 }; /* 64 hex digits in 16 groups, and a NUL */
+
+struct kesher_identity;
+
+/* Reads the identity of a home: me.info, else my.info; its private key from me.info, else priv.key, else line
+ * 3 of my.info. KESHER_OK with *identity for kesher_identity_free; KESHER_NOT_FOUND when there is none;
+ * KESHER_INVALID when a file makes no sense; KESHER_FILE; KESHER_NO_MEMORY. */
+KESHER_API enum kesher_status kesher_identity_load(const struct kesher_home *home,
+                                                   struct kesher_identity **identity,
+                                                   struct kesher_error *error);
+KESHER_API void kesher_identity_free(struct kesher_identity *identity); /* wipes; NULL is allowed */
+
+/* True when the home holds a me.info or a my.info, readable or not. */
+KESHER_API bool kesher_identity_exists(const struct kesher_home *home);
+
+/* The user's name. Owned by the identity. */
+KESHER_API const char *kesher_identity_name(const struct kesher_identity *identity);
+
+/* SHA-256 of the public key (SubjectPublicKeyInfo) as hex in groups of four digits.
+ * KESHER_OK; KESHER_CRYPTO for a foreign key pair whose public half does not fit the protocol. */
+KESHER_API enum kesher_status kesher_identity_fingerprint(const struct kesher_identity *identity,
+                                                          char fingerprint[KESHER_FINGERPRINT_SIZE],
+                                                          struct kesher_error *error);
+
+/* Registers `name` with the server at `address` and writes me.info and priv.key; the key is on disk before
+ * the server hears of the name. A priv.key that is already there is used. Speaks 1025 and 1026; a server that
+ * knows only messages gets 600 instead. `options` may be NULL. KESHER_OK with *identity for
+ * kesher_identity_free; KESHER_EXISTS when the home has an identity; KESHER_INVALID for a name that is none;
+ * KESHER_REFUSED when the server said no four times; KESHER_CONNECTION; KESHER_TIMEOUT; KESHER_PROTOCOL;
+ * KESHER_FILE; KESHER_CRYPTO; KESHER_NO_MEMORY. */
+KESHER_API enum kesher_status kesher_register(const struct kesher_home *home, const char *address,
+                                              const char *name, const struct kesher_options *options,
+                                              struct kesher_identity **identity, struct kesher_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,39 @@
+/* options.h — time limits, and what a caller wants to be told while a call works.
+ *
+ * Part of the public interface of libkesher; include <kesher/kesher.h>.
+ */
+#ifndef KESHER_OPTIONS_H
+#define KESHER_OPTIONS_H
+
+#include <kesher/error.h>
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Called on the thread that made the call, never after the call has returned. Either function may be NULL. */
+struct kesher_observer {
+    void *context;
+    /* Something that is no failure yet: "server responded with an error", a lost connection that is tried
+     * again. One line without a newline, safe for a terminal. */
+    void (*notice)(void *context, const char *line);
+    /* `sent` of `size` bytes of the file in hand are on their way. */
+    void (*progress)(void *context, uint64_t sent, uint64_t size);
+};
+
+/* All zero is a good start: 0 stands for the default in brackets. */
+struct kesher_options {
+    uint32_t connect_ms;  /* for making a connection, name resolution aside [10,000] */
+    uint32_t progress_ms; /* in which at least one byte must move [120,000] */
+    uint32_t backoff_ms;  /* before the first reconnect; doubles with each [250] */
+    uint32_t reconnects;  /* per file or request, after a lost connection [5] */
+    struct kesher_observer observer;
+};
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

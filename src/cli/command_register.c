@@ -1,0 +1,57 @@
+/* command_register.c — `kesher register NAME`. Main thread. */
+#include "cli/context.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+
+#include "base/text.h"
+
+#include <string.h>
+
+static enum ks_exit print_identity(const struct ks_context *context, const struct kesher_identity *identity,
+                                   const char *address)
+{
+    char fingerprint[KESHER_FINGERPRINT_SIZE];
+    char shown[KESHER_ADDRESS_SIZE];
+    struct kesher_error error;
+    const char *name = kesher_identity_name(identity);
+    if (kesher_identity_fingerprint(identity, fingerprint, &error) != KESHER_OK) {
+        ks_output_failure(&error);
+        return KS_EXIT_FAILED;
+    }
+    if (context->options->json) {
+        (void)fputs("{\"name\": ", stdout);
+        ks_output_json_string(stdout, name);
+        (void)fputs(", \"server\": ", stdout);
+        ks_output_json_string(stdout, address);
+        (void)fputs(", \"home\": ", stdout);
+        ks_output_json_string(stdout, kesher_home_path(context->home));
+        (void)printf(", \"fingerprint\": \"%s\"}\n", fingerprint);
+    } else {
+        ks_text_escape(address, strlen(address), shown, sizeof shown);
+        (void)printf("registered %s at %s\nkey fingerprint %s\n", name, shown, fingerprint);
+    }
+    return KS_EXIT_DONE;
+}
+
+enum ks_exit ks_command_register(struct ks_context *context)
+{
+    char address[KESHER_ADDRESS_SIZE];
+    struct kesher_error error;
+    struct kesher_identity *identity = NULL;
+    struct kesher_options options = {.observer.notice = ks_progress_notice};
+    if (!ks_context_server(context, address))
+        return KS_EXIT_FAILED;
+    if (kesher_register(context->home, address, context->options->operands[0], &options, &identity, &error) !=
+        KESHER_OK) {
+        ks_output_failure(&error);
+        return KS_EXIT_FAILED;
+    }
+    enum ks_exit status = print_identity(context, identity, address);
+    kesher_identity_free(identity);
+    if (context->options->server != NULL &&
+        kesher_home_remember_server(context->home, address, &error) != KESHER_OK) {
+        ks_output_failure(&error);
+        status = KS_EXIT_FAILED;
+    }
+    return status;
+}

@@ -1,0 +1,45 @@
+/* options.h — the command line of kesher: options anywhere, a command, its operands. Pure; main thread. */
+#ifndef KS_CLI_OPTIONS_H
+#define KS_CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* Which commands take an option: a command names the groups that it takes. */
+enum ks_options_group {
+    KS_OPTIONS_ANY = 1u << 0,    /* every command, and no command */
+    KS_OPTIONS_SERVER = 1u << 1, /* speaks to a server */
+    KS_OPTIONS_DATA = 1u << 2,   /* has output that is data */
+    KS_OPTIONS_UPLOAD = 1u << 3, /* sends files */
+    KS_OPTIONS_NAMES = 1u << 4,  /* gives files other names */
+};
+
+struct ks_options {
+    const char *home;
+    const char *server;
+    const char *as;
+    bool json;
+    bool quiet;
+    bool pipeline;
+    bool help;
+    bool version;
+    const char *command;   /* NULL when there is none */
+    const char **operands; /* what follows the command; points into argv */
+    size_t operand_count;
+};
+
+/* Reads argv, whose elements are moved. False for an option that does not exist or lacks its value: then the
+ * reason, one line, is in `reason`. Whether the command takes the options is ks_options_unwelcome's question.
+ */
+bool ks_options_parse(int argc, char **argv, struct ks_options *options, char *reason,
+                      size_t reason_capacity);
+
+/* The name of an option that was given and is in none of `groups`, or NULL. */
+const char *ks_options_unwelcome(const struct ks_options *options, unsigned groups);
+
+/* One line of help for every option of `groups`. */
+void ks_options_print(FILE *stream, unsigned groups);
+
+#endif

@@ -1,0 +1,23 @@
+/* output.h — what kesher prints: errors in one line on stderr, data on stdout, JSON. Main thread. */
+#ifndef KS_CLI_OUTPUT_H
+#define KS_CLI_OUTPUT_H
+
+#include <kesher/kesher.h>
+
+#include <stddef.h>
+#include <stdio.h>
+
+/* "kesher: <what, where, what to do>" on stderr. The text must be safe for a terminal. */
+void ks_output_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same for a failed call; "Fatal: " stands before the sentence when the server or the way to it is to
+ * blame, as the classic clients have it. */
+void ks_output_failure(const struct kesher_error *error);
+
+/* A JSON string with its quotes; what is not UTF-8 becomes U+FFFD. */
+void ks_output_json_string(FILE *stream, const char *text);
+
+/* Flushes stdout. False, and an error was printed, when something could not be written. */
+bool ks_output_flush(void);
+
+#endif

@@ -1,0 +1,16 @@
+/* put.h — sending a list of paths, for `put` and `transfer`. Main thread. */
+#ifndef KS_CLI_PUT_H
+#define KS_CLI_PUT_H
+
+#include "cli/context.h"
+
+struct ks_put {
+    const char *const *paths; /* "-" is the standard input */
+    size_t path_count;
+    const char *as; /* the name to send under, or NULL for the base name; only with one path */
+};
+
+/* Sends the files to the server at `address` and reports each. KS_EXIT_DONE when all were confirmed. */
+enum ks_exit ks_put_files(struct ks_context *context, const char *address, const struct ks_put *put);
+
+#endif

@@ -1,0 +1,26 @@
+/* address.h — "address:port" as people write it. Pure; any thread. */
+#ifndef KS_CLIENT_ADDRESS_H
+#define KS_CLIENT_ADDRESS_H
+
+#include "base/result.h"
+
+#include <stddef.h>
+
+#define KS_ADDRESS_DEFAULT_HOST "127.0.0.1"
+#define KS_ADDRESS_DEFAULT_PORT "1357"
+
+enum { KS_ADDRESS_HOST_SIZE = 256, KS_ADDRESS_PORT_SIZE = 6 };
+
+struct ks_address {
+    char host[KS_ADDRESS_HOST_SIZE];
+    char port[KS_ADDRESS_PORT_SIZE]; /* decimal, 1–65535 */
+};
+
+/* Reads "host:port", "host", "[v6]:port", "[v6]" or a bare IPv6 address; blanks around are ignored, a missing
+ * port is 1357. KS_OK or KS_INVALID. Whether the host exists is not asked. */
+enum ks_result ks_address_parse(const char *text, size_t size, struct ks_address *address);
+
+/* The same in one form: "host:port" or "[v6]:port", in `text` with room for `capacity` >= 270 bytes. */
+void ks_address_format(const struct ks_address *address, char *text, size_t capacity);
+
+#endif

@@ -1,0 +1,221 @@
+/* home.c — see <kesher/home.h> and home_files.h. */
+#include "client/home_files.h"
+
+#include "base/file.h"
+#include "base/text.h"
+#include "client/address.h"
+#include "client/failure.h"
+#include "client/lines.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { SMALL_FILE_LIMIT = 64 * 1024, KEPT_COPIES = 10000 };
+
+/* mkdir -p, mode 0700. */
+static int make_directories(char *path)
+{
+    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        int failure = mkdir(path, 0700) != 0 && errno != EEXIST;
+        *slash = '/';
+        if (failure)
+            return -1;
+    }
+    return mkdir(path, 0700) != 0 && errno != EEXIST ? -1 : 0;
+}
+
+enum kesher_status kesher_home_open(const char *directory, struct kesher_home **home,
+                                    struct kesher_error *error)
+{
+    char shown[300];
+    ks_text_escape(directory, strlen(directory), shown, sizeof shown);
+    if (directory[0] == '\0')
+        return ks_failure(error, KESHER_INVALID, "the home directory has an empty name; give another");
+    struct kesher_home *created = calloc(1, sizeof *created);
+    char *path = strdup(directory);
+    enum kesher_status status = KESHER_OK;
+    if (created == NULL || path == NULL) {
+        status = ks_failure_no_memory(error);
+        goto failed;
+    }
+    created->directory_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (created->directory_fd < 0 && errno == ENOENT && make_directories(path) == 0)
+        created->directory_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (created->directory_fd < 0) {
+        status = ks_failure_system(error, KESHER_FILE, errno, "cannot open the home directory '%s'", shown);
+        goto failed;
+    }
+    created->path = path;
+    *home = created;
+    return KESHER_OK;
+
+failed:
+    free(path);
+    free(created);
+    return status;
+}
+
+void kesher_home_close(struct kesher_home *home)
+{
+    if (home == NULL)
+        return;
+    close(home->directory_fd);
+    free(home->path);
+    free(home);
+}
+
+const char *kesher_home_path(const struct kesher_home *home)
+{
+    return home->path;
+}
+
+bool ks_home_files_exists(const struct kesher_home *home, const char *name)
+{
+    return faccessat(home->directory_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+enum kesher_status ks_home_files_read(const struct kesher_home *home, const char *name,
+                                      struct ks_buffer *buffer, struct kesher_error *error)
+{
+    char shown[300];
+    enum ks_result result = ks_file_read(home->directory_fd, name, buffer);
+    int error_number = errno;
+    ks_text_escape(home->path, strlen(home->path), shown, sizeof shown);
+    switch (result) {
+    case KS_OK:
+        return KESHER_OK;
+    case KS_NOT_FOUND:
+        return ks_failure(error, KESHER_NOT_FOUND, "there is no %s in '%s'", name, shown);
+    case KS_TOO_LARGE:
+        return ks_failure(error, KESHER_INVALID, "%s in '%s' is too long to be what it should be; replace it",
+                          name, shown);
+    case KS_NO_MEMORY:
+        return ks_failure_no_memory(error);
+    default:
+        return ks_failure_system(error, KESHER_FILE, error_number, "cannot read %s in '%s'", name, shown);
+    }
+}
+
+enum kesher_status ks_home_files_write(const struct kesher_home *home, const char *name,
+                                       const struct ks_buffer *bytes, struct kesher_error *error)
+{
+    char shown[300];
+    if (ks_file_replace(home->directory_fd, name, bytes->bytes, bytes->size, 0600) == KS_OK)
+        return KESHER_OK;
+    int error_number = errno;
+    ks_text_escape(home->path, strlen(home->path), shown, sizeof shown);
+    return ks_failure_system(error, KESHER_FILE, error_number, "cannot write %s in '%s'", name, shown);
+}
+
+enum kesher_status ks_home_files_keep_old(const struct kesher_home *home, const char *name,
+                                          struct kesher_error *error)
+{
+    char kept[64] = "";
+    unsigned number = 0;
+    if (!ks_home_files_exists(home, name))
+        return KESHER_OK;
+    do {
+        if (++number > KEPT_COPIES || snprintf(kept, sizeof kept, "%s.old.%u", name, number) < 0)
+            return ks_failure(error, KESHER_FILE, "there are too many old copies of %s; remove some", name);
+    } while (ks_home_files_exists(home, kept));
+    struct ks_buffer bytes = ks_buffer_empty(SMALL_FILE_LIMIT);
+    enum kesher_status status = ks_home_files_read(home, name, &bytes, error);
+    if (status == KESHER_OK)
+        status = ks_home_files_write(home, kept, &bytes, error);
+    ks_buffer_wipe(&bytes);
+    return status;
+}
+
+static enum kesher_status fail_content(const struct kesher_home *home, const char *name, const char *expected,
+                                       struct kesher_error *error)
+{
+    char shown[300];
+    ks_text_escape(home->path, strlen(home->path), shown, sizeof shown);
+    return ks_failure(error, KESHER_INVALID, "%s in '%s' is not as it should be; it needs %s", name, shown,
+                      expected);
+}
+
+/* The address in the first line of a file. */
+static enum kesher_status address_in(const struct kesher_home *home, const char *name,
+                                     char address[KESHER_ADDRESS_SIZE], struct kesher_error *error)
+{
+    struct ks_buffer bytes = ks_buffer_empty(SMALL_FILE_LIMIT);
+    enum kesher_status status = ks_home_files_read(home, name, &bytes, error);
+    if (status == KESHER_OK) {
+        struct ks_lines lines = {.text = (const char *)bytes.bytes, .size = bytes.size};
+        struct ks_address parsed;
+        const char *line = NULL;
+        size_t size = 0;
+        if (ks_lines_next(&lines, &line, &size) && ks_address_parse(line, size, &parsed) == KS_OK)
+            ks_address_format(&parsed, address, KESHER_ADDRESS_SIZE);
+        else
+            status = fail_content(home, name, "address:port in its first line", error);
+    }
+    ks_buffer_free(&bytes);
+    return status;
+}
+
+enum kesher_status kesher_home_server(const struct kesher_home *home, char address[KESHER_ADDRESS_SIZE],
+                                      struct kesher_error *error)
+{
+    enum kesher_status status = address_in(home, "server.info", address, error);
+    if (status == KESHER_NOT_FOUND)
+        status = address_in(home, "transfer.info", address, error);
+    if (status != KESHER_NOT_FOUND)
+        return status;
+    strcpy(address, KS_ADDRESS_DEFAULT_HOST ":" KS_ADDRESS_DEFAULT_PORT);
+    return KESHER_OK;
+}
+
+enum kesher_status kesher_home_remember_server(const struct kesher_home *home, const char *address,
+                                               struct kesher_error *error)
+{
+    struct ks_address parsed;
+    char line[KESHER_ADDRESS_SIZE + 1];
+    if (ks_home_files_exists(home, "server.info"))
+        return KESHER_OK;
+    if (ks_address_parse(address, strlen(address), &parsed) != KS_OK)
+        return ks_failure(error, KESHER_INVALID, "this is no server address; give it as address:port");
+    ks_address_format(&parsed, line, KESHER_ADDRESS_SIZE);
+    strcat(line, "\n");
+    const struct ks_buffer bytes = {.bytes = (uint8_t *)line, .size = strlen(line)};
+    return ks_home_files_write(home, "server.info", &bytes, error);
+}
+
+static bool copy_line(struct ks_lines *lines, char *text, size_t capacity)
+{
+    const char *line = NULL;
+    size_t size = 0;
+    if (!ks_lines_next(lines, &line, &size) || size >= capacity)
+        return false;
+    memcpy(text, line, size);
+    text[size] = '\0';
+    return true;
+}
+
+enum kesher_status kesher_home_transfer(const struct kesher_home *home, struct kesher_transfer *transfer,
+                                        struct kesher_error *error)
+{
+    struct ks_buffer bytes = ks_buffer_empty(SMALL_FILE_LIMIT);
+    enum kesher_status status = ks_home_files_read(home, "transfer.info", &bytes, error);
+    if (status == KESHER_OK) {
+        struct ks_lines lines = {.text = (const char *)bytes.bytes, .size = bytes.size};
+        struct ks_address parsed;
+        if (!copy_line(&lines, transfer->address, sizeof transfer->address) ||
+            ks_address_parse(transfer->address, strlen(transfer->address), &parsed) != KS_OK ||
+            !copy_line(&lines, transfer->name, sizeof transfer->name) ||
+            !copy_line(&lines, transfer->path, sizeof transfer->path))
+            status = fail_content(home, "transfer.info",
+                                  "three lines: address:port, user name, path of the file", error);
+        else
+            ks_address_format(&parsed, transfer->address, sizeof transfer->address);
+    }
+    ks_buffer_free(&bytes);
+    return status;
+}

@@ -1,0 +1,32 @@
+/* home_files.h — the inside of a home, for the rest of libkesher. One thread at a time. */
+#ifndef KS_CLIENT_HOME_FILES_H
+#define KS_CLIENT_HOME_FILES_H
+
+#include "base/buffer.h"
+
+#include <kesher/home.h>
+
+#include <stdbool.h>
+
+struct kesher_home {
+    int directory_fd;
+    char *path;
+};
+
+/* Reads a whole small file of the home into the empty `buffer`, whose limit holds. KESHER_OK;
+ * KESHER_NOT_FOUND; KESHER_FILE; KESHER_INVALID when it is longer than the limit; KESHER_NO_MEMORY. */
+enum kesher_status ks_home_files_read(const struct kesher_home *home, const char *name,
+                                      struct ks_buffer *buffer, struct kesher_error *error);
+
+/* Replaces it durably, mode 0600. KESHER_OK; KESHER_FILE. */
+enum kesher_status ks_home_files_write(const struct kesher_home *home, const char *name,
+                                       const struct ks_buffer *bytes, struct kesher_error *error);
+
+/* Copies `name`, if it is there, to the first of name.old.1, name.old.2, … that is free.
+ * KESHER_OK; errors as above. */
+enum kesher_status ks_home_files_keep_old(const struct kesher_home *home, const char *name,
+                                          struct kesher_error *error);
+
+bool ks_home_files_exists(const struct kesher_home *home, const char *name);
+
+#endif

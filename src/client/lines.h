@@ -1,0 +1,17 @@
+/* lines.h — the lines of a small text file that a person or another program wrote. Pure; any thread. */
+#ifndef KS_CLIENT_LINES_H
+#define KS_CLIENT_LINES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct ks_lines {
+    const char *text; /* what is left; must outlive the iteration */
+    size_t size;
+};
+
+/* The next line that is not blank (blanks, tabs and NULs only), without its LF or CRLF and without what
+ * follows a NUL: some programs pad with them. The last line needs no newline. False when there is none. */
+bool ks_lines_next(struct ks_lines *lines, const char **line, size_t *line_size);
+
+#endif

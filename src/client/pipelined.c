@@ -1,0 +1,249 @@
+/* pipelined.c — many small files without waiting for each: 1028s ahead, 1029s as the 2103s come.
+ *
+ * Answers come in the order of the requests, so a queue of slots tells which file the next one is about; each
+ * slot has at most one request out. The window bounds what the server owes us to far less than a channel's
+ * input buffer, and a channel takes in while it sends: nothing can lock up. Whatever goes wrong with a file
+ * here, it is sent again one by one, after the queue has run dry, with what went wrong counted in.
+ */
+#include "client/failure.h"
+#include "client/login.h"
+#include "client/upload.h"
+
+#include <string.h>
+
+enum { WINDOW = 64 };
+
+enum phase { SLOT_FREE, SLOT_SENT, SLOT_CONFIRMING, SLOT_AGAIN };
+
+struct slot {
+    enum phase phase;
+    struct kesher_upload upload;
+    uint32_t cksum;
+    struct ks_upload_counts counts;
+};
+
+struct run {
+    struct kesher_drop *drop;
+    const struct kesher_upload_list *list;
+    struct slot slots[WINDOW];
+    unsigned queue[WINDOW]; /* indices of the slots with a request out, a ring */
+    unsigned queue_front;
+    unsigned queue_size;
+    bool list_ended;
+    bool again_due; /* some slot is in SLOT_AGAIN: drain, then send those one by one */
+    bool has_held;
+    struct kesher_upload held; /* taken from the list, and has to wait until nothing is out */
+    enum kesher_status status; /* of the last failure */
+    bool given_up;
+    struct kesher_error error;      /* of the file in hand */
+    struct kesher_error last_error; /* of the last failure that was told to the list */
+};
+
+static void finish(struct run *run, const struct kesher_upload *upload, enum kesher_status status,
+                   uint32_t cksum)
+{
+    const struct kesher_upload_result result = {.status = status, .cksum = cksum};
+    if (status != KESHER_OK) {
+        if (!run->given_up) { /* what follows is only a consequence */
+            run->status = status;
+            run->last_error = run->error;
+        }
+        run->given_up |= status != KESHER_FILE && status != KESHER_INVALID;
+    }
+    run->list->done(run->list->context, upload, &result, status == KESHER_OK ? NULL : &run->error);
+}
+
+static void finish_slot(struct run *run, struct slot *slot, enum kesher_status status)
+{
+    slot->phase = SLOT_FREE;
+    finish(run, &slot->upload, status, slot->cksum);
+}
+
+static void enqueue(struct run *run, struct slot *slot, enum phase phase)
+{
+    slot->phase = phase;
+    run->queue[(run->queue_front + run->queue_size) % WINDOW] = (unsigned)(slot - run->slots);
+    run->queue_size++;
+}
+
+static struct slot *dequeue(struct run *run)
+{
+    struct slot *slot = &run->slots[run->queue[run->queue_front]];
+    run->queue_front = (run->queue_front + 1) % WINDOW;
+    run->queue_size--;
+    return slot;
+}
+
+static void send_again_later(struct run *run, struct slot *slot)
+{
+    slot->phase = SLOT_AGAIN;
+    run->again_due = true;
+}
+
+/* The connection is gone: nothing that is out will be answered. */
+static void lose_all(struct run *run)
+{
+    while (run->queue_size > 0) {
+        struct slot *slot = dequeue(run);
+        slot->counts.losses++;
+        send_again_later(run, slot);
+    }
+    ks_session_disconnect(&run->drop->session);
+}
+
+/* Two files of one name must not be out together: the first one's 1029 would confirm the second. Servers take
+ * what follows the last slash or backslash for the name. */
+static const char *kept_name(const char *name)
+{
+    const char *kept = name;
+    for (const char *next = name; *next != '\0'; next++)
+        if (*next == '/' || *next == '\\')
+            kept = next + 1;
+    return kept;
+}
+
+static bool name_is_out(const struct run *run, const char *name)
+{
+    for (size_t i = 0; i < WINDOW; i++)
+        if (run->slots[i].phase != SLOT_FREE &&
+            strcmp(kept_name(run->slots[i].upload.name), kept_name(name)) == 0)
+            return true;
+    return false;
+}
+
+static struct slot *free_slot(struct run *run)
+{
+    for (size_t i = 0; i < WINDOW; i++)
+        if (run->slots[i].phase == SLOT_FREE)
+            return &run->slots[i];
+    return NULL;
+}
+
+static void send_first(struct run *run, struct slot *slot)
+{
+    slot->counts = (struct ks_upload_counts){0};
+    slot->cksum = 0;
+    enum kesher_status status = ks_upload_check(&slot->upload, &run->error);
+    if (status == KESHER_OK)
+        status = ks_upload_send_small(run->drop, &slot->upload, &slot->cksum, &run->error);
+    if (status == KESHER_OK) {
+        enqueue(run, slot, SLOT_SENT);
+    } else if (ks_channel_is_broken(run->drop->session.channel)) {
+        send_again_later(run, slot);
+        lose_all(run);
+    } else {
+        finish_slot(run, slot, status);
+    }
+}
+
+/* Sends what may be sent ahead. */
+static void fill(struct run *run)
+{
+    while (!run->again_due && !run->given_up) {
+        struct slot *slot = free_slot(run);
+        if (slot == NULL)
+            return;
+        if (!run->has_held) {
+            if (run->list_ended || !run->list->next(run->list->context, &run->held)) {
+                run->list_ended = true;
+                return;
+            }
+            run->has_held = true;
+        }
+        if (!ks_upload_is_small(&run->held) || name_is_out(run, run->held.name))
+            return;
+        slot->upload = run->held;
+        run->has_held = false;
+        send_first(run, slot);
+    }
+}
+
+static void take_file_answer(struct run *run, struct slot *slot, const struct ks_answer *answer)
+{
+    struct ks_file_answer file;
+    if (answer->code != KS_RESPONSE_FILE_RECEIVED ||
+        ks_file_answer_parse(answer->payload, answer->payload_size, &file) != KS_OK) {
+        ks_session_notice(&run->drop->session, "server responded with an error");
+        slot->counts.errors++;
+        send_again_later(run, slot);
+    } else if (file.cksum != slot->cksum) {
+        slot->counts.mismatches++;
+        slot->counts.mismatch_untold = true;
+        send_again_later(run, slot);
+    } else if (ks_upload_send_confirmation(run->drop, &slot->upload, &run->error) == KESHER_OK) {
+        enqueue(run, slot, SLOT_CONFIRMING);
+    } else {
+        send_again_later(run, slot);
+        lose_all(run);
+    }
+}
+
+static void take_answer(struct run *run)
+{
+    struct ks_answer answer;
+    if (ks_answer_receive(run->drop->session.channel, &answer, &run->error) != KESHER_OK) {
+        ks_session_notice(&run->drop->session, run->error.sentence);
+        lose_all(run);
+        return;
+    }
+    struct slot *slot = dequeue(run);
+    if (slot->phase == SLOT_SENT) {
+        take_file_answer(run, slot, &answer);
+    } else if (answer.code == KS_RESPONSE_CONFIRMED) {
+        finish_slot(run, slot, KESHER_OK);
+    } else {
+        ks_session_notice(&run->drop->session, "server responded with an error");
+        slot->counts.errors++;
+        send_again_later(run, slot);
+    }
+}
+
+/* One file with nothing else out. After one was given up, the rest is not tried. */
+static enum kesher_status put_alone(struct run *run, const struct kesher_upload *upload,
+                                    struct ks_upload_counts *counts, uint32_t *cksum)
+{
+    if (run->given_up)
+        return ks_failure(&run->error, run->status, "not sent, because an earlier file was given up");
+    return ks_upload_put(run->drop, upload, counts, cksum, &run->error);
+}
+
+static void put_waiting(struct run *run)
+{
+    for (size_t i = 0; i < WINDOW; i++) {
+        struct slot *slot = &run->slots[i];
+        if (slot->phase == SLOT_AGAIN)
+            finish_slot(run, slot, put_alone(run, &slot->upload, &slot->counts, &slot->cksum));
+    }
+    run->again_due = false;
+    if (run->has_held) {
+        struct ks_upload_counts counts = {0};
+        uint32_t cksum = 0;
+        run->has_held = false;
+        enum kesher_status status = put_alone(run, &run->held, &counts, &cksum);
+        finish(run, &run->held, status, cksum);
+    }
+}
+
+enum kesher_status kesher_drop_put_pipelined(struct kesher_drop *drop, const struct kesher_upload_list *list,
+                                             struct kesher_error *error)
+{
+    struct run run = {.drop = drop, .list = list, .status = KESHER_OK};
+    for (;;) {
+        enum kesher_status status = run.given_up ? KESHER_OK : ks_login_ensure(&drop->session, &run.error);
+        if (status != KESHER_OK) {
+            run.given_up = true;
+            run.status = status;
+            run.last_error = run.error;
+        }
+        fill(&run);
+        if (run.queue_size > 0)
+            take_answer(&run);
+        else if (run.again_due || run.has_held)
+            put_waiting(&run);
+        else if (run.list_ended || run.given_up)
+            break;
+    }
+    if (run.status != KESHER_OK && error != NULL)
+        *error = run.last_error;
+    return run.status;
+}

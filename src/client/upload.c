@@ -1,0 +1,357 @@
+/* upload.c — see upload.h. */
+#include "client/upload.h"
+
+#include "base/text.h"
+#include "client/failure.h"
+#include "client/login.h"
+#include "crypto/secret.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    MISMATCH_LIMIT = 4,
+    THANKS_WAIT_MS = 200, /* for the 2104 to a 1030, which not every server sends */
+    SHOWN_NAME_SIZE = 200,
+};
+
+static const char *shown_name(const struct kesher_upload *upload, char shown[SHOWN_NAME_SIZE])
+{
+    return ks_text_escape(upload->name, strlen(upload->name), shown, SHOWN_NAME_SIZE);
+}
+
+static enum kesher_status fail_source(const struct kesher_upload *upload, enum ks_result result,
+                                      int error_number, struct kesher_error *error)
+{
+    char shown[SHOWN_NAME_SIZE];
+    shown_name(upload, shown);
+    switch (result) {
+    case KS_MORE:
+        return ks_failure(error, KESHER_FILE,
+                          "'%s' became shorter while it was being sent; try again when nobody writes to it",
+                          shown);
+    case KS_IO:
+        return ks_failure_system(error, KESHER_FILE, error_number, "cannot read '%s'", shown);
+    default:
+        return ks_failure_from_result(error, result, "cannot encrypt the file");
+    }
+}
+
+enum kesher_status ks_upload_check(const struct kesher_upload *upload, struct kesher_error *error)
+{
+    char shown[SHOWN_NAME_SIZE];
+    size_t name_size = strlen(upload->name);
+    if (name_size < 1 || name_size >= KS_TEXT_FIELD_SIZE)
+        return ks_failure(error, KESHER_INVALID, "the name '%s' has %zu bytes; the server takes 1 to 254",
+                          shown_name(upload, shown), name_size);
+    if (upload->size > KS_FILE_SIZE_LIMIT)
+        return ks_failure(error, KESHER_FILE,
+                          "'%s' has %llu bytes, and the protocol carries at most %llu; split it",
+                          shown_name(upload, shown), (unsigned long long)upload->size,
+                          (unsigned long long)KS_FILE_SIZE_LIMIT);
+    return KESHER_OK;
+}
+
+bool ks_upload_is_small(const struct kesher_upload *upload)
+{
+    return ks_content_size_of_file(upload->size) <= KS_UPLOAD_SMALL_CONTENT;
+}
+
+/* Header and fixed fields of a 1028. The checks of ks_upload_check have been made, so everything fits. */
+static enum kesher_status fill_fixed(const struct ks_session *session, const struct kesher_upload *upload,
+                                     uint8_t *bytes, struct kesher_error *error)
+{
+    uint32_t content_size = (uint32_t)ks_content_size_of_file(upload->size);
+    struct ks_request_header header =
+        ks_session_header(session, KS_REQUEST_SEND_FILE, KS_SEND_FILE_FIXED_SIZE + content_size);
+    ks_request_header_encode(&header, bytes);
+    ks_secret_wipe(&header, sizeof header);
+    enum ks_result result = ks_send_file_payload_encode(content_size, upload->name, strlen(upload->name),
+                                                        bytes + KS_REQUEST_HEADER_SIZE);
+    return result == KS_OK ? KESHER_OK
+                           : ks_failure_from_result(error, result, "the file's name does not fit");
+}
+
+enum kesher_status ks_upload_send_small(struct kesher_drop *drop, const struct kesher_upload *upload,
+                                        uint32_t *cksum, struct kesher_error *error)
+{
+    uint8_t *content = drop->small + KS_REQUEST_HEADER_SIZE + KS_SEND_FILE_FIXED_SIZE;
+    struct ks_content_source source = {0};
+    size_t size = 0;
+    enum kesher_status status = fill_fixed(&drop->session, upload, drop->small, error);
+    if (status != KESHER_OK)
+        return status;
+    enum ks_result result = ks_content_source_open(&source, upload->fd, upload->size, drop->session.key);
+    if (result == KS_OK)
+        result = ks_content_source_read(&source, content, KS_UPLOAD_SMALL_CONTENT, &size);
+    ks_content_source_close(&source);
+    if (result != KS_OK)
+        return fail_source(upload, result, source.error_number, error);
+    *cksum = ks_cksum_value(&source.cksum);
+    return ks_channel_send(drop->session.channel, drop->small, (size_t)(content - drop->small) + size, error);
+}
+
+/* True when an answer has come although the request is not complete. */
+static bool answered_early(struct ks_session *session)
+{
+    struct ks_response_header header;
+    struct ks_answer dropped;
+    while (ks_channel_peek(session->channel, 0, &header)) {
+        if (header.code != KS_RESPONSE_CONFIRMED || !session->thanks_may_come)
+            return true;
+        session->thanks_may_come = false;
+        if (ks_answer_receive(session->channel, &dropped, NULL) != KESHER_OK)
+            return false;
+    }
+    return false;
+}
+
+static void report_progress(const struct ks_session *session, const struct kesher_upload *upload,
+                            uint64_t content_sent)
+{
+    if (session->options.observer.progress != NULL)
+        session->options.observer.progress(session->options.observer.context,
+                                           content_sent < upload->size ? content_sent : upload->size,
+                                           upload->size);
+}
+
+/* Sends what the pipeline gives. *result is how reading went, the status how sending went. */
+static enum kesher_status send_pieces(struct kesher_drop *drop, const struct kesher_upload *upload,
+                                      enum ks_result *result, bool *early, struct kesher_error *error)
+{
+    uint64_t sent = 0;
+    for (;;) {
+        const uint8_t *bytes = NULL;
+        size_t size = 0;
+        *result = ks_pipeline_next(drop->pipeline, &bytes, &size);
+        if (*result != KS_OK || size == 0)
+            return KESHER_OK;
+        *early = answered_early(&drop->session);
+        if (*early)
+            return KESHER_OK;
+        enum kesher_status status = ks_channel_send(drop->session.channel, bytes, size, error);
+        if (status != KESHER_OK)
+            return status;
+        sent += size;
+        report_progress(&drop->session, upload, sent);
+        ks_pipeline_release(drop->pipeline);
+    }
+}
+
+/* Sends a 1028 through the pipeline. *early says that an answer came before the end of the content, which
+ * then was not sent to its end. */
+static enum kesher_status send_large(struct kesher_drop *drop, const struct kesher_upload *upload,
+                                     uint32_t *cksum, bool *early, struct kesher_error *error)
+{
+    uint8_t fixed[KS_REQUEST_HEADER_SIZE + KS_SEND_FILE_FIXED_SIZE];
+    struct ks_content_source source = {0};
+    enum kesher_status status = fill_fixed(&drop->session, upload, fixed, error);
+    enum ks_result result = drop->pipeline == NULL ? ks_pipeline_new(&drop->pipeline) : KS_OK;
+    if (status == KESHER_OK && result == KS_OK)
+        result = ks_content_source_open(&source, upload->fd, upload->size, drop->session.key);
+    if (status == KESHER_OK && result != KS_OK)
+        status = fail_source(upload, result, 0, error);
+    if (status == KESHER_OK)
+        status = ks_channel_send(drop->session.channel, fixed, sizeof fixed, error);
+    ks_secret_wipe(fixed, sizeof fixed);
+    if (status == KESHER_OK) {
+        ks_pipeline_start(drop->pipeline, &source);
+        status = send_pieces(drop, upload, &result, early, error);
+        ks_pipeline_stop(drop->pipeline);
+        if (result != KS_OK) { /* the frame cannot be completed any more */
+            ks_session_disconnect(&drop->session);
+            status = fail_source(upload, result, source.error_number, error);
+        }
+    }
+    *cksum = ks_cksum_value(&source.cksum);
+    ks_content_source_close(&source);
+    return status;
+}
+
+/* Sends the 1028 and takes its answer, also one that came early or just before the connection broke. */
+static enum kesher_status send_and_take_answer(struct kesher_drop *drop, const struct kesher_upload *upload,
+                                               uint32_t *cksum, struct ks_answer *answer,
+                                               struct kesher_error *error)
+{
+    struct ks_session *session = &drop->session;
+    bool early = false;
+    enum kesher_status status = ks_upload_is_small(upload) ? ks_upload_send_small(drop, upload, cksum, error)
+                                                           : send_large(drop, upload, cksum, &early, error);
+    if (ks_session_was_lost(status))
+        early = answered_early(session);
+    if (early) {
+        status = ks_answer_receive(session->channel, answer, error);
+        ks_session_disconnect(session);
+        if (status == KESHER_OK && answer->code == KS_RESPONSE_FILE_RECEIVED)
+            answer->code = 0; /* cannot be meant: it does not have the file */
+        return status;
+    }
+    if (status == KESHER_OK)
+        status = ks_answer_receive(session->channel, answer, error);
+    if (status == KESHER_OK && answer->code == KS_RESPONSE_CONFIRMED && session->thanks_may_come) {
+        session->thanks_may_come = false;
+        status = ks_answer_receive(session->channel, answer, error);
+    }
+    return status;
+}
+
+static bool is_confirmed(const struct ks_answer *answer)
+{
+    return answer->code == KS_RESPONSE_CONFIRMED;
+}
+
+/* The payload of 1029, 1030 and 1031. */
+static enum kesher_status fill_name(const struct kesher_upload *upload, uint8_t payload[KS_NAME_PAYLOAD_SIZE],
+                                    struct kesher_error *error)
+{
+    enum ks_result result = ks_name_payload_encode(upload->name, strlen(upload->name), payload);
+    return result == KS_OK ? KESHER_OK
+                           : ks_failure_from_result(error, result, "the file's name does not fit");
+}
+
+static enum kesher_status send_name(struct kesher_drop *drop, enum ks_request_code code,
+                                    const struct kesher_upload *upload, struct kesher_error *error)
+{
+    uint8_t payload[KS_NAME_PAYLOAD_SIZE];
+    struct ks_request_header header = ks_session_header(&drop->session, code, sizeof payload);
+    enum kesher_status status = fill_name(upload, payload, error);
+    if (status == KESHER_OK)
+        status = ks_answer_request(drop->session.channel, &header, payload, error);
+    ks_secret_wipe(&header, sizeof header);
+    return status;
+}
+
+enum kesher_status ks_upload_send_confirmation(struct kesher_drop *drop, const struct kesher_upload *upload,
+                                               struct kesher_error *error)
+{
+    return send_name(drop, KS_REQUEST_CRC_OK, upload, error);
+}
+
+static enum kesher_status confirm(struct kesher_drop *drop, const struct kesher_upload *upload,
+                                  struct kesher_error *error)
+{
+    uint8_t payload[KS_NAME_PAYLOAD_SIZE];
+    char shown[SHOWN_NAME_SIZE];
+    char doing[SHOWN_NAME_SIZE + 32];
+    if (snprintf(doing, sizeof doing, "confirm '%s'", shown_name(upload, shown)) < 0)
+        doing[0] = '\0';
+    const struct ks_question question = {.code = KS_REQUEST_CRC_OK,
+                                         .payload = payload,
+                                         .payload_size = sizeof payload,
+                                         .accepts = is_confirmed,
+                                         .doing = doing};
+    struct ks_answer answer;
+    enum kesher_status status = fill_name(upload, payload, error);
+    return status == KESHER_OK ? ks_session_ask(&drop->session, &question, &answer, error) : status;
+}
+
+/* 1031, after which the answer does not matter any more. */
+static enum kesher_status give_up(struct kesher_drop *drop, const struct kesher_upload *upload,
+                                  struct kesher_error *error)
+{
+    char shown[SHOWN_NAME_SIZE];
+    struct ks_answer answer;
+    enum kesher_status status = send_name(drop, KS_REQUEST_CRC_GIVE_UP, upload, error);
+    if (status == KESHER_OK)
+        status = ks_answer_receive(drop->session.channel, &answer, error);
+    if (status != KESHER_OK)
+        ks_session_disconnect(&drop->session);
+    return ks_failure(error, KESHER_MISMATCH,
+                      "'%s' arrived changed at %s, %d times; check the file and the network",
+                      shown_name(upload, shown), drop->session.shown, MISMATCH_LIMIT);
+}
+
+static enum kesher_status count_error(struct kesher_drop *drop, const struct kesher_upload *upload,
+                                      uint16_t answer_code, struct ks_upload_counts *counts,
+                                      struct kesher_error *error)
+{
+    char shown[SHOWN_NAME_SIZE];
+    char doing[SHOWN_NAME_SIZE + 32];
+    if (snprintf(doing, sizeof doing, "send '%s'", shown_name(upload, shown)) < 0)
+        doing[0] = '\0';
+    return ks_session_count_error(&drop->session, doing, answer_code, &counts->errors, error);
+}
+
+/* 1030, and a short wait for the answer that some servers give. */
+static enum kesher_status tell_mismatch(struct kesher_drop *drop, const struct kesher_upload *upload,
+                                        struct ks_upload_counts *counts, struct kesher_error *error)
+{
+    struct ks_session *session = &drop->session;
+    struct ks_response_header header;
+    struct ks_answer answer;
+    enum kesher_status status = send_name(drop, KS_REQUEST_CRC_WRONG, upload, error);
+    if (status != KESHER_OK)
+        return status;
+    counts->mismatch_untold = false;
+    session->thanks_may_come = true;
+    if (!ks_channel_peek(session->channel, THANKS_WAIT_MS, &header))
+        return KESHER_OK;
+    session->thanks_may_come = false;
+    status = ks_answer_receive(session->channel, &answer, error);
+    if (status != KESHER_OK || is_confirmed(&answer))
+        return status;
+    return count_error(drop, upload, answer.code, counts, error);
+}
+
+/* One 1028 and what follows from its answer. KESHER_OK when confirmed, or with *again. */
+static enum kesher_status put_once(struct kesher_drop *drop, const struct kesher_upload *upload,
+                                   struct ks_upload_counts *counts, uint32_t *cksum, bool *again,
+                                   struct kesher_error *error)
+{
+    struct ks_answer answer = {.code = 0};
+    struct ks_file_answer file;
+    enum kesher_status status =
+        counts->mismatch_untold ? tell_mismatch(drop, upload, counts, error) : KESHER_OK;
+    if (status == KESHER_OK)
+        status = send_and_take_answer(drop, upload, cksum, &answer, error);
+    if (status != KESHER_OK)
+        return status;
+    if (answer.code != KS_RESPONSE_FILE_RECEIVED ||
+        ks_file_answer_parse(answer.payload, answer.payload_size, &file) != KS_OK) {
+        *again = true;
+        return count_error(drop, upload, answer.code, counts, error);
+    }
+    drop->session.thanks_may_come = false;
+    if (file.cksum == *cksum)
+        return confirm(drop, upload, error);
+    if (++counts->mismatches >= MISMATCH_LIMIT)
+        return give_up(drop, upload, error);
+    counts->mismatch_untold = true;
+    *again = true;
+    return KESHER_OK;
+}
+
+/* The sentence about a connection or a login does not say which file it stopped. */
+static enum kesher_status fail_upload(const struct kesher_upload *upload, enum kesher_status status,
+                                      struct kesher_error *error)
+{
+    char shown[SHOWN_NAME_SIZE];
+    const struct kesher_error cause = *error;
+    return ks_failure(error, status, "cannot send '%s': %.500s", shown_name(upload, shown), cause.sentence);
+}
+
+enum kesher_status ks_upload_put(struct kesher_drop *drop, const struct kesher_upload *upload,
+                                 struct ks_upload_counts *counts, uint32_t *cksum, struct kesher_error *error)
+{
+    struct kesher_error local;
+    struct kesher_error *why = error != NULL ? error : &local;
+    enum kesher_status status = ks_upload_check(upload, why);
+    if (status != KESHER_OK)
+        return status;
+    for (;;) {
+        bool again = false;
+        status = ks_login_ensure(&drop->session, why);
+        if (status != KESHER_OK)
+            return fail_upload(upload, status, why);
+        report_progress(&drop->session, upload, 0);
+        status = put_once(drop, upload, counts, cksum, &again, why);
+        if (status == KESHER_OK && again)
+            continue;
+        if (status == KESHER_OK)
+            report_progress(&drop->session, upload, upload->size);
+        if (!ks_session_was_lost(status))
+            return status;
+        if (!ks_session_back_off(&drop->session, &counts->losses, why))
+            return fail_upload(upload, status, why);
+    }
+}
