@@ -40,7 +40,6 @@ static void answer_confirmed(struct ks_exchange *exchange)
 
 struct confirmation {
     struct ks_exchange *exchange;
-    struct ks_content_key *key;
     struct ks_store_confirm request;
 };
 
@@ -49,9 +48,6 @@ static void confirmed(struct ks_store_request *request)
     struct confirmation *confirmation = KS_CONTAINER_OF(request, struct confirmation, request.request);
     struct ks_exchange *exchange = confirmation->exchange;
     enum ks_result result = request->result;
-    if (result == KS_OK)
-        atomic_store(&confirmation->key->uses, 0);
-    ks_content_key_release(confirmation->key);
     free(confirmation);
     if (result == KS_OK) {
         answer_confirmed(exchange);
@@ -77,8 +73,11 @@ void ks_drop_crc_ok(struct ks_exchange *exchange, const uint8_t *fixed)
         ks_exchange_refuse(exchange);
         return;
     }
+    /* Now, not when the file is kept: a pipelined 1028 behind this request must find the count as after it.
+     */
+    atomic_store(&upload.key->uses, 0);
+    ks_content_key_release(upload.key);
     confirmation->exchange = exchange;
-    confirmation->key = upload.key;
     confirmation->request.stage = upload.stage;
     confirmation->request.request.reply_to = &exchange->loop->executor;
     confirmation->request.request.done = confirmed;

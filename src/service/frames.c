@@ -506,13 +506,13 @@ static size_t frames_received(struct ks_connection *connection, const uint8_t *b
 
 static void break_payload(struct ks_session *session)
 {
-    if (session->state != STATE_PAYLOAD)
-        return;
     const struct ks_sink *sink = session->sink;
-    void *context = session->sink_context;
-    ks_session_set_payload(session, 0, NULL, NULL);
+    session->sink = NULL;
+    session->payload_left = 0;
+    if (session->state == STATE_PAYLOAD)
+        session->state = STATE_HEAD;
     if (sink != NULL)
-        sink->broken(context);
+        sink->broken(session->sink_context);
 }
 
 static void frames_input_ended(struct ks_connection *connection)

@@ -151,6 +151,25 @@ static void forget_old_stages(struct upload *upload)
         ks_dismiss_upload(environment->store, upload->loop, &old);
 }
 
+/* A key serves KS_CONTENT_KEY_USES contents without a 1029, then it is dropped: whoever guesses at paddings
+ * gets no further under one key. Contents count when they are complete, for only then there is an answer to
+ * learn from. */
+static void drop_key(struct upload *upload)
+{
+    struct ks_session *session = upload->exchange != NULL ? upload->exchange->session : NULL;
+    if (session != NULL)
+        ks_session_keys_drop(ks_session_keys_of(session), &upload->id);
+    ks_dismiss_key(upload->environment->store, upload->loop, &upload->id, upload->key);
+}
+
+static bool count_use(struct upload *upload)
+{
+    if (atomic_fetch_add(&upload->key->uses, 1) < KS_CONTENT_KEY_USES)
+        return true;
+    drop_key(upload);
+    return false;
+}
+
 /* Complete: staged for its 1029, and answered with its checksum. */
 static void upload_complete(struct upload *upload)
 {
@@ -167,7 +186,8 @@ static void upload_complete(struct upload *upload)
     struct ks_staged_upload replaced;
     bool has_replaced = false;
     forget_old_stages(upload);
-    if (ks_staged_put(upload->environment->staged, &staged, &replaced, &has_replaced) != KS_OK) {
+    if (!count_use(upload) ||
+        ks_staged_put(upload->environment->staged, &staged, &replaced, &has_replaced) != KS_OK) {
         ks_content_key_release(staged.key);
         upload_fail(upload);
         return;
@@ -380,25 +400,12 @@ static void open_stage(struct upload *upload)
     ks_store_stage_open(upload->environment->store, open);
 }
 
-/* A key serves KS_CONTENT_KEY_USES contents without a 1029, then it is dropped: whoever guesses at paddings
- * gets no further under one key. True when this use is still good. */
-static bool use_key(struct upload *upload)
-{
-    struct ks_content_key *key = upload->key;
-    if (atomic_fetch_add(&key->uses, 1) < KS_CONTENT_KEY_USES) {
-        atomic_store(&key->last_used, ks_clock_wall_seconds(upload->environment->clock));
-        return true;
-    }
-    if (upload->session != NULL)
-        ks_session_keys_drop(ks_session_keys_of(upload->session), &upload->id);
-    ks_dismiss_key(upload->environment->store, upload->loop, &upload->id, key);
-    return false;
-}
-
 static void have_key(struct upload *upload)
 {
     upload->content.key = upload->key;
-    if (!use_key(upload)) {
+    atomic_store(&upload->key->last_used, ks_clock_wall_seconds(upload->environment->clock));
+    if (atomic_load(&upload->key->uses) >= KS_CONTENT_KEY_USES) {
+        drop_key(upload);
         upload_fail(upload);
         upload_let_go(upload);
         return;

@@ -400,6 +400,23 @@ static void a_connection_that_ends_in_mid_upload_leaves_nothing(void **state)
     assert_int_equal(fixture->store.open_stages, 0);
 }
 
+static void an_upload_that_falls_silent_is_cut_off_and_leaves_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct ks_client_id id = make_user(fixture);
+    struct ks_buffer bytes = ks_buffer_empty(0);
+    uint8_t content[1600] = {0};
+    add_upload(&bytes, &id, "x", content, sizeof content, 0);
+    fake_connection_send(&fixture->connection, bytes.bytes, bytes.size - 1, 0);
+    ks_buffer_free(&bytes);
+    fake_connection_wait(&fixture->connection, fixture->environment.settings.payload_timeout_ms - 1);
+    assert_false(fixture->connection.aborted);
+    fake_connection_wait(&fixture->connection, 1);
+    assert_true(fixture->connection.aborted);
+    fake_connection_close(&fixture->connection);
+    assert_int_equal(fixture->store.open_stages, 0);
+}
+
 static void a_key_serves_sixteen_contents_without_a_confirmation(void **state)
 {
     struct fixture *fixture = *state;
@@ -576,6 +593,7 @@ int main(void)
         SESSION_TEST(a_refused_upload_is_skipped_and_the_next_request_served),
         SESSION_TEST(an_upload_that_cannot_be_written_gets_2107_and_leaves_nothing),
         SESSION_TEST(a_connection_that_ends_in_mid_upload_leaves_nothing),
+        SESSION_TEST(an_upload_that_falls_silent_is_cut_off_and_leaves_nothing),
         SESSION_TEST(a_key_serves_sixteen_contents_without_a_confirmation),
         SESSION_TEST(bad_padding_has_no_answer_of_its_own),
         SESSION_TEST(uploads_wait_for_the_buffer_budget_and_go_on),
