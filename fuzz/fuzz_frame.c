@@ -106,11 +106,11 @@ static void answers(const uint8_t *bytes, size_t size)
 /* The parts that more may follow. */
 static void message_entries(const uint8_t *bytes, size_t size)
 {
-    uint8_t again[KS_USER_ENTRY_SIZE];
-    struct ks_user_entry user;
-    if (ks_user_entry_parse(bytes, size, &user) == KS_OK) {
+    uint8_t again[KS_LISTED_USER_SIZE];
+    struct ks_listed_user user;
+    if (ks_listed_user_parse(bytes, size, &user) == KS_OK) {
         text_comes_back(bytes + KS_CLIENT_ID_SIZE, user.name, user.name_size);
-        require(ks_user_entry_encode(&user, again) == KS_OK);
+        require(ks_listed_user_encode(&user, again) == KS_OK);
         require(memcmp(again, bytes, KS_CLIENT_ID_SIZE + user.name_size + 1) == 0);
     }
     struct ks_send_message_payload payload;

@@ -3,8 +3,8 @@
 
 #include "base/bytes.h"
 
-enum ks_result ks_user_entry_encode(const struct ks_user_entry *entry,
-                                    uint8_t bytes[static KS_USER_ENTRY_SIZE])
+enum ks_result ks_listed_user_encode(const struct ks_listed_user *entry,
+                                     uint8_t bytes[static KS_LISTED_USER_SIZE])
 {
     memcpy(bytes, entry->alias.bytes, KS_CLIENT_ID_SIZE);
     return ks_text_field_encode(entry->name, entry->name_size, bytes + KS_CLIENT_ID_SIZE);
@@ -44,9 +44,9 @@ void ks_waiting_message_encode(const struct ks_waiting_message *message,
     ks_writer_u32(&writer, message->content_size);
 }
 
-enum ks_result ks_user_entry_parse(const uint8_t *bytes, size_t size, struct ks_user_entry *entry)
+enum ks_result ks_listed_user_parse(const uint8_t *bytes, size_t size, struct ks_listed_user *entry)
 {
-    if (size < KS_USER_ENTRY_SIZE)
+    if (size < KS_LISTED_USER_SIZE)
         return KS_MORE;
     memcpy(entry->alias.bytes, bytes, KS_CLIENT_ID_SIZE);
     return ks_text_field_parse(bytes + KS_CLIENT_ID_SIZE, &entry->name, &entry->name_size);

@@ -13,7 +13,7 @@
 
 enum {
     KS_TARGET_PAYLOAD_SIZE = KS_CLIENT_ID_SIZE,                       /* 602 */
-    KS_USER_ENTRY_SIZE = KS_CLIENT_ID_SIZE + KS_TEXT_FIELD_SIZE,      /* one of 2101 */
+    KS_LISTED_USER_SIZE = KS_CLIENT_ID_SIZE + KS_TEXT_FIELD_SIZE,     /* one of 2101 */
     KS_USER_KEY_ANSWER_SIZE = KS_CLIENT_ID_SIZE + KS_PUBLIC_KEY_SIZE, /* 2102 */
     KS_SEND_MESSAGE_FIXED_SIZE = KS_CLIENT_ID_SIZE + 1 + 4,           /* 603 without its content */
     KS_MESSAGE_STORED_ANSWER_SIZE = KS_CLIENT_ID_SIZE + 4,            /* 2103 */
@@ -33,7 +33,7 @@ static inline bool ks_message_type_is_known(uint8_t type)
 }
 
 /* A user as others see it: the alias, or, where the server is set up so, the id. */
-struct ks_user_entry {
+struct ks_listed_user {
     struct ks_client_id alias;
     const char *name; /* points into the bytes it was parsed from */
     size_t name_size;
@@ -64,10 +64,10 @@ struct ks_waiting_message {
     uint32_t content_size;
 };
 
-/* Encoders: into exactly the bytes that the sizes above name. ks_user_entry_encode: errors as
+/* Encoders: into exactly the bytes that the sizes above name. ks_listed_user_encode: errors as
  * ks_text_field_encode. */
-enum ks_result ks_user_entry_encode(const struct ks_user_entry *entry,
-                                    uint8_t bytes[static KS_USER_ENTRY_SIZE]);
+enum ks_result ks_listed_user_encode(const struct ks_listed_user *entry,
+                                     uint8_t bytes[static KS_LISTED_USER_SIZE]);
 void ks_user_key_answer_encode(const struct ks_user_key_answer *answer,
                                uint8_t bytes[static KS_USER_KEY_ANSWER_SIZE]);
 void ks_send_message_payload_encode(const struct ks_send_message_payload *payload,
@@ -78,8 +78,8 @@ void ks_waiting_message_encode(const struct ks_waiting_message *message,
                                uint8_t bytes[static KS_WAITING_MESSAGE_FIXED_SIZE]);
 
 /* Parsers of parts that more may follow: KS_OK, or KS_MORE when `size` is short of the part;
- * ks_user_entry_parse also KS_INVALID for a name without a NUL. Types and content sizes are not judged. */
-enum ks_result ks_user_entry_parse(const uint8_t *bytes, size_t size, struct ks_user_entry *entry);
+ * ks_listed_user_parse also KS_INVALID for a name without a NUL. Types and content sizes are not judged. */
+enum ks_result ks_listed_user_parse(const uint8_t *bytes, size_t size, struct ks_listed_user *entry);
 enum ks_result ks_send_message_payload_parse(const uint8_t *bytes, size_t size,
                                              struct ks_send_message_payload *payload);
 enum ks_result ks_waiting_message_parse(const uint8_t *bytes, size_t size,

@@ -12,19 +12,19 @@ static const struct ks_client_id some_id = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 
 static void a_user_entry_is_an_alias_and_a_name_field(void **state)
 {
     (void)state;
-    struct ks_user_entry entry = {.alias = some_id, .name = "dana", .name_size = 4};
-    struct ks_user_entry parsed = {.name = NULL};
-    uint8_t bytes[KS_USER_ENTRY_SIZE];
-    assert_int_equal(KS_USER_ENTRY_SIZE, 271);
-    assert_int_equal(ks_user_entry_encode(&entry, bytes), KS_OK);
+    struct ks_listed_user entry = {.alias = some_id, .name = "dana", .name_size = 4};
+    struct ks_listed_user parsed = {.name = NULL};
+    uint8_t bytes[KS_LISTED_USER_SIZE];
+    assert_int_equal(KS_LISTED_USER_SIZE, 271);
+    assert_int_equal(ks_listed_user_encode(&entry, bytes), KS_OK);
     for (size_t size = 0; size < sizeof bytes; size++)
-        assert_int_equal(ks_user_entry_parse(bytes, size, &parsed), KS_MORE);
-    assert_int_equal(ks_user_entry_parse(bytes, sizeof bytes, &parsed), KS_OK);
+        assert_int_equal(ks_listed_user_parse(bytes, size, &parsed), KS_MORE);
+    assert_int_equal(ks_listed_user_parse(bytes, sizeof bytes, &parsed), KS_OK);
     assert_memory_equal(&parsed.alias, &some_id, sizeof some_id);
     assert_int_equal(parsed.name_size, 4);
     assert_memory_equal(parsed.name, "dana", 4);
     memset(bytes + KS_CLIENT_ID_SIZE, 'x', KS_TEXT_FIELD_SIZE);
-    assert_int_equal(ks_user_entry_parse(bytes, sizeof bytes, &parsed), KS_INVALID);
+    assert_int_equal(ks_listed_user_parse(bytes, sizeof bytes, &parsed), KS_INVALID);
 }
 
 static void a_message_to_be_sent_is_target_type_and_size(void **state)
