@@ -33,7 +33,8 @@ struct ks_store;
 struct ks_stage;
 
 struct ks_store_request {
-    struct ks_task task; /* the engine's, while the request is on its way */
+    struct ks_task task;    /* the engine's, while the request is on its way */
+    struct ks_store *store; /* likewise */
     struct ks_executor *reply_to;
     void (*done)(struct ks_store_request *request);
     enum ks_result result;

@@ -1,0 +1,42 @@
+/* engine.h — the embedded engine from within: what its files share. Opened and closed by engine.c. */
+#ifndef KS_STORE_SQLITE_ENGINE_H
+#define KS_STORE_SQLITE_ENGINE_H
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "crypto/alias.h"
+#include "crypto/random.h"
+#include "store/sqlite/keys.h"
+#include "store/sqlite/readers.h"
+#include "store/sqlite/users.h"
+#include "store/sqlite/writer.h"
+#include "store/store.h"
+#include "store/vault/vault.h"
+
+struct ks_engine {
+    struct ks_store store;
+    /* Set at opening, read by every thread. */
+    const struct ks_clock *clock;
+    const struct ks_random *random;
+    const struct ks_log *log;
+    int64_t keyless_user_lifetime; /* seconds */
+    int64_t content_key_lifetime;  /* seconds */
+    char *database_path;
+    int directory_fd;
+    int lock_fd; /* closed last: until then no other server comes in */
+    uint8_t alias_key[KS_ALIAS_KEY_SIZE];
+    /* Each guards itself. */
+    struct ks_users *users;
+    struct ks_key_cache *keys;
+    struct ks_writer writer;
+    struct ks_readers readers;
+    struct ks_vault_index index; /* what the vault knows of the database */
+    struct ks_vault *vault;
+};
+
+static inline struct ks_engine *ks_engine_of(struct ks_store *store)
+{
+    return KS_CONTAINER_OF(store, struct ks_engine, store);
+}
+
+#endif

@@ -1,0 +1,103 @@
+/* keys.c — see keys.h. uthash keeps its entries in the order of adding; whoever is asked for is added anew,
+ * so the first is always the one to go. */
+#include "store/sqlite/keys.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+struct cached_key {
+    UT_hash_handle hh;
+    struct ks_client_id id;
+    uint8_t public_key[KS_PUBLIC_KEY_SIZE];
+};
+
+struct ks_key_cache {
+    pthread_mutex_t lock;
+    struct cached_key *keys;
+    size_t limit;
+};
+
+struct ks_key_cache *ks_key_cache_new(size_t limit)
+{
+    struct ks_key_cache *cache = calloc(1, sizeof *cache);
+    if (cache == NULL)
+        return NULL;
+    cache->limit = limit;
+    pthread_mutex_init(&cache->lock, NULL);
+    return cache;
+}
+
+void ks_key_cache_free(struct ks_key_cache *cache)
+{
+    if (cache == NULL)
+        return;
+    struct cached_key *key = cache->keys;
+    struct cached_key *next = NULL;
+    HASH_CLEAR(hh, cache->keys);
+    for (; key != NULL; key = next) {
+        next = key->hh.next;
+        free(key);
+    }
+    pthread_mutex_destroy(&cache->lock);
+    free(cache);
+}
+
+static unsigned id_hash(const struct ks_client_id *id)
+{
+    unsigned hash = 0;
+    memcpy(&hash, id->bytes, sizeof hash);
+    return hash;
+}
+
+static struct cached_key *find_key(struct ks_key_cache *cache, const struct ks_client_id *id)
+{
+    struct cached_key *key = NULL;
+    HASH_FIND_BYHASHVALUE(hh, cache->keys, id->bytes, sizeof id->bytes, id_hash(id), key);
+    return key;
+}
+
+/* As the latest. Without memory for the table, the key is forgotten. */
+static void add_key(struct ks_key_cache *cache, struct cached_key *key)
+{
+    HASH_ADD_KEYPTR_BYHASHVALUE(hh, cache->keys, key->id.bytes, sizeof key->id.bytes, id_hash(&key->id), key);
+    if (key->hh.tbl == NULL)
+        free(key);
+}
+
+bool ks_key_cache_get(struct ks_key_cache *cache, const struct ks_client_id *id,
+                      uint8_t public_key[static KS_PUBLIC_KEY_SIZE])
+{
+    pthread_mutex_lock(&cache->lock);
+    struct cached_key *key = find_key(cache, id);
+    bool found = key != NULL;
+    if (found) {
+        memcpy(public_key, key->public_key, sizeof key->public_key);
+        HASH_DELETE(hh, cache->keys, key);
+        add_key(cache, key);
+    }
+    pthread_mutex_unlock(&cache->lock);
+    return found;
+}
+
+void ks_key_cache_put(struct ks_key_cache *cache, const struct ks_client_id *id,
+                      const uint8_t public_key[static KS_PUBLIC_KEY_SIZE])
+{
+    struct cached_key *created = malloc(sizeof *created);
+    if (created == NULL)
+        return;
+    created->id = *id;
+    memcpy(created->public_key, public_key, sizeof created->public_key);
+    pthread_mutex_lock(&cache->lock);
+    struct cached_key *out = find_key(cache, id);
+    if (out == NULL && HASH_COUNT(cache->keys) >= cache->limit)
+        out = cache->keys;
+    if (out != NULL)
+        HASH_DELETE(hh, cache->keys, out);
+    add_key(cache, created);
+    pthread_mutex_unlock(&cache->lock);
+    free(out);
+}

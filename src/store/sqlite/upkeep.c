@@ -1,0 +1,160 @@
+/* upkeep.c — see upkeep.h. */
+#include "store/sqlite/upkeep.h"
+
+#include "store/sqlite/engine.h"
+
+enum {
+    FLUSH_AFTER_MS = 30 * 1000, /* half of the minute that LastSeen may be late: the rest is for the queue */
+    FLUSH_PIECE = 4096,         /* users in one transaction */
+    FLUSH_PIECES = 4,           /* per tick: a million users in a minute */
+    SWEEP_PIECE = 4096,         /* users looked at per tick: a million in four minutes */
+    SWEEP_CHANGES = 512,        /* of them, changed in one transaction */
+};
+
+/* Ends a transaction of our own. */
+static enum ks_result finish_own(struct ks_engine *engine)
+{
+    enum ks_result result = ks_writer_finish(engine);
+    ks_writer_forget_failure(engine);
+    return result;
+}
+
+/* ---- LastSeen
+ * --------------------------------------------------------------------------------------------------- */
+
+static void write_last_seen(struct ks_engine *engine, const struct ks_user_entry *entry)
+{
+    char last_seen[KS_CLOCK_TEXT_SIZE];
+    ks_clock_format_utc(atomic_load(&entry->last_seen), last_seen);
+    struct ks_query query = ks_writer_query(engine, KS_STATEMENT_SET_LAST_SEEN);
+    ks_query_text(&query, last_seen, sizeof last_seen - 1);
+    if (entry->content_key != NULL)
+        ks_query_integer(&query, atomic_load(&entry->content_key->last_used));
+    else
+        ks_query_null(&query);
+    ks_query_integer(&query, entry->number);
+    ks_writer_check(engine, ks_query_run(&query));
+}
+
+/* True when there may be more. */
+static bool flush_piece(struct ks_engine *engine)
+{
+    struct ks_user_entry *entries[FLUSH_PIECE];
+    size_t count = ks_users_take_touched(engine->users, entries, FLUSH_PIECE);
+    if (count == 0)
+        return false;
+    ks_writer_begin(engine);
+    for (size_t i = 0; i < count && engine->writer.failure == KS_OK; i++)
+        write_last_seen(engine, entries[i]);
+    if (finish_own(engine) == KS_OK)
+        return count == FLUSH_PIECE;
+    for (size_t i = 0; i < count; i++)
+        ks_users_touch_again(engine->users, entries[i]);
+    return false;
+}
+
+void ks_upkeep_flush_all(struct ks_engine *engine)
+{
+    while (flush_piece(engine))
+        ;
+}
+
+static void flush_when_due(struct ks_engine *engine)
+{
+    struct ks_writer *writer = &engine->writer;
+    uint64_t now = ks_clock_monotonic_ms(engine->clock);
+    if (!writer->flush_is_behind && now - writer->last_flush_ms < FLUSH_AFTER_MS)
+        return;
+    writer->last_flush_ms = now;
+    writer->flush_is_behind = true;
+    for (int i = 0; i < FLUSH_PIECES && writer->flush_is_behind; i++)
+        writer->flush_is_behind = flush_piece(engine);
+}
+
+/* ---- lifetimes
+ * -------------------------------------------------------------------------------------------------- */
+
+struct sweep {
+    struct ks_user_entry *keyless[SWEEP_CHANGES]; /* unpublished here, removed after the commit */
+    struct ks_user_entry *stale[SWEEP_CHANGES];   /* their content keys go */
+    size_t keyless_count;
+    size_t stale_count;
+};
+
+static bool is_keyless_too_long(const struct ks_engine *engine, const struct ks_user_entry *entry,
+                                int64_t now)
+{
+    return !entry->has_public_key && now - entry->registered >= engine->keyless_user_lifetime;
+}
+
+static bool has_stale_key(const struct ks_engine *engine, const struct ks_user_entry *entry, int64_t now)
+{
+    return entry->content_key != NULL &&
+           now - atomic_load(&entry->content_key->last_used) >= engine->content_key_lifetime;
+}
+
+static void sweep_collect(struct ks_engine *engine, struct sweep *sweep)
+{
+    int64_t now = ks_clock_wall_seconds(engine->clock);
+    size_t count = ks_users_count(engine->users);
+    for (size_t i = 0; i < count && i < SWEEP_PIECE; i++) {
+        if (sweep->keyless_count + sweep->stale_count == SWEEP_CHANGES)
+            return;
+        struct ks_user_entry *entry = ks_users_walk(engine->users);
+        if (is_keyless_too_long(engine, entry, now) && ks_users_unpublish(engine->users, entry))
+            sweep->keyless[sweep->keyless_count++] = entry;
+        else if (has_stale_key(engine, entry, now))
+            sweep->stale[sweep->stale_count++] = entry;
+    }
+}
+
+static void delete_client(struct ks_engine *engine, const struct ks_user_entry *entry)
+{
+    struct ks_query query = ks_writer_query(engine, KS_STATEMENT_DELETE_CLIENT);
+    ks_query_integer(&query, entry->number);
+    ks_writer_check(engine, ks_query_run(&query));
+}
+
+static void delete_content_key(struct ks_engine *engine, const struct ks_user_entry *entry)
+{
+    struct ks_query query = ks_writer_query(engine, KS_STATEMENT_SET_CONTENT_KEY);
+    ks_query_null(&query);
+    ks_query_null(&query);
+    ks_query_integer(&query, entry->number);
+    ks_writer_check(engine, ks_query_run(&query));
+}
+
+static enum ks_result sweep_disk(struct ks_engine *engine, const struct sweep *sweep)
+{
+    ks_writer_begin(engine);
+    for (size_t i = 0; i < sweep->keyless_count && engine->writer.failure == KS_OK; i++)
+        delete_client(engine, sweep->keyless[i]);
+    for (size_t i = 0; i < sweep->stale_count && engine->writer.failure == KS_OK; i++)
+        delete_content_key(engine, sweep->stale[i]);
+    return finish_own(engine);
+}
+
+static void sweep_users(struct ks_engine *engine)
+{
+    struct sweep sweep = {.keyless_count = 0, .stale_count = 0};
+    sweep_collect(engine, &sweep);
+    if (sweep.keyless_count + sweep.stale_count == 0)
+        return;
+    bool done = sweep_disk(engine, &sweep) == KS_OK;
+    for (size_t i = 0; i < sweep.keyless_count; i++) {
+        if (done)
+            ks_users_remove(engine->users, sweep.keyless[i]);
+        else
+            ks_users_publish(engine->users, sweep.keyless[i], false);
+    }
+    for (size_t i = 0; i < sweep.stale_count && done; i++)
+        ks_users_set_content_key(engine->users, sweep.stale[i], NULL);
+    if (done && sweep.keyless_count > 0)
+        ks_log_info(engine->log, "dropped %zu users that never sent a public key", sweep.keyless_count);
+}
+
+void ks_upkeep_tick(struct ks_engine *engine)
+{
+    flush_when_due(engine);
+    sweep_users(engine);
+}

@@ -1,0 +1,314 @@
+/* users.c — see users.h. Two uthash tables over one set of entries, under one read-write lock; the stack of
+ * touched users is lock-free. */
+#include "store/sqlite/users.h"
+
+#include "store/sqlite/hash.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct ks_users {
+    pthread_rwlock_t lock; /* of both tables and of the entries' plain fields */
+    struct ks_user_entry *by_id;
+    struct ks_user_entry *by_name;
+    _Atomic(struct ks_user_entry *) touched;
+    struct ks_user_entry *touched_waiting; /* the writer's: taken from `touched`, not handed out yet */
+    struct ks_user_entry *walk;            /* the writer's: who is next; NULL for the first */
+    uint8_t hash_key[KS_HASH_KEY_SIZE];
+};
+
+static enum ks_result users_init_lock(struct ks_users *users)
+{
+    pthread_rwlockattr_t attributes;
+    if (pthread_rwlockattr_init(&attributes) != 0)
+        return KS_NO_MEMORY;
+    /* Many askers must not starve the one writer. */
+    pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    int failure = pthread_rwlock_init(&users->lock, &attributes);
+    pthread_rwlockattr_destroy(&attributes);
+    return failure == 0 ? KS_OK : KS_NO_MEMORY;
+}
+
+enum ks_result ks_users_new(const struct ks_random *random, struct ks_users **users)
+{
+    struct ks_users *created = calloc(1, sizeof *created);
+    if (created == NULL)
+        return KS_NO_MEMORY;
+    atomic_init(&created->touched, NULL);
+    enum ks_result result = ks_random_fill(random, created->hash_key, sizeof created->hash_key);
+    if (result == KS_OK)
+        result = users_init_lock(created);
+    if (result != KS_OK) {
+        free(created);
+        return result;
+    }
+    *users = created;
+    return KS_OK;
+}
+
+void ks_users_free(struct ks_users *users)
+{
+    if (users == NULL)
+        return;
+    HASH_CLEAR(by_name, users->by_name);
+    struct ks_user_entry *entry = users->by_id;
+    struct ks_user_entry *next = NULL;
+    HASH_CLEAR(by_id, users->by_id);
+    for (; entry != NULL; entry = next) {
+        next = entry->by_id.next;
+        ks_content_key_release(entry->content_key);
+        free(entry);
+    }
+    pthread_rwlock_destroy(&users->lock);
+    free(users);
+}
+
+/* Ids are random, so their first bytes are a hash; whoever sends made-up ones only misses. */
+static unsigned id_hash(const struct ks_client_id *id)
+{
+    unsigned hash = 0;
+    memcpy(&hash, id->bytes, sizeof hash);
+    return hash;
+}
+
+static unsigned name_hash(const struct ks_users *users, const char *name, size_t size)
+{
+    return (unsigned)ks_hash_keyed(users->hash_key, name, size);
+}
+
+struct ks_user_entry *ks_users_find(struct ks_users *users, const struct ks_client_id *id)
+{
+    struct ks_user_entry *entry = NULL;
+    HASH_FIND_BYHASHVALUE(by_id, users->by_id, id->bytes, sizeof id->bytes, id_hash(id), entry);
+    return entry;
+}
+
+static struct ks_user_entry *find_published(struct ks_users *users, const struct ks_client_id *id)
+{
+    struct ks_user_entry *entry = ks_users_find(users, id);
+    return entry != NULL && entry->published ? entry : NULL;
+}
+
+static struct ks_user_entry *find_name(struct ks_users *users, const char *name, size_t size, unsigned hash)
+{
+    struct ks_user_entry *entry = NULL;
+    HASH_FIND_BYHASHVALUE(by_name, users->by_name, name, size, hash, entry);
+    return entry;
+}
+
+/* ---- any thread
+ * --------------------------------------------------------------------------------------------- */
+
+/* The user, if the answer is in RAM: KS_OK, KS_NOT_FOUND or KS_PENDING. Under the lock. */
+static enum ks_result find_settled(struct ks_users *users, const struct ks_client_id *id, bool behind_changes,
+                                   struct ks_user_entry **entry)
+{
+    *entry = find_published(users, id);
+    if (*entry == NULL)
+        return KS_NOT_FOUND;
+    if (behind_changes || atomic_load_explicit(&(*entry)->changes_expected, memory_order_acquire) == 0)
+        return KS_OK;
+    return KS_PENDING;
+}
+
+enum ks_result ks_users_look_up(struct ks_users *users, const struct ks_client_id *id, bool behind_changes,
+                                struct ks_user *user)
+{
+    struct ks_user_entry *entry = NULL;
+    pthread_rwlock_rdlock(&users->lock);
+    enum ks_result result = find_settled(users, id, behind_changes, &entry);
+    if (result == KS_OK) {
+        user->id = entry->id;
+        memcpy(user->name, entry->name, entry->name_size);
+        memset(user->name + entry->name_size, 0, sizeof user->name - entry->name_size);
+        user->has_public_key = entry->has_public_key;
+    }
+    pthread_rwlock_unlock(&users->lock);
+    return result;
+}
+
+bool ks_users_has_name(struct ks_users *users, const char *name, size_t name_size)
+{
+    unsigned hash = name_hash(users, name, name_size);
+    pthread_rwlock_rdlock(&users->lock);
+    struct ks_user_entry *entry = find_name(users, name, name_size, hash);
+    bool has = entry != NULL && entry->published;
+    pthread_rwlock_unlock(&users->lock);
+    return has;
+}
+
+static bool is_usable(const struct ks_content_key *key, int64_t fresh_since)
+{
+    return key != NULL && atomic_load(&key->uses) < KS_CONTENT_KEY_USES &&
+           atomic_load(&key->last_used) >= fresh_since;
+}
+
+enum ks_result ks_users_content_key(struct ks_users *users, const struct ks_client_id *id,
+                                    bool behind_changes, int64_t fresh_since, int64_t now,
+                                    struct ks_content_key **key)
+{
+    struct ks_user_entry *entry = NULL;
+    pthread_rwlock_rdlock(&users->lock);
+    enum ks_result result = find_settled(users, id, behind_changes, &entry);
+    if (result == KS_OK && !is_usable(entry->content_key, fresh_since))
+        result = KS_REFUSED;
+    if (result == KS_OK) {
+        *key = ks_content_key_retain(entry->content_key);
+        atomic_store(&(*key)->last_used, now);
+    }
+    pthread_rwlock_unlock(&users->lock);
+    return result;
+}
+
+bool ks_users_expect_change(struct ks_users *users, const struct ks_client_id *id)
+{
+    pthread_rwlock_rdlock(&users->lock);
+    struct ks_user_entry *entry = find_published(users, id);
+    if (entry != NULL)
+        atomic_fetch_add_explicit(&entry->changes_expected, 1, memory_order_relaxed);
+    pthread_rwlock_unlock(&users->lock);
+    return entry != NULL;
+}
+
+void ks_users_touch_again(struct ks_users *users, struct ks_user_entry *entry)
+{
+    if (atomic_exchange(&entry->touched, true))
+        return;
+    struct ks_user_entry *newest = atomic_load_explicit(&users->touched, memory_order_relaxed);
+    do {
+        entry->next_touched = newest;
+    } while (!atomic_compare_exchange_weak_explicit(&users->touched, &newest, entry, memory_order_release,
+                                                    memory_order_relaxed));
+}
+
+void ks_users_touch(struct ks_users *users, const struct ks_client_id *id, int64_t now)
+{
+    /* Under the lock to the end: the entry must not be removed between the mark and the push. */
+    pthread_rwlock_rdlock(&users->lock);
+    struct ks_user_entry *entry = find_published(users, id);
+    if (entry != NULL) {
+        atomic_store(&entry->last_seen, now);
+        ks_users_touch_again(users, entry);
+    }
+    pthread_rwlock_unlock(&users->lock);
+}
+
+size_t ks_users_count(struct ks_users *users)
+{
+    pthread_rwlock_rdlock(&users->lock);
+    size_t count = HASH_CNT(by_id, users->by_id);
+    pthread_rwlock_unlock(&users->lock);
+    return count;
+}
+
+/* ---- the writer's thread only
+ * ----------------------------------------------------------------------------------- */
+
+/* False when there is no memory; then the entry stands in neither table. Under the write lock. */
+static bool insert_entry(struct ks_users *users, struct ks_user_entry *entry, unsigned hash)
+{
+    HASH_ADD_KEYPTR_BYHASHVALUE(by_id, users->by_id, entry->id.bytes, sizeof entry->id.bytes,
+                                id_hash(&entry->id), entry);
+    if (entry->by_id.tbl == NULL)
+        return false;
+    HASH_ADD_KEYPTR_BYHASHVALUE(by_name, users->by_name, entry->name, entry->name_size, hash, entry);
+    if (entry->by_name.tbl != NULL)
+        return true;
+    HASH_DELETE(by_id, users->by_id, entry);
+    return false;
+}
+
+enum ks_result ks_users_add(struct ks_users *users, const struct ks_client_id *id, const char *name,
+                            size_t name_size, struct ks_user_entry **entry)
+{
+    unsigned hash = name_hash(users, name, name_size);
+    if (ks_users_find(users, id) != NULL || find_name(users, name, name_size, hash) != NULL)
+        return KS_EXISTS;
+    struct ks_user_entry *created = calloc(1, sizeof *created + name_size);
+    if (created == NULL)
+        return KS_NO_MEMORY;
+    created->id = *id;
+    created->name_size = (uint8_t)name_size;
+    memcpy(created->name, name, name_size);
+    pthread_rwlock_wrlock(&users->lock);
+    bool inserted = insert_entry(users, created, hash);
+    pthread_rwlock_unlock(&users->lock);
+    if (!inserted) {
+        free(created);
+        return KS_NO_MEMORY;
+    }
+    *entry = created;
+    return KS_OK;
+}
+
+void ks_users_publish(struct ks_users *users, struct ks_user_entry *entry, bool has_public_key)
+{
+    pthread_rwlock_wrlock(&users->lock);
+    entry->has_public_key = has_public_key;
+    entry->published = true;
+    pthread_rwlock_unlock(&users->lock);
+}
+
+bool ks_users_unpublish(struct ks_users *users, struct ks_user_entry *entry)
+{
+    pthread_rwlock_wrlock(&users->lock);
+    bool quiet = atomic_load(&entry->changes_expected) == 0 && !atomic_load(&entry->touched);
+    if (quiet)
+        entry->published = false;
+    pthread_rwlock_unlock(&users->lock);
+    return quiet;
+}
+
+void ks_users_remove(struct ks_users *users, struct ks_user_entry *entry)
+{
+    pthread_rwlock_wrlock(&users->lock);
+    if (users->walk == entry)
+        users->walk = entry->by_id.next;
+    HASH_DELETE(by_id, users->by_id, entry);
+    HASH_DELETE(by_name, users->by_name, entry);
+    pthread_rwlock_unlock(&users->lock);
+    ks_content_key_release(entry->content_key);
+    free(entry);
+}
+
+void ks_users_change_done(struct ks_user_entry *entry)
+{
+    atomic_fetch_sub_explicit(&entry->changes_expected, 1, memory_order_release);
+}
+
+void ks_users_set_content_key(struct ks_users *users, struct ks_user_entry *entry, struct ks_content_key *key)
+{
+    if (key != NULL)
+        ks_content_key_retain(key);
+    pthread_rwlock_wrlock(&users->lock);
+    struct ks_content_key *old = entry->content_key;
+    entry->content_key = key;
+    pthread_rwlock_unlock(&users->lock);
+    ks_content_key_release(old);
+}
+
+size_t ks_users_take_touched(struct ks_users *users, struct ks_user_entry **entries, size_t limit)
+{
+    size_t count = 0;
+    while (count < limit) {
+        if (users->touched_waiting == NULL)
+            users->touched_waiting = atomic_exchange_explicit(&users->touched, NULL, memory_order_acquire);
+        struct ks_user_entry *entry = users->touched_waiting;
+        if (entry == NULL)
+            break;
+        users->touched_waiting = entry->next_touched;
+        /* From here a new touch queues it again, so nothing that comes after the writing is lost. */
+        atomic_store(&entry->touched, false);
+        entries[count++] = entry;
+    }
+    return count;
+}
+
+struct ks_user_entry *ks_users_walk(struct ks_users *users)
+{
+    struct ks_user_entry *entry = users->walk != NULL ? users->walk : users->by_id;
+    if (entry != NULL)
+        users->walk = entry->by_id.next;
+    return entry;
+}

@@ -1,0 +1,194 @@
+/* writer.c — see writer.h: the thread, the connection, the transaction of a batch. What the requests do in it
+ * stands in changes.c, what time does in upkeep.c. */
+#include "store/sqlite/writer.h"
+
+#include "store/sqlite/engine.h"
+#include "store/sqlite/upkeep.h"
+
+#include <stdio.h>
+
+enum { TICK_MS = 1000 };
+
+static const char *const statement_texts[KS_STATEMENT_COUNT] = {
+    [KS_STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
+    [KS_STATEMENT_COMMIT] = "COMMIT",
+    [KS_STATEMENT_INSERT_CLIENT] =
+        "INSERT INTO clients(ID, Name, PublicKey, LastSeen, Registered) VALUES(?, ?, ?, ?, ?)",
+    [KS_STATEMENT_DELETE_CLIENT] = "DELETE FROM clients WHERE rowid=?",
+    [KS_STATEMENT_READ_PUBLIC_KEY] = "SELECT PublicKey FROM clients WHERE rowid=?",
+    [KS_STATEMENT_SET_PUBLIC_KEY] = "UPDATE clients SET PublicKey=? WHERE rowid=?",
+    [KS_STATEMENT_SET_CONTENT_KEY] = "UPDATE clients SET AESKey=?, AESKeyUsed=? WHERE rowid=?",
+    [KS_STATEMENT_FORGET_CONTENT_KEY] =
+        "UPDATE clients SET AESKey=NULL, AESKeyUsed=NULL WHERE rowid=? AND AESKey=?",
+    [KS_STATEMENT_SET_LAST_SEEN] =
+        "UPDATE clients SET LastSeen=?, AESKeyUsed=coalesce(?, AESKeyUsed) WHERE rowid=?",
+    /* REPLACE for both of its keys: the row of that name, and one that was adopted under that path. */
+    [KS_STATEMENT_PUT_FILE] =
+        "INSERT OR REPLACE INTO files(ID, FileName, PathName, Verified, KeptName) VALUES(?, ?, ?, 1, ?)",
+    [KS_STATEMENT_ADOPT_FILE] =
+        "INSERT OR IGNORE INTO files(ID, FileName, PathName, Verified, KeptName) VALUES(?, ?, ?, 1, ?)",
+};
+
+/* ---- the connection
+ * --------------------------------------------------------------------------------------------- */
+
+void ks_writer_disconnect(struct ks_engine *engine)
+{
+    struct ks_writer *writer = &engine->writer;
+    for (size_t i = 0; i < KS_STATEMENT_COUNT; i++) {
+        sqlite3_finalize(writer->statements[i]);
+        writer->statements[i] = NULL;
+    }
+    sqlite3_close_v2(writer->database);
+    writer->database = NULL;
+}
+
+enum ks_result ks_writer_connect(struct ks_engine *engine, char *why, size_t why_size)
+{
+    struct ks_writer *writer = &engine->writer;
+    return ks_database_open(engine->database_path, true, &writer->database, why, why_size);
+}
+
+/* Statements are compiled when they are first used: at the start, the tables are not there yet. */
+static enum ks_result compile_statement(struct ks_writer *writer, enum ks_statement statement)
+{
+    if (writer->statements[statement] != NULL)
+        return KS_OK;
+    return ks_database_prepare(writer->database, statement_texts[statement], &writer->statements[statement]);
+}
+
+static enum ks_result reconnect(struct ks_engine *engine)
+{
+    char why[256] = "";
+    if (engine->writer.database != NULL)
+        return KS_OK;
+    enum ks_result result = ks_writer_connect(engine, why, sizeof why);
+    if (result == KS_OK)
+        ks_log_notice(engine->log, "the database is open again");
+    else
+        ks_log_error(engine->log, "%s", why);
+    return result;
+}
+
+/* ---- the transaction of a batch
+ * ------------------------------------------------------------------------------- */
+
+enum ks_result ks_writer_check(struct ks_engine *engine, enum ks_result result)
+{
+    struct ks_writer *writer = &engine->writer;
+    if (result == KS_OK || result == KS_EXISTS || writer->failure != KS_OK)
+        return result;
+    writer->failure = result;
+    ks_log_error(engine->log, "the database refused a change: %s",
+                 writer->database != NULL ? sqlite3_errmsg(writer->database) : ks_result_text(result));
+    return result;
+}
+
+static enum ks_result run_statement(struct ks_engine *engine, enum ks_statement statement)
+{
+    struct ks_query query = ks_writer_query(engine, statement);
+    return ks_writer_check(engine, ks_query_run(&query));
+}
+
+enum ks_result ks_writer_begin(struct ks_engine *engine)
+{
+    struct ks_writer *writer = &engine->writer;
+    if (writer->failure != KS_OK || writer->in_transaction)
+        return writer->failure;
+    writer->failure = reconnect(engine);
+    if (writer->failure == KS_OK && run_statement(engine, KS_STATEMENT_BEGIN) == KS_OK)
+        writer->in_transaction = true;
+    return writer->failure;
+}
+
+struct ks_query ks_writer_query(struct ks_engine *engine, enum ks_statement statement)
+{
+    struct ks_writer *writer = &engine->writer;
+    enum ks_result result = compile_statement(writer, statement);
+    struct ks_query query = ks_query_start(writer->statements[statement]);
+    if (result != KS_OK)
+        query.code = sqlite3_extended_errcode(writer->database);
+    return query;
+}
+
+enum ks_result ks_writer_finish(struct ks_engine *engine)
+{
+    struct ks_writer *writer = &engine->writer;
+    if (!writer->in_transaction)
+        return writer->failure;
+    if (writer->failure == KS_OK)
+        run_statement(engine, KS_STATEMENT_COMMIT);
+    if (writer->failure != KS_OK && !sqlite3_get_autocommit(writer->database) &&
+        ks_database_run(writer->database, "ROLLBACK") != KS_OK)
+        writer->failure = KS_IO;
+    writer->in_transaction = false;
+    return writer->failure;
+}
+
+void ks_writer_forget_failure(struct ks_engine *engine)
+{
+    struct ks_writer *writer = &engine->writer;
+    /* Nobody knows what a connection is worth after an input/output error; a new one knows. */
+    if (writer->failure != KS_OK && writer->failure != KS_NO_SPACE && writer->database != NULL)
+        ks_writer_disconnect(engine);
+    writer->failure = KS_OK;
+}
+
+void ks_writer_settle_later(struct ks_engine *engine, struct ks_task *task,
+                            void (*settle)(struct ks_task *task))
+{
+    struct ks_writer *writer = &engine->writer;
+    task->run = settle;
+    task->next = NULL;
+    if (writer->last_to_settle == NULL)
+        writer->first_to_settle = task;
+    else
+        writer->last_to_settle->next = task;
+    writer->last_to_settle = task;
+}
+
+static void writer_batch_done(void *context)
+{
+    struct ks_engine *engine = context;
+    struct ks_writer *writer = &engine->writer;
+    ks_writer_finish(engine);
+    struct ks_task *task = writer->first_to_settle;
+    writer->first_to_settle = NULL;
+    writer->last_to_settle = NULL;
+    while (task != NULL) {
+        struct ks_task *next = task->next;
+        task->run(task);
+        task = next;
+    }
+    ks_writer_forget_failure(engine);
+}
+
+static void writer_tick(void *context)
+{
+    ks_upkeep_tick(context);
+}
+
+/* ---- the thread
+ * ------------------------------------------------------------------------------------------------- */
+
+void ks_writer_post(struct ks_engine *engine, struct ks_task *task)
+{
+    ks_executor_post(ks_thread_executor(engine->writer.thread), task);
+}
+
+enum ks_result ks_writer_start(struct ks_engine *engine)
+{
+    const struct ks_thread_hooks hooks = {
+        .context = engine, .batch_done = writer_batch_done, .tick = writer_tick, .tick_ms = TICK_MS};
+    engine->writer.last_flush_ms = ks_clock_monotonic_ms(engine->clock);
+    return ks_thread_start(&engine->writer.thread, "store-writer", &hooks);
+}
+
+void ks_writer_stop(struct ks_engine *engine)
+{
+    if (engine->writer.thread == NULL)
+        return;
+    ks_thread_stop(engine->writer.thread);
+    engine->writer.thread = NULL;
+    ks_upkeep_flush_all(engine);
+}

@@ -1,0 +1,82 @@
+/* writer.h — the one thread that writes to the database.
+ *
+ * Requests are posted to it as tasks. All that were posted while one commit was on its way are the next
+ * batch: the first that needs it begins a transaction, the end of the batch commits it, and only then is the
+ * index in RAM changed and are the answers sent (group commit). So a task runs twice: first to *apply* itself
+ * inside the transaction, then, through the function it leaves with ks_writer_settle_later, to *settle*: to
+ * read the batch's result, change RAM and answer.
+ *
+ * Errors: when SQLite refuses anything but a constraint, the whole batch is rolled back and every request in
+ * it gets that error. After an input/output error the connection is closed, and the next batch opens a new
+ * one: the engine lives on. Everything here but start and stop is the writer's thread's.
+ */
+#ifndef KS_STORE_SQLITE_WRITER_H
+#define KS_STORE_SQLITE_WRITER_H
+
+#include "base/thread.h"
+#include "store/sqlite/query.h"
+
+struct ks_engine;
+struct ks_user_entry;
+
+enum ks_statement {
+    KS_STATEMENT_BEGIN,
+    KS_STATEMENT_COMMIT,
+    KS_STATEMENT_INSERT_CLIENT,      /* ID, Name, PublicKey, LastSeen, Registered */
+    KS_STATEMENT_DELETE_CLIENT,      /* rowid */
+    KS_STATEMENT_READ_PUBLIC_KEY,    /* rowid */
+    KS_STATEMENT_SET_PUBLIC_KEY,     /* PublicKey, rowid */
+    KS_STATEMENT_SET_CONTENT_KEY,    /* AESKey, AESKeyUsed, rowid */
+    KS_STATEMENT_FORGET_CONTENT_KEY, /* rowid, AESKey */
+    KS_STATEMENT_SET_LAST_SEEN,      /* LastSeen, AESKeyUsed, rowid */
+    KS_STATEMENT_PUT_FILE,           /* ID, FileName, PathName, KeptName */
+    KS_STATEMENT_ADOPT_FILE,         /* the same */
+    KS_STATEMENT_COUNT,
+};
+
+struct ks_writer {
+    struct ks_thread *thread;
+    sqlite3 *database; /* NULL after an input/output error, until the next batch */
+    sqlite3_stmt *statements[KS_STATEMENT_COUNT];
+    struct ks_task *first_to_settle; /* of this batch, in the order of applying */
+    struct ks_task *last_to_settle;
+    bool in_transaction;
+    enum ks_result failure; /* of this batch */
+    uint64_t last_flush_ms; /* upkeep.c: when LastSeen was last written */
+    bool flush_is_behind;   /* upkeep.c: the last piece did not take all */
+};
+
+/* Opens the connection and compiles the statements; upgrades nothing. Before start, on the opener's thread,
+ * and again by the writer after an error. KS_OK; errors and `why` as ks_database_open. */
+enum ks_result ks_writer_connect(struct ks_engine *engine, char *why, size_t why_size);
+void ks_writer_disconnect(struct ks_engine *engine);
+
+/* KS_OK, KS_NO_MEMORY, KS_IO. */
+enum ks_result ks_writer_start(struct ks_engine *engine);
+
+/* Runs what was posted, writes what is due, ends the thread. Not started is fine. */
+void ks_writer_stop(struct ks_engine *engine);
+
+/* Any thread: posts a task. */
+void ks_writer_post(struct ks_engine *engine, struct ks_task *task);
+
+/* Makes sure that a transaction is open. KS_OK; else the batch has failed: settle later all the same. */
+enum ks_result ks_writer_begin(struct ks_engine *engine);
+
+/* A run of a statement inside the transaction. */
+struct ks_query ks_writer_query(struct ks_engine *engine, enum ks_statement statement);
+
+/* Judges the result of such a run: KS_OK and KS_EXISTS (a constraint) are the caller's; anything else fails
+ * the batch. Returns `result`. */
+enum ks_result ks_writer_check(struct ks_engine *engine, enum ks_result result);
+
+/* Has `settle` run with this task once the batch is committed or has failed. */
+void ks_writer_settle_later(struct ks_engine *engine, struct ks_task *task,
+                            void (*settle)(struct ks_task *task));
+
+/* Ends the transaction, if one is open: commits, or rolls back when something failed. KS_OK or the failure,
+ * which stays in writer.failure until ks_writer_forget_failure. */
+enum ks_result ks_writer_finish(struct ks_engine *engine);
+void ks_writer_forget_failure(struct ks_engine *engine);
+
+#endif

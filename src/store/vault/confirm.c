@@ -1,0 +1,236 @@
+/* confirm.c — the work of the confirm thread: everything that waits becomes one group, and goes through the
+ * steps together. The order is the promise: data synced, renamed, directories synced, rows committed, then
+ * the answers. Everything here but rows_done runs on the confirm thread.
+ *
+ * For a handful of files fdatasync of each is cheapest; from SYNC_TOGETHER on, one syncfs of the file system
+ * is (measured on ext4: 8 ms against 60 ms for a thousand files of 10 KiB). syncfs reports write-back errors
+ * since Linux 5.8; when it does, each file is synced by itself to find out whose error it is. */
+#include "store/reply.h"
+#include "store/vault/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { SYNC_TOGETHER = 6 };
+
+static struct ks_stage *stage_of(struct ks_vault_row *row)
+{
+    return KS_CONTAINER_OF(row, struct ks_stage, row);
+}
+
+static void confirm_fail(struct ks_stage *stage, const char *what, int error_number)
+{
+    char text[128];
+    stage->failure = ks_vault_failure(error_number);
+    ks_log_error(stage->vault->options.log, "cannot %s a confirmed file: %s", what,
+                 strerror_r(error_number, text, sizeof text));
+}
+
+/* Answers, and forgets the stage. */
+static void confirm_end(struct ks_stage *stage, enum ks_result result)
+{
+    struct ks_store_request *request = &stage->confirm->request;
+    ks_vault_remove_file(stage);
+    ks_vault_release(stage);
+    ks_reply_post(request, result);
+}
+
+static bool sync_file_system(const struct ks_vault *vault)
+{
+    if (syncfs(vault->staging_fd) == 0)
+        return true;
+    char text[128];
+    ks_log_warning(vault->options.log, "cannot sync the file system: %s",
+                   strerror_r(errno, text, sizeof text));
+    return false;
+}
+
+/* ---- the steps
+ * ----------------------------------------------------------------------------------------------------- */
+
+static void sync_data_of(struct ks_stage *stage)
+{
+    int fd = stage->fd;
+    if (fd < 0 && ks_vault_reopen(stage, &fd) != KS_OK) {
+        confirm_fail(stage, "open", errno);
+        return;
+    }
+    if (fdatasync(fd) != 0)
+        confirm_fail(stage, "sync", errno);
+    if (stage->fd < 0)
+        close(fd);
+}
+
+static void sync_data(struct ks_vault *vault, struct ks_vault_row *group, size_t count)
+{
+    if (count >= SYNC_TOGETHER && sync_file_system(vault))
+        return;
+    for (struct ks_vault_row *row = group; row != NULL; row = row->next)
+        sync_data_of(stage_of(row));
+}
+
+static bool rename_into_place(const struct ks_stage *stage)
+{
+    const struct ks_vault *vault = stage->vault;
+    return renameat(vault->staging_fd, stage->name, vault->options.directory_fd, stage->row.path_name) == 0;
+}
+
+static bool make_user_directory(struct ks_vault *vault, const struct ks_stage *stage)
+{
+    char directory[KS_NAMES_DIRECTORY_SIZE];
+    ks_names_directory(&stage->row.id, directory);
+    if (mkdirat(vault->options.directory_fd, directory, 0700) != 0)
+        return false;
+    vault->files_is_dirty = true;
+    return true;
+}
+
+static void put_in_place(struct ks_vault *vault, struct ks_stage *stage)
+{
+    bool in_place = rename_into_place(stage);
+    if (!in_place && errno == ENOENT && make_user_directory(vault, stage))
+        in_place = rename_into_place(stage);
+    if (!in_place) {
+        confirm_fail(stage, "rename", errno);
+        return;
+    }
+    stage->on_disk = false; /* no longer in staging/ */
+}
+
+static enum ks_result sync_directory(struct ks_vault *vault, const char *path)
+{
+    int fd = openat(vault->options.directory_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return ks_vault_failure(errno);
+    enum ks_result result = fsync(fd) == 0 ? KS_OK : ks_vault_failure(errno);
+    close(fd);
+    return result;
+}
+
+static void sync_directory_of(struct ks_vault *vault, struct ks_stage *stage)
+{
+    struct ks_vault_owner *owner = stage->owner;
+    if (owner->synced_in_group != vault->group) {
+        char directory[KS_NAMES_DIRECTORY_SIZE];
+        ks_names_directory(&owner->id, directory);
+        owner->sync_result = sync_directory(vault, directory);
+        owner->synced_in_group = vault->group;
+        if (owner->sync_result != KS_OK)
+            confirm_fail(stage, "sync the directory of", errno);
+    }
+    stage->failure = owner->sync_result;
+}
+
+/* How many directories the group has changed. */
+static size_t count_directories(const struct ks_vault *vault, struct ks_vault_row *group)
+{
+    size_t count = vault->files_is_dirty ? 1 : 0;
+    for (struct ks_vault_row *row = group; row != NULL; row = row->next) {
+        struct ks_stage *stage = stage_of(row);
+        if (stage->failure != KS_OK || stage->owner->renamed_in_group == vault->group)
+            continue;
+        stage->owner->renamed_in_group = vault->group;
+        count++;
+    }
+    return count;
+}
+
+static void sync_directories(struct ks_vault *vault, struct ks_vault_row *group)
+{
+    if (count_directories(vault, group) >= SYNC_TOGETHER && sync_file_system(vault)) {
+        vault->files_is_dirty = false;
+        return;
+    }
+    enum ks_result files = vault->files_is_dirty ? sync_directory(vault, "files") : KS_OK;
+    vault->files_is_dirty = files != KS_OK;
+    for (struct ks_vault_row *row = group; row != NULL; row = row->next) {
+        struct ks_stage *stage = stage_of(row);
+        if (stage->failure != KS_OK)
+            continue;
+        sync_directory_of(vault, stage);
+        if (stage->failure == KS_OK)
+            stage->failure = files;
+    }
+}
+
+/* ---- the rows
+ * ------------------------------------------------------------------------------------------------------ */
+
+/* On the index's thread. */
+static void rows_done(struct ks_vault_rows *rows)
+{
+    enum ks_result result = rows->result;
+    struct ks_vault_row *row = rows->first; /* `rows` goes with the first stage */
+    while (row != NULL) {
+        struct ks_vault_row *next = row->next;
+        confirm_end(stage_of(row), result);
+        row = next;
+    }
+}
+
+/* Those that failed are answered; the others become one list, in their order. */
+static struct ks_vault_row *keep_succeeded(struct ks_vault_row *group)
+{
+    struct ks_vault_row *first = NULL;
+    struct ks_vault_row **end = &first;
+    while (group != NULL) {
+        struct ks_vault_row *row = group;
+        group = row->next;
+        row->next = NULL;
+        if (stage_of(row)->failure != KS_OK) {
+            confirm_end(stage_of(row), stage_of(row)->failure);
+            continue;
+        }
+        *end = row;
+        end = &row->next;
+    }
+    return first;
+}
+
+static void commit_rows(struct ks_vault *vault, struct ks_vault_row *first)
+{
+    struct ks_vault_rows *rows = &stage_of(first)->rows;
+    *rows = (struct ks_vault_rows){.index = vault->options.index, .first = first, .done = rows_done};
+    rows->index->commit(rows->index, rows);
+}
+
+/* ---- the group
+ * ----------------------------------------------------------------------------------------------------- */
+
+void ks_confirm_run(struct ks_task *task)
+{
+    struct ks_store_confirm *request = KS_CONTAINER_OF(task, struct ks_store_confirm, request.task);
+    struct ks_stage *stage = request->stage;
+    struct ks_vault *vault = stage->vault;
+    stage->row.next = NULL;
+    if (vault->last_waiting == NULL)
+        vault->first_waiting = &stage->row;
+    else
+        vault->last_waiting->next = &stage->row;
+    vault->last_waiting = &stage->row;
+}
+
+void ks_confirm_batch_done(void *context)
+{
+    struct ks_vault *vault = context;
+    struct ks_vault_row *group = vault->first_waiting;
+    size_t count = 0;
+    vault->first_waiting = NULL;
+    vault->last_waiting = NULL;
+    vault->group++;
+    for (const struct ks_vault_row *row = group; row != NULL; row = row->next)
+        count++;
+    sync_data(vault, group, count);
+    for (struct ks_vault_row *row = group; row != NULL; row = row->next)
+        if (stage_of(row)->failure == KS_OK)
+            put_in_place(vault, stage_of(row));
+    if (group != NULL)
+        sync_directories(vault, group);
+    struct ks_vault_row *succeeded = keep_succeeded(group);
+    if (succeeded != NULL)
+        commit_rows(vault, succeeded);
+}

@@ -1,0 +1,216 @@
+/* stage.c — the work of a stage thread: chunks are transformed and written, stages handed to the confirm
+ * thread or discarded, old ones swept. Everything here runs on the thread that the stage is pinned to. */
+#include "base/file.h"
+#include "store/reply.h"
+#include "store/vault/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+#include <utlist.h>
+
+/* The kernel is asked to write each piece as soon as it is whole, and waited for two pieces later: so a large
+ * file's confirm finds little left to sync, and one upload never fills the page cache with dirty pages. */
+enum { WRITE_BACK_PIECE = 8 * 1024 * 1024 };
+
+/* ---- lists and files
+ * ---------------------------------------------------------------------------------------------- */
+
+static void close_file(struct ks_vault_thread *thread, struct ks_stage *stage)
+{
+    if (stage->fd < 0)
+        return;
+    DL_DELETE2(thread->by_use, stage, use_previous, use_next);
+    thread->open_files--;
+    close(stage->fd);
+    stage->fd = -1;
+}
+
+/* Takes the stage out of the thread's lists; its file stays open. */
+static void delist(struct ks_vault_thread *thread, struct ks_stage *stage)
+{
+    if (stage->fd >= 0) {
+        DL_DELETE2(thread->by_use, stage, use_previous, use_next);
+        thread->open_files--;
+    }
+    if (stage->on_disk)
+        DL_DELETE2(thread->by_age, stage, age_previous, age_next);
+}
+
+/* The stage was used just now: it is the last to be swept, and to be closed. */
+static void mark_used(struct ks_vault_thread *thread, struct ks_stage *stage)
+{
+    stage->last_byte_ms = ks_clock_monotonic_ms(thread->vault->options.clock);
+    DL_DELETE2(thread->by_age, stage, age_previous, age_next);
+    DL_APPEND2(thread->by_age, stage, age_previous, age_next);
+    DL_DELETE2(thread->by_use, stage, use_previous, use_next);
+    DL_APPEND2(thread->by_use, stage, use_previous, use_next);
+}
+
+static enum ks_result create_file(struct ks_stage *stage, int *fd)
+{
+    *fd = openat(stage->vault->staging_fd, stage->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                 0600);
+    return *fd >= 0 ? KS_OK : ks_vault_failure(errno);
+}
+
+static enum ks_result open_file(struct ks_vault_thread *thread, struct ks_stage *stage)
+{
+    int fd = -1;
+    if (stage->fd >= 0)
+        return KS_OK;
+    if (thread->open_files >= thread->open_file_limit)
+        close_file(thread, thread->by_use);
+    enum ks_result result = stage->on_disk ? ks_vault_reopen(stage, &fd) : create_file(stage, &fd);
+    if (result != KS_OK)
+        return result;
+    stage->fd = fd;
+    thread->open_files++;
+    DL_APPEND2(thread->by_use, stage, use_previous, use_next);
+    if (!stage->on_disk)
+        DL_APPEND2(thread->by_age, stage, age_previous, age_next);
+    stage->on_disk = true;
+    return KS_OK;
+}
+
+static void fail_stage(struct ks_vault_thread *thread, struct ks_stage *stage, enum ks_result failure)
+{
+    delist(thread, stage);
+    ks_vault_remove_file(stage);
+    stage->state = STAGE_FAILED;
+    stage->failure = failure;
+}
+
+/* ---- chunks
+ * ------------------------------------------------------------------------------------------------------- */
+
+/* A write-back error told here would not be told again by fdatasync, so it must not be passed over. File
+ * systems that cannot do it are none the worse. */
+static enum ks_result request_write_back(int fd, uint64_t offset, unsigned flags)
+{
+    if (sync_file_range(fd, (off_t)offset, WRITE_BACK_PIECE, flags) == 0 || errno == ENOSYS ||
+        errno == EINVAL || errno == ESPIPE)
+        return KS_OK;
+    return ks_vault_failure(errno);
+}
+
+static enum ks_result write_back(struct ks_stage *stage)
+{
+    enum ks_result result = KS_OK;
+    while (result == KS_OK && stage->size - stage->write_back >= WRITE_BACK_PIECE) {
+        result = request_write_back(stage->fd, stage->write_back, SYNC_FILE_RANGE_WRITE);
+        if (result == KS_OK && stage->write_back >= 2 * WRITE_BACK_PIECE)
+            result = request_write_back(stage->fd, stage->write_back - 2 * WRITE_BACK_PIECE,
+                                        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+                                            SYNC_FILE_RANGE_WAIT_AFTER);
+        stage->write_back += WRITE_BACK_PIECE;
+    }
+    return result;
+}
+
+static enum ks_result transform_chunk(struct ks_stage *stage, const struct ks_store_stage_write *request,
+                                      size_t *size)
+{
+    *size = request->size;
+    if (stage->transform.apply == NULL)
+        return KS_OK;
+    enum ks_result result =
+        stage->transform.apply(stage->transform.context, request->bytes, request->size, request->last, size);
+    return result == KS_OK && *size > request->size ? KS_INVALID : result;
+}
+
+static enum ks_result write_chunk(struct ks_vault_thread *thread, struct ks_stage *stage,
+                                  const struct ks_store_stage_write *request)
+{
+    size_t size = 0;
+    enum ks_result result = transform_chunk(stage, request, &size);
+    if (result == KS_OK)
+        result = open_file(thread, stage);
+    if (result != KS_OK)
+        return result;
+    result = ks_file_write_all_at(stage->fd, request->bytes, size, (off_t)stage->size);
+    if (result != KS_OK)
+        return ks_vault_failure(errno);
+    stage->size += size;
+    mark_used(thread, stage);
+    return write_back(stage);
+}
+
+void ks_stage_run_write(struct ks_task *task)
+{
+    struct ks_store_stage_write *request = KS_CONTAINER_OF(task, struct ks_store_stage_write, request.task);
+    struct ks_stage *stage = request->stage;
+    struct ks_vault_thread *thread = stage->owner->thread;
+    enum ks_result result = stage->failure;
+    if (stage->state == STAGE_COMPLETE)
+        result = KS_INVALID;
+    else if (stage->state == STAGE_GROWING)
+        result = write_chunk(thread, stage, request);
+    if (result != KS_OK && stage->state != STAGE_FAILED)
+        fail_stage(thread, stage, result);
+    if (result == KS_OK && request->last)
+        stage->state = STAGE_COMPLETE;
+    ks_reply_post(&request->request, result);
+}
+
+/* ---- the ends of a stage
+ * ---------------------------------------------------------------------------------------- */
+
+/* A confirm that waits keeps its file open only while few do. */
+static void limit_confirming_files(struct ks_stage *stage)
+{
+    struct ks_vault *vault = stage->vault;
+    if (stage->fd < 0)
+        return;
+    if (atomic_fetch_add(&vault->confirming_files, 1) < KS_VAULT_CONFIRMING_FILES) {
+        stage->fd_is_counted = true;
+        return;
+    }
+    atomic_fetch_sub(&vault->confirming_files, 1);
+    close(stage->fd);
+    stage->fd = -1;
+}
+
+void ks_stage_run_confirm(struct ks_task *task)
+{
+    struct ks_store_confirm *request = KS_CONTAINER_OF(task, struct ks_store_confirm, request.task);
+    struct ks_stage *stage = request->stage;
+    struct ks_vault_thread *thread = stage->owner->thread;
+    if (stage->state == STAGE_GROWING)
+        fail_stage(thread, stage, KS_INVALID); /* nobody sent its last chunk */
+    if (stage->state == STAGE_FAILED) {
+        enum ks_result failure = stage->failure;
+        ks_vault_release(stage);
+        ks_reply_post(&request->request, failure);
+        return;
+    }
+    delist(thread, stage);
+    limit_confirming_files(stage);
+    stage->confirm = request;
+    task->run = ks_confirm_run;
+    ks_executor_post(ks_thread_executor(stage->vault->confirm_thread), task);
+}
+
+void ks_stage_run_discard(struct ks_task *task)
+{
+    struct ks_store_discard *request = KS_CONTAINER_OF(task, struct ks_store_discard, request.task);
+    struct ks_stage *stage = request->stage;
+    delist(stage->owner->thread, stage);
+    ks_vault_remove_file(stage);
+    ks_vault_release(stage);
+    ks_reply_post(&request->request, KS_OK);
+}
+
+void ks_stage_tick(void *vault_thread)
+{
+    struct ks_vault_thread *thread = vault_thread;
+    const struct ks_vault *vault = thread->vault;
+    uint64_t now = ks_clock_monotonic_ms(vault->options.clock);
+    unsigned swept = 0;
+    while (thread->by_age != NULL && now - thread->by_age->last_byte_ms >= vault->stage_lifetime_ms) {
+        fail_stage(thread, thread->by_age, KS_NOT_FOUND);
+        swept++;
+    }
+    if (swept > 0)
+        ks_log_info(vault->options.log, "removed %u uploads that nobody confirmed", swept);
+}

@@ -1,0 +1,169 @@
+/* sweep.c — see sweep.h. */
+#include "store/vault/sweep.h"
+
+#include "base/text.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { ESCAPED_SIZE = 512 };
+
+/* What the operating system said, less what only a single call can mean. */
+static enum ks_result failure_of(int error_number)
+{
+    return ks_result_from_errno(error_number) == KS_NO_MEMORY ? KS_NO_MEMORY : KS_IO;
+}
+
+static enum ks_result open_listing(int directory_fd, const char *name, DIR **listing)
+{
+    int fd = openat(directory_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return failure_of(errno);
+    *listing = fdopendir(fd);
+    if (*listing != NULL)
+        return KS_OK;
+    enum ks_result result = failure_of(errno);
+    close(fd);
+    return result;
+}
+
+/* The next entry but "." and ".."; NULL at the end, and then *result tells whether it was the end. */
+static const struct dirent *next_entry(DIR *listing, enum ks_result *result)
+{
+    for (;;) {
+        errno = 0;
+        /* Each listing is read by one thread. NOLINTNEXTLINE(concurrency-mt-unsafe) */
+        const struct dirent *entry = readdir(listing);
+        if (entry == NULL) {
+            *result = errno == 0 ? KS_OK : failure_of(errno);
+            return NULL;
+        }
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            return entry;
+    }
+}
+
+enum ks_result ks_sweep_clear_staging(int directory_fd)
+{
+    DIR *listing = NULL;
+    enum ks_result result = open_listing(directory_fd, "staging", &listing);
+    if (result != KS_OK)
+        return result;
+    const struct dirent *entry = NULL;
+    while ((entry = next_entry(listing, &result)) != NULL) {
+        if (unlinkat(dirfd(listing), entry->d_name, 0) != 0) {
+            result = failure_of(errno);
+            break;
+        }
+    }
+    closedir(listing);
+    return result;
+}
+
+struct walk {
+    int directory_fd;
+    const struct ks_log *log;
+    enum ks_result (*visit)(void *context, const struct ks_vault_row *row);
+    void *context;
+};
+
+/* Without the directory's name, which is a user's secret id. */
+static void report_stranger(const struct walk *walk, const char *name)
+{
+    char escaped[ESCAPED_SIZE];
+    ks_log_warning(walk->log, "files/ holds something that kesher did not put there: %s",
+                   ks_text_escape(name, strlen(name), escaped, sizeof escaped));
+}
+
+/* Whether an entry is of `type`: DT_REG or DT_DIR. */
+static bool is_of_type(int directory_fd, const struct dirent *entry, unsigned char type)
+{
+    struct stat status;
+    if (entry->d_type != DT_UNKNOWN)
+        return entry->d_type == type;
+    return fstatat(directory_fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           IFTODT(status.st_mode) == type;
+}
+
+static bool is_stored_name(const char *name)
+{
+    const char *kept = NULL;
+    size_t kept_size = 0;
+    size_t size = strlen(name);
+    return size <= KS_NAMES_STORED_LIMIT && ks_kept_name(name, size, &kept, &kept_size) == KS_OK &&
+           kept == name;
+}
+
+static enum ks_result visit_file(const struct walk *walk, const struct ks_client_id *id,
+                                 const char *directory, const char *name)
+{
+    struct ks_vault_row row = {.id = *id, .file_name = name, .kept_name = name};
+    int length = snprintf(row.path_name, sizeof row.path_name, "%s/%s", directory, name);
+    if (length < 0 || (size_t)length >= sizeof row.path_name)
+        return KS_OK; /* is_stored_name has seen to it */
+    return walk->visit(walk->context, &row);
+}
+
+static enum ks_result walk_user(const struct walk *walk, const struct ks_client_id *id)
+{
+    char directory[KS_NAMES_DIRECTORY_SIZE];
+    DIR *listing = NULL;
+    ks_names_directory(id, directory);
+    enum ks_result result = open_listing(walk->directory_fd, directory, &listing);
+    if (result != KS_OK)
+        return result;
+    const struct dirent *entry = NULL;
+    while ((entry = next_entry(listing, &result)) != NULL) {
+        if (!is_of_type(dirfd(listing), entry, DT_REG) || !is_stored_name(entry->d_name)) {
+            report_stranger(walk, entry->d_name);
+            continue;
+        }
+        result = visit_file(walk, id, directory, entry->d_name);
+        if (result != KS_OK)
+            break;
+    }
+    closedir(listing);
+    return result;
+}
+
+/* Only lower-case digits: the names that we make. */
+static bool is_user_directory(const char *name, struct ks_client_id *id)
+{
+    return strlen(name) == 2 * sizeof id->bytes && strspn(name, "0123456789abcdef") == 2 * sizeof id->bytes &&
+           ks_text_from_hex(name, 2 * sizeof id->bytes, id->bytes, sizeof id->bytes);
+}
+
+enum ks_result ks_sweep_walk_files(int directory_fd, const struct ks_log *log,
+                                   enum ks_result (*visit)(void *context, const struct ks_vault_row *row),
+                                   void *context)
+{
+    const struct walk walk = {.directory_fd = directory_fd, .log = log, .visit = visit, .context = context};
+    DIR *listing = NULL;
+    enum ks_result result = open_listing(directory_fd, "files", &listing);
+    if (result != KS_OK)
+        return result;
+    const struct dirent *entry = NULL;
+    while ((entry = next_entry(listing, &result)) != NULL) {
+        struct ks_client_id id;
+        if (!is_of_type(dirfd(listing), entry, DT_DIR) || !is_user_directory(entry->d_name, &id)) {
+            report_stranger(&walk, entry->d_name);
+            continue;
+        }
+        result = walk_user(&walk, &id);
+        if (result != KS_OK)
+            break;
+    }
+    closedir(listing);
+    return result;
+}
+
+bool ks_sweep_has_file(int directory_fd, const char *path_name)
+{
+    struct stat status;
+    return fstatat(directory_fd, path_name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode);
+}

@@ -1,0 +1,275 @@
+/* vault.c — see vault.h: opening and closing, which thread a stage belongs to, and the way of requests there.
+ * What the stage threads do stands in stage.c, what the confirm thread does in confirm.c. */
+#include "store/vault/vault.h"
+
+#include "store/reply.h"
+#include "store/vault/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <utlist.h>
+
+enum { TICK_MS = 1000 };
+
+enum ks_result ks_vault_failure(int error_number)
+{
+    enum ks_result result = ks_result_from_errno(error_number);
+    return result == KS_NO_SPACE || result == KS_NO_MEMORY ? result : KS_IO;
+}
+
+/* ---- stages and their owners
+ * ------------------------------------------------------------------------------------ */
+
+static struct ks_vault_thread *least_loaded(struct ks_vault *vault)
+{
+    struct ks_vault_thread *least = &vault->threads[0];
+    for (unsigned i = 1; i < vault->thread_count; i++)
+        if (vault->threads[i].owners < least->owners)
+            least = &vault->threads[i];
+    return least;
+}
+
+/* Ids are random, so their first bytes are a hash. */
+static unsigned id_hash(const struct ks_client_id *id)
+{
+    unsigned hash = 0;
+    memcpy(&hash, id->bytes, sizeof hash);
+    return hash;
+}
+
+/* Under the lock. NULL when out of memory. */
+static struct ks_vault_owner *owner_get(struct ks_vault *vault, const struct ks_client_id *id)
+{
+    struct ks_vault_owner *owner = NULL;
+    HASH_FIND_BYHASHVALUE(hh, vault->owners, id->bytes, sizeof id->bytes, id_hash(id), owner);
+    if (owner != NULL)
+        return owner;
+    owner = calloc(1, sizeof *owner);
+    if (owner == NULL)
+        return NULL;
+    owner->id = *id;
+    HASH_ADD_KEYPTR_BYHASHVALUE(hh, vault->owners, owner->id.bytes, sizeof owner->id.bytes, id_hash(id),
+                                owner);
+    if (owner->hh.tbl == NULL) {
+        free(owner);
+        return NULL;
+    }
+    owner->thread = least_loaded(vault);
+    owner->thread->owners++;
+    return owner;
+}
+
+/* Under the lock. */
+static void owner_put(struct ks_vault *vault, struct ks_vault_owner *owner)
+{
+    if (--owner->stages > 0)
+        return;
+    HASH_DELETE(hh, vault->owners, owner);
+    owner->thread->owners--;
+    free(owner);
+}
+
+static bool stage_enlist(struct ks_vault *vault, struct ks_stage *stage)
+{
+    pthread_mutex_lock(&vault->lock);
+    stage->owner = owner_get(vault, &stage->row.id);
+    if (stage->owner != NULL) {
+        stage->owner->stages++;
+        DL_APPEND2(vault->stages, stage, all_previous, all_next);
+    }
+    pthread_mutex_unlock(&vault->lock);
+    return stage->owner != NULL;
+}
+
+void ks_vault_release(struct ks_stage *stage)
+{
+    struct ks_vault *vault = stage->vault;
+    pthread_mutex_lock(&vault->lock);
+    DL_DELETE2(vault->stages, stage, all_previous, all_next);
+    owner_put(vault, stage->owner);
+    pthread_mutex_unlock(&vault->lock);
+    free(stage);
+}
+
+/* Fills a new stage from a request. KS_OK; KS_INVALID for a name that ks_kept_name refuses; KS_CRYPTO. */
+static enum ks_result stage_init(struct ks_vault *vault, struct ks_stage *stage,
+                                 const struct ks_store_stage_open *request)
+{
+    const char *kept = NULL;
+    size_t kept_size = 0;
+    size_t size = strnlen(request->file_name, sizeof request->file_name);
+    memcpy(stage->file_name, request->file_name, size);
+    enum ks_result result = ks_kept_name(stage->file_name, size, &kept, &kept_size);
+    if (result == KS_OK)
+        result = ks_names_path(&request->id, kept, kept_size, stage->row.path_name);
+    if (result != KS_OK)
+        return result;
+    stage->vault = vault;
+    stage->transform = request->transform;
+    stage->row.id = request->id;
+    stage->row.file_name = stage->file_name;
+    stage->row.kept_name = kept;
+    stage->fd = -1;
+    uint64_t number = atomic_fetch_add(&vault->last_stage_number, 1) + 1;
+    snprintf(stage->name, sizeof stage->name, "%016" PRIx64, number);
+    return KS_OK;
+}
+
+static enum ks_result stage_new(struct ks_vault *vault, const struct ks_store_stage_open *request,
+                                struct ks_stage **stage)
+{
+    struct ks_stage *created = calloc(1, sizeof *created);
+    if (created == NULL)
+        return KS_NO_MEMORY;
+    enum ks_result result = stage_init(vault, created, request);
+    if (result == KS_OK && !stage_enlist(vault, created))
+        result = KS_NO_MEMORY;
+    if (result != KS_OK) {
+        free(created);
+        return result;
+    }
+    *stage = created;
+    return KS_OK;
+}
+
+enum ks_result ks_vault_reopen(const struct ks_stage *stage, int *fd)
+{
+    *fd = openat(stage->vault->staging_fd, stage->name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+    return *fd >= 0 ? KS_OK : ks_vault_failure(errno);
+}
+
+void ks_vault_remove_file(struct ks_stage *stage)
+{
+    struct ks_vault *vault = stage->vault;
+    if (stage->fd >= 0)
+        close(stage->fd);
+    stage->fd = -1;
+    if (stage->fd_is_counted)
+        atomic_fetch_sub(&vault->confirming_files, 1);
+    stage->fd_is_counted = false;
+    if (stage->on_disk && unlinkat(vault->staging_fd, stage->name, 0) != 0) {
+        char text[128];
+        ks_log_warning(vault->options.log, "cannot remove a file from staging/: %s",
+                       strerror_r(errno, text, sizeof text));
+    }
+    stage->on_disk = false;
+}
+
+/* ---- requests
+ * --------------------------------------------------------------------------------------------------- */
+
+void ks_vault_stage_open(struct ks_vault *vault, struct ks_store_stage_open *request)
+{
+    ks_reply_now(&request->request, stage_new(vault, request, &request->stage));
+}
+
+static void post_to_stage(const struct ks_stage *stage, struct ks_task *task,
+                          void (*run)(struct ks_task *task))
+{
+    task->run = run;
+    ks_executor_post(ks_thread_executor(stage->owner->thread->thread), task);
+}
+
+void ks_vault_stage_write(struct ks_vault *vault, struct ks_store_stage_write *request)
+{
+    (void)vault;
+    post_to_stage(request->stage, &request->request.task, ks_stage_run_write);
+}
+
+void ks_vault_confirm(struct ks_vault *vault, struct ks_store_confirm *request)
+{
+    (void)vault;
+    post_to_stage(request->stage, &request->request.task, ks_stage_run_confirm);
+}
+
+void ks_vault_discard(struct ks_vault *vault, struct ks_store_discard *request)
+{
+    (void)vault;
+    post_to_stage(request->stage, &request->request.task, ks_stage_run_discard);
+}
+
+/* ---- opening and closing
+ * ---------------------------------------------------------------------------------------- */
+
+static unsigned thread_count(const struct ks_vault_options *options)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned wanted = options->threads > 0 ? options->threads : cores > 0 ? (unsigned)cores : 1;
+    return wanted < KS_VAULT_THREAD_LIMIT ? wanted : KS_VAULT_THREAD_LIMIT;
+}
+
+static enum ks_result start_stage_threads(struct ks_vault *vault)
+{
+    unsigned count = thread_count(&vault->options);
+    for (unsigned i = 0; i < count; i++) {
+        struct ks_vault_thread *thread = &vault->threads[i];
+        const struct ks_thread_hooks hooks = {.context = thread, .tick = ks_stage_tick, .tick_ms = TICK_MS};
+        char name[16];
+        snprintf(name, sizeof name, "store-vault-%u", i);
+        thread->vault = vault;
+        thread->open_file_limit = KS_VAULT_OPEN_FILES / count;
+        enum ks_result result = ks_thread_start(&thread->thread, name, &hooks);
+        if (result != KS_OK)
+            return result;
+        vault->thread_count++;
+    }
+    return KS_OK;
+}
+
+static enum ks_result start_confirm_thread(struct ks_vault *vault)
+{
+    const struct ks_thread_hooks hooks = {.context = vault, .batch_done = ks_confirm_batch_done};
+    return ks_thread_start(&vault->confirm_thread, "store-confirm", &hooks);
+}
+
+enum ks_result ks_vault_open(const struct ks_vault_options *options, struct ks_vault **vault)
+{
+    struct ks_vault *created = calloc(1, sizeof *created);
+    if (created == NULL)
+        return KS_NO_MEMORY;
+    created->options = *options;
+    created->stage_lifetime_ms = (uint64_t)options->stage_lifetime * 1000U;
+    created->files_is_dirty = true; /* what an earlier server left unsynced */
+    pthread_mutex_init(&created->lock, NULL);
+    created->staging_fd = openat(options->directory_fd, "staging", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    enum ks_result result = created->staging_fd >= 0 ? KS_OK : ks_vault_failure(errno);
+    if (result == KS_OK)
+        result = start_confirm_thread(created);
+    if (result == KS_OK)
+        result = start_stage_threads(created);
+    if (result == KS_OK) {
+        *vault = created;
+        return KS_OK;
+    }
+    ks_vault_stop(created);
+    ks_vault_free(created);
+    return result;
+}
+
+void ks_vault_stop(struct ks_vault *vault)
+{
+    for (unsigned i = 0; i < vault->thread_count; i++)
+        ks_thread_stop(vault->threads[i].thread);
+    vault->thread_count = 0;
+    ks_thread_stop(vault->confirm_thread);
+    vault->confirm_thread = NULL;
+}
+
+void ks_vault_free(struct ks_vault *vault)
+{
+    if (vault == NULL)
+        return;
+    while (vault->stages != NULL) {
+        ks_vault_remove_file(vault->stages);
+        ks_vault_release(vault->stages);
+    }
+    if (vault->staging_fd >= 0)
+        close(vault->staging_fd);
+    pthread_mutex_destroy(&vault->lock);
+    free(vault);
+}
