@@ -11,7 +11,12 @@
 
 #include <string.h>
 
-enum { WINDOW = 64 };
+enum {
+    WINDOW = 64,
+    /* Uploads out for which no 1029 was sent yet. A server drops a key after 16 contents without a 1029
+     * (protocol.md §1.1), and a 1029 takes its place behind what is out already. */
+    UNCONFIRMED_LIMIT = 14,
+};
 
 enum phase { SLOT_FREE, SLOT_SENT, SLOT_CONFIRMING, SLOT_AGAIN };
 
@@ -111,12 +116,18 @@ static bool name_is_out(const struct run *run, const char *name)
     return false;
 }
 
+/* NULL when all slots are taken, or so many uploads are unconfirmed that the key would be used up. */
 static struct slot *free_slot(struct run *run)
 {
-    for (size_t i = 0; i < WINDOW; i++)
+    struct slot *free_slot = NULL;
+    unsigned unconfirmed = 0;
+    for (size_t i = 0; i < WINDOW; i++) {
         if (run->slots[i].phase == SLOT_FREE)
-            return &run->slots[i];
-    return NULL;
+            free_slot = &run->slots[i];
+        else if (run->slots[i].phase == SLOT_SENT)
+            unconfirmed++;
+    }
+    return unconfirmed < UNCONFIRMED_LIMIT ? free_slot : NULL;
 }
 
 static void send_first(struct run *run, struct slot *slot)

@@ -67,8 +67,7 @@ class Kesherd:
         self.run("register", "bench")
 
     def run(self, *arguments):
-        subprocess.run([self.build / "kesher", "--home", self.home, "--server", self.address, *arguments], check=True,
-                       stdout=subprocess.DEVNULL)
+        quiet([self.build / "kesher", "--home", self.home, "--server", self.address, *arguments])
 
     def stop(self):
         self.process.terminate()
@@ -83,7 +82,9 @@ def timed(action):
 
 
 def quiet(command, **options):
-    subprocess.run([str(part) for part in command], check=True, stdout=subprocess.DEVNULL, **options)
+    command = [str(part) for part in command]
+    if subprocess.run(command, check=False, stdout=subprocess.DEVNULL, **options).returncode != 0:
+        raise SystemExit(f"failed: {' '.join(command)[:200]}")
 
 
 def contenders(ssh, kesherd, files, target):
