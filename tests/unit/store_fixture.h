@@ -179,6 +179,14 @@ static inline void fixture_call_on(struct ks_executor *executor, void (*function
     sem_destroy(&call.done);
 }
 
+/* A function for such a call that keeps its thread busy until the semaphore is posted. */
+static inline void fixture_hold(void *semaphore)
+{
+    sem_t *gate = semaphore;
+    while (sem_wait(gate) != 0)
+        ;
+}
+
 /* A log that nobody reads. */
 static inline struct ks_log fixture_log(void)
 {

@@ -287,13 +287,6 @@ static void of_two_registrations_for_one_name_exactly_one_wins(void **state)
 }
 
 /* The writer is held back, so both registrations are in one batch. */
-static void hold(void *context)
-{
-    sem_t *gate = context;
-    while (sem_wait(gate) != 0)
-        ;
-}
-
 struct held_writer {
     sem_t gate;
     struct fixture_call call;
@@ -303,7 +296,7 @@ static void writer_hold(struct house *house, struct held_writer *held)
 {
     assert_int_equal(sem_init(&held->gate, 0, 0), 0);
     held->call =
-        (struct fixture_call){.task.run = fixture_call_run, .function = hold, .context = &held->gate};
+        (struct fixture_call){.task.run = fixture_call_run, .function = fixture_hold, .context = &held->gate};
     assert_int_equal(sem_init(&held->call.done, 0, 0), 0);
     ks_executor_post(ks_thread_executor(ks_engine_of(house->store)->writer.thread), &held->call.task);
 }
