@@ -56,7 +56,9 @@ static bool split(struct span text, struct span *host, struct span *port)
                                       .size = sizeof KS_ADDRESS_DEFAULT_PORT - 1};
     *host = text;
     *port = default_port;
-    if (text.size > 0 && text.text[0] == '[') {
+    if (text.text == NULL || text.size == 0)
+        return false;
+    if (text.text[0] == '[') {
         const char *end = memchr(text.text, ']', text.size);
         if (end == NULL)
             return false;

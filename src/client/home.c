@@ -169,7 +169,8 @@ enum kesher_status kesher_home_server(const struct kesher_home *home, char addre
         status = address_in(home, "transfer.info", address, error);
     if (status != KESHER_NOT_FOUND)
         return status;
-    strcpy(address, KS_ADDRESS_DEFAULT_HOST ":" KS_ADDRESS_DEFAULT_PORT);
+    static const char default_address[] = KS_ADDRESS_DEFAULT_HOST ":" KS_ADDRESS_DEFAULT_PORT;
+    memcpy(address, default_address, sizeof default_address);
     return KESHER_OK;
 }
 
@@ -183,8 +184,9 @@ enum kesher_status kesher_home_remember_server(const struct kesher_home *home, c
     if (ks_address_parse(address, strlen(address), &parsed) != KS_OK)
         return ks_failure(error, KESHER_INVALID, "this is no server address; give it as address:port");
     ks_address_format(&parsed, line, KESHER_ADDRESS_SIZE);
-    strcat(line, "\n");
-    const struct ks_buffer bytes = {.bytes = (uint8_t *)line, .size = strlen(line)};
+    size_t size = strlen(line);
+    line[size] = '\n';
+    const struct ks_buffer bytes = {.bytes = (uint8_t *)line, .size = size + 1};
     return ks_home_files_write(home, "server.info", &bytes, error);
 }
 
