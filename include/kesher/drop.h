@@ -28,6 +28,12 @@ struct kesher_drop;
 KESHER_API enum kesher_status kesher_drop_open(const struct kesher_home *home, const char *address,
                                                const struct kesher_options *options,
                                                struct kesher_drop **drop, struct kesher_error *error);
+
+/* Registers `name` as kesher_register does and goes on as an open drop: on the same connection, under the key
+ * that the registration brought. KESHER_OK with *drop for kesher_drop_close; errors as kesher_register. */
+KESHER_API enum kesher_status kesher_drop_register(const struct kesher_home *home, const char *address,
+                                                   const char *name, const struct kesher_options *options,
+                                                   struct kesher_drop **drop, struct kesher_error *error);
 KESHER_API void kesher_drop_close(struct kesher_drop *drop); /* NULL is allowed */
 
 /* A file to be sent. Read with pread(2) from its start, several times if need be. */

@@ -1,26 +1,11 @@
 /* command_transfer.c — `kesher transfer`: the batch mode of the classic clients, all from transfer.info. Main
  * thread. */
 #include "cli/output.h"
-#include "cli/progress.h"
 #include "cli/put.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-static bool register_first(const struct ks_context *context, const struct kesher_transfer *transfer,
-                           const char *address)
-{
-    struct kesher_error error;
-    struct kesher_identity *identity = NULL;
-    const struct kesher_options options = {.observer.notice = ks_progress_notice};
-    if (kesher_register(context->home, address, transfer->name, &options, &identity, &error) != KESHER_OK) {
-        ks_output_failure(&error);
-        return false;
-    }
-    kesher_identity_free(identity);
-    return true;
-}
 
 enum ks_exit ks_command_transfer(struct ks_context *context)
 {
@@ -31,14 +16,18 @@ enum ks_exit ks_command_transfer(struct ks_context *context)
         ks_output_failure(&error);
         return KS_EXIT_FAILED;
     }
-    const char *address = context->options->server != NULL ? context->options->server : transfer.address;
+    char address[KESHER_ADDRESS_SIZE];
+    if (!ks_context_server(context, address))
+        return KS_EXIT_FAILED;
     const char *path = transfer.path;
     int length = snprintf(in_home, sizeof in_home, "%s/%s", kesher_home_path(context->home), path);
     if (path[0] != '/' && access(path, F_OK) != 0 && length > 0 && (size_t)length < sizeof in_home &&
         access(in_home, F_OK) == 0)
         path = in_home;
-    if (!kesher_identity_exists(context->home) && !register_first(context, &transfer, address))
-        return KS_EXIT_FAILED;
-    const struct ks_put put = {.paths = &path, .path_count = 1};
+    const struct ks_put put = {
+        .paths = &path,
+        .path_count = 1,
+        .register_as = kesher_identity_exists(context->home) ? NULL : transfer.name,
+    };
     return ks_put_files(context, address, &put);
 }

@@ -22,6 +22,7 @@ struct run {
     struct ks_progress progress;
     size_t next_path;
     bool failed;
+    bool talkative; /* a person is reading: tell of every file */
 };
 
 static const char *name_of(const struct ks_put *put, const char *path)
@@ -55,7 +56,7 @@ static void report(struct run *run, const char *name, uint64_t size, uint32_t ck
             (void)printf("\"cksum\": %lu, \"result\": \"confirmed\"}\n", (unsigned long)cksum);
         else
             (void)printf("\"cksum\": null, \"result\": \"%s\"}\n", kesher_status_text(error->status));
-    } else if (error == NULL && !run->context->options->quiet) {
+    } else if (error == NULL && run->talkative) {
         ks_text_escape(name, strlen(name), shown, sizeof shown);
         (void)printf("%s: %llu bytes, cksum %lu, confirmed\n", shown, (unsigned long long)size,
                      (unsigned long)cksum);
@@ -215,6 +216,15 @@ static uint64_t total_size(const struct ks_put *put)
     return total;
 }
 
+static enum kesher_status open_drop(const struct ks_context *context, const char *address,
+                                    const struct ks_put *put, const struct kesher_options *options,
+                                    struct kesher_drop **drop, struct kesher_error *error)
+{
+    if (put->register_as != NULL)
+        return kesher_drop_register(context->home, address, put->register_as, options, drop, error);
+    return kesher_drop_open(context->home, address, options, drop, error);
+}
+
 enum ks_exit ks_put_files(struct ks_context *context, const char *address, const struct ks_put *put)
 {
     struct run run = {.context = context, .put = put};
@@ -223,10 +233,11 @@ enum ks_exit ks_put_files(struct ks_context *context, const char *address, const
     struct kesher_drop *drop = NULL;
     struct kesher_upload first;
     struct kesher_error error;
+    run.talkative = !context->options->quiet && isatty(STDOUT_FILENO) == 1;
     ks_progress_start(&run.progress, total_size(put), context->options->quiet);
     if (!next_file(&run, &first))
         return KS_EXIT_FAILED; /* nothing that could be sent, and that was said */
-    if (kesher_drop_open(context->home, address, &options, &drop, &error) != KESHER_OK) {
+    if (open_drop(context, address, put, &options, &drop, &error) != KESHER_OK) {
         close(first.fd);
         report(&run, first.name, first.size, 0, &error);
     } else if (context->pipeline) {

@@ -7,7 +7,8 @@
 struct ks_put {
     const char *const *paths; /* "-" is the standard input */
     size_t path_count;
-    const char *as; /* the name to send under, or NULL for the base name; only with one path */
+    const char *as;          /* the name to send under, or NULL for the base name; only with one path */
+    const char *register_as; /* the user to register first, or NULL when the home holds an identity */
 };
 
 /* Sends the files to the server at `address` and reports each. KS_EXIT_DONE when all were confirmed. */

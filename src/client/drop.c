@@ -8,21 +8,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kesher_status kesher_register(const struct kesher_home *home, const char *address, const char *name,
-                                   const struct kesher_options *options, struct kesher_identity **identity,
-                                   struct kesher_error *error)
+/* A session whose identity is registered and saved; the caller destroys it, whatever the outcome. */
+static enum kesher_status register_in_session(struct ks_session *session, const struct kesher_home *home,
+                                              const char *name, struct kesher_error *error)
 {
     if (kesher_identity_exists(home))
         return ks_failure(error, KESHER_EXISTS,
                           "this home already holds an identity (me.info or my.info); use another home for "
                           "another user");
+    enum kesher_status status = ks_identity_prepare(home, name, &session->identity, error);
+    return status == KESHER_OK ? ks_login_register(session, error) : status;
+}
+
+enum kesher_status kesher_register(const struct kesher_home *home, const char *address, const char *name,
+                                   const struct kesher_options *options, struct kesher_identity **identity,
+                                   struct kesher_error *error)
+{
     struct ks_session session;
     enum kesher_status status = ks_session_init(&session, home, address, options, error);
     if (status != KESHER_OK)
         return status;
-    status = ks_identity_prepare(home, name, &session.identity, error);
-    if (status == KESHER_OK)
-        status = ks_login_register(&session, error);
+    status = register_in_session(&session, home, name, error);
     if (status == KESHER_OK) {
         *identity = session.identity;
         session.identity = NULL;
@@ -31,28 +37,57 @@ enum kesher_status kesher_register(const struct kesher_home *home, const char *a
     return status;
 }
 
-enum kesher_status kesher_drop_open(const struct kesher_home *home, const char *address,
-                                    const struct kesher_options *options, struct kesher_drop **drop,
-                                    struct kesher_error *error)
+static enum kesher_status drop_new(const struct kesher_home *home, const char *address,
+                                   const struct kesher_options *options, struct kesher_drop **drop,
+                                   struct kesher_error *error)
 {
     struct kesher_drop *created = malloc(sizeof *created);
     if (created == NULL)
         return ks_failure_no_memory(error);
     created->pipeline = NULL;
     enum kesher_status status = ks_session_init(&created->session, home, address, options, error);
-    if (status != KESHER_OK) {
+    if (status != KESHER_OK)
         free(created);
-        return status;
-    }
-    status = kesher_identity_load(home, &created->session.identity, error);
+    else
+        *drop = created;
+    return status;
+}
+
+/* Hands a drop that is logged in to the caller, or closes it. */
+static enum kesher_status drop_ready(struct kesher_drop *created, enum kesher_status status,
+                                     struct kesher_drop **drop, struct kesher_error *error)
+{
     if (status == KESHER_OK)
         status = ks_login_ensure(&created->session, error);
-    if (status != KESHER_OK) {
+    if (status == KESHER_OK)
+        *drop = created;
+    else
         kesher_drop_close(created);
+    return status;
+}
+
+enum kesher_status kesher_drop_open(const struct kesher_home *home, const char *address,
+                                    const struct kesher_options *options, struct kesher_drop **drop,
+                                    struct kesher_error *error)
+{
+    struct kesher_drop *created = NULL;
+    enum kesher_status status = drop_new(home, address, options, &created, error);
+    if (status != KESHER_OK)
         return status;
-    }
-    *drop = created;
-    return KESHER_OK;
+    status = kesher_identity_load(home, &created->session.identity, error);
+    return drop_ready(created, status, drop, error);
+}
+
+enum kesher_status kesher_drop_register(const struct kesher_home *home, const char *address, const char *name,
+                                        const struct kesher_options *options, struct kesher_drop **drop,
+                                        struct kesher_error *error)
+{
+    struct kesher_drop *created = NULL;
+    enum kesher_status status = drop_new(home, address, options, &created, error);
+    if (status != KESHER_OK)
+        return status;
+    status = register_in_session(&created->session, home, name, error);
+    return drop_ready(created, status, drop, error);
 }
 
 void kesher_drop_close(struct kesher_drop *drop)
