@@ -22,7 +22,6 @@ struct run {
     struct ks_progress progress;
     size_t next_path;
     bool failed;
-    bool talkative; /* a person is reading: tell of every file */
 };
 
 static const char *name_of(const struct ks_put *put, const char *path)
@@ -56,7 +55,7 @@ static void report(struct run *run, const char *name, uint64_t size, uint32_t ck
             (void)printf("\"cksum\": %lu, \"result\": \"confirmed\"}\n", (unsigned long)cksum);
         else
             (void)printf("\"cksum\": null, \"result\": \"%s\"}\n", kesher_status_text(error->status));
-    } else if (error == NULL && run->talkative) {
+    } else if (error == NULL && !run->context->options->quiet) {
         ks_text_escape(name, strlen(name), shown, sizeof shown);
         (void)printf("%s: %llu bytes, cksum %lu, confirmed\n", shown, (unsigned long long)size,
                      (unsigned long)cksum);
@@ -233,7 +232,6 @@ enum ks_exit ks_put_files(struct ks_context *context, const char *address, const
     struct kesher_drop *drop = NULL;
     struct kesher_upload first;
     struct kesher_error error;
-    run.talkative = !context->options->quiet && isatty(STDOUT_FILENO) == 1;
     ks_progress_start(&run.progress, total_size(put), context->options->quiet);
     if (!next_file(&run, &first))
         return KS_EXIT_FAILED; /* nothing that could be sent, and that was said */
