@@ -124,14 +124,15 @@ def test_empty_standard_input_is_an_empty_file(server, kesher, user):
     assert server.stored(user.id, "from a pipe") == b""
 
 
-def test_a_named_pipe_is_read_to_its_end(server, kesher, user, tmp_path):
+def test_a_named_pipe_can_be_standard_input(server, kesher, user, tmp_path):
     pipe, plain = tmp_path / "pipe", os.urandom(200_000)
     os.mkfifo(pipe)
     writer = threading.Thread(target=pipe.write_bytes, args=(plain,), daemon=True)
     writer.start()
-    kesher.succeed("put", pipe)
+    with open(pipe, "rb") as standard_input:
+        kesher.succeed("put", "-", "--as", "piped", input=None, stdin=standard_input)
     writer.join()
-    assert server.stored(user.id, "pipe") == plain
+    assert server.stored(user.id, "piped") == plain
 
 
 def test_two_clients_at_once_do_not_disturb_each_other(server, kesher, user, source):
@@ -146,7 +147,7 @@ def test_two_clients_at_once_do_not_disturb_each_other(server, kesher, user, sou
 # -- what is printed
 
 
-def test_nothing_but_data_is_printed_on_a_pipe(kesher, source):
+def test_nothing_is_printed_on_a_pipe_unless_data_is_asked_for(kesher, source):
     assert kesher.succeed("put", source("x", bytes(3_000_000))).stdout == ""
 
 
@@ -440,12 +441,25 @@ def test_an_unexpected_code_is_an_error_like_any_other(make_pair, source, answer
     assert fake.codes.count(Request.SEND_FILE) == 4
 
 
-@pytest.mark.parametrize("where", ["close_in", "close_before_answer", "cut_answer"])
-@pytest.mark.parametrize("code", [Request.RECONNECT, Request.SEND_FILE, Request.CRC_OK])
-def test_a_server_that_ends_the_connection_is_a_clear_failure(make_pair, source, where, code):
+CUTS = ["close_in", "close_before_answer", "cut_answer"]
+
+
+@pytest.mark.parametrize("where", CUTS)
+@pytest.mark.parametrize("code", [Request.RECONNECT, Request.SEND_FILE])
+def test_a_connection_that_ends_once_is_made_again(make_pair, source, where, code):
+    fake, kesher = make_pair(**{where: code}, hangups=1)
+    plain = os.urandom(100_000)
+    kesher.succeed("put", source("x", plain))
+    assert fake.files == {"x": plain}
+
+
+@pytest.mark.parametrize(
+    "where, code", zip(CUTS, [Request.SEND_FILE, Request.RECONNECT, Request.CRC_OK]), ids=CUTS
+)
+def test_a_server_that_ends_every_connection_is_a_clear_failure(make_pair, source, where, code):
     fake, kesher = make_pair(**{where: code})
     result = kesher.fail("put", source("x", bytes(100_000)))
-    assert len(result.stderr.splitlines()) <= 5
+    assert "Fatal:" in result.stderr and f"127.0.0.1:{fake.address[1]}" in result.stderr
 
 
 def test_a_server_that_dies_in_the_middle_of_a_file_is_a_clear_failure(

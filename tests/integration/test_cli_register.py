@@ -145,7 +145,7 @@ def test_the_fourth_error_is_fatal(make_fake, make_kesher, home):
 def test_an_unexpected_code_is_an_error_like_any_other(make_fake, make_kesher, code):
     fake = make_fake(errors=failing(4), error_code=code)
     assert "Fatal:" in make_kesher(fake).fail("register", "Anna").text
-    assert len(registrations(fake)) == 4
+    assert max(fake.codes.count(registration) for registration in REGISTRATIONS) == 4
 
 
 def test_the_key_is_on_disk_before_the_registration_is_sent(make_fake, make_kesher, home):

@@ -10,6 +10,7 @@ import pytest
 from peer import crypto
 from peer.conversation import UNKNOWN_CODE, assert_served, conversation, taken
 from peer.drop import (
+    User,
     file_frame,
     named_frame,
     public_key_frame,

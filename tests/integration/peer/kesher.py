@@ -57,7 +57,8 @@ class Kesher:
             **options,
         )
 
-    def run(self, *arguments: str | Path, input: bytes = b"", **options) -> Outcome:
+    def run(self, *arguments: str | Path, input: bytes | None = b"", **options) -> Outcome:
+        """Runs the client to its end; with None as `input`, `stdin` may be given."""
         run = subprocess.run(
             self.command(*arguments),
             input=input,

@@ -39,6 +39,7 @@ class Script:
     close_in: int | None = None  # ends the connection in the middle of every request with this code
     close_before_answer: int | None = None
     cut_answer: int | None = None  # ends the connection in the middle of every answer to this code
+    hangups: int = 1_000_000  # how often those three end a connection before this server behaves
     read_once: bool = False
     one_byte_at_a_time: bool = False
     plaintext_size_in_answer: bool = False
@@ -173,10 +174,16 @@ class _Session:
         with self.server.lock:
             self.server.requests.append(seen)
             answer = self._error_by_script(seen.code) or self._handle(seen)
-        if self.script.close_before_answer == seen.code:
+        if self._is_to_end(self.script.close_before_answer, seen.code):
             raise Hangup
         if answer:
             self._answer(seen.code, answer)
+        return True
+
+    def _is_to_end(self, code_to_end: int | None, code: int) -> bool:
+        if code_to_end != code or self.script.hangups == 0:
+            return False
+        self.script.hangups -= 1
         return True
 
     def _handle(self, seen: Seen) -> bytes:
@@ -202,7 +209,7 @@ class _Session:
             return None
         header = first + self._receive(REQUEST_HEADER.size - len(first))
         client_id, version, code, size = REQUEST_HEADER.unpack(header)
-        if self.script.close_in == code:
+        if self._is_to_end(self.script.close_in, code):
             self._receive(size // 2)
             raise Hangup
         if code == Request.SEND_FILE and self.script.pause_in_content:
@@ -230,7 +237,7 @@ class _Session:
 
     def _answer(self, code: int, answer: bytes) -> None:
         data, self.due = self.due + answer, b""
-        if self.script.cut_answer == code:
+        if self._is_to_end(self.script.cut_answer, code):
             self.client.sendall(data[: len(data) // 2])
             raise Hangup
         if not self.script.one_byte_at_a_time:
