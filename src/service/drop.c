@@ -40,6 +40,7 @@ static void answer_confirmed(struct ks_exchange *exchange)
 
 struct confirmation {
     struct ks_exchange *exchange;
+    char name[KS_TEXT_FIELD_SIZE]; /* as sent, for the log */
     struct ks_store_confirm request;
 };
 
@@ -78,6 +79,8 @@ void ks_drop_crc_ok(struct ks_exchange *exchange, const uint8_t *fixed)
     atomic_store(&upload.key->uses, 0);
     ks_content_key_release(upload.key);
     confirmation->exchange = exchange;
+    memcpy(confirmation->name, fixed,
+           KS_TEXT_FIELD_SIZE); /* it has its NUL, else it would have named nothing */
     confirmation->request.stage = upload.stage;
     confirmation->request.request.reply_to = &exchange->loop->executor;
     confirmation->request.request.done = confirmed;
