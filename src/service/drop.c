@@ -49,14 +49,18 @@ static void confirmed(struct ks_store_request *request)
     struct confirmation *confirmation = KS_CONTAINER_OF(request, struct confirmation, request.request);
     struct ks_exchange *exchange = confirmation->exchange;
     enum ks_result result = request->result;
+    char peer[KS_PEER_TEXT_SIZE];
+    char name[KS_TEXT_FIELD_SIZE];
+    ks_text_escape(confirmation->name, strlen(confirmation->name), name, sizeof name);
     free(confirmation);
     if (result == KS_OK) {
+        ks_log_info(exchange->environment->log, "%s: kept \"%s\"", ks_exchange_peer(exchange, peer), name);
         answer_confirmed(exchange);
         return;
     }
     if (result != KS_NOT_FOUND)
-        ks_log_warning(exchange->environment->log, "cannot keep an uploaded file: %s",
-                       ks_result_text(result));
+        ks_log_warning(exchange->environment->log, "%s: cannot keep \"%s\": %s",
+                       ks_exchange_peer(exchange, peer), name, ks_result_text(result));
     ks_exchange_refuse(exchange);
 }
 

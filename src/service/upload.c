@@ -8,6 +8,7 @@
  * while a chunk is there. It is freed when the last of its holders lets go: the session that feeds it, the
  * chunks and requests that are with the store, a place in the queue for the budget.
  */
+#include "base/text.h"
 #include "crypto/cksum.h"
 #include "crypto/content.h"
 #include "service/dismissal.h"
@@ -209,6 +210,18 @@ static void upload_complete(struct upload *upload)
 
 /* ---- chunks ---- */
 
+static void log_failure(const struct upload *upload, enum ks_result result)
+{
+    char peer[KS_PEER_TEXT_SIZE] = "gone";
+    char name[KS_TEXT_FIELD_SIZE];
+    const char *sent = (const char *)upload->name_field;
+    ks_text_escape(sent, strlen(sent), name, sizeof name);
+    if (upload->exchange != NULL)
+        ks_exchange_peer(upload->exchange, peer);
+    ks_log_warning(upload->environment->log, "%s: cannot take \"%s\": %s", peer, name,
+                   ks_result_text(result));
+}
+
 /* Decrypts and sums a chunk in place; on a thread of the store. */
 static enum ks_result content_apply(void *context, uint8_t *bytes, size_t size, bool last,
                                     size_t *output_size)
@@ -235,7 +248,7 @@ static void chunk_written(struct ks_store_request *request)
     upload->chunks_out--;
     chunk_free(chunk);
     if (result != KS_OK && !upload->failed) {
-        ks_log_warning(upload->environment->log, "an upload failed: %s", ks_result_text(result));
+        log_failure(upload, result);
         upload_fail(upload);
     } else if (last && !upload->failed) {
         upload_complete(upload);
@@ -376,7 +389,7 @@ static void stage_opened(struct ks_store_request *request)
 {
     struct upload *upload = KS_CONTAINER_OF(request, struct upload, request.open.request);
     if (request->result != KS_OK) {
-        ks_log_warning(upload->environment->log, "cannot open a stage: %s", ks_result_text(request->result));
+        log_failure(upload, request->result);
         upload_fail(upload);
     } else {
         upload->stage = upload->request.open.stage;
