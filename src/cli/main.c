@@ -107,7 +107,7 @@ static enum ks_exit run_without_command(const struct ks_options *options)
     return ks_output_flush() ? KS_EXIT_DONE : KS_EXIT_FAILED;
 }
 
-int main(int argc, char **argv)
+static enum ks_exit run(int argc, char **argv)
 {
     struct ks_options options;
     char reason[200];
@@ -129,4 +129,9 @@ int main(int argc, char **argv)
     if (misuse(command, &options, reason, sizeof reason) != NULL)
         return usage_error(reason);
     return run_command(command, &options);
+}
+
+int main(int argc, char **argv)
+{
+    return (int)run(argc, argv);
 }
