@@ -31,13 +31,20 @@ static void require(bool holds)
         abort();
 }
 
+static char home_path[] = "/tmp/kesher-fuzz-XXXXXX";
+
+static void remove_home(void)
+{
+    (void)rmdir(home_path);
+}
+
 /* A fuzzer's inputs come one after the other on one thread; what costs time is made once. */
 static struct kesher_home *home(void)
 {
     static struct kesher_home *made;
     if (made == NULL) {
-        char path[] = "/tmp/kesher-fuzz-XXXXXX";
-        require(mkdtemp(path) != NULL && kesher_home_open(path, &made, NULL) == KESHER_OK);
+        require(mkdtemp(home_path) != NULL && kesher_home_open(home_path, &made, NULL) == KESHER_OK);
+        require(atexit(remove_home) == 0);
     }
     return made;
 }
