@@ -9,9 +9,9 @@
 #include <unistd.h>
 #include <utlist.h>
 
-/* The kernel is asked to write each piece as soon as it is whole, and waited for two pieces later: so a large
- * file's confirm finds little left to sync, and one upload never fills the page cache with dirty pages. */
-enum { WRITE_BACK_PIECE = 8 * 1024 * 1024 };
+/* The kernel is asked to write each piece as soon as it is whole, and waited for some pieces later: so a
+ * large file's confirm finds little left to sync, and no upload fills the page cache with dirty pages. */
+enum { WRITE_BACK_PIECE = 8 * 1024 * 1024, WRITE_BACK_LAG = 8 * WRITE_BACK_PIECE };
 
 /* ---- lists and files
  * ---------------------------------------------------------------------------------------------- */
@@ -99,8 +99,8 @@ static enum ks_result write_back(struct ks_stage *stage)
     enum ks_result result = KS_OK;
     while (result == KS_OK && stage->size - stage->write_back >= WRITE_BACK_PIECE) {
         result = request_write_back(stage->fd, stage->write_back, SYNC_FILE_RANGE_WRITE);
-        if (result == KS_OK && stage->write_back >= 2 * WRITE_BACK_PIECE)
-            result = request_write_back(stage->fd, stage->write_back - 2 * WRITE_BACK_PIECE,
+        if (result == KS_OK && stage->write_back >= WRITE_BACK_LAG)
+            result = request_write_back(stage->fd, stage->write_back - WRITE_BACK_LAG,
                                         SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
                                             SYNC_FILE_RANGE_WAIT_AFTER);
         stage->write_back += WRITE_BACK_PIECE;
