@@ -129,10 +129,10 @@ enum ks_result ks_net_listen(struct ks_net *net, const char *address,
     return result;
 }
 
-static void quiesce_workers(struct ks_net *net)
+static void tell_workers(struct ks_net *net, void (*what)(struct ks_worker *worker))
 {
     for (unsigned i = 0; i < net->listening.worker_count; i++)
-        ks_worker_quiesce(net->workers[i]);
+        what(net->workers[i]);
 }
 
 static void on_quiesce_check(uv_timer_t *timer)
@@ -144,7 +144,7 @@ static void on_quiesce_check(uv_timer_t *timer)
     }
     if (!net->forced && uv_now(&net->uv) >= net->quiesce_until_ms) {
         net->forced = true;
-        quiesce_workers(net);
+        tell_workers(net, ks_worker_end_all);
     }
 }
 
@@ -159,7 +159,7 @@ static void on_signal(uv_signal_t *handle, int number)
         ks_listener_close(net->listeners[i]);
     net->listener_count = 0;
     net->quiesce_until_ms = uv_now(&net->uv) + KS_QUIESCE_MS;
-    quiesce_workers(net);
+    tell_workers(net, ks_worker_quiesce);
     uv_timer_start(&net->quiesce_check, on_quiesce_check, 0, QUIESCE_CHECK_MS);
 }
 

@@ -176,15 +176,25 @@ bool ks_worker_evict(struct ks_worker *worker)
 static void quiesce_run(struct ks_task *task)
 {
     struct ks_worker *worker = KS_CONTAINER_OF(task, struct ks_worker, quiesce_task);
-    bool first = !worker->quiescing;
     worker->quiescing = true;
-    ks_tcp_end_connections(worker, !first);
+    ks_tcp_end_connections(worker, false);
 }
 
 void ks_worker_quiesce(struct ks_worker *worker)
 {
     worker->quiesce_task.run = quiesce_run;
     ks_executor_post(&worker->loop.executor, &worker->quiesce_task);
+}
+
+static void end_all_run(struct ks_task *task)
+{
+    ks_tcp_end_connections(KS_CONTAINER_OF(task, struct ks_worker, end_all_task), true);
+}
+
+void ks_worker_end_all(struct ks_worker *worker)
+{
+    worker->end_all_task.run = end_all_run;
+    ks_executor_post(&worker->loop.executor, &worker->end_all_task);
 }
 
 /* ---- start and stop ---- */

@@ -49,6 +49,7 @@ struct ks_worker {
     bool ticking;
     bool quiescing; /* no connection may stay */
     struct ks_task quiesce_task;
+    struct ks_task end_all_task;
     struct ks_task close_task;
 };
 
@@ -65,9 +66,12 @@ enum ks_result ks_worker_hand_over(struct ks_worker *worker, int fd, const struc
 /* Asks for the longest-idle connection to be ended, to make room. Any thread. False when out of memory. */
 bool ks_worker_evict(struct ks_worker *worker);
 
-/* Ends every connection as soon as nothing is in flight on it, and after `KS_QUIESCE_MS` in any case. Any
- * thread, once; wait for connection_count to become 0. */
+/* Ends every connection as soon as nothing is in flight on it. Any thread, once; wait for connection_count to
+ * become 0, and after KS_QUIESCE_MS call ks_worker_end_all. */
 void ks_worker_quiesce(struct ks_worker *worker);
+
+/* Ends every connection that is left. Any thread, once. */
+void ks_worker_end_all(struct ks_worker *worker);
 
 enum { KS_QUIESCE_MS = 5000 };
 
