@@ -206,7 +206,7 @@ static enum kesher_status log_in(struct ks_session *session, struct kesher_error
 enum kesher_status ks_login_ensure(struct ks_session *session, struct kesher_error *error)
 {
     unsigned losses = 0;
-    struct kesher_error local;
+    struct kesher_error local = {.status = KESHER_OK};
     struct kesher_error *why = error != NULL ? error : &local;
     for (;;) {
         enum kesher_status status = ks_session_connect(session, why);

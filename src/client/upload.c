@@ -333,7 +333,7 @@ static enum kesher_status fail_upload(const struct kesher_upload *upload, enum k
 enum kesher_status ks_upload_put(struct kesher_drop *drop, const struct kesher_upload *upload,
                                  struct ks_upload_counts *counts, uint32_t *cksum, struct kesher_error *error)
 {
-    struct kesher_error local;
+    struct kesher_error local = {.status = KESHER_OK};
     struct kesher_error *why = error != NULL ? error : &local;
     enum kesher_status status = ks_upload_check(upload, why);
     if (status != KESHER_OK)

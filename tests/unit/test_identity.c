@@ -193,8 +193,8 @@ static void what_has_no_name_or_id_is_invalid(void **state)
         "Alice\n00112233445566778899aabbccddee\n",
         "Alice\n00112233445566778899aabbccddeeff00\n",
         "Alice\n00112233445566778899aabbccddeegg\n",
-        "Al\tice\n" ID_HEX "\n",
-        "\xd7\xa7\xd7\xa9\xd7\xa8\n" ID_HEX "\n",
+        ("Al\tice\n" ID_HEX "\n"),
+        ("\xd7\xa7\xd7\xa9\xd7\xa8\n" ID_HEX "\n"),
     };
     for (size_t i = 0; i < KS_COUNT_OF(texts); i++) {
         struct ks_identity_text identity;

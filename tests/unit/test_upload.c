@@ -40,6 +40,10 @@ static int file_of(size_t size)
 static void assert_content(uint8_t *content, size_t content_size, size_t size)
 {
     struct ks_content_cipher *cipher = NULL;
+    if (content == NULL) {
+        fail_msg("there is no content at all");
+        return;
+    }
     assert_int_equal(content_size, ks_content_size_of_file(size));
     assert_int_equal(ks_content_decryptor_new(content_key, &cipher), KS_OK);
     assert_int_equal(ks_content_cipher_blocks(cipher, content, content, content_size), KS_OK);
