@@ -319,6 +319,13 @@ static enum ks_result create_inside(struct ks_engine *engine, const char *direct
     return result;
 }
 
+static void warn_when_open_to_others(const struct ks_engine *engine, const char *directory)
+{
+    struct stat status;
+    if (fstat(engine->directory_fd, &status) == 0 && (status.st_mode & 0077) != 0)
+        ks_log_warning(engine->log, "%s is open to others than its owner: chmod 700 is better", directory);
+}
+
 static enum ks_result open_directory(struct ks_engine *engine, const char *directory, char *why,
                                      size_t why_size)
 {
@@ -328,6 +335,7 @@ static enum ks_result open_directory(struct ks_engine *engine, const char *direc
     engine->directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (engine->directory_fd < 0)
         return system_failure("open", directory, why, why_size);
+    warn_when_open_to_others(engine, directory);
     enum ks_result result = is_new ? sync_parent(engine, directory, why, why_size) : KS_OK;
     if (result == KS_OK)
         result = take_lock(engine, directory, why, why_size);

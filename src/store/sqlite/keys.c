@@ -2,12 +2,11 @@
  * so the first is always the one to go. */
 #include "store/sqlite/keys.h"
 
+#include "store/table.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
 
 struct cached_key {
     UT_hash_handle hh;

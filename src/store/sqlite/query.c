@@ -42,8 +42,11 @@ bool ks_query_next(struct ks_query *query)
 
 enum ks_result ks_query_end(struct ks_query *query)
 {
-    sqlite3_reset(query->statement);
-    sqlite3_clear_bindings(query->statement);
+    /* Without a statement, `code` says why it could not be compiled. */
+    if (query->statement != NULL) {
+        sqlite3_reset(query->statement);
+        sqlite3_clear_bindings(query->statement);
+    }
     return ks_database_result(query->code);
 }
 

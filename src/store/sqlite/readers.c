@@ -74,7 +74,10 @@ void ks_readers_public_key(struct ks_engine *engine, struct ks_store_public_key 
 enum ks_result ks_readers_start(struct ks_engine *engine)
 {
     const struct ks_thread_hooks hooks = {.context = engine};
-    return ks_thread_start(&engine->readers.thread, "store-reader", &hooks);
+    /* From the start: while one connection is open, another that comes back after an error finds the state of
+     * the write-ahead log in shared memory, and no half-written commit comes to life. */
+    enum ks_result result = connect_reader(engine);
+    return result != KS_OK ? result : ks_thread_start(&engine->readers.thread, "store-reader", &hooks);
 }
 
 void ks_readers_stop(struct ks_engine *engine)

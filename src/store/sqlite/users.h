@@ -14,10 +14,7 @@
 
 #include "crypto/random.h"
 #include "store/store.h"
-
-/* A failed allocation inside the table is told by hh.tbl, and does not end the program. */
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
+#include "store/table.h"
 
 struct ks_users;
 

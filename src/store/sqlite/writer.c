@@ -107,7 +107,7 @@ struct ks_query ks_writer_query(struct ks_engine *engine, enum ks_statement stat
     enum ks_result result = compile_statement(writer, statement);
     struct ks_query query = ks_query_start(writer->statements[statement]);
     if (result != KS_OK)
-        query.code = sqlite3_extended_errcode(writer->database);
+        query.code = result == KS_NO_MEMORY ? SQLITE_NOMEM : SQLITE_IOERR;
     return query;
 }
 

@@ -24,9 +24,13 @@ static struct ks_stage *stage_of(struct ks_vault_row *row)
 
 static void confirm_fail(struct ks_stage *stage, const char *what, int error_number)
 {
+    struct ks_vault *vault = stage->vault;
     char text[128];
     stage->failure = ks_vault_failure(error_number);
-    ks_log_error(stage->vault->options.log, "cannot %s a confirmed file: %s", what,
+    if (vault->logged_group == vault->group)
+        return; /* one line says it for a thousand files */
+    vault->logged_group = vault->group;
+    ks_log_error(vault->options.log, "cannot %s a confirmed file: %s", what,
                  strerror_r(error_number, text, sizeof text));
 }
 

@@ -3,12 +3,10 @@
 #define KS_STORE_VAULT_INTERNAL_H
 
 #include "base/thread.h"
+#include "store/table.h"
 #include "store/vault/vault.h"
 
 #include <pthread.h>
-
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
 
 enum {
     KS_VAULT_THREAD_LIMIT = 4,
@@ -88,7 +86,8 @@ struct ks_vault {
     struct ks_vault_row *first_waiting;
     struct ks_vault_row *last_waiting;
     uint64_t group;
-    bool files_is_dirty; /* a directory was made in files/ and that is not synced yet */
+    uint64_t logged_group; /* the last one with a failure in the log */
+    bool files_is_dirty;   /* a directory was made in files/ and that is not synced yet */
 };
 
 /* What the operating system said about a file of ours. Never KS_NOT_FOUND or KS_EXISTS: those mean something
@@ -110,8 +109,8 @@ void ks_stage_run_confirm(struct ks_task *task);
 void ks_stage_run_discard(struct ks_task *task);
 void ks_stage_tick(void *vault_thread);
 
-/* Task and end of batch of the confirm thread. confirm.c */
+/* Task and end of batch of the confirm thread, whose context is the vault. confirm.c */
 void ks_confirm_run(struct ks_task *task);
-void ks_confirm_batch_done(void *vault);
+void ks_confirm_batch_done(void *context);
 
 #endif

@@ -21,8 +21,8 @@ static bool ends_like_a_cut_name(const char *kept, size_t size)
 
 void ks_names_directory(const struct ks_client_id *id, char path[static KS_NAMES_DIRECTORY_SIZE])
 {
-    memcpy(path, "files/", 6);
-    ks_text_to_hex(id->bytes, sizeof id->bytes, path + 6);
+    memcpy(path, "files/", sizeof "files/");
+    ks_text_to_hex(id->bytes, sizeof id->bytes, path + sizeof "files/" - 1);
 }
 
 enum ks_result ks_names_path(const struct ks_client_id *id, const char *kept, size_t kept_size,

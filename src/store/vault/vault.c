@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <utlist.h>
 
 enum { TICK_MS = 1000 };
 
@@ -264,9 +263,11 @@ void ks_vault_free(struct ks_vault *vault)
 {
     if (vault == NULL)
         return;
-    while (vault->stages != NULL) {
-        ks_vault_remove_file(vault->stages);
-        ks_vault_release(vault->stages);
+    struct ks_stage *next = NULL;
+    for (struct ks_stage *stage = vault->stages; stage != NULL; stage = next) {
+        next = stage->all_next;
+        ks_vault_remove_file(stage);
+        ks_vault_release(stage);
     }
     if (vault->staging_fd >= 0)
         close(vault->staging_fd);
