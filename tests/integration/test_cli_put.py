@@ -147,8 +147,12 @@ def test_two_clients_at_once_do_not_disturb_each_other(server, kesher, user, sou
 # -- what is printed
 
 
-def test_nothing_is_printed_on_a_pipe_unless_data_is_asked_for(kesher, source):
-    assert kesher.succeed("put", source("x", bytes(3_000_000))).stdout == ""
+def test_one_line_for_each_file_is_printed_on_a_pipe(kesher, source):
+    plain = {"one": bytes(3_000_000), "two": b"second"}
+    lines = kesher.succeed("put", *[source(name, text) for name, text in plain.items()]).stdout.splitlines()
+    assert len(lines) == len(plain)
+    for line, (name, text) in zip(lines, plain.items()):
+        assert name in line and str(crypto.cksum(text)) in line
 
 
 def test_no_control_sequences_go_to_a_pipe(kesher, source):

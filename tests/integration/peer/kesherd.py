@@ -82,16 +82,17 @@ class Kesherd:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             ended = self.process.poll() is not None
-            found = _READY.search(self.log()[start_of_log:])
+            found = _READY.search(self.log(start_of_log))
             if found:
                 return found[1], int(found[2])
             if ended:
                 break
             time.sleep(0.01)
-        raise AssertionError(f"kesherd did not become ready:\n{self.log()[start_of_log:]}")
+        raise AssertionError(f"kesherd did not become ready:\n{self.log(start_of_log)}")
 
-    def log(self) -> str:
-        return self.log_path.read_text(errors="replace")
+    def log(self, start: int = 0) -> str:
+        """What the server logged from that byte on."""
+        return self.log_path.read_bytes()[start:].decode(errors="replace")
 
     def is_running(self) -> bool:
         return self.process is not None and self.process.poll() is None
