@@ -1,4 +1,10 @@
-"""Fixtures of the integration suite; see peer/fixtures.py."""
+"""The integration suite: the programs from outside, against a peer written independently of them.
+
+    KESHERD=build/kesherd KESHER=build/kesher /usr/bin/python3 -m pytest tests/integration tests/torture
+
+Without the variables the programs are those of build-test. KESHER_SLOW=1 adds the slow tests. The fixtures are in
+peer/fixtures.py; tests whose program is not built are skipped.
+"""
 
 import sys
 from pathlib import Path
