@@ -208,7 +208,7 @@ static enum ks_result start_stage_threads(struct ks_vault *vault)
     for (unsigned i = 0; i < count; i++) {
         struct ks_vault_thread *thread = &vault->threads[i];
         const struct ks_thread_hooks hooks = {.context = thread, .tick = ks_stage_tick, .tick_ms = TICK_MS};
-        char name[16];
+        char name[32];
         snprintf(name, sizeof name, "store-vault-%u", i);
         thread->vault = vault;
         thread->open_file_limit = KS_VAULT_OPEN_FILES / count;
