@@ -6,6 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#if defined(__GNUC__) && !defined(__clang__)
+/* gcc's analyser does not see that a bucket that HASH_ADD made belongs to the table. */
+#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
+#endif
+
 /* An allocation failure of uthash is reported, not fatal: the element is then not in the table. */
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>

@@ -141,6 +141,7 @@ static struct ks_client_id make_user(struct fixture *fixture)
     add_name_request(&bytes, NULL, KS_REQUEST_REGISTER_DROP, "uri");
     send_and_free(fixture, &bytes, 0);
     assert_int_equal(next_answer(fixture, &payload, NULL), KS_RESPONSE_REGISTERED);
+    assert_non_null(payload);
     memcpy(id.bytes, payload, sizeof id.bytes);
     fixture->store.users[0].content_key = ks_content_key_new(test_key, fixture->loop.time.wall_seconds);
     assert_non_null(fixture->store.users[0].content_key);
