@@ -137,12 +137,12 @@ static struct ks_client_id make_user(struct fixture *fixture)
 {
     struct ks_buffer bytes = ks_buffer_empty(0);
     const uint8_t *payload = NULL;
+    size_t size = 0;
     struct ks_client_id id;
     add_name_request(&bytes, NULL, KS_REQUEST_REGISTER_DROP, "uri");
     send_and_free(fixture, &bytes, 0);
-    assert_int_equal(next_answer(fixture, &payload, NULL), KS_RESPONSE_REGISTERED);
-    assert_non_null(payload);
-    memcpy(id.bytes, payload, sizeof id.bytes);
+    assert_int_equal(next_answer(fixture, &payload, &size), KS_RESPONSE_REGISTERED);
+    assert_int_equal(ks_client_id_answer_parse(payload, size, &id), KS_OK);
     fixture->store.users[0].content_key = ks_content_key_new(test_key, fixture->loop.time.wall_seconds);
     assert_non_null(fixture->store.users[0].content_key);
     return id;
