@@ -95,6 +95,44 @@ static void one_batch_registers_a_name_once(void **state)
     assert_int_equal(requests[2].request.result, KS_EXISTS);
 }
 
+struct middle_of_a_batch {
+    sem_t reached;
+    sem_t gate;
+};
+
+static void stay_in_the_middle(void *context)
+{
+    struct middle_of_a_batch *middle = context;
+    sem_post(&middle->reached);
+    fixture_hold(&middle->gate);
+}
+
+/* A user whose row is not committed holds its name, and is nobody's to see. */
+static void a_user_is_seen_only_after_the_commit(void **state)
+{
+    struct house *house = *state;
+    struct held_writer held;
+    struct middle_of_a_batch middle;
+    struct fixture_call stay = {
+        .task.run = fixture_call_run, .function = stay_in_the_middle, .context = &middle};
+    struct ks_store_register request = {.request = fixture_request(&house->waiter), .name = "early"};
+    assert_int_equal(sem_init(&middle.reached, 0, 0), 0);
+    assert_int_equal(sem_init(&middle.gate, 0, 0), 0);
+    assert_int_equal(sem_init(&stay.done, 0, 0), 0);
+    writer_hold(house, &held);
+    ks_store_register_user(house->store, &request);
+    ks_executor_post(ks_thread_executor(ks_engine_of(house->store)->writer.thread), &stay.task);
+    writer_let_go(&held);
+    fixture_hold(&middle.reached);
+    struct ks_client_id id = request.id; /* made, and inserted, but not committed */
+    assert_int_equal(look_up(house, &id, NULL), KS_NOT_FOUND);
+    assert_int_equal(set_keys(house, &id, NULL, 1), KS_NOT_FOUND);
+    assert_database(house, "SELECT count(*) FROM clients", "0");
+    sem_post(&middle.gate);
+    assert_int_equal(fixture_wait(&house->waiter, &request.request), KS_OK);
+    assert_int_equal(look_up(house, &id, NULL), KS_OK);
+}
+
 static void a_restart_keeps_users_and_the_alias_key(void **state)
 {
     struct house *house = *state;
@@ -448,6 +486,7 @@ int main(void)
         HOUSE_TEST(a_name_is_taken_once_and_exactly),
         HOUSE_TEST(of_two_registrations_for_one_name_exactly_one_wins),
         HOUSE_TEST(one_batch_registers_a_name_once),
+        HOUSE_TEST(a_user_is_seen_only_after_the_commit),
         HOUSE_TEST(a_restart_keeps_users_and_the_alias_key),
         HOUSE_TEST(a_public_key_is_set_once),
         HOUSE_TEST(in_one_batch_the_first_public_key_wins),
