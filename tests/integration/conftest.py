@@ -2,8 +2,8 @@
 
     KESHERD=build/kesherd KESHER=build/kesher /usr/bin/python3 -m pytest tests/integration tests/torture
 
-Without the variables the programs are those of build-test. KESHER_SLOW=1 adds the slow tests. The fixtures are in
-peer/fixtures.py; tests whose program is not built are skipped.
+Without the variables the programs are those of build-test. KESHER_SLOW=1 adds the slow tests; tests whose
+program is not built are skipped. The fixtures are in peer/fixtures.py.
 """
 
 import sys

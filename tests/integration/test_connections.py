@@ -145,3 +145,65 @@ def test_silence_inside_the_content_of_a_file_ends_the_connection(hasty_server, 
         connection.send(file_frame(user.id, "x", user.encrypt(bytes(1000)))[:-1])
         with pytest.raises(ConnectionEnded):
             connection.receive()
+
+
+# -- the limit of connections
+
+LIMIT = 10
+
+
+@pytest.fixture(scope="module")
+def small_server(tmp_path_factory):
+    """A server that takes few connections at a time."""
+    yield from run_module_server(tmp_path_factory, connections=LIMIT)
+
+
+def idle_connections(server, count: int, user: User) -> list:
+    """Connections that were used once, one after the other, and are silent since."""
+    clients = []
+    for _ in range(count):
+        clients.append(server.connect())
+        assert_served(clients[-1], user)
+        assert clients[-1].is_silent_for(0.02)  # so that no two are idle since the same instant
+    return clients
+
+
+def test_at_the_limit_the_longest_idle_connection_makes_room(small_server, new_user):
+    with small_server.connect() as client:
+        user = client.register(new_user())
+    clients = idle_connections(small_server, LIMIT, user)
+    assert_served(clients[0], user)
+    clients += idle_connections(small_server, 1, user)
+    assert clients[1].has_ended()
+    for client in clients[:1] + clients[2:]:
+        assert_served(client, user)
+        client.close()
+
+
+def test_at_the_limit_connections_with_something_in_flight_stay(small_server, new_user):
+    with small_server.connect() as busy:
+        user = busy.introduce(new_user())
+        upload = file_frame(user.id, "x", user.encrypt(b"slow, but under way"))
+        busy.send(upload[:-1])
+        assert busy.is_silent_for(0.2)
+        for _ in range(3):
+            for client in idle_connections(small_server, LIMIT, user):
+                client.close()
+        crowd = idle_connections(small_server, 2 * LIMIT, user)
+        busy.send(upload[-1:])
+        assert busy.receive().code == Answer.FILE_RECEIVED
+        for client in crowd:
+            client.close()
+
+
+def test_connections_that_made_room_do_not_count_although_their_clients_keep_them_open(
+    small_server, new_user
+):
+    with small_server.connect() as client:
+        user = client.register(new_user())
+    cut_off = idle_connections(small_server, LIMIT, user)
+    for _ in range(3):
+        for client in idle_connections(small_server, LIMIT, user):
+            client.close()
+    for client in cut_off:
+        client.close()
