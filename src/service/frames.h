@@ -1,4 +1,4 @@
-/* frames.h — the binary port: requests of seeds 000, 001 and 002 on one connection, told apart by their codes
+/* frames.h — the binary port: requests of file drop and messages on one connection, told apart by their codes
  * (protocol.md §1).
  *
  * Give `ks_frames_events` to ks_net_listen with a `struct ks_service_environment` as the service.
