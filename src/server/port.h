@@ -1,5 +1,5 @@
-/* port.h — the port of the classic servers: the number in `myport.info`, else in `port.info`, each in the data
- * directory, then in the working directory; else 1357 (protocol.md §1.3, "Ports"). Main thread.
+/* port.h — the port of the classic servers: the number in `myport.info`, else in `port.info`, each in the
+ * data directory, then in the working directory; else 1357 (protocol.md §1.3, "Ports"). Main thread.
  */
 #ifndef KS_SERVER_PORT_H
 #define KS_SERVER_PORT_H
