@@ -655,9 +655,9 @@ void ks_tcp_deadline_passed(struct ks_deadline *deadline)
 
 void ks_tcp_evict_idle(struct ks_worker *worker)
 {
-    struct ks_tcp *tcp = worker->idle_oldest;
-    if (tcp != NULL)
-        tcp_finish(&tcp->connection);
+    /* At once: nothing is owed to it, and while it lingered it would still take a place. */
+    if (worker->idle_oldest != NULL)
+        doom(worker->idle_oldest);
 }
 
 struct end_request {
