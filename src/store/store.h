@@ -40,8 +40,7 @@ struct ks_store_request {
     enum ks_result result;
 };
 
-/* ---- users ------------------------------------------------------------------------------------------------
- */
+/* ---- users ---- */
 
 struct ks_user {
     struct ks_client_id id;
@@ -75,8 +74,7 @@ struct ks_store_public_key {
     uint8_t public_key[KS_PUBLIC_KEY_SIZE]; /* out */
 };
 
-/* ---- content keys: the AES keys that 2102 and 2105 hand out (protocol.md §1.1, §1.2)
- * ------------------------ */
+/* ---- content keys: the AES keys that 2102 and 2105 hand out (protocol.md §1.1, §1.2) ---- */
 
 enum {
     KS_CONTENT_KEY_USES = 16, /* contents under one key without a 1029, then it is dropped */
@@ -86,7 +84,7 @@ enum {
  * freed, and wiped, with the last reference. `bytes` never change. */
 struct ks_content_key {
     _Atomic unsigned references;
-    _Atomic unsigned uses;     /* contents begun since the last 1029 */
+    _Atomic unsigned uses;     /* contents completed since the last 1029 */
     _Atomic int64_t last_used; /* wall seconds */
     uint8_t bytes[KS_CONTENT_KEY_SIZE];
 };
@@ -124,8 +122,7 @@ struct ks_store_drop_content_key {
     struct ks_content_key *content_key; /* in; the caller keeps its reference, and holds it until done */
 };
 
-/* ---- uploads (protocol.md §1.2)
- * ----------------------------------------------------------------------------- */
+/* ---- uploads (protocol.md §1.2) ---- */
 
 /* A stage is one upload: a file in staging/ that grows chunk by chunk. Whoever opened it holds it until one
  * of ks_store_confirm (which takes it away, whatever the result), or ks_store_discard (the same). */
@@ -181,8 +178,7 @@ struct ks_store_discard {
  * into `name`; KS_INVALID for empty, ".", "..", and names with control bytes (below 0x20, 0x7f). Pure. */
 enum ks_result ks_kept_name(const char *name, size_t name_size, const char **kept, size_t *kept_size);
 
-/* ---- the engine
- * --------------------------------------------------------------------------------------------- */
+/* ---- the engine ---- */
 
 struct ks_store_operations {
     void (*register_user)(struct ks_store *store, struct ks_store_register *request);

@@ -25,8 +25,7 @@ static enum ks_result settled_result(const struct ks_engine *engine, const struc
     return engine->writer.failure != KS_OK ? engine->writer.failure : request->result;
 }
 
-/* ---- register
- * --------------------------------------------------------------------------------------------------- */
+/* ---- register ---- */
 
 static enum ks_result insert_client(struct ks_engine *engine, const struct ks_store_register *request,
                                     struct ks_user_entry *entry)
@@ -94,8 +93,7 @@ void ks_change_register(struct ks_engine *engine, struct ks_store_register *requ
     post_change(engine, &request->request, apply_register);
 }
 
-/* ---- set_keys
- * --------------------------------------------------------------------------------------------------- */
+/* ---- set_keys ---- */
 
 /* KS_OK when this key is stored, KS_REFUSED when another is, KS_NOT_FOUND when none is. Asks the disk, so it
  * sees what the same batch did before. */
@@ -170,8 +168,7 @@ void ks_change_set_keys(struct ks_engine *engine, struct ks_store_set_keys *requ
     post_change(engine, &request->request, apply_set_keys);
 }
 
-/* ---- drop_content_key
- * ------------------------------------------------------------------------------------------- */
+/* ---- drop_content_key ---- */
 
 /* By its bytes, on disk: an earlier change of the same batch may have put another one there. */
 static enum ks_result forget_content_key(struct ks_engine *engine,
@@ -214,8 +211,7 @@ void ks_change_drop_content_key(struct ks_engine *engine, struct ks_store_drop_c
     post_change(engine, &request->request, apply_drop_content_key);
 }
 
-/* ---- rows of files
- * ---------------------------------------------------------------------------------------------- */
+/* ---- rows of files ---- */
 
 static enum ks_result put_file(struct ks_engine *engine, const struct ks_vault_row *row)
 {

@@ -29,8 +29,7 @@ enum {
     CACHED_PUBLIC_KEYS = 4096,
 };
 
-/* ---- requests
- * --------------------------------------------------------------------------------------------------- */
+/* ---- requests ---- */
 
 static void engine_register_user(struct ks_store *store, struct ks_store_register *request)
 {
@@ -184,8 +183,7 @@ static void engine_discard(struct ks_store *store, struct ks_store_discard *requ
     ks_vault_discard(ks_engine_of(store)->vault, request);
 }
 
-/* ---- close
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- close ---- */
 
 /* Whatever was opened so far. */
 static void engine_free(struct ks_engine *engine)
@@ -211,8 +209,7 @@ static void engine_close(struct ks_store *store)
     engine_free(ks_engine_of(store));
 }
 
-/* ---- open
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- open ---- */
 
 static const struct ks_store_operations engine_operations = {
     .register_user = engine_register_user,

@@ -9,8 +9,7 @@
 
 enum { ADOPT_PIECE = 4096, ESCAPED_SIZE = 256 };
 
-/* ---- users
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- users ---- */
 
 static const char users_text[] =
     "SELECT rowid, ID, Name, PublicKey IS NOT NULL, Registered, AESKey, AESKeyUsed"
@@ -74,8 +73,7 @@ enum ks_result ks_loading_users(struct ks_engine *engine)
     return result != KS_OK ? result : read;
 }
 
-/* ---- files
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- files ---- */
 
 struct adoption {
     struct ks_engine *engine;

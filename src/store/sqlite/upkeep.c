@@ -19,8 +19,7 @@ static enum ks_result finish_own(struct ks_engine *engine)
     return result;
 }
 
-/* ---- LastSeen
- * --------------------------------------------------------------------------------------------------- */
+/* ---- LastSeen ---- */
 
 static void write_last_seen(struct ks_engine *engine, const struct ks_user_entry *entry)
 {
@@ -71,8 +70,7 @@ static void flush_when_due(struct ks_engine *engine)
         writer->flush_is_behind = flush_piece(engine);
 }
 
-/* ---- lifetimes
- * -------------------------------------------------------------------------------------------------- */
+/* ---- lifetimes ---- */
 
 struct sweep {
     struct ks_user_entry *keyless[SWEEP_CHANGES]; /* unpublished here, removed after the commit */

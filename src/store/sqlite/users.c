@@ -97,8 +97,7 @@ static struct ks_user_entry *find_name(struct ks_users *users, const char *name,
     return entry;
 }
 
-/* ---- any thread
- * --------------------------------------------------------------------------------------------- */
+/* ---- any thread ---- */
 
 /* The user, if the answer is in RAM: KS_OK, KS_NOT_FOUND or KS_PENDING. Under the lock. */
 static enum ks_result find_settled(struct ks_users *users, const struct ks_client_id *id, bool behind_changes,
@@ -202,8 +201,7 @@ size_t ks_users_count(struct ks_users *users)
     return count;
 }
 
-/* ---- the writer's thread only
- * ----------------------------------------------------------------------------------- */
+/* ---- the writer's thread only ---- */
 
 /* False when there is no memory; then the entry stands in neither table. Under the write lock. */
 static bool insert_entry(struct ks_users *users, struct ks_user_entry *entry, unsigned hash)

@@ -39,8 +39,7 @@ struct ks_user_entry {
 enum ks_result ks_users_new(const struct ks_random *random, struct ks_users **users);
 void ks_users_free(struct ks_users *users); /* with every entry; NULL is allowed */
 
-/* ---- any thread
- * --------------------------------------------------------------------------------------------- */
+/* ---- any thread ---- */
 
 /* KS_OK with *user; KS_NOT_FOUND; KS_PENDING: ask the writer, which says `behind_changes`: what was asked
  * for before is settled. */
@@ -66,8 +65,7 @@ void ks_users_touch(struct ks_users *users, const struct ks_client_id *id, int64
 /* How many there are, unpublished ones included. */
 size_t ks_users_count(struct ks_users *users);
 
-/* ---- the writer's thread only
- * ----------------------------------------------------------------------------------- */
+/* ---- the writer's thread only ---- */
 
 /* Adds an unpublished user without keys. KS_OK with *entry; KS_EXISTS when id or name is taken; KS_NO_MEMORY.
  */

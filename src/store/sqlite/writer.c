@@ -29,8 +29,7 @@ static const char *const statement_texts[KS_STATEMENT_COUNT] = {
         "INSERT OR IGNORE INTO files(ID, FileName, PathName, Verified, KeptName) VALUES(?, ?, ?, 1, ?)",
 };
 
-/* ---- the connection
- * --------------------------------------------------------------------------------------------- */
+/* ---- the connection ---- */
 
 void ks_writer_disconnect(struct ks_engine *engine)
 {
@@ -70,8 +69,7 @@ static enum ks_result reconnect(struct ks_engine *engine)
     return result;
 }
 
-/* ---- the transaction of a batch
- * ------------------------------------------------------------------------------- */
+/* ---- the transaction of a batch ---- */
 
 enum ks_result ks_writer_check(struct ks_engine *engine, enum ks_result result)
 {
@@ -168,8 +166,7 @@ static void writer_tick(void *context)
     ks_upkeep_tick(context);
 }
 
-/* ---- the thread
- * ------------------------------------------------------------------------------------------------- */
+/* ---- the thread ---- */
 
 void ks_writer_post(struct ks_engine *engine, struct ks_task *task)
 {

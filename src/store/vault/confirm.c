@@ -53,8 +53,7 @@ static bool sync_file_system(const struct ks_vault *vault)
     return false;
 }
 
-/* ---- the steps
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- the steps ---- */
 
 static void sync_data_of(struct ks_stage *stage)
 {
@@ -161,8 +160,7 @@ static void sync_directories(struct ks_vault *vault, struct ks_vault_row *group)
     }
 }
 
-/* ---- the rows
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- the rows ---- */
 
 /* On the index's thread. */
 static void rows_done(struct ks_vault_rows *rows)
@@ -202,8 +200,7 @@ static void commit_rows(struct ks_vault *vault, struct ks_vault_row *first)
     rows->index->commit(rows->index, rows);
 }
 
-/* ---- the group
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- the group ---- */
 
 void ks_confirm_run(struct ks_task *task)
 {

@@ -12,8 +12,7 @@
  * large file's confirm finds little left to sync, and no upload fills the page cache with dirty pages. */
 enum { WRITE_BACK_PIECE = 8 * 1024 * 1024, WRITE_BACK_LAG = 8 * WRITE_BACK_PIECE };
 
-/* ---- lists and files
- * ---------------------------------------------------------------------------------------------- */
+/* ---- lists and files ---- */
 
 static void close_file(struct ks_vault_thread *thread, struct ks_stage *stage)
 {
@@ -83,8 +82,7 @@ static void fail_stage(struct ks_vault_thread *thread, struct ks_stage *stage, e
     stage->failure = failure;
 }
 
-/* ---- chunks
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- chunks ---- */
 
 /* A write-back error told here would not be told again by fdatasync, so it must not be passed over. File
  * systems that cannot do it are none the worse. */
@@ -155,8 +153,7 @@ void ks_stage_run_write(struct ks_task *task)
     ks_reply_post(&request->request, result);
 }
 
-/* ---- the ends of a stage
- * ---------------------------------------------------------------------------------------- */
+/* ---- the ends of a stage ---- */
 
 /* A confirm that waits keeps its file open only while few do. */
 static void limit_confirming_files(struct ks_stage *stage)

@@ -21,8 +21,7 @@ enum ks_result ks_vault_failure(int error_number)
     return result == KS_NO_SPACE || result == KS_NO_MEMORY ? result : KS_IO;
 }
 
-/* ---- stages and their owners
- * ------------------------------------------------------------------------------------ */
+/* ---- stages and their owners ---- */
 
 static struct ks_vault_thread *least_loaded(struct ks_vault *vault)
 {
@@ -159,8 +158,7 @@ void ks_vault_remove_file(struct ks_stage *stage)
     stage->on_disk = false;
 }
 
-/* ---- requests
- * --------------------------------------------------------------------------------------------------- */
+/* ---- requests ---- */
 
 void ks_vault_stage_open(struct ks_vault *vault, struct ks_store_stage_open *request)
 {
@@ -192,8 +190,7 @@ void ks_vault_discard(struct ks_vault *vault, struct ks_store_discard *request)
     post_to_stage(request->stage, &request->request.task, ks_stage_run_discard);
 }
 
-/* ---- opening and closing
- * ---------------------------------------------------------------------------------------- */
+/* ---- opening and closing ---- */
 
 static unsigned thread_count(const struct ks_vault_options *options)
 {
