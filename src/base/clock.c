@@ -27,6 +27,13 @@ const struct ks_clock *ks_clock_system(void)
     return &system;
 }
 
+uint64_t ks_clock_stopwatch_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
 void ks_clock_format_utc(int64_t wall_seconds, char text[KS_CLOCK_TEXT_SIZE])
 {
     time_t seconds = (time_t)wall_seconds;

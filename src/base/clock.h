@@ -24,6 +24,10 @@ static inline int64_t ks_clock_wall_seconds(const struct ks_clock *clock)
     return clock->wall_seconds(clock);
 }
 
+/* Nanoseconds from some fixed point, never going back: to measure how long something took, not to decide
+ * anything by. Any thread. */
+uint64_t ks_clock_stopwatch_ns(void);
+
 enum { KS_CLOCK_TEXT_SIZE = 20 };
 
 /* "YYYY-MM-DD HH:MM:SS" in UTC with a NUL, the form of clients.LastSeen (protocol.md §1.2). */

@@ -39,17 +39,37 @@ static int log_prefix(const struct ks_log *log, enum ks_log_level level, char *l
     return snprintf(line, size, "%s.%03ld %-7s ", stamp, now.tv_nsec / 1000000L, log_levels[level].name);
 }
 
-void ks_log_write(const struct ks_log *log, enum ks_log_level level, const char *format, ...)
+/* A line of the operator's own, or within the rate. */
+static bool may_write(struct ks_log_rate *rate, enum ks_log_level level, unsigned *suppressed)
 {
-    if (level > log->level)
-        return;
-    int saved_errno = errno;
+    *suppressed = 0;
+    unsigned limit = rate == NULL ? 0 : atomic_load_explicit(&rate->per_second, memory_order_relaxed);
+    if (limit == 0)
+        return true;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    int64_t second = atomic_load_explicit(&rate->second, memory_order_relaxed);
+    if (second != now.tv_sec && atomic_compare_exchange_strong(&rate->second, &second, now.tv_sec)) {
+        atomic_store_explicit(&rate->written, 0, memory_order_relaxed);
+        *suppressed = atomic_exchange(&rate->suppressed, 0);
+    }
+    if (level == KS_LOG_ERROR || level == KS_LOG_NOTICE ||
+        atomic_fetch_add_explicit(&rate->written, 1, memory_order_relaxed) < limit)
+        return true;
+    atomic_fetch_add_explicit(&rate->suppressed, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&rate->suppressed_in_all, 1, memory_order_relaxed);
+    return false;
+}
+
+static void write_line(const struct ks_log *log, enum ks_log_level level, const char *format,
+                       va_list arguments) __attribute__((format(printf, 3, 0)));
+
+static void write_line(const struct ks_log *log, enum ks_log_level level, const char *format,
+                       va_list arguments)
+{
     char line[LOG_LINE_SIZE];
     int used = log_prefix(log, level, line, sizeof line);
-    va_list arguments;
-    va_start(arguments, format);
     int text = vsnprintf(line + used, sizeof line - (size_t)used - 1, format, arguments);
-    va_end(arguments);
     size_t size = (size_t)used + (text > 0 ? (size_t)text : 0);
     if (size > sizeof line - 2)
         size = sizeof line - 2;
@@ -57,6 +77,34 @@ void ks_log_write(const struct ks_log *log, enum ks_log_level level, const char 
     /* A log that cannot be written has nowhere to say so. */
     ssize_t written = write(log->fd, line, size);
     (void)written;
+}
+
+static void write_formatted(const struct ks_log *log, enum ks_log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void write_formatted(const struct ks_log *log, enum ks_log_level level, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    write_line(log, level, format, arguments);
+    va_end(arguments);
+}
+
+void ks_log_write(const struct ks_log *log, enum ks_log_level level, const char *format, ...)
+{
+    unsigned suppressed = 0;
+    if (level > atomic_load_explicit(&log->level, memory_order_relaxed))
+        return;
+    int saved_errno = errno;
+    bool allowed = may_write(log->rate, level, &suppressed);
+    if (suppressed > 0)
+        write_formatted(log, KS_LOG_WARNING, "%u lines were left out: more than log-rate allows", suppressed);
+    if (allowed) {
+        va_list arguments;
+        va_start(arguments, format);
+        write_line(log, level, format, arguments);
+        va_end(arguments);
+    }
     errno = saved_errno;
 }
 

@@ -6,7 +6,9 @@
 #ifndef KS_BASE_LOG_H
 #define KS_BASE_LOG_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 enum ks_log_level {
     KS_LOG_ERROR,   /* the operator must act */
@@ -16,16 +18,27 @@ enum ks_log_level {
     KS_LOG_DEBUG,   /* every request */
 };
 
+/* How many lines a second strangers may cause; shared by all threads. Zeros: no limit. */
+struct ks_log_rate {
+    _Atomic unsigned per_second; /* 0: no limit */
+    _Atomic int64_t second;      /* that the next two count */
+    _Atomic unsigned written;
+    _Atomic unsigned suppressed;
+    _Atomic uint64_t suppressed_in_all;
+};
+
 struct ks_log {
-    int fd;                  /* usually 2 */
-    enum ks_log_level level; /* lines above it are dropped */
-    bool journald;           /* "<N>" before the line instead of a time stamp */
+    int fd;                           /* usually 2 */
+    _Atomic(enum ks_log_level) level; /* lines above it are dropped; may be changed at any time */
+    bool journald;                    /* "<N>" before the line instead of a time stamp */
+    struct ks_log_rate *rate;         /* NULL: no limit */
 };
 
 /* A log to stderr; the journald form when $JOURNAL_STREAM says that stderr goes there. */
 struct ks_log ks_log_to_stderr(enum ks_log_level level);
 
-/* Writes one line; a longer one than 1023 bytes is cut. Never fails, keeps errno. */
+/* Writes one line; a longer one than 1023 bytes is cut. Never fails, keeps errno. Errors and notices are
+ * always written; of the rest no more than the rate allows, and then a line tells how many were left out. */
 void ks_log_write(const struct ks_log *log, enum ks_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

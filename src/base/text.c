@@ -62,6 +62,20 @@ size_t ks_text_cut(const uint8_t *bytes, size_t size, size_t limit)
     return limit;
 }
 
+bool ks_text_is_harmless(const uint8_t *bytes, size_t size)
+{
+    if (size == 0 || ks_text_utf8_length(bytes, size) != size)
+        return false;
+    if (size == 1)
+        return bytes[0] >= 0x20 && bytes[0] != 0x7f;
+    if (size == 2)
+        return bytes[0] != 0xC2 || bytes[1] >= 0xA0;
+    if (size == 3 && bytes[0] == 0xE2)
+        return !(bytes[1] == 0x80 && bytes[2] >= 0xAA && bytes[2] <= 0xAE) &&
+               !(bytes[1] == 0x81 && bytes[2] >= 0xA6 && bytes[2] <= 0xA9);
+    return true;
+}
+
 static void escape_byte(uint8_t byte, char *piece)
 {
     piece[0] = '\\';
@@ -70,18 +84,17 @@ static void escape_byte(uint8_t byte, char *piece)
     piece[3] = hex_digits[byte & 15];
 }
 
+enum { LONGEST_PIECE = 12 }; /* three bytes of a character that is not harmless; those of four all are */
+
 static size_t escape_one(const uint8_t *bytes, size_t size, char *piece, size_t *piece_size)
 {
     size_t length = ks_text_utf8_length(bytes, size);
-    bool c1_control = length == 2 && bytes[0] == 0xC2 && bytes[1] < 0xA0;
-    bool plain =
-        length > 1 ? !c1_control : length == 1 && bytes[0] >= 0x20 && bytes[0] != 0x7f && bytes[0] != '\\';
-    if (plain) {
+    if (ks_text_is_harmless(bytes, length) && bytes[0] != '\\') {
         memcpy(piece, bytes, length);
         *piece_size = length;
         return length;
     }
-    size_t taken = c1_control ? 2 : 1;
+    size_t taken = length == 0 ? 1 : length;
     for (size_t i = 0; i < taken; i++)
         escape_byte(bytes[i], piece + 4 * i);
     *piece_size = 4 * taken;
@@ -94,7 +107,7 @@ char *ks_text_escape(const void *text, size_t size, char *escaped, size_t capaci
     size_t used = 0;
     size_t room_for_dots = 0; /* the last length after which "..." and the NUL still fit */
     while (size > 0) {
-        char piece[8];
+        char piece[LONGEST_PIECE];
         size_t piece_size = 0;
         size_t taken = escape_one(bytes, size, piece, &piece_size);
         if (used + piece_size + 1 > capacity) {

@@ -17,9 +17,14 @@ size_t ks_text_utf8_length(const uint8_t *bytes, size_t size);
  * characters of one byte. */
 size_t ks_text_cut(const uint8_t *bytes, size_t size, size_t limit);
 
-/* Makes `text` safe for a log line or a terminal: control bytes, backslashes, bytes that are no UTF-8 and the
- * C1 controls (U+0080–U+009F) become \xNN. Always NUL-terminated; what does not fit is cut and ends in "...".
- * Returns `escaped`. `capacity` at least 8. */
+/* True for a character that a terminal only shows: `bytes` is one well-formed UTF-8 character, and neither a
+ * control (C0, DEL, C1: U+0080–U+009F) nor one that turns the direction of the text after it (U+202A–U+202E,
+ * U+2066–U+2069). */
+bool ks_text_is_harmless(const uint8_t *bytes, size_t size);
+
+/* Makes `text` safe for a log line or a terminal: backslashes, bytes that are no UTF-8 and characters that
+ * are not ks_text_is_harmless become \xNN, byte by byte. Always NUL-terminated; what does not fit is cut and
+ * ends in "...". Returns `escaped`. `capacity` at least 8. */
 char *ks_text_escape(const void *text, size_t size, char *escaped, size_t capacity);
 
 /* Lower-case hex of `bytes` with a NUL; `hex` has room for 2 * size + 1. */

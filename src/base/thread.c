@@ -2,6 +2,7 @@
  */
 #include "base/thread.h"
 
+#include "base/counter.h"
 #include "base/mailbox.h"
 
 #include <errno.h>
@@ -15,17 +16,20 @@
 struct ks_thread {
     struct ks_executor executor;
     struct ks_mailbox mailbox;
+    _Atomic uint64_t posted; /* beside what every poster writes anyway */
     struct ks_thread_hooks hooks;
     struct ks_task stop_task;
     sem_t wake;
     pthread_t handle;
     char name[16];
-    bool stopping; /* the thread's own */
+    bool stopping;        /* the thread's own */
+    _Atomic uint64_t ran; /* likewise */
 };
 
 static void thread_post(struct ks_executor *executor, struct ks_task *task)
 {
     struct ks_thread *thread = KS_CONTAINER_OF(executor, struct ks_thread, executor);
+    atomic_fetch_add_explicit(&thread->posted, 1, memory_order_relaxed);
     if (ks_mailbox_put(&thread->mailbox, task))
         sem_post(&thread->wake);
 }
@@ -47,6 +51,7 @@ static bool thread_run_batch(struct ks_thread *thread)
     while (task != NULL) {
         struct ks_task *next = task->next;
         task->run(task);
+        ks_count(&thread->ran, 1);
         task = next;
     }
     if (thread->hooks.batch_done != NULL)
@@ -133,6 +138,12 @@ no_semaphore:
 struct ks_executor *ks_thread_executor(struct ks_thread *thread)
 {
     return &thread->executor;
+}
+
+uint64_t ks_thread_waiting(const struct ks_thread *thread)
+{
+    uint64_t ran = ks_counted(&thread->ran); /* first: what is posted meanwhile only adds */
+    return atomic_load_explicit(&thread->posted, memory_order_relaxed) - ran;
 }
 
 void ks_thread_stop(struct ks_thread *thread)

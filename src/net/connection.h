@@ -13,6 +13,7 @@
 #include "base/executor.h"
 #include "base/log.h"
 #include "base/result.h"
+#include "base/shared.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,8 +30,11 @@ struct ks_offload {
     void (*done)(struct ks_offload *offload);
 };
 
+enum { KS_LOOPS_LIMIT = 64 };
+
 struct ks_loop {
     struct ks_executor executor; /* posts here run on the loop; any thread may post */
+    unsigned number;             /* from 0, below KS_LOOPS_LIMIT; each loop of a server has its own */
     const struct ks_clock *clock;
     struct ks_budget *budget; /* of the buffers of all connections of all loops */
     const struct ks_log *log;
@@ -65,7 +69,8 @@ struct ks_connection_events {
      * owes nothing calls ks_connection_finish. */
     void (*input_ended)(struct ks_connection *connection);
 
-    /* Output waiting for the peer fell to the low-water mark after having been above it. Optional. */
+    /* Output waiting for the peer fell to the low-water mark after having been above it, or there is room
+     * again after ks_connection_output_is_full. Optional. */
     void (*drained)(struct ks_connection *connection);
 
     /* The deadline of ks_connection_set_deadline passed; it is no longer set. */
@@ -82,9 +87,17 @@ struct ks_connection_events {
 
 /* ---- what a connection implements ---- */
 
+enum { KS_PEER_ADDRESS_SIZE = 16 };
+
 struct ks_connection_operations {
     bool (*write)(struct ks_connection *connection, const void *bytes, size_t size);
+    bool (*write_apart)(struct ks_connection *connection, const void *bytes, size_t size);
+    bool (*write_shared)(struct ks_connection *connection, struct ks_shared *shared, size_t offset,
+                         size_t size, bool apart);
+    void (*flush)(struct ks_connection *connection);
     size_t (*output_waiting)(const struct ks_connection *connection);
+    size_t (*output_memory)(const struct ks_connection *connection);
+    bool (*output_is_full)(struct ks_connection *connection);
     uint64_t (*written)(const struct ks_connection *connection);
     uint64_t (*delivered_up_to)(struct ks_connection *connection);
     void (*watch_delivery)(struct ks_connection *connection, uint64_t position);
@@ -95,6 +108,8 @@ struct ks_connection_operations {
     void (*finish)(struct ks_connection *connection);
     void (*abort)(struct ks_connection *connection);
     void (*describe_peer)(const struct ks_connection *connection, char *text, size_t size);
+    void (*peer_address)(const struct ks_connection *connection,
+                         uint8_t address[static KS_PEER_ADDRESS_SIZE]);
 };
 
 struct ks_connection {
@@ -107,6 +122,7 @@ struct ks_connection {
 enum {
     KS_OUTPUT_LOW_WATER = 64 * 1024,   /* bytes; `drained` comes when output falls to it */
     KS_OUTPUT_HIGH_WATER = 256 * 1024, /* a service that streams stops here until `drained` */
+    KS_OUTPUT_SHORT = 4 * 1024,        /* the same when the output of all connections together is too much */
     KS_PEER_TEXT_SIZE = 64,
 };
 
@@ -119,10 +135,46 @@ static inline bool ks_connection_write(struct ks_connection *connection, const v
     return connection->operations->write(connection, bytes, size);
 }
 
+/* The same in a send of its own, joined with nothing before or after it: for peers that take one read for one
+ * text. */
+static inline bool ks_connection_write_apart(struct ks_connection *connection, const void *bytes, size_t size)
+{
+    return connection->operations->write_apart(connection, bytes, size);
+}
+
+/* Queues `size` bytes of `shared` from `offset` on without a copy, `apart` as above. Takes a reference of its
+ * own. */
+static inline bool ks_connection_write_shared(struct ks_connection *connection, struct ks_shared *shared,
+                                              size_t offset, size_t size, bool apart)
+{
+    return connection->operations->write_shared(connection, shared, offset, size, apart);
+}
+
+/* Sends what waits now, as far as the peer takes it, and not when the loop has handled what is at hand: to
+ * see whether a long queue is the peer's fault or ours. `drained` may come inside. */
+static inline void ks_connection_flush(struct ks_connection *connection)
+{
+    connection->operations->flush(connection);
+}
+
 /* How many bytes wait for the peer to take them. */
 static inline size_t ks_connection_output_waiting(const struct ks_connection *connection)
 {
     return connection->operations->output_waiting(connection);
+}
+
+/* How much memory that takes, shared bytes counted as if they were not. */
+static inline size_t ks_connection_output_memory(const struct ks_connection *connection)
+{
+    return connection->operations->output_memory(connection);
+}
+
+/* Whether enough waits for this peer: more than KS_OUTPUT_HIGH_WATER, or than KS_OUTPUT_SHORT while the
+ * output of all connections is more than it may be. Then a service takes no more requests until `drained`,
+ * which comes. */
+static inline bool ks_connection_output_is_full(struct ks_connection *connection)
+{
+    return connection->operations->output_is_full(connection);
 }
 
 /* How many bytes were given to ks_connection_write since the connection was opened. */
@@ -184,11 +236,19 @@ static inline void ks_connection_abort(struct ks_connection *connection)
     connection->operations->abort(connection);
 }
 
-/* "address:port" for log lines; `size` at least KS_PEER_TEXT_SIZE. */
+/* "address:port", or "this machine" for a local socket, for log lines; `size` at least KS_PEER_TEXT_SIZE. */
 static inline void ks_connection_describe_peer(const struct ks_connection *connection, char *text,
                                                size_t size)
 {
     connection->operations->describe_peer(connection, text, size);
+}
+
+/* The peer's address as 16 bytes of IPv6, an IPv4 one mapped (RFC 4291, 2.5.5.2), a local one zeros: to
+ * count by. */
+static inline void ks_connection_peer_address(const struct ks_connection *connection,
+                                              uint8_t address[static KS_PEER_ADDRESS_SIZE])
+{
+    connection->operations->peer_address(connection, address);
 }
 
 #endif

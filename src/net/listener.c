@@ -5,6 +5,9 @@
  */
 #include "net/listener.h"
 
+#include "base/local.h"
+#include "net/tcp.h"
+
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
@@ -22,10 +25,12 @@ enum {
 
 struct ks_listener {
     const struct ks_listener_shared *shared;
+    struct ks_listener_counts *counts;
     const struct ks_connection_events *events;
     void *service;
     uv_poll_t poll;
     uv_timer_t retry;
+    char *path; /* of a socket in the file system; NULL for a TCP one */
     int fd;
     int open_handles;
     uint64_t last_complaint_ms;
@@ -36,8 +41,10 @@ struct ks_listener {
 static void complain(struct ks_listener *listener, const char *what)
 {
     uint64_t now = uv_now(listener->shared->uv);
-    if (listener->last_complaint_ms != 0 && now - listener->last_complaint_ms < QUIET_MS)
+    if (listener->last_complaint_ms != 0 && now - listener->last_complaint_ms < QUIET_MS) {
+        ks_count(&listener->counts->quiet, 1);
         return;
+    }
     listener->last_complaint_ms = now;
     ks_log_warning(listener->shared->counts->log, "cannot accept connections for the moment: %s", what);
 }
@@ -66,17 +73,53 @@ static bool make_room(const struct ks_listener_shared *shared)
     return with_oldest != NULL && ks_worker_evict(with_oldest);
 }
 
+static void refuse_connection(struct ks_listener *listener, int fd, enum ks_net_refusal why)
+{
+    static const char *const sentences[] = {
+        [KS_NET_REFUSED_FULL] = "the limit of connections is reached and nobody is idle",
+        [KS_NET_REFUSED_ADDRESS] = "an address has as many as it may",
+        [KS_NET_REFUSED_STRANGER] = "a program of another user was turned away",
+        [KS_NET_REFUSED_MEMORY] = "out of memory",
+    };
+    close(fd);
+    ks_count(&listener->counts->refused[why], 1);
+    complain(listener, sentences[why]);
+}
+
+/* True when it may stay, and is counted; else it is closed. Our own operators find a full server open, too.
+ */
+static bool admit(struct ks_listener *listener, int fd, const uint8_t address[static KS_PEER_ADDRESS_SIZE])
+{
+    const struct ks_listener_shared *shared = listener->shared;
+    if (listener->path != NULL && !ks_local_peer_is_trusted(fd)) {
+        refuse_connection(listener, fd, KS_NET_REFUSED_STRANGER);
+        return false;
+    }
+    enum ks_result result = listener->path != NULL ? KS_OK : ks_crowd_enter(&shared->counts->crowd, address);
+    if (result == KS_OK)
+        return true;
+    refuse_connection(listener, fd, result == KS_REFUSED ? KS_NET_REFUSED_ADDRESS : KS_NET_REFUSED_MEMORY);
+    return false;
+}
+
 static void take_connection(struct ks_listener *listener, int fd, const struct sockaddr_storage *peer)
 {
     const struct ks_listener_shared *shared = listener->shared;
-    unsigned before = atomic_fetch_add(&shared->counts->connection_count, 1);
-    bool welcome = before < shared->connection_limit || make_room(shared);
-    if (welcome &&
-        ks_worker_hand_over(least_loaded(shared), fd, peer, listener->events, listener->service) == KS_OK)
+    uint8_t address[KS_PEER_ADDRESS_SIZE];
+    ks_tcp_address(peer, address);
+    if (!admit(listener, fd, address))
         return;
+    unsigned before = atomic_fetch_add(&shared->counts->connection_count, 1);
+    bool welcome = listener->path != NULL || before < shared->connection_limit || make_room(shared);
+    if (welcome && ks_worker_hand_over(least_loaded(shared), fd, peer, listener->events, listener->service,
+                                       listener->counts) == KS_OK) {
+        ks_count(&listener->counts->accepted, 1);
+        return;
+    }
     atomic_fetch_sub(&shared->counts->connection_count, 1);
-    close(fd);
-    complain(listener, welcome ? "out of memory" : "the limit of connections is reached and nobody is idle");
+    if (listener->path == NULL)
+        ks_crowd_leave(&shared->counts->crowd, address);
+    refuse_connection(listener, fd, welcome ? KS_NET_REFUSED_MEMORY : KS_NET_REFUSED_FULL);
 }
 
 static void poll_event(uv_poll_t *poll, int status, int events);
@@ -120,11 +163,21 @@ static void poll_event(uv_poll_t *poll, int status, int events)
 
 /* ---- opening ---- */
 
+/* A decimal number from 0, any free port, to 65535: getaddrinfo takes larger ones, and cuts them. */
+static bool port_is_sound(const char *port)
+{
+    unsigned value = 0;
+    size_t digits = 0;
+    for (; port[digits] >= '0' && port[digits] <= '9' && value <= 65535; digits++)
+        value = value * 10 + (unsigned)(port[digits] - '0');
+    return digits > 0 && port[digits] == '\0' && value <= 65535;
+}
+
 /* Splits "host:port", "[v6]:port" or ":port"; host is "" for all interfaces. */
 static bool split_address(const char *address, char *host, size_t host_size, const char **port)
 {
     const char *colon = strrchr(address, ':');
-    if (colon == NULL || colon[1] == '\0')
+    if (colon == NULL || !port_is_sound(colon + 1))
         return false;
     const char *start = address;
     const char *end = colon;
@@ -223,16 +276,61 @@ static enum ks_result open_first(const char *address, int *fd, char *why, size_t
     return failure == EADDRINUSE ? KS_EXISTS : KS_IO;
 }
 
-enum ks_result ks_listener_open(const struct ks_listener_shared *shared, const char *address,
-                                const struct ks_connection_events *events, void *service, char *bound,
-                                size_t bound_size, char *why, size_t why_size, struct ks_listener **listener)
+/* What follows "unix:", NULL for another address. */
+static const char *path_of_address(const char *address)
+{
+    static const char prefix[] = "unix:";
+    size_t size = sizeof prefix - 1;
+    return strncmp(address, prefix, size) == 0 ? address + size : NULL;
+}
+
+static enum ks_result open_local(struct ks_listener *listener, const char *path, char *why, size_t why_size)
+{
+    listener->path = strdup(path);
+    if (listener->path == NULL)
+        return KS_NO_MEMORY;
+    enum ks_result result = ks_local_listen(path, BACKLOG, &listener->fd);
+    if (result == KS_OK)
+        return KS_OK;
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): the main thread alone
+    const char *reason = result == KS_EXISTS ? "something else lies there" : strerror(errno);
+    snprintf(why, why_size, "cannot listen on %s: %s", path, reason);
+    return result;
+}
+
+static enum ks_result open_address(struct ks_listener *listener, const char *address, char *bound,
+                                   size_t bound_size, char *why, size_t why_size)
+{
+    const char *path = path_of_address(address);
+    enum ks_result result = path != NULL ? open_local(listener, path, why, why_size)
+                                         : open_first(address, &listener->fd, why, why_size);
+    if (result != KS_OK)
+        return result;
+    if (path != NULL)
+        snprintf(bound, bound_size, "%s", path);
+    else
+        describe_bound(listener->fd, bound, bound_size);
+    return KS_OK;
+}
+
+static void close_socket(struct ks_listener *listener)
+{
+    close(listener->fd);
+    if (listener->path != NULL)
+        unlink(listener->path);
+}
+
+enum ks_result ks_listener_open(const struct ks_listener_shared *shared, struct ks_listener_counts *counts,
+                                const char *address, const struct ks_connection_events *events, void *service,
+                                char *bound, size_t bound_size, char *why, size_t why_size,
+                                struct ks_listener **listener)
 {
     struct ks_listener *created = calloc(1, sizeof *created);
     if (created == NULL) {
         snprintf(why, why_size, "out of memory");
         return KS_NO_MEMORY;
     }
-    enum ks_result result = open_first(address, &created->fd, why, why_size);
+    enum ks_result result = open_address(created, address, bound, bound_size, why, why_size);
     if (result != KS_OK)
         goto no_socket;
     result = KS_IO;
@@ -245,16 +343,17 @@ enum ks_result ks_listener_open(const struct ks_listener_shared *shared, const c
     created->retry.data = created;
     created->open_handles = 2;
     created->shared = shared;
+    created->counts = counts;
     created->events = events;
     created->service = service;
-    describe_bound(created->fd, bound, bound_size);
     uv_poll_start(&created->poll, UV_READABLE, poll_event);
     *listener = created;
     return KS_OK;
 
 no_poll:
-    close(created->fd);
+    close_socket(created);
 no_socket:
+    free(created->path);
     free(created);
     return result;
 }
@@ -263,13 +362,15 @@ static void handle_closed(uv_handle_t *handle)
 {
     struct ks_listener *listener = handle->data;
     listener->open_handles--;
-    if (listener->open_handles == 0)
-        free(listener);
+    if (listener->open_handles > 0)
+        return;
+    free(listener->path);
+    free(listener);
 }
 
 void ks_listener_close(struct ks_listener *listener)
 {
     uv_close((uv_handle_t *)&listener->poll, handle_closed);
     uv_close((uv_handle_t *)&listener->retry, handle_closed);
-    close(listener->fd);
+    close_socket(listener);
 }

@@ -11,14 +11,15 @@ struct ks_listener_shared {
     uv_loop_t *uv;
     struct ks_worker **workers;
     unsigned worker_count;
-    unsigned connection_limit;
+    _Atomic unsigned connection_limit; /* may change at any time */
     struct ks_worker_shared *counts;
 };
 
-/* Binds and listens; see ks_net_listen for the arguments and results. */
-enum ks_result ks_listener_open(const struct ks_listener_shared *shared, const char *address,
-                                const struct ks_connection_events *events, void *service, char *bound,
-                                size_t bound_size, char *why, size_t why_size, struct ks_listener **listener);
+/* Binds and listens; see ks_net_listen for the arguments and results. `counts` outlives every connection. */
+enum ks_result ks_listener_open(const struct ks_listener_shared *shared, struct ks_listener_counts *counts,
+                                const char *address, const struct ks_connection_events *events, void *service,
+                                char *bound, size_t bound_size, char *why, size_t why_size,
+                                struct ks_listener **listener);
 
 /* Stops listening; frees itself when the main loop has run once more. */
 void ks_listener_close(struct ks_listener *listener);

@@ -2,6 +2,7 @@
 #include "net/net.h"
 
 #include "net/listener.h"
+#include "net/pulse.h"
 #include "net/worker.h"
 
 #include <signal.h>
@@ -10,11 +11,10 @@
 #include <sys/resource.h>
 
 enum {
-    LISTENERS_LIMIT = 8,
     DEFAULT_CONNECTION_LIMIT = 20000,
     DESCRIPTORS_FOR_OURSELVES = 512, /* database, stages, listeners, logs */
     QUIESCE_CHECK_MS = 10,
-    WORKERS_LIMIT = 64,
+    WORKERS_LIMIT = KS_LOOPS_LIMIT,
 };
 
 #define DEFAULT_BUFFER_LIMIT ((size_t)256 * 1024 * 1024)
@@ -23,16 +23,28 @@ struct ks_net {
     uv_loop_t uv;
     uv_signal_t on_terminate;
     uv_signal_t on_interrupt;
+    uv_signal_t on_hang_up;
     uv_timer_t quiesce_check;
+    uv_timer_t alive_timer;
     uint64_t quiesce_until_ms;
     bool stopping;
     bool forced;
     struct ks_worker_shared counts;
     struct ks_listener_shared listening;
     struct ks_worker *workers[WORKERS_LIMIT];
-    struct ks_listener *listeners[LISTENERS_LIMIT];
+    struct ks_listener *listeners[KS_NET_LISTENERS_LIMIT];
     unsigned listener_count;
+    struct ks_listener_counts listener_counts[KS_NET_LISTENERS_LIMIT];
+    _Atomic unsigned listeners_opened; /* ever */
+    struct ks_pulse pulse;
+    uint64_t alive_ms;
+    void (*alive)(void *context);
+    void (*tell_stopping)(void *context);
+    void (*hang_up)(void *context);
+    void *context;
 };
+
+_Static_assert((int)WORKERS_LIMIT <= (int)KS_PULSE_LIMIT, "the pulse of every worker is felt");
 
 static unsigned raise_descriptor_limit(void)
 {
@@ -45,88 +57,13 @@ static unsigned raise_descriptor_limit(void)
     return limit.rlim_cur > 1000000 ? 1000000 : (unsigned)limit.rlim_cur;
 }
 
-static unsigned connection_limit(const struct ks_net_options *options)
+static unsigned connection_limit(unsigned limit)
 {
     unsigned descriptors = raise_descriptor_limit();
     unsigned possible = descriptors > 2 * DESCRIPTORS_FOR_OURSELVES ? descriptors - DESCRIPTORS_FOR_OURSELVES
                                                                     : descriptors / 2;
-    unsigned wanted = options->connection_limit != 0 ? options->connection_limit : DEFAULT_CONNECTION_LIMIT;
+    unsigned wanted = limit != 0 ? limit : DEFAULT_CONNECTION_LIMIT;
     return wanted < possible ? wanted : possible;
-}
-
-static void init_main_handles(struct ks_net *net)
-{
-    uv_signal_init(&net->uv, &net->on_terminate);
-    uv_signal_init(&net->uv, &net->on_interrupt);
-    uv_timer_init(&net->uv, &net->quiesce_check);
-    net->on_terminate.data = net;
-    net->on_interrupt.data = net;
-    net->quiesce_check.data = net;
-}
-
-static void close_main_loop(struct ks_net *net)
-{
-    uv_close((uv_handle_t *)&net->on_terminate, NULL);
-    uv_close((uv_handle_t *)&net->on_interrupt, NULL);
-    uv_close((uv_handle_t *)&net->quiesce_check, NULL);
-    uv_run(&net->uv, UV_RUN_DEFAULT);
-    uv_loop_close(&net->uv);
-}
-
-static enum ks_result start_workers(struct ks_net *net, unsigned count)
-{
-    enum ks_result result = KS_OK;
-    while (net->listening.worker_count < count && result == KS_OK) {
-        unsigned number = net->listening.worker_count;
-        result = ks_worker_start(&net->counts, number, &net->workers[number]);
-        if (result == KS_OK)
-            net->listening.worker_count++;
-    }
-    return result;
-}
-
-enum ks_result ks_net_open(const struct ks_net_options *options, struct ks_net **net)
-{
-    struct ks_net *created = calloc(1, sizeof *created);
-    if (created == NULL)
-        return KS_NO_MEMORY;
-    if (uv_loop_init(&created->uv) != 0) {
-        free(created);
-        return KS_IO;
-    }
-    signal(SIGPIPE, SIG_IGN);
-    init_main_handles(created);
-    created->counts.clock = options->clock;
-    created->counts.log = options->log;
-    atomic_init(&created->counts.connection_count, 0);
-    ks_budget_init(&created->counts.budget,
-                   options->buffer_limit != 0 ? options->buffer_limit : DEFAULT_BUFFER_LIMIT);
-    created->listening.uv = &created->uv;
-    created->listening.workers = created->workers;
-    created->listening.counts = &created->counts;
-    created->listening.connection_limit = connection_limit(options);
-    unsigned workers = options->workers != 0 ? options->workers : uv_available_parallelism();
-    enum ks_result result = start_workers(created, workers < WORKERS_LIMIT ? workers : WORKERS_LIMIT);
-    if (result != KS_OK) {
-        ks_net_close(created);
-        return result;
-    }
-    *net = created;
-    return KS_OK;
-}
-
-enum ks_result ks_net_listen(struct ks_net *net, const char *address,
-                             const struct ks_connection_events *events, void *service,
-                             char bound[KS_ADDRESS_TEXT_SIZE], char *why, size_t why_size)
-{
-    if (net->listener_count == LISTENERS_LIMIT)
-        return KS_TOO_LARGE;
-    enum ks_result result =
-        ks_listener_open(&net->listening, address, events, service, bound, KS_ADDRESS_TEXT_SIZE, why,
-                         why_size, &net->listeners[net->listener_count]);
-    if (result == KS_OK)
-        net->listener_count++;
-    return result;
 }
 
 static void tell_workers(struct ks_net *net, void (*what)(struct ks_worker *worker))
@@ -155,6 +92,8 @@ static void on_signal(uv_signal_t *handle, int number)
         return;
     net->stopping = true;
     ks_log_notice(net->counts.log, "%s: stopping", number == SIGTERM ? "SIGTERM" : "SIGINT");
+    if (net->tell_stopping != NULL)
+        net->tell_stopping(net->context);
     for (unsigned i = 0; i < net->listener_count; i++)
         ks_listener_close(net->listeners[i]);
     net->listener_count = 0;
@@ -163,11 +102,190 @@ static void on_signal(uv_signal_t *handle, int number)
     uv_timer_start(&net->quiesce_check, on_quiesce_check, 0, QUIESCE_CHECK_MS);
 }
 
+static void on_hang_up(uv_signal_t *handle, int number)
+{
+    const struct ks_net *net = handle->data;
+    (void)number;
+    if (!net->stopping)
+        net->hang_up(net->context);
+}
+
+static void init_main_handles(struct ks_net *net)
+{
+    uv_signal_init(&net->uv, &net->on_terminate);
+    uv_signal_init(&net->uv, &net->on_interrupt);
+    uv_signal_init(&net->uv, &net->on_hang_up);
+    uv_timer_init(&net->uv, &net->quiesce_check);
+    uv_timer_init(&net->uv, &net->alive_timer);
+    net->on_terminate.data = net;
+    net->on_interrupt.data = net;
+    net->on_hang_up.data = net;
+    net->quiesce_check.data = net;
+    net->alive_timer.data = net;
+}
+
+static void close_main_loop(struct ks_net *net)
+{
+    uv_close((uv_handle_t *)&net->on_terminate, NULL);
+    uv_close((uv_handle_t *)&net->on_interrupt, NULL);
+    uv_close((uv_handle_t *)&net->on_hang_up, NULL);
+    uv_close((uv_handle_t *)&net->quiesce_check, NULL);
+    uv_close((uv_handle_t *)&net->alive_timer, NULL);
+    uv_run(&net->uv, UV_RUN_DEFAULT);
+    uv_loop_close(&net->uv);
+}
+
+static enum ks_result start_workers(struct ks_net *net, unsigned count)
+{
+    enum ks_result result = KS_OK;
+    while (net->listening.worker_count < count && result == KS_OK) {
+        unsigned number = net->listening.worker_count;
+        result = ks_worker_start(&net->counts, number, &net->workers[number]);
+        if (result == KS_OK) {
+            ks_pulse_add(&net->pulse, &net->workers[number]->loop.executor);
+            net->listening.worker_count++;
+        }
+    }
+    return result;
+}
+
+enum ks_result ks_net_open(const struct ks_net_options *options, struct ks_net **net)
+{
+    struct ks_net *created = aligned_alloc(_Alignof(struct ks_net), sizeof *created);
+    if (created == NULL)
+        return KS_NO_MEMORY;
+    memset(created, 0, sizeof *created);
+    if (uv_loop_init(&created->uv) != 0) {
+        free(created);
+        return KS_IO;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    init_main_handles(created);
+    created->alive_ms = options->alive_ms;
+    created->alive = options->alive;
+    created->tell_stopping = options->stopping;
+    created->hang_up = options->hang_up;
+    created->context = options->context;
+    created->counts.clock = options->clock;
+    created->counts.log = options->log;
+    atomic_init(&created->counts.connection_count, 0);
+    ks_budget_init(&created->counts.budget,
+                   options->buffer_limit != 0 ? options->buffer_limit : DEFAULT_BUFFER_LIMIT);
+    created->counts.output_limit = options->buffer_limit != 0 ? options->buffer_limit : DEFAULT_BUFFER_LIMIT;
+    created->listening.uv = &created->uv;
+    created->listening.workers = created->workers;
+    created->listening.counts = &created->counts;
+    atomic_init(&created->listening.connection_limit, connection_limit(options->connection_limit));
+    ks_crowd_init(&created->counts.crowd, options->address_limit, options->unlimited);
+    unsigned workers = options->workers != 0 ? options->workers : uv_available_parallelism();
+    enum ks_result result = start_workers(created, workers < WORKERS_LIMIT ? workers : WORKERS_LIMIT);
+    if (result != KS_OK) {
+        ks_net_close(created);
+        return result;
+    }
+    /* Before anybody is told that we are ready: a signal that comes now waits for ks_net_run. */
+    uv_signal_start(&created->on_terminate, on_signal, SIGTERM);
+    uv_signal_start(&created->on_interrupt, on_signal, SIGINT);
+    if (created->hang_up != NULL)
+        uv_signal_start(&created->on_hang_up, on_hang_up, SIGHUP);
+    *net = created;
+    return KS_OK;
+}
+
+enum ks_result ks_net_listen(struct ks_net *net, const char *name, const char *address,
+                             const struct ks_connection_events *events, void *service,
+                             char bound[KS_ADDRESS_TEXT_SIZE], char *why, size_t why_size)
+{
+    if (net->listener_count == KS_NET_LISTENERS_LIMIT)
+        return KS_TOO_LARGE;
+    struct ks_listener_counts *counts = &net->listener_counts[net->listener_count];
+    counts->name = name;
+    enum ks_result result =
+        ks_listener_open(&net->listening, counts, address, events, service, bound, KS_ADDRESS_TEXT_SIZE, why,
+                         why_size, &net->listeners[net->listener_count]);
+    if (result == KS_OK)
+        atomic_store(&net->listeners_opened, ++net->listener_count);
+    return result;
+}
+
+static void add_worker(struct ks_net_statistics *statistics, const struct ks_worker_counts *counts)
+{
+    uint64_t done = ks_counted(&counts->offloads_done); /* first: what is begun meanwhile only adds */
+    statistics->received += ks_counted(&counts->received);
+    statistics->sent += ks_counted(&counts->sent);
+    statistics->evicted += ks_counted(&counts->evicted);
+    statistics->offloads += ks_counted(&counts->offloaded) - done;
+}
+
+static void add_listener(struct ks_net_statistics *statistics, const struct ks_listener_counts *counts)
+{
+    struct ks_net_listener_statistics *listener = &statistics->listeners[statistics->listener_count++];
+    uint64_t closed = ks_counted(&counts->closed); /* first, likewise */
+    listener->name = counts->name;
+    listener->accepted = ks_counted(&counts->accepted);
+    listener->open = listener->accepted > closed ? listener->accepted - closed : 0;
+    for (size_t i = 0; i < KS_NET_REFUSALS; i++)
+        listener->refused[i] = ks_counted(&counts->refused[i]);
+    statistics->quiet += ks_counted(&counts->quiet);
+}
+
+void ks_net_statistics(const struct ks_net *net, struct ks_net_statistics *statistics)
+{
+    const struct ks_worker_shared *counts = &net->counts;
+    unsigned listeners = atomic_load(&net->listeners_opened);
+    *statistics = (struct ks_net_statistics){
+        .connection_limit = atomic_load(&net->listening.connection_limit),
+        .workers = net->listening.worker_count,
+        .budget_used = atomic_load_explicit(&counts->budget.used, memory_order_relaxed),
+        .budget_limit = counts->budget.limit,
+        .budget_waiters = atomic_load_explicit(&counts->budget.waiter_count, memory_order_relaxed),
+        .output = atomic_load_explicit(&counts->output, memory_order_relaxed),
+        .output_limit = counts->output_limit,
+    };
+    for (unsigned i = 0; i < net->listening.worker_count; i++)
+        add_worker(statistics, &net->workers[i]->counts);
+    for (unsigned i = 0; i < listeners; i++)
+        add_listener(statistics, &net->listener_counts[i]);
+}
+
+void ks_net_set_limits(struct ks_net *net, unsigned limit, unsigned address_limit)
+{
+    atomic_store(&net->listening.connection_limit, connection_limit(limit));
+    atomic_store(&net->counts.crowd.limit, address_limit);
+}
+
+unsigned ks_net_connections(const struct ks_net *net)
+{
+    return atomic_load_explicit(&net->counts.connection_count, memory_order_relaxed);
+}
+
+static void on_alive(uv_timer_t *timer)
+{
+    struct ks_net *net = timer->data;
+    if (ks_pulse_feel(&net->pulse))
+        net->alive(net->context);
+}
+
 void ks_net_run(struct ks_net *net)
 {
-    uv_signal_start(&net->on_terminate, on_signal, SIGTERM);
-    uv_signal_start(&net->on_interrupt, on_signal, SIGINT);
+    if (net->alive != NULL && net->alive_ms != 0)
+        uv_timer_start(&net->alive_timer, on_alive, 0, net->alive_ms);
     uv_run(&net->uv, UV_RUN_DEFAULT);
+}
+
+/* Workers post to each other to the last; so all threads end before any worker goes. */
+static void stop_workers(struct ks_net *net)
+{
+    bool again = true;
+    for (unsigned i = 0; i < net->listening.worker_count; i++)
+        ks_worker_stop(net->workers[i]);
+    while (again) {
+        again = false;
+        for (unsigned i = 0; i < net->listening.worker_count; i++)
+            again = ks_worker_run_late_tasks(net->workers[i]) || again;
+    }
+    for (unsigned i = 0; i < net->listening.worker_count; i++)
+        ks_worker_free(net->workers[i]);
 }
 
 void ks_net_close(struct ks_net *net)
@@ -177,8 +295,8 @@ void ks_net_close(struct ks_net *net)
     for (unsigned i = 0; i < net->listener_count; i++)
         ks_listener_close(net->listeners[i]);
     close_main_loop(net);
-    for (unsigned i = 0; i < net->listening.worker_count; i++)
-        ks_worker_stop(net->workers[i]);
+    stop_workers(net);
     ks_budget_destroy(&net->counts.budget);
+    ks_crowd_destroy(&net->counts.crowd);
     free(net);
 }

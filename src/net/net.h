@@ -6,6 +6,7 @@
 #ifndef KS_NET_NET_H
 #define KS_NET_NET_H
 
+#include "base/networks.h"
 #include "net/connection.h"
 
 struct ks_net;
@@ -14,24 +15,82 @@ struct ks_net_options {
     unsigned workers;          /* 0: one per core */
     unsigned connection_limit; /* in total; at it the longest-idle connection makes room. 0: 20000, or what
                                   RLIMIT_NOFILE allows if that is less */
-    size_t buffer_limit;       /* bytes in buffers of all connections together; 0: 256 MiB */
+    unsigned address_limit;    /* connections of one address; 0: no limit */
+    struct ks_networks_current *unlimited; /* networks without that limit */
+    size_t buffer_limit;                   /* bytes in buffers of all connections together; 0: 256 MiB */
+    uint64_t alive_ms;                     /* how often `alive` is wanted; 0: never */
+    /* While ks_net_run runs, on the main thread; NULL is allowed. `alive` is not called while the loop of a
+     * worker does not turn; `stopping` once, when a signal has said so. */
+    void (*alive)(void *context);
+    void (*stopping)(void *context);
+    void (*hang_up)(void *context); /* on SIGHUP */
+    void *context;
     const struct ks_clock *clock;
     const struct ks_log *log;
 };
 
-/* Starts the workers; nothing is listened on yet. Raises RLIMIT_NOFILE to its hard limit and ignores SIGPIPE.
- * KS_OK with *net for ks_net_close; KS_NO_MEMORY; KS_IO. Main thread. */
+/* Starts the workers; nothing is listened on yet. Raises RLIMIT_NOFILE to its hard limit, ignores SIGPIPE,
+ * and from now on SIGTERM and SIGINT are ks_net_run's, even if they come before it. KS_OK with *net for
+ * ks_net_close; KS_NO_MEMORY; KS_IO. Main thread. */
 enum ks_result ks_net_open(const struct ks_net_options *options, struct ks_net **net);
 
 enum { KS_ADDRESS_TEXT_SIZE = 300 };
 
+enum { KS_NET_LISTENERS_LIMIT = 8 };
+
 /* Listens on "host:port" ("[v6]:port", ":port" for all interfaces; port 0 picks one) and gives what connects
- * to `service` by way of `events`; both must live until ks_net_close. `bound` receives the address with the
- * real port. KS_OK; KS_INVALID when the address is none; KS_EXISTS when it is in use; KS_IO. `why` then holds
- * a sentence. Main thread, before ks_net_run. */
-enum ks_result ks_net_listen(struct ks_net *net, const char *address,
+ * to `service` by way of `events`; both must live until ks_net_close, and so must `name`, which is what
+ * statistics call it. `bound` receives the address with the
+ * real port. "unix:PATH" listens on a socket in the file system (base/local.h) that only programs of our own
+ * user and of root may use, and for them there is room beyond the limit of connections; it is removed when
+ * ks_net_run stops listening. KS_OK; KS_INVALID when the address is none; KS_EXISTS when it is in use; KS_IO.
+ * `why` then holds a sentence. Main thread, before ks_net_run. */
+enum ks_result ks_net_listen(struct ks_net *net, const char *name, const char *address,
                              const struct ks_connection_events *events, void *service,
                              char bound[KS_ADDRESS_TEXT_SIZE], char *why, size_t why_size);
+
+/* Changes two of the options. Connections that are there stay. Main thread. */
+void ks_net_set_limits(struct ks_net *net, unsigned connection_limit, unsigned address_limit);
+
+/* Why a connection was closed as soon as it was accepted. */
+enum ks_net_refusal {
+    KS_NET_REFUSED_FULL,     /* the limit of connections was reached, and nobody was idle */
+    KS_NET_REFUSED_ADDRESS,  /* the limit of one address was */
+    KS_NET_REFUSED_STRANGER, /* of another user, on a socket in the file system */
+    KS_NET_REFUSED_MEMORY,
+    KS_NET_REFUSALS,
+};
+
+struct ks_net_listener_statistics {
+    const char *name;
+    uint64_t open; /* connections now */
+    uint64_t accepted;
+    uint64_t refused[KS_NET_REFUSALS];
+};
+
+/* What the network is doing, for metrics. */
+struct ks_net_statistics {
+    size_t listener_count;
+    struct ks_net_listener_statistics listeners[KS_NET_LISTENERS_LIMIT];
+    unsigned connection_limit;
+    unsigned workers;
+    uint64_t received; /* bytes */
+    uint64_t sent;     /* bytes */
+    uint64_t evicted;  /* idle connections that made room */
+    uint64_t offloads; /* on their way now */
+    uint64_t quiet;    /* log lines about trouble that were left out, for there was one lately */
+    size_t budget_used;
+    size_t budget_limit;
+    unsigned budget_waiters;
+    size_t output; /* memory of what waits to be sent */
+    size_t output_limit;
+};
+
+/* Any thread, between open and close. */
+void ks_net_statistics(const struct ks_net *net, struct ks_net_statistics *statistics);
+
+/* How many connections there are. Any thread. */
+unsigned ks_net_connections(const struct ks_net *net);
 
 /* Serves until SIGTERM or SIGINT; then stops listening, lets what is in flight finish (for some seconds at
  * most) and returns when no connection is left. The workers still run, so that the store can be closed. Main

@@ -17,24 +17,21 @@ struct ks_segment {
     struct ks_segment *next;
     size_t sent;
     size_t size;
-    size_t capacity;
-    uint8_t bytes[];
+    size_t capacity;          /* what can be added to; not more than `size` when it is shared or apart */
+    struct ks_shared *shared; /* whose bytes they are; NULL: our own */
+    const uint8_t *bytes;
+    bool apart;
+    uint8_t own[];
 };
 
-static struct ks_segment *segment_append(struct ks_output *output, size_t wanted)
+/* A new last segment with room for `capacity` bytes of its own. */
+static struct ks_segment *segment_append(struct ks_output *output, size_t capacity)
 {
-    size_t capacity = output->last == NULL ? SEGMENT_SMALLEST : output->last->capacity * 2;
-    if (capacity > SEGMENT_LARGEST)
-        capacity = SEGMENT_LARGEST;
-    if (capacity < wanted)
-        capacity = wanted;
     struct ks_segment *segment = malloc(sizeof *segment + capacity);
     if (segment == NULL)
         return NULL;
-    segment->next = NULL;
-    segment->sent = 0;
-    segment->size = 0;
-    segment->capacity = capacity;
+    *segment = (struct ks_segment){.capacity = capacity, .bytes = segment->own};
+    output->memory += sizeof *segment + capacity;
     if (output->last != NULL)
         output->last->next = segment;
     else
@@ -43,36 +40,90 @@ static struct ks_segment *segment_append(struct ks_output *output, size_t wanted
     return segment;
 }
 
+/* Segments of a long queue grow, so that it takes few of them. */
+static size_t next_capacity(const struct ks_output *output, size_t wanted)
+{
+    size_t capacity = output->last == NULL ? SEGMENT_SMALLEST : output->last->capacity * 2;
+    if (capacity > SEGMENT_LARGEST)
+        capacity = SEGMENT_LARGEST;
+    if (capacity < SEGMENT_SMALLEST)
+        capacity = SEGMENT_SMALLEST;
+    return capacity < wanted ? wanted : capacity;
+}
+
 enum ks_result ks_output_append(struct ks_output *output, const void *bytes, size_t size)
 {
     const uint8_t *next = bytes;
     struct ks_segment *last = output->last;
-    size_t room = last == NULL ? 0 : last->capacity - last->size;
+    size_t room = last == NULL || last->capacity < last->size ? 0 : last->capacity - last->size;
     size_t first_part = size < room ? size : room;
-    if (size > first_part && segment_append(output, size - first_part) == NULL)
+    if (size > first_part && segment_append(output, next_capacity(output, size - first_part)) == NULL)
         return KS_NO_MEMORY;
     if (first_part > 0) {
-        memcpy(last->bytes + last->size, next, first_part);
+        memcpy(last->own + last->size, next, first_part);
         last->size += first_part;
     }
     if (size > first_part) {
-        memcpy(output->last->bytes, next + first_part, size - first_part);
+        memcpy(output->last->own, next + first_part, size - first_part);
         output->last->size = size - first_part;
     }
     output->waiting += size;
     return KS_OK;
 }
 
+enum ks_result ks_output_append_apart(struct ks_output *output, const void *bytes, size_t size)
+{
+    if (size == 0)
+        return KS_OK;
+    struct ks_segment *segment = segment_append(output, size);
+    if (segment == NULL)
+        return KS_NO_MEMORY;
+    memcpy(segment->own, bytes, size);
+    segment->size = size;
+    segment->apart = true;
+    output->waiting += size;
+    return KS_OK;
+}
+
+enum ks_result ks_output_append_shared(struct ks_output *output, struct ks_shared *shared, size_t offset,
+                                       size_t size, bool apart)
+{
+    if (size == 0)
+        return KS_OK;
+    struct ks_segment *segment = segment_append(output, 0);
+    if (segment == NULL)
+        return KS_NO_MEMORY;
+    segment->shared = ks_shared_retain(shared);
+    segment->bytes = shared->bytes + offset;
+    segment->size = size;
+    segment->apart = apart;
+    output->waiting += size;
+    output->memory += size;
+    return KS_OK;
+}
+
+/* Up to the next segment that goes apart; that one alone when it is the first. */
 static int fill_vectors(const struct ks_output *output, struct iovec vectors[static VECTORS_PER_SEND])
 {
     int count = 0;
     for (struct ks_segment *segment = output->first; segment != NULL && count < VECTORS_PER_SEND;
          segment = segment->next) {
-        vectors[count].iov_base = segment->bytes + segment->sent;
+        if (segment->apart && count > 0)
+            break;
+        vectors[count].iov_base = (void *)(uintptr_t)(segment->bytes + segment->sent);
         vectors[count].iov_len = segment->size - segment->sent;
         count++;
+        if (segment->apart)
+            break;
     }
     return count;
+}
+
+static void segment_free(struct ks_output *output, struct ks_segment *segment)
+{
+    output->memory -= sizeof *segment + (segment->shared != NULL ? segment->size : segment->capacity);
+    ks_shared_release(segment->shared);
+    free(segment);
 }
 
 static void drop_sent(struct ks_output *output, size_t sent)
@@ -89,7 +140,7 @@ static void drop_sent(struct ks_output *output, size_t sent)
         output->first = segment->next;
         if (output->first == NULL)
             output->last = NULL;
-        free(segment);
+        segment_free(output, segment);
     }
 }
 
@@ -115,7 +166,7 @@ void ks_output_clear(struct ks_output *output)
     while (output->first != NULL) {
         struct ks_segment *segment = output->first;
         output->first = segment->next;
-        free(segment);
+        segment_free(output, segment);
     }
     output->last = NULL;
     output->waiting = 0;

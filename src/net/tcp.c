@@ -9,6 +9,7 @@
  */
 #include "net/tcp.h"
 
+#include "net/crowd.h"
 #include "net/delivery.h"
 #include "net/output.h"
 
@@ -44,9 +45,9 @@ struct delivery_watch {
 };
 
 struct peer_address {
-    uint8_t family; /* AF_INET or AF_INET6 */
     uint16_t port;
-    uint8_t bytes[16];
+    bool is_local;                       /* at a socket in the file system: it has no address */
+    uint8_t bytes[KS_PEER_ADDRESS_SIZE]; /* IPv6, or mapped IPv4 */
 };
 
 struct ks_tcp {
@@ -55,6 +56,7 @@ struct ks_tcp {
     struct ks_deadline deadline;
     struct ks_output output;
     uint64_t written;
+    struct ks_listener_counts *listener;
     struct kept_input *kept;
     struct delivery_watch *watch;
     struct ks_tcp *next_ready;
@@ -63,12 +65,14 @@ struct ks_tcp {
     struct ks_tcp *idle_newer;
     uint64_t idle_since_ms;
     int fd;
+    uint32_t counted_output; /* of its output's memory, in the sum of all */
     uint32_t acked_at_start;
     struct peer_address peer;
     uint8_t state;  /* enum state */
     uint8_t polled; /* UV_READABLE | UV_WRITABLE as uv_poll has it now */
     bool paused : 1;
     bool output_full : 1; /* the socket took no more */
+    bool told_full : 1;   /* a service waits for `drained` though less than the low-water mark waits */
     bool above_low : 1;   /* output passed the low-water mark, `drained` is owed */
     bool end_seen : 1;    /* the peer's end of stream was read */
     bool end_told : 1;    /* and the service knows */
@@ -76,6 +80,8 @@ struct ks_tcp {
     bool is_dirty : 1;
     bool is_idle : 1;
 };
+
+static const uint8_t mapped_prefix[12] = {[10] = 0xff, [11] = 0xff};
 
 static struct ks_tcp *tcp_of(const struct ks_connection *connection)
 {
@@ -200,11 +206,37 @@ static void begin_lingering(struct ks_tcp *tcp)
     poll_what_is_wanted(tcp);
 }
 
+/* Steps of the sum, so that ordinary answers cost it nothing. */
+enum { COUNTED_STEP = KS_OUTPUT_SHORT };
+
+/* Input that is kept is counted with the output: both wait for somebody. */
+static void count_output(struct ks_tcp *tcp)
+{
+    size_t memory = tcp->output.memory + (tcp->kept != NULL ? tcp->kept->size : 0);
+    if (memory > UINT32_MAX)
+        memory = UINT32_MAX;
+    size_t counted = memory / COUNTED_STEP * COUNTED_STEP;
+    if (counted == tcp->counted_output)
+        return;
+    atomic_fetch_add_explicit(&worker_of(tcp)->shared->output, counted - tcp->counted_output,
+                              memory_order_relaxed);
+    tcp->counted_output = (uint32_t)counted;
+}
+
+static bool output_is_short(const struct ks_tcp *tcp)
+{
+    const struct ks_worker_shared *shared = worker_of(tcp)->shared;
+    return atomic_load_explicit(&shared->output, memory_order_relaxed) > shared->output_limit;
+}
+
 static void tell_drained(struct ks_tcp *tcp)
 {
-    if (!tcp->above_low || tcp->output.waiting > KS_OUTPUT_LOW_WATER)
+    bool fell = tcp->above_low && tcp->output.waiting <= KS_OUTPUT_LOW_WATER;
+    size_t room_at = output_is_short(tcp) ? KS_OUTPUT_SHORT : KS_OUTPUT_LOW_WATER;
+    if (!fell && (!tcp->told_full || tcp->output.waiting > room_at))
         return;
-    tcp->above_low = false;
+    tcp->above_low = tcp->above_low && !fell;
+    tcp->told_full = false;
     if (tcp->state == STATE_OPEN && tcp->connection.events->drained != NULL)
         tcp->connection.events->drained(&tcp->connection);
 }
@@ -213,11 +245,14 @@ static void tcp_flush(struct ks_tcp *tcp)
 {
     if (tcp->state == STATE_DOOMED || tcp->state == STATE_LINGERING)
         return;
+    size_t before = tcp->output.waiting;
     enum ks_result result = ks_output_send(&tcp->output, tcp->fd);
+    ks_count(&worker_of(tcp)->counts.sent, before - tcp->output.waiting);
     if (result == KS_IO) {
         doom(tcp);
         return;
     }
+    count_output(tcp);
     tcp->output_full = result == KS_MORE;
     if (tcp->output_full)
         poll_for(tcp, tcp->polled | UV_WRITABLE);
@@ -239,6 +274,7 @@ static void keep_input(struct ks_tcp *tcp, const uint8_t *bytes, size_t size)
     kept->offset = 0;
     memcpy(kept->bytes, bytes, size);
     tcp->kept = kept;
+    count_output(tcp);
 }
 
 static void tell_end(struct ks_tcp *tcp)
@@ -263,7 +299,8 @@ static bool read_once(struct ks_tcp *tcp)
 {
     const struct ks_connection_events *events = tcp->connection.events;
     uint8_t *buffer = worker_of(tcp)->scratch;
-    size_t size = KS_WORKER_SCRATCH_SIZE;
+    size_t size =
+        output_is_short(tcp) ? KS_OUTPUT_SHORT : KS_WORKER_SCRATCH_SIZE; /* it may have to be kept */
     uint8_t *wanted = NULL;
     size_t wanted_size = 0;
     if (tcp->state == STATE_OPEN && events->receive_buffer != NULL)
@@ -282,6 +319,7 @@ static bool read_once(struct ks_tcp *tcp)
         end_of_input(tcp);
         return false;
     }
+    ks_count(&worker_of(tcp)->counts.received, (uint64_t)got);
     if (tcp->state != STATE_OPEN)
         return true; /* lingering: dropped */
     size_t consumed = events->received(&tcp->connection, buffer, (size_t)got);
@@ -330,14 +368,28 @@ static void poll_event(uv_poll_t *poll, int status, int events)
 
 /* ---- delivery ---- */
 
+/* A socket in the file system knows no acknowledgements: what our system has taken, the peer has, too. */
+static bool read_delivery(const struct ks_tcp *tcp, struct ks_delivery *delivery)
+{
+    if (!tcp->peer.is_local)
+        return ks_delivery_read(tcp->fd, delivery);
+    *delivery = (struct ks_delivery){.bytes_acked = tcp->written - tcp->output.waiting};
+    return true;
+}
+
+static uint64_t delivered_according_to(const struct ks_tcp *tcp, const struct ks_delivery *delivery)
+{
+    if (delivery->bytes_acked < tcp->acked_at_start)
+        return 0;
+    uint64_t acked = delivery->bytes_acked - tcp->acked_at_start;
+    return acked < tcp->written ? acked : tcp->written; /* our end of stream counts as a byte there */
+}
+
 static uint64_t tcp_delivered_up_to(struct ks_connection *connection)
 {
-    struct ks_tcp *tcp = tcp_of(connection);
+    const struct ks_tcp *tcp = tcp_of(connection);
     struct ks_delivery delivery;
-    if (!ks_delivery_read(tcp->fd, &delivery) || delivery.bytes_acked < tcp->acked_at_start)
-        return 0;
-    uint64_t acked = delivery.bytes_acked - tcp->acked_at_start;
-    return acked < tcp->written ? acked : tcp->written; /* our end of stream counts as a byte there */
+    return read_delivery(tcp, &delivery) ? delivered_according_to(tcp, &delivery) : 0;
 }
 
 static void list_watch(struct ks_tcp *tcp)
@@ -370,14 +422,13 @@ static bool check_delivery(struct ks_tcp *tcp)
     struct ks_delivery delivery;
     if (tcp->state == STATE_DOOMED)
         return true;
-    if (tcp_delivered_up_to(&tcp->connection) >= tcp->watch->position) {
+    bool known = read_delivery(tcp, &delivery);
+    if (known && delivered_according_to(tcp, &delivery) >= tcp->watch->position) {
         if (tcp->connection.events->delivered != NULL)
             tcp->connection.events->delivered(&tcp->connection);
         return true;
     }
-    /* Nobody else tells of a reset while nothing is polled. */
-    ks_delivery_read(tcp->fd, &delivery);
-    if (delivery.dead)
+    if (delivery.dead) /* nobody else tells of a reset while nothing is polled */
         doom(tcp);
     return delivery.dead;
 }
@@ -397,26 +448,69 @@ void ks_tcp_check_deliveries(struct ks_worker *worker)
 
 /* ---- operations of connection.h ---- */
 
-static bool tcp_write(struct ks_connection *connection, const void *bytes, size_t size)
+static bool appended(struct ks_tcp *tcp, enum ks_result result, size_t size)
 {
-    struct ks_tcp *tcp = tcp_of(connection);
-    if (tcp->state != STATE_OPEN)
-        return true;
-    if (ks_output_append(&tcp->output, bytes, size) != KS_OK) {
+    if (result != KS_OK) {
         doom(tcp);
         return false;
     }
     tcp->written += size;
     if (tcp->output.waiting > KS_OUTPUT_LOW_WATER)
         tcp->above_low = true;
+    count_output(tcp);
     if (!tcp->output_full)
         mark_dirty(tcp);
     return true;
 }
 
+static bool tcp_write(struct ks_connection *connection, const void *bytes, size_t size)
+{
+    struct ks_tcp *tcp = tcp_of(connection);
+    if (tcp->state != STATE_OPEN)
+        return true;
+    return appended(tcp, ks_output_append(&tcp->output, bytes, size), size);
+}
+
+static bool tcp_write_apart(struct ks_connection *connection, const void *bytes, size_t size)
+{
+    struct ks_tcp *tcp = tcp_of(connection);
+    if (tcp->state != STATE_OPEN)
+        return true;
+    return appended(tcp, ks_output_append_apart(&tcp->output, bytes, size), size);
+}
+
+static bool tcp_write_shared(struct ks_connection *connection, struct ks_shared *shared, size_t offset,
+                             size_t size, bool apart)
+{
+    struct ks_tcp *tcp = tcp_of(connection);
+    if (tcp->state != STATE_OPEN)
+        return true;
+    return appended(tcp, ks_output_append_shared(&tcp->output, shared, offset, size, apart), size);
+}
+
+static void tcp_flush_now(struct ks_connection *connection)
+{
+    struct ks_tcp *tcp = tcp_of(connection);
+    if (tcp->state == STATE_OPEN && !tcp->output_full)
+        tcp_flush(tcp);
+}
+
 static size_t tcp_output_waiting(const struct ks_connection *connection)
 {
     return tcp_of(connection)->output.waiting;
+}
+
+static size_t tcp_output_memory(const struct ks_connection *connection)
+{
+    return tcp_of(connection)->output.memory;
+}
+
+static bool tcp_output_is_full(struct ks_connection *connection)
+{
+    struct ks_tcp *tcp = tcp_of(connection);
+    size_t limit = output_is_short(tcp) ? KS_OUTPUT_SHORT : KS_OUTPUT_HIGH_WATER;
+    tcp->told_full = tcp->output.waiting > limit;
+    return tcp->told_full;
 }
 
 static uint64_t tcp_written(const struct ks_connection *connection)
@@ -490,13 +584,30 @@ static void tcp_describe_peer(const struct ks_connection *connection, char *text
 {
     const struct peer_address *peer = &tcp_of(connection)->peer;
     char address[INET6_ADDRSTRLEN] = "?";
-    inet_ntop(peer->family, peer->bytes, address, sizeof address);
-    snprintf(text, size, peer->family == AF_INET6 ? "[%s]:%u" : "%s:%u", address, (unsigned)peer->port);
+    if (peer->is_local) {
+        snprintf(text, size, "this machine");
+        return;
+    }
+    bool is_v4 = memcmp(peer->bytes, mapped_prefix, sizeof mapped_prefix) == 0;
+    inet_ntop(is_v4 ? AF_INET : AF_INET6, peer->bytes + (is_v4 ? sizeof mapped_prefix : 0), address,
+              sizeof address);
+    snprintf(text, size, is_v4 ? "%s:%u" : "[%s]:%u", address, (unsigned)peer->port);
+}
+
+static void tcp_peer_address(const struct ks_connection *connection,
+                             uint8_t address[static KS_PEER_ADDRESS_SIZE])
+{
+    memcpy(address, tcp_of(connection)->peer.bytes, KS_PEER_ADDRESS_SIZE);
 }
 
 static const struct ks_connection_operations tcp_operations = {
     .write = tcp_write,
+    .write_apart = tcp_write_apart,
+    .write_shared = tcp_write_shared,
+    .flush = tcp_flush_now,
     .output_waiting = tcp_output_waiting,
+    .output_memory = tcp_output_memory,
+    .output_is_full = tcp_output_is_full,
     .written = tcp_written,
     .delivered_up_to = tcp_delivered_up_to,
     .watch_delivery = tcp_watch_delivery,
@@ -507,29 +618,40 @@ static const struct ks_connection_operations tcp_operations = {
     .finish = tcp_finish,
     .abort = tcp_abort,
     .describe_peer = tcp_describe_peer,
+    .peer_address = tcp_peer_address,
 };
 
 /* ---- opening and closing ---- */
 
-static void count_down(struct ks_worker *worker)
+static void count_down(struct ks_worker *worker, const struct peer_address *peer,
+                       struct ks_listener_counts *listener)
 {
+    if (!peer->is_local)
+        ks_crowd_leave(&worker->shared->crowd, peer->bytes);
     atomic_fetch_sub(&worker->connection_count, 1);
     atomic_fetch_sub(&worker->shared->connection_count, 1);
+    atomic_fetch_add_explicit(&listener->closed, 1, memory_order_relaxed);
+}
+
+void ks_tcp_address(const struct sockaddr_storage *peer, uint8_t address[static KS_PEER_ADDRESS_SIZE])
+{
+    memset(address, 0, KS_PEER_ADDRESS_SIZE);
+    if (peer->ss_family == AF_INET6) {
+        memcpy(address, &((const struct sockaddr_in6 *)peer)->sin6_addr, KS_PEER_ADDRESS_SIZE);
+    } else if (peer->ss_family == AF_INET) {
+        memcpy(address, mapped_prefix, sizeof mapped_prefix);
+        memcpy(address + sizeof mapped_prefix, &((const struct sockaddr_in *)peer)->sin_addr, 4);
+    }
 }
 
 static struct peer_address compact_address(const struct sockaddr_storage *peer)
 {
-    struct peer_address compact = {.family = AF_INET};
-    if (peer->ss_family == AF_INET6) {
-        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)peer;
-        compact.family = AF_INET6;
-        compact.port = ntohs(v6->sin6_port);
-        memcpy(compact.bytes, &v6->sin6_addr, 16);
-    } else if (peer->ss_family == AF_INET) {
-        const struct sockaddr_in *v4 = (const struct sockaddr_in *)peer;
-        compact.port = ntohs(v4->sin_port);
-        memcpy(compact.bytes, &v4->sin_addr, 4);
-    }
+    struct peer_address compact = {.port = 0, .is_local = peer->ss_family == AF_UNIX};
+    ks_tcp_address(peer, compact.bytes);
+    if (peer->ss_family == AF_INET6)
+        compact.port = ntohs(((const struct sockaddr_in6 *)peer)->sin6_port);
+    else if (peer->ss_family == AF_INET)
+        compact.port = ntohs(((const struct sockaddr_in *)peer)->sin_port);
     return compact;
 }
 
@@ -540,9 +662,11 @@ static void handle_closed(uv_handle_t *handle)
 
 static void close_and_free(struct ks_tcp *tcp)
 {
-    count_down(worker_of(tcp));
+    count_down(worker_of(tcp), &tcp->peer, tcp->listener);
     ks_output_clear(&tcp->output);
     free(tcp->kept);
+    tcp->kept = NULL;
+    count_output(tcp);
     free(tcp->watch);
     uv_close((uv_handle_t *)&tcp->poll, handle_closed);
     close(tcp->fd);
@@ -571,23 +695,26 @@ static void close_doomed(struct ks_worker *worker)
 }
 
 void ks_tcp_open(struct ks_worker *worker, int fd, const struct sockaddr_storage *peer,
-                 const struct ks_connection_events *events, void *service)
+                 const struct ks_connection_events *events, void *service,
+                 struct ks_listener_counts *listener)
 {
+    const struct peer_address address = compact_address(peer);
     struct ks_tcp *tcp = calloc(1, sizeof *tcp);
     if (tcp == NULL || uv_poll_init_socket(&worker->uv, &tcp->poll, fd) != 0) {
         free(tcp);
         close(fd);
-        count_down(worker);
+        count_down(worker, &address, listener);
         return;
     }
     struct ks_delivery delivery;
     tcp->poll.data = tcp;
     tcp->fd = fd;
-    tcp->peer = compact_address(peer);
+    tcp->peer = address;
+    tcp->listener = listener;
     tcp->connection.operations = &tcp_operations;
     tcp->connection.events = events;
     tcp->connection.loop = &worker->loop;
-    tcp->acked_at_start = ks_delivery_read(fd, &delivery) ? (uint32_t)delivery.bytes_acked : 0;
+    tcp->acked_at_start = read_delivery(tcp, &delivery) ? (uint32_t)delivery.bytes_acked : 0;
     idle_enter(tcp);
     if (!events->opened(&tcp->connection, service)) {
         idle_leave(tcp);
@@ -615,6 +742,7 @@ static void offer_kept(struct ks_tcp *tcp)
         else
             tcp->kept = kept;
     }
+    count_output(tcp);
     tell_end(tcp);
     if (wants_input(tcp))
         poll_what_is_wanted(tcp);
@@ -656,8 +784,10 @@ void ks_tcp_deadline_passed(struct ks_deadline *deadline)
 void ks_tcp_evict_idle(struct ks_worker *worker)
 {
     /* At once: nothing is owed to it, and while it lingered it would still take a place. */
-    if (worker->idle_oldest != NULL)
-        doom(worker->idle_oldest);
+    if (worker->idle_oldest == NULL)
+        return;
+    doom(worker->idle_oldest);
+    ks_count(&worker->counts.evicted, 1);
 }
 
 struct end_request {

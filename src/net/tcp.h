@@ -10,7 +10,8 @@
 /* Opens a connection on the non-blocking socket `fd`, whose ownership passes in any case. On any failure the
  * socket is closed and the counts are put right. */
 void ks_tcp_open(struct ks_worker *worker, int fd, const struct sockaddr_storage *peer,
-                 const struct ks_connection_events *events, void *service);
+                 const struct ks_connection_events *events, void *service,
+                 struct ks_listener_counts *listener);
 
 /* Offers kept input again, sends what waits, closes what is doomed. */
 void ks_tcp_work_off(struct ks_worker *worker);
@@ -26,5 +27,8 @@ void ks_tcp_evict_idle(struct ks_worker *worker);
 
 /* Ends all connections that have nothing in flight, or, with `all`, all. */
 void ks_tcp_end_connections(struct ks_worker *worker, bool all);
+
+/* The address of a peer as 16 bytes of IPv6, an IPv4 one mapped; zeros for other families. Any thread. */
+void ks_tcp_address(const struct sockaddr_storage *peer, uint8_t address[static KS_PEER_ADDRESS_SIZE]);
 
 #endif

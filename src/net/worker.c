@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static struct ks_worker *worker_of_executor(struct ks_executor *executor)
 {
@@ -21,14 +22,16 @@ static void worker_post(struct ks_executor *executor, struct ks_task *task)
         uv_async_send(&worker->wake);
 }
 
-static void run_mailbox(struct ks_worker *worker)
+static bool run_mailbox(struct ks_worker *worker)
 {
     struct ks_task *task = ks_mailbox_take(&worker->mailbox);
+    bool any = task != NULL;
     while (task != NULL) {
         struct ks_task *next = task->next;
         task->run(task);
         task = next;
     }
+    return any;
 }
 
 static void on_wake(uv_async_t *wake)
@@ -87,7 +90,9 @@ static void job_done(uv_work_t *work, int status)
     (void)status; /* nobody cancels */
     struct offload_job *job = work->data;
     struct ks_offload *offload = job->offload;
+    struct ks_worker *worker = KS_CONTAINER_OF(offload->loop, struct ks_worker, loop);
     free(job);
+    ks_count(&worker->counts.offloads_done, 1);
     offload->done(offload);
 }
 
@@ -105,8 +110,10 @@ static void worker_offload(struct ks_loop *loop, struct ks_offload *offload)
     if (job != NULL) {
         job->work.data = job;
         job->offload = offload;
-        if (uv_queue_work(&worker->uv, &job->work, job_work, job_done) == 0)
+        if (uv_queue_work(&worker->uv, &job->work, job_work, job_done) == 0) {
+            ks_count(&worker->counts.offloaded, 1);
             return;
+        }
         free(job);
     }
     /* Slower, but done: the work happens here. */
@@ -124,17 +131,20 @@ struct hand_over {
     struct sockaddr_storage peer;
     const struct ks_connection_events *events;
     void *service;
+    struct ks_listener_counts *listener;
 };
 
 static void hand_over_run(struct ks_task *task)
 {
     struct hand_over *hand_over = KS_CONTAINER_OF(task, struct hand_over, task);
-    ks_tcp_open(hand_over->worker, hand_over->fd, &hand_over->peer, hand_over->events, hand_over->service);
+    ks_tcp_open(hand_over->worker, hand_over->fd, &hand_over->peer, hand_over->events, hand_over->service,
+                hand_over->listener);
     free(hand_over);
 }
 
 enum ks_result ks_worker_hand_over(struct ks_worker *worker, int fd, const struct sockaddr_storage *peer,
-                                   const struct ks_connection_events *events, void *service)
+                                   const struct ks_connection_events *events, void *service,
+                                   struct ks_listener_counts *listener)
 {
     struct hand_over *hand_over = malloc(sizeof *hand_over);
     if (hand_over == NULL)
@@ -145,6 +155,7 @@ enum ks_result ks_worker_hand_over(struct ks_worker *worker, int fd, const struc
     hand_over->peer = *peer;
     hand_over->events = events;
     hand_over->service = service;
+    hand_over->listener = listener;
     atomic_fetch_add(&worker->connection_count, 1);
     ks_executor_post(&worker->loop.executor, &hand_over->task);
     return KS_OK;
@@ -250,14 +261,16 @@ static enum ks_result init_loop(struct ks_worker *worker)
 
 enum ks_result ks_worker_start(struct ks_worker_shared *shared, unsigned number, struct ks_worker **worker)
 {
-    struct ks_worker *created = calloc(1, sizeof *created);
+    struct ks_worker *created = aligned_alloc(_Alignof(struct ks_worker), sizeof *created);
     uint8_t *scratch = malloc(KS_WORKER_SCRATCH_SIZE);
     enum ks_result result = KS_NO_MEMORY;
     if (created == NULL || scratch == NULL)
         goto failed;
+    memset(created, 0, sizeof *created);
     created->scratch = scratch;
     created->shared = shared;
     created->loop.executor.post = worker_post;
+    created->loop.number = number;
     created->loop.clock = shared->clock;
     created->loop.budget = &shared->budget;
     created->loop.log = shared->log;
@@ -289,7 +302,15 @@ void ks_worker_stop(struct ks_worker *worker)
     worker->close_task.run = close_run;
     ks_executor_post(&worker->loop.executor, &worker->close_task);
     pthread_join(worker->thread, NULL);
-    run_mailbox(worker); /* what was posted after the loop had ended */
+}
+
+bool ks_worker_run_late_tasks(struct ks_worker *worker)
+{
+    return run_mailbox(worker);
+}
+
+void ks_worker_free(struct ks_worker *worker)
+{
     uv_loop_close(&worker->uv);
     free(worker->scratch);
     free(worker);

@@ -8,9 +8,12 @@
 #ifndef KS_NET_WORKER_H
 #define KS_NET_WORKER_H
 
+#include "base/counter.h"
 #include "base/mailbox.h"
 #include "net/connection.h"
+#include "net/crowd.h"
 #include "net/deadline.h"
+#include "net/net.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -19,15 +22,39 @@
 
 struct ks_tcp;
 
+/* What one listener counts, for metrics; owned by struct ks_net, and there as long as it. */
+struct ks_listener_counts {
+    /* The main thread's. */
+    _Alignas(KS_CACHE_LINE) _Atomic uint64_t accepted;
+    _Atomic uint64_t refused[KS_NET_REFUSALS];
+    _Atomic uint64_t quiet; /* lines that were not logged, for there was one lately */
+    const char *name;
+    /* Added to by every worker. */
+    _Alignas(KS_CACHE_LINE) _Atomic uint64_t closed;
+};
+
+/* What one worker counts, for metrics. */
+struct ks_worker_counts {
+    _Alignas(KS_CACHE_LINE) _Atomic uint64_t received; /* bytes */
+    _Atomic uint64_t sent;                             /* bytes */
+    _Atomic uint64_t evicted;                          /* connections that made room */
+    _Atomic uint64_t offloaded;
+    _Atomic uint64_t offloads_done;
+};
+
 /* What all workers share; owned by struct ks_net. */
 struct ks_worker_shared {
     const struct ks_clock *clock;
     const struct ks_log *log;
     struct ks_budget budget;
+    struct ks_crowd crowd;             /* connections by address, counted as connection_count is */
+    _Atomic size_t output;             /* memory of what waits to be sent on all connections, roughly */
+    size_t output_limit;               /* beyond, services take less work (connection.h) */
     _Atomic unsigned connection_count; /* of all workers, those still being handed over included */
 };
 
 struct ks_worker {
+    struct ks_worker_counts counts;
     struct ks_loop loop;
     struct ks_worker_shared *shared;
     uv_loop_t uv;
@@ -61,7 +88,8 @@ enum ks_result ks_worker_start(struct ks_worker_shared *shared, unsigned number,
 /* Gives an accepted socket to the worker, which opens a connection on it. Any thread. The caller has counted
  * it in shared->connection_count. KS_OK; KS_NO_MEMORY, and then the socket is still the caller's. */
 enum ks_result ks_worker_hand_over(struct ks_worker *worker, int fd, const struct sockaddr_storage *peer,
-                                   const struct ks_connection_events *events, void *service);
+                                   const struct ks_connection_events *events, void *service,
+                                   struct ks_listener_counts *listener);
 
 /* Asks for the longest-idle connection to be ended, to make room. Any thread. False when out of memory. */
 bool ks_worker_evict(struct ks_worker *worker);
@@ -75,8 +103,15 @@ void ks_worker_end_all(struct ks_worker *worker);
 
 enum { KS_QUIESCE_MS = 5000 };
 
-/* Runs what is in the mailbox, ends the thread and frees the worker. No connection may be left. */
+/* Runs what is in the mailbox and ends the thread. No connection may be left. Others may still post. */
 void ks_worker_stop(struct ks_worker *worker);
+
+/* After ks_worker_stop, on the stopper's thread: runs what was posted since. True when there was something.
+ */
+bool ks_worker_run_late_tasks(struct ks_worker *worker);
+
+/* Nobody posts any more. */
+void ks_worker_free(struct ks_worker *worker);
 
 /* For net/tcp.c: makes the ticks run while they are needed. */
 void ks_worker_need_ticks(struct ks_worker *worker);

@@ -48,8 +48,11 @@ static void registration_done(struct ks_store_request *request)
 /* NULL when the exchange is answered already. */
 static struct registration *registration_new(struct ks_exchange *exchange, const char *name, size_t name_size)
 {
-    struct registration *registration =
-        ks_text_is_user_name(name, name_size) ? calloc(1, sizeof *registration) : NULL;
+    const struct ks_service_environment *environment = exchange->environment;
+    bool may_register = ks_text_is_user_name(name, name_size) &&
+                        ks_session_allows(exchange, environment->registrations,
+                                          environment->settings.registrations_per_hour, "registrations");
+    struct registration *registration = may_register ? calloc(1, sizeof *registration) : NULL;
     if (registration == NULL) {
         ks_exchange_refuse(exchange);
         return NULL;
@@ -247,10 +250,21 @@ static void issue_user_found(struct ks_store_request *request)
     ks_store_public_key(environment->store, stored);
 }
 
+/* gcc's analyser loses sight of what the store's request belongs to. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
+#endif
+
+static bool may_ask(const struct ks_exchange *exchange)
+{
+    const struct ks_service_environment *environment = exchange->environment;
+    return ks_session_allows(exchange, environment->keys, environment->settings.keys_per_hour, "keys");
+}
+
 static void issue_begin(struct ks_exchange *exchange, const char *name, size_t name_size,
                         const uint8_t *public_key)
 {
-    struct key_issue *issue = calloc(1, sizeof *issue);
+    struct key_issue *issue = may_ask(exchange) ? calloc(1, sizeof *issue) : NULL;
     if (issue == NULL) {
         ks_exchange_refuse(exchange);
         return;

@@ -21,12 +21,15 @@
 struct ks_session;
 struct ks_exchange;
 struct ks_session_keys;
+struct ks_stream;
+struct ks_pulls;
 
 /* Which earlier exchanges may still be unanswered when a request begins. */
 enum ks_overlap {
     KS_OVERLAP_NONE,    /* none */
     KS_OVERLAP_UPLOAD,  /* uploads and confirmations: for 1028 */
     KS_OVERLAP_CONFIRM, /* confirmations: for 1029, which needs the uploads before it to be complete */
+    KS_OVERLAP_SEND,    /* messages that were handed over to the store: for 603 */
 };
 
 struct ks_rule {
@@ -64,11 +67,16 @@ struct ks_exchange {
     const struct ks_rule *rule;
     struct ks_request_header header;
     bool answered;
-    bool silent; /* answered with nothing: a deferred answer that was cancelled */
-    bool last;   /* the connection ends after this answer */
+    bool counted; /* in the tally */
+    bool silent;  /* answered with nothing: a deferred answer that was cancelled */
+    bool last;    /* the connection ends after this answer */
     uint16_t answer_size;
     uint8_t answer[KS_RESPONSE_HEADER_SIZE + KS_ANSWER_PAYLOAD_LIMIT];
 };
+
+/* Counts the exchange as answered with `code`, 0 for not at all; the first call counts. The functions below
+ * do it themselves. */
+void ks_exchange_count(struct ks_exchange *exchange, uint16_t code);
 
 /* Answers with the rule's version, `code` and a copy of up to KS_ANSWER_PAYLOAD_LIMIT bytes. The exchange is
  * invalid afterwards. */
@@ -114,6 +122,32 @@ uint64_t ks_session_number(const struct ks_session *session);
 /* An upload of this session began (+1) or was answered (-1): confirmations wait for them. */
 void ks_session_count_uploads(struct ks_session *session, int change);
 
+/* A message of this session was begun (+1) or handed over to the store (-1): the next one waits for it. */
+void ks_session_count_sendings(struct ks_session *session, int change);
+
+/* Whether the exchange's address may ask for one more of what `allowance` counts; a refusal is logged as one
+ * of `what`. Within `begin`. */
+bool ks_session_allows(const struct ks_exchange *exchange, struct ks_allowance *allowance, unsigned per_hour,
+                       const char *what);
+
+/* ---- for answers that are streams (stream.h) ---- */
+
+/* Makes `stream` the one that writes the answer to the oldest exchange; NULL when it is over. */
+void ks_session_set_stream(struct ks_session *session, struct ks_stream *stream);
+
+/* Writes bytes of a stream's answer. */
+void ks_session_write(struct ks_session *session, const void *bytes, size_t size);
+
+/* How much waits for the peer to take it. */
+size_t ks_session_output_waiting(const struct ks_session *session);
+
+/* Ends the connection at once. */
+void ks_session_abort(struct ks_session *session);
+
+/* The session's answers to 604 that are not delivered yet (pulls.h), and what they are written to. */
+struct ks_pulls *ks_session_pulls(struct ks_session *session);
+struct ks_connection *ks_session_connection(struct ks_session *session);
+
 /* ---- the services behind the port ---- */
 
 /* identity.c: 1025, 600, 1026, 1027 */
@@ -124,6 +158,18 @@ void ks_identity_reconnect(struct ks_exchange *exchange, const uint8_t *fixed);
 
 /* upload.c: 1028 */
 void ks_upload_begin(struct ks_exchange *exchange, const uint8_t *fixed);
+
+/* listing.c: 601 */
+void ks_listing_begin(struct ks_exchange *exchange, const uint8_t *fixed);
+
+/* target.c: 602 */
+void ks_target_user_key(struct ks_exchange *exchange, const uint8_t *fixed);
+
+/* sending.c: 603 */
+void ks_sending_begin(struct ks_exchange *exchange, const uint8_t *fixed);
+
+/* pulls.c: 604 */
+void ks_pulls_begin(struct ks_exchange *exchange, const uint8_t *fixed);
 
 /* drop.c: 1029, 1030, 1031 */
 void ks_drop_crc_ok(struct ks_exchange *exchange, const uint8_t *fixed);

@@ -34,8 +34,16 @@ struct name_entry {
     UT_hash_handle hh;
 };
 
+struct user_entry {
+    struct ks_client_id id;
+    unsigned count; /* uploads on their way, and those here */
+    UT_hash_handle hh;
+};
+
 struct ks_staged {
     pthread_mutex_t lock;
+    struct user_entry *users;
+    unsigned count; /* of all users */
     struct name_entry *names;
     struct entry *newest;
     struct entry *oldest;
@@ -100,6 +108,69 @@ static void drop_name_if_empty(struct ks_staged *staged, struct name_entry *name
     free(name);
 }
 
+/* uthash's macros count as statements of the function. NOLINTNEXTLINE(readability-function-size) */
+static struct user_entry *find_or_add_user(struct ks_staged *staged, const struct ks_client_id *id)
+{
+    struct user_entry *user = NULL;
+    HASH_FIND(hh, staged->users, id, sizeof *id, user);
+    if (user != NULL)
+        return user;
+    user = calloc(1, sizeof *user);
+    if (user == NULL)
+        return NULL;
+    user->id = *id;
+    HASH_ADD(hh, staged->users, id, sizeof user->id, user);
+    if (user->hh.tbl == NULL) {
+        free(user);
+        return NULL;
+    }
+    return user;
+}
+
+static void drop_user_if_empty(struct ks_staged *staged, struct user_entry *user)
+{
+    if (user->count > 0)
+        return;
+    HASH_DEL(staged->users, user);
+    free(user);
+}
+
+bool ks_staged_enter(struct ks_staged *staged, const struct ks_client_id *id, unsigned per_user, unsigned all)
+{
+    bool entered = false;
+    pthread_mutex_lock(&staged->lock);
+    struct user_entry *user = staged->count < all ? find_or_add_user(staged, id) : NULL;
+    if (user != NULL) {
+        entered = user->count < per_user;
+        if (entered) {
+            user->count++;
+            staged->count++;
+        }
+        drop_user_if_empty(staged, user);
+    }
+    pthread_mutex_unlock(&staged->lock);
+    return entered;
+}
+
+/* Under the lock. NOLINTNEXTLINE(readability-function-size): the same */
+static void count_out(struct ks_staged *staged, const struct ks_client_id *id)
+{
+    struct user_entry *user = NULL;
+    HASH_FIND(hh, staged->users, id, sizeof *id, user);
+    if (user == NULL)
+        return;
+    user->count--;
+    staged->count--;
+    drop_user_if_empty(staged, user);
+}
+
+void ks_staged_leave(struct ks_staged *staged, const struct ks_client_id *id)
+{
+    pthread_mutex_lock(&staged->lock);
+    count_out(staged, id);
+    pthread_mutex_unlock(&staged->lock);
+}
+
 /* Takes the entry out of both lists, frees it, and returns what it held. */
 static struct ks_staged_upload remove_entry(struct ks_staged *staged, struct entry *entry)
 {
@@ -112,6 +183,7 @@ static struct ks_staged_upload remove_entry(struct ks_staged *staged, struct ent
     drop_name_if_empty(staged, entry->name);
     struct ks_staged_upload upload = entry->upload;
     upload.name = NULL;
+    count_out(staged, &upload.id);
     free(entry);
     return upload;
 }

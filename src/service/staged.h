@@ -2,7 +2,7 @@
  * (protocol.md §1.2).
  *
  * One registry per server; any thread. A stage is in exactly one place: on its way in an upload, here, or
- * taken.
+ * taken. The registry also counts, by user, what is on its way or here, for the limits on both.
  */
 #ifndef KS_SERVICE_STAGED_H
 #define KS_SERVICE_STAGED_H
@@ -30,6 +30,14 @@ void ks_staged_free(struct ks_staged *staged);
 
 /* A number for a new owner; never 0, never the same twice. */
 uint64_t ks_staged_new_owner(struct ks_staged *staged);
+
+/* Counts an upload that begins. False when the user has `per_user` of them already, or all together have
+ * `all`, or memory is short. The count goes with the upload: put takes it over, taking it out ends it. */
+bool ks_staged_enter(struct ks_staged *staged, const struct ks_client_id *id, unsigned per_user,
+                     unsigned all);
+
+/* An upload that was counted ended without ks_staged_put. */
+void ks_staged_leave(struct ks_staged *staged, const struct ks_client_id *id);
 
 /* Adds an upload as the one last completed, for its owner and anywhere. *replaced receives the owner's
  * previous one of that name, if there was one (true is returned): it is obsolete and has to be discarded by

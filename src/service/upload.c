@@ -1,16 +1,15 @@
 /* upload.c — 1028: a file's content on its way from the peer to a stage (protocol.md §1.2).
  *
- * Content goes into chunks; a full chunk goes to the store, whose thread decrypts, sums and writes it in
- * place while the loop fills the next one. At most CHUNKS_LIMIT chunks of one upload are out, all uploads
- * together stay within the loop's buffer budget; beyond either, the peer waits.
+ * Content goes through chunks (chunks.h) to the store, whose thread decrypts, sums and writes it in place.
  *
  * An upload lives on its connection's loop, except for `struct content`, which belongs to the store's thread
  * while a chunk is there. It is freed when the last of its holders lets go: the session that feeds it, the
- * chunks and requests that are with the store, a place in the queue for the budget.
+ * requests that are with the store, the chunks.
  */
 #include "base/text.h"
 #include "crypto/cksum.h"
 #include "crypto/content.h"
+#include "service/chunks.h"
 #include "service/dismissal.h"
 #include "service/session.h"
 #include "service/session_keys.h"
@@ -19,27 +18,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    CHUNKS_LIMIT = 3,
-    CHUNK_SMALLEST = 16 * 1024, /* a declared size buys no more memory than this before content comes */
-    CHUNK_GROWTH = 4,
-    CHUNK_LARGEST = 256 * 1024,
-};
-
 struct content {
     const struct ks_content_key *key;
     struct ks_content_cipher *cipher; /* made with the first chunk, on the store's thread */
     struct ks_cksum cksum;
-};
-
-struct upload;
-
-struct chunk {
-    struct ks_store_stage_write write;
-    struct upload *upload;
-    size_t capacity;
-    size_t size;
-    uint8_t bytes[];
 };
 
 struct upload {
@@ -56,57 +38,42 @@ struct upload {
     uint64_t owner;
     struct ks_content_key *key;
     struct content content;
-    struct ks_stage *stage;
-    uint64_t content_left; /* not yet in a chunk */
-    struct chunk *filling;
-    size_t next_capacity;
-    unsigned chunks_out;
+    struct ks_chunks chunks; /* with the stage */
     bool failed;
-    bool waiting_for_budget;
-    struct ks_budget_waiter waiter;
+    bool is_counted; /* in the registry of staged uploads, for this upload to count out */
     union {
         struct ks_store_content_key key;
         struct ks_store_stage_open open;
     } request;
 };
 
-/* Neither analyser counts holders: both take every letting go for a free.
+/* No analyser counts holders: they take every letting go for a free.
  * NOLINTBEGIN(clang-analyzer-unix.Malloc) */
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wanalyzer-use-after-free"
+#pragma GCC diagnostic ignored "-Wuse-after-free"
 #pragma GCC diagnostic ignored "-Wanalyzer-use-of-uninitialized-value"
 #endif
 
 /* ---- the end of an upload ---- */
 
-static void chunk_free(struct chunk *chunk)
+static void upload_free(struct upload *upload)
 {
-    struct ks_budget *budget = chunk->upload->loop->budget;
-    size_t capacity = chunk->capacity;
-    free(chunk);
-    ks_budget_give(budget, capacity);
-}
-
-static void upload_let_go(struct upload *upload)
-{
-    upload->holders--;
-    if (upload->holders > 0)
-        return;
-    if (upload->stage != NULL)
-        ks_dismiss_stage(upload->environment->store, upload->loop, upload->stage);
-    if (upload->filling != NULL)
-        chunk_free(upload->filling);
+    if (upload->chunks.stage != NULL)
+        ks_dismiss_stage(upload->environment->store, upload->loop, upload->chunks.stage);
+    if (upload->is_counted)
+        ks_staged_leave(upload->environment->staged, &upload->id);
+    ks_chunks_clear(&upload->chunks);
     ks_content_cipher_free(upload->content.cipher);
     ks_content_key_release(upload->key);
     free(upload);
 }
 
-static void stop_waiting(struct upload *upload)
+static void upload_let_go(struct upload *upload)
 {
-    if (upload->waiting_for_budget && ks_budget_cancel(upload->loop->budget, &upload->waiter)) {
-        upload->waiting_for_budget = false;
-        upload_let_go(upload);
-    }
+    upload->holders--;
+    if (upload->holders == 0 && !ks_chunks_pending(&upload->chunks))
+        upload_free(upload);
 }
 
 /* The session feeds it no more. */
@@ -137,7 +104,7 @@ static void upload_fail(struct upload *upload)
     struct ks_session *session = upload->session;
     if (session != NULL)
         ks_session_skip_payload(session);
-    stop_waiting(upload);
+    ks_chunks_stop_waiting(&upload->chunks);
     leave_session(upload);
     struct ks_exchange *exchange = take_exchange(upload);
     if (exchange != NULL)
@@ -183,7 +150,7 @@ static void upload_complete(struct upload *upload)
         .name = (const char *)upload->name_field + upload->kept_offset,
         .name_size = upload->kept_size,
         .owner = upload->owner,
-        .stage = upload->stage,
+        .stage = upload->chunks.stage,
         .key = ks_content_key_retain(upload->key),
         .content_size = upload->content_size,
         .completed_at = ks_clock_wall_seconds(upload->environment->clock),
@@ -197,7 +164,8 @@ static void upload_complete(struct upload *upload)
         upload_fail(upload);
         return;
     }
-    upload->stage = NULL;
+    upload->chunks.stage = NULL;
+    upload->is_counted = false;
     if (has_replaced)
         ks_dismiss_upload(upload->environment->store, upload->loop, &replaced);
     struct ks_exchange *exchange = take_exchange(upload);
@@ -243,14 +211,10 @@ static enum ks_result content_apply(void *context, uint8_t *bytes, size_t size, 
     return KS_OK;
 }
 
-static void chunk_written(struct ks_store_request *request)
+static void chunk_written(struct ks_chunks *chunks, enum ks_result result, bool last)
 {
-    struct chunk *chunk = KS_CONTAINER_OF(request, struct chunk, write.request);
-    struct upload *upload = chunk->upload;
-    enum ks_result result = request->result;
-    bool last = chunk->write.last;
-    upload->chunks_out--;
-    chunk_free(chunk);
+    struct upload *upload = KS_CONTAINER_OF(chunks, struct upload, chunks);
+    upload->holders++;
     if (result != KS_OK && !upload->failed) {
         log_failure(upload, result);
         upload_fail(upload);
@@ -262,81 +226,13 @@ static void chunk_written(struct ks_store_request *request)
     upload_let_go(upload);
 }
 
-static void submit_chunk(struct upload *upload, bool last)
+static void budget_has_room(struct ks_chunks *chunks)
 {
-    struct chunk *chunk = upload->filling;
-    upload->filling = NULL;
-    upload->chunks_out++;
+    struct upload *upload = KS_CONTAINER_OF(chunks, struct upload, chunks);
     upload->holders++;
-    chunk->write.request.reply_to = &upload->loop->executor;
-    chunk->write.request.done = chunk_written;
-    chunk->write.stage = upload->stage;
-    chunk->write.bytes = chunk->bytes;
-    chunk->write.size = chunk->size;
-    chunk->write.last = last;
-    ks_store_stage_write(upload->environment->store, &chunk->write);
-}
-
-static void budget_has_room(struct ks_task *task)
-{
-    struct upload *upload = KS_CONTAINER_OF(task, struct upload, waiter.task);
-    upload->waiting_for_budget = false;
     if (upload->session != NULL)
         ks_session_unblock(upload->session);
     upload_let_go(upload);
-}
-
-static void wait_for_budget(struct upload *upload)
-{
-    if (upload->waiting_for_budget)
-        return;
-    upload->waiting_for_budget = true;
-    upload->holders++;
-    upload->waiter.task.run = budget_has_room;
-    upload->waiter.executor = &upload->loop->executor;
-    ks_budget_wait(upload->loop->budget, &upload->waiter);
-}
-
-/* Makes sure that there is a chunk with room; false when the upload has to wait, or has failed. */
-static bool have_chunk(struct upload *upload)
-{
-    if (upload->filling != NULL)
-        return true;
-    if (upload->stage == NULL || upload->chunks_out == CHUNKS_LIMIT || upload->waiting_for_budget)
-        return false;
-    size_t capacity = upload->next_capacity;
-    if (capacity > upload->content_left)
-        capacity = (size_t)upload->content_left;
-    if (!ks_budget_take(upload->loop->budget, capacity)) {
-        wait_for_budget(upload);
-        return false;
-    }
-    struct chunk *chunk = malloc(sizeof *chunk + capacity);
-    if (chunk == NULL) {
-        ks_budget_give(upload->loop->budget, capacity);
-        upload_fail(upload);
-        return false;
-    }
-    memset(chunk, 0, sizeof *chunk);
-    chunk->upload = upload;
-    chunk->capacity = capacity;
-    upload->filling = chunk;
-    if (upload->next_capacity < CHUNK_LARGEST)
-        upload->next_capacity *= CHUNK_GROWTH;
-    return true;
-}
-
-/* `size` more bytes stand in the chunk that is being filled. */
-static void chunk_grew(struct upload *upload, size_t size)
-{
-    upload->filling->size += size;
-    upload->content_left -= size;
-    bool complete = upload->content_left == 0;
-    if (!complete && upload->filling->size < upload->filling->capacity)
-        return;
-    submit_chunk(upload, complete);
-    if (complete)
-        leave_session(upload);
 }
 
 /* ---- the sink ---- */
@@ -344,11 +240,7 @@ static void chunk_grew(struct upload *upload, size_t size)
 static size_t sink_buffer(void *context, size_t limit, uint8_t **buffer)
 {
     struct upload *upload = context;
-    if (!have_chunk(upload))
-        return 0;
-    size_t room = upload->filling->capacity - upload->filling->size;
-    *buffer = upload->filling->bytes + upload->filling->size;
-    return room < limit ? room : limit;
+    return ks_chunks_buffer(&upload->chunks, limit, buffer);
 }
 
 static size_t sink_received(void *context, const uint8_t *bytes, size_t size)
@@ -356,15 +248,10 @@ static size_t sink_received(void *context, const uint8_t *bytes, size_t size)
     struct upload *upload = context;
     size_t taken = 0;
     upload->holders++;
-    while (taken < size && have_chunk(upload)) {
-        struct chunk *chunk = upload->filling;
-        size_t room = chunk->capacity - chunk->size;
-        size_t part = size - taken < room ? size - taken : room;
-        if (bytes + taken != chunk->bytes + chunk->size) /* else it was received in place */
-            memcpy(chunk->bytes + chunk->size, bytes + taken, part);
-        taken += part;
-        chunk_grew(upload, part);
-    }
+    if (ks_chunks_take(&upload->chunks, bytes, size, &taken) != KS_OK)
+        upload_fail(upload);
+    if (ks_chunks_complete(&upload->chunks))
+        leave_session(upload);
     if (upload->failed)
         taken = size;
     upload_let_go(upload);
@@ -376,7 +263,7 @@ static void sink_broken(void *context)
     struct upload *upload = context;
     upload->failed = true; /* nobody waits for an answer, and the stage is dismissed at the end */
     upload->holders++;
-    stop_waiting(upload);
+    ks_chunks_stop_waiting(&upload->chunks);
     leave_session(upload);
     struct ks_exchange *exchange = take_exchange(upload);
     if (exchange != NULL)
@@ -396,7 +283,7 @@ static void stage_opened(struct ks_store_request *request)
         log_failure(upload, request->result);
         upload_fail(upload);
     } else {
-        upload->stage = upload->request.open.stage;
+        upload->chunks.stage = upload->request.open.stage;
         if (upload->session != NULL)
             ks_session_unblock(upload->session);
     }
@@ -410,7 +297,8 @@ static void open_stage(struct upload *upload)
     open->request.reply_to = &upload->loop->executor;
     open->request.done = stage_opened;
     open->id = upload->id;
-    open->content_size = upload->content_size;
+    /* Decrypted, it is smaller by its padding, at most a block. */
+    open->content_size = upload->content_size - KS_CONTENT_BLOCK_SIZE;
     open->transform.apply = content_apply;
     open->transform.context = &upload->content;
     memcpy(open->file_name, upload->name_field, strlen((const char *)upload->name_field));
@@ -467,8 +355,11 @@ static struct upload *upload_new(struct ks_exchange *exchange, const struct ks_s
                                  const char *kept, size_t kept_size)
 {
     struct upload *upload = calloc(1, sizeof *upload);
-    if (upload == NULL)
+    if (upload == NULL) {
+        ks_staged_leave(exchange->environment->staged, &exchange->header.client_id);
         return NULL;
+    }
+    upload->is_counted = true;
     upload->holders = 2; /* the session, and the chain of requests that begins it */
     upload->exchange = exchange;
     upload->session = exchange->session;
@@ -476,14 +367,28 @@ static struct upload *upload_new(struct ks_exchange *exchange, const struct ks_s
     upload->environment = exchange->environment;
     upload->id = exchange->header.client_id;
     upload->content_size = payload->content_size;
-    upload->content_left = payload->content_size;
-    upload->next_capacity = CHUNK_SMALLEST;
+    ks_chunks_init(&upload->chunks, exchange->loop, exchange->environment->store, payload->content_size);
+    upload->chunks.written = chunk_written;
+    upload->chunks.has_room = budget_has_room;
     upload->owner = ks_session_number(exchange->session);
     upload->content.cksum = ks_cksum_start();
     memcpy(upload->name_field, payload->name_field, KS_TEXT_FIELD_SIZE);
     upload->kept_offset = (size_t)(kept - payload->name);
     upload->kept_size = kept_size;
     return upload;
+}
+
+/* Counts the upload in; false at a limit. */
+static bool enter(const struct ks_exchange *exchange)
+{
+    const struct ks_service_environment *environment = exchange->environment;
+    char peer[KS_PEER_TEXT_SIZE];
+    if (ks_staged_enter(environment->staged, &exchange->header.client_id,
+                        environment->settings.uploads_per_user, environment->settings.uploads))
+        return true;
+    ks_log_warning(environment->log, "%s: an upload is refused: there are too many that wait",
+                   ks_exchange_peer(exchange, peer));
+    return false;
 }
 
 void ks_upload_begin(struct ks_exchange *exchange, const uint8_t *fixed)
@@ -503,7 +408,7 @@ void ks_upload_begin(struct ks_exchange *exchange, const uint8_t *fixed)
         result = ks_kept_name(payload.name, payload.name_size, &kept, &kept_size);
     bool sound =
         result == KS_OK && payload.content_size > 0 && payload.content_size % KS_CONTENT_BLOCK_SIZE == 0;
-    struct upload *upload = sound ? upload_new(exchange, &payload, kept, kept_size) : NULL;
+    struct upload *upload = sound && enter(exchange) ? upload_new(exchange, &payload, kept, kept_size) : NULL;
     ks_session_set_payload(session, follows, upload == NULL ? NULL : &upload_sink, upload);
     if (upload == NULL) {
         ks_exchange_refuse(exchange);

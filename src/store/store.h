@@ -125,24 +125,34 @@ struct ks_store_drop_content_key {
 /* ---- uploads (protocol.md §1.2) ---- */
 
 /* A stage is one upload: a file in staging/ that grows chunk by chunk. Whoever opened it holds it until one
- * of ks_store_confirm (which takes it away, whatever the result), or ks_store_discard (the same). */
+ * of ks_store_confirm (which takes it away, whatever the result), ks_store_append_message or ks_store_discard
+ * (the same). */
 
 /* What becomes of the bytes of a chunk before they are written: decryption and checksum, in place, while they
  * are in cache. Runs on a thread of the engine, in the order of the chunks, never twice at a time for one
  * stage. Sets *output_size <= size: how many bytes of `bytes` are to be written. KS_OK, else the stage fails.
  */
 struct ks_stage_transform {
+    /* NULL: the bytes are written as they are. */
     enum ks_result (*apply)(void *context, uint8_t *bytes, size_t size, bool last, size_t *output_size);
     void *context; /* the caller's; must live until the `done` of confirm or discard */
 };
 
-/* Opens a stage for a file of `id`. KS_OK with `stage`; KS_NO_SPACE, KS_IO, KS_NO_MEMORY.
+enum ks_stage_purpose {
+    KS_STAGE_FILE,    /* a file of the user, ended by ks_store_confirm */
+    KS_STAGE_MESSAGE, /* the content of a message that the user sends, ended by ks_store_append_message */
+};
+
+/* Opens a stage for `id`. KS_OK with `stage`; KS_NOT_FOUND for an unknown user; KS_REFUSED when the user's
+ * files would pass a limit with this one; KS_NO_SPACE, KS_IO, KS_NO_MEMORY, KS_CRYPTO.
  * Cheap and without waiting: what goes wrong with the disk is told by the first chunk. */
 struct ks_store_stage_open {
     struct ks_store_request request;
     struct ks_client_id id;              /* in */
-    char file_name[KS_TEXT_FIELD_SIZE];  /* in: as the client sent it, judged with ks_kept_name */
-    uint64_t content_size;               /* in: as declared, for planning only */
+    enum ks_stage_purpose purpose;       /* in */
+    char file_name[KS_TEXT_FIELD_SIZE];  /* in, for KS_STAGE_FILE: as the client sent it, judged with
+                                          * ks_kept_name */
+    uint64_t content_size;               /* in: what will be written, at least, as far as that was declared */
     struct ks_stage_transform transform; /* in */
     struct ks_stage *stage;              /* out */
 };
@@ -161,14 +171,16 @@ struct ks_store_stage_write {
 /* 1029: makes a complete stage the user's verified file: data synced, renamed into place, directory synced,
  * row committed with Verified = 1. May be asked while chunks are still on their way; it runs after them, and
  * fails if they failed. The stage is gone afterwards. An older verified file of that name stays intact until
- * it is replaced, atomically. KS_OK; KS_NOT_FOUND when the stage was discarded for its age meanwhile;
- * KS_NO_SPACE, KS_IO, KS_NO_MEMORY. */
+ * it is replaced, atomically. KS_OK; KS_REFUSED when the user's files would pass a limit: nothing is replaced
+ * then; KS_NOT_FOUND when the stage was discarded for its age, or with its user, meanwhile; KS_NO_SPACE,
+ * KS_IO, KS_NO_MEMORY. */
 struct ks_store_confirm {
     struct ks_store_request request;
     struct ks_stage *stage; /* in; invalid afterwards */
 };
 
-/* 1030, 1031, a broken upload: removes the stage, after the chunks that are on their way. Always KS_OK. */
+/* 1030, 1031, a broken upload or message: removes the stage, after the chunks that are on their way. Always
+ * KS_OK. */
 struct ks_store_discard {
     struct ks_store_request request;
     struct ks_stage *stage; /* in; invalid afterwards */
@@ -177,6 +189,186 @@ struct ks_store_discard {
 /* The part of a client's file name that is kept: what follows the last '/' or '\'. KS_OK with *kept pointing
  * into `name`; KS_INVALID for empty, ".", "..", and names with control bytes (below 0x20, 0x7f). Pure. */
 enum ks_result ks_kept_name(const char *name, size_t name_size, const char **kept, size_t *kept_size);
+
+/* ---- the list of users (protocol.md §1.3, 601) ---- */
+
+/* A place in the list of users; the engine's. */
+struct ks_user_cursor {
+    struct ks_client_id last; /* all up to this one were given */
+    uint64_t given;           /* how many were, the one that is left out included */
+    uint64_t until;           /* the place of the list's last user in the order of registration */
+    uint64_t drops;           /* how many users were dropped before the list began */
+};
+
+/* Begins a list of all users but `except`, in the order of registration, as they are now. KS_OK with `count`
+ * and `cursor`; KS_NOT_FOUND when `except` is unknown. */
+struct ks_store_list_begin {
+    struct ks_store_request request;
+    struct ks_client_id except;   /* in */
+    uint64_t count;               /* out: how many the list has */
+    struct ks_user_cursor cursor; /* out */
+};
+
+/* The next users of the list: `count` of them, at least one, unless all were given. KS_OK; KS_NOT_FOUND when
+ * users were dropped meanwhile, so that the list may not have the count that was promised (an engine puts
+ * dropping off for some minutes while lists are being begun); KS_IO, KS_NO_MEMORY. */
+struct ks_store_list_users {
+    struct ks_store_request request;
+    struct ks_client_id except;   /* in: as at the beginning */
+    struct ks_user_cursor cursor; /* in and out */
+    struct ks_user *users;        /* in: room for `limit` */
+    size_t limit;                 /* in */
+    size_t count;                 /* out */
+};
+
+/* ---- messages (protocol.md §1.3) ---- */
+
+enum {
+    KS_LEASE_LIFETIME_MS = 30 * 1000,              /* without any progress; then others may take it over */
+    KS_MESSAGE_IN_MEMORY_LIMIT = 16 * 1024 * 1024, /* of a content that is appended without a stage */
+};
+
+/* 603: appends a message to what waits for `receiver`. KS_OK, durable, with `message_id`; KS_NOT_FOUND for an
+ * unknown receiver; KS_REFUSED when what waits for it would pass a limit; KS_INVALID when the stage is not
+ * complete or has not content_size bytes; KS_TOO_LARGE without a stage, over KS_MESSAGE_IN_MEMORY_LIMIT;
+ * KS_NO_SPACE, KS_IO, KS_NO_MEMORY, or what the stage failed with. Ids count up from 1 over all receivers, in
+ * the order of the commits; their low 32 bits are never 0, and none is used again after deletion, but one may
+ * be left out after a failure. Messages that one thread appends go in the order of asking; one with a stage
+ * takes its turn only when its content is safe, so whoever needs an order behind it waits for `done`. */
+struct ks_store_append_message {
+    struct ks_store_request request;
+    struct ks_client_id receiver; /* in: the id */
+    struct ks_client_id sender;   /* in: the id */
+    uint8_t type;                 /* in */
+    uint32_t content_size;        /* in */
+    const uint8_t *content;       /* in: content_size bytes that live until `done`; without a stage */
+    struct ks_stage *stage;       /* in: KS_STAGE_MESSAGE with content_size bytes, or NULL; may be asked while
+                                   * chunks are still on their way; invalid afterwards, whatever the result */
+    uint64_t message_id;          /* out */
+};
+
+/* Leases. What waits for a receiver is delivered in *parts*, each a run of messages, oldest first. A part is
+ * leased to an owner (a number unique in this process) until it was delivered; one owner at a time has leases
+ * on a receiver's messages, and may lease the next part behind the ones it has. A lease without any progress
+ * (lease_waiting with KS_OK, lease_read, lease_renew) for KS_LEASE_LIFETIME_MS may be taken over by another
+ * owner; until one does, it holds on. */
+
+/* 604: leases the next part to `owner`: as many messages as fit `size_limit`, but at least one if any waits.
+ * KS_OK with `count` > 0; KS_OK with count 0 when nothing waits or another owner has the lease (no disk and
+ * no other thread is asked then); KS_IO, KS_NO_MEMORY. */
+struct ks_store_lease_waiting {
+    struct ks_store_request request;
+    struct ks_client_id receiver; /* in */
+    uint64_t owner;               /* in */
+    uint64_t size_limit;          /* in: of the part, contents and `overhead` for each */
+    size_t overhead;              /* in: bytes */
+    uint64_t count;               /* out */
+    uint64_t size;                /* out: contents and `overhead` for each */
+    uint64_t after;               /* out: the part are all messages with ids above this … */
+    uint64_t last;                /* out: … and up to this */
+    uint64_t until;               /* the engine's */
+};
+
+struct ks_stored_message {
+    uint64_t message_id;
+    struct ks_client_id sender; /* the id */
+    uint8_t type;
+    uint32_t content_size;
+};
+
+/* A place in a part; starts as {.message_id = after}. */
+struct ks_message_cursor {
+    uint64_t message_id; /* all up to this were given … */
+    uint64_t next;       /* … and of this one `offset` bytes of the content; 0: none */
+    uint64_t offset;
+    uint64_t given;      /* how many messages were given as a whole … */
+    uint64_t given_size; /* … and the bytes of their contents: what the engine compares with the part */
+};
+
+/* The next bytes of a leased part: for each message what `encode` makes of it, then its content, in one run
+ * over as many calls as it takes. What `encode` makes is never split, contents are. KS_OK with `size` > 0, or
+ * 0 when all was given; KS_NOT_FOUND when the lease was taken over or released; KS_IO, KS_NO_MEMORY. When a
+ * message of the part is missing or damaged the answer is KS_IO, never a part of another size. */
+struct ks_store_lease_read {
+    struct ks_store_request request;
+    struct ks_client_id receiver;    /* in */
+    uint64_t owner;                  /* in */
+    uint64_t last;                   /* in: of the part */
+    struct ks_message_cursor cursor; /* in and out */
+    /* Makes exactly `overhead` bytes of a message; pure; on any thread. */
+    void (*encode)(const void *context, const struct ks_stored_message *message, uint8_t *bytes); /* in */
+    const void *context;                                                                          /* in */
+    size_t overhead;                                                                              /* in */
+    uint8_t *bytes;                                                                               /* in */
+    size_t capacity; /* in: at least overhead + 1, else KS_INVALID */
+    size_t size;     /* out */
+};
+
+/* The owner's oldest part, which ends with `last`, was delivered: its messages are deleted. KS_OK when they
+ * are gone for good; KS_NOT_FOUND when the lease was lost meanwhile, or `last` is not the end of that part,
+ * and they stay; KS_IO, KS_NO_SPACE, KS_NO_MEMORY: they are not delivered again by this process, and deleting
+ * them is tried again. */
+struct ks_store_lease_delivered {
+    struct ks_store_request request;
+    struct ks_client_id receiver; /* in */
+    uint64_t owner;               /* in */
+    uint64_t last;                /* in: of the part */
+};
+
+/* ---- for operators ---- */
+
+/* What storage knows of a user. */
+struct ks_user_details {
+    struct ks_user user;
+    int64_t registered;     /* wall seconds */
+    int64_t last_seen;      /* wall seconds */
+    uint64_t files;         /* verified ones … */
+    uint64_t file_bytes;    /* … and their bytes */
+    uint64_t messages;      /* that wait for the user … */
+    uint64_t message_bytes; /* … and the bytes of their contents */
+};
+
+/* KS_OK with `details`, and with the public key if there is one; KS_NOT_FOUND; KS_IO, KS_NO_MEMORY. */
+struct ks_store_describe_user {
+    struct ks_store_request request;
+    char name[KS_TEXT_FIELD_SIZE];          /* in */
+    struct ks_user_details details;         /* out */
+    uint8_t public_key[KS_PUBLIC_KEY_SIZE]; /* out, if details.user.has_public_key */
+};
+
+/* The next users in the order of registration: `count` of them, none at the end. Tells what is committed by
+ * then: who comes or goes while the pages are asked for may be in them or not. KS_OK; KS_IO, KS_NO_MEMORY. */
+struct ks_store_describe_users {
+    struct ks_store_request request;
+    uint64_t cursor;                 /* in and out: 0 at first */
+    struct ks_user_details *details; /* in: room for `limit` */
+    size_t limit;                    /* in */
+    size_t count;                    /* out */
+};
+
+/* Forgets the user's public key and content key: the next ks_store_set_keys with a public key stores a new
+ * one. Such a user is not dropped for having none. Sessions keep the content keys that they hold. KS_OK;
+ * KS_NOT_FOUND; KS_NO_SPACE, KS_IO, KS_NO_MEMORY. Whoever needs an order behind it waits for `done`. */
+struct ks_store_reset_key {
+    struct ks_store_request request;
+    char name[KS_TEXT_FIELD_SIZE]; /* in */
+    struct ks_client_id id;        /* the engine's */
+};
+
+/* Removes the user, its files, its stages and what waits for it; what it has sent to others stays. With KS_OK
+ * it is gone for good, and its name is free. What the disk refuses to delete of its files and messages is
+ * logged, reachable by nobody, and tried again, over restarts, too. Else the user is as it was, but for its
+ * stages, which may be gone: KS_NOT_FOUND; KS_NO_SPACE, KS_IO, KS_NO_MEMORY. Whoever needs an order behind it
+ * waits for `done`. Lists that are on their way end with KS_NOT_FOUND. */
+struct ks_store_remove_user {
+    struct ks_store_request request;
+    char name[KS_TEXT_FIELD_SIZE]; /* in */
+};
+
+/* KS_OK as soon as whoever makes changes durable has had a turn: the engine is alive. */
+struct ks_store_probe {
+    struct ks_store_request request;
+};
 
 /* ---- the engine ---- */
 
@@ -192,6 +384,19 @@ struct ks_store_operations {
     void (*stage_write)(struct ks_store *store, struct ks_store_stage_write *request);
     void (*confirm)(struct ks_store *store, struct ks_store_confirm *request);
     void (*discard)(struct ks_store *store, struct ks_store_discard *request);
+    void (*list_begin)(struct ks_store *store, struct ks_store_list_begin *request);
+    void (*list_users)(struct ks_store *store, struct ks_store_list_users *request);
+    void (*append_message)(struct ks_store *store, struct ks_store_append_message *request);
+    void (*lease_waiting)(struct ks_store *store, struct ks_store_lease_waiting *request);
+    void (*lease_read)(struct ks_store *store, struct ks_store_lease_read *request);
+    void (*lease_delivered)(struct ks_store *store, struct ks_store_lease_delivered *request);
+    void (*lease_renew)(struct ks_store *store, const struct ks_client_id *receiver, uint64_t owner);
+    void (*lease_release)(struct ks_store *store, const struct ks_client_id *receiver, uint64_t owner);
+    void (*describe_user)(struct ks_store *store, struct ks_store_describe_user *request);
+    void (*describe_users)(struct ks_store *store, struct ks_store_describe_users *request);
+    void (*reset_key)(struct ks_store *store, struct ks_store_reset_key *request);
+    void (*remove_user)(struct ks_store *store, struct ks_store_remove_user *request);
+    void (*probe)(struct ks_store *store, struct ks_store_probe *request);
     void (*close)(struct ks_store *store);
 };
 
@@ -255,6 +460,78 @@ static inline void ks_store_confirm(struct ks_store *store, struct ks_store_conf
 static inline void ks_store_discard(struct ks_store *store, struct ks_store_discard *request)
 {
     store->operations->discard(store, request);
+}
+
+static inline void ks_store_list_begin(struct ks_store *store, struct ks_store_list_begin *request)
+{
+    store->operations->list_begin(store, request);
+}
+
+static inline void ks_store_list_users(struct ks_store *store, struct ks_store_list_users *request)
+{
+    store->operations->list_users(store, request);
+}
+
+static inline void ks_store_append_message(struct ks_store *store, struct ks_store_append_message *request)
+{
+    store->operations->append_message(store, request);
+}
+
+static inline void ks_store_lease_waiting(struct ks_store *store, struct ks_store_lease_waiting *request)
+{
+    store->operations->lease_waiting(store, request);
+}
+
+static inline void ks_store_lease_read(struct ks_store *store, struct ks_store_lease_read *request)
+{
+    store->operations->lease_read(store, request);
+}
+
+static inline void ks_store_lease_delivered(struct ks_store *store, struct ks_store_lease_delivered *request)
+{
+    store->operations->lease_delivered(store, request);
+}
+
+/* The receiver acknowledged something: the owner's lease is fresh again. Never fails; unknown leases are
+ * ignored. */
+static inline void ks_store_lease_renew(struct ks_store *store, const struct ks_client_id *receiver,
+                                        uint64_t owner)
+{
+    store->operations->lease_renew(store, receiver, owner);
+}
+
+/* Gives up every part of the receiver's messages that `owner` holds and that was not delivered: it waits
+ * again, in order. Never fails; unknown leases are ignored. A lease_read that is still on its way ends with
+ * KS_NOT_FOUND or KS_OK. */
+static inline void ks_store_lease_release(struct ks_store *store, const struct ks_client_id *receiver,
+                                          uint64_t owner)
+{
+    store->operations->lease_release(store, receiver, owner);
+}
+
+static inline void ks_store_describe_user(struct ks_store *store, struct ks_store_describe_user *request)
+{
+    store->operations->describe_user(store, request);
+}
+
+static inline void ks_store_describe_users(struct ks_store *store, struct ks_store_describe_users *request)
+{
+    store->operations->describe_users(store, request);
+}
+
+static inline void ks_store_reset_key(struct ks_store *store, struct ks_store_reset_key *request)
+{
+    store->operations->reset_key(store, request);
+}
+
+static inline void ks_store_remove_user(struct ks_store *store, struct ks_store_remove_user *request)
+{
+    store->operations->remove_user(store, request);
+}
+
+static inline void ks_store_probe(struct ks_store *store, struct ks_store_probe *request)
+{
+    store->operations->probe(store, request);
 }
 
 /* Finishes what was asked, flushes, frees everything. All `done`s have run or are posted to their executors

@@ -6,6 +6,7 @@
 #include "crypto/secret.h"
 #include "store/reply.h"
 #include "store/sqlite/engine.h"
+#include "store/sqlite/messages.h"
 
 #include <string.h>
 
@@ -18,6 +19,14 @@ static void post_change(struct ks_engine *engine, struct ks_store_request *reque
     request->store = &engine->store;
     request->task.run = apply;
     ks_writer_post(engine, &request->task);
+}
+
+/* The user as a change finds it while it is applied: NULL when it was removed meanwhile, or is in this batch.
+ */
+static struct ks_user_entry *find_staying(struct ks_engine *engine, const struct ks_client_id *id)
+{
+    struct ks_user_entry *entry = ks_users_find(engine->users, id);
+    return entry != NULL && !entry->leaving ? entry : NULL;
 }
 
 static enum ks_result settled_result(const struct ks_engine *engine, const struct ks_store_request *request)
@@ -95,6 +104,13 @@ void ks_change_register(struct ks_engine *engine, struct ks_store_register *requ
 
 /* ---- set_keys ---- */
 
+/* NULL when the user was removed meanwhile: then nobody waits for the change. */
+static void change_done(struct ks_user_entry *entry)
+{
+    if (entry != NULL)
+        ks_users_change_done(entry);
+}
+
 /* KS_OK when this key is stored, KS_REFUSED when another is, KS_NOT_FOUND when none is. Asks the disk, so it
  * sees what the same batch did before. */
 static enum ks_result compare_public_key(struct ks_engine *engine, const struct ks_user_entry *entry,
@@ -127,8 +143,10 @@ static enum ks_result store_public_key(struct ks_engine *engine, const struct ks
 
 static enum ks_result store_keys(struct ks_engine *engine, const struct ks_store_set_keys *request)
 {
+    const struct ks_user_entry *entry = find_staying(engine, &request->id);
+    if (entry == NULL)
+        return KS_NOT_FOUND;
     enum ks_result result = ks_writer_begin(engine);
-    const struct ks_user_entry *entry = ks_users_find(engine->users, &request->id);
     if (result == KS_OK && request->has_public_key)
         result = store_public_key(engine, entry, request->public_key);
     if (result != KS_OK)
@@ -151,7 +169,7 @@ static void settle_set_keys(struct ks_task *task)
         if (request->has_public_key)
             ks_users_publish(engine->users, entry, true);
     }
-    ks_users_change_done(entry);
+    change_done(entry);
     ks_reply_post(&request->request, result);
 }
 
@@ -174,10 +192,12 @@ void ks_change_set_keys(struct ks_engine *engine, struct ks_store_set_keys *requ
 static enum ks_result forget_content_key(struct ks_engine *engine,
                                          const struct ks_store_drop_content_key *request)
 {
+    const struct ks_user_entry *entry = find_staying(engine, &request->id);
+    if (entry == NULL)
+        return KS_OK; /* who is not there has no key */
     enum ks_result result = ks_writer_begin(engine);
     if (result != KS_OK)
         return result;
-    const struct ks_user_entry *entry = ks_users_find(engine->users, &request->id);
     struct ks_query query = ks_writer_query(engine, KS_STATEMENT_FORGET_CONTENT_KEY);
     ks_query_integer(&query, entry->number);
     ks_query_blob(&query, request->content_key->bytes, sizeof request->content_key->bytes);
@@ -190,11 +210,11 @@ static void settle_drop_content_key(struct ks_task *task)
     struct ks_engine *engine = ks_engine_of(request->request.store);
     enum ks_result result = settled_result(engine, &request->request);
     struct ks_user_entry *entry = ks_users_find(engine->users, &request->id);
-    const struct ks_content_key *current = entry->content_key;
+    const struct ks_content_key *current = entry != NULL ? entry->content_key : NULL;
     if (result == KS_OK && current != NULL &&
         ks_secret_equal(current->bytes, request->content_key->bytes, sizeof current->bytes))
         ks_users_set_content_key(engine->users, entry, NULL);
-    ks_users_change_done(entry);
+    change_done(entry);
     ks_reply_post(&request->request, result);
 }
 
@@ -211,39 +231,92 @@ void ks_change_drop_content_key(struct ks_engine *engine, struct ks_store_drop_c
     post_change(engine, &request->request, apply_drop_content_key);
 }
 
-/* ---- rows of files ---- */
+/* ---- reset_key ---- */
 
+static enum ks_result reset_key(struct ks_engine *engine, const struct ks_store_reset_key *request)
+{
+    const struct ks_user_entry *entry = find_staying(engine, &request->id);
+    if (entry == NULL)
+        return KS_NOT_FOUND;
+    enum ks_result result = ks_writer_begin(engine);
+    if (result != KS_OK)
+        return result;
+    struct ks_query query = ks_writer_query(engine, KS_STATEMENT_RESET_KEY);
+    ks_query_integer(&query, ks_clock_wall_seconds(engine->clock));
+    ks_query_integer(&query, entry->number);
+    return ks_writer_check(engine, ks_query_run(&query));
+}
+
+static void settle_reset_key(struct ks_task *task)
+{
+    struct ks_store_reset_key *request = REQUEST_OF(task, struct ks_store_reset_key);
+    struct ks_engine *engine = ks_engine_of(request->request.store);
+    enum ks_result result = settled_result(engine, &request->request);
+    struct ks_user_entry *entry = ks_users_find(engine->users, &request->id);
+    if (result == KS_OK) {
+        ks_users_set_content_key(engine->users, entry, NULL);
+        ks_users_forget_public_key(engine->users, entry);
+        ks_key_cache_drop(engine->keys, &request->id);
+    }
+    change_done(entry);
+    ks_reply_post(&request->request, result);
+}
+
+static void apply_reset_key(struct ks_task *task)
+{
+    struct ks_store_reset_key *request = REQUEST_OF(task, struct ks_store_reset_key);
+    struct ks_engine *engine = ks_engine_of(request->request.store);
+    request->request.result = reset_key(engine, request);
+    ks_writer_settle_later(engine, task, settle_reset_key);
+}
+
+void ks_change_reset_key(struct ks_engine *engine, struct ks_store_reset_key *request)
+{
+    post_change(engine, &request->request, apply_reset_key);
+}
+
+/* ---- rows of files and messages ---- */
+
+/* KS_NOT_FOUND when the user was removed: then the vault takes the file away again. */
 static enum ks_result put_file(struct ks_engine *engine, const struct ks_vault_row *row)
 {
+    if (find_staying(engine, &row->id) == NULL)
+        return KS_NOT_FOUND;
+    enum ks_result result = ks_writer_begin(engine);
+    if (result != KS_OK)
+        return result;
     struct ks_query query = ks_writer_query(engine, KS_STATEMENT_PUT_FILE);
     ks_query_blob(&query, row->id.bytes, sizeof row->id.bytes);
     ks_query_text(&query, row->file_name, strlen(row->file_name));
     ks_query_text(&query, row->path_name, strlen(row->path_name));
     ks_query_text(&query, row->kept_name, strlen(row->kept_name));
+    ks_query_integer(&query, (int64_t)row->size);
     return ks_writer_check(engine, ks_query_run(&query));
 }
 
-static void settle_put_files(struct ks_task *task)
-{
-    struct ks_vault_rows *rows = KS_CONTAINER_OF(task, struct ks_vault_rows, task);
-    const struct ks_engine *engine = KS_CONTAINER_OF(rows->index, struct ks_engine, index);
-    if (engine->writer.failure != KS_OK)
-        rows->result = engine->writer.failure;
-    rows->done(rows);
-}
-
-static void apply_put_files(struct ks_task *task)
+static void settle_put_rows(struct ks_task *task)
 {
     struct ks_vault_rows *rows = KS_CONTAINER_OF(task, struct ks_vault_rows, task);
     struct ks_engine *engine = KS_CONTAINER_OF(rows->index, struct ks_engine, index);
-    rows->result = ks_writer_begin(engine);
-    for (const struct ks_vault_row *row = rows->first; row != NULL && rows->result == KS_OK; row = row->next)
-        rows->result = put_file(engine, row);
-    ks_writer_settle_later(engine, task, settle_put_files);
+    rows->result = engine->writer.failure;
+    for (const struct ks_vault_row *row = rows->first; row != NULL; row = row->next)
+        if (row->message != NULL && row->result == KS_OK)
+            ks_messages_settle(engine, row->message, rows->result == KS_OK);
+    rows->done(rows);
 }
 
-void ks_change_put_files(struct ks_engine *engine, struct ks_vault_rows *rows)
+static void apply_put_rows(struct ks_task *task)
 {
-    rows->task.run = apply_put_files;
+    struct ks_vault_rows *rows = KS_CONTAINER_OF(task, struct ks_vault_rows, task);
+    struct ks_engine *engine = KS_CONTAINER_OF(rows->index, struct ks_engine, index);
+    for (struct ks_vault_row *row = rows->first; row != NULL; row = row->next)
+        row->result = row->message != NULL ? ks_messages_insert(engine, row->message, row->path_name)
+                                           : put_file(engine, row);
+    ks_writer_settle_later(engine, task, settle_put_rows);
+}
+
+void ks_change_put_rows(struct ks_engine *engine, struct ks_vault_rows *rows)
+{
+    rows->task.run = apply_put_rows;
     ks_writer_post(engine, &rows->task);
 }

@@ -11,11 +11,13 @@ struct ks_engine;
 
 void ks_change_register(struct ks_engine *engine, struct ks_store_register *request);
 
-/* The next two: the caller has announced the change with ks_users_expect_change. */
+/* The next three: the caller has announced the change with ks_users_expect_change. */
 void ks_change_set_keys(struct ks_engine *engine, struct ks_store_set_keys *request);
 void ks_change_drop_content_key(struct ks_engine *engine, struct ks_store_drop_content_key *request);
+void ks_change_reset_key(struct ks_engine *engine, struct ks_store_reset_key *request);
 
-/* The vault's files become rows: Verified = 1, one commit. rows->done runs on the writer's thread. */
-void ks_change_put_files(struct ks_engine *engine, struct ks_vault_rows *rows);
+/* The vault's files become rows, in one commit: files of users (Verified = 1), contents of messages.
+ * rows->done runs on the writer's thread. */
+void ks_change_put_rows(struct ks_engine *engine, struct ks_vault_rows *rows);
 
 #endif

@@ -1,15 +1,17 @@
 /* engine.c — the embedded engine: opens and closes the data directory, and sends each request to whoever can
- * answer it: RAM, the reader, the writer or the vault. Any thread asks; opening and closing are the server's
+ * answer it: RAM, a reader, the writer or the vault. Any thread asks; opening and closing are the server's
  * main thread's.
  *
- * Stopping goes with the stream: the vault posts to the writer, the writer to the reader, so they end in this
- * order and nothing is lost between them. */
+ * Stopping goes with the stream: the vault posts to the writer, the writer to the readers, so they end in
+ * this order and nothing is lost between them. */
 #include "store/sqlite/engine.h"
 
 #include "store/embedded.h"
 #include "store/reply.h"
 #include "store/sqlite/changes.h"
 #include "store/sqlite/loading.h"
+#include "store/sqlite/messages.h"
+#include "store/sqlite/operators.h"
 #include "store/sqlite/schema.h"
 #include "store/vault/sweep.h"
 
@@ -163,9 +165,17 @@ static void engine_touch(struct ks_store *store, const struct ks_client_id *id)
     ks_users_touch(engine->users, id, ks_clock_wall_seconds(engine->clock));
 }
 
+/* A session may go on for a while after its user was removed. */
 static void engine_stage_open(struct ks_store *store, struct ks_store_stage_open *request)
 {
-    ks_vault_stage_open(ks_engine_of(store)->vault, request);
+    struct ks_engine *engine = ks_engine_of(store);
+    struct ks_user user;
+    if (ks_users_look_up(engine->users, &request->id, true, &user) != KS_OK)
+        ks_reply_now(&request->request, KS_NOT_FOUND);
+    else if (ks_space_is_short(&engine->space))
+        ks_reply_now(&request->request, KS_NO_SPACE);
+    else
+        ks_vault_stage_open(engine->vault, request);
 }
 
 static void engine_stage_write(struct ks_store *store, struct ks_store_stage_write *request)
@@ -183,6 +193,21 @@ static void engine_discard(struct ks_store *store, struct ks_store_discard *requ
     ks_vault_discard(ks_engine_of(store)->vault, request);
 }
 
+static void engine_list_begin(struct ks_store *store, struct ks_store_list_begin *request)
+{
+    struct ks_engine *engine = ks_engine_of(store);
+    ks_reply_now(&request->request,
+                 ks_users_list_begin(engine->users, &request->except, ks_clock_monotonic_ms(engine->clock),
+                                     &request->count, &request->cursor));
+}
+
+static void engine_list_users(struct ks_store *store, struct ks_store_list_users *request)
+{
+    ks_reply_now(&request->request,
+                 ks_users_list(ks_engine_of(store)->users, &request->except, &request->cursor, request->users,
+                               request->limit, &request->count));
+}
+
 /* ---- close ---- */
 
 /* Whatever was opened so far. */
@@ -192,8 +217,12 @@ static void engine_free(struct ks_engine *engine)
         ks_vault_stop(engine->vault);
     ks_writer_stop(engine);
     ks_readers_stop(engine);
+    ks_pulls_stop(engine);
     ks_writer_disconnect(engine);
+    ks_departures_destroy(&engine->departures);
     ks_vault_free(engine->vault);
+    ks_inboxes_free(engine->inboxes);
+    ks_quotas_free(engine->quotas);
     ks_users_free(engine->users);
     ks_key_cache_free(engine->keys);
     free(engine->database_path);
@@ -223,12 +252,25 @@ static const struct ks_store_operations engine_operations = {
     .stage_write = engine_stage_write,
     .confirm = engine_confirm,
     .discard = engine_discard,
+    .list_begin = engine_list_begin,
+    .list_users = engine_list_users,
+    .append_message = ks_messages_append,
+    .lease_waiting = ks_messages_lease_waiting,
+    .lease_read = ks_messages_lease_read,
+    .lease_delivered = ks_messages_lease_delivered,
+    .lease_renew = ks_messages_lease_renew,
+    .lease_release = ks_messages_lease_release,
+    .describe_user = ks_operators_describe_user,
+    .describe_users = ks_operators_describe_users,
+    .reset_key = ks_operators_reset_key,
+    .remove_user = ks_operators_remove_user,
+    .probe = ks_operators_probe,
     .close = engine_close,
 };
 
 static void engine_commit_rows(struct ks_vault_index *index, struct ks_vault_rows *rows)
 {
-    ks_change_put_files(KS_CONTAINER_OF(index, struct ks_engine, index), rows);
+    ks_change_put_rows(KS_CONTAINER_OF(index, struct ks_engine, index), rows);
 }
 
 /* What the operating system said, as one of the results that opening may have. */
@@ -245,6 +287,8 @@ static int64_t or_default(int64_t value, int64_t otherwise)
     return value > 0 ? value : otherwise;
 }
 
+static const struct ks_store_limits no_limits = {0};
+
 static struct ks_engine *engine_new(const struct ks_embedded_options *options)
 {
     struct ks_engine *engine = calloc(1, sizeof *engine);
@@ -255,12 +299,18 @@ static struct ks_engine *engine_new(const struct ks_embedded_options *options)
     engine->clock = options->clock;
     engine->random = options->random;
     engine->log = options->log;
+    engine->limits = options->limits != NULL ? options->limits : &no_limits;
     engine->keyless_user_lifetime = or_default(options->keyless_user_lifetime, DEFAULT_KEYLESS_LIFETIME);
     engine->content_key_lifetime = or_default(options->content_key_lifetime, DEFAULT_CONTENT_KEY_LIFETIME);
     engine->directory_fd = -1;
     engine->lock_fd = -1;
+    ks_departures_init(&engine->departures);
     engine->keys = ks_key_cache_new(CACHED_PUBLIC_KEYS);
-    if (engine->keys == NULL ||
+    engine->inboxes =
+        ks_inboxes_new(engine->clock, (uint64_t)or_default(options->lease_lifetime_ms, KS_LEASE_LIFETIME_MS),
+                       engine->limits);
+    engine->quotas = ks_quotas_new(engine->limits);
+    if (engine->keys == NULL || engine->inboxes == NULL || engine->quotas == NULL ||
         asprintf(&engine->database_path, "%s/kesher.db", options->data_directory) < 0) {
         engine->database_path = NULL; /* asprintf leaves it undefined */
         engine_free(engine);
@@ -308,8 +358,9 @@ static enum ks_result create_inside(struct ks_engine *engine, const char *direct
                                     size_t why_size)
 {
     if ((mkdirat(engine->directory_fd, "staging", 0700) != 0 && errno != EEXIST) ||
-        (mkdirat(engine->directory_fd, "files", 0700) != 0 && errno != EEXIST))
-        return system_failure("create staging/ and files/ in", directory, why, why_size);
+        (mkdirat(engine->directory_fd, "files", 0700) != 0 && errno != EEXIST) ||
+        (mkdirat(engine->directory_fd, "messages", 0700) != 0 && errno != EEXIST))
+        return system_failure("create staging/, files/ and messages/ in", directory, why, why_size);
     enum ks_result result = create_private(engine, why, why_size);
     if (result == KS_OK && fsync(engine->directory_fd) != 0)
         result = system_failure("sync", directory, why, why_size);
@@ -351,9 +402,13 @@ static enum ks_result open_database(struct ks_engine *engine, char *why, size_t 
     if (result == KS_OK)
         result = ks_schema_alias_key(engine->writer.database, engine->random, engine->alias_key);
     if (result == KS_OK)
+        result = ks_departures_load(engine);
+    if (result == KS_OK)
         result = ks_loading_users(engine);
     if (result == KS_OK)
         result = ks_loading_files(engine);
+    if (result == KS_OK)
+        result = ks_loading_messages(engine);
     return result;
 }
 
@@ -362,12 +417,16 @@ static enum ks_result start_threads(struct ks_engine *engine, const struct ks_em
     const struct ks_vault_options vault = {
         .directory_fd = engine->directory_fd,
         .clock = engine->clock,
+        .random = engine->random,
         .log = engine->log,
         .index = &engine->index,
+        .quotas = engine->quotas,
         .threads = options->vault_threads,
         .stage_lifetime = or_default(options->stage_lifetime, DEFAULT_STAGE_LIFETIME),
     };
     enum ks_result result = ks_readers_start(engine);
+    if (result == KS_OK)
+        result = ks_pulls_start(engine);
     if (result == KS_OK)
         result = ks_writer_start(engine);
     if (result == KS_OK)
@@ -385,8 +444,10 @@ enum ks_result ks_embedded_open(const struct ks_embedded_options *options, struc
         result = open_directory(engine, options->data_directory, why, why_size);
     if (result == KS_OK)
         result = open_database(engine, why, why_size);
-    if (result == KS_OK)
+    if (result == KS_OK) {
+        ks_space_init(&engine->space, engine->directory_fd, engine->clock, engine->log, engine->limits);
         result = start_threads(engine, options);
+    }
     if (result == KS_OK) {
         *store = &engine->store;
         return KS_OK;
@@ -401,4 +462,28 @@ enum ks_result ks_embedded_open(const struct ks_embedded_options *options, struc
 const uint8_t *ks_embedded_alias_key(const struct ks_store *store)
 {
     return KS_CONTAINER_OF(store, const struct ks_engine, store)->alias_key;
+}
+
+size_t ks_embedded_user_count(const struct ks_store *store)
+{
+    return ks_users_count(KS_CONTAINER_OF(store, const struct ks_engine, store)->users);
+}
+
+void ks_embedded_statistics(const struct ks_store *store, struct ks_embedded_statistics *statistics)
+{
+    const struct ks_engine *engine = KS_CONTAINER_OF(store, const struct ks_engine, store);
+    const struct ks_writer_counts *counts = &engine->writer.counts;
+    *statistics = (struct ks_embedded_statistics){
+        .users = ks_users_count(engine->users),
+        .writer_queue = ks_thread_waiting(engine->writer.thread),
+        .reader_queue = ks_thread_waiting(engine->readers.thread),
+        .pull_queue = ks_thread_waiting(engine->pulls.thread),
+        .failed_commits = ks_counted(&counts->failures),
+        .commit_requests = &counts->requests,
+        .commit_request_bounds = ks_writer_request_bounds,
+        .commit_microseconds = &counts->microseconds,
+        .commit_microsecond_bounds = ks_writer_microsecond_bounds,
+    };
+    ks_inboxes_all_waiting(engine->inboxes, &statistics->waiting_messages, &statistics->waiting_bytes);
+    ks_vault_waiting(engine->vault, &statistics->stage_queue, &statistics->confirm_queue);
 }

@@ -6,8 +6,14 @@
 #include "base/log.h"
 #include "crypto/alias.h"
 #include "crypto/random.h"
+#include "store/quotas.h"
+#include "store/space.h"
+#include "store/sqlite/departures.h"
+#include "store/sqlite/inboxes.h"
 #include "store/sqlite/keys.h"
+#include "store/sqlite/pulls.h"
 #include "store/sqlite/readers.h"
+#include "store/sqlite/removal.h"
 #include "store/sqlite/users.h"
 #include "store/sqlite/writer.h"
 #include "store/store.h"
@@ -19,6 +25,7 @@ struct ks_engine {
     const struct ks_clock *clock;
     const struct ks_random *random;
     const struct ks_log *log;
+    const struct ks_store_limits *limits;
     int64_t keyless_user_lifetime; /* seconds */
     int64_t content_key_lifetime;  /* seconds */
     char *database_path;
@@ -28,8 +35,14 @@ struct ks_engine {
     /* Each guards itself. */
     struct ks_users *users;
     struct ks_key_cache *keys;
+    struct ks_inboxes *inboxes;
+    struct ks_quotas *quotas;
+    struct ks_space space; /* set at opening; the writer's tick looks */
     struct ks_writer writer;
+    struct ks_removal removal; /* the writer's thread's */
+    struct ks_departures departures;
     struct ks_readers readers;
+    struct ks_pulls pulls;
     struct ks_vault_index index; /* what the vault knows of the database */
     struct ks_vault *vault;
 };

@@ -18,6 +18,7 @@ struct ks_key_cache {
     pthread_mutex_t lock;
     struct cached_key *keys;
     size_t limit;
+    uint64_t era;
 };
 
 struct ks_key_cache *ks_key_cache_new(size_t limit)
@@ -82,8 +83,30 @@ bool ks_key_cache_get(struct ks_key_cache *cache, const struct ks_client_id *id,
     return found;
 }
 
+uint64_t ks_key_cache_era(struct ks_key_cache *cache)
+{
+    pthread_mutex_lock(&cache->lock);
+    uint64_t era = cache->era;
+    pthread_mutex_unlock(&cache->lock);
+    return era;
+}
+
+/* Makes room and adds; returns what went for it, or cannot stay. Under the lock. */
+static struct cached_key *exchange_keys(struct ks_key_cache *cache, struct cached_key *created, uint64_t era)
+{
+    if (cache->era != era)
+        return created;
+    struct cached_key *out = find_key(cache, &created->id);
+    if (out == NULL && HASH_COUNT(cache->keys) >= cache->limit)
+        out = cache->keys;
+    if (out != NULL)
+        HASH_DELETE(hh, cache->keys, out);
+    add_key(cache, created);
+    return out;
+}
+
 void ks_key_cache_put(struct ks_key_cache *cache, const struct ks_client_id *id,
-                      const uint8_t public_key[static KS_PUBLIC_KEY_SIZE])
+                      const uint8_t public_key[static KS_PUBLIC_KEY_SIZE], uint64_t era)
 {
     struct cached_key *created = malloc(sizeof *created);
     if (created == NULL)
@@ -91,12 +114,18 @@ void ks_key_cache_put(struct ks_key_cache *cache, const struct ks_client_id *id,
     created->id = *id;
     memcpy(created->public_key, public_key, sizeof created->public_key);
     pthread_mutex_lock(&cache->lock);
-    struct cached_key *out = find_key(cache, id);
-    if (out == NULL && HASH_COUNT(cache->keys) >= cache->limit)
-        out = cache->keys;
-    if (out != NULL)
-        HASH_DELETE(hh, cache->keys, out);
-    add_key(cache, created);
+    struct cached_key *out = exchange_keys(cache, created, era);
     pthread_mutex_unlock(&cache->lock);
     free(out);
+}
+
+void ks_key_cache_drop(struct ks_key_cache *cache, const struct ks_client_id *id)
+{
+    pthread_mutex_lock(&cache->lock);
+    struct cached_key *key = find_key(cache, id);
+    if (key != NULL)
+        HASH_DELETE(hh, cache->keys, key);
+    cache->era++;
+    pthread_mutex_unlock(&cache->lock);
+    free(key);
 }

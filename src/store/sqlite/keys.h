@@ -1,5 +1,6 @@
-/* keys.h — public keys that were asked for lately: a bounded cache over the disk. A public key never changes
- * once it is stored, and a user that has one is never dropped, so what stands here is always true. Any
+/* keys.h — public keys that were asked for lately: a bounded cache over the disk. A public key changes only
+ * when an operator has it reset, or the user removed; then it is dropped here after the commit. What was read
+ * from the disk before that must not be put here after it: so whoever reads asks for the *era* first. Any
  * thread.
  */
 #ifndef KS_STORE_SQLITE_KEYS_H
@@ -17,8 +18,15 @@ void ks_key_cache_free(struct ks_key_cache *cache); /* NULL is allowed */
 bool ks_key_cache_get(struct ks_key_cache *cache, const struct ks_client_id *id,
                       uint8_t public_key[static KS_PUBLIC_KEY_SIZE]);
 
-/* Remembers a key in place of the one that was asked for longest ago. Out of memory, it does not. */
+/* Changes whenever a key is dropped. */
+uint64_t ks_key_cache_era(struct ks_key_cache *cache);
+
+/* Remembers a key that was read in `era` in place of the one that was asked for longest ago. Not when that
+ * era is over, nor when out of memory. */
 void ks_key_cache_put(struct ks_key_cache *cache, const struct ks_client_id *id,
-                      const uint8_t public_key[static KS_PUBLIC_KEY_SIZE]);
+                      const uint8_t public_key[static KS_PUBLIC_KEY_SIZE], uint64_t era);
+
+/* Forgets a key. */
+void ks_key_cache_drop(struct ks_key_cache *cache, const struct ks_client_id *id);
 
 #endif

@@ -7,12 +7,29 @@
 
 #include <string.h>
 
-enum { ADOPT_PIECE = 4096, ESCAPED_SIZE = 256 };
+enum { PIECE_FILES = 4096 /* in one transaction */, ESCAPED_SIZE = 256 };
+
+/* A statement that only the start needs. */
+static enum ks_result start_reading(struct ks_engine *engine, const char *sql, struct ks_query *query)
+{
+    sqlite3_stmt *statement = NULL;
+    enum ks_result result = ks_database_prepare(engine->writer.database, sql, &statement);
+    if (result == KS_OK)
+        *query = ks_query_start(statement);
+    return result;
+}
+
+static enum ks_result end_reading(struct ks_query *query)
+{
+    enum ks_result result = ks_query_end(query);
+    sqlite3_finalize(query->statement);
+    return result;
+}
 
 /* ---- users ---- */
 
 static const char users_text[] =
-    "SELECT rowid, ID, Name, PublicKey IS NOT NULL, Registered, AESKey, AESKeyUsed"
+    "SELECT rowid, ID, Name, PublicKey IS NOT NULL, Registered, AESKey, AESKeyUsed, KeyReset IS NOT NULL"
     " FROM clients ORDER BY rowid";
 
 enum {
@@ -22,7 +39,8 @@ enum {
     COLUMN_HAS_KEY,
     COLUMN_REGISTERED,
     COLUMN_AES,
-    COLUMN_AES_USED
+    COLUMN_AES_USED,
+    COLUMN_KEY_RESET
 };
 
 static enum ks_result load_content_key(struct ks_engine *engine, sqlite3_stmt *row,
@@ -55,6 +73,7 @@ static enum ks_result load_user(struct ks_engine *engine, sqlite3_stmt *row)
         return result == KS_EXISTS ? KS_INVALID : result;
     entry->number = sqlite3_column_int64(row, COLUMN_NUMBER);
     entry->registered = sqlite3_column_int64(row, COLUMN_REGISTERED);
+    entry->key_was_reset = sqlite3_column_int(row, COLUMN_KEY_RESET) != 0;
     ks_users_publish(engine->users, entry, sqlite3_column_int(row, COLUMN_HAS_KEY) != 0);
     return load_content_key(engine, row, entry);
 }
@@ -97,7 +116,7 @@ static enum ks_result adopt_file(void *context, const struct ks_vault_row *row)
     if (result != KS_OK)
         return result;
     adoption->adopted += (size_t)sqlite3_changes(engine->writer.database);
-    if (++adoption->looked_at < ADOPT_PIECE)
+    if (++adoption->looked_at < PIECE_FILES)
         return KS_OK;
     adoption->looked_at = 0;
     return ks_writer_finish(engine);
@@ -124,26 +143,185 @@ static void report_missing(struct ks_engine *engine, const char *path_name)
                  ks_text_escape(stored, strlen(stored), escaped, sizeof escaped));
 }
 
-static enum ks_result report_missing_files(struct ks_engine *engine)
+enum { FILE_NUMBER, FILE_PATH, FILE_SIZE, FILE_USER };
+
+/* Of users who are there: nobody else will ever have another. */
+static enum ks_result count_file(struct ks_engine *engine, sqlite3_stmt *row, uint64_t size)
 {
-    sqlite3_stmt *statement = NULL;
-    enum ks_result result =
-        ks_database_prepare(engine->writer.database, "SELECT PathName FROM files", &statement);
+    struct ks_client_id id;
+    if (sqlite3_column_bytes(row, FILE_USER) != KS_CLIENT_ID_SIZE)
+        return KS_INVALID;
+    memcpy(id.bytes, sqlite3_column_blob(row, FILE_USER), sizeof id.bytes);
+    return ks_users_find(engine->users, &id) != NULL ? ks_quotas_load(engine->quotas, &id, size) : KS_OK;
+}
+
+/* Adopted files have no size yet, nor have those that an older kesher has kept. */
+static enum ks_result correct_size(struct ks_engine *engine, sqlite3_stmt *row, uint64_t size)
+{
+    if (sqlite3_column_type(row, FILE_SIZE) == SQLITE_INTEGER &&
+        (uint64_t)sqlite3_column_int64(row, FILE_SIZE) == size)
+        return KS_OK;
+    enum ks_result result = ks_writer_begin(engine);
     if (result != KS_OK)
         return result;
-    struct ks_query query = ks_query_start(statement);
-    while (ks_query_next(&query)) {
-        const char *path_name = (const char *)sqlite3_column_text(statement, 0);
-        if (path_name == NULL || !ks_sweep_has_file(engine->directory_fd, path_name))
-            report_missing(engine, path_name == NULL ? "" : path_name);
+    struct ks_query query = ks_writer_query(engine, KS_STATEMENT_SET_FILE_SIZE);
+    ks_query_integer(&query, (int64_t)size);
+    ks_query_integer(&query, sqlite3_column_int64(row, FILE_NUMBER));
+    return ks_writer_check(engine, ks_query_run(&query));
+}
+
+static enum ks_result check_file(struct ks_engine *engine, sqlite3_stmt *row)
+{
+    const char *path_name = (const char *)sqlite3_column_text(row, FILE_PATH);
+    uint64_t size = 0;
+    if (path_name != NULL && ks_sweep_file_size(engine->directory_fd, path_name, &size)) {
+        enum ks_result result = correct_size(engine, row, size);
+        return result == KS_OK ? count_file(engine, row, size) : result;
     }
-    result = ks_query_end(&query);
-    sqlite3_finalize(statement);
-    return result;
+    report_missing(engine, path_name == NULL ? "" : path_name);
+    return KS_OK;
+}
+
+/* Those of removed users are about to go. */
+static enum ks_result check_files(struct ks_engine *engine)
+{
+    struct ks_query query;
+    size_t looked_at = 0;
+    enum ks_result result = start_reading(
+        engine, "SELECT rowid, PathName, Size, ID FROM files WHERE ID NOT IN (SELECT ID FROM removals)",
+        &query);
+    if (result != KS_OK)
+        return result;
+    while (result == KS_OK && ks_query_next(&query)) {
+        result = check_file(engine, query.statement);
+        if (result == KS_OK && ++looked_at % PIECE_FILES == 0)
+            result = ks_writer_finish(engine);
+    }
+    enum ks_result read = end_reading(&query);
+    enum ks_result finished = ks_writer_finish(engine);
+    ks_writer_forget_failure(engine);
+    return result != KS_OK ? result : read != KS_OK ? read : finished;
 }
 
 enum ks_result ks_loading_files(struct ks_engine *engine)
 {
     enum ks_result result = adopt_files(engine);
-    return result == KS_OK ? report_missing_files(engine) : result;
+    return result == KS_OK ? check_files(engine) : result;
+}
+
+/* ---- messages ---- */
+
+static enum ks_result has_row(void *statement, const char *path_name, bool *has)
+{
+    struct ks_query query = ks_query_start(statement);
+    ks_query_text(&query, path_name, strlen(path_name));
+    *has = ks_query_next(&query);
+    return ks_query_end(&query);
+}
+
+/* What an append that failed, or a removal that was cut short, has left behind. */
+static enum ks_result remove_unknown_contents(struct ks_engine *engine)
+{
+    struct ks_query query;
+    size_t removed = 0;
+    enum ks_result result =
+        start_reading(engine, "SELECT 1 FROM messages INDEXED BY messages_place WHERE Place=?", &query);
+    if (result != KS_OK)
+        return result;
+    result = ks_sweep_messages(engine->directory_fd, engine->log, has_row, query.statement, &removed);
+    sqlite3_finalize(query.statement);
+    if (removed > 0)
+        ks_log_notice(engine->log, "removed %zu files without a message from messages/", removed);
+    return result;
+}
+
+static bool has_content(const struct ks_engine *engine, sqlite3_stmt *row)
+{
+    const char *place = (const char *)sqlite3_column_text(row, 1);
+    return place != NULL &&
+           ks_sweep_has_file_of_size(engine->directory_fd, place, (uint64_t)sqlite3_column_int64(row, 2));
+}
+
+static enum ks_result drop_message(struct ks_engine *engine, int64_t message_id)
+{
+    enum ks_result result = ks_writer_begin(engine);
+    if (result != KS_OK)
+        return result;
+    struct ks_query query = ks_writer_query(engine, KS_STATEMENT_DELETE_MESSAGE);
+    ks_query_integer(&query, message_id);
+    return ks_writer_check(engine, ks_query_run(&query));
+}
+
+/* Nobody could ever read them, nor what waits behind them. */
+static enum ks_result drop_messages_without_content(struct ks_engine *engine)
+{
+    struct ks_query query;
+    size_t dropped = 0;
+    enum ks_result result = start_reading(
+        engine, "SELECT ID, Place, ContentSize FROM messages INDEXED BY messages_place WHERE Place NOT NULL",
+        &query);
+    if (result != KS_OK)
+        return result;
+    while (result == KS_OK && ks_query_next(&query)) {
+        if (has_content(engine, query.statement))
+            continue;
+        result = drop_message(engine, sqlite3_column_int64(query.statement, 0));
+        dropped++;
+    }
+    enum ks_result read = end_reading(&query);
+    enum ks_result finished = ks_writer_finish(engine);
+    ks_writer_forget_failure(engine);
+    if (dropped > 0)
+        ks_log_error(engine->log, "dropped %zu messages whose files in messages/ are missing or damaged",
+                     dropped);
+    return result != KS_OK ? result : read != KS_OK ? read : finished;
+}
+
+static enum ks_result load_inbox(struct ks_engine *engine, sqlite3_stmt *row)
+{
+    struct ks_client_id receiver;
+    if (sqlite3_column_bytes(row, 0) != KS_CLIENT_ID_SIZE)
+        return KS_INVALID;
+    memcpy(receiver.bytes, sqlite3_column_blob(row, 0), sizeof receiver.bytes);
+    const struct ks_part waiting = {.count = (uint64_t)sqlite3_column_int64(row, 1),
+                                    .bytes = (uint64_t)sqlite3_column_int64(row, 2),
+                                    .last = (uint64_t)sqlite3_column_int64(row, 3)};
+    bool known = ks_users_find(engine->users, &receiver) != NULL;
+    return ks_inboxes_load(engine->inboxes, &receiver, &waiting, known);
+}
+
+static enum ks_result load_inboxes(struct ks_engine *engine)
+{
+    struct ks_query query;
+    enum ks_result result = start_reading(engine,
+                                          "SELECT ToClient, count(*), sum(ContentSize), max(ID)"
+                                          " FROM messages INDEXED BY messages_waiting GROUP BY ToClient",
+                                          &query);
+    if (result != KS_OK)
+        return result;
+    while (result == KS_OK && ks_query_next(&query))
+        result = load_inbox(engine, query.statement);
+    enum ks_result read = end_reading(&query);
+    return result != KS_OK ? result : read;
+}
+
+static enum ks_result load_last_message_id(struct ks_engine *engine)
+{
+    int64_t last = 0;
+    enum ks_result result = ks_database_read_integer(
+        engine->writer.database, "SELECT seq FROM sqlite_sequence WHERE name='messages'", &last);
+    if (result == KS_OK && last < 0)
+        return KS_INVALID;
+    engine->writer.last_message_id = (uint64_t)last;
+    return result == KS_NOT_FOUND ? KS_OK : result; /* there never was one */
+}
+
+enum ks_result ks_loading_messages(struct ks_engine *engine)
+{
+    enum ks_result result = drop_messages_without_content(engine);
+    if (result == KS_OK)
+        result = remove_unknown_contents(engine);
+    if (result == KS_OK)
+        result = load_inboxes(engine);
+    return result == KS_OK ? load_last_message_id(engine) : result;
 }

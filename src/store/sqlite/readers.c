@@ -59,9 +59,10 @@ static void run_public_key(struct ks_task *task)
 {
     struct ks_store_public_key *request = KS_CONTAINER_OF(task, struct ks_store_public_key, request.task);
     struct ks_engine *engine = ks_engine_of(request->request.store);
+    uint64_t era = ks_key_cache_era(engine->keys);
     enum ks_result result = read_public_key(engine, request);
     if (result == KS_OK)
-        ks_key_cache_put(engine->keys, &request->id, request->public_key);
+        ks_key_cache_put(engine->keys, &request->id, request->public_key, era);
     ks_reply_post(&request->request, result);
 }
 

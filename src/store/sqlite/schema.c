@@ -29,6 +29,24 @@ static const char *const migrations[] = {
     " Name TEXT NOT NULL PRIMARY KEY,"
     " Value NOT NULL) WITHOUT ROWID;"
     "PRAGMA application_id=" APPLICATION_ID ";",
+    /* AUTOINCREMENT remembers the highest ID there ever was. */
+    "CREATE TABLE messages("
+    " ID INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " ToClient BLOB NOT NULL CHECK(length(ToClient) = 16),"
+    " FromClient BLOB NOT NULL CHECK(length(FromClient) = 16),"
+    " Type INTEGER NOT NULL CHECK(Type BETWEEN 0 AND 255),"
+    " ContentSize INTEGER NOT NULL CHECK(ContentSize BETWEEN 0 AND 4294967295),"
+    " Place TEXT,"
+    " Content BLOB,"
+    " CHECK((Place IS NULL) = (Content IS NOT NULL)),"
+    " CHECK(Content IS NULL OR length(Content) = ContentSize));"
+    "CREATE INDEX messages_waiting ON messages(ToClient, ID, ContentSize);"
+    "CREATE INDEX messages_spooled ON messages(ToClient, ID) WHERE Place IS NOT NULL;"
+    "CREATE UNIQUE INDEX messages_place ON messages(Place) WHERE Place IS NOT NULL;",
+    "ALTER TABLE clients ADD COLUMN KeyReset INTEGER;"
+    "ALTER TABLE files ADD COLUMN Size INTEGER;"
+    "CREATE TABLE removals("
+    " ID BLOB NOT NULL PRIMARY KEY CHECK(length(ID) = 16)) WITHOUT ROWID;",
 };
 
 enum { NEWEST_VERSION = sizeof migrations / sizeof migrations[0] };

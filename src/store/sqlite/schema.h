@@ -3,9 +3,17 @@
  * Tables and columns are those of protocol.md §1.2, "Names and tables", with some of our own:
  *   clients.Registered  wall seconds, for users that never send a public key
  *   clients.AESKeyUsed  wall seconds of the last use of AESKey
+ *   clients.KeyReset    wall seconds when an operator took the public key away, while there is none again
  *   files.KeptName      what is kept of FileName; (ID, KeptName) is a file
+ *   files.Size          bytes
+ *   removals            users that an operator has removed and of whom something may be left in files/: it is
+ *                       nobody's, and is not adopted
  *   settings            the key of the public aliases
- * The rowid of clients ascends in the order of registration.
+ *   messages            what waits: Content or, for a large one, Place: its path in the data directory
+ * The rowid of clients ascends in the order of registration, the ID of messages in that of the commits.
+ *
+ * Content is the last column of messages, so that reading the others touches none of its pages. What is asked
+ * of all messages of a receiver (sums, a run that fits a limit) stands in messages_waiting alone.
  */
 #ifndef KS_STORE_SQLITE_SCHEMA_H
 #define KS_STORE_SQLITE_SCHEMA_H

@@ -1,7 +1,9 @@
 /* upkeep.c — see upkeep.h. */
 #include "store/sqlite/upkeep.h"
 
+#include "store/sqlite/departures.h"
 #include "store/sqlite/engine.h"
+#include "store/sqlite/removal.h"
 
 enum {
     FLUSH_AFTER_MS = 30 * 1000, /* half of the minute that LastSeen may be late: the rest is for the queue */
@@ -9,6 +11,8 @@ enum {
     FLUSH_PIECES = 4,           /* per tick: a million users in a minute */
     SWEEP_PIECE = 4096,         /* users looked at per tick: a million in four minutes */
     SWEEP_CHANGES = 512,        /* of them, changed in one transaction */
+    LIST_MS = 60 * 1000,        /* a list that was begun so long ago may still be on its way … */
+    PUT_OFF = 600,              /* … and while one may, keyless users stay so many seconds longer */
 };
 
 /* Ends a transaction of our own. */
@@ -79,10 +83,16 @@ struct sweep {
     size_t stale_count;
 };
 
-static bool is_keyless_too_long(const struct ks_engine *engine, const struct ks_user_entry *entry,
-                                int64_t now)
+static int64_t keyless_lifetime(const struct ks_engine *engine)
 {
-    return !entry->has_public_key && now - entry->registered >= engine->keyless_user_lifetime;
+    uint64_t now = ks_clock_monotonic_ms(engine->clock);
+    bool listing = ks_users_listed_since(engine->users, now > LIST_MS ? now - LIST_MS : 0);
+    return engine->keyless_user_lifetime + (listing ? PUT_OFF : 0);
+}
+
+static bool is_keyless_since(const struct ks_user_entry *entry, int64_t wall_seconds)
+{
+    return !entry->has_public_key && !entry->key_was_reset && entry->registered <= wall_seconds;
 }
 
 static bool has_stale_key(const struct ks_engine *engine, const struct ks_user_entry *entry, int64_t now)
@@ -94,12 +104,13 @@ static bool has_stale_key(const struct ks_engine *engine, const struct ks_user_e
 static void sweep_collect(struct ks_engine *engine, struct sweep *sweep)
 {
     int64_t now = ks_clock_wall_seconds(engine->clock);
+    int64_t keyless_since = now - keyless_lifetime(engine);
     size_t count = ks_users_count(engine->users);
     for (size_t i = 0; i < count && i < SWEEP_PIECE; i++) {
         if (sweep->keyless_count + sweep->stale_count == SWEEP_CHANGES)
             return;
         struct ks_user_entry *entry = ks_users_walk(engine->users);
-        if (is_keyless_too_long(engine, entry, now) && ks_users_unpublish(engine->users, entry))
+        if (is_keyless_since(entry, keyless_since) && ks_users_unpublish(engine->users, entry))
             sweep->keyless[sweep->keyless_count++] = entry;
         else if (has_stale_key(engine, entry, now))
             sweep->stale[sweep->stale_count++] = entry;
@@ -140,10 +151,13 @@ static void sweep_users(struct ks_engine *engine)
         return;
     bool done = sweep_disk(engine, &sweep) == KS_OK;
     for (size_t i = 0; i < sweep.keyless_count; i++) {
-        if (done)
+        if (done) {
+            ks_inboxes_abandon(engine->inboxes, &sweep.keyless[i]->id);
+            ks_quotas_forget(engine->quotas, &sweep.keyless[i]->id);
             ks_users_remove(engine->users, sweep.keyless[i]);
-        else
+        } else {
             ks_users_publish(engine->users, sweep.keyless[i], false);
+        }
     }
     for (size_t i = 0; i < sweep.stale_count && done; i++)
         ks_users_set_content_key(engine->users, sweep.stale[i], NULL);
@@ -155,4 +169,7 @@ void ks_upkeep_tick(struct ks_engine *engine)
 {
     flush_when_due(engine);
     sweep_users(engine);
+    ks_removal_tick(engine);
+    ks_departures_tick(engine);
+    ks_space_tick(&engine->space);
 }

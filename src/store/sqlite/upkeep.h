@@ -1,5 +1,6 @@
 /* upkeep.h — what the writer does as time goes by: it writes LastSeen, drops users that never sent a public
- * key, and forgets content keys that nobody uses. On the writer's thread, between batches; each in small
+ * key with what waits for them, forgets content keys that nobody uses, and deletes what could not be deleted
+ * at once of messages and of removed users. On the writer's thread, between batches; each in small
  * transactions of its own, so that no request waits long.
  */
 #ifndef KS_STORE_SQLITE_UPKEEP_H

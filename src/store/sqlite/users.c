@@ -8,10 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LIST_PIECE = 1024 }; /* users in one go: the writer waits so long */
+
 struct ks_users {
-    pthread_rwlock_t lock; /* of both tables and of the entries' plain fields */
+    pthread_rwlock_t lock; /* of both tables, of the entries' plain fields and of the next four */
     struct ks_user_entry *by_id;
     struct ks_user_entry *by_name;
+    uint64_t last_place;
+    uint64_t last_listed_place;
+    uint64_t listed;                /* how many are */
+    uint64_t drops;                 /* how many of the listed were removed, ever */
+    _Atomic uint64_t list_begun_ms; /* when the last one was, plus one; 0: never */
     _Atomic(struct ks_user_entry *) touched;
     struct ks_user_entry *touched_waiting; /* the writer's: taken from `touched`, not handed out yet */
     struct ks_user_entry *walk;            /* the writer's: who is next; NULL for the first */
@@ -36,6 +43,7 @@ enum ks_result ks_users_new(const struct ks_random *random, struct ks_users **us
     if (created == NULL)
         return KS_NO_MEMORY;
     atomic_init(&created->touched, NULL);
+    atomic_init(&created->list_begun_ms, 0);
     enum ks_result result = ks_random_fill(random, created->hash_key, sizeof created->hash_key);
     if (result == KS_OK)
         result = users_init_lock(created);
@@ -47,18 +55,36 @@ enum ks_result ks_users_new(const struct ks_random *random, struct ks_users **us
     return KS_OK;
 }
 
+static void entry_free(struct ks_user_entry *entry)
+{
+    ks_content_key_release(entry->content_key);
+    free(entry);
+}
+
+/* Those that were removed and are only held by the list. */
+static void free_removed(struct ks_user_entry *touched)
+{
+    struct ks_user_entry *next = NULL;
+    for (; touched != NULL; touched = next) {
+        next = touched->next_touched;
+        if (touched->removed)
+            entry_free(touched);
+    }
+}
+
 void ks_users_free(struct ks_users *users)
 {
     if (users == NULL)
         return;
+    free_removed(users->touched_waiting);
+    free_removed(atomic_load(&users->touched));
     HASH_CLEAR(by_name, users->by_name);
     struct ks_user_entry *entry = users->by_id;
     struct ks_user_entry *next = NULL;
     HASH_CLEAR(by_id, users->by_id);
     for (; entry != NULL; entry = next) {
         next = entry->by_id.next;
-        ks_content_key_release(entry->content_key);
-        free(entry);
+        entry_free(entry);
     }
     pthread_rwlock_destroy(&users->lock);
     free(users);
@@ -111,20 +137,48 @@ static enum ks_result find_settled(struct ks_users *users, const struct ks_clien
     return KS_PENDING;
 }
 
+static void describe(const struct ks_user_entry *entry, struct ks_user *user)
+{
+    user->id = entry->id;
+    memcpy(user->name, entry->name, entry->name_size);
+    memset(user->name + entry->name_size, 0, sizeof user->name - entry->name_size);
+    user->has_public_key = entry->has_public_key;
+}
+
 enum ks_result ks_users_look_up(struct ks_users *users, const struct ks_client_id *id, bool behind_changes,
                                 struct ks_user *user)
 {
     struct ks_user_entry *entry = NULL;
     pthread_rwlock_rdlock(&users->lock);
     enum ks_result result = find_settled(users, id, behind_changes, &entry);
-    if (result == KS_OK) {
-        user->id = entry->id;
-        memcpy(user->name, entry->name, entry->name_size);
-        memset(user->name + entry->name_size, 0, sizeof user->name - entry->name_size);
-        user->has_public_key = entry->has_public_key;
-    }
+    if (result == KS_OK)
+        describe(entry, user);
     pthread_rwlock_unlock(&users->lock);
     return result;
+}
+
+enum ks_result ks_users_look_up_name(struct ks_users *users, const char *name, size_t name_size,
+                                     bool behind_changes, struct ks_user *user)
+{
+    unsigned hash = name_hash(users, name, name_size);
+    enum ks_result result = KS_NOT_FOUND;
+    pthread_rwlock_rdlock(&users->lock);
+    struct ks_user_entry *entry = find_name(users, name, name_size, hash);
+    if (entry != NULL)
+        result = find_settled(users, &entry->id, behind_changes, &entry);
+    if (result == KS_OK)
+        describe(entry, user);
+    pthread_rwlock_unlock(&users->lock);
+    return result;
+}
+
+int64_t ks_users_last_seen(struct ks_users *users, const struct ks_client_id *id)
+{
+    pthread_rwlock_rdlock(&users->lock);
+    struct ks_user_entry *entry = find_published(users, id);
+    int64_t last_seen = entry != NULL ? atomic_load(&entry->last_seen) : 0;
+    pthread_rwlock_unlock(&users->lock);
+    return last_seen;
 }
 
 bool ks_users_has_name(struct ks_users *users, const char *name, size_t name_size)
@@ -201,6 +255,59 @@ size_t ks_users_count(struct ks_users *users)
     return count;
 }
 
+/* ---- lists ---- */
+
+enum ks_result ks_users_list_begin(struct ks_users *users, const struct ks_client_id *except, uint64_t now_ms,
+                                   uint64_t *count, struct ks_user_cursor *cursor)
+{
+    pthread_rwlock_rdlock(&users->lock);
+    bool known = find_published(users, except) != NULL;
+    if (known) {
+        *cursor = (struct ks_user_cursor){.until = users->last_listed_place, .drops = users->drops};
+        *count = users->listed - 1;
+        atomic_store_explicit(&users->list_begun_ms, now_ms + 1, memory_order_relaxed);
+    }
+    pthread_rwlock_unlock(&users->lock);
+    return known ? KS_OK : KS_NOT_FOUND;
+}
+
+/* The entry behind the cursor; NULL at the end. Nobody of the list was removed, so who was given last is
+ * there. Under the lock. */
+static const struct ks_user_entry *list_next(struct ks_users *users, const struct ks_user_cursor *cursor)
+{
+    const struct ks_user_entry *entry = users->by_id;
+    if (cursor->given > 0) {
+        entry = ks_users_find(users, &cursor->last);
+        if (entry != NULL)
+            entry = entry->by_id.next;
+    }
+    return entry != NULL && entry->place <= cursor->until ? entry : NULL;
+}
+
+enum ks_result ks_users_list(struct ks_users *users, const struct ks_client_id *except,
+                             struct ks_user_cursor *cursor, struct ks_user *list, size_t limit, size_t *count)
+{
+    size_t piece = limit < LIST_PIECE ? limit : LIST_PIECE;
+    *count = 0;
+    pthread_rwlock_rdlock(&users->lock);
+    bool intact = cursor->drops == users->drops;
+    const struct ks_user_entry *entry = intact ? list_next(users, cursor) : NULL;
+    while (entry != NULL && *count < piece && entry->place <= cursor->until) {
+        if (memcmp(entry->id.bytes, except->bytes, sizeof except->bytes) != 0)
+            describe(entry, &list[(*count)++]);
+        cursor->last = entry->id;
+        cursor->given++;
+        entry = entry->by_id.next;
+    }
+    pthread_rwlock_unlock(&users->lock);
+    return intact ? KS_OK : KS_NOT_FOUND;
+}
+
+bool ks_users_listed_since(struct ks_users *users, uint64_t since_ms)
+{
+    return atomic_load_explicit(&users->list_begun_ms, memory_order_relaxed) > since_ms;
+}
+
 /* ---- the writer's thread only ---- */
 
 /* False when there is no memory; then the entry stands in neither table. Under the write lock. */
@@ -230,6 +337,7 @@ enum ks_result ks_users_add(struct ks_users *users, const struct ks_client_id *i
     created->name_size = (uint8_t)name_size;
     memcpy(created->name, name, name_size);
     pthread_rwlock_wrlock(&users->lock);
+    created->place = ++users->last_place;
     bool inserted = insert_entry(users, created, hash);
     pthread_rwlock_unlock(&users->lock);
     if (!inserted) {
@@ -244,7 +352,13 @@ void ks_users_publish(struct ks_users *users, struct ks_user_entry *entry, bool 
 {
     pthread_rwlock_wrlock(&users->lock);
     entry->has_public_key = has_public_key;
+    entry->key_was_reset = entry->key_was_reset && !has_public_key;
     entry->published = true;
+    if (!entry->listed) {
+        entry->listed = true;
+        users->listed++;
+        users->last_listed_place = entry->place;
+    }
     pthread_rwlock_unlock(&users->lock);
 }
 
@@ -263,11 +377,17 @@ void ks_users_remove(struct ks_users *users, struct ks_user_entry *entry)
     pthread_rwlock_wrlock(&users->lock);
     if (users->walk == entry)
         users->walk = entry->by_id.next;
+    if (entry->listed) {
+        users->listed--;
+        users->drops++;
+    }
     HASH_DELETE(by_id, users->by_id, entry);
     HASH_DELETE(by_name, users->by_name, entry);
+    /* Nobody finds it any more, so nobody touches it from here on. */
+    entry->removed = atomic_load(&entry->touched);
     pthread_rwlock_unlock(&users->lock);
-    ks_content_key_release(entry->content_key);
-    free(entry);
+    if (!entry->removed)
+        entry_free(entry);
 }
 
 void ks_users_change_done(struct ks_user_entry *entry)
@@ -286,6 +406,14 @@ void ks_users_set_content_key(struct ks_users *users, struct ks_user_entry *entr
     ks_content_key_release(old);
 }
 
+void ks_users_forget_public_key(struct ks_users *users, struct ks_user_entry *entry)
+{
+    pthread_rwlock_wrlock(&users->lock);
+    entry->has_public_key = false;
+    entry->key_was_reset = true;
+    pthread_rwlock_unlock(&users->lock);
+}
+
 size_t ks_users_take_touched(struct ks_users *users, struct ks_user_entry **entries, size_t limit)
 {
     size_t count = 0;
@@ -298,7 +426,10 @@ size_t ks_users_take_touched(struct ks_users *users, struct ks_user_entry **entr
         users->touched_waiting = entry->next_touched;
         /* From here a new touch queues it again, so nothing that comes after the writing is lost. */
         atomic_store(&entry->touched, false);
-        entries[count++] = entry;
+        if (entry->removed)
+            entry_free(entry);
+        else
+            entries[count++] = entry;
     }
     return count;
 }

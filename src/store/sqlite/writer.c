@@ -16,17 +16,35 @@ static const char *const statement_texts[KS_STATEMENT_COUNT] = {
         "INSERT INTO clients(ID, Name, PublicKey, LastSeen, Registered) VALUES(?, ?, ?, ?, ?)",
     [KS_STATEMENT_DELETE_CLIENT] = "DELETE FROM clients WHERE rowid=?",
     [KS_STATEMENT_READ_PUBLIC_KEY] = "SELECT PublicKey FROM clients WHERE rowid=?",
-    [KS_STATEMENT_SET_PUBLIC_KEY] = "UPDATE clients SET PublicKey=? WHERE rowid=?",
+    [KS_STATEMENT_SET_PUBLIC_KEY] = "UPDATE clients SET PublicKey=?, KeyReset=NULL WHERE rowid=?",
+    [KS_STATEMENT_RESET_KEY] =
+        "UPDATE clients SET PublicKey=NULL, AESKey=NULL, AESKeyUsed=NULL, KeyReset=? WHERE rowid=?",
+    [KS_STATEMENT_INSERT_REMOVAL] = "INSERT INTO removals(ID) VALUES(?)",
+    [KS_STATEMENT_DELETE_REMOVAL] = "DELETE FROM removals WHERE ID=?",
+    [KS_STATEMENT_DELETE_FILES] =
+        "DELETE FROM files WHERE rowid IN (SELECT rowid FROM files WHERE ID=? LIMIT ?)",
     [KS_STATEMENT_SET_CONTENT_KEY] = "UPDATE clients SET AESKey=?, AESKeyUsed=? WHERE rowid=?",
     [KS_STATEMENT_FORGET_CONTENT_KEY] =
         "UPDATE clients SET AESKey=NULL, AESKeyUsed=NULL WHERE rowid=? AND AESKey=?",
     [KS_STATEMENT_SET_LAST_SEEN] =
         "UPDATE clients SET LastSeen=?, AESKeyUsed=coalesce(?, AESKeyUsed) WHERE rowid=?",
     /* REPLACE for both of its keys: the row of that name, and one that was adopted under that path. */
-    [KS_STATEMENT_PUT_FILE] =
-        "INSERT OR REPLACE INTO files(ID, FileName, PathName, Verified, KeptName) VALUES(?, ?, ?, 1, ?)",
-    [KS_STATEMENT_ADOPT_FILE] =
-        "INSERT OR IGNORE INTO files(ID, FileName, PathName, Verified, KeptName) VALUES(?, ?, ?, 1, ?)",
+    [KS_STATEMENT_PUT_FILE] = "INSERT OR REPLACE INTO files(ID, FileName, PathName, Verified, KeptName, Size)"
+                              " VALUES(?, ?, ?, 1, ?, ?)",
+    [KS_STATEMENT_ADOPT_FILE] = "INSERT OR IGNORE INTO files(ID, FileName, PathName, Verified, KeptName)"
+                                " SELECT ?1, ?2, ?3, 1, ?4"
+                                " WHERE NOT EXISTS (SELECT 1 FROM removals WHERE ID=?1)",
+    [KS_STATEMENT_SET_FILE_SIZE] = "UPDATE files SET Size=? WHERE rowid=?",
+    [KS_STATEMENT_INSERT_MESSAGE] =
+        "INSERT INTO messages(ID, ToClient, FromClient, Type, ContentSize, Place, Content)"
+        " VALUES(?, ?, ?, ?, ?, ?, ?)",
+    [KS_STATEMENT_SIZES_OF_MESSAGES] = "SELECT ID, ContentSize FROM messages INDEXED BY messages_waiting"
+                                       " WHERE ToClient=? AND ID<=? ORDER BY ID",
+    [KS_STATEMENT_PLACES_OF_MESSAGES] = "SELECT ID, Place FROM messages INDEXED BY messages_spooled"
+                                        " WHERE ToClient=? AND ID<=? AND Place IS NOT NULL ORDER BY ID",
+    [KS_STATEMENT_DELETE_MESSAGES] = "DELETE FROM messages INDEXED BY messages_waiting"
+                                     " WHERE ToClient=? AND ID<=?",
+    [KS_STATEMENT_DELETE_MESSAGE] = "DELETE FROM messages WHERE ID=?",
 };
 
 /* ---- the connection ---- */
@@ -109,13 +127,32 @@ struct ks_query ks_writer_query(struct ks_engine *engine, enum ks_statement stat
     return query;
 }
 
+const uint64_t ks_writer_request_bounds[KS_HISTOGRAM_BOUNDS] = {1,   2,   3,   5,   10,   20,   30,   50,
+                                                                100, 200, 300, 500, 1000, 2000, 5000, 10000};
+const uint64_t ks_writer_microsecond_bounds[KS_HISTOGRAM_BOUNDS] = {
+    50,    100,   250,    500,    1000,   2500,    5000,    10000,
+    25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 10000000};
+
+static void commit(struct ks_engine *engine)
+{
+    struct ks_writer *writer = &engine->writer;
+    uint64_t began = ks_clock_stopwatch_ns();
+    if (run_statement(engine, KS_STATEMENT_COMMIT) != KS_OK)
+        return;
+    uint64_t took = (ks_clock_stopwatch_ns() - began) / 1000;
+    ks_histogram_count(&writer->counts.microseconds, ks_writer_microsecond_bounds, took);
+    ks_histogram_count(&writer->counts.requests, ks_writer_request_bounds, writer->to_settle);
+}
+
 enum ks_result ks_writer_finish(struct ks_engine *engine)
 {
     struct ks_writer *writer = &engine->writer;
     if (!writer->in_transaction)
         return writer->failure;
     if (writer->failure == KS_OK)
-        run_statement(engine, KS_STATEMENT_COMMIT);
+        commit(engine);
+    if (writer->failure != KS_OK)
+        ks_count(&writer->counts.failures, 1);
     if (writer->failure != KS_OK && !sqlite3_get_autocommit(writer->database) &&
         ks_database_run(writer->database, "ROLLBACK") != KS_OK)
         writer->failure = KS_IO;
@@ -143,6 +180,7 @@ void ks_writer_settle_later(struct ks_engine *engine, struct ks_task *task,
     else
         writer->last_to_settle->next = task;
     writer->last_to_settle = task;
+    writer->to_settle++;
 }
 
 static void writer_batch_done(void *context)
@@ -153,6 +191,7 @@ static void writer_batch_done(void *context)
     struct ks_task *task = writer->first_to_settle;
     writer->first_to_settle = NULL;
     writer->last_to_settle = NULL;
+    writer->to_settle = 0;
     while (task != NULL) {
         struct ks_task *next = task->next;
         task->run(task);

@@ -13,6 +13,7 @@
 #ifndef KS_STORE_SQLITE_WRITER_H
 #define KS_STORE_SQLITE_WRITER_H
 
+#include "base/counter.h"
 #include "base/thread.h"
 #include "store/sqlite/query.h"
 
@@ -26,24 +27,47 @@ enum ks_statement {
     KS_STATEMENT_DELETE_CLIENT,      /* rowid */
     KS_STATEMENT_READ_PUBLIC_KEY,    /* rowid */
     KS_STATEMENT_SET_PUBLIC_KEY,     /* PublicKey, rowid */
+    KS_STATEMENT_RESET_KEY,          /* KeyReset, rowid */
+    KS_STATEMENT_INSERT_REMOVAL,     /* ID */
+    KS_STATEMENT_DELETE_REMOVAL,     /* ID */
+    KS_STATEMENT_DELETE_FILES,       /* ID, how many */
     KS_STATEMENT_SET_CONTENT_KEY,    /* AESKey, AESKeyUsed, rowid */
     KS_STATEMENT_FORGET_CONTENT_KEY, /* rowid, AESKey */
     KS_STATEMENT_SET_LAST_SEEN,      /* LastSeen, AESKeyUsed, rowid */
-    KS_STATEMENT_PUT_FILE,           /* ID, FileName, PathName, KeptName */
-    KS_STATEMENT_ADOPT_FILE,         /* the same */
+    KS_STATEMENT_PUT_FILE,           /* ID, FileName, PathName, KeptName, Size */
+    KS_STATEMENT_ADOPT_FILE,         /* ID, FileName, PathName, KeptName */
+    KS_STATEMENT_SET_FILE_SIZE,      /* Size, rowid */
+    KS_STATEMENT_INSERT_MESSAGE,     /* ID, ToClient, FromClient, Type, ContentSize, Place, Content */
+    KS_STATEMENT_SIZES_OF_MESSAGES,  /* ToClient, highest ID: ID, ContentSize in the order of ID */
+    KS_STATEMENT_PLACES_OF_MESSAGES, /* the same: ID, Place of those that have one */
+    KS_STATEMENT_DELETE_MESSAGES,    /* the same */
+    KS_STATEMENT_DELETE_MESSAGE,     /* ID */
     KS_STATEMENT_COUNT,
 };
 
+/* What commits were like. Counted by the writer's thread, read by any. */
+struct ks_writer_counts {
+    struct ks_histogram requests;     /* in one commit */
+    struct ks_histogram microseconds; /* that it took */
+    _Atomic uint64_t failures;        /* batches of which nothing was kept */
+};
+
+extern const uint64_t ks_writer_request_bounds[KS_HISTOGRAM_BOUNDS];
+extern const uint64_t ks_writer_microsecond_bounds[KS_HISTOGRAM_BOUNDS];
+
 struct ks_writer {
+    struct ks_writer_counts counts;
     struct ks_thread *thread;
     sqlite3 *database; /* NULL after an input/output error, until the next batch */
     sqlite3_stmt *statements[KS_STATEMENT_COUNT];
     struct ks_task *first_to_settle; /* of this batch, in the order of applying */
     struct ks_task *last_to_settle;
+    size_t to_settle; /* how many those are */
     bool in_transaction;
-    enum ks_result failure; /* of this batch */
-    uint64_t last_flush_ms; /* upkeep.c: when LastSeen was last written */
-    bool flush_is_behind;   /* upkeep.c: the last piece did not take all */
+    enum ks_result failure;   /* of this batch */
+    uint64_t last_message_id; /* that was given out */
+    uint64_t last_flush_ms;   /* upkeep.c: when LastSeen was last written */
+    bool flush_is_behind;     /* upkeep.c: the last piece did not take all */
 };
 
 /* Opens the connection and compiles the statements; upgrades nothing. Before start, on the opener's thread,

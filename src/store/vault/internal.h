@@ -11,7 +11,8 @@
 enum {
     KS_VAULT_THREAD_LIMIT = 4,
     KS_VAULT_OPEN_FILES = 128,      /* stages with an open file, of all stage threads together */
-    KS_VAULT_CONFIRMING_FILES = 64, /* confirms that wait with an open file; the others are opened again */
+    KS_VAULT_CONFIRMING_FILES = 64, /* confirms and appends that wait with an open file; the others are opened
+                                     * again */
     KS_VAULT_STAGE_NAME_SIZE = 17,
 };
 
@@ -50,7 +51,8 @@ struct ks_stage {
     struct ks_stage_transform transform;
     char name[KS_VAULT_STAGE_NAME_SIZE];    /* in staging/ */
     char file_name[KS_TEXT_FIELD_SIZE + 1]; /* as the client sent it */
-    struct ks_vault_row row;                /* its `next` links the confirms that wait, then a group's rows */
+    enum ks_stage_purpose purpose;
+    struct ks_vault_row row; /* its `next` links the confirms that wait, then a group's rows */
     struct ks_stage *all_previous, *all_next; /* under vault->lock: every stage there is */
 
     /* The stage thread's until a confirm hands it over, then the confirm thread's. */
@@ -64,8 +66,9 @@ struct ks_stage {
     uint64_t last_byte_ms;
     struct ks_stage *age_previous, *age_next;
     struct ks_stage *use_previous, *use_next;
-    struct ks_store_confirm *confirm;
-    struct ks_vault_rows rows; /* of the group whose first row is this stage's */
+    bool in_place;                    /* there is a file where row.path_name says */
+    struct ks_store_request *request; /* the confirm or append */
+    struct ks_vault_rows rows;        /* of the group whose first row is this stage's */
 };
 
 struct ks_vault {
@@ -86,8 +89,9 @@ struct ks_vault {
     struct ks_vault_row *first_waiting;
     struct ks_vault_row *last_waiting;
     uint64_t group;
-    uint64_t logged_group; /* the last one with a failure in the log */
-    bool files_is_dirty;   /* a directory was made in files/ and that is not synced yet */
+    uint64_t logged_group;  /* the last one with a failure in the log */
+    bool files_is_dirty;    /* a directory was made in files/ and that is not synced yet */
+    bool messages_is_dirty; /* a file was put into messages/ and that is not synced yet */
 };
 
 /* What the operating system said about a file of ours. Never KS_NOT_FOUND or KS_EXISTS: those mean something
@@ -103,14 +107,22 @@ void ks_vault_remove_file(struct ks_stage *stage);
 /* Opens the stage's file, which is on disk, for writing and syncing. KS_OK with *fd. */
 enum ks_result ks_vault_reopen(const struct ks_stage *stage, int *fd);
 
-/* Tasks of stage threads: a chunk, a confirm, a discard; and the thread's tick. stage.c */
+/* What putting the stage's file in place would change, `size` being its own. Asks the disk. */
+struct ks_quota_change ks_vault_change(const struct ks_stage *stage, uint64_t size);
+
+/* Tasks of stage threads: an opening that is over a limit unless it replaces a file, a chunk, a confirm, an
+ * append, a discard, the stages of a user who goes; and the thread's tick. stage.c */
+void ks_stage_run_judge(struct ks_task *task);
 void ks_stage_run_write(struct ks_task *task);
 void ks_stage_run_confirm(struct ks_task *task);
+void ks_stage_run_append(struct ks_task *task);
 void ks_stage_run_discard(struct ks_task *task);
+void ks_stage_run_expel(struct ks_task *task);
 void ks_stage_tick(void *vault_thread);
 
-/* Task and end of batch of the confirm thread, whose context is the vault. confirm.c */
+/* Tasks and end of batch of the confirm thread, whose context is the vault. confirm.c */
 void ks_confirm_run(struct ks_task *task);
+void ks_confirm_run_append(struct ks_task *task);
 void ks_confirm_batch_done(void *context);
 
 #endif

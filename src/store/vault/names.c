@@ -19,6 +19,19 @@ static bool ends_like_a_cut_name(const char *kept, size_t size)
     return true;
 }
 
+void ks_names_message(const uint8_t number[static KS_NAMES_MESSAGE_NUMBER_SIZE],
+                      char path[static KS_NAMES_MESSAGE_SIZE])
+{
+    memcpy(path, "messages/", sizeof "messages/");
+    ks_text_to_hex(number, KS_NAMES_MESSAGE_NUMBER_SIZE, path + sizeof "messages/" - 1);
+}
+
+bool ks_names_is_message(const char *name)
+{
+    enum { DIGITS = 2 * KS_NAMES_MESSAGE_NUMBER_SIZE };
+    return strlen(name) == DIGITS && strspn(name, "0123456789abcdef") == DIGITS;
+}
+
 void ks_names_directory(const struct ks_client_id *id, char path[static KS_NAMES_DIRECTORY_SIZE])
 {
     memcpy(path, "files/", sizeof "files/");

@@ -1,5 +1,5 @@
-/* names.h — where the file of a kept name lies (protocol.md §1.2): `files/<id in hex>/<stored name>`. Pure;
- * any thread.
+/* names.h — where the file of a kept name lies (protocol.md §1.2): `files/<id in hex>/<stored name>`; and the
+ * content of a message: `messages/<32 hex digits>`. Pure; any thread.
  *
  * The stored name is the kept name where that fits. A longer one is cut at a character boundary and gets `~`
  * and 16 hex digits of the SHA-256 of the kept name. So does a short one that happens to end like that:
@@ -20,6 +20,14 @@ enum {
 /* Writes the path of a kept name. KS_OK or KS_CRYPTO. */
 enum ks_result ks_names_path(const struct ks_client_id *id, const char *kept, size_t kept_size,
                              char path[static KS_NAMES_PATH_SIZE]);
+
+/* Writes the path of a message's content that has this random number. */
+enum { KS_NAMES_MESSAGE_NUMBER_SIZE = 16, KS_NAMES_MESSAGE_SIZE = 42 };
+void ks_names_message(const uint8_t number[static KS_NAMES_MESSAGE_NUMBER_SIZE],
+                      char path[static KS_NAMES_MESSAGE_SIZE]);
+
+/* True for the last part of such a path. */
+bool ks_names_is_message(const char *name);
 
 /* Writes the path of the user's directory, "files/" and hex. */
 enum { KS_NAMES_DIRECTORY_SIZE = 39 };

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 /* The kernel is asked to write each piece as soon as it is whole, and waited for some pieces later: so a
@@ -82,6 +83,21 @@ static void fail_stage(struct ks_vault_thread *thread, struct ks_stage *stage, e
     stage->failure = failure;
 }
 
+/* ---- openings ---- */
+
+void ks_stage_run_judge(struct ks_task *task)
+{
+    struct ks_store_stage_open *request = KS_CONTAINER_OF(task, struct ks_store_stage_open, request.task);
+    struct ks_stage *stage = request->stage;
+    const struct ks_quota_change change = ks_vault_change(stage, request->content_size);
+    enum ks_result result = ks_quotas_judge(stage->vault->options.quotas, &request->id, &change);
+    if (result != KS_OK) {
+        ks_vault_release(stage);
+        request->stage = NULL;
+    }
+    ks_reply_post(&request->request, result);
+}
+
 /* ---- chunks ---- */
 
 /* A write-back error told here would not be told again by fdatasync, so it must not be passed over. File
@@ -155,7 +171,7 @@ void ks_stage_run_write(struct ks_task *task)
 
 /* ---- the ends of a stage ---- */
 
-/* A confirm that waits keeps its file open only while few do. */
+/* What waits for the confirm thread keeps its file open only while few do. */
 static void limit_confirming_files(struct ks_stage *stage)
 {
     struct ks_vault *vault = stage->vault;
@@ -170,24 +186,46 @@ static void limit_confirming_files(struct ks_stage *stage)
     stage->fd = -1;
 }
 
-void ks_stage_run_confirm(struct ks_task *task)
+/* Hands a complete stage to the confirm thread; answers for one that is not. */
+static void hand_over(struct ks_stage *stage, struct ks_store_request *request,
+                      void (*run)(struct ks_task *task))
 {
-    struct ks_store_confirm *request = KS_CONTAINER_OF(task, struct ks_store_confirm, request.task);
-    struct ks_stage *stage = request->stage;
     struct ks_vault_thread *thread = stage->owner->thread;
     if (stage->state == STAGE_GROWING)
         fail_stage(thread, stage, KS_INVALID); /* nobody sent its last chunk */
     if (stage->state == STAGE_FAILED) {
         enum ks_result failure = stage->failure;
         ks_vault_release(stage);
-        ks_reply_post(&request->request, failure);
+        ks_reply_post(request, failure);
         return;
     }
     delist(thread, stage);
     limit_confirming_files(stage);
-    stage->confirm = request;
-    task->run = ks_confirm_run;
-    ks_executor_post(ks_thread_executor(stage->vault->confirm_thread), task);
+    stage->row.size = stage->size;
+    stage->request = request;
+    request->task.run = run;
+    ks_executor_post(ks_thread_executor(stage->vault->confirm_thread), &request->task);
+}
+
+void ks_stage_run_confirm(struct ks_task *task)
+{
+    struct ks_store_confirm *request = KS_CONTAINER_OF(task, struct ks_store_confirm, request.task);
+    struct ks_stage *stage = request->stage;
+    if (stage->purpose != KS_STAGE_FILE && stage->state != STAGE_FAILED)
+        fail_stage(stage->owner->thread, stage, KS_INVALID);
+    hand_over(stage, &request->request, ks_confirm_run);
+}
+
+void ks_stage_run_append(struct ks_task *task)
+{
+    struct ks_store_append_message *request =
+        KS_CONTAINER_OF(task, struct ks_store_append_message, request.task);
+    struct ks_stage *stage = request->stage;
+    bool fits = stage->purpose == KS_STAGE_MESSAGE && stage->size == request->content_size;
+    if (!fits && stage->state != STAGE_FAILED)
+        fail_stage(stage->owner->thread, stage, KS_INVALID);
+    stage->row.message = request;
+    hand_over(stage, &request->request, ks_confirm_run_append);
 }
 
 void ks_stage_run_discard(struct ks_task *task)
@@ -198,6 +236,19 @@ void ks_stage_run_discard(struct ks_task *task)
     ks_vault_remove_file(stage);
     ks_vault_release(stage);
     ks_reply_post(&request->request, KS_OK);
+}
+
+void ks_stage_run_expel(struct ks_task *task)
+{
+    struct ks_vault_expulsion *expulsion = KS_CONTAINER_OF(task, struct ks_vault_expulsion, task);
+    struct ks_vault_thread *thread = expulsion->thread;
+    struct ks_stage *next = NULL;
+    for (struct ks_stage *stage = thread->by_age; stage != NULL; stage = next) {
+        next = stage->age_next;
+        if (memcmp(&stage->row.id, &expulsion->id, sizeof expulsion->id) == 0)
+            fail_stage(thread, stage, KS_NOT_FOUND);
+    }
+    expulsion->done(expulsion);
 }
 
 void ks_stage_tick(void *vault_thread)

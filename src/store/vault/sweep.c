@@ -73,10 +73,10 @@ struct walk {
 };
 
 /* Without the directory's name, which is a user's secret id. */
-static void report_stranger(const struct walk *walk, const char *name)
+static void report_stranger(const struct ks_log *log, const char *where, const char *name)
 {
     char escaped[ESCAPED_SIZE];
-    ks_log_warning(walk->log, "files/ holds something that kesher did not put there: %s",
+    ks_log_warning(log, "%s holds something that kesher did not put there: %s", where,
                    ks_text_escape(name, strlen(name), escaped, sizeof escaped));
 }
 
@@ -120,7 +120,7 @@ static enum ks_result walk_user(const struct walk *walk, const struct ks_client_
     const struct dirent *entry = NULL;
     while ((entry = next_entry(listing, &result)) != NULL) {
         if (!is_of_type(dirfd(listing), entry, DT_REG) || !is_stored_name(entry->d_name)) {
-            report_stranger(walk, entry->d_name);
+            report_stranger(walk->log, "files/", entry->d_name);
             continue;
         }
         result = visit_file(walk, id, directory, entry->d_name);
@@ -151,7 +151,7 @@ enum ks_result ks_sweep_walk_files(int directory_fd, const struct ks_log *log,
     while ((entry = next_entry(listing, &result)) != NULL) {
         struct ks_client_id id;
         if (!is_of_type(dirfd(listing), entry, DT_DIR) || !is_user_directory(entry->d_name, &id)) {
-            report_stranger(&walk, entry->d_name);
+            report_stranger(log, "files/", entry->d_name);
             continue;
         }
         result = walk_user(&walk, &id);
@@ -162,8 +162,105 @@ enum ks_result ks_sweep_walk_files(int directory_fd, const struct ks_log *log,
     return result;
 }
 
+enum ks_result ks_sweep_messages(int directory_fd, const struct ks_log *log,
+                                 enum ks_result (*is_known)(void *context, const char *path_name,
+                                                            bool *known),
+                                 void *context, size_t *removed)
+{
+    DIR *listing = NULL;
+    enum ks_result result = open_listing(directory_fd, "messages", &listing);
+    if (result != KS_OK)
+        return result;
+    const struct dirent *entry = NULL;
+    while ((entry = next_entry(listing, &result)) != NULL) {
+        char path_name[KS_NAMES_MESSAGE_SIZE];
+        bool known = false;
+        if (!is_of_type(dirfd(listing), entry, DT_REG) || !ks_names_is_message(entry->d_name)) {
+            report_stranger(log, "messages/", entry->d_name);
+            continue;
+        }
+        snprintf(path_name, sizeof path_name, "messages/%.32s", entry->d_name);
+        result = is_known(context, path_name, &known);
+        if (result == KS_OK && !known) {
+            result = unlinkat(dirfd(listing), entry->d_name, 0) == 0 ? KS_OK : failure_of(errno);
+            *removed += result == KS_OK;
+        }
+        if (result != KS_OK)
+            break;
+    }
+    closedir(listing);
+    return result;
+}
+
+static bool find_file(int directory_fd, const char *path_name, struct stat *status)
+{
+    return fstatat(directory_fd, path_name, status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status->st_mode);
+}
+
+/* KS_MORE when there may be others. */
+static enum ks_result remove_entries(DIR *listing, size_t limit)
+{
+    enum ks_result result = KS_OK;
+    const struct dirent *entry = NULL;
+    for (size_t removed = 0; removed < limit; removed++) {
+        entry = next_entry(listing, &result);
+        if (entry == NULL)
+            return result;
+        if (unlinkat(dirfd(listing), entry->d_name, 0) != 0 && errno != ENOENT)
+            return failure_of(errno);
+    }
+    return KS_MORE;
+}
+
+static enum ks_result sync_files(int directory_fd)
+{
+    int fd = openat(directory_fd, "files", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return failure_of(errno);
+    enum ks_result result = fsync(fd) == 0 ? KS_OK : failure_of(errno);
+    close(fd);
+    return result;
+}
+
+enum ks_result ks_sweep_remove_user(int directory_fd, const struct ks_client_id *id, size_t limit)
+{
+    char directory[KS_NAMES_DIRECTORY_SIZE];
+    ks_names_directory(id, directory);
+    int fd = openat(directory_fd, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? sync_files(directory_fd) : failure_of(errno);
+    DIR *listing = fdopendir(fd);
+    if (listing == NULL) {
+        close(fd);
+        return KS_NO_MEMORY;
+    }
+    enum ks_result result = remove_entries(listing, limit);
+    closedir(listing);
+    if (result != KS_OK)
+        return result;
+    if (unlinkat(directory_fd, directory, AT_REMOVEDIR) == 0)
+        return sync_files(directory_fd);
+    /* An upload that was being confirmed may have put a file there just now. */
+    return errno == ENOTEMPTY || errno == ENOENT ? KS_MORE : failure_of(errno);
+}
+
 bool ks_sweep_has_file(int directory_fd, const char *path_name)
 {
     struct stat status;
-    return fstatat(directory_fd, path_name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode);
+    return find_file(directory_fd, path_name, &status);
+}
+
+bool ks_sweep_file_size(int directory_fd, const char *path_name, uint64_t *size)
+{
+    struct stat status;
+    if (!find_file(directory_fd, path_name, &status))
+        return false;
+    *size = (uint64_t)status.st_size;
+    return true;
+}
+
+bool ks_sweep_has_file_of_size(int directory_fd, const char *path_name, uint64_t size)
+{
+    struct stat status;
+    return find_file(directory_fd, path_name, &status) && (uint64_t)status.st_size == size;
 }

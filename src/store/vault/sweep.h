@@ -1,5 +1,6 @@
-/* sweep.h — what happens in the data directory before the vault opens: staging/ is emptied, files/ is walked.
- * Nothing in files/ is ever changed. Memory does not grow with the number of files. The opener's thread.
+/* sweep.h — what happens in the data directory before the vault opens: staging/ is emptied, files/ is walked,
+ * what nobody knows of is removed from messages/. Nothing in files/ is changed then. And how the files of a
+ * removed user go. Memory does not grow with the number of files. The opener's thread, unless said otherwise.
  */
 #ifndef KS_STORE_VAULT_SWEEP_H
 #define KS_STORE_VAULT_SWEEP_H
@@ -17,7 +18,25 @@ enum ks_result ks_sweep_walk_files(int directory_fd, const struct ks_log *log,
                                    enum ks_result (*visit)(void *context, const struct ks_vault_row *row),
                                    void *context);
 
+/* Removes each content from messages/ of which `is_known` says that nobody knows it, and adds them to
+ * *removed. What else lies there is logged and left. KS_OK, KS_NO_MEMORY, KS_IO, or what `is_known` said. */
+enum ks_result ks_sweep_messages(int directory_fd, const struct ks_log *log,
+                                 enum ks_result (*is_known)(void *context, const char *path_name,
+                                                            bool *known),
+                                 void *context, size_t *removed);
+
+/* Removes the directory of a user who is no more from files/, durably; at most `limit` of its files in one
+ * call. KS_OK when it is gone; KS_MORE: call again; KS_NO_MEMORY, KS_IO. Any thread, while the server runs.
+ */
+enum ks_result ks_sweep_remove_user(int directory_fd, const struct ks_client_id *id, size_t limit);
+
 /* True when there is a regular file of this path in the data directory. */
 bool ks_sweep_has_file(int directory_fd, const char *path_name);
+
+/* True when it also has this size. */
+bool ks_sweep_has_file_of_size(int directory_fd, const char *path_name, uint64_t size);
+
+/* The same as the first, with its size. Any thread. */
+bool ks_sweep_file_size(int directory_fd, const char *path_name, uint64_t *size);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "store/reply.h"
 #include "store/vault/internal.h"
+#include "store/vault/sweep.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,11 +41,18 @@ static unsigned id_hash(const struct ks_client_id *id)
     return hash;
 }
 
-/* Under the lock. NULL when out of memory. */
-static struct ks_vault_owner *owner_get(struct ks_vault *vault, const struct ks_client_id *id)
+/* Under the lock. */
+static struct ks_vault_owner *owner_find(struct ks_vault *vault, const struct ks_client_id *id)
 {
     struct ks_vault_owner *owner = NULL;
     HASH_FIND_BYHASHVALUE(hh, vault->owners, id->bytes, sizeof id->bytes, id_hash(id), owner);
+    return owner;
+}
+
+/* Under the lock. NULL when out of memory. */
+static struct ks_vault_owner *owner_get(struct ks_vault *vault, const struct ks_client_id *id)
+{
+    struct ks_vault_owner *owner = owner_find(vault, id);
     if (owner != NULL)
         return owner;
     owner = calloc(1, sizeof *owner);
@@ -94,24 +102,41 @@ void ks_vault_release(struct ks_stage *stage)
     free(stage);
 }
 
-/* Fills a new stage from a request. KS_OK; KS_INVALID for a name that ks_kept_name refuses; KS_CRYPTO. */
-static enum ks_result stage_init(struct ks_vault *vault, struct ks_stage *stage,
-                                 const struct ks_store_stage_open *request)
+/* Where the file of a user will lie. KS_OK; KS_INVALID for a name that ks_kept_name refuses; KS_CRYPTO. */
+static enum ks_result name_file(struct ks_stage *stage, const struct ks_store_stage_open *request)
 {
     const char *kept = NULL;
     size_t kept_size = 0;
     size_t size = strnlen(request->file_name, sizeof request->file_name);
     memcpy(stage->file_name, request->file_name, size);
     enum ks_result result = ks_kept_name(stage->file_name, size, &kept, &kept_size);
+    stage->row.file_name = stage->file_name;
+    stage->row.kept_name = kept;
+    return result == KS_OK ? ks_names_path(&request->id, kept, kept_size, stage->row.path_name) : result;
+}
+
+/* Where the content of a message will lie. KS_OK, KS_CRYPTO. */
+static enum ks_result name_message(const struct ks_vault *vault, struct ks_stage *stage)
+{
+    uint8_t number[KS_NAMES_MESSAGE_NUMBER_SIZE];
+    enum ks_result result = ks_random_fill(vault->options.random, number, sizeof number);
     if (result == KS_OK)
-        result = ks_names_path(&request->id, kept, kept_size, stage->row.path_name);
+        ks_names_message(number, stage->row.path_name);
+    return result;
+}
+
+/* Fills a new stage from a request. */
+static enum ks_result stage_init(struct ks_vault *vault, struct ks_stage *stage,
+                                 const struct ks_store_stage_open *request)
+{
+    enum ks_result result =
+        request->purpose == KS_STAGE_MESSAGE ? name_message(vault, stage) : name_file(stage, request);
     if (result != KS_OK)
         return result;
     stage->vault = vault;
+    stage->purpose = request->purpose;
     stage->transform = request->transform;
     stage->row.id = request->id;
-    stage->row.file_name = stage->file_name;
-    stage->row.kept_name = kept;
     stage->fd = -1;
     uint64_t number = atomic_fetch_add(&vault->last_stage_number, 1) + 1;
     snprintf(stage->name, sizeof stage->name, "%016" PRIx64, number);
@@ -141,6 +166,14 @@ enum ks_result ks_vault_reopen(const struct ks_stage *stage, int *fd)
     return *fd >= 0 ? KS_OK : ks_vault_failure(errno);
 }
 
+struct ks_quota_change ks_vault_change(const struct ks_stage *stage, uint64_t size)
+{
+    struct ks_quota_change change = {.replaces = false, .before = 0, .after = size};
+    change.replaces =
+        ks_sweep_file_size(stage->vault->options.directory_fd, stage->row.path_name, &change.before);
+    return change;
+}
+
 void ks_vault_remove_file(struct ks_stage *stage)
 {
     struct ks_vault *vault = stage->vault;
@@ -160,16 +193,28 @@ void ks_vault_remove_file(struct ks_stage *stage)
 
 /* ---- requests ---- */
 
-void ks_vault_stage_open(struct ks_vault *vault, struct ks_store_stage_open *request)
-{
-    ks_reply_now(&request->request, stage_new(vault, request, &request->stage));
-}
-
 static void post_to_stage(const struct ks_stage *stage, struct ks_task *task,
                           void (*run)(struct ks_task *task))
 {
     task->run = run;
     ks_executor_post(ks_thread_executor(stage->owner->thread->thread), task);
+}
+
+/* True for a file that is over a limit, unless it replaces another: the disk knows. */
+static bool needs_replacement(const struct ks_vault *vault, const struct ks_store_stage_open *request)
+{
+    const struct ks_quota_change change = {.replaces = false, .before = 0, .after = request->content_size};
+    return request->purpose == KS_STAGE_FILE && vault->options.quotas != NULL &&
+           ks_quotas_judge(vault->options.quotas, &request->id, &change) != KS_OK;
+}
+
+void ks_vault_stage_open(struct ks_vault *vault, struct ks_store_stage_open *request)
+{
+    enum ks_result result = stage_new(vault, request, &request->stage);
+    if (result == KS_OK && needs_replacement(vault, request))
+        post_to_stage(request->stage, &request->request.task, ks_stage_run_judge);
+    else
+        ks_reply_now(&request->request, result);
 }
 
 void ks_vault_stage_write(struct ks_vault *vault, struct ks_store_stage_write *request)
@@ -184,10 +229,36 @@ void ks_vault_confirm(struct ks_vault *vault, struct ks_store_confirm *request)
     post_to_stage(request->stage, &request->request.task, ks_stage_run_confirm);
 }
 
+void ks_vault_append(struct ks_vault *vault, struct ks_store_append_message *request)
+{
+    (void)vault;
+    post_to_stage(request->stage, &request->request.task, ks_stage_run_append);
+}
+
 void ks_vault_discard(struct ks_vault *vault, struct ks_store_discard *request)
 {
     (void)vault;
     post_to_stage(request->stage, &request->request.task, ks_stage_run_discard);
+}
+
+/* Who has no stages has none that could fail; any thread will do then. */
+void ks_vault_expel(struct ks_vault *vault, struct ks_vault_expulsion *expulsion)
+{
+    struct ks_vault_owner *owner = NULL;
+    pthread_mutex_lock(&vault->lock);
+    owner = owner_find(vault, &expulsion->id);
+    expulsion->thread = owner != NULL ? owner->thread : &vault->threads[0];
+    pthread_mutex_unlock(&vault->lock);
+    expulsion->task.run = ks_stage_run_expel;
+    ks_executor_post(ks_thread_executor(expulsion->thread->thread), &expulsion->task);
+}
+
+void ks_vault_waiting(const struct ks_vault *vault, uint64_t *stages, uint64_t *confirms)
+{
+    *stages = 0;
+    for (unsigned i = 0; i < vault->thread_count; i++)
+        *stages += ks_thread_waiting(vault->threads[i].thread);
+    *confirms = ks_thread_waiting(vault->confirm_thread);
 }
 
 /* ---- opening and closing ---- */
@@ -230,7 +301,8 @@ enum ks_result ks_vault_open(const struct ks_vault_options *options, struct ks_v
         return KS_NO_MEMORY;
     created->options = *options;
     created->stage_lifetime_ms = (uint64_t)options->stage_lifetime * 1000U;
-    created->files_is_dirty = true; /* what an earlier server left unsynced */
+    created->files_is_dirty = true;     /* what an earlier server left unsynced */
+    created->messages_is_dirty = false; /* there, what has no row is gone */
     pthread_mutex_init(&created->lock, NULL);
     created->staging_fd = openat(options->directory_fd, "staging", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     enum ks_result result = created->staging_fd >= 0 ? KS_OK : ks_vault_failure(errno);

@@ -1,0 +1,164 @@
+/* operator_show.c — see operator_show.h. */
+#include "server/operator_show.h"
+
+#include "base/clock.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The names' width is that of the first so many users. */
+enum { ROWS_LIMIT = 1000, SMALLEST_NAME_WIDTH = 4 };
+
+struct ks_operator_show ks_operator_show_begin(enum ks_control_verb verb, bool json)
+{
+    return (struct ks_operator_show){.verb = verb, .json = json, .terminal = isatty(STDOUT_FILENO) != 0};
+}
+
+static const char *time_text(int64_t seconds, char text[static KS_CLOCK_TEXT_SIZE])
+{
+    ks_clock_format_utc(seconds, text);
+    return text;
+}
+
+static const char *yes_or_no(bool flag)
+{
+    return flag ? "yes" : "no";
+}
+
+/* ---- the list of users ---- */
+
+static void print_row(const struct ks_operator_show *show, const struct ks_control_user *user)
+{
+    char registered[KS_CLOCK_TEXT_SIZE];
+    char last_seen[KS_CLOCK_TEXT_SIZE];
+    time_text(user->registered, registered);
+    time_text(user->last_seen, last_seen);
+    if (show->terminal)
+        printf("%-*s  %s  %s  %-3s  %8" PRIu64 "  %14" PRIu64 "  %8" PRIu64 "  %14" PRIu64 "\n",
+               show->name_width, user->name, registered, last_seen, yes_or_no(user->has_key), user->files,
+               user->file_bytes, user->messages, user->message_bytes);
+    else
+        printf("%s\t%s\t%s\t%s\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\n", user->name, registered,
+               last_seen, yes_or_no(user->has_key), user->files, user->file_bytes, user->messages,
+               user->message_bytes);
+}
+
+static void print_rows(struct ks_operator_show *show)
+{
+    bool is_first = show->name_width == 0;
+    for (size_t i = 0; i < show->row_count; i++) {
+        int width = (int)strlen(show->rows[i].name);
+        if (width > show->name_width)
+            show->name_width = width;
+    }
+    if (show->name_width < SMALLEST_NAME_WIDTH)
+        show->name_width = SMALLEST_NAME_WIDTH;
+    if (is_first)
+        printf("%-*s  %-19s  %-19s  %-3s  %8s  %14s  %8s  %14s\n", show->name_width, "NAME",
+               "REGISTERED (UTC)", "LAST SEEN (UTC)", "KEY", "FILES", "BYTES", "MESSAGES", "BYTES");
+    for (size_t i = 0; i < show->row_count; i++)
+        print_row(show, &show->rows[i]);
+    show->row_count = 0;
+}
+
+static bool show_row(struct ks_operator_show *show, const struct ks_control_user *user)
+{
+    if (!show->terminal) {
+        print_row(show, user);
+        return true;
+    }
+    if (show->rows == NULL)
+        show->rows = calloc(ROWS_LIMIT, sizeof *show->rows);
+    if (show->rows == NULL)
+        return false;
+    show->rows[show->row_count++] = *user;
+    if (show->row_count == ROWS_LIMIT)
+        print_rows(show);
+    return true;
+}
+
+/* ---- one user ---- */
+
+static void print_member(const struct ks_operator_show *show, const char *name, const char *text)
+{
+    if (show->terminal)
+        printf("%-16s  %s\n", name, text);
+    else
+        printf("%s\t%s\n", name, text);
+}
+
+static void print_number(const struct ks_operator_show *show, const char *name, uint64_t number)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%" PRIu64, number);
+    print_member(show, name, text);
+}
+
+static void print_user(const struct ks_operator_show *show, const struct ks_control_user *user)
+{
+    char text[KS_CLOCK_TEXT_SIZE];
+    print_member(show, "name", user->name);
+    print_member(show, "public id", user->public_id);
+    print_member(show, "registered (UTC)", time_text(user->registered, text));
+    print_member(show, "last seen (UTC)", time_text(user->last_seen, text));
+    print_member(show, "key fingerprint",
+                 user->has_key ? user->key_fingerprint : "none: the user has no key");
+    print_number(show, "files", user->files);
+    print_number(show, "bytes of files", user->file_bytes);
+    print_number(show, "messages", user->messages);
+    print_number(show, "their bytes", user->message_bytes);
+}
+
+/* ---- groups ---- */
+
+static void print_group(struct ks_operator_show *show, const struct ks_control_group *group)
+{
+    char since[KS_CLOCK_TEXT_SIZE];
+    time_text(group->since, since);
+    if (!show->terminal) {
+        printf("%" PRIu64 "\t%" PRIu64 "\t%s\t%" PRIu64 "\n", group->number, group->members, since,
+               group->messages);
+        return;
+    }
+    if (!show->begun)
+        printf("%7s  %7s  %-19s  %10s\n", "GROUP", "MEMBERS", "SINCE (UTC)", "MESSAGES");
+    printf("%7" PRIu64 "  %7" PRIu64 "  %s  %10" PRIu64 "\n", group->number, group->members, since,
+           group->messages);
+}
+
+/* ---- lines ---- */
+
+bool ks_operator_show_line(void *context, const char *line, size_t size)
+{
+    struct ks_operator_show *show = context;
+    struct ks_control_user user;
+    struct ks_control_group group;
+    bool understood = true;
+    if (show->json)
+        return fwrite(line, 1, size, stdout) == size;
+    if (show->verb == KS_CONTROL_GROUPS) {
+        understood = ks_control_group_parse(line, size, &group) == KS_OK;
+        if (understood)
+            print_group(show, &group);
+    } else {
+        understood = ks_control_user_parse(line, size, &user) == KS_OK;
+        if (understood && show->verb == KS_CONTROL_USERS)
+            understood = show_row(show, &user);
+        else if (understood)
+            print_user(show, &user);
+    }
+    show->begun = true;
+    return understood && ferror(stdout) == 0;
+}
+
+bool ks_operator_show_end(struct ks_operator_show *show)
+{
+    if (show->row_count > 0)
+        print_rows(show);
+    free(show->rows);
+    show->rows = NULL;
+    return fflush(stdout) == 0 && ferror(stdout) == 0;
+}

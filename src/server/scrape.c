@@ -1,0 +1,228 @@
+/* scrape.c — see scrape.h. */
+#include "server/scrape.h"
+
+#include "wire/exposition.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+static void counter(struct ks_exposition *to, const char *name, const char *help, uint64_t value)
+{
+    ks_exposition_single(to, name, "counter", help, value);
+}
+
+static void gauge(struct ks_exposition *to, const char *name, const char *help, uint64_t value)
+{
+    ks_exposition_single(to, name, "gauge", help, value);
+}
+
+/* A sample with one label. */
+static void labelled(struct ks_exposition *to, const char *name, const char *label, const char *value,
+                     uint64_t number)
+{
+    const struct ks_label labels[KS_LABELS_LIMIT] = {{label, value}};
+    ks_exposition_sample(to, name, labels, number);
+}
+
+/* ---- the network ---- */
+
+static void put_refusals(struct ks_exposition *to, const struct ks_net_statistics *net)
+{
+    static const char *const reasons[KS_NET_REFUSALS] = {[KS_NET_REFUSED_FULL] = "full",
+                                                         [KS_NET_REFUSED_ADDRESS] = "address",
+                                                         [KS_NET_REFUSED_STRANGER] = "stranger",
+                                                         [KS_NET_REFUSED_MEMORY] = "memory"};
+    ks_exposition_family(to, "kesher_connections_refused_total", "counter",
+                         "Connections that were closed as soon as they were accepted.");
+    for (size_t i = 0; i < net->listener_count; i++)
+        for (size_t reason = 0; reason < KS_NET_REFUSALS; reason++) {
+            const struct ks_label labels[KS_LABELS_LIMIT] = {{"listener", net->listeners[i].name},
+                                                             {"reason", reasons[reason]}};
+            ks_exposition_sample(to, "kesher_connections_refused_total", labels,
+                                 net->listeners[i].refused[reason]);
+        }
+}
+
+static void put_connections(struct ks_exposition *to, const struct ks_net_statistics *net)
+{
+    ks_exposition_family(to, "kesher_connections", "gauge", "Connections that are open.");
+    for (size_t i = 0; i < net->listener_count; i++)
+        labelled(to, "kesher_connections", "listener", net->listeners[i].name, net->listeners[i].open);
+    ks_exposition_family(to, "kesher_connections_accepted_total", "counter",
+                         "Connections that were taken in.");
+    for (size_t i = 0; i < net->listener_count; i++)
+        labelled(to, "kesher_connections_accepted_total", "listener", net->listeners[i].name,
+                 net->listeners[i].accepted);
+    put_refusals(to, net);
+    counter(to, "kesher_connections_evicted_total", "Idle connections that made room for new ones.",
+            net->evicted);
+    gauge(to, "kesher_connections_limit", "Connections that there may be.", net->connection_limit);
+}
+
+static void put_net(struct ks_exposition *to, const struct ks_net_statistics *net)
+{
+    put_connections(to, net);
+    gauge(to, "kesher_workers", "Threads that serve connections.", net->workers);
+    counter(to, "kesher_received_bytes_total", "Bytes received on all connections.", net->received);
+    counter(to, "kesher_sent_bytes_total", "Bytes sent on all connections.", net->sent);
+    gauge(to, "kesher_pool_queue", "Pieces of work on the pool, waiting or under way: RSA, keys.",
+          net->offloads);
+    gauge(to, "kesher_buffers_used_bytes", "Memory for data on its way, of all connections.",
+          net->budget_used);
+    gauge(to, "kesher_buffers_limit_bytes", "Memory for data on its way that there may be.",
+          net->budget_limit);
+    gauge(to, "kesher_buffers_waiting", "Uploads and answers that wait for such memory.",
+          net->budget_waiters);
+    gauge(to, "kesher_output_bytes", "Memory of output that waits to be sent, roughly.", net->output);
+    gauge(to, "kesher_output_limit_bytes", "Memory of output beyond which less work is taken.",
+          net->output_limit);
+}
+
+/* ---- the services ---- */
+
+/* Those that there were: most pairs are impossible. */
+static void put_requests(struct ks_exposition *to, const struct ks_tally *tally)
+{
+    ks_exposition_family(to, "kesher_requests_total", "counter",
+                         "Requests on the binary port by their code and the code of their answer.");
+    for (size_t request = 0; ks_tally_request_name(request) != NULL; request++)
+        for (size_t answer = 0; answer < KS_TALLY_ANSWERS; answer++) {
+            const struct ks_label labels[KS_LABELS_LIMIT] = {{"request", ks_tally_request_name(request)},
+                                                             {"answer", ks_tally_answer_name(answer)}};
+            uint64_t count = ks_tally_answers(tally, request, answer);
+            if (count > 0)
+                ks_exposition_sample(to, "kesher_requests_total", labels, count);
+        }
+    ks_exposition_family(to, "kesher_ask_requests_total", "counter", "Requests to ask.");
+    for (unsigned request = 0; request < KS_TALLY_ASKED; request++) {
+        enum ks_ask_request asked = (enum ks_ask_request)request;
+        labelled(to, "kesher_ask_requests_total", "request", ks_tally_ask_name(asked),
+                 ks_tally_asks(tally, asked));
+    }
+}
+
+static void put_chat(struct ks_exposition *to, struct ks_groups *groups)
+{
+    struct ks_groups_statistics chat;
+    ks_groups_statistics(groups, &chat);
+    gauge(to, "kesher_chat_groups", "Groups of the chat.", chat.groups);
+    gauge(to, "kesher_chat_members", "Members of all groups.", chat.members);
+    counter(to, "kesher_chat_messages_total", "Lines that members have said.", chat.messages);
+    counter(to, "kesher_chat_packets_total",
+            "Packets that those lines, and what is told of members, went out in.", chat.packets);
+    counter(to, "kesher_chat_deliveries_total", "Packets times the members that got them.", chat.deliveries);
+    counter(to, "kesher_chat_cut_off_total", "Members that were cut off for not reading.", chat.cut_off);
+    gauge(to, "kesher_chat_queued_bytes", "Output that waits for members with long queues.", chat.queued);
+}
+
+/* ---- the store ---- */
+
+static void put_histogram(struct ks_exposition *to, const char *name, const char *help,
+                          const struct ks_histogram *histogram, const uint64_t *bounds, uint64_t parts)
+{
+    uint64_t counts[KS_HISTOGRAM_BOUNDS + 1];
+    for (size_t i = 0; i <= KS_HISTOGRAM_BOUNDS; i++)
+        counts[i] = ks_counted(&histogram->counts[i]);
+    ks_exposition_family(to, name, "histogram", help);
+    ks_exposition_histogram(to, name, bounds, counts, KS_HISTOGRAM_BOUNDS, ks_counted(&histogram->sum),
+                            parts);
+}
+
+static void put_store(struct ks_exposition *to, const struct ks_store *store)
+{
+    struct ks_embedded_statistics statistics;
+    ks_embedded_statistics(store, &statistics);
+    gauge(to, "kesher_users", "Users that are registered.", statistics.users);
+    gauge(to, "kesher_waiting_messages", "Messages that wait for their receivers.",
+          statistics.waiting_messages);
+    gauge(to, "kesher_waiting_bytes", "Bytes of the contents of waiting messages.", statistics.waiting_bytes);
+    ks_exposition_family(to, "kesher_store_queue", "gauge", "Tasks that wait for threads of the store.");
+    labelled(to, "kesher_store_queue", "thread", "writer", statistics.writer_queue);
+    labelled(to, "kesher_store_queue", "thread", "reader", statistics.reader_queue);
+    labelled(to, "kesher_store_queue", "thread", "pull", statistics.pull_queue);
+    labelled(to, "kesher_store_queue", "thread", "vault", statistics.stage_queue);
+    labelled(to, "kesher_store_queue", "thread", "confirm", statistics.confirm_queue);
+    put_histogram(to, "kesher_commit_requests", "Requests that shared a commit.", statistics.commit_requests,
+                  statistics.commit_request_bounds, 1);
+    put_histogram(to, "kesher_commit_seconds", "How long commits took.", statistics.commit_microseconds,
+                  statistics.commit_microsecond_bounds, 1000000);
+    counter(to, "kesher_commits_failed_total", "Commits that failed, with all that shared them.",
+            statistics.failed_commits);
+}
+
+/* ---- the process ---- */
+
+/* Pages: all of it, and what is resident. */
+static void read_memory(uint64_t *size, uint64_t *resident)
+{
+    char text[128] = "";
+    char *next = text;
+    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    ssize_t count = fd >= 0 ? read(fd, text, sizeof text - 1) : 0;
+    if (fd >= 0)
+        close(fd);
+    *size = count > 0 ? strtoull(text, &next, 10) : 0;
+    *resident = count > 0 ? strtoull(next, NULL, 10) : 0;
+}
+
+static uint64_t count_descriptors(void)
+{
+    uint64_t count = 0;
+    DIR *listing = opendir("/proc/self/fd");
+    if (listing == NULL)
+        return 0;
+    /* Each listing is read by one thread. NOLINTNEXTLINE(concurrency-mt-unsafe) */
+    for (const struct dirent *entry = readdir(listing); entry != NULL; entry = readdir(listing))
+        count += entry->d_name[0] != '.';
+    closedir(listing);
+    return count > 0 ? count - 1 : 0; /* less the listing's own */
+}
+
+static void put_process(struct ks_exposition *to, int64_t started)
+{
+    struct timespec cpu = {.tv_sec = 0};
+    struct rlimit descriptors = {.rlim_cur = 0};
+    uint64_t pages = 0;
+    uint64_t resident = 0;
+    uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+    getrlimit(RLIMIT_NOFILE, &descriptors);
+    read_memory(&pages, &resident);
+    ks_exposition_family(to, "process_cpu_seconds_total", "counter",
+                         "Time on processors, of user and system.");
+    ks_exposition_fraction(to, "process_cpu_seconds_total",
+                           (uint64_t)cpu.tv_sec * 1000000U + (uint64_t)cpu.tv_nsec / 1000U, 1000000);
+    gauge(to, "process_resident_memory_bytes", "Memory that is resident.", resident * page_size);
+    gauge(to, "process_virtual_memory_bytes", "Memory that is mapped.", pages * page_size);
+    gauge(to, "process_open_fds", "File descriptors that are open.", count_descriptors());
+    gauge(to, "process_max_fds", "File descriptors that there may be.", descriptors.rlim_cur);
+    gauge(to, "process_start_time_seconds", "When the process started, since 1970.", (uint64_t)started);
+}
+
+static void put_build(struct ks_exposition *to)
+{
+    ks_exposition_family(to, "kesher_build_info", "gauge", "Which kesherd this is; always 1.");
+    labelled(to, "kesher_build_info", "version", KESHER_VERSION, 1);
+}
+
+size_t ks_scrape_render(void *context, char *text, size_t capacity)
+{
+    const struct ks_scrape_sources *sources = context;
+    struct ks_exposition to = {.text = text, .capacity = capacity};
+    struct ks_net_statistics net;
+    ks_net_statistics(sources->net, &net);
+    put_build(&to);
+    put_net(&to, &net);
+    put_requests(&to, sources->tally);
+    put_chat(&to, sources->groups);
+    put_store(&to, sources->store);
+    counter(&to, "kesher_log_lines_suppressed_total", "Lines that were not logged, for there were too many.",
+            atomic_load(&sources->log_rate->suppressed_in_all) + net.quiet);
+    put_process(&to, sources->started);
+    return to.failed ? 0 : to.size;
+}

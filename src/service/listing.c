@@ -1,0 +1,111 @@
+/* listing.c — 601: the list of all other users, page by page (protocol.md §1.3). */
+#include "service/stream.h"
+#include "service/target.h"
+#include "wire/messages.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A page is filled with users and then coded in place: what goes over the wire is no longer. */
+_Static_assert(KS_LISTED_USER_SIZE <= sizeof(struct ks_user), "coding moves nothing forward");
+_Static_assert(_Alignof(struct ks_user) == 1, "so that users may stand anywhere in a page");
+
+enum { USERS_PER_PAGE = 240 };
+
+struct listing {
+    struct ks_stream stream;
+    const struct ks_service_environment *environment;
+    struct ks_client_id asker;
+    struct ks_user_cursor cursor;
+    union { /* one at a time, in this order */
+        struct ks_store_list_begin begin;
+        struct ks_store_list_users users;
+    } request;
+};
+
+static enum ks_result encode_users(const struct listing *listing, uint8_t *page, size_t count)
+{
+    enum ks_result result = KS_OK;
+    for (size_t i = 0; i < count && result == KS_OK; i++) {
+        struct ks_user user;
+        struct ks_listed_user entry;
+        memcpy(&user, page + i * sizeof user, sizeof user);
+        ks_target_alias(listing->environment, &user.id, &entry.alias);
+        entry.name = user.name;
+        entry.name_size = strnlen(user.name, sizeof user.name);
+        result = ks_listed_user_encode(&entry, page + i * KS_LISTED_USER_SIZE);
+    }
+    return result;
+}
+
+static void users_read(struct ks_store_request *request)
+{
+    struct listing *listing = KS_CONTAINER_OF(request, struct listing, request.users.request);
+    size_t count = listing->request.users.count;
+    enum ks_result result = request->result;
+    listing->cursor = listing->request.users.cursor;
+    if (result == KS_OK)
+        result = encode_users(listing, listing->stream.page, count);
+    ks_stream_page(&listing->stream, result, count * KS_LISTED_USER_SIZE);
+}
+
+static void listing_fill(struct ks_stream *stream)
+{
+    struct listing *listing = KS_CONTAINER_OF(stream, struct listing, stream);
+    struct ks_store_list_users *request = &listing->request.users;
+    memset(request, 0, sizeof *request);
+    request->request.reply_to = &stream->exchange->loop->executor;
+    request->request.done = users_read;
+    request->except = listing->asker;
+    request->cursor = listing->cursor;
+    request->users = (struct ks_user *)stream->page;
+    request->limit = stream->page_size / sizeof(struct ks_user);
+    ks_store_list_users(listing->environment->store, request);
+}
+
+static void listing_ended(struct ks_stream *stream)
+{
+    free(KS_CONTAINER_OF(stream, struct listing, stream));
+}
+
+static const struct ks_stream_source listing_source = {.fill = listing_fill, .ended = listing_ended};
+
+static void listing_begun(struct ks_store_request *request)
+{
+    struct listing *listing = KS_CONTAINER_OF(request, struct listing, request.begin.request);
+    struct ks_exchange *exchange = listing->stream.exchange;
+    uint64_t count = listing->request.begin.count;
+    if (request->result == KS_OK)
+        ks_store_touch(listing->environment->store, &listing->asker);
+    bool refused = request->result != KS_OK || count > UINT32_MAX / KS_LISTED_USER_SIZE;
+    if (refused || count == 0) {
+        free(listing);
+        if (refused)
+            ks_exchange_refuse(exchange);
+        else
+            ks_exchange_answer(exchange, KS_RESPONSE_USERS, NULL, 0);
+        return;
+    }
+    listing->cursor = listing->request.begin.cursor;
+    size_t users = count < USERS_PER_PAGE ? (size_t)count : USERS_PER_PAGE;
+    ks_stream_begin(&listing->stream, &listing_source, exchange, KS_RESPONSE_USERS,
+                    (uint32_t)count * KS_LISTED_USER_SIZE, users * sizeof(struct ks_user));
+}
+
+void ks_listing_begin(struct ks_exchange *exchange, const uint8_t *fixed)
+{
+    (void)fixed;
+    struct listing *listing = calloc(1, sizeof *listing);
+    if (listing == NULL) {
+        ks_exchange_refuse(exchange);
+        return;
+    }
+    listing->stream.exchange = exchange;
+    listing->environment = exchange->environment;
+    listing->asker = exchange->header.client_id;
+    struct ks_store_list_begin *request = &listing->request.begin;
+    request->request.reply_to = &exchange->loop->executor;
+    request->request.done = listing_begun;
+    request->except = listing->asker;
+    ks_store_list_begin(listing->environment->store, request);
+}

@@ -1,0 +1,352 @@
+/* session.c — answers in the order of their requests, time limits, and what else sessions offer to services.
+ * See session.h for the terms; everything runs on the connection's loop.
+ */
+#include "service/rules.h"
+#include "service/session_state.h"
+
+#include "base/allowance.h"
+#include "service/stream.h"
+#include "service/tally.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { RATE_WINDOW_MS = 20 * 1000 };
+
+/* ---- exchanges and their answers ---- */
+
+struct ks_exchange *ks_exchange_new(struct ks_session *session, const struct ks_rule *rule,
+                                    const struct ks_request_header *header)
+{
+    struct ks_exchange *exchange = malloc(sizeof *exchange);
+    if (exchange == NULL)
+        return NULL;
+    exchange->next = NULL;
+    exchange->session = session;
+    exchange->loop = session->connection->loop;
+    exchange->environment = session->environment;
+    exchange->rule = rule;
+    exchange->header = *header;
+    exchange->answered = false;
+    exchange->counted = false;
+    exchange->silent = false;
+    exchange->last = false;
+    if (session->newest != NULL)
+        session->newest->next = exchange;
+    else
+        session->oldest = exchange;
+    session->newest = exchange;
+    session->exchange_count++;
+    return exchange;
+}
+
+void ks_session_end(struct ks_session *session)
+{
+    session->state = STATE_ENDING;
+    ks_connection_finish(session->connection);
+}
+
+void ks_session_send_answers(struct ks_session *session)
+{
+    while (session->oldest != NULL && session->oldest->answered) {
+        struct ks_exchange *exchange = session->oldest;
+        session->oldest = exchange->next;
+        if (session->oldest == NULL)
+            session->newest = NULL;
+        session->exchange_count--;
+        if (!exchange->silent)
+            ks_connection_write(session->connection, exchange->answer, exchange->answer_size);
+        if (exchange->last)
+            ks_session_end(session);
+        free(exchange);
+    }
+}
+
+static void exchange_is_answered(struct ks_exchange *exchange)
+{
+    struct ks_session *session = exchange->session;
+    exchange->answered = true;
+    if (session == NULL)
+        free(exchange);
+    else if (!session->pumping)
+        ks_session_go_on(session);
+}
+
+void ks_exchange_count(struct ks_exchange *exchange, uint16_t code)
+{
+    struct ks_tally_shard *shard = ks_tally_shard_of(exchange->environment->tally, exchange->loop);
+    if (!exchange->counted)
+        ks_tally_answered(shard, ks_rules_index(exchange->rule), code);
+    exchange->counted = true;
+}
+
+void ks_exchange_answer(struct ks_exchange *exchange, uint16_t code, const void *payload, size_t size)
+{
+    ks_exchange_count(exchange, code);
+    struct ks_response_header header = {
+        .version = exchange->rule->version, .code = code, .payload_size = (uint32_t)size};
+    ks_response_header_encode(&header, exchange->answer);
+    if (size > 0)
+        memcpy(exchange->answer + KS_RESPONSE_HEADER_SIZE, payload, size);
+    exchange->answer_size = (uint16_t)(KS_RESPONSE_HEADER_SIZE + size);
+    exchange_is_answered(exchange);
+}
+
+void ks_exchange_refuse(struct ks_exchange *exchange)
+{
+    ks_exchange_answer(exchange, exchange->rule->error, NULL, 0);
+}
+
+void ks_exchange_cancel(struct ks_exchange *exchange)
+{
+    ks_exchange_count(exchange, 0);
+    exchange->silent = true;
+    exchange_is_answered(exchange);
+}
+
+/* ---- time and idleness ---- */
+
+static void set_timer(struct ks_session *session, enum timer timer, uint64_t after_ms)
+{
+    session->timer = (uint8_t)timer;
+    ks_connection_set_deadline(session->connection, timer == TIMER_NONE ? 0 : after_ms);
+}
+
+/* The peer must take a long answer at some pace, and after the end of its input what it has asked for. */
+static bool waits_for_delivery(const struct ks_session *session)
+{
+    return session->stream != NULL ||
+           (session->input_ended && session->oldest == NULL && ks_pulls_any(&session->pulls));
+}
+
+void ks_session_keep_time(struct ks_session *session)
+{
+    const struct ks_service_settings *settings = &session->environment->settings;
+    if (session->deferred != NULL)
+        return;
+    if (session->state != STATE_PAYLOAD || session->blocked)
+        session->window_begin_ms = 0;
+    if (waits_for_delivery(session)) {
+        if (session->timer != TIMER_DELIVERY)
+            set_timer(session, TIMER_DELIVERY, settings->stall_timeout_ms);
+    } else if (!session->blocked && session->state == STATE_PAYLOAD)
+        set_timer(session, TIMER_PAYLOAD, settings->payload_timeout_ms);
+    else if (!session->blocked && session->state == STATE_HEAD && session->head_size > 0) {
+        if (session->timer != TIMER_HEAD)
+            set_timer(session, TIMER_HEAD, settings->header_timeout_ms);
+    } else if (session->timer != TIMER_NONE)
+        set_timer(session, TIMER_NONE, 0);
+}
+
+void ks_session_keep_idleness(struct ks_session *session)
+{
+    bool idle = session->oldest == NULL && session->state == STATE_HEAD && session->head_size == 0 &&
+                !ks_pulls_any(&session->pulls);
+    ks_connection_set_idle(session->connection, idle);
+}
+
+/* Since the timer last looked. */
+static bool has_taken_more(struct ks_session *session)
+{
+    uint64_t before = session->delivered;
+    session->delivered = ks_connection_delivered_up_to(session->connection);
+    return session->delivered > before;
+}
+
+static const char *too_late(uint8_t timer)
+{
+    switch (timer) {
+    case TIMER_HEAD:
+        return "the rest of a request header did not come in time";
+    case TIMER_PAYLOAD:
+        return "the rest of a payload did not come in time";
+    default:
+        return "it does not take its answer";
+    }
+}
+
+bool ks_session_payload_is_fast_enough(struct ks_session *session, size_t size)
+{
+    const struct ks_service_settings *settings = &session->environment->settings;
+    uint64_t now = ks_clock_monotonic_ms(session->environment->clock);
+    if (session->window_begin_ms == 0) {
+        session->window_begin_ms = now;
+        session->window_bytes = 0;
+    }
+    session->window_bytes += size;
+    uint64_t window_ms = now - session->window_begin_ms;
+    if (window_ms < RATE_WINDOW_MS)
+        return true;
+    bool is_fast_enough = session->window_bytes * 1000 >= settings->payload_rate * window_ms;
+    session->window_begin_ms = now;
+    session->window_bytes = 0;
+    return is_fast_enough;
+}
+
+bool ks_session_time_is_up(struct ks_session *session)
+{
+    char peer[KS_PEER_TEXT_SIZE];
+    if (session->timer == TIMER_DELIVERY && has_taken_more(session)) {
+        set_timer(session, TIMER_DELIVERY, session->environment->settings.stall_timeout_ms);
+        return true;
+    }
+    ks_connection_describe_peer(session->connection, peer, sizeof peer);
+    ks_log_info(session->environment->log, "%s: closed: %s", peer, too_late(session->timer));
+    return false;
+}
+
+/* ---- the deferred answer to a 1030 ---- */
+
+void ks_session_defer(struct ks_exchange *exchange, uint64_t after_ms,
+                      void (*ripe)(struct ks_exchange *exchange))
+{
+    struct ks_session *session = exchange->session;
+    if (session->blocked) { /* something has arrived behind the request already */
+        ks_exchange_cancel(exchange);
+        return;
+    }
+    if (session->input_ended) {
+        ripe(exchange);
+        return;
+    }
+    session->deferred = exchange;
+    session->ripe = ripe;
+    set_timer(session, TIMER_DEFERRED, after_ms);
+}
+
+struct ks_exchange *ks_session_take_deferred(struct ks_session *session)
+{
+    struct ks_exchange *exchange = session->deferred;
+    session->deferred = NULL;
+    if (exchange != NULL)
+        set_timer(session, TIMER_NONE, 0);
+    return exchange;
+}
+
+/* ---- payloads ---- */
+
+void ks_session_set_payload(struct ks_session *session, uint64_t size, const struct ks_sink *sink,
+                            void *context)
+{
+    session->payload_left = size;
+    session->sink = sink;
+    session->sink_context = context;
+    session->state = size > 0 ? STATE_PAYLOAD : STATE_HEAD;
+}
+
+void ks_session_skip_payload(struct ks_session *session)
+{
+    session->sink = NULL;
+    session->sink_context = NULL;
+}
+
+void ks_session_refuse_payload(struct ks_exchange *exchange, uint32_t taken)
+{
+    struct ks_session *session = exchange->session;
+    if (exchange->header.payload_size > KS_SKIP_LIMIT) {
+        exchange->last = true;
+        session->state = STATE_ENDING;
+    } else {
+        ks_session_set_payload(session, exchange->header.payload_size - taken, NULL, NULL);
+    }
+    ks_exchange_refuse(exchange);
+}
+
+/* ---- for the services ---- */
+
+const char *ks_exchange_peer(const struct ks_exchange *exchange, char text[static KS_PEER_TEXT_SIZE])
+{
+    if (exchange->session == NULL)
+        return "gone";
+    ks_connection_describe_peer(exchange->session->connection, text, KS_PEER_TEXT_SIZE);
+    return text;
+}
+
+struct ks_session_keys *ks_session_keys_of(struct ks_session *session)
+{
+    return &session->keys;
+}
+
+uint64_t ks_session_number(const struct ks_session *session)
+{
+    return session->number;
+}
+
+void ks_session_count_uploads(struct ks_session *session, int change)
+{
+    session->upload_count = (uint16_t)(session->upload_count + change);
+}
+
+void ks_session_count_sendings(struct ks_session *session, int change)
+{
+    session->sending_count = (uint16_t)(session->sending_count + change);
+}
+
+void ks_session_set_stream(struct ks_session *session, struct ks_stream *stream)
+{
+    session->stream = stream;
+    if (stream == NULL)
+        return;
+    session->delivered = ks_connection_delivered_up_to(session->connection);
+    ks_session_keep_time(session);
+}
+
+void ks_session_write(struct ks_session *session, const void *bytes, size_t size)
+{
+    ks_connection_write(session->connection, bytes, size);
+}
+
+size_t ks_session_output_waiting(const struct ks_session *session)
+{
+    return ks_connection_output_waiting(session->connection);
+}
+
+void ks_session_abort(struct ks_session *session)
+{
+    session->state = STATE_ENDING;
+    ks_connection_abort(session->connection);
+}
+
+struct ks_pulls *ks_session_pulls(struct ks_session *session)
+{
+    return &session->pulls;
+}
+
+struct ks_connection *ks_session_connection(struct ks_session *session)
+{
+    return session->connection;
+}
+
+bool ks_session_allows(const struct ks_exchange *exchange, struct ks_allowance *allowance, unsigned per_hour,
+                       const char *what)
+{
+    const struct ks_service_environment *environment = exchange->environment;
+    uint8_t address[KS_PEER_ADDRESS_SIZE];
+    char peer[KS_PEER_TEXT_SIZE];
+    if (allowance == NULL || per_hour == 0)
+        return true;
+    ks_connection_peer_address(exchange->session->connection, address);
+    if ((environment->unlimited != NULL && ks_networks_current_contain(environment->unlimited, address)) ||
+        ks_allowance_take(allowance, address, per_hour, ks_clock_monotonic_ms(environment->clock)))
+        return true;
+    ks_log_warning(environment->log, "%s: refused: too many %s from this address in an hour",
+                   ks_exchange_peer(exchange, peer), what);
+    return false;
+}
+
+struct ks_service_settings ks_service_settings_default(void)
+{
+    return (struct ks_service_settings){
+        .header_timeout_ms = UINT64_C(30) * 1000,
+        .payload_timeout_ms = UINT64_C(60) * 1000,
+        .crc_wrong_delay_ms = 2000,
+        .content_key_lifetime = INT64_C(24) * 3600,
+        .stage_lifetime = 3600,
+        .stall_timeout_ms = KS_LEASE_LIFETIME_MS,
+        .uploads_per_user = 256,
+        .uploads = 20000,
+        .message_limit = UINT32_C(64) * 1024 * 1024,
+        .spool_threshold = 256 * 1024,
+        .pull_limit = UINT64_C(256) * 1024 * 1024,
+    };
+}

@@ -1,0 +1,40 @@
+/* tally.c — see tally.h. */
+#include "service/tally.h"
+
+#include "service/rules.h"
+
+uint64_t ks_tally_answers(const struct ks_tally *tally, size_t request, size_t answer)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < KS_LOOPS_LIMIT; i++)
+        sum += ks_counted(&tally->shards[i].answers[request][answer]);
+    return sum;
+}
+
+uint64_t ks_tally_asks(const struct ks_tally *tally, enum ks_ask_request request)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < KS_LOOPS_LIMIT; i++)
+        sum += ks_counted(&tally->shards[i].asked[request]);
+    return sum;
+}
+
+const char *ks_tally_request_name(size_t request)
+{
+    return ks_rules_name(request);
+}
+
+const char *ks_tally_answer_name(size_t answer)
+{
+    static const char *const names[KS_TALLY_ANSWERS] = {"2100", "2101", "2102", "2103", "2104",
+                                                        "2105", "2106", "2107", "9000", "none"};
+    return names[answer];
+}
+
+const char *ks_tally_ask_name(enum ks_ask_request request)
+{
+    static const char *const names[KS_TALLY_ASKED] = {
+        [KS_ASK_TIME] = "TIME", [KS_ASK_NAME] = "NAME", [KS_ASK_RAND] = "RAND",
+        [KS_ASK_STAT] = "STAT", [KS_ASK_EXIT] = "EXIT", [KS_ASK_UNKNOWN] = "other"};
+    return names[request];
+}

@@ -1,0 +1,19 @@
+/* limits.h — how much the embedded engine stores for whom. The engine only reads them, whenever it judges a
+ * request; whoever has opened it may change them at any time, from any thread. A lower limit takes nothing
+ * away that is stored already. Of each, 0 is no limit.
+ */
+#ifndef KS_STORE_LIMITS_H
+#define KS_STORE_LIMITS_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+struct ks_store_limits {
+    _Atomic uint64_t waiting_messages; /* for one receiver */
+    _Atomic uint64_t waiting_bytes;    /* of the contents of these */
+    _Atomic uint64_t user_files;       /* verified ones of one user */
+    _Atomic uint64_t user_bytes;       /* of these */
+    _Atomic uint64_t free_space;       /* bytes that are left to others on the data directory's file system */
+};
+
+#endif

@@ -1,0 +1,162 @@
+/* messages.c — see messages.h. */
+#include "store/sqlite/messages.h"
+
+#include "store/reply.h"
+#include "store/sqlite/engine.h"
+
+#include <string.h>
+
+/* ---- append ---- */
+
+/* The low 32 bits go over the wire, where 0 means none. */
+static uint64_t next_message_id(struct ks_engine *engine)
+{
+    uint64_t *last = &engine->writer.last_message_id;
+    do
+        ++*last;
+    while ((uint32_t)*last == 0);
+    return *last;
+}
+
+static enum ks_result insert_row(struct ks_engine *engine, const struct ks_store_append_message *request,
+                                 const char *place)
+{
+    struct ks_query query = ks_writer_query(engine, KS_STATEMENT_INSERT_MESSAGE);
+    ks_query_integer(&query, (int64_t)request->message_id);
+    ks_query_blob(&query, request->receiver.bytes, sizeof request->receiver.bytes);
+    ks_query_blob(&query, request->sender.bytes, sizeof request->sender.bytes);
+    ks_query_integer(&query, request->type);
+    ks_query_integer(&query, request->content_size);
+    if (place != NULL) {
+        ks_query_text(&query, place, strlen(place));
+        ks_query_null(&query);
+    } else {
+        ks_query_null(&query);
+        /* No bytes are an empty blob, a null pointer would be NULL. */
+        ks_query_blob(&query, request->content_size > 0 ? request->content : (const void *)"",
+                      request->content_size);
+    }
+    return ks_writer_check(engine, ks_query_run(&query));
+}
+
+enum ks_result ks_messages_insert(struct ks_engine *engine, struct ks_store_append_message *request,
+                                  const char *place)
+{
+    const struct ks_user_entry *receiver = ks_users_find(engine->users, &request->receiver);
+    if (receiver == NULL || !receiver->published || receiver->leaving)
+        return KS_NOT_FOUND;
+    enum ks_result result = ks_writer_begin(engine);
+    if (result == KS_OK)
+        result = ks_inboxes_expect(engine->inboxes, &request->receiver, request->content_size);
+    if (result != KS_OK)
+        return result;
+    request->message_id = next_message_id(engine);
+    result = insert_row(engine, request, place);
+    if (result != KS_OK)
+        ks_inboxes_not_arrived(engine->inboxes, &request->receiver, request->content_size);
+    return result == KS_EXISTS ? KS_IO : result; /* no constraint can be broken in a sound database */
+}
+
+void ks_messages_settle(struct ks_engine *engine, const struct ks_store_append_message *request,
+                        bool committed)
+{
+    if (committed)
+        ks_inboxes_arrived(engine->inboxes, &request->receiver, request->message_id, request->content_size);
+    else
+        ks_inboxes_not_arrived(engine->inboxes, &request->receiver, request->content_size);
+}
+
+static struct ks_store_append_message *append_of(struct ks_task *task)
+{
+    return KS_CONTAINER_OF(task, struct ks_store_append_message, request.task);
+}
+
+static void settle_append(struct ks_task *task)
+{
+    struct ks_store_append_message *request = append_of(task);
+    struct ks_engine *engine = ks_engine_of(request->request.store);
+    enum ks_result failure = engine->writer.failure;
+    if (request->request.result == KS_OK)
+        ks_messages_settle(engine, request, failure == KS_OK);
+    ks_reply_post(&request->request, failure != KS_OK ? failure : request->request.result);
+}
+
+static void apply_append(struct ks_task *task)
+{
+    struct ks_store_append_message *request = append_of(task);
+    struct ks_engine *engine = ks_engine_of(request->request.store);
+    request->request.result = ks_messages_insert(engine, request, NULL);
+    ks_writer_settle_later(engine, task, settle_append);
+}
+
+void ks_messages_append(struct ks_store *store, struct ks_store_append_message *request)
+{
+    struct ks_engine *engine = ks_engine_of(store);
+    request->request.store = store;
+    if (request->stage != NULL) {
+        ks_vault_append(engine->vault, request);
+    } else if (request->content_size > KS_MESSAGE_IN_MEMORY_LIMIT) {
+        ks_reply_now(&request->request, KS_TOO_LARGE);
+    } else if (ks_space_is_short(&engine->space)) {
+        ks_reply_now(&request->request, KS_NO_SPACE);
+    } else {
+        request->request.task.run = apply_append;
+        ks_writer_post(engine, &request->request.task);
+    }
+}
+
+/* ---- leases ---- */
+
+void ks_messages_lease_waiting(struct ks_store *store, struct ks_store_lease_waiting *request)
+{
+    struct ks_engine *engine = ks_engine_of(store);
+    struct ks_part part;
+    request->request.store = store;
+    enum ks_result result = ks_inboxes_lease(engine->inboxes, &request->receiver, request->owner,
+                                             request->size_limit, request->overhead, &part);
+    request->after = part.after;
+    if (result == KS_PENDING) {
+        request->until = part.last;
+        ks_pulls_lease(engine, request);
+        return;
+    }
+    request->last = part.last;
+    request->count = part.count;
+    request->size = part.bytes + part.count * request->overhead;
+    ks_reply_now(&request->request, result);
+}
+
+void ks_messages_lease_read(struct ks_store *store, struct ks_store_lease_read *request)
+{
+    struct ks_engine *engine = ks_engine_of(store);
+    struct ks_part part;
+    request->request.store = store;
+    request->size = 0;
+    if (request->capacity <= request->overhead)
+        ks_reply_now(&request->request, KS_INVALID);
+    else if (ks_inboxes_part(engine->inboxes, &request->receiver, request->owner, request->last, &part) !=
+             KS_OK)
+        ks_reply_now(&request->request, KS_NOT_FOUND);
+    else
+        ks_pulls_read(engine, request);
+}
+
+void ks_messages_lease_delivered(struct ks_store *store, struct ks_store_lease_delivered *request)
+{
+    struct ks_engine *engine = ks_engine_of(store);
+    request->request.store = store;
+    if (ks_inboxes_delivered(engine->inboxes, &request->receiver, request->owner, request->last) == KS_OK)
+        ks_removal_delivered(engine, request);
+    else
+        ks_reply_now(&request->request, KS_NOT_FOUND);
+}
+
+void ks_messages_lease_renew(struct ks_store *store, const struct ks_client_id *receiver, uint64_t owner)
+{
+    ks_inboxes_renew(ks_engine_of(store)->inboxes, receiver, owner);
+}
+
+void ks_messages_lease_release(struct ks_store *store, const struct ks_client_id *receiver, uint64_t owner)
+{
+    ks_inboxes_release(ks_engine_of(store)->inboxes, receiver, owner);
+}

@@ -1,0 +1,218 @@
+/* removal.c — see removal.h. */
+#include "store/sqlite/removal.h"
+
+#include "store/reply.h"
+#include "store/sqlite/engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    PIECE_ROWS = 10 * 1000,         /* deleted in one batch */
+    PIECE_BYTES = 16 * 1024 * 1024, /* the same: SQLite looks at each page of a content when it frees it */
+    PIECES = 4,                     /* transactions in one tick */
+    PIECE_INBOXES = 256,            /* in one of them */
+    FIRST_RETRY_MS = 1000,
+    LAST_RETRY_MS = 64 * 1000,
+};
+
+/* ---- a piece of one receiver's rows, inside the batch ---- */
+
+struct piece {
+    const struct ks_client_id *receiver;
+    uint64_t up_to;
+    bool more; /* there are others, up to what was asked for */
+};
+
+static bool is_batch_full(const struct ks_removal *removal)
+{
+    return removal->rows >= PIECE_ROWS || removal->bytes >= PIECE_BYTES;
+}
+
+static struct ks_query ask_for_piece(struct ks_engine *engine, enum ks_statement statement,
+                                     const struct piece *piece)
+{
+    struct ks_query query = ks_writer_query(engine, statement);
+    ks_query_blob(&query, piece->receiver->bytes, sizeof piece->receiver->bytes);
+    ks_query_integer(&query, (int64_t)piece->up_to);
+    return query;
+}
+
+/* Cuts the piece to what the batch still has room for. */
+static enum ks_result measure_piece(struct ks_engine *engine, struct piece *piece)
+{
+    struct ks_removal *removal = &engine->removal;
+    struct ks_query query = ask_for_piece(engine, KS_STATEMENT_SIZES_OF_MESSAGES, piece);
+    uint64_t last = 0;
+    while (!piece->more && ks_query_next(&query)) {
+        piece->more = is_batch_full(removal);
+        if (piece->more)
+            break;
+        last = (uint64_t)sqlite3_column_int64(query.statement, 0);
+        removal->bytes += (uint64_t)sqlite3_column_int64(query.statement, 1);
+        removal->rows++;
+    }
+    piece->up_to = last;
+    return ks_writer_check(engine, ks_query_end(&query));
+}
+
+/* Reads the paths of large contents. The piece ends before those that there is no room for. */
+static void read_places(struct ks_query *query, struct piece *piece, struct ks_removed_files *files)
+{
+    uint64_t last = 0;
+    do {
+        if (files->count == KS_REMOVED_FILES) {
+            piece->up_to = last;
+            piece->more = true;
+            return;
+        }
+        last = (uint64_t)sqlite3_column_int64(query->statement, 0);
+        snprintf(files->path_names[files->count++], sizeof files->path_names[0], "%s",
+                 (const char *)sqlite3_column_text(query->statement, 1));
+    } while (ks_query_next(query));
+}
+
+/* Notes the files that go with the piece, for after the commit. */
+static enum ks_result collect_files(struct ks_engine *engine, struct piece *piece)
+{
+    struct ks_query query = ask_for_piece(engine, KS_STATEMENT_PLACES_OF_MESSAGES, piece);
+    struct ks_removed_files *files = NULL;
+    enum ks_result result = KS_OK;
+    if (ks_query_next(&query)) {
+        files = calloc(1, sizeof *files);
+        if (files != NULL) {
+            read_places(&query, piece, files);
+            files->engine = engine;
+            LL_PREPEND(engine->removal.files, files);
+        } else {
+            result = KS_NO_MEMORY;
+        }
+    }
+    enum ks_result read = ks_writer_check(engine, ks_query_end(&query));
+    return read != KS_OK ? read : result;
+}
+
+/* KS_OK when no row is left, KS_MORE when there are others; what fails is told, and the batch with it, if it
+ * was the database. */
+static enum ks_result delete_piece(struct ks_engine *engine, const struct ks_client_id *receiver,
+                                   uint64_t up_to)
+{
+    struct piece piece = {.receiver = receiver, .up_to = up_to, .more = false};
+    enum ks_result result = ks_writer_begin(engine);
+    if (result == KS_OK)
+        result = measure_piece(engine, &piece);
+    if (result == KS_OK)
+        result = collect_files(engine, &piece);
+    if (result != KS_OK)
+        return result;
+    struct ks_query query = ask_for_piece(engine, KS_STATEMENT_DELETE_MESSAGES, &piece);
+    result = ks_writer_check(engine, ks_query_run(&query));
+    return result == KS_OK && piece.more ? KS_MORE : result;
+}
+
+enum ks_result ks_removal_piece(struct ks_engine *engine, const struct ks_client_id *receiver, uint64_t up_to)
+{
+    return is_batch_full(&engine->removal) ? KS_MORE : delete_piece(engine, receiver, up_to);
+}
+
+void ks_removal_batch_over(struct ks_engine *engine, bool committed)
+{
+    struct ks_removal *removal = &engine->removal;
+    removal->rows = 0;
+    removal->bytes = 0;
+    while (removal->files != NULL) {
+        struct ks_removed_files *files = removal->files;
+        removal->files = files->next;
+        if (committed)
+            ks_pulls_unlink(engine, files);
+        else
+            free(files);
+    }
+}
+
+/* ---- delivered parts ---- */
+
+static void apply_delivered(struct ks_task *task);
+
+static void settle_delivered(struct ks_task *task)
+{
+    struct ks_store_lease_delivered *request =
+        KS_CONTAINER_OF(task, struct ks_store_lease_delivered, request.task);
+    struct ks_engine *engine = ks_engine_of(request->request.store);
+    enum ks_result failure = engine->writer.failure;
+    enum ks_result result = failure != KS_OK ? failure : request->request.result;
+    ks_removal_batch_over(engine, failure == KS_OK);
+    if (result == KS_MORE) {
+        task->run = apply_delivered;
+        ks_writer_post(engine, task);
+        return;
+    }
+    ks_inboxes_removed(engine->inboxes, &request->receiver, result == KS_OK);
+    ks_reply_post(&request->request, result);
+}
+
+static void apply_delivered(struct ks_task *task)
+{
+    struct ks_store_lease_delivered *request =
+        KS_CONTAINER_OF(task, struct ks_store_lease_delivered, request.task);
+    struct ks_engine *engine = ks_engine_of(request->request.store);
+    request->request.result = ks_removal_piece(engine, &request->receiver, request->last);
+    ks_writer_settle_later(engine, task, settle_delivered);
+}
+
+void ks_removal_delivered(struct ks_engine *engine, struct ks_store_lease_delivered *request)
+{
+    request->request.task.run = apply_delivered;
+    ks_writer_post(engine, &request->request.task);
+}
+
+/* ---- what is undeleted ---- */
+
+struct attempt {
+    struct ks_client_id receiver;
+    enum ks_result result;
+};
+
+static void note_outcome(struct ks_engine *engine, bool failed)
+{
+    struct ks_removal *removal = &engine->removal;
+    uint64_t twice = 2 * removal->retry_delay_ms;
+    if (!failed)
+        removal->retry_delay_ms = 0;
+    else if (removal->retry_delay_ms == 0)
+        removal->retry_delay_ms = FIRST_RETRY_MS;
+    else
+        removal->retry_delay_ms = twice < LAST_RETRY_MS ? twice : LAST_RETRY_MS;
+    removal->retry_at_ms = ks_clock_monotonic_ms(engine->clock) + removal->retry_delay_ms;
+}
+
+/* In a transaction of its own. True when there may be more to do now. */
+static bool delete_undeleted(struct ks_engine *engine)
+{
+    struct attempt attempts[PIECE_INBOXES];
+    size_t count = 0;
+    bool failed = false;
+    uint64_t up_to = 0;
+    while (!failed && count < PIECE_INBOXES && !is_batch_full(&engine->removal) &&
+           ks_inboxes_next_undeleted(engine->inboxes, &attempts[count].receiver, &up_to)) {
+        attempts[count].result = delete_piece(engine, &attempts[count].receiver, up_to);
+        failed = attempts[count].result != KS_OK && attempts[count].result != KS_MORE;
+        count++;
+    }
+    bool committed = ks_writer_finish(engine) == KS_OK;
+    ks_writer_forget_failure(engine);
+    ks_removal_batch_over(engine, committed);
+    for (size_t i = 0; i < count; i++)
+        ks_inboxes_removed(engine->inboxes, &attempts[i].receiver, committed && attempts[i].result == KS_OK);
+    if (count > 0)
+        note_outcome(engine, failed || !committed);
+    return count > 0 && !failed && committed;
+}
+
+void ks_removal_tick(struct ks_engine *engine)
+{
+    if (ks_clock_monotonic_ms(engine->clock) < engine->removal.retry_at_ms)
+        return;
+    for (int i = 0; i < PIECES && delete_undeleted(engine); i++)
+        ;
+}

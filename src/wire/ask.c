@@ -1,0 +1,78 @@
+/* ask.c — see ask.h. */
+#include "wire/ask.h"
+
+#include <string.h>
+#include <strings.h>
+
+_Static_assert(sizeof KS_ASK_BANNER - 1 == KS_ASK_BANNER_SIZE, "clients read exactly so much");
+
+static const char *const request_names[] = {
+    [KS_ASK_TIME] = "TIME", [KS_ASK_NAME] = "NAME", [KS_ASK_RAND] = "RAND",
+    [KS_ASK_STAT] = "STAT", [KS_ASK_EXIT] = "EXIT",
+};
+
+enum { REQUEST_COUNT = sizeof request_names / sizeof request_names[0] };
+
+static bool is_line_end(uint8_t byte)
+{
+    return byte == '\r' || byte == '\n';
+}
+
+static enum ks_ask_request request_named(const uint8_t *name, size_t size)
+{
+    for (size_t i = 0; i < REQUEST_COUNT; i++)
+        if (size == KS_ASK_REQUEST_SIZE && strncasecmp((const char *)name, request_names[i], size) == 0)
+            return (enum ks_ask_request)i;
+    return KS_ASK_UNKNOWN;
+}
+
+enum ks_result ks_ask_greeting(const uint8_t *bytes, size_t size, size_t *greeting_size)
+{
+    static const uint8_t usual[] = {'H', 'i'};
+    if (size == 1 && bytes[0] == usual[0])
+        return KS_MORE;
+    bool is_usual = size >= sizeof usual && memcmp(bytes, usual, sizeof usual) == 0;
+    size_t rest = is_usual ? size - sizeof usual : 0;
+    const uint8_t *next = bytes + sizeof usual;
+    is_usual = is_usual &&
+               (rest == 0 || is_line_end(*next) ||
+                (rest >= KS_ASK_REQUEST_SIZE && request_named(next, KS_ASK_REQUEST_SIZE) != KS_ASK_UNKNOWN));
+    *greeting_size = is_usual ? sizeof usual : size;
+    return KS_OK;
+}
+
+enum ks_result ks_ask_request_parse(const uint8_t *bytes, size_t size, enum ks_ask_request *request,
+                                    size_t *taken)
+{
+    size_t start = 0;
+    while (start < size && is_line_end(bytes[start]))
+        start++;
+    size_t length = 0;
+    while (length < KS_ASK_REQUEST_SIZE && start + length < size && !is_line_end(bytes[start + length]))
+        length++;
+    *taken = start;
+    if (length < KS_ASK_REQUEST_SIZE && start + length == size)
+        return KS_MORE;
+    *request = request_named(bytes + start, length);
+    *taken = start + length;
+    return KS_OK;
+}
+
+void ks_ask_length_encode(size_t size, uint8_t digits[static KS_ASK_LENGTH_SIZE])
+{
+    for (size_t i = KS_ASK_LENGTH_SIZE; i > 0; i--) {
+        digits[i - 1] = (uint8_t)('0' + size % 10);
+        size /= 10;
+    }
+}
+
+enum ks_result ks_ask_length_parse(const uint8_t digits[static KS_ASK_LENGTH_SIZE], size_t *size)
+{
+    *size = 0;
+    for (size_t i = 0; i < KS_ASK_LENGTH_SIZE; i++) {
+        if (digits[i] < '0' || digits[i] > '9')
+            return KS_INVALID;
+        *size = *size * 10 + (size_t)(digits[i] - '0');
+    }
+    return KS_OK;
+}
