@@ -24,10 +24,13 @@ enum kesher_status {
     KESHER_CONNECTION, /* no connection could be made, or it was lost */
     KESHER_TIMEOUT,    /* nothing moved for the time limit */
     KESHER_PROTOCOL,   /* what the server sent breaks the protocol */
+    KESHER_CHANGED,    /* a user's public key is not the one that was pinned */
+    KESHER_NO_KEY,     /* there is no symmetric key with that user */
     KESHER_MISMATCH,   /* the server got something else than was sent, four times */
     KESHER_FILE,       /* a file of one's own cannot be read or written */
     KESHER_CRYPTO,     /* a key does not fit, or the crypto library said no */
     KESHER_NO_MEMORY,
+    KESHER_FULL, /* the server has no room for one more */
 };
 
 enum { KESHER_SENTENCE_SIZE = 768 };

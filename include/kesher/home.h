@@ -10,6 +10,8 @@
 
 #include <kesher/error.h>
 
+#include <stdint.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -37,6 +39,11 @@ KESHER_API const char *kesher_home_path(const struct kesher_home *home);
 KESHER_API enum kesher_status kesher_home_server(const struct kesher_home *home,
                                                  char address[KESHER_ADDRESS_SIZE],
                                                  struct kesher_error *error);
+
+/* The same for another service of that server: its host with `port`. */
+KESHER_API enum kesher_status kesher_home_service(const struct kesher_home *home, uint16_t port,
+                                                  char address[KESHER_ADDRESS_SIZE],
+                                                  struct kesher_error *error);
 
 /* Writes server.info unless there is one. KESHER_OK, also when there was one; KESHER_INVALID for an address
  * that is none; KESHER_FILE. */

@@ -14,10 +14,13 @@
 #ifndef KESHER_KESHER_H
 #define KESHER_KESHER_H
 
+#include <kesher/ask.h>
+#include <kesher/chat.h>
 #include <kesher/drop.h>
 #include <kesher/error.h>
 #include <kesher/home.h>
 #include <kesher/identity.h>
+#include <kesher/messages.h>
 #include <kesher/options.h>
 
 #endif

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 /* The environment is read before there is a second thread, and never written. */
-static const char *environment(const char *name)
+const char *ks_context_variable(const char *name)
 {
     const char *value = getenv(name); /* NOLINT(concurrency-mt-unsafe): see above */
     return value != NULL && value[0] != '\0' ? value : NULL;
@@ -21,16 +21,16 @@ static const char *environment(const char *name)
 
 static bool default_home(char *path, size_t capacity)
 {
-    const char *directory = environment("KESHER_HOME");
+    const char *directory = ks_context_variable("KESHER_HOME");
     const char *suffix = "";
     struct passwd entry;
     struct passwd *found = NULL;
     char strings[4096];
-    if (directory == NULL && (directory = environment("XDG_CONFIG_HOME")) != NULL)
+    if (directory == NULL && (directory = ks_context_variable("XDG_CONFIG_HOME")) != NULL)
         suffix = "/kesher";
     if (directory == NULL) {
         suffix = "/.config/kesher";
-        directory = environment("HOME");
+        directory = ks_context_variable("HOME");
     }
     if (directory == NULL && getpwuid_r(getuid(), &entry, strings, sizeof strings, &found) == 0 &&
         found != NULL)
@@ -115,20 +115,42 @@ void ks_context_close(struct ks_context *context)
     context->home = NULL;
 }
 
-bool ks_context_server(const struct ks_context *context, char address[KESHER_ADDRESS_SIZE])
+/* What was given with --server, or nothing (then *given is false). False after printing what is wrong. */
+static bool take_given(const struct ks_context *context, char address[KESHER_ADDRESS_SIZE], bool *given)
 {
-    struct kesher_error error;
-    const char *given = context->options->server;
-    if (given != NULL && strlen(given) >= KESHER_ADDRESS_SIZE) {
+    const char *server = context->options->server;
+    *given = server != NULL;
+    if (server == NULL)
+        return true;
+    size_t size = strlen(server);
+    if (size >= KESHER_ADDRESS_SIZE) {
         ks_output_error("the address after --server is too long; give it as address:port");
         return false;
     }
-    if (given != NULL) {
-        memcpy(address, given, strlen(given) + 1);
-        return true;
-    }
-    if (kesher_home_server(context->home, address, &error) == KESHER_OK)
+    memcpy(address, server, size + 1);
+    return true;
+}
+
+bool ks_context_server(const struct ks_context *context, char address[KESHER_ADDRESS_SIZE])
+{
+    struct kesher_error error;
+    bool given = false;
+    if (!take_given(context, address, &given))
+        return false;
+    if (given || kesher_home_server(context->home, address, &error) == KESHER_OK)
         return true;
     ks_output_failure(&error);
+    return false;
+}
+
+bool ks_context_service(const struct ks_context *context, uint16_t port, char address[KESHER_ADDRESS_SIZE])
+{
+    struct kesher_error error;
+    bool given = false;
+    if (!take_given(context, address, &given))
+        return false;
+    if (given || kesher_home_service(context->home, port, address, &error) == KESHER_OK)
+        return true;
+    ks_output_message_failure(&error);
     return false;
 }

@@ -37,9 +37,24 @@ void ks_context_close(struct ks_context *context);
 /* The server to speak to: --server, else what the home says. False after printing why not. */
 bool ks_context_server(const struct ks_context *context, char address[KESHER_ADDRESS_SIZE]);
 
+/* The server to speak to for another service: --server, else the host of what the home says, with `port`. */
+bool ks_context_service(const struct ks_context *context, uint16_t port, char address[KESHER_ADDRESS_SIZE]);
+
+/* A variable of the environment; NULL when it is not there or empty. */
+const char *ks_context_variable(const char *name);
+
 /* The commands, one file per family. */
 enum ks_exit ks_command_register(struct ks_context *context);
 enum ks_exit ks_command_put(struct ks_context *context);
 enum ks_exit ks_command_transfer(struct ks_context *context);
+enum ks_exit ks_command_users(struct ks_context *context);
+enum ks_exit ks_command_key(struct ks_context *context);
+enum ks_exit ks_command_request_key(struct ks_context *context);
+enum ks_exit ks_command_share_key(struct ks_context *context);
+enum ks_exit ks_command_send(struct ks_context *context);
+enum ks_exit ks_command_inbox(struct ks_context *context);
+enum ks_exit ks_command_menu(struct ks_context *context);
+enum ks_exit ks_command_chat(struct ks_context *context);
+enum ks_exit ks_command_ask(struct ks_context *context);
 
 #endif

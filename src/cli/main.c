@@ -1,50 +1,24 @@
-/* main.c — kesher: finds the command in the table and runs it. Usage and help come from the table. */
-#include "cli/context.h"
+/* main.c — kesher: finds the command in the table and runs it. Usage and help come from the table, too. */
+#include "cli/commands.h"
 #include "cli/output.h"
 
 #include "base/text.h"
 
+#include <fcntl.h>
 #include <limits.h>
-#include <stdint.h>
 #include <string.h>
-
-static const struct ks_command commands[] = {
-    {"register", "NAME", "register NAME with the server and keep the identity in the home",
-     "The key pair is written to the home before the server hears of the name. With --server the address is\n"
-     "remembered in server.info, unless there is one.\n",
-     KS_OPTIONS_ANY | KS_OPTIONS_SERVER | KS_OPTIONS_DATA, 1, 1, ks_command_register},
-    {"put", "FILE…", "send files, encrypted and verified",
-     "FILE may be - for the standard input; then --as gives the name. Files that cannot be read are reported "
-     "and\n"
-     "left out; when the server or the connection fails for good, the files after that are not sent.\n",
-     KS_OPTIONS_ANY | KS_OPTIONS_SERVER | KS_OPTIONS_DATA | KS_OPTIONS_UPLOAD | KS_OPTIONS_NAMES, 1, SIZE_MAX,
-     ks_command_put},
-    {"transfer", "", "do what the home's transfer.info says: register if need be, send its file",
-     "transfer.info has three lines: address:port of the server, user name, path of the file. A relative "
-     "path is\n"
-     "looked for in the working directory, then in the home.\n",
-     KS_OPTIONS_ANY | KS_OPTIONS_SERVER | KS_OPTIONS_DATA | KS_OPTIONS_UPLOAD, 0, 0, ks_command_transfer},
-};
-
-enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
-
-static const struct ks_command *find_command(const char *name)
-{
-    for (size_t i = 0; i < COMMAND_COUNT; i++)
-        if (strcmp(commands[i].name, name) == 0)
-            return &commands[i];
-    return NULL;
-}
+#include <unistd.h>
 
 static void print_usage(FILE *stream)
 {
     (void)fputs("Usage: kesher [OPTIONS] COMMAND …\n\nCommands:\n", stream);
-    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+    for (size_t i = 0; i < ks_commands_count(); i++) {
+        const struct ks_command *command = ks_commands_at(i);
         char form[40];
-        (void)snprintf(form, sizeof form, "%s %s", commands[i].name, commands[i].arguments);
+        (void)snprintf(form, sizeof form, "%s %s", command->name, command->arguments);
         /* the ellipsis is one column and three bytes */
-        int width = strstr(form, "…") != NULL ? 22 : 20;
-        (void)fprintf(stream, "  %-*s %s\n", width, form, commands[i].help);
+        int width = strstr(form, "…") != NULL ? 23 : 21;
+        (void)fprintf(stream, "  %-*s %s\n", width, form, command->help);
     }
     (void)fputs("\nOptions:\n", stream);
     ks_options_print(stream, UINT_MAX);
@@ -70,6 +44,8 @@ static const char *misuse(const struct ks_command *command, const struct ks_opti
         (void)snprintf(reason, capacity, "'%s' does not take --%s", command->name, unwelcome);
     else if (options->operand_count < command->operands_at_least)
         (void)snprintf(reason, capacity, "'%s' needs %s", command->name, command->arguments);
+    else if (options->operand_count > command->operands_at_most && command->operands_at_most == 0)
+        (void)snprintf(reason, capacity, "'%s' takes nothing but options", command->name);
     else if (options->operand_count > command->operands_at_most)
         (void)snprintf(reason, capacity, "'%s' takes no more than: kesher %s %s", command->name,
                        command->name, command->arguments);
@@ -91,7 +67,8 @@ static enum ks_exit run_command(const struct ks_command *command, const struct k
         return KS_EXIT_FAILED;
     enum ks_exit status = command->run(&context);
     ks_context_close(&context);
-    if (!ks_output_flush() && status == KS_EXIT_DONE)
+    /* What failed has said why, be it that stdout cannot be written to. */
+    if (status == KS_EXIT_DONE && !ks_output_flush())
         status = KS_EXIT_FAILED;
     return status;
 }
@@ -115,7 +92,7 @@ static enum ks_exit run(int argc, char **argv)
         return usage_error(reason);
     if (options.command == NULL || options.version)
         return run_without_command(&options);
-    const struct ks_command *command = find_command(options.command);
+    const struct ks_command *command = ks_commands_find(options.command);
     if (command == NULL) {
         char shown[100];
         ks_text_escape(options.command, strlen(options.command), shown, sizeof shown);
@@ -131,7 +108,19 @@ static enum ks_exit run(int argc, char **argv)
     return run_command(command, &options);
 }
 
+/* Standard descriptors that were closed would go to the next file or socket that is opened, and what is meant
+ * for people with them. They get one each that refuses what it is for. */
+static bool occupy_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            return false;
+    return true;
+}
+
 int main(int argc, char **argv)
 {
+    if (!occupy_standard_descriptors())
+        return KS_EXIT_FAILED;
     return (int)run(argc, argv);
 }

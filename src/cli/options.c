@@ -19,9 +19,19 @@ static const struct option_kind kinds[] = {
     {"server", "ADDR:PORT", KS_OPTIONS_SERVER, offsetof(struct ks_options, server),
      "the server [server.info, else transfer.info, else 127.0.0.1:1357]"},
     {"as", "NAME", KS_OPTIONS_NAMES, offsetof(struct ks_options, as),
-     "the name on the server, for one file [its base name]"},
+     "the name of one file on the server [its base name], or yours in a chat [the identity's]"},
     {"pipeline", NULL, KS_OPTIONS_UPLOAD, offsetof(struct ks_options, pipeline),
      "send small files without waiting for each confirmation (kesherd understands it)"},
+    {"file", "FILE", KS_OPTIONS_FILE, offsetof(struct ks_options, file),
+     "send a file instead of a text; - is the standard input"},
+    {"accept-key", NULL, KS_OPTIONS_KEYS, offsetof(struct ks_options, accept_key),
+     "from now on send under the newest key that USER sent"},
+    {"forget", NULL, KS_OPTIONS_FORGET, offsetof(struct ks_options, forget),
+     "forget the keys of USER, who really has a new one"},
+    {"follow", NULL, KS_OPTIONS_INBOX, offsetof(struct ks_options, follow),
+     "go on with messages as they come, until Ctrl-C"},
+    {"save-to", "DIR", KS_OPTIONS_INBOX, offsetof(struct ks_options, save_to),
+     "directory for received files [$TMPDIR, else /tmp]"},
     {"json", NULL, KS_OPTIONS_DATA, offsetof(struct ks_options, json),
      "print data as JSON, one object per line"},
     {"quiet", NULL, KS_OPTIONS_UPLOAD, offsetof(struct ks_options, quiet),
@@ -134,4 +144,16 @@ void ks_options_print(FILE *stream, unsigned groups)
                        kinds[i].value != NULL ? kinds[i].value : "");
         (void)fprintf(stream, "  %-20s %s\n", form, kinds[i].help);
     }
+}
+
+size_t ks_options_count(void)
+{
+    return KIND_COUNT;
+}
+
+struct ks_option_row ks_options_row(size_t index)
+{
+    const struct option_kind *kind = &kinds[index];
+    return (struct ks_option_row){
+        .name = kind->name, .value = kind->value, .help = kind->help, .groups = kind->groups};
 }

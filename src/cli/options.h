@@ -14,12 +14,21 @@ enum ks_options_group {
     KS_OPTIONS_DATA = 1u << 2,   /* has output that is data */
     KS_OPTIONS_UPLOAD = 1u << 3, /* sends files */
     KS_OPTIONS_NAMES = 1u << 4,  /* gives files other names */
+    KS_OPTIONS_KEYS = 1u << 5,   /* can accept a symmetric key */
+    KS_OPTIONS_FORGET = 1u << 6, /* can forget a user's keys */
+    KS_OPTIONS_FILE = 1u << 7,   /* sends a text or a file */
+    KS_OPTIONS_INBOX = 1u << 8,  /* receives messages */
 };
 
 struct ks_options {
     const char *home;
     const char *server;
     const char *as;
+    const char *file;
+    const char *save_to;
+    bool accept_key;
+    bool forget;
+    bool follow;
     bool json;
     bool quiet;
     bool pipeline;
@@ -41,5 +50,16 @@ const char *ks_options_unwelcome(const struct ks_options *options, unsigned grou
 
 /* One line of help for every option of `groups`. */
 void ks_options_print(FILE *stream, unsigned groups);
+
+/* A row of the table, for whatever describes it: manual pages, completions, tests. */
+struct ks_option_row {
+    const char *name;
+    const char *value; /* what the help calls its value; NULL for a switch */
+    const char *help;
+    unsigned groups; /* of commands that take it */
+};
+
+size_t ks_options_count(void);
+struct ks_option_row ks_options_row(size_t index); /* index < ks_options_count() */
 
 #endif

@@ -1,8 +1,6 @@
 /* output.c — see output.h. */
 #include "cli/output.h"
 
-#include "base/text.h"
-
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
@@ -28,31 +26,57 @@ void ks_output_failure(const struct kesher_error *error)
     ks_output_error("%s%s", is_fatal(error->status) ? "Fatal: " : "", error->sentence);
 }
 
-static void print_json_character(FILE *stream, const char *bytes, size_t size)
+void ks_output_message_failure(const struct kesher_error *error)
 {
-    unsigned char first = (unsigned char)bytes[0];
-    if (size == 0)
-        (void)fputs("\\ufffd", stream);
-    else if (first == '"' || first == '\\')
-        (void)fprintf(stream, "\\%c", first);
-    else if (first < 0x20 || first == 0x7f)
-        (void)fprintf(stream, "\\u%04x", (unsigned)first);
-    else
-        (void)fwrite(bytes, 1, size, stream);
+    ks_output_error("%s", error->sentence);
+}
+
+/* Pieces are converted in steps, so that the room for their growth is on the stack. */
+enum { STEP_SIZE = 2048 };
+
+static void print_text(FILE *stream, struct ks_text_stream *text, const char *piece, size_t size)
+{
+    char out[KS_TEXT_STREAM_GROWTH * STEP_SIZE + KS_TEXT_STREAM_REST];
+    while (size > 0 && ferror(stream) == 0) {
+        size_t step = size < STEP_SIZE ? size : STEP_SIZE;
+        size_t used = ks_text_stream_convert(text, piece, step, out);
+        (void)fwrite(out, 1, used, stream);
+        piece += step;
+        size -= step;
+    }
+}
+
+static void print_text_end(FILE *stream, struct ks_text_stream *text)
+{
+    char out[KS_TEXT_STREAM_REST];
+    size_t used = ks_text_stream_end(text, out);
+    (void)fwrite(out, 1, used, stream);
+}
+
+void ks_output_json_bytes(FILE *stream, const void *bytes, size_t size)
+{
+    struct ks_text_stream converted = ks_text_stream_begin(KS_TEXT_FOR_JSON);
+    (void)fputc('"', stream);
+    print_text(stream, &converted, bytes, size);
+    print_text_end(stream, &converted);
+    (void)fputc('"', stream);
 }
 
 void ks_output_json_string(FILE *stream, const char *text)
 {
-    size_t left = strlen(text);
-    (void)fputc('"', stream);
-    while (left > 0) {
-        size_t size = ks_text_utf8_length((const uint8_t *)text, left);
-        size_t taken = size == 0 ? 1 : size;
-        print_json_character(stream, text, size);
-        text += taken;
-        left -= taken;
-    }
-    (void)fputc('"', stream);
+    ks_output_json_bytes(stream, text, strlen(text));
+}
+
+bool ks_output_text(struct ks_text_stream *text, const void *piece, size_t size)
+{
+    print_text(stdout, text, piece, size);
+    return ferror(stdout) == 0;
+}
+
+bool ks_output_text_end(struct ks_text_stream *text)
+{
+    print_text_end(stdout, text);
+    return ferror(stdout) == 0;
 }
 
 bool ks_output_flush(void)

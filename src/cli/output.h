@@ -2,20 +2,33 @@
 #ifndef KS_CLI_OUTPUT_H
 #define KS_CLI_OUTPUT_H
 
+#include "cli/text_stream.h"
+
 #include <kesher/kesher.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
 /* "kesher: <what, where, what to do>" on stderr. The text must be safe for a terminal. */
 void ks_output_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The same for a failed call; "Fatal: " stands before the sentence when the server or the way to it is to
- * blame, as the classic clients have it. */
+/* The same for a failed call of the file drop; "Fatal: " stands before the sentence when the server or the
+ * way to it is to blame, as the classic clients have it. */
 void ks_output_failure(const struct kesher_error *error);
+
+/* The same for a failed call of messages, of which the classic clients have no such word: the sentence alone.
+ */
+void ks_output_message_failure(const struct kesher_error *error);
 
 /* A JSON string with its quotes; what is not UTF-8 becomes U+FFFD. */
 void ks_output_json_string(FILE *stream, const char *text);
+void ks_output_json_bytes(FILE *stream, const void *bytes, size_t size);
+
+/* A piece of a text, and its end, on stdout. False when stdout cannot be written to: then nobody needs the
+ * rest; ks_output_flush says why. */
+bool ks_output_text(struct ks_text_stream *text, const void *piece, size_t size);
+bool ks_output_text_end(struct ks_text_stream *text);
 
 /* Flushes stdout. False, and an error was printed, when something could not be written. */
 bool ks_output_flush(void);

@@ -7,9 +7,6 @@
 #include "cli/progress.h"
 #include "cli/spool.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -62,40 +59,12 @@ static void report(struct run *run, const char *name, uint64_t size, uint32_t ck
     }
 }
 
-static void report_unreadable(struct run *run, const char *path, const char *what, int error_number)
-{
-    char shown[SHOWN_SIZE];
-    char reason[128];
-    struct kesher_error error = {.status = KESHER_FILE};
-    ks_text_escape(path, strlen(path), shown, sizeof shown);
-    (void)snprintf(error.sentence, sizeof error.sentence, "cannot send '%s': %s", shown,
-                   what != NULL ? what : strerror_r(error_number, reason, sizeof reason));
-    report(run, name_of(run->put, path), 0, 0, &error);
-}
-
-/* Opens a regular file. O_NONBLOCK, so that a FIFO is refused instead of waited for. */
 static int open_file(struct run *run, const char *path, uint64_t *size)
 {
-    struct stat status;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0) {
-        report_unreadable(run, path, NULL, errno);
-        return -1;
-    }
-    const char *what = NULL;
-    if (fstat(fd, &status) != 0)
-        what = "its size cannot be found";
-    else if (S_ISDIR(status.st_mode))
-        what = "it is a directory; send its files one by one, or pack it first";
-    else if (!S_ISREG(status.st_mode))
-        what = "it is no regular file; give it as standard input: put - --as NAME";
-    if (what != NULL) {
-        report_unreadable(run, path, what, 0);
-        close(fd);
-        return -1;
-    }
-    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-    *size = (uint64_t)status.st_size;
+    struct kesher_error error;
+    int fd = ks_spool_open(path, size, &error);
+    if (fd < 0)
+        report(run, name_of(run->put, path), 0, 0, &error);
     return fd;
 }
 

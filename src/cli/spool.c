@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int fail(const char *what, const char *directory)
@@ -81,5 +83,52 @@ int ks_spool(int from, uint64_t limit, uint64_t *size)
         close(fd);
         return -1;
     }
+    return fd;
+}
+
+int ks_spool_bytes(const void *bytes, size_t size, struct kesher_error *error)
+{
+    char reason[128];
+    int fd = memfd_create("kesher", MFD_CLOEXEC);
+    if (fd >= 0 && ks_file_write_all(fd, bytes, size) == KS_OK)
+        return fd;
+    *error = (struct kesher_error){.status = KESHER_FILE};
+    (void)snprintf(error->sentence, sizeof error->sentence, "cannot keep the text in memory: %s",
+                   strerror_r(errno, reason, sizeof reason));
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+static int refuse(const char *path, const char *why, struct kesher_error *error)
+{
+    char shown[300];
+    *error = (struct kesher_error){.status = KESHER_FILE};
+    ks_text_escape(path, strlen(path), shown, sizeof shown);
+    (void)snprintf(error->sentence, sizeof error->sentence, "cannot send '%s': %s", shown, why);
+    return -1;
+}
+
+int ks_spool_open(const char *path, uint64_t *size, struct kesher_error *error)
+{
+    struct stat status;
+    char reason[128];
+    /* O_NONBLOCK, so that a FIFO is refused instead of waited for. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return refuse(path, strerror_r(errno, reason, sizeof reason), error);
+    const char *why = NULL;
+    if (fstat(fd, &status) != 0)
+        why = "its size cannot be found";
+    else if (S_ISDIR(status.st_mode))
+        why = "it is a directory; send its files one by one, or pack it first";
+    else if (!S_ISREG(status.st_mode))
+        why = "it is no regular file; give it as the standard input, -";
+    if (why != NULL) {
+        close(fd);
+        return refuse(path, why, error);
+    }
+    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+    *size = (uint64_t)status.st_size;
     return fd;
 }

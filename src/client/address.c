@@ -49,13 +49,10 @@ static bool host_is_sound(struct span host)
     return true;
 }
 
-/* Cuts the port off. False when brackets do not match. */
+/* Cuts the port off, which stays as it is where there is none. False when brackets do not match. */
 static bool split(struct span text, struct span *host, struct span *port)
 {
-    const struct span default_port = {.text = KS_ADDRESS_DEFAULT_PORT,
-                                      .size = sizeof KS_ADDRESS_DEFAULT_PORT - 1};
     *host = text;
-    *port = default_port;
     if (text.text == NULL || text.size == 0)
         return false;
     if (text.text[0] == '[') {
@@ -76,10 +73,11 @@ static bool split(struct span text, struct span *host, struct span *port)
     return true;
 }
 
-enum ks_result ks_address_parse(const char *text, size_t size, struct ks_address *address)
+enum ks_result ks_address_parse_for(const char *text, size_t size, const char *default_port,
+                                    struct ks_address *address)
 {
     struct span host;
-    struct span port;
+    struct span port = {.text = default_port, .size = strlen(default_port)};
     if (!split(trimmed(text, size), &host, &port))
         return KS_INVALID;
     host = trimmed(host.text, host.size);
@@ -90,6 +88,11 @@ enum ks_result ks_address_parse(const char *text, size_t size, struct ks_address
     memcpy(address->host, host.text, host.size);
     memcpy(address->port, port.text, port.size);
     return KS_OK;
+}
+
+enum ks_result ks_address_parse(const char *text, size_t size, struct ks_address *address)
+{
+    return ks_address_parse_for(text, size, KS_ADDRESS_DEFAULT_PORT, address);
 }
 
 void ks_address_format(const struct ks_address *address, char *text, size_t capacity)

@@ -20,6 +20,10 @@ struct ks_address {
  * port is 1357. KS_OK or KS_INVALID. Whether the host exists is not asked. */
 enum ks_result ks_address_parse(const char *text, size_t size, struct ks_address *address);
 
+/* The same with another port where it is missing: decimal, 1–65535. */
+enum ks_result ks_address_parse_for(const char *text, size_t size, const char *default_port,
+                                    struct ks_address *address);
+
 /* The same in one form: "host:port" or "[v6]:port", in `text` with room for `capacity` >= 270 bytes. */
 void ks_address_format(const struct ks_address *address, char *text, size_t capacity);
 

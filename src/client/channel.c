@@ -66,7 +66,22 @@ void ks_channel_close(struct ks_channel *channel)
 
 bool ks_channel_is_broken(const struct ks_channel *channel)
 {
-    return channel->broken;
+    return channel->broken || (channel->ended && channel->begin == channel->end);
+}
+
+bool ks_channel_has_ended(const struct ks_channel *channel)
+{
+    return channel->ended && channel->begin == channel->end;
+}
+
+void ks_channel_limit(struct ks_channel *channel, uint32_t progress_ms)
+{
+    channel->progress_ms = progress_ms;
+}
+
+int ks_channel_descriptor(const struct ks_channel *channel)
+{
+    return channel->fd;
 }
 
 enum kesher_status ks_channel_fail_protocol(struct ks_channel *channel, struct kesher_error *error,

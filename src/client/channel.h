@@ -33,6 +33,15 @@ void ks_channel_close(struct ks_channel *channel); /* NULL is allowed */
  */
 bool ks_channel_is_broken(const struct ks_channel *channel);
 
+/* True once the server has closed the connection in good order, and all that it sent was taken. */
+bool ks_channel_has_ended(const struct ks_channel *channel);
+
+/* From now on `progress_ms` is how long nothing may move. */
+void ks_channel_limit(struct ks_channel *channel, uint32_t progress_ms);
+
+/* The descriptor, to be polled. The channel's. */
+int ks_channel_descriptor(const struct ks_channel *channel);
+
 /* Sends all of `bytes`, in one send(2) when the socket takes them. KESHER_OK; KESHER_CONNECTION;
  * KESHER_TIMEOUT; KESHER_PROTOCOL when the server sends more unasked than the channel holds while it takes
  * nothing. */

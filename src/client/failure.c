@@ -24,6 +24,10 @@ const char *kesher_status_text(enum kesher_status status)
         return "timed out";
     case KESHER_PROTOCOL:
         return "protocol error";
+    case KESHER_CHANGED:
+        return "the public key has changed";
+    case KESHER_NO_KEY:
+        return "no symmetric key";
     case KESHER_MISMATCH:
         return "checksum mismatch";
     case KESHER_FILE:
@@ -32,6 +36,8 @@ const char *kesher_status_text(enum kesher_status status)
         return "cryptographic error";
     case KESHER_NO_MEMORY:
         return "out of memory";
+    case KESHER_FULL:
+        return "full";
     }
     return "unknown status";
 }

@@ -75,6 +75,59 @@ const char *kesher_home_path(const struct kesher_home *home)
     return home->path;
 }
 
+enum kesher_status ks_home_files_failure(const struct kesher_home *home, int error_number, const char *doing,
+                                         const char *name, struct kesher_error *error)
+{
+    char shown[300];
+    ks_text_escape(home->path, strlen(home->path), shown, sizeof shown);
+    return ks_failure_system(error, KESHER_FILE, error_number, "cannot %s %s in '%s'", doing, name, shown);
+}
+
+static enum kesher_status create_directory(const struct kesher_home *home, const char *name,
+                                           struct kesher_error *error)
+{
+    if (mkdirat(home->directory_fd, name, 0700) != 0)
+        return errno == EEXIST ? KESHER_OK : ks_home_files_failure(home, errno, "create", name, error);
+    return fsync(home->directory_fd) == 0 ? KESHER_OK
+                                          : ks_home_files_failure(home, errno, "sync", name, error);
+}
+
+enum kesher_status ks_home_files_directory(const struct kesher_home *home, const char *name,
+                                           struct kesher_home **directory, struct kesher_error *error)
+{
+    struct kesher_home *created = calloc(1, sizeof *created);
+    enum kesher_status status = create_directory(home, name, error);
+    if (created == NULL || asprintf(&created->path, "%s/%s", home->path, name) < 0) {
+        free(created);
+        return ks_failure_no_memory(error);
+    }
+    if (status == KESHER_OK) {
+        created->directory_fd = openat(home->directory_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (created->directory_fd < 0)
+            status = ks_home_files_failure(home, errno, "open", name, error);
+    }
+    if (status == KESHER_OK) {
+        *directory = created;
+        return KESHER_OK;
+    }
+    free(created->path);
+    free(created);
+    return status;
+}
+
+enum kesher_status ks_home_files_list(const struct kesher_home *home, DIR **entries,
+                                      struct kesher_error *error)
+{
+    int fd = openat(home->directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    *entries = fd < 0 ? NULL : fdopendir(fd);
+    if (*entries != NULL)
+        return KESHER_OK;
+    int error_number = errno;
+    if (fd >= 0)
+        close(fd);
+    return ks_home_files_failure(home, error_number, "list", "the files", error);
+}
+
 bool ks_home_files_exists(const struct kesher_home *home, const char *name)
 {
     return faccessat(home->directory_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
@@ -171,6 +224,20 @@ enum kesher_status kesher_home_server(const struct kesher_home *home, char addre
         return status;
     static const char default_address[] = KS_ADDRESS_DEFAULT_HOST ":" KS_ADDRESS_DEFAULT_PORT;
     memcpy(address, default_address, sizeof default_address);
+    return KESHER_OK;
+}
+
+enum kesher_status kesher_home_service(const struct kesher_home *home, uint16_t port,
+                                       char address[KESHER_ADDRESS_SIZE], struct kesher_error *error)
+{
+    struct ks_address parsed;
+    enum kesher_status status = kesher_home_server(home, address, error);
+    if (status != KESHER_OK)
+        return status;
+    if (ks_address_parse(address, strlen(address), &parsed) != KS_OK ||
+        snprintf(parsed.port, sizeof parsed.port, "%u", (unsigned)port) < 0)
+        return ks_failure(error, KESHER_INVALID, "the home's server has no sensible address");
+    ks_address_format(&parsed, address, KESHER_ADDRESS_SIZE);
     return KESHER_OK;
 }
 

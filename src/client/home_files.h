@@ -6,6 +6,7 @@
 
 #include <kesher/home.h>
 
+#include <dirent.h>
 #include <stdbool.h>
 
 struct kesher_home {
@@ -28,5 +29,19 @@ enum kesher_status ks_home_files_keep_old(const struct kesher_home *home, const 
                                           struct kesher_error *error);
 
 bool ks_home_files_exists(const struct kesher_home *home, const char *name);
+
+/* Opens the directory `name` of the home as a home of its own, creating it (0700) where it does not exist.
+ * KESHER_OK with *directory for kesher_home_close; KESHER_FILE; KESHER_NO_MEMORY. */
+enum kesher_status ks_home_files_directory(const struct kesher_home *home, const char *name,
+                                           struct kesher_home **directory, struct kesher_error *error);
+
+/* Begins to list the directory of the home; *entries is to be closed with closedir(3). KESHER_OK;
+ * KESHER_FILE. */
+enum kesher_status ks_home_files_list(const struct kesher_home *home, DIR **entries,
+                                      struct kesher_error *error);
+
+/* KESHER_FILE with the sentence "cannot <doing> <name> in '<home>': <reason>". */
+enum kesher_status ks_home_files_failure(const struct kesher_home *home, int error_number, const char *doing,
+                                         const char *name, struct kesher_error *error);
 
 #endif

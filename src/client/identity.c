@@ -205,20 +205,25 @@ enum kesher_status ks_identity_public_key(const struct kesher_identity *identity
         "small exponent); register with another key");
 }
 
-enum kesher_status kesher_identity_fingerprint(const struct kesher_identity *identity,
-                                               char fingerprint[KESHER_FINGERPRINT_SIZE],
-                                               struct kesher_error *error)
+enum kesher_status ks_identity_fingerprint_of(const uint8_t public_key[static KS_PUBLIC_KEY_SIZE],
+                                              char fingerprint[static KESHER_FINGERPRINT_SIZE],
+                                              struct kesher_error *error)
 {
-    uint8_t public_key[KS_PUBLIC_KEY_SIZE];
     uint8_t digest[KS_SHA256_SIZE];
-    enum kesher_status status = ks_identity_public_key(identity, public_key, error);
-    if (status != KESHER_OK)
-        return status;
-    if (ks_sha256(public_key, sizeof public_key, digest) != KS_OK)
+    if (ks_sha256(public_key, KS_PUBLIC_KEY_SIZE, digest) != KS_OK)
         return ks_failure(error, KESHER_CRYPTO, "cannot compute the fingerprint of the key");
     for (size_t i = 0; i < sizeof digest; i += 2) {
         ks_text_to_hex(digest + i, 2, fingerprint + i / 2 * 5);
         fingerprint[i / 2 * 5 + 4] = i + 2 < sizeof digest ? ' ' : '\0';
     }
     return KESHER_OK;
+}
+
+enum kesher_status kesher_identity_fingerprint(const struct kesher_identity *identity,
+                                               char fingerprint[KESHER_FINGERPRINT_SIZE],
+                                               struct kesher_error *error)
+{
+    uint8_t public_key[KS_PUBLIC_KEY_SIZE];
+    enum kesher_status status = ks_identity_public_key(identity, public_key, error);
+    return status == KESHER_OK ? ks_identity_fingerprint_of(public_key, fingerprint, error) : status;
 }

@@ -31,4 +31,9 @@ enum kesher_status ks_identity_public_key(const struct kesher_identity *identity
                                           uint8_t public_key[static KS_PUBLIC_KEY_SIZE],
                                           struct kesher_error *error);
 
+/* Any public key as kesher_identity_fingerprint shows it. KESHER_OK or KESHER_CRYPTO. */
+enum kesher_status ks_identity_fingerprint_of(const uint8_t public_key[static KS_PUBLIC_KEY_SIZE],
+                                              char fingerprint[static KESHER_FINGERPRINT_SIZE],
+                                              struct kesher_error *error);
+
 #endif

@@ -111,7 +111,7 @@ static enum kesher_status ask_for_name(struct ks_session *session, const char *d
     return status == KESHER_OK ? ks_session_ask(session, &question, answer, error) : status;
 }
 
-static enum kesher_status register_with_messages(struct ks_session *session, struct kesher_error *error)
+enum kesher_status ks_login_register_messages(struct ks_session *session, struct kesher_error *error)
 {
     uint8_t payload[KS_NAME_AND_KEY_PAYLOAD_SIZE];
     const struct ks_question question = {.code = KS_REQUEST_REGISTER_MESSAGES,
@@ -136,7 +136,7 @@ enum kesher_status ks_login_register(struct ks_session *session, struct kesher_e
         return status;
     status = ask_for_name(session, "register the name", is_registered_or_unknown, &answer, error);
     if (status == KESHER_CONNECTION || (status == KESHER_OK && answer.code == KS_RESPONSE_ERROR))
-        return register_with_messages(session, error);
+        return ks_login_register_messages(session, error);
     if (status == KESHER_OK)
         status = take_id(session, &answer, error);
     if (status != KESHER_OK)

@@ -26,7 +26,7 @@ static uint32_t limit_or_default(uint32_t value, uint32_t default_value)
     return value < LONGEST_LIMIT_MS ? value : LONGEST_LIMIT_MS;
 }
 
-static struct kesher_options complete(const struct kesher_options *options)
+struct kesher_options ks_session_limits(const struct kesher_options *options)
 {
     struct kesher_options result = {0};
     if (options != NULL)
@@ -44,7 +44,7 @@ enum kesher_status ks_session_init(struct ks_session *session, const struct kesh
 {
     memset(session, 0, sizeof *session);
     session->home = home;
-    session->options = complete(options);
+    session->options = ks_session_limits(options);
     size_t size = strlen(address);
     if (size >= sizeof session->address)
         return ks_failure(error, KESHER_INVALID, "the server's address is too long; give it as address:port");

@@ -30,6 +30,9 @@ struct ks_session {
     char shown[KESHER_ADDRESS_SIZE]; /* the address, safe for sentences */
 };
 
+/* The options with their defaults filled in; `options` may be NULL. */
+struct kesher_options ks_session_limits(const struct kesher_options *options);
+
 /* KESHER_OK, and the session to be given to ks_session_destroy; KESHER_INVALID when the address is too long.
  * `options` may be NULL. */
 enum kesher_status ks_session_init(struct ks_session *session, const struct kesher_home *home,

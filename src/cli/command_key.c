@@ -1,0 +1,124 @@
+/* command_key.c — `kesher key USER`, `request-key USER`, `share-key USER`. Main thread. */
+#include "cli/messaging.h"
+#include "cli/output.h"
+
+#include "base/text.h"
+
+#include <string.h>
+
+enum { SHOWN_SIZE = 300 };
+
+/* What each of these commands does once there is a messenger. */
+typedef enum kesher_status key_action(struct kesher_messenger *messenger, const struct ks_options *options,
+                                      const char *user, struct kesher_error *error);
+
+static enum ks_exit run(struct ks_context *context, key_action *action)
+{
+    struct kesher_error error;
+    struct kesher_messenger *messenger = ks_messaging_open(context, NULL);
+    if (messenger == NULL)
+        return KS_EXIT_FAILED;
+    enum kesher_status status = action(messenger, context->options, context->options->operands[0], &error);
+    kesher_messenger_close(messenger);
+    if (status == KESHER_OK)
+        return KS_EXIT_DONE;
+    ks_output_message_failure(&error);
+    return KS_EXIT_FAILED;
+}
+
+/* The name between two words, or as the member `name_key` of an object, and the `rest` of that. */
+static void print_outcome(const struct ks_options *options, const char *user, const char *before,
+                          const char *after, const char *name_key, const char *rest)
+{
+    char shown[SHOWN_SIZE];
+    if (options->json) {
+        (void)printf("{\"%s\": ", name_key);
+        ks_output_json_string(stdout, user);
+        (void)printf(", %s}\n", rest);
+    } else {
+        (void)printf("%s%s%s\n", before, ks_text_escape(user, strlen(user), shown, sizeof shown), after);
+    }
+}
+
+static void print_key(const struct ks_options *options, const struct kesher_user_key *key)
+{
+    char id[2 * KESHER_ID_SIZE + 1];
+    char shown[4 * KESHER_NAME_SIZE];
+    ks_text_to_hex(key->user.id, sizeof key->user.id, id);
+    if (options->json) {
+        (void)fputs("{\"name\": ", stdout);
+        ks_output_json_string(stdout, key->user.name);
+        (void)printf(", \"id\": \"%s\", \"fingerprint\": \"%s\", \"new\": %s}\n", id, key->fingerprint,
+                     key->is_new ? "true" : "false");
+    } else {
+        ks_text_escape(key->user.name, strlen(key->user.name), shown, sizeof shown);
+        (void)printf("%s\nid %s\nkey fingerprint %s\n", shown, id, key->fingerprint);
+    }
+}
+
+static enum kesher_status show_key(struct kesher_messenger *messenger, const struct ks_options *options,
+                                   const char *user, struct kesher_error *error)
+{
+    struct kesher_user_key key;
+    enum kesher_status status = kesher_messenger_key(messenger, user, &key, error);
+    if (status == KESHER_OK)
+        print_key(options, &key);
+    return status;
+}
+
+static enum kesher_status forget_key(struct kesher_messenger *messenger, const struct ks_options *options,
+                                     const char *user, struct kesher_error *error)
+{
+    enum kesher_status status = kesher_messenger_forget(messenger, user, error);
+    if (status == KESHER_OK)
+        print_outcome(options, user, "forgot the key of ", "", "name", "\"forgotten\": true");
+    return status;
+}
+
+static enum kesher_status accept_key(struct kesher_messenger *messenger, const struct ks_options *options,
+                                     const char *user, struct kesher_error *error)
+{
+    enum kesher_status status = kesher_messenger_accept_key(messenger, user, error);
+    if (status == KESHER_OK)
+        print_outcome(options, user, "accepted the new key of ", "", "name", "\"accepted\": true");
+    return status;
+}
+
+static enum kesher_status request_key(struct kesher_messenger *messenger, const struct ks_options *options,
+                                      const char *user, struct kesher_error *error)
+{
+    enum kesher_status status = kesher_messenger_request_key(messenger, user, error);
+    if (status == KESHER_OK)
+        print_outcome(options, user, "asked ", " for a key", "to", "\"type\": \"key-request\"");
+    return status;
+}
+
+static enum kesher_status share_key(struct kesher_messenger *messenger, const struct ks_options *options,
+                                    const char *user, struct kesher_error *error)
+{
+    enum kesher_status status = kesher_messenger_share_key(messenger, user, error);
+    if (status == KESHER_OK)
+        print_outcome(options, user, "sent ", " a new key", "to", "\"type\": \"key\"");
+    return status;
+}
+
+enum ks_exit ks_command_key(struct ks_context *context)
+{
+    if (context->options->forget && context->options->accept_key) {
+        ks_output_error("--forget and --accept-key exclude each other; see kesher key --help");
+        return KS_EXIT_USAGE;
+    }
+    if (context->options->forget)
+        return run(context, forget_key);
+    return run(context, context->options->accept_key ? accept_key : show_key);
+}
+
+enum ks_exit ks_command_request_key(struct ks_context *context)
+{
+    return run(context, request_key);
+}
+
+enum ks_exit ks_command_share_key(struct ks_context *context)
+{
+    return run(context, share_key);
+}

@@ -1,0 +1,141 @@
+/* command_send.c — `kesher send USER [TEXT]`, `kesher send USER --file FILE`. Main thread. */
+#include "cli/messaging.h"
+#include "cli/output.h"
+#include "cli/spool.h"
+
+#include "base/text.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* The most that fits 603: its payload is below 4 GiB and has 21 bytes before the content, which is padded to
+ * whole blocks of 16. */
+static const uint64_t message_size_limit = ((uint64_t)UINT32_MAX - 21) / 16 * 16 - 1;
+
+enum { SIZE_WITH_PROGRESS = 1024 * 1024 }; /* what is smaller is sent before a bar could be read */
+
+struct message {
+    const char *user;
+    enum kesher_message_type type;
+    int fd;
+    uint64_t size;
+    uint32_t id;
+};
+
+static enum ks_exit fail(const struct kesher_error *error)
+{
+    ks_output_message_failure(error);
+    return KS_EXIT_FAILED;
+}
+
+/* Whoever types a text learns beforehand that it can be sent, and how to end it. */
+static enum kesher_status prepare_typing(struct kesher_messenger *messenger, const char *user,
+                                         struct kesher_error *error)
+{
+    struct kesher_user_key key;
+    enum kesher_status status = kesher_messenger_key(messenger, user, &key, error);
+    if (status == KESHER_OK)
+        ks_progress_notice(NULL, "type the text; Ctrl-D in a line of its own ends it");
+    return status;
+}
+
+/* Opens what is to be sent. False after printing why not. */
+static bool open_content(const struct ks_options *options, struct kesher_messenger *messenger,
+                         struct message *message)
+{
+    struct kesher_error error = {.status = KESHER_OK};
+    const char *text = options->operand_count > 1 ? options->operands[1] : NULL;
+    if (text != NULL) {
+        message->size = strlen(text);
+        message->fd = ks_spool_bytes(text, strlen(text), &error);
+    } else if (options->file != NULL && strcmp(options->file, "-") != 0) {
+        message->fd = ks_spool_open(options->file, &message->size, &error);
+    } else if (options->file != NULL || isatty(STDIN_FILENO) != 1 ||
+               prepare_typing(messenger, message->user, &error) == KESHER_OK) {
+        message->fd = ks_spool(STDIN_FILENO, message_size_limit, &message->size);
+        return message->fd >= 0; /* it has printed why not */
+    }
+    if (message->fd < 0)
+        ks_output_message_failure(&error);
+    return message->fd >= 0;
+}
+
+static void print_sent(const struct ks_options *options, const struct message *message)
+{
+    char shown[300];
+    if (options->json) {
+        (void)fputs("{\"to\": ", stdout);
+        ks_output_json_string(stdout, message->user);
+        (void)printf(", \"type\": \"%s\", \"id\": %lu}\n",
+                     message->type == KESHER_MESSAGE_FILE ? "file" : "text", (unsigned long)message->id);
+    } else {
+        (void)printf("sent to %s, message %lu\n",
+                     ks_text_escape(message->user, strlen(message->user), shown, sizeof shown),
+                     (unsigned long)message->id);
+    }
+}
+
+/* The message is sent already: whether another key waits is not worth failing for. */
+static void notice_waiting_key(struct kesher_messenger *messenger, const char *user)
+{
+    enum kesher_key_state state = KESHER_KEY_NONE;
+    char shown[300];
+    if (kesher_messenger_key_state(messenger, user, &state, NULL) != KESHER_OK || state != KESHER_KEY_WAITING)
+        return;
+    ks_text_escape(user, strlen(user), shown, sizeof shown);
+    ks_output_error("sent under the old key; %s has sent a newer one: accept it with --accept-key", shown);
+}
+
+/* Takes the key that waits, if there is one: without one, the key in use is the newest. */
+static enum kesher_status accept_key(struct kesher_messenger *messenger, const char *user,
+                                     struct kesher_error *error)
+{
+    enum kesher_key_state state = KESHER_KEY_NONE;
+    enum kesher_status status = kesher_messenger_key_state(messenger, user, &state, error);
+    if (status != KESHER_OK || state != KESHER_KEY_WAITING)
+        return status;
+    return kesher_messenger_accept_key(messenger, user, error);
+}
+
+static enum ks_exit send_message(struct kesher_messenger *messenger, const struct ks_options *options,
+                                 struct ks_progress *progress, struct message *message)
+{
+    struct kesher_error error;
+    if (options->accept_key && accept_key(messenger, message->user, &error) != KESHER_OK)
+        return fail(&error);
+    ks_progress_start(progress, message->size, message->size < SIZE_WITH_PROGRESS);
+    enum kesher_status status = kesher_messenger_send(messenger, message->user, message->type, message->fd,
+                                                      message->size, true, &message->id, &error);
+    ks_progress_clear(progress);
+    if (status != KESHER_OK)
+        return fail(&error);
+    print_sent(options, message);
+    notice_waiting_key(messenger, message->user);
+    return KS_EXIT_DONE;
+}
+
+enum ks_exit ks_command_send(struct ks_context *context)
+{
+    const struct ks_options *options = context->options;
+    struct ks_progress progress = {.drawing = false, .name = ""};
+    const struct kesher_options settings = {.observer = ks_messaging_observer(&progress)};
+    struct message message = {
+        .user = options->operands[0],
+        .type = options->file != NULL ? KESHER_MESSAGE_FILE : KESHER_MESSAGE_TEXT,
+        .fd = -1,
+    };
+    if (options->file != NULL && options->operand_count > 1) {
+        ks_output_error("a message is a text or a file, not both; see kesher send --help");
+        return KS_EXIT_USAGE;
+    }
+    struct kesher_messenger *messenger = ks_messaging_open(context, &settings);
+    if (messenger == NULL)
+        return KS_EXIT_FAILED;
+    enum ks_exit status = KS_EXIT_FAILED;
+    if (open_content(options, messenger, &message)) {
+        status = send_message(messenger, options, &progress, &message);
+        close(message.fd);
+    }
+    kesher_messenger_close(messenger);
+    return status;
+}

@@ -1,0 +1,82 @@
+/* commands.c — see commands.h. */
+#include "cli/commands.h"
+
+#include <stdint.h>
+#include <string.h>
+
+enum { MESSAGES = KS_OPTIONS_ANY | KS_OPTIONS_SERVER | KS_OPTIONS_DATA };
+
+static const struct ks_command commands[] = {
+    {"register", "NAME", "register NAME with the server and keep the identity in the home",
+     "The key pair is written to the home before the server hears of the name. With --server the address is\n"
+     "remembered in server.info, unless there is one.\n",
+     KS_OPTIONS_ANY | KS_OPTIONS_SERVER | KS_OPTIONS_DATA, 1, 1, ks_command_register},
+    {"put", "FILE…", "send files, encrypted and verified",
+     "FILE may be - for the standard input; then --as gives the name. Files that cannot be read are reported "
+     "and\n"
+     "left out; when the server or the connection fails for good, the files after that are not sent.\n",
+     KS_OPTIONS_ANY | KS_OPTIONS_SERVER | KS_OPTIONS_DATA | KS_OPTIONS_UPLOAD | KS_OPTIONS_NAMES, 1, SIZE_MAX,
+     ks_command_put},
+    {"transfer", "", "do what the home's transfer.info says: register if need be, send its file",
+     "transfer.info has three lines: address:port of the server, user name, path of the file. A relative "
+     "path is\n"
+     "looked for in the working directory, then in the home.\n",
+     KS_OPTIONS_ANY | KS_OPTIONS_SERVER | KS_OPTIONS_DATA | KS_OPTIONS_UPLOAD, 0, 0, ks_command_transfer},
+    {"users", "", "list the other users of the server", "", MESSAGES, 0, 0, ks_command_users},
+    {"key", "USER", "show the public key of USER, and remember it",
+     "The key of each user is remembered from first sight. When the server later shows another one, nothing\n"
+     "is sent to that user any more: either the user has a new key, or somebody sits in between. Ask USER\n"
+     "for the fingerprint, by another way than this server. If the new key is right, --forget makes room\n"
+     "for it. --accept-key and --forget do not connect.\n",
+     MESSAGES | KS_OPTIONS_KEYS | KS_OPTIONS_FORGET, 1, 1, ks_command_key},
+    {"request-key", "USER", "ask USER for a symmetric key", "", MESSAGES, 1, 1, ks_command_request_key},
+    {"share-key", "USER", "send USER a new symmetric key and use it from now on", "", MESSAGES, 1, 1,
+     ks_command_share_key},
+    {"send", "USER [TEXT]", "send a text or a file to USER, encrypted end to end",
+     "Without TEXT and --file the text is the standard input, of any size. Where there is no symmetric key\n"
+     "with USER yet, one is made and sent first. A newer key from USER is used only after --accept-key.\n",
+     MESSAGES | KS_OPTIONS_KEYS | KS_OPTIONS_FILE, 1, 2, ks_command_send},
+    {"inbox", "", "receive the messages that wait, and print them",
+     "Messages are kept in the home until they were printed. Texts are printed with control bytes made\n"
+     "visible; files are saved under new names and printed as paths. What cannot be decrypted is kept, and\n"
+     "printed again once its key has come.\n",
+     MESSAGES | KS_OPTIONS_INBOX, 0, 0, ks_command_inbox},
+    {"menu", "", "the console of the course: a menu of numbers",
+     "It reads lines from the standard input. Symmetric keys live as long as the menu; everything else is\n"
+     "kept in the home.\n",
+     KS_OPTIONS_ANY | KS_OPTIONS_SERVER, 0, 0, ks_command_menu},
+    {"chat", "[create|join ID]", "talk in a group that has a password",
+     "On a terminal there is a line to type in; /help lists its commands, Ctrl-D leaves. In a pipe each "
+     "line\n"
+     "of the standard input is a message, and its end leaves the group. Without create and join the "
+     "server's\n"
+     "own menu is passed through. The password is asked for on the terminal, or taken from\n"
+     "$KESHER_CHAT_PASSWORD. Without --server: the host of the usual server, port 5555. Nothing is\n"
+     "encrypted.\n",
+     KS_OPTIONS_ANY | KS_OPTIONS_SERVER | KS_OPTIONS_DATA | KS_OPTIONS_NAMES, 0, 2, ks_command_chat},
+    {"ask", "[REQUEST…]", "ask the server: TIME, NAME, RAND, STAT",
+     "Without requests they are read from the standard input, one per line, until EXIT. Without --server: "
+     "the\n"
+     "host of the usual server, port 1729.\n",
+     KS_OPTIONS_ANY | KS_OPTIONS_SERVER | KS_OPTIONS_DATA, 0, SIZE_MAX, ks_command_ask},
+};
+
+enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
+
+const struct ks_command *ks_commands_find(const char *name)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+size_t ks_commands_count(void)
+{
+    return COMMAND_COUNT;
+}
+
+const struct ks_command *ks_commands_at(size_t index)
+{
+    return &commands[index];
+}

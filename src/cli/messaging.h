@@ -1,0 +1,18 @@
+/* messaging.h — what the commands of messages begin with. Main thread. */
+#ifndef KS_CLI_MESSAGING_H
+#define KS_CLI_MESSAGING_H
+
+#include "cli/context.h"
+#include "cli/progress.h"
+
+/* Draws `progress` (NULL: none), and prints notices on stderr only where somebody looks on: a script gets the
+ * one line of an error. */
+struct kesher_observer ks_messaging_observer(struct ks_progress *progress);
+
+/* The messenger of the home's identity at the server, for kesher_messenger_close; NULL after printing why
+ * not. `options` is NULL for notices and the default limits. Symmetric keys are kept in the home; received
+ * files go to --save-to, which is made where it does not exist, or where the library puts them. */
+struct kesher_messenger *ks_messaging_open(const struct ks_context *context,
+                                           const struct kesher_options *options);
+
+#endif

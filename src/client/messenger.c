@@ -1,0 +1,106 @@
+/* messenger.c — see <kesher/messages.h> and messenger.h. */
+#include "client/messenger.h"
+
+#include "client/arrival.h"
+#include "client/failure.h"
+#include "client/login.h"
+#include "client/user_list.h"
+#include "crypto/secret.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum kesher_status kesher_register_messages(const struct kesher_home *home, const char *address,
+                                            const char *name, const struct kesher_options *options,
+                                            struct kesher_identity **identity, struct kesher_error *error)
+{
+    struct ks_session session;
+    if (kesher_identity_exists(home))
+        return ks_failure(error, KESHER_EXISTS,
+                          "this home already holds an identity (me.info or my.info); use another home for "
+                          "another user");
+    enum kesher_status status = ks_session_init(&session, home, address, options, error);
+    if (status != KESHER_OK)
+        return status;
+    status = ks_identity_prepare(home, name, &session.identity, error);
+    if (status == KESHER_OK)
+        status = ks_login_register_messages(&session, error);
+    if (status == KESHER_OK) {
+        *identity = session.identity;
+        session.identity = NULL;
+    }
+    ks_session_destroy(&session);
+    return status;
+}
+
+static const char *directory_for_files(const struct kesher_messenger_settings *settings)
+{
+    if (settings->file_directory != NULL)
+        return settings->file_directory;
+    const char *directory =
+        getenv("TMPDIR"); /* NOLINT(concurrency-mt-unsafe): nobody changes the environment */
+    return directory != NULL && directory[0] != '\0' ? directory : "/tmp";
+}
+
+/* Fills a messenger that holds nothing yet; what it came to hold is the caller's to close. */
+static enum kesher_status fill(struct kesher_messenger *messenger, const struct kesher_home *home,
+                               const struct kesher_messenger_settings *settings, struct kesher_error *error)
+{
+    enum kesher_status status = kesher_identity_load(home, &messenger->session.identity, error);
+    if (status != KESHER_OK)
+        return status;
+    messenger->file_directory = strdup(directory_for_files(settings));
+    if (messenger->file_directory == NULL)
+        return ks_failure_no_memory(error);
+    status = ks_contacts_open(&messenger->contacts, home, settings->keep_keys, error);
+    if (status == KESHER_OK)
+        status = ks_inbox_open(&messenger->inbox, home, error);
+    if (status != KESHER_OK)
+        return status;
+    ks_kept_init(&messenger->kept, &messenger->inbox);
+    /* What does not work now is tried again, and told, by the next pull. */
+    (void)ks_arrival_recover(&messenger->inbox, NULL);
+    return KESHER_OK;
+}
+
+enum kesher_status kesher_messenger_open(const struct kesher_home *home, const char *address,
+                                         const struct kesher_messenger_settings *settings,
+                                         const struct kesher_options *options,
+                                         struct kesher_messenger **messenger, struct kesher_error *error)
+{
+    struct kesher_messenger *created = calloc(1, sizeof *created);
+    if (created == NULL)
+        return ks_failure_no_memory(error);
+    enum kesher_status status = ks_session_init(&created->session, home, address, options, error);
+    if (status != KESHER_OK) {
+        free(created);
+        return status;
+    }
+    status = fill(created, home, settings, error);
+    if (status == KESHER_OK)
+        *messenger = created;
+    else
+        kesher_messenger_close(created);
+    return status;
+}
+
+void kesher_messenger_close(struct kesher_messenger *messenger)
+{
+    if (messenger == NULL)
+        return;
+    ks_in_hand_drop(messenger);
+    ks_kept_free(&messenger->kept);
+    ks_inbox_close(&messenger->inbox);
+    ks_contacts_close(&messenger->contacts);
+    ks_session_destroy(&messenger->session);
+    free(messenger->file_directory);
+    ks_secret_wipe(messenger, sizeof *messenger);
+    free(messenger);
+}
+
+enum kesher_status kesher_messenger_users(struct kesher_messenger *messenger,
+                                          bool (*visit)(void *context, const struct kesher_user *user),
+                                          void *context, struct kesher_error *error)
+{
+    return ks_user_list_each(&messenger->session, visit, context, error);
+}

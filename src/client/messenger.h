@@ -1,0 +1,65 @@
+/* messenger.h — the inside of a messenger, for the files of libkesher that make it up:
+ *
+ *   messenger.c     opening, closing, users, registering
+ *   peer.c          the other user: id, public key, pin
+ *   conversation.c  symmetric keys: asking, sharing, accepting, forgetting
+ *   outgoing.c      603
+ *   pull.c          604
+ *   receive.c       messages from disk: next, read, done
+ *   opening.c       what is in a message: keys, texts, files
+ *   senders.c       names of senders
+ *
+ * One thread at a time.
+ */
+#ifndef KS_CLIENT_MESSENGER_H
+#define KS_CLIENT_MESSENGER_H
+
+#include "client/contacts.h"
+#include "client/inbox.h"
+#include "client/kept.h"
+#include "client/plaintext.h"
+#include "client/senders.h"
+#include "client/session.h"
+
+#include <kesher/messages.h>
+
+enum { KS_MESSENGER_PIECE_SIZE = 64 * 1024 };
+
+/* The message that kesher_messenger_next gave last. */
+struct ks_in_hand {
+    bool active;
+    bool is_text;
+    bool keep; /* not readable now, but it may become so */
+    struct ks_place place;
+    struct ks_entry entry;         /* its descriptor is ours when place.is_kept, else the inbox's */
+    struct ks_plaintext plaintext; /* of a text */
+};
+
+/* How far the unreadable ones were tried with the keys that there are. */
+struct ks_retrial {
+    bool begun;
+    uint64_t stamp; /* of contacts and names, when it began */
+    uint64_t sequence;
+    uint64_t offset; /* all up to this place were tried */
+};
+
+struct kesher_messenger {
+    struct ks_session session;
+    struct ks_contacts contacts;
+    struct ks_inbox inbox;
+    struct ks_kept kept;
+    struct ks_senders senders;
+    struct ks_in_hand in_hand;
+    struct ks_retrial retrial;
+    struct ks_client_id distrusted; /* whose public key was not the pinned one, since the last pull */
+    bool has_distrusted;
+    bool had_only_repeats; /* the last answer with messages had none that was new */
+    bool offline;          /* a question asked on the side failed: no more of them until the next pull */
+    char *file_directory;
+    uint8_t piece[KS_MESSENGER_PIECE_SIZE];
+};
+
+/* Lets go of the message in hand, which is not done with. */
+void ks_in_hand_drop(struct kesher_messenger *messenger);
+
+#endif

@@ -1,0 +1,20 @@
+/* opening.h — what is in a received message: a key is taken in, a text is made ready to be read, a file is
+ * saved. One thread at a time.
+ */
+#ifndef KS_CLIENT_OPENING_H
+#define KS_CLIENT_OPENING_H
+
+#include "client/messenger.h"
+
+struct ks_opened {
+    struct kesher_message message;
+    bool keep; /* unreadable now, but it may become readable */
+};
+
+/* Opens the message. A text's plaintext is left open in messenger->in_hand. KESHER_OK with *opened;
+ * KESHER_FILE when a file cannot be saved or the home cannot be written; KESHER_CRYPTO; KESHER_NO_MEMORY.
+ * What only the server could tell and does not makes a message unreadable, or leaves the name empty. */
+enum kesher_status ks_opening_open(struct kesher_messenger *messenger, const struct ks_entry *entry,
+                                   struct ks_opened *opened, struct kesher_error *error);
+
+#endif

@@ -1,0 +1,41 @@
+/* sieve.h — goes through an answer that has come whole: do its messages add up, and which were received
+ * before? One thread at a time.
+ */
+#ifndef KS_CLIENT_SIEVE_H
+#define KS_CLIENT_SIEVE_H
+
+#include "client/message_file.h"
+#include "client/seen.h"
+
+enum { KS_SIEVE_WINDOW_SIZE = 32 * 1024 };
+
+struct ks_sieve {
+    int fd;          /* the caller's, of a file as in message_file.h */
+    uint64_t size;   /* of the file */
+    uint64_t number; /* of the file among all that came */
+    struct ks_seen *seen;
+    struct ks_digest *digest;
+    uint64_t window_begin; /* what of the file is in `window` */
+    size_t window_size;
+    uint8_t window[KS_SIEVE_WINDOW_SIZE];
+};
+
+/* KESHER_OK, and ks_sieve_destroy is due; KESHER_NO_MEMORY; KESHER_CRYPTO. */
+enum kesher_status ks_sieve_init(struct ks_sieve *sieve, int fd, uint64_t size, uint64_t number,
+                                 struct ks_seen *seen, struct kesher_error *error);
+void ks_sieve_destroy(struct ks_sieve *sieve);
+
+/* Counts the messages. KESHER_OK when they add up to the file; KESHER_INVALID (without a sentence) when they
+ * do not; KESHER_FILE. */
+enum kesher_status ks_sieve_judge(struct ks_sieve *sieve, uint64_t *count, struct kesher_error *error);
+
+/* Remembers the messages as received, up to the first that was received before: *all_new is true when there
+ * was none. KESHER_OK; KESHER_FILE; KESHER_CRYPTO. */
+enum kesher_status ks_sieve_look(struct ks_sieve *sieve, bool *all_new, struct kesher_error *error);
+
+/* Remembers them all, and writes those that are new to the empty file `to`; *copied is their size. Errors as
+ * above. May be interrupted and done again: what it remembered itself does not make a message an old one. */
+enum kesher_status ks_sieve_copy(struct ks_sieve *sieve, int to, uint64_t *copied,
+                                 struct kesher_error *error);
+
+#endif
