@@ -2,10 +2,12 @@
  * store.
  *
  * The first byte of the input says how the rest reaches the session: in which steps, whether the store
- * answers at once, how much buffer there is, and whether it fails. Then the input is what a stranger sends.
- * Ids of registered users are known to the stranger, so that deep states can be reached. Afterwards nothing
- * may be left: no buffer taken from the budget, no stage that nobody can find.
+ * answers at once, how much buffer there is, and whether it fails; the second how the peer takes what it
+ * gets. Then the input is what a stranger sends. Ids of registered users are known to the stranger, so that
+ * deep states can be reached. Afterwards nothing may be left: no buffer taken from the budget, no stage that
+ * nobody can find, no message on lease.
  */
+#include "crypto/alias.h"
 #include "crypto/random.h"
 #include "fake_connection.h"
 #include "fake_store.h"
@@ -25,7 +27,8 @@ static enum ks_result counted_fill(const struct ks_random *random, void *bytes, 
     return KS_OK;
 }
 
-static void add_user_with_key(struct fake_store *store, struct ks_loop *loop)
+/* "a" with a content key, and "b" with nothing. */
+static void add_users(struct fake_store *store, struct ks_loop *loop)
 {
     static const uint8_t key[KS_CONTENT_KEY_SIZE] = "0123456789abcdef";
     struct fake_user *user = &store->users[store->user_count++];
@@ -33,38 +36,77 @@ static void add_user_with_key(struct fake_store *store, struct ks_loop *loop)
     user->user.id.bytes[0] = 1;
     memcpy(user->user.name, "a", 2);
     user->content_key = ks_content_key_new(key, ks_clock_wall_seconds(loop->clock));
+    struct fake_user *other = &store->users[store->user_count++];
+    *other = (struct fake_user){.user = {.id = user->user.id, .name = "b", .has_public_key = true}};
+    other->user.id.bytes[0] = 2;
+}
+
+/* Small limits, so that small inputs reach what large ones do in life. */
+static struct ks_service_settings small_settings(void)
+{
+    struct ks_service_settings settings = ks_service_settings_default();
+    settings.message_limit = 100000;
+    settings.spool_threshold = 100;
+    settings.pull_limit = 1000;
+    return settings;
+}
+
+static void take_answers(struct fake_connection *connection, uint8_t mode)
+{
+    if ((mode & 4) != 0)
+        fake_connection_wait(connection, KS_LEASE_LIFETIME_MS);
+    for (unsigned i = 0; i < 20 && (mode & 3) != 0; i++)
+        fake_connection_take(connection, (size_t)(mode >> 3) * 100 + 1);
+}
+
+static void assert_nothing_on_lease(const struct fake_store *store)
+{
+    for (const struct fake_message *message = store->messages; message != NULL; message = message->next)
+        if (message->owner != 0)
+            abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct ks_random random = {.fill = counted_fill};
+    static const uint8_t alias_key_bytes[KS_ALIAS_KEY_SIZE] = "an alias key 16";
     static const size_t steps[] = {0, 1, 7, 64, 1000, 16384, 40000, 100000};
-    if (size < 1)
+    if (size < 2)
         return 0;
     struct fake_loop loop;
     struct fake_store store;
     struct fake_connection connection;
     uint8_t mode = data[0];
+    uint8_t taking = data[1];
     fake_loop_init(&loop, (mode & 8) != 0 ? 20000 : 1024 * 1024);
     fake_store_init(&store);
     store.later = (mode & 16) != 0;
     if ((mode & 32) != 0)
         store.next_failure = KS_NO_SPACE;
-    add_user_with_key(&store, &loop.loop);
+    add_users(&store, &loop.loop);
     struct ks_service_environment environment = {.store = &store.store,
                                                  .random = &random,
                                                  .clock = &loop.time.clock,
                                                  .log = &loop.log,
-                                                 .settings = ks_service_settings_default()};
+                                                 .settings = small_settings()};
+    struct ks_alias_key *alias_key = NULL;
+    if (ks_alias_key_new(alias_key_bytes, &alias_key) != KS_OK)
+        abort();
+    environment.alias_key = alias_key;
     if (ks_staged_new(&environment.staged) != KS_OK ||
         !fake_connection_open(&connection, &loop, &ks_frames_events, &environment))
         abort();
-    fake_connection_send(&connection, data + 1, size - 1, steps[mode & 7]);
+    if ((taking & 3) != 0)
+        connection.window = 0;
+    fake_connection_send(&connection, data + 2, size - 2, steps[mode & 7]);
+    take_answers(&connection, taking);
     if ((mode & 64) != 0)
         fake_connection_wait(&connection, 5000);
     if ((mode & 128) != 0)
         fake_connection_end(&connection);
+    take_answers(&connection, taking);
     fake_connection_close(&connection);
+    assert_nothing_on_lease(&store);
     if (atomic_load(&loop.budget.used) != 0)
         abort();
     struct ks_staged_upload upload;
@@ -75,6 +117,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (store.open_stages != 0)
         abort();
     ks_staged_free(environment.staged);
+    ks_alias_key_free(alias_key);
     fake_store_destroy(&store);
     fake_loop_destroy(&loop);
     return 0;

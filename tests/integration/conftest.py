@@ -15,4 +15,6 @@ import pytest  # noqa: E402
 
 pytest.register_assert_rewrite("peer")
 
+from peer.chat_fixtures import *  # noqa: E402, F401, F403
 from peer.fixtures import *  # noqa: E402, F401, F403
+from peer.message_fixtures import *  # noqa: E402, F401, F403

@@ -10,18 +10,81 @@ static struct fake_connection *fake_of(const struct ks_connection *connection)
     return KS_CONTAINER_OF(connection, struct fake_connection, connection);
 }
 
+/* What is within the peer's window leaves with the next turn of the loop. */
+static size_t fake_output_waiting(const struct ks_connection *connection)
+{
+    const struct fake_connection *fake = fake_of(connection);
+    return fake->output.size - fake->taken;
+}
+
+static size_t fake_output_memory(const struct ks_connection *connection)
+{
+    size_t waiting = fake_output_waiting(connection);
+    return waiting > 0 ? waiting + fake_of(connection)->overhead : 0;
+}
+
+static bool fake_output_is_full(struct ks_connection *connection)
+{
+    return fake_output_waiting(connection) > KS_OUTPUT_HIGH_WATER;
+}
+
 static bool fake_write(struct ks_connection *connection, const void *bytes, size_t size)
 {
     struct fake_connection *fake = fake_of(connection);
     if (fake->finished || fake->aborted)
         return true;
-    return ks_buffer_append(&fake->output, bytes, size) == KS_OK;
+    if (ks_buffer_append(&fake->output, bytes, size) != KS_OK ||
+        ks_buffer_append(&fake->trace, bytes, size) != KS_OK) {
+        fake->aborted = true;
+        return false;
+    }
+    if (fake_output_waiting(connection) > KS_OUTPUT_LOW_WATER)
+        fake->above_low = true;
+    return true;
 }
 
-static size_t fake_output_waiting(const struct ks_connection *connection)
+static bool fake_write_apart(struct ks_connection *connection, const void *bytes, size_t size)
 {
-    (void)connection;
-    return 0;
+    struct fake_connection *fake = fake_of(connection);
+    if (fake->finished || fake->aborted)
+        return true;
+    bool written = ks_buffer_append(&fake->trace, "<", 1) == KS_OK && fake_write(connection, bytes, size) &&
+                   ks_buffer_append(&fake->trace, ">", 1) == KS_OK;
+    fake->aborted = fake->aborted || !written;
+    return written;
+}
+
+static bool fake_write_shared(struct ks_connection *connection, struct ks_shared *shared, size_t offset,
+                              size_t size, bool apart)
+{
+    return apart ? fake_write_apart(connection, shared->bytes + offset, size)
+                 : fake_write(connection, shared->bytes + offset, size);
+}
+
+/* The peer takes what is within its window; the events that follow from it. */
+static bool move_output(struct fake_connection *connection)
+{
+    const struct ks_connection_events *events = connection->connection.events;
+    size_t limit =
+        connection->output.size < connection->window ? connection->output.size : connection->window;
+    if (!connection->open || connection->aborted || connection->taken >= limit)
+        return false;
+    connection->taken = limit;
+    if (connection->watched != 0 && connection->watched <= connection->taken) {
+        connection->watched = 0;
+        events->delivered(&connection->connection);
+    }
+    if (connection->above_low && fake_output_waiting(&connection->connection) <= KS_OUTPUT_LOW_WATER) {
+        connection->above_low = false;
+        if (!connection->finished && !connection->aborted)
+            events->drained(&connection->connection);
+    }
+    return true;
+}
+
+static void fake_flush(struct ks_connection *connection)
+{
+    move_output(fake_of(connection));
 }
 
 static uint64_t fake_written(const struct ks_connection *connection)
@@ -31,13 +94,12 @@ static uint64_t fake_written(const struct ks_connection *connection)
 
 static uint64_t fake_delivered_up_to(struct ks_connection *connection)
 {
-    return fake_of(connection)->output.size;
+    return fake_of(connection)->taken;
 }
 
 static void fake_watch_delivery(struct ks_connection *connection, uint64_t position)
 {
-    (void)connection;
-    (void)position;
+    fake_of(connection)->watched = position;
 }
 
 static void fake_pause(struct ks_connection *connection)
@@ -79,9 +141,20 @@ static void fake_describe_peer(const struct ks_connection *connection, char *tex
     snprintf(text, size, "192.0.2.1:40000");
 }
 
+static void fake_peer_address(const struct ks_connection *connection,
+                              uint8_t address[static KS_PEER_ADDRESS_SIZE])
+{
+    memcpy(address, fake_of(connection)->address, KS_PEER_ADDRESS_SIZE);
+}
+
 static const struct ks_connection_operations fake_operations = {
     .write = fake_write,
+    .write_apart = fake_write_apart,
+    .write_shared = fake_write_shared,
+    .flush = fake_flush,
     .output_waiting = fake_output_waiting,
+    .output_memory = fake_output_memory,
+    .output_is_full = fake_output_is_full,
     .written = fake_written,
     .delivered_up_to = fake_delivered_up_to,
     .watch_delivery = fake_watch_delivery,
@@ -92,6 +165,7 @@ static const struct ks_connection_operations fake_operations = {
     .finish = fake_finish,
     .abort = fake_abort,
     .describe_peer = fake_describe_peer,
+    .peer_address = fake_peer_address,
 };
 
 static bool takes_input(const struct fake_connection *connection)
@@ -126,7 +200,7 @@ static void offer(struct fake_connection *connection, const uint8_t *bytes, size
     }
     if (size > 0 && connection->open && !connection->finished && !connection->aborted)
         if (ks_buffer_append(&connection->kept, bytes, size) != KS_OK)
-            abort();
+            connection->aborted = true;
 }
 
 static bool offer_kept(struct fake_connection *connection)
@@ -150,12 +224,19 @@ static void tell_end(struct fake_connection *connection)
     connection->connection.events->input_ended(&connection->connection);
 }
 
+void fake_connection_take(struct fake_connection *connection, size_t size)
+{
+    connection->window = connection->taken + size;
+    fake_connection_run(connection);
+}
+
 void fake_connection_run(struct fake_connection *connection)
 {
     bool progress = true;
     while (progress) {
         progress = fake_loop_run(connection->loop) > 0;
         progress = offer_kept(connection) || progress;
+        progress = move_output(connection) || progress;
         tell_end(connection);
     }
 }
@@ -163,8 +244,9 @@ void fake_connection_run(struct fake_connection *connection)
 bool fake_connection_open(struct fake_connection *connection, struct fake_loop *loop,
                           const struct ks_connection_events *events, void *service)
 {
-    *connection = (struct fake_connection){.loop = loop, .open = true, .idle = true};
+    *connection = (struct fake_connection){.loop = loop, .open = true, .idle = true, .window = SIZE_MAX};
     connection->output = ks_buffer_empty(0);
+    connection->trace = ks_buffer_empty(0);
     connection->kept = ks_buffer_empty(0);
     connection->connection.operations = &fake_operations;
     connection->connection.events = events;
@@ -217,5 +299,6 @@ void fake_connection_close(struct fake_connection *connection)
     }
     fake_loop_run(connection->loop);
     ks_buffer_free(&connection->output);
+    ks_buffer_free(&connection->trace);
     ks_buffer_free(&connection->kept);
 }

@@ -9,9 +9,16 @@
 struct fake_connection {
     struct ks_connection connection;
     struct fake_loop *loop;
+    uint8_t address[KS_PEER_ADDRESS_SIZE];
     struct ks_buffer output; /* all that the service wrote */
+    struct ks_buffer trace;  /* the same, with what went apart between < and > */
     struct ks_buffer kept;   /* input that was not consumed yet */
     uint64_t deadline_ms;    /* 0: not set */
+    size_t window;           /* how much of the output the peer takes by itself; SIZE_MAX at first */
+    size_t taken;            /* how much it has taken, and acknowledged */
+    size_t overhead;         /* how much more memory the output takes than what waits, if anything does */
+    uint64_t watched;        /* position of ks_connection_watch_delivery; 0: none */
+    bool above_low;          /* `drained` is owed */
     bool open;
     bool paused;
     bool resumed; /* kept input is to be offered again */
@@ -35,6 +42,10 @@ void fake_connection_send_only(struct fake_connection *connection, const void *b
 
 /* Runs completions and kept input until nothing is left to do. */
 void fake_connection_run(struct fake_connection *connection);
+
+/* The peer takes and acknowledges `size` bytes more of the output, beyond its window if need be. Set `window`
+ * to what is there already to have a peer that takes nothing more. */
+void fake_connection_take(struct fake_connection *connection, size_t size);
 
 /* The peer ends its side. */
 void fake_connection_end(struct fake_connection *connection);

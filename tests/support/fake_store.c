@@ -178,7 +178,7 @@ static void fake_stage_write(struct ks_store *store, struct ks_store_stage_write
     struct ks_stage *stage = request->stage;
     size_t size = request->size;
     enum ks_result result = stage->failure != KS_OK ? stage->failure : take_failure(store);
-    if (result == KS_OK)
+    if (result == KS_OK && stage->transform.apply != NULL)
         result = stage->transform.apply(stage->transform.context, request->bytes, request->size,
                                         request->last, &size);
     if (result == KS_OK)
@@ -211,6 +211,321 @@ static void fake_discard(struct ks_store *store, struct ks_store_discard *reques
     complete(store, &request->request, KS_OK);
 }
 
+/* ---- the list of users ---- */
+
+static void fake_list_begin(struct ks_store *store, struct ks_store_list_begin *request)
+{
+    bool known = find_user(store, &request->except) != NULL;
+    request->cursor = (struct ks_user_cursor){.until = fake_of(store)->user_count};
+    request->count = known ? request->cursor.until - 1 : 0;
+    complete(store, &request->request, known ? KS_OK : KS_NOT_FOUND);
+}
+
+static void fake_list_users(struct ks_store *store, struct ks_store_list_users *request)
+{
+    const struct fake_store *fake = fake_of(store);
+    request->count = 0;
+    while (request->cursor.given < request->cursor.until && request->count < request->limit) {
+        const struct ks_user *user = &fake->users[request->cursor.given++].user;
+        if (memcmp(&user->id, &request->except, sizeof user->id) != 0)
+            request->users[request->count++] = *user;
+    }
+    complete(store, &request->request, take_failure(store));
+}
+
+/* ---- messages ---- */
+
+static struct fake_message *message_new(struct fake_store *fake,
+                                        const struct ks_store_append_message *request)
+{
+    struct fake_message *message = calloc(1, sizeof *message);
+    if (message == NULL)
+        return NULL;
+    message->receiver = request->receiver;
+    message->head = (struct ks_stored_message){.message_id = ++fake->last_message_id,
+                                               .sender = request->sender,
+                                               .type = request->type,
+                                               .content_size = request->content_size};
+    message->content = ks_buffer_empty(0);
+    struct fake_message **end = &fake->messages;
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = message;
+    return message;
+}
+
+static enum ks_result append(struct ks_store *store, struct ks_store_append_message *request)
+{
+    const struct ks_stage *stage = request->stage;
+    if (find_user(store, &request->receiver) == NULL)
+        return KS_NOT_FOUND;
+    if (stage != NULL && stage->failure != KS_OK)
+        return stage->failure;
+    if (stage != NULL && (!stage->complete || stage->file.content.size != request->content_size))
+        return KS_INVALID;
+    enum ks_result failure = take_failure(store);
+    if (failure != KS_OK)
+        return failure;
+    struct fake_message *message = message_new(fake_of(store), request);
+    const uint8_t *content = stage != NULL ? stage->file.content.bytes : request->content;
+    if (message == NULL || ks_buffer_append(&message->content, content, request->content_size) != KS_OK)
+        return KS_NO_MEMORY;
+    request->message_id = message->head.message_id;
+    return KS_OK;
+}
+
+static void fake_append_message(struct ks_store *store, struct ks_store_append_message *request)
+{
+    enum ks_result result = append(store, request);
+    if (request->stage != NULL)
+        stage_free(store, request->stage);
+    struct fake_store *fake = fake_of(store);
+    bool later = fake->later;
+    fake->later = later || fake->later_appends;
+    complete(store, &request->request, result);
+    fake->later = later;
+}
+
+static bool is_for(const struct fake_message *message, const struct ks_client_id *receiver)
+{
+    return memcmp(&message->receiver, receiver, sizeof *receiver) == 0;
+}
+
+/* Nothing is leased to two owners. */
+static bool is_leased_to_another(struct fake_store *fake, const struct ks_store_lease_waiting *request)
+{
+    for (const struct fake_message *message = fake->messages; message != NULL; message = message->next)
+        if (is_for(message, &request->receiver) && message->owner != 0 && message->owner != request->owner)
+            return true;
+    return false;
+}
+
+static bool joins_part(const struct fake_message *message, const struct ks_store_lease_waiting *request)
+{
+    uint64_t size = request->size + request->overhead + message->head.content_size;
+    return request->count == 0 || size <= request->size_limit;
+}
+
+static void lease(struct fake_store *fake, struct ks_store_lease_waiting *request)
+{
+    request->count = 0;
+    request->size = 0;
+    request->after = 0;
+    request->last = 0;
+    for (struct fake_message *message = fake->messages; message != NULL; message = message->next) {
+        if (!is_for(message, &request->receiver))
+            continue;
+        if (message->owner != 0) {
+            request->after = message->head.message_id;
+            continue;
+        }
+        if (!joins_part(message, request))
+            break;
+        message->owner = request->owner;
+        request->count++;
+        request->size += request->overhead + message->head.content_size;
+        request->last = message->head.message_id;
+    }
+    for (struct fake_message *message = fake->messages; message != NULL; message = message->next)
+        if (is_for(message, &request->receiver) && message->owner != 0 && message->part == 0)
+            message->part = request->last;
+}
+
+static void fake_lease_waiting(struct ks_store *store, struct ks_store_lease_waiting *request)
+{
+    request->count = 0;
+    enum ks_result failure = take_failure(store);
+    if (failure == KS_OK && !is_leased_to_another(fake_of(store), request))
+        lease(fake_of(store), request);
+    complete(store, &request->request, failure);
+}
+
+/* The next message of the part that is not wholly given. */
+static const struct fake_message *at_cursor(struct fake_store *fake,
+                                            const struct ks_store_lease_read *request)
+{
+    for (const struct fake_message *message = fake->messages; message != NULL; message = message->next)
+        if (is_for(message, &request->receiver) && message->owner == request->owner &&
+            message->part == request->last && message->head.message_id > request->cursor.message_id)
+            return message;
+    return NULL;
+}
+
+/* False when the page is full. */
+static bool give(struct ks_store_lease_read *request, const struct fake_message *message)
+{
+    struct ks_message_cursor *cursor = &request->cursor;
+    if (cursor->next == 0) {
+        if (request->capacity - request->size < request->overhead)
+            return false;
+        request->encode(request->context, &message->head, request->bytes + request->size);
+        request->size += request->overhead;
+        *cursor =
+            (struct ks_message_cursor){.message_id = cursor->message_id, .next = message->head.message_id};
+    }
+    size_t room = request->capacity - request->size;
+    size_t left = message->content.size - (size_t)cursor->offset;
+    size_t part = left < room ? left : room;
+    if (part > 0)
+        memcpy(request->bytes + request->size, message->content.bytes + cursor->offset, part);
+    request->size += part;
+    cursor->offset += part;
+    if (part < left)
+        return false;
+    *cursor = (struct ks_message_cursor){.message_id = message->head.message_id};
+    return true;
+}
+
+static void fake_lease_read(struct ks_store *store, struct ks_store_lease_read *request)
+{
+    struct fake_store *fake = fake_of(store);
+    enum ks_result result = take_failure(store);
+    bool held = false;
+    for (const struct fake_message *message = fake->messages; message != NULL; message = message->next)
+        if (is_for(message, &request->receiver) && message->owner == request->owner &&
+            message->part == request->last)
+            held = true;
+    if (result == KS_OK && !held)
+        result = KS_NOT_FOUND;
+    request->size = 0;
+    const struct fake_message *message = NULL;
+    while (result == KS_OK && (message = at_cursor(fake, request)) != NULL && give(request, message))
+        ;
+    complete(store, &request->request, result);
+}
+
+static void message_free(struct fake_message **link)
+{
+    struct fake_message *message = *link;
+    *link = message->next;
+    ks_buffer_free(&message->content);
+    free(message);
+}
+
+static void fake_lease_delivered(struct ks_store *store, struct ks_store_lease_delivered *request)
+{
+    enum ks_result result = KS_NOT_FOUND;
+    struct fake_message **link = &fake_of(store)->messages;
+    while (*link != NULL) {
+        const struct fake_message *message = *link;
+        if (is_for(message, &request->receiver) && message->owner == request->owner &&
+            message->part == request->last) {
+            result = KS_OK;
+            message_free(link);
+        } else {
+            link = &(*link)->next;
+        }
+    }
+    complete(store, &request->request, result);
+}
+
+static void fake_lease_renew(struct ks_store *store, const struct ks_client_id *receiver, uint64_t owner)
+{
+    (void)receiver;
+    (void)owner;
+    fake_of(store)->renewals++;
+}
+
+static void fake_lease_release(struct ks_store *store, const struct ks_client_id *receiver, uint64_t owner)
+{
+    for (struct fake_message *message = fake_of(store)->messages; message != NULL; message = message->next)
+        if (is_for(message, receiver) && message->owner == owner) {
+            message->owner = 0;
+            message->part = 0;
+        }
+}
+
+unsigned fake_store_waiting(const struct fake_store *store, const struct ks_client_id *receiver)
+{
+    unsigned count = 0;
+    for (const struct fake_message *message = store->messages; message != NULL; message = message->next)
+        if (is_for(message, receiver))
+            count++;
+    return count;
+}
+
+unsigned fake_store_leased(const struct fake_store *store, const struct ks_client_id *receiver)
+{
+    unsigned count = 0;
+    for (const struct fake_message *message = store->messages; message != NULL; message = message->next)
+        if (is_for(message, receiver) && message->owner != 0)
+            count++;
+    return count;
+}
+
+/* ---- for operators ---- */
+
+static struct fake_user *find_name(struct ks_store *store, const char *name)
+{
+    struct fake_store *fake = fake_of(store);
+    for (unsigned i = 0; i < fake->user_count; i++)
+        if (strcmp(fake->users[i].user.name, name) == 0)
+            return &fake->users[i];
+    return NULL;
+}
+
+static void describe_fake(struct ks_store *store, const struct fake_user *user,
+                          struct ks_user_details *details)
+{
+    const struct fake_store *fake = fake_of(store);
+    *details =
+        (struct ks_user_details){.user = user->user, .registered = 1767225600, .last_seen = 1767225661};
+    for (unsigned i = 0; i < fake->file_count; i++) {
+        if (memcmp(&fake->files[i].id, &user->user.id, sizeof user->user.id) != 0)
+            continue;
+        details->files++;
+        details->file_bytes += fake->files[i].content.size;
+    }
+    details->messages = fake_store_waiting(fake, &user->user.id);
+}
+
+static void fake_describe_user(struct ks_store *store, struct ks_store_describe_user *request)
+{
+    const struct fake_user *user = find_name(store, request->name);
+    enum ks_result failure = take_failure(store);
+    if (failure == KS_OK && user != NULL) {
+        describe_fake(store, user, &request->details);
+        memcpy(request->public_key, user->public_key, KS_PUBLIC_KEY_SIZE);
+    }
+    complete(store, &request->request, failure != KS_OK ? failure : user != NULL ? KS_OK : KS_NOT_FOUND);
+}
+
+static void fake_describe_users(struct ks_store *store, struct ks_store_describe_users *request)
+{
+    const struct fake_store *fake = fake_of(store);
+    request->count = 0;
+    while (request->count < request->limit && request->cursor < fake->user_count)
+        describe_fake(store, &fake->users[request->cursor++], &request->details[request->count++]);
+    complete(store, &request->request, take_failure(store));
+}
+
+static void fake_reset_key(struct ks_store *store, struct ks_store_reset_key *request)
+{
+    struct fake_user *user = find_name(store, request->name);
+    enum ks_result failure = take_failure(store);
+    if (failure == KS_OK && user != NULL)
+        user->user.has_public_key = false;
+    complete(store, &request->request, failure != KS_OK ? failure : user != NULL ? KS_OK : KS_NOT_FOUND);
+}
+
+static void fake_remove_user(struct ks_store *store, struct ks_store_remove_user *request)
+{
+    struct fake_store *fake = fake_of(store);
+    struct fake_user *user = find_name(store, request->name);
+    enum ks_result failure = take_failure(store);
+    if (failure == KS_OK && user != NULL) {
+        ks_content_key_release(user->content_key);
+        fake->user_count--;
+        memmove(user, user + 1, (size_t)(fake->users + fake->user_count - user) * sizeof *user);
+    }
+    complete(store, &request->request, failure != KS_OK ? failure : user != NULL ? KS_OK : KS_NOT_FOUND);
+}
+
+static void fake_probe(struct ks_store *store, struct ks_store_probe *request)
+{
+    complete(store, &request->request, take_failure(store));
+}
+
 static void fake_close(struct ks_store *store)
 {
     (void)store;
@@ -228,6 +543,19 @@ static const struct ks_store_operations fake_operations = {
     .stage_write = fake_stage_write,
     .confirm = fake_confirm,
     .discard = fake_discard,
+    .list_begin = fake_list_begin,
+    .list_users = fake_list_users,
+    .append_message = fake_append_message,
+    .lease_waiting = fake_lease_waiting,
+    .lease_read = fake_lease_read,
+    .lease_delivered = fake_lease_delivered,
+    .lease_renew = fake_lease_renew,
+    .lease_release = fake_lease_release,
+    .describe_user = fake_describe_user,
+    .describe_users = fake_describe_users,
+    .reset_key = fake_reset_key,
+    .remove_user = fake_remove_user,
+    .probe = fake_probe,
     .close = fake_close,
 };
 
@@ -242,6 +570,8 @@ void fake_store_destroy(struct fake_store *store)
     while (store->stages != NULL) /* as the real one sweeps what nobody confirmed */
         // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): stage_free moves store->stages on, through stage->link
         stage_free(&store->store, store->stages);
+    while (store->messages != NULL)
+        message_free(&store->messages);
     for (unsigned i = 0; i < store->user_count; i++)
         ks_content_key_release(store->users[i].content_key);
     for (unsigned i = 0; i < store->file_count; i++)

@@ -8,6 +8,15 @@
 
 enum { FAKE_USERS_LIMIT = 64, FAKE_FILES_LIMIT = 256 };
 
+struct fake_message {
+    struct fake_message *next;
+    struct ks_client_id receiver;
+    struct ks_stored_message head;
+    struct ks_buffer content;
+    uint64_t owner; /* who has it on lease; 0: nobody */
+    uint64_t part;  /* the last message of the part */
+};
+
 struct fake_user {
     struct ks_user user;
     uint8_t public_key[KS_PUBLIC_KEY_SIZE];
@@ -26,11 +35,19 @@ struct fake_store {
     unsigned user_count;
     struct fake_file files[FAKE_FILES_LIMIT]; /* verified, in the order of their confirmation */
     unsigned file_count;
+    struct fake_message *messages; /* oldest first */
+    uint64_t last_message_id;
+    unsigned renewals; /* of leases */
     unsigned open_stages;
     struct ks_stage *stages;
+    bool later_appends;          /* answers to append_message are posted, all others given inside the call */
     bool later;                  /* answers are posted instead of given inside the call */
     enum ks_result next_failure; /* of the next write or commit; KS_OK for none */
 };
+
+/* How many messages wait for a user, and how many of them are on lease. */
+unsigned fake_store_waiting(const struct fake_store *store, const struct ks_client_id *receiver);
+unsigned fake_store_leased(const struct fake_store *store, const struct ks_client_id *receiver);
 
 void fake_store_init(struct fake_store *store);
 void fake_store_destroy(struct fake_store *store);

@@ -3,13 +3,13 @@
 import os
 import random
 import struct
-import threading
 
 import pytest
 from peer.crypto import Cksum, aes_stream
 from peer.drop import SEND_FILE_FIXED_SIZE, Received
 from peer.frames import Answer, Request, request, text_field
 from peer.kesherd import program
+from peer.memory import MemoryWatch, hold_back_little_freed_memory
 from torture_drop import torture
 
 GIB, MIB = 1 << 30, 1 << 20
@@ -45,37 +45,10 @@ def send_repeated(client, user, name: str, block: bytes, times: int) -> tuple[Ck
     return cksum, content_size
 
 
-class MemoryWatch:
-    """Samples the server's resident set until it is stopped."""
-
-    def __init__(self, server):
-        self.server = server
-        self.before = self.highest = server.resident_bytes()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stop.wait(0.01):
-            self.highest = max(self.highest, self.server.resident_bytes())
-
-    @property
-    def growth(self) -> int:
-        return self.highest - self.before
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_an_upload_of_a_gibibyte_takes_less_than_64_mib_of_memory(make_server, new_user, monkeypatch):
-    # An address sanitizer holds back freed memory for a while: hundreds of MiB, which are not the server's.
-    monkeypatch.setenv("ASAN_OPTIONS", os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=8")
+    hold_back_little_freed_memory(monkeypatch)
     server, block = make_server(), os.urandom(MIB)
     with server.connect(timeout=300) as client:
         user = client.register_for_messages(new_user())

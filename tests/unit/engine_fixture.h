@@ -11,10 +11,16 @@
 #include "store/sqlite/engine.h"
 #include "store/sqlite/upkeep.h"
 
+#include <sys/resource.h>
+
 enum { DAY = 24 * 3600 };
 
 struct house {
     char directory[64];
+    /* For the next opening. */
+    const struct ks_random *random; /* NULL: the system's */
+    int64_t lease_lifetime_ms;
+    struct ks_store_limits limits; /* none at first; may be changed at any time */
     struct fixture_clock clock;
     struct ks_log log;
     struct fixture_waiter waiter;
@@ -27,9 +33,11 @@ static inline enum ks_result house_try_open(struct house *house, struct ks_store
     const struct ks_embedded_options options = {
         .data_directory = house->directory,
         .clock = &house->clock.clock,
-        .random = ks_random_system(),
+        .random = house->random != NULL ? house->random : ks_random_system(),
         .log = &house->log,
         .vault_threads = 2,
+        .lease_lifetime_ms = house->lease_lifetime_ms,
+        .limits = &house->limits,
     };
     return ks_embedded_open(&options, store, why, why_size);
 }
@@ -235,6 +243,56 @@ static inline void writer_let_go(struct held_writer *held)
     sem_post(&held->gate);
     while (sem_wait(&held->call.done) != 0)
         ;
+}
+
+/* A moment in which all that was posted before is applied, and not committed. */
+struct middle_of_a_batch {
+    sem_t reached;
+    sem_t gate;
+    struct fixture_call stay;
+};
+
+static inline void middle_stay_here(void *context)
+{
+    struct middle_of_a_batch *middle = context;
+    sem_post(&middle->reached);
+    fixture_hold(&middle->gate);
+}
+
+/* Posts it; the writer is held meanwhile, so that it is in one batch with what was posted before. */
+static inline void middle_stay(struct house *house, struct middle_of_a_batch *middle)
+{
+    middle->stay =
+        (struct fixture_call){.task.run = fixture_call_run, .function = middle_stay_here, .context = middle};
+    assert_int_equal(sem_init(&middle->reached, 0, 0), 0);
+    assert_int_equal(sem_init(&middle->gate, 0, 0), 0);
+    assert_int_equal(sem_init(&middle->stay.done, 0, 0), 0);
+    ks_executor_post(ks_thread_executor(ks_engine_of(house->store)->writer.thread), &middle->stay.task);
+}
+
+static inline void middle_reach(struct middle_of_a_batch *middle)
+{
+    fixture_hold(&middle->reached);
+}
+
+static inline void middle_leave(struct middle_of_a_batch *middle)
+{
+    sem_post(&middle->gate);
+    fixture_hold(&middle->stay.done);
+}
+
+/* ---- a disk that refuses ---- */
+
+/* No file of this process may grow beyond `size`: every commit and every chunk fails. Returns the limit
+ * before. SIGXFSZ must be ignored. */
+static inline rlim_t limit_files_to(rlim_t size)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    rlim_t before = limit.rlim_cur;
+    limit.rlim_cur = size;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    return before;
 }
 
 #define HOUSE_TEST(function) cmocka_unit_test_setup_teardown(function, house_set_up, house_tear_down)

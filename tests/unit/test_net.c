@@ -1,15 +1,14 @@
 /* test_net.c — the parts of src/net that need no socket, and the output queue over a pair of them. */
+#include "unit.h"
+
 #include "net/deadline.h"
 #include "net/output.h"
+#include "net/pulse.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 /* ---- deadlines ---- */
 
@@ -158,6 +157,45 @@ static void output_to_a_peer_that_is_gone_is_an_error_and_no_signal(void **state
     close(ends[0]);
 }
 
+/* ---- pulse ---- */
+
+static void a_pulse_is_felt_while_every_executor_runs(void **state)
+{
+    (void)state;
+    struct unit_executor executors[3];
+    struct ks_pulse pulse = {.count = 0};
+    for (size_t i = 0; i < KS_COUNT_OF(executors); i++) {
+        unit_executor_init(&executors[i]);
+        ks_pulse_add(&pulse, &executors[i].executor);
+    }
+    for (unsigned round = 0; round < 3; round++) {
+        assert_true(ks_pulse_feel(&pulse));
+        for (size_t i = 0; i < KS_COUNT_OF(executors); i++)
+            assert_int_equal(unit_executor_run(&executors[i]), 1);
+    }
+}
+
+static void no_pulse_is_felt_until_the_last_executor_has_run(void **state)
+{
+    (void)state;
+    struct unit_executor runs;
+    struct unit_executor hangs;
+    struct ks_pulse pulse = {.count = 0};
+    unit_executor_init(&runs);
+    unit_executor_init(&hangs);
+    ks_pulse_add(&pulse, &runs.executor);
+    ks_pulse_add(&pulse, &hangs.executor);
+    assert_true(ks_pulse_feel(&pulse));
+    for (unsigned round = 0; round < 3; round++) {
+        assert_int_equal(unit_executor_run(&runs), round == 0 ? 1 : 0);
+        assert_false(ks_pulse_feel(&pulse));
+    }
+    assert_int_equal(unit_executor_run(&hangs), 1);
+    assert_true(ks_pulse_feel(&pulse));
+    unit_executor_run(&runs);
+    unit_executor_run(&hangs);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +205,8 @@ int main(void)
         cmocka_unit_test(a_wheel_that_slept_for_hours_still_finds_every_deadline),
         cmocka_unit_test(output_arrives_whole_and_in_order_through_a_full_socket),
         cmocka_unit_test(output_to_a_peer_that_is_gone_is_an_error_and_no_signal),
+        cmocka_unit_test(a_pulse_is_felt_while_every_executor_runs),
+        cmocka_unit_test(no_pulse_is_felt_until_the_last_executor_has_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -95,40 +95,23 @@ static void one_batch_registers_a_name_once(void **state)
     assert_int_equal(requests[2].request.result, KS_EXISTS);
 }
 
-struct middle_of_a_batch {
-    sem_t reached;
-    sem_t gate;
-};
-
-static void stay_in_the_middle(void *context)
-{
-    struct middle_of_a_batch *middle = context;
-    sem_post(&middle->reached);
-    fixture_hold(&middle->gate);
-}
-
 /* A user whose row is not committed holds its name, and is nobody's to see. */
 static void a_user_is_seen_only_after_the_commit(void **state)
 {
     struct house *house = *state;
     struct held_writer held;
     struct middle_of_a_batch middle;
-    struct fixture_call stay = {
-        .task.run = fixture_call_run, .function = stay_in_the_middle, .context = &middle};
     struct ks_store_register request = {.request = fixture_request(&house->waiter), .name = "early"};
-    assert_int_equal(sem_init(&middle.reached, 0, 0), 0);
-    assert_int_equal(sem_init(&middle.gate, 0, 0), 0);
-    assert_int_equal(sem_init(&stay.done, 0, 0), 0);
     writer_hold(house, &held);
     ks_store_register_user(house->store, &request);
-    ks_executor_post(ks_thread_executor(ks_engine_of(house->store)->writer.thread), &stay.task);
+    middle_stay(house, &middle);
     writer_let_go(&held);
-    fixture_hold(&middle.reached);
+    middle_reach(&middle);
     struct ks_client_id id = request.id; /* made, and inserted, but not committed */
     assert_int_equal(look_up(house, &id, NULL), KS_NOT_FOUND);
     assert_int_equal(set_keys(house, &id, NULL, 1), KS_NOT_FOUND);
     assert_database(house, "SELECT count(*) FROM clients", "0");
-    sem_post(&middle.gate);
+    middle_leave(&middle);
     assert_int_equal(fixture_wait(&house->waiter, &request.request), KS_OK);
     assert_int_equal(look_up(house, &id, NULL), KS_OK);
 }
@@ -370,7 +353,7 @@ static void more_public_keys_than_the_cache_holds_are_all_found(void **state)
     for (uint8_t i = 0; i < 4; i++) {
         id.bytes[0] = i;
         fill_public_key(key, i);
-        ks_key_cache_put(cache, &id, key);
+        ks_key_cache_put(cache, &id, key, 0);
         id.bytes[0] = 0; /* asked for all the time: it stays */
         assert_true(ks_key_cache_get(cache, &id, key));
         assert_int_equal(key[0], 0);
@@ -381,7 +364,7 @@ static void more_public_keys_than_the_cache_holds_are_all_found(void **state)
         id.bytes[0] = i;
         assert_true(ks_key_cache_get(cache, &id, key));
         assert_int_equal(key[0], i);
-        ks_key_cache_put(cache, &id, key); /* twice the same is once */
+        ks_key_cache_put(cache, &id, key, 0); /* twice the same is once */
     }
     ks_key_cache_free(cache);
 }

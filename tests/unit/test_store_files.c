@@ -4,7 +4,6 @@
 
 #include <signal.h>
 #include <sys/mount.h>
-#include <sys/resource.h>
 
 /* ---- uploads, from a chunk to the row ---- */
 
@@ -195,8 +194,8 @@ static void the_data_is_for_its_owner_only(void **state)
     static const struct {
         const char *name;
         mode_t mode;
-    } expected[] = {
-        {"kesher.db", 0600}, {"kesher.db-wal", 0600}, {"lock", 0600}, {"staging", 0700}, {"files", 0700}};
+    } expected[] = {{"kesher.db", 0600}, {"kesher.db-wal", 0600}, {"lock", 0600},
+                    {"staging", 0700},   {"files", 0700},         {"messages", 0700}};
     house_close(house);
     fixture_directory_remove(house->directory);
     mode_t before = umask(0);
@@ -210,17 +209,6 @@ static void the_data_is_for_its_owner_only(void **state)
         assert_int_equal(stat(path, &status), 0);
         assert_int_equal(status.st_mode & 0777, expected[i].mode);
     }
-}
-
-/* No file of this process may grow beyond what it is: every commit and every chunk fails. */
-static rlim_t limit_files_to(rlim_t size)
-{
-    struct rlimit limit;
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    rlim_t before = limit.rlim_cur;
-    limit.rlim_cur = size;
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-    return before;
 }
 
 static void a_failed_commit_is_told_to_all_and_the_engine_lives_on(void **state)

@@ -220,6 +220,15 @@ static void escape_turns_controls_and_malformed_bytes_into_hex(void **state)
     assert_escaped("\xc2\x80\xc2\x9f", 4, "\\xc2\\x80\\xc2\\x9f");
 }
 
+static void escape_shows_what_turns_the_direction_of_writing(void **state)
+{
+    (void)state;
+    assert_escaped("\xe2\x80\xaa\xe2\x80\xae", 6, "\\xe2\\x80\\xaa\\xe2\\x80\\xae");
+    assert_escaped("\xe2\x81\xa6\xe2\x81\xa9", 6, "\\xe2\\x81\\xa6\\xe2\\x81\\xa9");
+    assert_escaped("\xe2\x80\xa9\xe2\x80\xaf", 6, "\xe2\x80\xa9\xe2\x80\xaf"); /* their neighbours */
+    assert_escaped("\xe2\x81\xa5\xe2\x81\xaa", 6, "\xe2\x81\xa5\xe2\x81\xaa");
+}
+
 static void escape_cuts_what_does_not_fit(void **state)
 {
     (void)state;
@@ -324,6 +333,7 @@ int main(void)
         cmocka_unit_test(cutting_piece_by_piece_always_comes_to_the_end),
         cmocka_unit_test(escape_leaves_printable_text_alone),
         cmocka_unit_test(escape_turns_controls_and_malformed_bytes_into_hex),
+        cmocka_unit_test(escape_shows_what_turns_the_direction_of_writing),
         cmocka_unit_test(escape_cuts_what_does_not_fit),
         cmocka_unit_test(escape_stays_inside_every_capacity),
         cmocka_unit_test(hex_is_written_in_lower_case),

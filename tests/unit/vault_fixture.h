@@ -38,7 +38,8 @@ static inline void index_commit(struct ks_vault_index *index, struct ks_vault_ro
         house->rows++;
         if (faccessat(house->directory_fd, row->path_name, R_OK, 0) != 0)
             house->rows_without_file++;
-        snprintf(house->last_file_name, sizeof house->last_file_name, "%s", row->file_name);
+        snprintf(house->last_file_name, sizeof house->last_file_name, "%s",
+                 row->file_name != NULL ? row->file_name : "");
     }
     rows->result = house->answer;
     rows->done(rows);
@@ -50,9 +51,11 @@ static inline void house_open(struct house *house)
     assert_true(house->directory_fd >= 0);
     assert_int_equal(mkdirat(house->directory_fd, "staging", 0700), 0);
     assert_int_equal(mkdirat(house->directory_fd, "files", 0700), 0);
+    assert_int_equal(mkdirat(house->directory_fd, "messages", 0700), 0);
     const struct ks_vault_options options = {
         .directory_fd = house->directory_fd,
         .clock = &house->clock.clock,
+        .random = ks_random_system(),
         .log = &house->log,
         .index = &house->index,
         .threads = 2,

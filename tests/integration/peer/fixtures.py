@@ -8,10 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from .chat import ChunkClient
+from .chat_server import CourseChatServer
+from .conversation import two_users
 from .crypto import private_key
-from .drop import DropClient, User
+from .drop import User
 from .kesher import Kesher
 from .kesherd import REPOSITORY, Kesherd, program
+from .messages import MessagesClient
 from .server import FakeServer, Script
 
 HANG_GUARD_SECONDS = 120
@@ -106,8 +110,67 @@ def server(shared_server) -> Kesherd:
     assert shared_server.is_running(), f"the server is gone:\n{shared_server.log()[-8000:]}"
 
 
+@pytest.fixture(scope="module")
+def shared_talker(tmp_path_factory):
+    yield from run_module_server(tmp_path_factory, also=("chat", "ask"))
+
+
 @pytest.fixture
-def connection(server) -> DropClient:
+def talker(shared_talker) -> Kesherd:
+    """The same with all of its services."""
+    if not shared_talker.is_running():
+        shared_talker.start()
+    yield shared_talker
+    assert shared_talker.is_running(), f"the server is gone:\n{shared_talker.log()[-8000:]}"
+
+
+@pytest.fixture
+def make_talker(make_server):
+    """Makes servers for one test alone, with all of their services."""
+    return lambda **options: make_server(also=("chat", "ask"), **options)
+
+
+@pytest.fixture
+def fresh_source():
+    """Gives addresses of the loopback from which no other test connects: wrong passwords of one test are no
+    reason to be slow to another."""
+
+    def give() -> str:
+        number = next(_numbers)
+        return f"127.1.{number // 250}.{number % 250 + 1}"
+
+    return give
+
+
+@pytest.fixture
+def open_chat(request, fresh_source):
+    """Makes chat clients, of the kind of the course's unless told otherwise, on the shared server or on another
+    one, all from an address of this test; closes them after it."""
+    clients = []
+    source = fresh_source()
+
+    def open_on(
+        kind: type[ChunkClient] = ChunkClient, server: Kesherd | CourseChatServer | None = None, **options
+    ):
+        address = (server or request.getfixturevalue("talker")).chat_address
+        clients.append(kind(address, **{"source": source, **options}))
+        return clients[-1]
+
+    yield open_on
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def course_chat():
+    """The course's own server of group chat."""
+    server = CourseChatServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def connection(server) -> MessagesClient:
     with server.connect() as client:
         yield client
 
@@ -128,6 +191,12 @@ def new_user(private_keys, fresh_name):
 def registered(connection, new_user) -> User:
     """A user without a public key, on the shared server."""
     return connection.register(new_user())
+
+
+@pytest.fixture
+def people(connection, new_user) -> tuple[User, User, bytes]:
+    """A sender and a receiver of messages on the shared server, and the alias by which the first knows the second."""
+    return two_users(connection, new_user)
 
 
 @pytest.fixture

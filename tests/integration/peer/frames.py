@@ -15,6 +15,7 @@ RESPONSE_HEADER = struct.Struct("<BHI")
 TEXT_FIELD_SIZE = 255
 PUBLIC_KEY_SIZE = 160
 SKIPPED_PAYLOAD_LIMIT = 64 * 1024
+RECEIVED_AT_ONCE = 1 << 20
 NO_ID = bytes(16)
 
 DROP_VERSION = 3
@@ -24,6 +25,9 @@ MESSAGES_VERSION = 2
 class Request(enum.IntEnum):
     REGISTER_FOR_MESSAGES = 600
     LIST_USERS = 601
+    KEY_OF_USER = 602
+    SEND_MESSAGE = 603
+    PULL = 604
     REGISTER = 1025
     PUBLIC_KEY = 1026
     RECONNECT = 1027
@@ -45,7 +49,18 @@ class Answer(enum.IntEnum):
     MESSAGES_ERROR = 9000
 
 
-LIST_OF_USERS = 2101  # the messages service gives this number another meaning
+class MessageAnswer(enum.IntEnum):
+    """The numbers of the drop with another meaning each: the request tells which is meant."""
+
+    REGISTERED = 2100
+    USERS = 2101
+    KEY_OF_USER = 2102
+    STORED = 2103
+    WAITING = 2104
+    ERROR = 9000
+
+
+LIST_OF_USERS = MessageAnswer.USERS
 
 
 class Reply(NamedTuple):
@@ -90,8 +105,24 @@ class ConnectionEnded(Exception):
 class Connection:
     """A blocking client connection. The timeout is a guard against hanging, never a measurement."""
 
-    def __init__(self, address: tuple[str, int], timeout: float = 30):
-        self.socket = socket.create_connection(address, timeout)
+    def __init__(
+        self,
+        address: tuple[str, int],
+        timeout: float = 30,
+        *,
+        receive_buffer: int | None = None,
+        source: str | None = None,
+    ):
+        """`receive_buffer` is for a peer that takes little: it must be known before the connection is made.
+        `source` is the address, one of the loopback's 16 million, from which the server sees it come."""
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self.socket = socket.socket(family, socket.SOCK_STREAM)
+        if source is not None:
+            self.socket.bind((source, 0))
+        if receive_buffer is not None:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.socket.settimeout(timeout)
+        self.socket.connect(address)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def __enter__(self):
@@ -131,7 +162,7 @@ class Connection:
         data = bytearray()
         while len(data) < size:
             try:
-                part = self.socket.recv(size - len(data))
+                part = self.socket.recv(min(size - len(data), RECEIVED_AT_ONCE))
             except ConnectionResetError:
                 part = b""
             if not part:
@@ -139,8 +170,12 @@ class Connection:
             data += part
         return bytes(data)
 
+    def receive_header(self) -> tuple[int, int, int]:
+        """(version, code, payload size) of the next reply, whose payload is left to be received."""
+        return RESPONSE_HEADER.unpack(self.receive_exactly(RESPONSE_HEADER.size))
+
     def receive(self) -> Reply:
-        version, code, size = RESPONSE_HEADER.unpack(self.receive_exactly(RESPONSE_HEADER.size))
+        version, code, size = self.receive_header()
         return Reply(version, code, self.receive_exactly(size))
 
     def receive_until_end(self) -> list[Reply]:

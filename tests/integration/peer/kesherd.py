@@ -3,18 +3,22 @@
 import os
 import re
 import signal
+import socket
 import sqlite3
+import struct
 import subprocess
 import time
 from pathlib import Path
 
-from .drop import DropClient
+from .messages import MessagesClient
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 START_SECONDS = 60
 STOP_SECONDS = 60
 
-_READY = re.compile(r"\bready\b.*?((?:\d+\.){3}\d+):(\d+)")
+_READY = re.compile(r"\bready\b.*\n")
+_LISTENER = re.compile(r"(drop and messages|chat|ask|metrics) on \[?((?:\d+\.){3}\d+|[\da-f:]+)\]?:(\d+)")
+_READ_AGAIN = re.compile(r"^.*the configuration (?:was read again|stays as it was).*\n", re.MULTILINE)
 _SANITIZER = re.compile(r"(Address|Leak|Memory|Thread)Sanitizer|runtime error:")
 
 
@@ -37,19 +41,34 @@ def environment() -> dict[str, str]:
 class Kesherd:
     """One server on one data directory. Its log is kept in one file over all its lives."""
 
-    def __init__(self, data: Path, *, workers: int = 2, log_level: str = "debug", **options):
-        """`options` go to the configuration file, with `-` for `_` in their names."""
+    def __init__(
+        self,
+        data: Path,
+        *,
+        workers: int = 2,
+        log_level: str | None = "debug",
+        also: tuple[str, ...] = (),
+        host: str = "127.0.0.1",
+        **options,
+    ):
+        """`also` names the services, chat and ask, that listen besides drop and messages. `options` go to the
+        configuration file, with `-` for `_` in their names; so may the log level, where it is None here."""
         self.data = data
         self.workers = workers
+        self.host = host
+        self.also = also
         self.log_level = log_level
         self.log_path = data.with_name(data.name + ".log")
         self.configuration = data.with_name(data.name + ".ini")
         self.address: tuple[str, int] | None = None
+        self.chat_address: tuple[str, int] | None = None
+        self.ask_address: tuple[str, int] | None = None
+        self.metrics_address: tuple[str, int] | None = None
         self.process: subprocess.Popen | None = None
         self.configure(**options)
 
     def configure(self, **options) -> None:
-        """Takes effect at the next start."""
+        """Takes effect at the next start, or reload."""
         lines = [f"{name.replace('_', '-')} = {value}\n" for name, value in options.items()]
         self.configuration.write_text("".join(lines))
 
@@ -59,14 +78,23 @@ class Kesherd:
             "--data",
             str(self.data),
             "--listen",
-            "127.0.0.1:0",
+            self._any_port(),
             "--config",
             str(self.configuration),
             "--workers",
             str(self.workers),
-            "--log-level",
-            self.log_level,
-            *_other_listeners_off(),
+            *(() if self.log_level is None else ("--log-level", self.log_level)),
+            *self._other_listeners(),
+        ]
+
+    def _any_port(self) -> str:
+        return f"[{self.host}]:0" if ":" in self.host else f"{self.host}:0"
+
+    def _other_listeners(self) -> list[str]:
+        return [
+            part
+            for service in ("chat", "ask")
+            for part in (f"--{service}", self._any_port() if service in self.also else "off")
         ]
 
     def start(self) -> "Kesherd":
@@ -75,20 +103,40 @@ class Kesherd:
             self.process = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment()
             )
-        self.address = self._wait_until_ready(start_of_log)
+        listeners = self._wait_until_ready(start_of_log)
+        self.address = listeners.get("drop and messages")
+        self.chat_address = listeners.get("chat")
+        self.ask_address = listeners.get("ask")
+        self.metrics_address = listeners.get("metrics")
         return self
 
-    def _wait_until_ready(self, start_of_log: int) -> tuple[str, int]:
+    def _wait_until_ready(self, start_of_log: int) -> dict[str, tuple[str, int]]:
+        """The addresses of the services that listen, by the names that the log has for them."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             ended = self.process.poll() is not None
             found = _READY.search(self.log(start_of_log))
             if found:
-                return found[1], int(found[2])
+                return {name: (host, int(port)) for name, host, port in _LISTENER.findall(found[0])}
             if ended:
                 break
             time.sleep(0.01)
         raise AssertionError(f"kesherd did not become ready:\n{self.log(start_of_log)}")
+
+    def reload(self, **options) -> str:
+        """SIGHUP, with these options in the configuration file; what was logged when it was done or refused."""
+        self.configure(**options)
+        return self.read_again()
+
+    def read_again(self) -> str:
+        """SIGHUP alone."""
+        start = self.log_path.stat().st_size
+        self.process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + START_SECONDS
+        while not (found := _READ_AGAIN.search(self.log(start))):
+            assert self.is_running() and time.monotonic() < deadline, f"no reload:\n{self.log(start)}"
+            time.sleep(0.01)
+        return self.log(start)[: found.end()]
 
     def log(self, start: int = 0) -> str:
         """What the server logged from that byte on."""
@@ -133,8 +181,9 @@ class Kesherd:
         self.kill()
         return self.start()
 
-    def connect(self, timeout: float = 30) -> DropClient:
-        return DropClient(self.address, timeout)
+    def connect(self, timeout: float = 30, **options) -> MessagesClient:
+        """A connection that speaks both services, as their port does."""
+        return MessagesClient(self.address, timeout, **options)
 
     def rows(self, statement: str, *values) -> list[tuple]:
         """Runs one query on the server's database, opened read-only."""
@@ -157,11 +206,24 @@ class Kesherd:
         )
         return (self.data / path).read_bytes()
 
+    def waiting_ids(self, client_id: bytes) -> list[int]:
+        """Ids of the messages that are stored for one user."""
+        return [
+            row[0] for row in self.rows("SELECT ID FROM messages WHERE ToClient = ? ORDER BY ID", client_id)
+        ]
+
     def staged_paths(self) -> list[Path]:
         return _files_below(self.data / "staging")
 
     def stored_paths(self) -> list[Path]:
         return _files_below(self.data / "files")
+
+    def unacknowledged_bytes(self, connection: MessagesClient) -> int:
+        """What the server's system sent, or holds to be sent, on that connection, and the peer's has not taken."""
+        host, port = connection.socket.getsockname()
+        ends = f"{_proc_address(*self.address)} {_proc_address(host, port)} "
+        (line,) = [line for line in Path("/proc/net/tcp").read_text().splitlines() if ends in line]
+        return int(line.split()[4].split(":")[0], 16)
 
     def resident_bytes(self) -> int:
         """The server's resident set size now."""
@@ -169,26 +231,14 @@ class Kesherd:
         return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
 
 
+def _proc_address(host: str, port: int) -> str:
+    """An address as /proc/net/tcp writes it."""
+    (number,) = struct.unpack("=I", socket.inet_aton(host))
+    return f"{number:08X}:{port:04X}"
+
+
 def _files_below(directory: Path) -> list[Path]:
     found = []
     for folder, _, names in os.walk(directory):
         found += [Path(folder, name) for name in names]
     return sorted(found)
-
-
-_help_text: str | None = None
-
-
-def _other_listeners_off() -> list[str]:
-    """Options that switch off the services that are not under test, where this server knows them."""
-    global _help_text
-    if _help_text is None:
-        run = subprocess.run(
-            [program("KESHERD", "kesherd"), "--help"],
-            capture_output=True,
-            text=True,
-            timeout=START_SECONDS,
-            env=environment(),
-        )
-        _help_text = run.stdout + run.stderr
-    return [part for option in ("--chat", "--ask") if option in _help_text for part in (option, "off")]

@@ -89,14 +89,16 @@ class FakeServer:
         self.problems: list[str] = []
         self.lock = threading.Lock()
         self.content_reached = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
         self._connections: list[socket.socket] = []
-        self._threads = [threading.Thread(target=self._accept, daemon=True)]
-        self._threads[0].start()
+        self._threads: list[threading.Thread] = []
+        self.listen(0)
 
-    @property
-    def address(self) -> tuple[str, int]:
-        return self._listener.getsockname()
+    def listen(self, port: int) -> None:
+        """Begins to serve there (0: anywhere), also again after `stop`, with everything that it knew."""
+        self._listener = socket.create_server(("127.0.0.1", port))
+        self.address: tuple[str, int] = self._listener.getsockname()
+        self._threads.append(threading.Thread(target=self._accept, args=(self._listener,), daemon=True))
+        self._threads[-1].start()
 
     @property
     def codes(self) -> list[int]:
@@ -118,10 +120,10 @@ class FakeServer:
         self.accounts[account.id] = account
         return account
 
-    def _accept(self) -> None:
+    def _accept(self, listener: socket.socket) -> None:
         while True:
             try:
-                client, _ = self._listener.accept()
+                client, _ = listener.accept()
             except OSError:
                 return
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -131,8 +133,11 @@ class FakeServer:
             self._threads.append(thread)
             thread.start()
 
+    def new_session(self, client: socket.socket, number: int) -> "Session":
+        return Session(self, client, number)
+
     def _serve(self, client: socket.socket, number: int) -> None:
-        session = _Session(self, client, number)
+        session = self.new_session(client, number)
         try:
             while session.serve_one():
                 pass
@@ -147,7 +152,7 @@ class FakeServer:
                 pass  # already ended by the client
 
 
-class _Session:
+class Session:
     """One connection. The handlers return the answer's frame, or nothing where there is no answer."""
 
     def __init__(self, server: FakeServer, client: socket.socket, number: int):

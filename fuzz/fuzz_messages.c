@@ -1,0 +1,235 @@
+/* fuzz_messages.c — whatever a server may send to a messenger: the first byte of the input chooses what the
+ * client asks, the rest is all that the server ever says; then it ends its side.
+ *
+ * The messenger runs as it is, over a socket pair and with a home of files. The properties: every call ends,
+ * every failure has a sentence, an answer that fails leaves nothing in the inbox, and what was pulled comes
+ * to an end.
+ */
+#include "client/home_files.h"
+#include "client/identity.h"
+#include "client/messenger.h"
+
+#include <kesher/kesher.h>
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+
+enum { INPUT_LIMIT = 100 * 1024 /* fits the socket's buffer, so that one write takes it */ };
+
+/* In memory where there is such a file system: a messenger syncs a lot. */
+static char home_path[] = "/dev/shm/kesher-fuzz-XXXXXX";
+static const char elsewhere[] = "/tmp/kesher-fuzz-XXXXXX";
+
+static void require(bool holds)
+{
+    if (!holds)
+        abort();
+}
+
+static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *where)
+{
+    (void)status;
+    (void)kind;
+    (void)where;
+    return remove(path);
+}
+
+static void remove_all(const char *path)
+{
+    (void)nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS); /* NOLINT(concurrency-mt-unsafe): one thread */
+}
+
+static void remove_home(void)
+{
+    remove_all(home_path);
+}
+
+/* A fuzzer's inputs come one after the other on one thread; what costs time is made once. */
+static struct kesher_home *home(void)
+{
+    static struct kesher_home *made;
+    struct kesher_identity *identity = NULL;
+    if (made != NULL)
+        return made;
+    if (mkdtemp(home_path) == NULL) {
+        memcpy(home_path, elsewhere, sizeof elsewhere);
+        require(mkdtemp(home_path) != NULL);
+    }
+    require(atexit(remove_home) == 0);
+    require(kesher_home_open(home_path, &made, NULL) == KESHER_OK);
+    require(ks_identity_prepare(made, "alice", &identity, NULL) == KESHER_OK);
+    require(ks_identity_save(made, identity, NULL) == KESHER_OK);
+    kesher_identity_free(identity);
+    return made;
+}
+
+/* Nothing of an input is there for the next one. */
+static void forget_everything(void)
+{
+    static const char *const directories[] = {"contacts", "inbox", "files"};
+    char path[sizeof home_path + 16];
+    for (size_t i = 0; i < sizeof directories / sizeof directories[0]; i++) {
+        require(snprintf(path, sizeof path, "%s/%s", home_path, directories[i]) > 0);
+        remove_all(path);
+    }
+    require(mkdir(path, 0700) == 0); /* files */
+}
+
+static int file(void)
+{
+    static int made = -1;
+    if (made < 0) {
+        made = memfd_create("fuzz", MFD_CLOEXEC);
+        require(made >= 0 && ftruncate(made, 40) == 0);
+    }
+    return made;
+}
+
+/* The server's side: it says the next frame of the input to every request, the last one cut short or not, and
+ * then ends. A frame that was said before it was asked for would end the connection at once. */
+struct script {
+    const uint8_t *bytes;
+    size_t left;
+    int fd;
+};
+
+static size_t next_frame(const struct script *script)
+{
+    struct ks_response_header header;
+    if (ks_response_header_parse(script->bytes, script->left, &header) != KS_OK ||
+        header.payload_size > script->left - KS_RESPONSE_HEADER_SIZE)
+        return script->left;
+    return KS_RESPONSE_HEADER_SIZE + (size_t)header.payload_size;
+}
+
+static void *say(void *argument)
+{
+    struct script *script = argument;
+    uint8_t request[4096]; /* all requests are smaller, and each is sent as a whole */
+    while (script->left > 0 && read(script->fd, request, sizeof request) > 0) {
+        size_t size = next_frame(script);
+        if (write(script->fd, script->bytes, size) != (ssize_t)size)
+            break;
+        script->bytes += size;
+        script->left -= size;
+    }
+    require(shutdown(script->fd, SHUT_WR) == 0);
+    return NULL;
+}
+
+/* The client's end of the connection. */
+static struct ks_channel *channel_to(struct script *script)
+{
+    struct ks_channel *channel = NULL;
+    int fds[2];
+    require(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
+    require(fcntl(fds[0], F_SETFL, O_NONBLOCK) == 0);
+    require(ks_channel_adopt(fds[0], "fuzz", 10000, &channel, NULL) == KESHER_OK);
+    script->fd = fds[1];
+    return channel;
+}
+
+static void judge(enum kesher_status status, const struct kesher_error *error)
+{
+    require(status == KESHER_OK || (error->status == status && error->sentence[0] != '\0'));
+}
+
+/* ---- what the client asks ---- */
+
+static bool visit(void *context, const struct kesher_user *user)
+{
+    unsigned *left = context;
+    require(memchr(user->name, '\0', sizeof user->name) != NULL);
+    return --*left > 0;
+}
+
+static void list(struct kesher_messenger *messenger, struct kesher_error *error)
+{
+    unsigned all = 1000;
+    unsigned one = 1;
+    judge(kesher_messenger_users(messenger, visit, &all, error), error);
+    judge(kesher_messenger_users(messenger, visit, &one, error), error);
+}
+
+static void key(struct kesher_messenger *messenger, struct kesher_error *error)
+{
+    struct kesher_user_key found;
+    judge(kesher_messenger_key(messenger, "bob", &found, error), error);
+    judge(kesher_messenger_key(messenger, "bob", &found, error), error);
+}
+
+static void talk(struct kesher_messenger *messenger, struct kesher_error *error)
+{
+    uint32_t id = 0;
+    judge(kesher_messenger_request_key(messenger, "bob", error), error);
+    judge(kesher_messenger_send(messenger, "bob", KESHER_MESSAGE_TEXT, file(), 40, true, &id, error), error);
+    judge(kesher_messenger_share_key(messenger, "bob", error), error);
+}
+
+/* Takes out what was pulled; every message has at least 25 bytes. */
+static void take_all(struct kesher_messenger *messenger, struct kesher_error *error)
+{
+    struct kesher_message message;
+    unsigned left = INPUT_LIMIT / 25 * 2; /* each of them twice, when a key came */
+    enum kesher_status status = KESHER_OK;
+    while ((status = kesher_messenger_next(messenger, &message, error)) == KESHER_OK) {
+        uint8_t bytes[100];
+        size_t size = message.content == KESHER_CONTENT_TEXT ? 1 : 0;
+        require(left-- > 0);
+        while (size > 0)
+            require(kesher_messenger_read(messenger, bytes, sizeof bytes, &size, error) == KESHER_OK);
+        require(kesher_messenger_done(messenger, error) == KESHER_OK);
+    }
+    require(status == KESHER_NOT_FOUND);
+}
+
+static void receive(struct kesher_messenger *messenger, struct kesher_error *error)
+{
+    struct kesher_message message;
+    bool more = false;
+    enum kesher_status status = kesher_messenger_pull(messenger, &more, error);
+    judge(status, error);
+    if (status != KESHER_OK)
+        require(kesher_messenger_next(messenger, &message, error) == KESHER_NOT_FOUND);
+    judge(kesher_messenger_pull(messenger, &more, error), error);
+    take_all(messenger, error);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+    static void (*const doings[])(struct kesher_messenger *, struct kesher_error *) = {list, key, talk,
+                                                                                       receive};
+    const struct kesher_options options = {.reconnects = 1, .backoff_ms = 1};
+    struct kesher_messenger_settings settings = {.keep_keys = true};
+    struct kesher_messenger *messenger = NULL;
+    struct kesher_error error = {.sentence = ""};
+    char files[sizeof home_path + 16];
+    struct script script = {.bytes = bytes + 1, .left = size - 1, .fd = -1};
+    pthread_t server;
+    if (size < 1 || size > INPUT_LIMIT)
+        return 0;
+    const struct kesher_home *used = home();
+    forget_everything();
+    require(snprintf(files, sizeof files, "%s/files", home_path) > 0);
+    settings.file_directory = files;
+    settings.keep_keys = bytes[0] < 128;
+    /* The empty address cannot be reached: what the server says is all there is. */
+    require(kesher_messenger_open(used, "", &settings, &options, &messenger, NULL) == KESHER_OK);
+    messenger->session.channel = channel_to(&script);
+    require(pthread_create(&server, NULL, say, &script) == 0);
+    doings[bytes[0] % (sizeof doings / sizeof doings[0])](messenger, &error);
+    kesher_messenger_close(messenger);
+    require(pthread_join(server, NULL) == 0);
+    close(script.fd);
+    return 0;
+}

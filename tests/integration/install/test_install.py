@@ -1,0 +1,145 @@
+"""`make install`: which files there are, with which modes, and that each can be used."""
+
+import json
+import os
+import stat
+import subprocess
+
+import pytest
+from peer.kesherd import REPOSITORY, environment
+
+HEADERS = sorted(path.name for path in (REPOSITORY / "include/kesher").glob("*.h"))
+
+FILES = {
+    "bin/kesher": 0o755,
+    "bin/kesherd": 0o755,
+    "etc/kesher/kesherd.conf": 0o644,
+    "lib/systemd/system/kesherd.service": 0o644,
+    "lib/sysusers.d/kesher.conf": 0o644,
+    "share/bash-completion/completions/kesher": 0o644,
+    "share/bash-completion/completions/kesherd": 0o644,
+    "share/doc/kesher/examples/fail2ban/filter.conf": 0o644,
+    "share/doc/kesher/examples/fail2ban/jail.conf": 0o644,
+    "share/doc/kesher/examples/kesherd.conf": 0o644,
+    "share/fish/vendor_completions.d/kesher.fish": 0o644,
+    "share/fish/vendor_completions.d/kesherd.fish": 0o644,
+    "share/man/man1/kesher.1": 0o644,
+    "share/man/man5/kesherd.conf.5": 0o644,
+    "share/man/man7/kesher-protocol.7": 0o644,
+    "share/man/man8/kesherd.8": 0o644,
+    "share/zsh/site-functions/_kesher": 0o644,
+    "share/zsh/site-functions/_kesherd": 0o644,
+    **{f"include/kesher/{header}": 0o644 for header in HEADERS},
+}
+
+
+def library_directory(installation):
+    (found,) = installation.destination.rglob("libkesher.so.0")
+    return found.parent
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_file_is_installed_with_its_mode(installation, name):
+    status = installation.path(name).lstat()
+    assert stat.S_ISREG(status.st_mode)
+    assert stat.S_IMODE(status.st_mode) == FILES[name]
+    assert status.st_size > 0
+
+
+def test_nothing_else_is_installed(installation):
+    libraries = library_directory(installation)
+    found = {
+        str(path.relative_to(installation.path("")))
+        for path in installation.destination.rglob("*")
+        if not path.is_dir() and libraries not in path.parents
+    }
+    assert found == set(FILES)
+
+
+def test_the_library_is_installed_with_its_links(installation):
+    libraries = library_directory(installation)
+    assert os.readlink(libraries / "libkesher.so") == "libkesher.so.0"
+    version = os.readlink(libraries / "libkesher.so.0")
+    names = [path.name for path in libraries.glob("libkesher*")]
+    assert sorted(names) == sorted(["libkesher.a", "libkesher.so", "libkesher.so.0", version])
+    assert (libraries / "pkgconfig/kesher.pc").is_file()
+
+
+def test_installing_again_keeps_what_the_operator_wrote(installation):
+    configuration = installation.path("etc/kesher/kesherd.conf")
+    original = configuration.read_bytes()
+    try:
+        configuration.write_text("listen = off\n", encoding="utf-8")
+        installation.install()
+        assert configuration.read_text(encoding="utf-8") == "listen = off\n"
+    finally:
+        configuration.write_bytes(original)
+
+
+def test_pkg_config_tells_how_to_build_with_the_library(installation, tmp_path):
+    libraries = library_directory(installation)
+    told = subprocess.run(
+        ["pkg-config", f"--define-variable=prefix={installation.path('')}", "--cflags", "--libs", "kesher"],
+        env={**os.environ, "PKG_CONFIG_PATH": str(libraries / "pkgconfig")},
+        check=True,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    ).stdout.split()
+    assert f"-I{installation.path('include')}" in told
+    assert f"-L{libraries}" in told
+    assert "-lkesher" in told
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_every_header_stands_alone(installation, header):
+    subprocess.run(
+        ["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-x", "c", "-"]
+        + [f"-I{installation.path('include')}"],
+        input=f"#include <kesher/{header}>\n",
+        encoding="utf-8",
+        check=True,
+    )
+
+
+@pytest.mark.parametrize("prefix, configuration", [("/usr", "/etc"), ("/usr/local", "/usr/local/etc")])
+def test_paths_follow_the_prefix(tmp_path, prefix, configuration):
+    build = tmp_path / "build"
+    subprocess.run(
+        ["meson", "setup", str(build), str(REPOSITORY), f"--prefix={prefix}"],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    unit = (build / "packaging/kesherd.service").read_text(encoding="utf-8")
+    assert f"ExecStart={prefix}/bin/kesherd --config {configuration}/kesher/kesherd.conf\n" in unit
+    plan = json.loads(
+        subprocess.run(
+            ["meson", "introspect", "--install-plan", str(build)], check=True, stdout=subprocess.PIPE
+        ).stdout
+    )
+    unit_place = [entry["destination"] for entry in plan["configure"].values()]
+    assert unit_place == ["{prefix}/lib/systemd/system/kesherd.service"]
+    assert "{prefix}/lib/sysusers.d/kesher.conf" in [entry["destination"] for entry in plan["data"].values()]
+
+
+def test_the_installed_programs_run(installation):
+    for name in ("kesher", "kesherd"):
+        told = subprocess.run(
+            [installation.path(f"bin/{name}"), "--version"],
+            env=environment(),
+            check=True,
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+        ).stdout
+        assert told.startswith(f"{name} ")
+
+
+def test_the_installed_configuration_is_fine(installation):
+    told = subprocess.run(
+        [installation.path("bin/kesherd"), "--check-config"]
+        + ["--config", installation.path("etc/kesher/kesherd.conf")],
+        env=environment(),
+        check=True,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    ).stdout
+    assert told == "the configuration is fine\n"

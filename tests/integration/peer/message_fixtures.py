@@ -1,0 +1,128 @@
+"""Fixtures for tests of the client's messages: fake servers, and clients whose homes hold an identity."""
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .drop import User
+from .kesher import Kesher, write_identity
+from .kesherd import Kesherd
+from .message_server import FakeUser, MessageScript, MessageServer
+
+END_OF_MESSAGE = "-----<EOM>-----"
+CANNOT_DECRYPT = "can't decrypt message"
+KEY_REQUESTED = "Request for symmetric key"
+KEY_RECEIVED = "symmetric key received"
+
+
+class Member(Kesher):
+    """A client whose home holds the identity of `user`."""
+
+    def __init__(self, home: Path, address: tuple[str, int], user: User):
+        super().__init__(home, address)
+        self.user = user
+        write_identity(home, user)
+
+    @property
+    def name(self) -> str:
+        return self.user.name
+
+
+def shown(sender: str, *contents: str) -> str:
+    """What `inbox` and the console print for messages with these contents, all of one sender."""
+    return "".join(f"From: {sender}\nContent:\n{content}\n{END_OF_MESSAGE}\n\n" for content in contents)
+
+
+def assert_one_line(text: str) -> str:
+    """An error: one line, told as the client's, without control bytes."""
+    assert text.startswith("kesher: ") and text.endswith("\n") and text.count("\n") == 1, text
+    assert text[:-1].isprintable(), text
+    return text
+
+
+def saved_path(output: str) -> Path:
+    """The path that is the content of the one message in this output."""
+    lines = output.splitlines()
+    assert (lines[1], lines[3:]) == ("Content:", [END_OF_MESSAGE, ""]), output
+    return Path(lines[2])
+
+
+def told_by(member: Member, *options: str) -> list[dict]:
+    return member.succeed("inbox", "--json", *options).objects()
+
+
+def assert_tells(told: dict, wanted: dict) -> None:
+    """`told` has all that is wanted, and claims nothing that a plain message does not have."""
+    assert told.items() >= wanted.items(), told
+    for name in ("again", "accept"):
+        assert wanted.get(name, False) == told.get(name, False), told
+    assert wanted.get("readable", True) == told.get("readable", True), told
+
+
+def modes_below(folder: Path) -> Iterator[tuple[Path, int]]:
+    """Everything below that folder and itself, with the bits of its mode."""
+    for path in (folder, *sorted(folder.rglob("*"))):
+        yield path, stat.S_IMODE(path.lstat().st_mode)
+
+
+@pytest.fixture
+def make_messages():
+    """Makes fake servers of messages. What they could not understand of requests fails the test."""
+    servers = []
+
+    def make(**script) -> MessageServer:
+        servers.append(MessageServer(MessageScript(**script)))
+        return servers[-1]
+
+    yield make
+    for server in servers:
+        server.stop()
+    assert [problem for server in servers for problem in server.problems] == []
+
+
+@pytest.fixture
+def messages(make_messages) -> MessageServer:
+    """A fake server, honest until the test changes its script."""
+    return make_messages()
+
+
+@pytest.fixture
+def alice(messages, make_kesher, home, private_keys) -> Member:
+    """A client that the fake server knows as alice."""
+    return Member(home, messages.address, messages.add_user("alice", private_keys[0]))
+
+
+@pytest.fixture
+def bob(messages, alice, private_keys) -> FakeUser:
+    """A user of the same fake server whom the test plays."""
+    return FakeUser(messages, "bob", private_keys[1])
+
+
+@pytest.fixture
+def talking(alice, bob):
+    """alice, when she and bob have a symmetric key, which bob made and alice has taken in."""
+    bob.share_key(alice.user)
+    alice.succeed("inbox")
+    return alice
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch) -> Path:
+    """The directory for temporary files of every program that the test runs."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    return folder
+
+
+@pytest.fixture
+def pair(server: Kesherd, make_kesher, tmp_path, private_keys, fresh_name) -> tuple[Member, Member]:
+    """Two clients that the real server knows."""
+    members = []
+    with server.connect() as connection:
+        for number, key in enumerate(private_keys):
+            user = connection.register_for_messages(User(fresh_name(), key))
+            members.append(Member(tmp_path / f"member {number}", server.address, user))
+    return members[0], members[1]

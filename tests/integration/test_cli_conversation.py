@@ -1,0 +1,130 @@
+"""Conversations of two homes, through the real server and through the fake one."""
+
+import os
+import signal
+
+import pytest
+from peer.kesher import Kesher
+from peer.message_fixtures import KEY_RECEIVED, KEY_REQUESTED, Member, saved_path, shown, told_by
+from peer.messages import Correspondent
+
+
+@pytest.fixture(params=["kesherd", "fake server"])
+def two(request, tmp_path, private_keys) -> tuple[Member, Member]:
+    """Two clients of one server, of either kind."""
+    if request.param == "kesherd":
+        return request.getfixturevalue("pair")
+    fake = request.getfixturevalue("messages")
+    names = ("anna", "boris")
+    return tuple(
+        Member(tmp_path / name, fake.address, fake.add_user(name, key))
+        for name, key in zip(names, private_keys)
+    )
+
+
+def test_a_first_text_can_be_read_and_answered_under_the_same_key(two):
+    anna, boris = two
+    anna.succeed("send", boris.name, "hello")
+    assert boris.succeed("inbox").stdout == shown(anna.name, KEY_RECEIVED, "hello")
+    boris.succeed("send", anna.name, "hello yourself")
+    assert anna.succeed("inbox").stdout == shown(boris.name, "hello yourself")
+    anna.succeed("send", boris.name, "how are you?")
+    assert boris.succeed("inbox").stdout == shown(anna.name, "how are you?")
+
+
+def test_a_key_that_was_asked_for_serves_both(two):
+    anna, boris = two
+    anna.succeed("request-key", boris.name)
+    assert boris.succeed("inbox").stdout == shown(anna.name, KEY_REQUESTED)
+    boris.succeed("share-key", anna.name)
+    assert anna.succeed("inbox").stdout == shown(boris.name, KEY_RECEIVED)
+    anna.succeed("send", boris.name, "from anna")
+    boris.succeed("send", anna.name, "from boris")
+    assert boris.succeed("inbox").stdout == shown(anna.name, "from anna")
+    assert anna.succeed("inbox").stdout == shown(boris.name, "from boris")
+
+
+def test_a_key_that_was_given_unasked_serves_both(two):
+    anna, boris = two
+    boris.succeed("share-key", anna.name)
+    assert anna.succeed("inbox").stdout == shown(boris.name, KEY_RECEIVED)
+    anna.succeed("send", boris.name, "from anna")
+    boris.succeed("send", anna.name, "from boris")
+    assert boris.succeed("inbox").stdout == shown(anna.name, "from anna")
+    assert anna.succeed("inbox").stdout == shown(boris.name, "from boris")
+
+
+def test_a_renewed_key_is_accepted_by_the_other_side(two):
+    anna, boris = two
+    anna.succeed("send", boris.name, "one")
+    boris.succeed("inbox")
+    anna.succeed("share-key", boris.name)
+    told = boris.succeed("inbox")
+    assert told.stdout == shown(anna.name, KEY_RECEIVED) and "--accept-key" in told.stderr
+    assert boris.succeed("key", anna.name, "--accept-key").stdout == f"accepted the new key of {anna.name}\n"
+    boris.succeed("send", anna.name, "two")
+    assert anna.succeed("inbox").stdout == shown(boris.name, "two")
+
+
+@pytest.mark.parametrize("size", [0, 1, 16, 1 << 20])
+def test_files_go_both_ways(two, tmp_path, size):
+    anna, boris = two
+    anna.succeed("share-key", boris.name)
+    boris.succeed("inbox")
+    for sender, receiver in (two, two[::-1]):
+        source, plain = tmp_path / "source", os.urandom(size)
+        source.write_bytes(plain)
+        sender.succeed("send", receiver.name, "--file", source)
+        path = saved_path(receiver.succeed("inbox", "--save-to", tmp_path / "files").stdout)
+        assert path.parent == tmp_path / "files" and path.read_bytes() == plain
+
+
+def test_the_id_that_the_sender_is_told_is_that_which_the_receiver_sees(two):
+    anna, boris = two
+    (sent,) = anna.succeed("send", boris.name, "hello", "--json").objects()
+    assert [told["id"] for told in told_by(boris) if told["type"] == "text"] == [sent["id"]]
+
+
+def test_one_that_follows_sees_what_another_sends(two):
+    anna, boris = two
+    run = boris.start("inbox", "--follow")
+    for text in ("one", "two"):
+        anna.succeed("send", boris.name, text)
+    wanted = shown(anna.name, KEY_RECEIVED, "one", "two")
+    assert run.stdout.read(len(wanted)).decode() == wanted
+    run.send_signal(signal.SIGINT)
+    assert run.communicate(timeout=60) == (b"", b"") and run.returncode == 0
+
+
+def test_nothing_waits_at_the_real_server_after_it_was_pulled(server, pair):
+    anna, boris = pair
+    anna.succeed("send", boris.name, "hello")
+    boris.succeed("inbox")
+    assert boris.succeed("inbox").text == ""
+    with server.connect() as connection:
+        assert connection.pull(boris.user) == []
+
+
+def test_a_conversation_survives_a_kill_of_the_server(own_server, tmp_path):
+    members = []
+    for name in ("anna", "boris"):
+        member = Kesher(tmp_path / name, own_server.address)
+        member.succeed("register", name)
+        members.append(member)
+    anna, boris = members
+    anna.succeed("send", "boris", "before")
+    own_server.restart_after_kill()
+    anna.address = boris.address = own_server.address
+    anna.succeed("send", "boris", "after")
+    assert boris.succeed("inbox").stdout == shown("anna", KEY_RECEIVED, "before", "after")
+
+
+def test_a_client_and_the_python_peer_understand_each_other_through_the_real_server(server, pair, connection):
+    anna, boris = pair
+    played = Correspondent(boris.user)
+    anna.succeed("send", boris.name, "from anna")
+    key, text = connection.pull(boris.user)
+    played.read(key)
+    assert played.read(text) == b"from anna"
+    played.write(connection, text.sender, b"from boris")
+    assert anna.succeed("inbox").stdout == shown(boris.name, "from boris")

@@ -1,0 +1,266 @@
+"""What one address may do, and all of them together: connections, registrations, keys."""
+
+import pytest
+from peer.ask import AskClient
+from peer.chat import MENU, ChunkClient
+from peer.conversation import UNKNOWN_CODE, assert_served, taken, wait_until
+from peer.drop import User, public_key_frame, reconnect_frame, register_for_messages_frame, register_frame
+from peer.frames import (
+    DROP_ERROR,
+    DROP_VERSION,
+    MESSAGES_ERROR,
+    NO_ID,
+    Answer,
+    ConnectionEnded,
+    Reply,
+    Request,
+    request,
+    text_field,
+)
+from peer.kesherd import Kesherd
+from peer.messages import MessagesClient
+
+LIMIT = 3
+HERE, ELSEWHERE = "127.0.0.2", "127.0.0.3"
+TAKEN = Reply(DROP_VERSION, Answer.REGISTER_REFUSED, b"")
+
+
+def is_served(client: MessagesClient) -> bool:
+    """Whether the server answers on this connection, or has closed it."""
+    try:
+        client.send(request(NO_ID, UNKNOWN_CODE))
+        return client.receive() == MESSAGES_ERROR
+    except (ConnectionEnded, ConnectionError):
+        return False
+
+
+def may_connect(server: Kesherd, **options) -> bool:
+    with server.connect(**options) as client:
+        return is_served(client)
+
+
+def connect_served(server: Kesherd, count: int, **options) -> list[MessagesClient]:
+    clients = [server.connect(**options) for _ in range(count)]
+    assert all(is_served(client) for client in clients)
+    return clients
+
+
+def close_all(clients: list) -> None:
+    for client in clients:
+        client.close()
+
+
+# -- connections of all
+
+
+def make_busy(client: MessagesClient, user: User) -> MessagesClient:
+    """Brings it into the middle of a request: the server knows that by the time of the answer before."""
+    client.send(taken(user) + taken(user)[:100])
+    assert client.receive() == TAKEN
+    return client
+
+
+def test_where_nobody_is_idle_a_connection_too_many_is_closed_until_there_is_room(make_server, new_user):
+    server = make_server(connections=LIMIT)
+    busy = [server.connect() for _ in range(LIMIT)]
+    user = busy[0].register(new_user())
+    for client in busy:
+        make_busy(client, user)
+    assert not any(may_connect(server) for _ in range(10))
+    assert server.log().count("the limit of connections is reached and nobody is idle") == 1
+    busy.pop().close()
+    wait_until(lambda: may_connect(server), "room where one has gone")
+    for client in busy:
+        client.send(taken(user)[100:])
+        assert client.receive() == TAKEN
+        client.close()
+
+
+# -- connections of an address
+
+
+def test_an_address_has_so_many_connections_and_others_have_theirs(make_server):
+    server = make_server(connections_per_address=LIMIT, unlimited_networks="none")
+    here = connect_served(server, LIMIT, source=HERE)
+    assert not any(may_connect(server, source=HERE) for _ in range(10))
+    assert server.log().count("an address has as many as it may") == 1
+    elsewhere = connect_served(server, LIMIT, source=ELSEWHERE)
+    assert not may_connect(server, source=ELSEWHERE)
+    assert all(is_served(client) for client in here + elsewhere)
+    here.pop().close()
+    wait_until(lambda: may_connect(server, source=HERE), "room where one has gone")
+    assert not may_connect(server, source=ELSEWHERE)
+    close_all(here + elsewhere)
+
+
+def test_connections_that_are_reset_make_room(make_server):
+    server = make_server(connections_per_address=LIMIT, unlimited_networks="none")
+    for _ in range(5):
+        wait_until(lambda: all_get_in_and_are_reset(server), "room after resets")
+
+
+def all_get_in_and_are_reset(server: Kesherd) -> bool:
+    clients = [server.connect(source=HERE) for _ in range(LIMIT)]
+    all_are_in = all([is_served(client) for client in clients])
+    for client in clients:
+        client.reset()
+    return all_are_in
+
+
+def test_an_address_has_its_connections_on_all_ports_together(make_talker):
+    server = make_talker(connections_per_address=LIMIT, unlimited_networks="none")
+    with server.connect(source=HERE) as client, ChunkClient(server.chat_address, source=HERE) as chat:
+        assert is_served(client)
+        chat.expect(MENU)
+        with AskClient(server.ask_address, source=HERE) as ask:
+            ask.greet()
+            for address in (server.address, server.chat_address, server.ask_address):
+                with MessagesClient(address, source=HERE) as late:
+                    assert late.has_ended()
+            assert may_connect(server, source=ELSEWHERE)
+
+
+def test_connections_refused_to_one_address_make_nobody_else_leave(make_server):
+    server = make_server(connections=2 * LIMIT, connections_per_address=LIMIT, unlimited_networks="none")
+    clients = connect_served(server, LIMIT, source=HERE) + connect_served(server, LIMIT, source=ELSEWHERE)
+    assert not any(may_connect(server, source=HERE) for _ in range(20))
+    assert all(is_served(client) for client in clients)
+    close_all(clients)
+
+
+def is_limited(server: Kesherd, **options) -> bool:
+    """Whether an address gets LIMIT connections and no more."""
+    clients = connect_served(server, LIMIT, **options)
+    more = may_connect(server, **options)
+    close_all(clients)
+    return not more
+
+
+def test_this_machine_has_no_limit_by_address_where_nothing_is_said(make_server):
+    server = make_server(connections_per_address=LIMIT)
+    assert not is_limited(server) and not is_limited(server, source=HERE)
+
+
+@pytest.mark.parametrize("networks", ["127.0.0.8/29,127.0.1.1", "127.0.0.8/29 127.0.1.1/32 10.0.0.0/8"])
+def test_addresses_in_unlimited_networks_have_no_limit_and_those_beside_have(make_server, networks):
+    server = make_server(connections_per_address=LIMIT, unlimited_networks=networks)
+    for source in ("127.0.0.8", "127.0.0.15", "127.0.1.1"):
+        assert not is_limited(server, source=source)
+    for source in ("127.0.0.7", "127.0.0.16", "127.0.1.2"):
+        assert is_limited(server, source=source)
+
+
+def test_without_a_number_there_is_no_limit_by_address(make_server):
+    assert not is_limited(make_server(connections_per_address=0, unlimited_networks="none"))
+
+
+@pytest.mark.parametrize(
+    "networks, limited", [("none", True), ("127.0.0.0/8", True), ("::1", False), ("::/64", False)]
+)
+def test_addresses_of_ipv6_have_limits_and_networks_too(make_server, networks, limited):
+    server = make_server(host="::1", connections_per_address=LIMIT, unlimited_networks=networks)
+    assert is_limited(server) == limited
+
+
+def test_a_listener_for_both_knows_the_addresses_of_ipv4(make_server):
+    """They come mapped into IPv6 there, where a whole /64 counts as one."""
+    server = make_server(host="::", connections_per_address=LIMIT, unlimited_networks="127.0.0.9")
+    _, port = server.address
+    at_v4 = [MessagesClient(("127.0.0.1", port), source=HERE) for _ in range(LIMIT + 1)]
+    assert [is_served(client) for client in at_v4] == [True] * LIMIT + [False]
+    for address, source in (("127.0.0.1", ELSEWHERE), ("127.0.0.1", "127.0.0.9"), ("::1", None)):
+        with MessagesClient((address, port), source=source) as client:
+            assert is_served(client)
+    close_all(at_v4)
+
+
+# -- registrations
+
+
+def test_an_address_registers_so_many_users_and_others_have_theirs(make_server, new_user):
+    server = make_server(registrations_per_hour=LIMIT, unlimited_networks="none")
+    with server.connect(source=HERE) as here, server.connect(source=ELSEWHERE) as elsewhere:
+        user = here.register(new_user())
+        here.register_for_messages(new_user())
+        here.introduce(new_user())
+        refused = new_user()
+        assert here.ask(NO_ID, Request.REGISTER, text_field(refused.name)) == TAKEN
+        here.send(register_for_messages_frame(refused.name, refused.public_key))
+        assert here.receive() == MESSAGES_ERROR
+        assert "too many registrations from this address" in server.log()
+        elsewhere.introduce(refused)
+        elsewhere.put(refused, "x", b"served all the same")
+        here.send_public_key(user)
+        here.put(user, "x", b"known users are served")
+    with server.connect(source=HERE) as again:
+        again.send(register_frame(new_user().name))
+        assert again.receive() == TAKEN
+
+
+def test_addresses_in_unlimited_networks_register_and_get_keys_without_a_limit(make_server, new_user):
+    server = make_server(registrations_per_hour=1, keys_per_hour=1)
+    with server.connect() as client:
+        for _ in range(5):
+            client.introduce(new_user())
+
+
+def test_the_allowance_of_registrations_comes_back_over_the_hour(make_server):
+    """One of 1800 comes back every two seconds."""
+    server = make_server(registrations_per_hour=1800, unlimited_networks="none", log_level="notice")
+    frames = [register_frame(f"one of many {number}") for number in range(2500)]
+    with server.connect() as client:
+        codes = []
+        for start in range(0, len(frames), 250):
+            client.send(b"".join(frames[start : start + 250]))
+            codes += [client.receive().code for _ in range(250)]
+        assert codes[:1800] == [Answer.REGISTERED] * 1800
+        assert Answer.REGISTER_REFUSED in codes[1800:]
+        names = iter(range(10_000))
+
+        def is_registered() -> bool:
+            client.send(register_frame(f"later {next(names)}"))
+            return client.receive().code == Answer.REGISTERED
+
+        wait_until(is_registered, "a registration that is allowed again")
+
+
+# -- keys
+
+
+def test_an_address_gets_so_many_keys_and_others_have_theirs(make_server, new_user):
+    server = make_server(keys_per_hour=LIMIT, unlimited_networks="none")
+    with server.connect(source=HERE) as here, server.connect(source=ELSEWHERE) as elsewhere:
+        user, other = here.introduce(new_user()), elsewhere.introduce(new_user())
+        for _ in range(LIMIT - 1):
+            here.reconnect(user)
+        for frame in (reconnect_frame(user), public_key_frame(user)):
+            here.send(frame)
+            assert here.receive() == DROP_ERROR
+        assert "too many keys from this address" in server.log()
+        here.put(user, "x", b"the key that it has still counts")
+        assert_served(here, user)
+        elsewhere.reconnect(other)
+        elsewhere.reconnect(user)
+    with server.connect(source=HERE) as again:
+        again.send(reconnect_frame(user))
+        assert again.receive() == DROP_ERROR
+
+
+@pytest.mark.slow
+def test_the_allowance_of_keys_comes_back_over_the_hour(make_server, new_user):
+    """One of 1200 comes back every three seconds."""
+    server = make_server(keys_per_hour=1200, unlimited_networks="none", log_level="notice")
+    with server.connect() as client:
+        user = client.introduce(new_user())
+        codes = []
+        while DROP_ERROR.code not in codes:
+            assert len(codes) < 100_000
+            client.send(reconnect_frame(user) * 100)
+            codes += [client.receive().code for _ in range(100)]
+        assert codes[:1199] == [Answer.KEY_AGAIN] * 1199
+
+        def is_answered() -> bool:
+            client.send(reconnect_frame(user))
+            return client.receive().code == Answer.KEY_AGAIN
+
+        wait_until(is_answered, "a key that is allowed again")

@@ -1,0 +1,216 @@
+/* Unit tests of cli/text_stream.h: texts of strangers on their way to a terminal or into JSON, however they
+ * are cut. */
+#include "unit.h"
+
+#include "base/text.h"
+#include "cli/text_stream.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OUT_SIZE = 1024 };
+
+/* Converts one piece into exactly the room that the header asks for, so that a write past it is seen. */
+static size_t convert_piece(struct ks_text_stream *stream, const uint8_t *bytes, size_t size, char *out)
+{
+    size_t room = KS_TEXT_STREAM_GROWTH * size + KS_TEXT_STREAM_REST;
+    uint8_t *piece = unit_exact_copy(bytes, size);
+    char *exact = malloc(room);
+    assert_non_null(exact);
+    size_t given = ks_text_stream_convert(stream, piece, size, exact);
+    assert_true(given <= room);
+    memcpy(out, exact, given);
+    free(exact);
+    free(piece);
+    return given;
+}
+
+/* The whole text in pieces that end at `first` and `second`; how many bytes came out. */
+static size_t convert_cut(enum ks_text_form form, const uint8_t *bytes, size_t size, size_t first,
+                          size_t second, char *out)
+{
+    struct ks_text_stream stream = ks_text_stream_begin(form);
+    size_t used = convert_piece(&stream, bytes, first, out);
+    used += convert_piece(&stream, bytes + first, second - first, out + used);
+    used += convert_piece(&stream, bytes + second, size - second, out + used);
+    return used + ks_text_stream_end(&stream, out + used);
+}
+
+static size_t convert_bytewise(enum ks_text_form form, const uint8_t *bytes, size_t size, char *out)
+{
+    struct ks_text_stream stream = ks_text_stream_begin(form);
+    size_t used = 0;
+    for (size_t i = 0; i < size; i++)
+        used += convert_piece(&stream, bytes + i, 1, out + used);
+    return used + ks_text_stream_end(&stream, out + used);
+}
+
+static void assert_out(const char *out, size_t used, const char *expected, const char *where)
+{
+    if (used != strlen(expected) || memcmp(out, expected, used) != 0)
+        fail_msg("%s: '%.*s' instead of '%s'", where, (int)used, out, expected);
+}
+
+/* At every two cuts, and byte by byte. */
+static void assert_converted(enum ks_text_form form, const char *text, size_t size, const char *expected)
+{
+    char out[OUT_SIZE];
+    char where[64];
+    const uint8_t *bytes = (const uint8_t *)text;
+    for (size_t second = 0; second <= size; second++) {
+        for (size_t first = 0; first <= second; first++) {
+            (void)snprintf(where, sizeof where, "cut at %zu and %zu", first, second);
+            size_t used = convert_cut(form, bytes, size, first, second, out);
+            assert_out(out, used, expected, where);
+        }
+    }
+    size_t used = convert_bytewise(form, bytes, size, out);
+    assert_out(out, used, expected, "byte by byte");
+}
+
+static const struct {
+    const char *text;
+    size_t size;
+    const char *terminal;
+    const char *json;
+} table[] = {
+    {"", 0, "", ""},
+    {"plain ~", 7, "plain ~", "plain ~"},
+    {"\xd7\xa7\xe2\x82\xac\xf0\x9f\x98\x80", 9, "\xd7\xa7\xe2\x82\xac\xf0\x9f\x98\x80",
+     "\xd7\xa7\xe2\x82\xac\xf0\x9f\x98\x80"},
+    {"a\tb\nc", 5, "a\tb\nc", "a\\tb\\nc"},
+    {"C:\\x \"q\"", 8, "C:\\x \"q\"", "C:\\\\x \\\"q\\\""},
+    /* line ends */
+    {"a\r\nb", 4, "a\nb", "a\\u000d\\nb"},
+    {"a\rb", 3, "a\\x0db", "a\\u000db"},
+    {"\r", 1, "\\x0d", "\\u000d"},
+    {"\r\r\n\r", 4, "\\x0d\n\\x0d", "\\u000d\\u000d\\n\\u000d"},
+    {"\r\xff", 2, "\\x0d\xef\xbf\xbd", "\\u000d\\ufffd"},
+    {"\r\xd7\xa7", 3, "\\x0d\xd7\xa7", "\\u000d\xd7\xa7"},
+    {"\r\xd7\n", 3, "\\x0d\xef\xbf\xbd\n", "\\u000d\\ufffd\\n"},
+    /* controls */
+    {"\x1b[31m", 5, "\\x1b[31m", "\\u001b[31m"},
+    {"\0\a\x7f", 3, "\\x00\\x07\\x7f", "\\u0000\\u0007\\u007f"},
+    {"\xc2\x80\xc2\x9f\xc2\xa0", 6, "\\xc2\\x80\\xc2\\x9f\xc2\xa0", "\\u0080\\u009f\xc2\xa0"},
+    /* what turns the direction of writing, and its neighbours */
+    {"\xe2\x80\xa9\xe2\x80\xaa\xe2\x80\xae\xe2\x80\xaf", 12,
+     "\xe2\x80\xa9\\xe2\\x80\\xaa\\xe2\\x80\\xae\xe2\x80\xaf", "\xe2\x80\xa9\\u202a\\u202e\xe2\x80\xaf"},
+    {"\xe2\x81\xa5\xe2\x81\xa6\xe2\x81\xa9\xe2\x81\xaa", 12,
+     "\xe2\x81\xa5\\xe2\\x81\\xa6\\xe2\\x81\\xa9\xe2\x81\xaa", "\xe2\x81\xa5\\u2066\\u2069\xe2\x81\xaa"},
+    /* not UTF-8: one U+FFFD for each longest beginning of a character */
+    {"\xff\xfe", 2, "\xef\xbf\xbd\xef\xbf\xbd", "\\ufffd\\ufffd"},
+    {"\x80\xbf", 2, "\xef\xbf\xbd\xef\xbf\xbd", "\\ufffd\\ufffd"},
+    {"\xc0\x80", 2, "\xef\xbf\xbd\xef\xbf\xbd", "\\ufffd\\ufffd"},
+    {"\xe2\x82", 2, "\xef\xbf\xbd", "\\ufffd"},
+    {"\xe2\x82"
+     "a",
+     3,
+     "\xef\xbf\xbd"
+     "a",
+     "\\ufffda"},
+    {"\xf0\x9f\x98\xf0\x9f\x98\x80", 7, "\xef\xbf\xbd\xf0\x9f\x98\x80", "\\ufffd\xf0\x9f\x98\x80"},
+    {"\xe0\x9f\xbf", 3, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd", "\\ufffd\\ufffd\\ufffd"},
+    {"\xed\xa0\x80", 3, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd", "\\ufffd\\ufffd\\ufffd"},
+    {"\xf4\x90\x80\x80", 4, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd",
+     "\\ufffd\\ufffd\\ufffd\\ufffd"},
+    {"\xe1\x80\xe2\xf0\x91\x92\xf1\xbf"
+     "A",
+     9,
+     "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
+     "A",
+     "\\ufffd\\ufffd\\ufffd\\ufffdA"},
+};
+
+static void terminal_gets_nothing_that_commands_it(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < KS_COUNT_OF(table); i++)
+        assert_converted(KS_TEXT_FOR_TERMINAL, table[i].text, table[i].size, table[i].terminal);
+}
+
+static void json_loses_nothing_but_what_is_no_text(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < KS_COUNT_OF(table); i++)
+        assert_converted(KS_TEXT_FOR_JSON, table[i].text, table[i].size, table[i].json);
+}
+
+/* True when `out` is well-formed, and every character of it may go to a terminal or stand in a JSON string.
+ */
+static bool is_clean(enum ks_text_form form, const char *out, size_t size)
+{
+    const uint8_t *bytes = (const uint8_t *)out;
+    while (size > 0) {
+        size_t length = ks_text_utf8_length(bytes, size);
+        bool is_layout = form == KS_TEXT_FOR_TERMINAL && (bytes[0] == '\n' || bytes[0] == '\t');
+        if (length == 0 || (!is_layout && !ks_text_is_harmless(bytes, length)))
+            return false;
+        bytes += length;
+        size -= length;
+    }
+    return true;
+}
+
+/* Bytes of the kinds that matter, so that well-formed characters come about, too. */
+static uint8_t interesting_byte(uint32_t random)
+{
+    static const uint8_t bytes[] = {'a',  '\r', '\n', 0x1b, 0x7f, 0x80, 0x81, 0x9b, 0xa6, 0xaa, 0xbf, 0xc2,
+                                    0xd7, 0xe0, 0xe2, 0xed, 0xef, 0xf0, 0xf4, 0xff, '"',  '\\', 0x00, '\t'};
+    return bytes[random % sizeof bytes];
+}
+
+static void any_bytes_come_out_clean_and_the_same_however_they_are_cut(void **state)
+{
+    (void)state;
+    uint32_t seed = 7;
+    for (int round = 0; round < 20000; round++) {
+        uint8_t bytes[24];
+        char whole[OUT_SIZE];
+        char cut[OUT_SIZE];
+        for (size_t i = 0; i < sizeof bytes; i++) {
+            seed = seed * 1664525U + 1013904223U;
+            bytes[i] = interesting_byte(seed >> 16);
+        }
+        enum ks_text_form form = round % 2 == 0 ? KS_TEXT_FOR_TERMINAL : KS_TEXT_FOR_JSON;
+        size_t size = convert_cut(form, bytes, sizeof bytes, sizeof bytes, sizeof bytes, whole);
+        assert_true(is_clean(form, whole, size));
+        size_t first = seed % 12;
+        assert_int_equal(convert_cut(form, bytes, sizeof bytes, first, first + 12, cut), size);
+        assert_memory_equal(cut, whole, size);
+    }
+}
+
+static bool ends_at_line_start(const char *text, size_t size)
+{
+    char out[OUT_SIZE];
+    struct ks_text_stream stream = ks_text_stream_begin(KS_TEXT_FOR_TERMINAL);
+    size_t used = ks_text_stream_convert(&stream, text, size, out);
+    (void)ks_text_stream_end(&stream, out + used);
+    return stream.at_line_start;
+}
+
+static void it_is_known_whether_the_last_line_ended(void **state)
+{
+    (void)state;
+    assert_false(ends_at_line_start("", 0));
+    assert_false(ends_at_line_start("a", 1));
+    assert_true(ends_at_line_start("a\n", 2));
+    assert_true(ends_at_line_start("a\r\n", 3));
+    assert_false(ends_at_line_start("a\n\r", 3));
+    assert_false(ends_at_line_start("a\n\xe2", 3));
+    assert_false(ends_at_line_start("a\n\xff", 3));
+    assert_false(ends_at_line_start("a\n\xd7\xa7", 4));
+    assert_false(ends_at_line_start("a\nb", 3));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(terminal_gets_nothing_that_commands_it),
+        cmocka_unit_test(json_loses_nothing_but_what_is_no_text),
+        cmocka_unit_test(any_bytes_come_out_clean_and_the_same_however_they_are_cut),
+        cmocka_unit_test(it_is_known_whether_the_last_line_ended),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
