@@ -57,7 +57,15 @@ lint: ## check format, clang-tidy, cppcheck and gcc -fanalyzer
 install: all ## install under prefix=/usr/local, below DESTDIR if given
 	@DESTDIR='$(DESTDIR)' meson install -C build --no-rebuild --quiet
 
-clean: ## remove everything that was built; ./kesher-data stays
-	rm -rf build build-test build-tsan build-fuzz build-lint build-analyzer
+manual: all ## bring the table of settings in docs/operations.md up to date
+	@$(PYTHON) -B scripts/generate/generate.py --server build/man/kesherd.tables --texts man/options.txt \
+	    operations docs/operations.md
 
-.PHONY: all help deps serve test test-all test-tsan fuzz lint install clean
+deb: ## build Debian's packages in build-deb/ and let lintian judge them
+	@scripts/deps build deb
+	@scripts/deb
+
+clean: ## remove everything that was built; ./kesher-data stays
+	rm -rf build build-test build-tsan build-fuzz build-lint build-analyzer build-deb
+
+.PHONY: all help deps serve test test-all test-tsan fuzz lint install manual deb clean
