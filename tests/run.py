@@ -53,6 +53,7 @@ def environment(build):
     variables["TSAN_OPTIONS"] = f"{common}:second_deadlock_stack=1"
     variables["KESHERD"] = str(build / "kesherd")
     variables["KESHER"] = str(build / "kesher")
+    variables["KESHER_BENCH"] = str(build / "kesher-bench")
     variables["PYTHONDONTWRITEBYTECODE"] = "1"
     return variables
 

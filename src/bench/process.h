@@ -4,6 +4,7 @@
 
 #include "base/result.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 

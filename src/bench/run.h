@@ -35,9 +35,13 @@ struct ks_run {
     /* Private. */
     const char *phase;
     uint64_t done, total;
-    uint64_t began_ns, measured_from_ns, measured_ns;
+    uint64_t measured_from_ns, measured_ns;
+    uint64_t due_ns;      /* when the warm-up or the measurement ends */
+    uint64_t moved_at_ns; /* when something was last done, */
+    uint64_t moved_to;    /* and how much had been done then */
+    uint64_t shown_at_ns; /* when progress was last shown */
     struct ks_process before, after;
-    bool warming, finishing, has_process, progress_shown;
+    bool warming, until_done, finishing, has_process, shows_progress;
 };
 
 /* Prepares a run; frees with ks_run_end. KS_OK, or the reason is in run->reason. */

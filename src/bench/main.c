@@ -1,0 +1,55 @@
+/* main.c — kesher-bench: loads a server and tells how fast it was. One thread. */
+#include "bench/modes.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { STATUS_FAILED = 1, STATUS_USAGE = 2 };
+
+static bool (*const modes[KS_BENCH_MODES])(struct ks_run *run) = {NULL};
+
+static int run_mode(const struct ks_settings *settings)
+{
+    int status = STATUS_FAILED;
+    struct ks_run *run = malloc(sizeof *run); /* its percentiles are large for a stack */
+    if (run == NULL) {
+        (void)fputs("kesher-bench: no memory\n", stderr);
+        return STATUS_FAILED;
+    }
+    if (ks_run_begin(run, settings) == KS_OK) {
+        ks_report_text(&run->report, "mode", ks_settings_mode_name(settings->mode));
+        ks_report_text(&run->report, "protocol", settings->protocol);
+        if (modes[settings->mode] != NULL && modes[settings->mode](run) &&
+            ks_report_print(&run->report, settings->json, stdout))
+            status = EXIT_SUCCESS;
+        else if (!run->failed)
+            ks_run_fail(run, "cannot write the result");
+    }
+    if (status != EXIT_SUCCESS)
+        (void)fprintf(stderr, "kesher-bench: %s %s: %s\n", ks_settings_mode_name(settings->mode),
+                      settings->server, run->reason);
+    ks_run_end(run);
+    free(run);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct ks_settings settings;
+    char reason[KS_RUN_REASON_SIZE];
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (!ks_settings_parse(argc, argv, &settings, reason, sizeof reason)) {
+        (void)fprintf(stderr, "kesher-bench: %s\n", reason);
+        return STATUS_USAGE;
+    }
+    if (settings.help) {
+        ks_settings_print(stdout, settings.mode);
+        return EXIT_SUCCESS;
+    }
+    if (settings.version) {
+        (void)puts("kesher-bench " KESHER_VERSION);
+        return EXIT_SUCCESS;
+    }
+    return run_mode(&settings);
+}
