@@ -83,6 +83,10 @@ struct ks_connection_events {
     /* The connection is gone, for whatever reason; last event. Frees the session; the connection is invalid
      * when it returns. */
     void (*closed)(struct ks_connection *connection);
+
+    /* Input may hold secrets: what was read is wiped as soon as `received` has returned, what is kept as soon
+     * as it was consumed. (A buffer of receive_buffer's is the service's own affair.) */
+    bool input_is_secret;
 };
 
 /* ---- what a connection implements ---- */

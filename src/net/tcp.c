@@ -277,6 +277,21 @@ static void keep_input(struct ks_tcp *tcp, const uint8_t *bytes, size_t size)
     count_output(tcp);
 }
 
+/* Bytes of input are needed no more. */
+static void forget_input(const struct ks_tcp *tcp, void *bytes, size_t size)
+{
+    if (tcp->connection.events->input_is_secret)
+        explicit_bzero(bytes, size);
+}
+
+/* NULL is allowed. */
+static void free_kept(const struct ks_tcp *tcp, struct kept_input *kept)
+{
+    if (kept != NULL)
+        forget_input(tcp, kept->bytes, kept->size);
+    free(kept);
+}
+
 static void tell_end(struct ks_tcp *tcp)
 {
     if (!tcp->end_seen || tcp->end_told || tcp->paused || tcp->kept != NULL || tcp->state != STATE_OPEN)
@@ -325,6 +340,8 @@ static bool read_once(struct ks_tcp *tcp)
     size_t consumed = events->received(&tcp->connection, buffer, (size_t)got);
     if (tcp->state == STATE_OPEN && consumed < (size_t)got)
         keep_input(tcp, buffer + consumed, (size_t)got - consumed);
+    if (buffer == worker_of(tcp)->scratch)
+        forget_input(tcp, buffer, (size_t)got);
     return (size_t)got == size;
 }
 
@@ -554,7 +571,7 @@ static void tcp_finish(struct ks_connection *connection)
     struct ks_worker *worker = worker_of(tcp);
     tcp->state = STATE_FINISHING;
     idle_leave(tcp);
-    free(tcp->kept);
+    free_kept(tcp, tcp->kept);
     tcp->kept = NULL;
     /* A peer that takes nothing for so long gets nothing more. */
     ks_deadline_set(&worker->wheel, &tcp->deadline, uv_now(&worker->uv) + LAST_OUTPUT_MS);
@@ -664,7 +681,7 @@ static void close_and_free(struct ks_tcp *tcp)
 {
     count_down(worker_of(tcp), &tcp->peer, tcp->listener);
     ks_output_clear(&tcp->output);
-    free(tcp->kept);
+    free_kept(tcp, tcp->kept);
     tcp->kept = NULL;
     count_output(tcp);
     free(tcp->watch);
@@ -738,7 +755,7 @@ static void offer_kept(struct ks_tcp *tcp)
             tcp->connection.events->received(&tcp->connection, kept->bytes + kept->offset, left);
         kept->offset += consumed;
         if (consumed == left || tcp->state != STATE_OPEN)
-            free(kept);
+            free_kept(tcp, kept);
         else
             tcp->kept = kept;
     }

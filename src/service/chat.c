@@ -5,6 +5,9 @@
  * not an input yet: an unfinished line, or, in chunk mode, an unfinished character.
  *
  * What a member says in one read is collected in `lines`, and goes to the group in one piece.
+ *
+ * Passwords: what a session keeps of its input is wiped before it is freed, whatever it is; the connection
+ * does the same with what it reads and keeps (`input_is_secret`).
  */
 #include "service/chat.h"
 
@@ -47,6 +50,7 @@ struct chat_session {
     struct ks_shared *lines; /* said in this read */
     uint8_t *password;       /* while judging */
     size_t password_size;
+    struct ks_turn turn; /* likewise */
     uint64_t serial; /* of the group whose password is asked for */
     unsigned number;
     unsigned wrong_passwords;
@@ -54,7 +58,6 @@ struct chat_session {
     bool after_cr;  /* an LF would belong to the CR before it */
     bool continued; /* the beginning of this line was taken already */
     bool dropping;  /* and the rest of it counts for nothing */
-    bool input_ended;
     char name[KS_CHAT_NAME_LIMIT + 1];
 };
 
@@ -313,29 +316,42 @@ static void judge_password(struct chat_session *session, const uint8_t *password
     }
 }
 
-/* Judged now, or when it is this address's turn: then input waits. */
+/* The session ends, and the guess that waits is never looked at. */
+static void give_turn_back(const struct chat_session *session)
+{
+    const struct ks_chat_environment *environment = session->environment;
+    uint8_t address[KS_PEER_ADDRESS_SIZE];
+    if (session->state != STATE_JUDGING)
+        return;
+    ks_connection_peer_address(session->member.connection, address);
+    ks_turnstile_give_back(environment->turnstile, address, session->turn,
+                           ks_clock_monotonic_ms(environment->clock));
+}
+
+/* Judged now, or when it is this address's turn. Until then what more comes waits; but input is read until
+ * something does come, or nobody would see that the peer goes. */
 static void take_password(struct chat_session *session, const uint8_t *input, size_t size)
 {
     const struct ks_chat_environment *environment = session->environment;
     struct ks_connection *connection = session->member.connection;
     uint8_t address[KS_PEER_ADDRESS_SIZE];
     ks_connection_peer_address(connection, address);
-    uint64_t wait =
-        ks_turnstile_wait(environment->turnstile, address, ks_clock_monotonic_ms(environment->clock));
-    if (wait == 0) {
+    session->turn =
+        ks_turnstile_take(environment->turnstile, address, ks_clock_monotonic_ms(environment->clock));
+    if (session->turn.wait_ms == 0) {
         judge_password(session, input, size);
         return;
     }
+    session->state = STATE_JUDGING;
     session->password = malloc(size);
     if (session->password == NULL) {
+        give_turn_back(session);
         tell_full(session);
         return;
     }
     memcpy(session->password, input, size);
     session->password_size = size;
-    session->state = STATE_JUDGING;
-    ks_connection_pause(connection);
-    ks_connection_set_deadline(connection, wait);
+    ks_connection_set_deadline(connection, session->turn.wait_ms);
 }
 
 static void forget_password(struct chat_session *session)
@@ -363,9 +379,16 @@ static void take_new_password(struct chat_session *session, const uint8_t *input
 
 /* ---- input ---- */
 
+static void free_part(uint8_t *part)
+{
+    if (part != NULL)
+        ks_secret_wipe(part, PART_LIMIT);
+    free(part);
+}
+
 static void forget_part(struct chat_session *session)
 {
-    free(session->part);
+    free_part(session->part);
     session->part = NULL;
     session->part_size = 0;
 }
@@ -442,7 +465,7 @@ static void take_part(struct chat_session *session)
         take_input(session, part, size);
     session->continued = false;
     session->dropping = false;
-    free(part);
+    free_part(part);
 }
 
 /* One read in chunk mode, or what follows the last newline in it: an input, but for the beginning of a
@@ -451,9 +474,10 @@ static void take_chunk(struct chat_session *session, const uint8_t *bytes, size_
 {
     struct ks_buffer joined = ks_buffer_empty(0);
     if (session->part_size > 0) { /* the beginning of one came before */
-        if (ks_buffer_append(&joined, session->part, session->part_size) != KS_OK ||
+        if (ks_buffer_reserve(&joined, session->part_size + size) != KS_OK || /* at once: it never moves */
+            ks_buffer_append(&joined, session->part, session->part_size) != KS_OK ||
             ks_buffer_append(&joined, bytes, size) != KS_OK) {
-            ks_buffer_free(&joined);
+            ks_buffer_wipe(&joined);
             give_up(session);
             return;
         }
@@ -465,7 +489,7 @@ static void take_chunk(struct chat_session *session, const uint8_t *bytes, size_
     take_input(session, bytes, size - unfinished);
     if (unfinished > 0 && session->state != STATE_ENDING)
         keep_part(session, bytes + size - unfinished, unfinished);
-    ks_buffer_free(&joined);
+    ks_buffer_wipe(&joined);
 }
 
 /* One step over the input; returns how much of it was taken, at least one byte. */
@@ -570,14 +594,14 @@ static void end_with_input(struct chat_session *session)
         end_session(session);
 }
 
+/* A guess that waits for its turn then is of nobody who could still become a member. */
 static void chat_input_ended(struct ks_connection *connection)
 {
     struct chat_session *session = connection->session;
-    session->input_ended = true;
     if (session->part_size > 0)
         take_part(session);
-    if (session->state != STATE_JUDGING) /* it still gets its answer */
-        end_with_input(session);
+    give_turn_back(session);
+    end_with_input(session);
 }
 
 static void chat_drained(struct ks_connection *connection)
@@ -594,8 +618,6 @@ static void judge_now(struct chat_session *session)
 {
     judge_password(session, session->password, session->password_size);
     forget_password(session);
-    if (session->input_ended)
-        end_with_input(session);
     ks_connection_resume(session->member.connection);
     keep_time(session);
 }
@@ -624,6 +646,7 @@ static void chat_closed(struct ks_connection *connection)
         log_event(session, "does not read what is said, and is cut off from",
                   ks_groups_number(&session->member));
     leave_group(session);
+    give_turn_back(session);
     ks_shared_release(session->lines);
     forget_password(session);
     forget_part(session);
@@ -637,4 +660,5 @@ const struct ks_connection_events ks_chat_events = {
     .drained = chat_drained,
     .deadline = chat_deadline,
     .closed = chat_closed,
+    .input_is_secret = true,
 };

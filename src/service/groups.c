@@ -322,26 +322,33 @@ static enum ks_result unprepare_member(struct ks_member *member, struct ks_seat 
     return result;
 }
 
+/* Makes a group with `member` prepared to be its first. */
+static enum ks_result found_group(struct ks_groups *groups, const uint8_t digest[static KS_SHA256_SIZE],
+                                  const struct ks_member *member, struct ks_group **group)
+{
+    *group = group_new(groups, digest, ks_clock_wall_seconds(member->connection->loop->clock));
+    if (*group == NULL)
+        return KS_NO_MEMORY;
+    enum ks_result result = publish(groups, *group);
+    if (result != KS_OK)
+        group_release(*group);
+    return result;
+}
+
 enum ks_result ks_groups_create(struct ks_groups *groups, const uint8_t *password, size_t size,
                                 struct ks_member *member, unsigned *number)
 {
     uint8_t digest[KS_SHA256_SIZE];
     struct ks_seat *spare = NULL;
-    enum ks_result result = ks_sha256(password, size, digest);
-    if (result != KS_OK)
-        return result;
+    struct ks_group *group = NULL;
     if (!prepare_member(member, &spare))
         return KS_NO_MEMORY;
-    struct ks_group *group =
-        group_new(groups, digest, ks_clock_wall_seconds(member->connection->loop->clock));
+    enum ks_result result = ks_sha256(password, size, digest);
+    if (result == KS_OK)
+        result = found_group(groups, digest, member, &group);
     ks_secret_wipe(digest, sizeof digest);
-    if (group == NULL)
-        return unprepare_member(member, spare, KS_NO_MEMORY);
-    result = publish(groups, group);
-    if (result != KS_OK) {
-        group_release(group);
+    if (result != KS_OK)
         return unprepare_member(member, spare, result);
-    }
     *number = group->number;
     sit_down(group, member, spare);
     return KS_OK;
@@ -376,12 +383,11 @@ enum ks_result ks_groups_join(struct ks_groups *groups, unsigned number, uint64_
     uint8_t digest[KS_SHA256_SIZE];
     struct ks_seat *spare = NULL;
     struct ks_group *group = NULL;
-    enum ks_result result = ks_sha256(password, size, digest);
-    if (result != KS_OK)
-        return result;
     if (!prepare_member(member, &spare))
         return KS_NO_MEMORY;
-    result = admit(groups, number, serial, digest, &group);
+    enum ks_result result = ks_sha256(password, size, digest);
+    if (result == KS_OK)
+        result = admit(groups, number, serial, digest, &group);
     ks_secret_wipe(digest, sizeof digest);
     if (result != KS_OK)
         return unprepare_member(member, spare, result);

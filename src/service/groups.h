@@ -20,9 +20,9 @@ struct ks_seat;
 struct ks_credit;
 
 struct ks_groups_limits {
-    unsigned groups;
-    unsigned members;    /* of one group */
-    size_t member_queue; /* bytes that wait for one member; then it is cut off */
+    _Atomic unsigned groups;
+    _Atomic unsigned members;    /* of one group */
+    _Atomic size_t member_queue; /* bytes that wait for one member; then it is cut off */
     _Atomic size_t
         queues; /* the same for all together; beyond, KS_GROUPS_SMALL_QUEUE is the limit for each */
 };

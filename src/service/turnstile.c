@@ -81,22 +81,45 @@ static struct place *make_place(struct ks_turnstile *turnstile,
     return place;
 }
 
-uint64_t ks_turnstile_wait(struct ks_turnstile *turnstile, const uint8_t address[static KS_PEER_ADDRESS_SIZE],
-                           uint64_t now_ms)
+/* Under the lock. The latest turn may come before those that are taken already: then it is one of them. */
+static struct ks_turn take(struct place *place, uint64_t now_ms)
+{
+    uint64_t spacing = (uint64_t)place->wrong * SPACING_MS;
+    uint64_t before = place->next_turn_ms > now_ms ? place->next_turn_ms : now_ms;
+    uint64_t latest = now_ms + KS_TURNSTILE_WAIT_LARGEST_MS;
+    uint64_t at = before < latest ? before : latest;
+    uint64_t after = at + (spacing < SPACING_LARGEST_MS ? spacing : SPACING_LARGEST_MS);
+    place->next_turn_ms = after > before ? after : before;
+    return (struct ks_turn){.wait_ms = at - now_ms, .later_ms = place->next_turn_ms - before};
+}
+
+struct ks_turn ks_turnstile_take(struct ks_turnstile *turnstile,
+                                 const uint8_t address[static KS_PEER_ADDRESS_SIZE], uint64_t now_ms)
 {
     uint8_t network[KS_PEER_ADDRESS_SIZE];
-    uint64_t wait = 0;
+    struct ks_turn turn = {.wait_ms = 0};
     ks_networks_customer(address, network);
     pthread_mutex_lock(&turnstile->lock);
     struct place *place = find(turnstile, network, now_ms);
-    if (place != NULL && place->wrong > FREE_GUESSES) {
-        uint64_t spacing = (uint64_t)place->wrong * SPACING_MS;
-        uint64_t turn = place->next_turn_ms > now_ms ? place->next_turn_ms : now_ms;
-        place->next_turn_ms = turn + (spacing < SPACING_LARGEST_MS ? spacing : SPACING_LARGEST_MS);
-        wait = turn - now_ms;
-    }
+    if (place != NULL && place->wrong > FREE_GUESSES)
+        turn = take(place, now_ms);
     pthread_mutex_unlock(&turnstile->lock);
-    return wait;
+    return turn;
+}
+
+/* Of an address that was forgotten meanwhile there is nothing to give back to; of one that was also found
+ * again, no more than it has. */
+void ks_turnstile_give_back(struct ks_turnstile *turnstile,
+                            const uint8_t address[static KS_PEER_ADDRESS_SIZE], struct ks_turn turn,
+                            uint64_t now_ms)
+{
+    uint8_t network[KS_PEER_ADDRESS_SIZE];
+    ks_networks_customer(address, network);
+    pthread_mutex_lock(&turnstile->lock);
+    struct place *place = find(turnstile, network, now_ms);
+    if (place != NULL)
+        place->next_turn_ms -= turn.later_ms < place->next_turn_ms ? turn.later_ms : place->next_turn_ms;
+    pthread_mutex_unlock(&turnstile->lock);
 }
 
 void ks_turnstile_wrong(struct ks_turnstile *turnstile, const uint8_t address[static KS_PEER_ADDRESS_SIZE],

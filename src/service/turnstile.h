@@ -1,25 +1,39 @@
 /* turnstile.h — slows down who guesses: passwords that are wrong, counted by address. Private to src/service.
  *
  * After a few wrong ones, an address must wait for its turn before its next guess is looked at, and turns
- * come the slower the more there were; however many connections it guesses on, they share its turns. IPv6
- * addresses count by their /64, which is what one customer gets. Constant memory: when there are too many
- * addresses, the one that is easiest to forget makes room. Any thread.
+ * come the slower the more there were; however many connections it guesses on, they share its turns. Who goes
+ * before its turn gives it back. Nobody waits for longer than KS_TURNSTILE_WAIT_LARGEST_MS: behind so many
+ * guesses a turn is shared, for others of that address would wait as long as a guesser likes. IPv6 addresses
+ * count by their /64, which is what one customer gets. Constant memory: when there are too many addresses,
+ * the one that is easiest to forget makes room. Any thread.
  */
 #ifndef KS_SERVICE_TURNSTILE_H
 #define KS_SERVICE_TURNSTILE_H
 
 #include "net/connection.h"
 
+enum { KS_TURNSTILE_WAIT_LARGEST_MS = 20 * 1000 };
+
 struct ks_turnstile;
+
+/* A turn that was taken. */
+struct ks_turn {
+    uint64_t wait_ms;  /* from when it was taken */
+    uint64_t later_ms; /* by how much those who come after it wait longer for it */
+};
 
 /* KS_OK with *turnstile for ks_turnstile_free; KS_NO_MEMORY. */
 enum ks_result ks_turnstile_new(struct ks_turnstile **turnstile);
 void ks_turnstile_free(struct ks_turnstile *turnstile); /* NULL is allowed */
 
-/* How many milliseconds from `now_ms` (monotonic) a guess from this address must wait; its turn is then
- * taken. */
-uint64_t ks_turnstile_wait(struct ks_turnstile *turnstile, const uint8_t address[static KS_PEER_ADDRESS_SIZE],
-                           uint64_t now_ms);
+/* Takes the next turn of this address for a guess, which must wait until then; `now_ms` is monotonic. */
+struct ks_turn ks_turnstile_take(struct ks_turnstile *turnstile,
+                                 const uint8_t address[static KS_PEER_ADDRESS_SIZE], uint64_t now_ms);
+
+/* The guess will not be looked at: those who come from now on need not wait for it. Once for a turn. */
+void ks_turnstile_give_back(struct ks_turnstile *turnstile,
+                            const uint8_t address[static KS_PEER_ADDRESS_SIZE], struct ks_turn turn,
+                            uint64_t now_ms);
 
 /* A guess from this address was wrong. */
 void ks_turnstile_wrong(struct ks_turnstile *turnstile, const uint8_t address[static KS_PEER_ADDRESS_SIZE],

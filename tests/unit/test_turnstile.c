@@ -49,7 +49,7 @@ static void guess_wrong(struct ks_turnstile *turnstile, struct address address, 
 
 static uint64_t wait_of(struct ks_turnstile *turnstile, struct address address, uint64_t now_ms)
 {
-    return ks_turnstile_wait(turnstile, address.bytes, now_ms);
+    return ks_turnstile_take(turnstile, address.bytes, now_ms).wait_ms;
 }
 
 /* Three guesses at one moment: when the address has turns, the third waits for two of them. */
@@ -136,14 +136,73 @@ static void an_address_with_many_wrong_guesses_is_not_forgotten_for_many_with_fe
     assert_int_equal(spacing_of(*state, v4(192, 0, 2, 1), START_MS), 1000);
 }
 
+static void nobody_waits_longer_than_the_largest_wait(void **state)
+{
+    struct address address = v4(192, 0, 2, 1);
+    guess_wrong(*state, address, 100, START_MS);
+    for (uint64_t i = 0; i <= KS_TURNSTILE_WAIT_LARGEST_MS / 1000; i++)
+        assert_int_equal(wait_of(*state, address, START_MS), i * 1000);
+    for (unsigned i = 0; i < 1000; i++)
+        assert_int_equal(wait_of(*state, address, START_MS), KS_TURNSTILE_WAIT_LARGEST_MS);
+    /* When no more come, the queue is as long as what was waited for, and no longer. */
+    assert_int_equal(wait_of(*state, address, START_MS + 5000), KS_TURNSTILE_WAIT_LARGEST_MS - 4000);
+    assert_int_equal(wait_of(*state, address, START_MS + KS_TURNSTILE_WAIT_LARGEST_MS + 5000), 0);
+}
+
+/* ---- turns that are given back ---- */
+
+static void a_turn_that_is_given_back_is_the_next_ones(void **state)
+{
+    struct address address = v4(192, 0, 2, 1);
+    guess_wrong(*state, address, 5, START_MS);
+    assert_int_equal(wait_of(*state, address, START_MS), 0);
+    struct ks_turn turn = ks_turnstile_take(*state, address.bytes, START_MS);
+    assert_int_equal(turn.wait_ms, 500);
+    assert_int_equal(wait_of(*state, address, START_MS), 1000);
+    ks_turnstile_give_back(*state, address.bytes, turn, START_MS);
+    assert_int_equal(wait_of(*state, address, START_MS), 1000);
+    assert_int_equal(wait_of(*state, address, START_MS), 1500);
+}
+
+/* Also those beyond the largest wait, which made the queue no longer, or hardly: else whoever takes and gives
+ * back enough of them would guess without waiting. */
+static void a_thousand_turns_given_back_leave_the_queue_as_it_was(void **state)
+{
+    struct ks_turn turns[1000];
+    struct address address = v4(192, 0, 2, 1);
+    guess_wrong(*state, address, 100, START_MS);
+    for (unsigned i = 0; i < 10; i++)
+        wait_of(*state, address, START_MS);
+    for (size_t i = 0; i < KS_COUNT_OF(turns); i++)
+        turns[i] = ks_turnstile_take(*state, address.bytes, START_MS + i);
+    for (size_t i = 0; i < KS_COUNT_OF(turns); i++)
+        ks_turnstile_give_back(*state, address.bytes, turns[i], START_MS + 1000);
+    assert_int_equal(wait_of(*state, address, START_MS + 1000), 9000);
+}
+
+static void a_turn_of_a_forgotten_address_is_given_back_to_nobody(void **state)
+{
+    struct address address = v4(192, 0, 2, 1);
+    guess_wrong(*state, address, 100, START_MS);
+    struct ks_turn turn = ks_turnstile_take(*state, address.bytes, START_MS);
+    ks_turnstile_give_back(*state, address.bytes, turn, START_MS + FORGOTTEN_MS);
+    guess_wrong(*state, address, 100, START_MS + FORGOTTEN_MS);
+    turn.later_ms = UINT64_MAX;
+    ks_turnstile_give_back(*state, address.bytes, turn, START_MS + FORGOTTEN_MS);
+    assert_int_equal(spacing_of(*state, address, START_MS + FORGOTTEN_MS), 1000);
+}
+
 /* ---- threads ---- */
 
+/* Every other guesser goes before its turn. */
 static void *guess(void *turnstile)
 {
     for (unsigned i = 0; i < 2000; i++) {
         struct address address = v4(192, 0, 2, (uint8_t)(i % 4));
         ks_turnstile_wrong(turnstile, address.bytes, START_MS);
-        ks_turnstile_wait(turnstile, address.bytes, START_MS);
+        struct ks_turn turn = ks_turnstile_take(turnstile, address.bytes, START_MS);
+        if (i % 2 == 0)
+            ks_turnstile_give_back(turnstile, address.bytes, turn, START_MS);
     }
     return NULL;
 }
@@ -155,8 +214,9 @@ static void guesses_of_many_threads_are_all_counted(void **state)
         assert_int_equal(pthread_create(&threads[i], NULL, guess, *state), 0);
     for (size_t i = 0; i < KS_COUNT_OF(threads); i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
-    /* Each address: four threads, 500 guesses each, of which the first ones had no turns of a second. */
-    assert_in_range(wait_of(*state, v4(192, 0, 2, 0), START_MS), (2000 - 10) * 1000, 2000 * 1000);
+    assert_int_equal(wait_of(*state, v4(192, 0, 2, 1), START_MS), KS_TURNSTILE_WAIT_LARGEST_MS);
+    assert_int_equal(spacing_of(*state, v4(192, 0, 2, 0), START_MS), 1000); /* all turns were given back */
+    assert_int_equal(wait_of(*state, v4(192, 0, 2, 0), START_MS), 3000);
 }
 
 #define TURNSTILE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -172,6 +232,10 @@ int main(void)
         TURNSTILE_TEST(addresses_of_one_ipv6_network_share_their_turns),
         TURNSTILE_TEST(wrong_guesses_are_forgotten_ten_minutes_after_the_last),
         TURNSTILE_TEST(an_address_with_many_wrong_guesses_is_not_forgotten_for_many_with_few),
+        TURNSTILE_TEST(nobody_waits_longer_than_the_largest_wait),
+        TURNSTILE_TEST(a_turn_that_is_given_back_is_the_next_ones),
+        TURNSTILE_TEST(a_thousand_turns_given_back_leave_the_queue_as_it_was),
+        TURNSTILE_TEST(a_turn_of_a_forgotten_address_is_given_back_to_nobody),
         TURNSTILE_TEST(guesses_of_many_threads_are_all_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
