@@ -18,9 +18,11 @@ enum {
     ASK = MODE(KS_BENCH_ASK),
     IDLE = MODE(KS_BENCH_IDLE),
     USERS = MODE(KS_BENCH_USERS),
+    ECHO = MODE(KS_BENCH_ECHO),
+    CLIENTS = ALL & ~ECHO, /* modes that connect to a server; echo is one */
 };
 
-enum value_kind { TEXT, NUMBER, SIZE, SECONDS, SWITCH };
+enum value_kind { TEXT, PROTOCOL, REQUEST, NUMBER, SIZE, SECONDS, SWITCH };
 
 struct option_kind {
     const char *name;
@@ -36,10 +38,10 @@ struct option_kind {
 #define MEMBER(name) offsetof(struct ks_settings, name)
 
 static const struct option_kind kinds[] = {
-    {"server", "HOST:PORT", TEXT, ALL, MEMBER(server), 0, 0, "what is loaded"},
-    {"protocol", "NAME", TEXT, SEND | CHAT | ASK | IDLE, MEMBER(protocol), 0, 0,
+    {"server", "HOST:PORT", TEXT, ALL, MEMBER(server), 0, 0, "what is loaded; echo: where to listen"},
+    {"protocol", "NAME", PROTOCOL, SEND | CHAT | ASK | IDLE, MEMBER(protocol), 0, 0,
      "kesher, or the protocol of a server of another kind, to compare with"},
-    {"connections", "N", NUMBER, ALL & ~CHAT, MEMBER(connections), 1, 1000000, "connections at a time"},
+    {"connections", "N", NUMBER, CLIENTS & ~CHAT, MEMBER(connections), 1, 1000000, "connections at a time"},
     {"depth", "N", NUMBER, UPLOAD | SEND | ASK | USERS, MEMBER(depth), 1, 4096,
      "requests on their way on each connection"},
     {"size", "BYTES", SIZE, UPLOAD | SEND | PULL | CHAT, MEMBER(size), 1, UINT64_C(4294967023),
@@ -56,14 +58,17 @@ static const struct option_kind kinds[] = {
     {"writers", "N", NUMBER, CHAT, MEMBER(writers), 1, 100000, "members who write"},
     {"window", "N", NUMBER, CHAT, MEMBER(window), 1, 65536,
      "lines of a writer that not everybody has heard yet"},
+    {"request", "NAME", REQUEST, ASK, MEMBER(request), 0, 0, "TIME, NAME, RAND or STAT"},
+    {"threads", "N", NUMBER, ECHO, MEMBER(threads), 1, 256, "that echo, each on its own"},
     {"count", "N", NUMBER, USERS, MEMBER(count), 1, 10000000, "users to register"},
     {"duration", "SECONDS", SECONDS, SEND | CHAT | ASK | IDLE, MEMBER(duration_ms), 1, 86400000,
      "of the measurement"},
     {"warm-up", "SECONDS", SECONDS, SEND | CHAT | ASK, MEMBER(warm_up_ms), 0, 3600000, "before it"},
-    {"source", "ADDR", TEXT, ALL, MEMBER(source), 0, 0, "the first address to connect from"},
-    {"sources", "N", NUMBER, ALL, MEMBER(sources), 0, 65536,
+    {"source", "ADDR", TEXT, CLIENTS, MEMBER(source), 0, 0, "the first address to connect from"},
+    {"sources", "N", NUMBER, CLIENTS, MEMBER(sources), 0, 65536,
      "addresses in a row to connect from; 0 for as many as ports need"},
-    {"pid", "PID", NUMBER, ALL, MEMBER(pid), 0, INT32_MAX, "of the server: tells its CPU time and memory"},
+    {"pid", "PID", NUMBER, CLIENTS, MEMBER(pid), 0, INT32_MAX,
+     "of the server: tells its CPU time and memory"},
     {"json", NULL, SWITCH, ALL, MEMBER(json), 0, 0, "print the result as one JSON object on one line"},
     {"quiet", NULL, SWITCH, ALL, MEMBER(quiet), 0, 0, "show no progress"},
     {"help", NULL, SWITCH, ALL, MEMBER(help), 0, 0, "show help and exit"},
@@ -76,6 +81,7 @@ static const struct {
     const char *name;
     const char *help;
     struct ks_settings defaults;
+    const char *protocols; /* that it speaks, with blanks between them; NULL: it does not ask here */
 } modes[KS_BENCH_MODES] = {
     [KS_BENCH_UPLOAD] = {"upload",
                          "encrypted files, each confirmed",
@@ -88,13 +94,21 @@ static const struct {
         {"chat",
          "a group that talks",
          {.members = 100, .writers = 1, .window = 1, .size = 64, .duration_ms = 5000, .warm_up_ms = 500}},
-    [KS_BENCH_ASK] = {"ask",
-                      "requests of four letters",
-                      {.connections = 50, .depth = 1, .duration_ms = 5000, .warm_up_ms = 500}},
-    [KS_BENCH_IDLE] = {"idle", "connections that do nothing", {.connections = 10000, .duration_ms = 2000}},
+    [KS_BENCH_ASK] =
+        {"ask",
+         "requests of four letters",
+         {.connections = 50, .depth = 1, .request = "NAME", .duration_ms = 5000, .warm_up_ms = 500},
+         "kesher redis memcached echo"},
+    [KS_BENCH_IDLE] = {"idle",
+                       "connections that do nothing",
+                       {.connections = 10000, .duration_ms = 2000},
+                       "kesher ask chat mqtt plain"},
     [KS_BENCH_USERS] = {"users",
                         "registrations, and the list",
                         {.connections = 8, .depth = 64, .count = 10000}},
+    [KS_BENCH_ECHO] = {"echo",
+                       "no load: a server that sends back what comes, to compare others with",
+                       {.threads = 1}},
 };
 
 static const char default_binary_server[] = "127.0.0.1:1357";
@@ -108,7 +122,19 @@ static const char *default_server(enum ks_bench_mode mode)
 {
     if (mode == KS_BENCH_CHAT)
         return "127.0.0.1:5555";
+    if (mode == KS_BENCH_ECHO)
+        return "127.0.0.1:7777";
     return mode == KS_BENCH_ASK ? "127.0.0.1:1729" : default_binary_server;
+}
+
+/* idle fills any port. */
+static const char *default_server_of_protocol(enum ks_bench_mode mode, const char *protocol)
+{
+    if (mode == KS_BENCH_IDLE && strcmp(protocol, "chat") == 0)
+        return default_server(KS_BENCH_CHAT);
+    if (mode == KS_BENCH_IDLE && strcmp(protocol, "ask") == 0)
+        return default_server(KS_BENCH_ASK);
+    return default_server(mode);
 }
 
 static bool fail(char *reason, size_t capacity, const char *what, const char *name)
@@ -156,12 +182,39 @@ static bool parse_seconds(const char *text, uint64_t *milliseconds)
     return true;
 }
 
+/* Whether `list`, words with a blank between them, has this one. */
+static bool has_word(const char *list, const char *word)
+{
+    size_t size = strlen(word);
+    for (const char *next = list; *next != '\0'; next += strspn(next, " ")) {
+        size_t next_size = strcspn(next, " ");
+        if (next_size == size && memcmp(next, word, size) == 0)
+            return true;
+        next += next_size;
+    }
+    return false;
+}
+
+static bool is_text(enum value_kind kind)
+{
+    return kind == TEXT || kind == PROTOCOL || kind == REQUEST;
+}
+
+static bool text_makes_sense(enum ks_bench_mode mode, enum value_kind kind, const char *text)
+{
+    if (kind == PROTOCOL && mode < KS_BENCH_MODES && modes[mode].protocols != NULL)
+        return has_word(modes[mode].protocols, text);
+    if (kind == REQUEST)
+        return has_word("TIME NAME RAND STAT", text);
+    return text[0] != '\0';
+}
+
 static bool set_value(struct ks_settings *settings, const struct option_kind *kind, const char *value)
 {
     uint64_t number = 0;
-    if (kind->kind == TEXT) {
+    if (is_text(kind->kind)) {
         memcpy((char *)settings + kind->offset, (const void *)&value, sizeof value);
-        return value[0] != '\0';
+        return text_makes_sense(settings->mode, kind->kind, value);
     }
     if (kind->kind == SECONDS ? !parse_seconds(value, &number)
                               : !parse_whole(value, kind->kind == SIZE, &number))
@@ -217,7 +270,7 @@ static bool parse_mode(int argc, char **argv, struct ks_settings *settings, char
 static bool parse_option(int argc, char **argv, int *index, struct ks_settings *settings, char *reason,
                          size_t capacity)
 {
-    const char *text = strcmp(argv[*index], "-h") == 0 ? "--help" : argv[*index];
+    const char *text = argv[*index];
     size_t size = strlen(text) > 2 ? strcspn(text + 2, "=") : 0;
     const struct option_kind *kind = strncmp(text, "--", 2) == 0 ? find_kind(text + 2, size) : NULL;
     const bool on = true;
@@ -263,7 +316,7 @@ bool ks_settings_parse(int argc, char **argv, struct ks_settings *settings, char
         }
     }
     if (settings->server == NULL && mode < KS_BENCH_MODES)
-        settings->server = default_server(mode);
+        settings->server = default_server_of_protocol(mode, settings->protocol);
     if (mode == KS_BENCH_CHAT && settings->writers > settings->members)
         return fail(reason, reason_capacity, "is more than there are members", "--writers");
     return true;
@@ -278,7 +331,11 @@ static void print_default(FILE *stream, const struct option_kind *kind, enum ks_
         return;
     if (kind->offset == MEMBER(server))
         (void)fprintf(stream, " [%s]", default_server(mode));
-    if (kind->kind == TEXT || kind->kind == SWITCH)
+    if (kind->kind == PROTOCOL && modes[mode].protocols != NULL)
+        (void)fprintf(stream, ": %s", modes[mode].protocols);
+    if (kind->kind == REQUEST)
+        (void)fprintf(stream, " [%s]", modes[mode].defaults.request);
+    if (is_text(kind->kind) || kind->kind == SWITCH)
         return;
     memcpy(&number, (const char *)&modes[mode].defaults + kind->offset, sizeof number);
     if (kind->kind == SECONDS)

@@ -16,6 +16,7 @@ enum ks_bench_mode {
     KS_BENCH_ASK,
     KS_BENCH_IDLE,
     KS_BENCH_USERS,
+    KS_BENCH_ECHO,
     KS_BENCH_MODES,
 };
 
@@ -38,6 +39,8 @@ struct ks_settings {
     uint64_t writers;     /* chat: of the members */
     uint64_t window;      /* chat: lines of a writer that not all have heard yet */
     uint64_t count;       /* users: to register */
+    const char *request;  /* ask: TIME, NAME, RAND or STAT */
+    uint64_t threads;     /* echo */
     uint64_t pid;         /* of the server; 0 for none */
     bool json;
     bool quiet;    /* no progress */
