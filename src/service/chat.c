@@ -51,7 +51,7 @@ struct chat_session {
     uint8_t *password;       /* while judging */
     size_t password_size;
     struct ks_turn turn; /* likewise */
-    uint64_t serial; /* of the group whose password is asked for */
+    uint64_t serial;     /* of the group whose password is asked for */
     unsigned number;
     unsigned wrong_passwords;
     uint8_t state;

@@ -203,6 +203,14 @@ static void offer(struct fake_connection *connection, const uint8_t *bytes, size
             connection->aborted = true;
 }
 
+static void free_input(const struct fake_connection *connection, struct ks_buffer *input)
+{
+    if (connection->connection.events->input_is_secret)
+        ks_buffer_wipe(input);
+    else
+        ks_buffer_free(input);
+}
+
 static bool offer_kept(struct fake_connection *connection)
 {
     if (!takes_input(connection) || connection->kept.size == 0)
@@ -212,7 +220,7 @@ static bool offer_kept(struct fake_connection *connection)
     connection->resumed = false;
     offer(connection, kept.bytes, kept.size);
     bool progress = connection->kept.size < kept.size;
-    ks_buffer_free(&kept);
+    free_input(connection, &kept);
     return progress;
 }
 
@@ -300,5 +308,5 @@ void fake_connection_close(struct fake_connection *connection)
     fake_loop_run(connection->loop);
     ks_buffer_free(&connection->output);
     ks_buffer_free(&connection->trace);
-    ks_buffer_free(&connection->kept);
+    free_input(connection, &connection->kept);
 }
