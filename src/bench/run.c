@@ -30,6 +30,15 @@ void ks_run_fail(struct ks_run *run, const char *format, ...)
         ks_reactor_stop(run->reactor);
 }
 
+void ks_run_lost(struct ks_run *run, const char *doing, int error)
+{
+    ks_run_fail(run, "%s: %s", doing,
+                error == 0
+                    ? "the server has ended the connection; of kesherd, see its log, --connections and "
+                      "--unlimited-networks"
+                    : strerror(error));
+}
+
 /* ---- progress ---- */
 
 static void clear_line(const struct ks_run *run)
@@ -173,6 +182,11 @@ bool ks_run_loop(struct ks_run *run)
     return !run->failed;
 }
 
+double ks_run_seconds(const struct ks_run *run)
+{
+    return (double)run->measured_ns / 1e9;
+}
+
 /* "messages_per_second" and the like: names of rows must outlive the report. */
 struct row_names {
     const char *operations;
@@ -198,7 +212,7 @@ static struct row_names names_of(const char *operations)
 void ks_run_report(struct ks_run *run, const char *operations)
 {
     const struct row_names names = names_of(operations);
-    double seconds = (double)run->measured_ns / 1e9;
+    double seconds = ks_run_seconds(run);
     double count = (double)run->operations;
     ks_report_number(&run->report, "seconds", seconds);
     ks_report_number(&run->report, names.operations, count);

@@ -66,6 +66,13 @@ void ks_run_measured(struct ks_run *run);
 /* Something that must not be: one line for people, what and where. Only the first is kept. Stops the loop. */
 void ks_run_fail(struct ks_run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* A connection could not be opened, or is over where more was to come: fails, naming what was being done
+ * ("registering") and what `error`, of a link's `ended`, means. */
+void ks_run_lost(struct ks_run *run, const char *doing, int error);
+
+/* How long the measurement lasted, once it is over. */
+double ks_run_seconds(const struct ks_run *run);
+
 /* Rows that every report has: seconds, `what`, `what`_per_second, latency, and with --pid the server's CPU in
  * microseconds per operation (server_cpu_us_per_`what without s`), its share of one core, and resident bytes.
  * `operations` names them in the plural: "requests". */
