@@ -1,6 +1,8 @@
 /* budget.c — see budget.h. */
 #include "base/budget.h"
 
+#include <stdlib.h>
+
 void ks_budget_init(struct ks_budget *budget, size_t limit)
 {
     atomic_init(&budget->used, 0);
@@ -8,11 +10,16 @@ void ks_budget_init(struct ks_budget *budget, size_t limit)
     budget->limit = limit;
     budget->first_waiter = NULL;
     budget->last_waiter = NULL;
+    budget->block_count = 0;
     pthread_mutex_init(&budget->lock, NULL);
+    pthread_mutex_init(&budget->blocks_lock, NULL);
 }
 
 void ks_budget_destroy(struct ks_budget *budget)
 {
+    while (budget->block_count > 0)
+        free(budget->blocks[--budget->block_count]);
+    pthread_mutex_destroy(&budget->blocks_lock);
     pthread_mutex_destroy(&budget->lock);
 }
 
@@ -25,6 +32,38 @@ bool ks_budget_take(struct ks_budget *budget, size_t size)
             return false;
     } while (!atomic_compare_exchange_weak(&budget->used, &used, used + size));
     return true;
+}
+
+bool ks_budget_take_of_half(struct ks_budget *budget, size_t size)
+{
+    size_t half = budget->limit / 2;
+    size_t used = atomic_load(&budget->used);
+    do {
+        if (size > half || used > half - size)
+            return false;
+    } while (!atomic_compare_exchange_weak(&budget->used, &used, used + size));
+    return true;
+}
+
+void *ks_budget_block_new(struct ks_budget *budget)
+{
+    void *block = NULL;
+    pthread_mutex_lock(&budget->blocks_lock);
+    if (budget->block_count > 0)
+        block = budget->blocks[--budget->block_count];
+    pthread_mutex_unlock(&budget->blocks_lock);
+    return block != NULL ? block : aligned_alloc(KS_BUDGET_BLOCK_ALIGNMENT, KS_BUDGET_BLOCK_SIZE);
+}
+
+void ks_budget_block_free(struct ks_budget *budget, void *block)
+{
+    pthread_mutex_lock(&budget->blocks_lock);
+    if (budget->block_count < KS_BUDGET_BLOCKS_KEPT) {
+        budget->blocks[budget->block_count++] = block;
+        block = NULL;
+    }
+    pthread_mutex_unlock(&budget->blocks_lock);
+    free(block);
 }
 
 /* Takes the whole queue: every waiter tries again, and queues up again where it must. */

@@ -14,6 +14,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+enum {
+    KS_BUDGET_BLOCK_SIZE = 1024 * 1024,
+    KS_BUDGET_BLOCK_ALIGNMENT = 4096, /* what direct I/O asks of memory, on every disk that we know */
+    KS_BUDGET_BLOCKS_KEPT = 8,
+};
+
 struct ks_budget_waiter {
     struct ks_task task; /* posted to `executor` when there may be room; then no longer waiting */
     struct ks_executor *executor;
@@ -28,6 +34,9 @@ struct ks_budget {
     pthread_mutex_t lock; /* of the waiters' queue, first come first served */
     struct ks_budget_waiter *first_waiter;
     struct ks_budget_waiter *last_waiter;
+    pthread_mutex_t blocks_lock; /* of the next two */
+    void *blocks[KS_BUDGET_BLOCKS_KEPT];
+    unsigned block_count;
 };
 
 /* `limit` in bytes. */
@@ -38,8 +47,17 @@ void ks_budget_destroy(struct ks_budget *budget);
  * the limit is granted when nothing else is out, so that nobody waits for ever. */
 bool ks_budget_take(struct ks_budget *budget, size_t size);
 
+/* The same, as long as no more than half of the limit is used then: for who can do with less. */
+bool ks_budget_take_of_half(struct ks_budget *budget, size_t size);
+
 /* Gives `size` bytes back and wakes waiters. */
 void ks_budget_give(struct ks_budget *budget, size_t size);
+
+/* A block of KS_BUDGET_BLOCK_SIZE bytes, which the caller has taken from the budget; NULL without memory. A
+ * few that were given back are kept, uncounted, and used again: fresh memory costs a page fault for every 4
+ * KiB, more than the copy into it. */
+void *ks_budget_block_new(struct ks_budget *budget);
+void ks_budget_block_free(struct ks_budget *budget, void *block);
 
 /* Asks to have waiter->task posted once something was given back (at once when nothing is out). The waiter's
  * owner then tries ks_budget_take again, and may have to wait again. */

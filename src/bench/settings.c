@@ -271,12 +271,13 @@ static bool parse_option(int argc, char **argv, int *index, struct ks_settings *
                          size_t capacity)
 {
     const char *text = argv[*index];
-    size_t size = strlen(text) > 2 ? strcspn(text + 2, "=") : 0;
-    const struct option_kind *kind = strncmp(text, "--", 2) == 0 ? find_kind(text + 2, size) : NULL;
+    const char *name = strncmp(text, "--", 2) == 0 ? text + 2 : "";
+    size_t size = strcspn(name, "=");
+    const struct option_kind *kind = find_kind(name, size);
     const bool on = true;
     if (kind == NULL)
         return fail(reason, capacity, "is no option; see kesher-bench --help", text);
-    const char *value = text[2 + size] == '=' ? text + 3 + size : NULL;
+    const char *value = name[size] == '=' ? name + size + 1 : NULL;
     if (settings->mode < KS_BENCH_MODES && (kind->modes & MODE(settings->mode)) == 0)
         return fail(reason, capacity, "is no option of this mode", text);
     if (kind->kind == SWITCH) {

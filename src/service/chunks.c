@@ -9,6 +9,8 @@ enum {
     CHUNK_SMALLEST = 16 * 1024, /* a declared size buys no more memory than this before bytes come */
     CHUNK_GROWTH = 4,
     CHUNK_LARGEST = 256 * 1024,
+    BLOCK_AFTER =
+        1024 * 1024, /* bytes of a payload; then its chunks are blocks, while the budget has plenty */
 };
 
 struct ks_chunk {
@@ -16,13 +18,15 @@ struct ks_chunk {
     struct ks_chunks *chunks;
     size_t capacity;
     size_t size;
-    uint8_t bytes[];
+    uint8_t *bytes; /* behind the structure, or a block of the budget's */
 };
 
 static void chunk_free(struct ks_chunk *chunk)
 {
     struct ks_budget *budget = chunk->chunks->loop->budget;
     size_t capacity = chunk->capacity;
+    if (capacity == KS_BUDGET_BLOCK_SIZE)
+        ks_budget_block_free(budget, chunk->bytes);
     free(chunk);
     ks_budget_give(budget, capacity);
 }
@@ -67,6 +71,38 @@ static void wait_for_budget(struct ks_chunks *chunks)
     ks_budget_wait(chunks->loop->budget, &chunks->waiter);
 }
 
+/* A chunk whose bytes were taken from the budget; NULL without memory. */
+static struct ks_chunk *new_chunk(struct ks_chunks *chunks, size_t capacity)
+{
+    bool is_block = capacity == KS_BUDGET_BLOCK_SIZE;
+    struct ks_chunk *chunk = malloc(sizeof *chunk + (is_block ? 0 : capacity));
+    if (chunk == NULL)
+        return NULL;
+    memset(chunk, 0, sizeof *chunk);
+    chunk->chunks = chunks;
+    chunk->capacity = capacity;
+    chunk->bytes = is_block ? ks_budget_block_new(chunks->loop->budget) : (uint8_t *)(chunk + 1);
+    if (chunk->bytes == NULL) {
+        free(chunk);
+        return NULL;
+    }
+    return chunk;
+}
+
+/* Takes a chunk's capacity from the budget; 0 when there is no room. Large payloads get blocks, which the
+ * disk takes without a copy, while that leaves half of the budget to others. */
+static size_t take_capacity(struct ks_chunks *chunks)
+{
+    struct ks_budget *budget = chunks->loop->budget;
+    size_t capacity = chunks->next_capacity;
+    if (chunks->given >= BLOCK_AFTER && chunks->left >= KS_BUDGET_BLOCK_SIZE &&
+        ks_budget_take_of_half(budget, KS_BUDGET_BLOCK_SIZE))
+        return KS_BUDGET_BLOCK_SIZE;
+    if (capacity > chunks->left)
+        capacity = (size_t)chunks->left;
+    return ks_budget_take(budget, capacity) ? capacity : 0;
+}
+
 /* Makes sure that there is a chunk with room. KS_OK; KS_MORE when the payload has to wait; KS_NO_MEMORY. */
 static enum ks_result have_chunk(struct ks_chunks *chunks)
 {
@@ -74,22 +110,17 @@ static enum ks_result have_chunk(struct ks_chunks *chunks)
         return KS_OK;
     if (chunks->stage == NULL || chunks->out == CHUNKS_LIMIT || chunks->waiting)
         return KS_MORE;
-    size_t capacity = chunks->next_capacity;
-    if (capacity > chunks->left)
-        capacity = (size_t)chunks->left;
-    if (!ks_budget_take(chunks->loop->budget, capacity)) {
+    size_t capacity = take_capacity(chunks);
+    if (capacity == 0) {
         wait_for_budget(chunks);
         return KS_MORE;
     }
-    struct ks_chunk *chunk = malloc(sizeof *chunk + capacity);
-    if (chunk == NULL) {
+    chunks->filling = new_chunk(chunks, capacity);
+    if (chunks->filling == NULL) {
         ks_budget_give(chunks->loop->budget, capacity);
         return KS_NO_MEMORY;
     }
-    memset(chunk, 0, sizeof *chunk);
-    chunk->chunks = chunks;
-    chunk->capacity = capacity;
-    chunks->filling = chunk;
+    chunks->given += capacity;
     if (chunks->next_capacity < CHUNK_LARGEST)
         chunks->next_capacity *= CHUNK_GROWTH;
     return KS_OK;

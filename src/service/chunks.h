@@ -22,6 +22,7 @@ struct ks_chunks {
     struct ks_stage *stage; /* the owner's; while it is NULL, nothing is taken */
     uint64_t left;          /* bytes of the payload that are not in a chunk yet */
     struct ks_chunk *filling;
+    uint64_t given; /* bytes of all chunks there have been */
     size_t next_capacity;
     unsigned out; /* chunks with the store */
     bool waiting; /* for the budget */

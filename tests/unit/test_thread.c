@@ -284,6 +284,47 @@ static void request_over_the_limit_is_granted_when_nothing_else_is_out(void **st
     ks_budget_destroy(&budget);
 }
 
+static void half_of_the_budget_is_left_by_those_who_can_do_with_less(void **state)
+{
+    (void)state;
+    struct ks_budget budget;
+    ks_budget_init(&budget, 100);
+    assert_false(ks_budget_take_of_half(&budget, 51));
+    assert_true(ks_budget_take_of_half(&budget, 50));
+    assert_false(ks_budget_take_of_half(&budget, 1));
+    assert_false(ks_budget_take_of_half(&budget, SIZE_MAX));
+    assert_true(ks_budget_take(&budget, 50));
+    ks_budget_give(&budget, 51);
+    assert_true(ks_budget_take_of_half(&budget, 1));
+    ks_budget_give(&budget, 50);
+    ks_budget_destroy(&budget);
+}
+
+static void few_blocks_are_kept_and_used_again(void **state)
+{
+    (void)state;
+    enum { MORE = KS_BUDGET_BLOCKS_KEPT + 2 };
+    struct ks_budget budget;
+    void *blocks[MORE];
+    ks_budget_init(&budget, 100);
+    for (size_t i = 0; i < MORE; i++) {
+        blocks[i] = ks_budget_block_new(&budget);
+        assert_non_null(blocks[i]);
+        assert_int_equal((uintptr_t)blocks[i] % KS_BUDGET_BLOCK_ALIGNMENT, 0);
+        memset(blocks[i], (int)i, KS_BUDGET_BLOCK_SIZE);
+    }
+    void *const first = blocks[0];
+    for (size_t i = 0; i < MORE; i++)
+        ks_budget_block_free(&budget, blocks[i]);
+    assert_int_equal(budget.block_count, KS_BUDGET_BLOCKS_KEPT);
+    for (size_t i = 0; i < KS_BUDGET_BLOCKS_KEPT; i++)
+        blocks[i] = ks_budget_block_new(&budget);
+    assert_ptr_equal(blocks[KS_BUDGET_BLOCKS_KEPT - 1], first);
+    for (size_t i = 0; i < KS_BUDGET_BLOCKS_KEPT; i++)
+        ks_budget_block_free(&budget, blocks[i]);
+    ks_budget_destroy(&budget); /* and leaks none */
+}
+
 struct waiter {
     struct ks_budget_waiter waiter;
     unsigned place; /* 0: not woken, else the how-manieth */
@@ -466,6 +507,8 @@ int main(void)
         cmocka_unit_test(thread_ticks_while_it_has_nothing_to_do),
         cmocka_unit_test(thread_ticks_while_it_is_never_idle),
         cmocka_unit_test(budget_is_taken_up_to_its_limit),
+        cmocka_unit_test(half_of_the_budget_is_left_by_those_who_can_do_with_less),
+        cmocka_unit_test(few_blocks_are_kept_and_used_again),
         cmocka_unit_test(request_over_the_limit_is_granted_when_nothing_else_is_out),
         cmocka_unit_test(giving_back_wakes_those_who_wait_in_their_order),
         cmocka_unit_test(waiting_while_nothing_is_out_wakes_at_once),

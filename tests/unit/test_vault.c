@@ -1,6 +1,8 @@
 /* Unit tests of src/store/vault: names, and uploads from their first chunk to the row. */
 #include "vault_fixture.h"
 
+#include "base/budget.h"
+
 #include <dirent.h>
 
 enum { MANY = 1000, CROWD = 3 * KS_VAULT_OPEN_FILES };
@@ -190,6 +192,64 @@ static void a_large_file_is_written_whole(void **state)
     assert_int_equal(status.st_mode & 0777, 0600);
 }
 
+/* Byte `offset` of the file below: no two pages alike. */
+static uint8_t pattern(size_t offset)
+{
+    return (uint8_t)(offset * 31 + offset / 4096);
+}
+
+static void write_pattern(struct house *house, struct ks_stage *stage, uint8_t *block, size_t offset,
+                          size_t size, bool last)
+{
+    for (size_t i = 0; i < size; i++)
+        block[i] = pattern(offset + i);
+    struct ks_store_stage_write request = {.request = fixture_request(&house->waiter),
+                                           .stage = stage,
+                                           .bytes = block,
+                                           .size = size,
+                                           .last = last};
+    ks_vault_stage_write(house->vault, &request);
+    assert_int_equal(fixture_wait(&house->waiter, &request.request), KS_OK);
+}
+
+static void assert_pattern(struct house *house, const char *name, size_t size)
+{
+    char path[256];
+    uint8_t *bytes = malloc(size + 1);
+    int fd = openat(house->directory_fd, path_of(&somebody, name, path), O_RDONLY | O_CLOEXEC);
+    assert_non_null(bytes);
+    assert_true(fd >= 0);
+    assert_int_equal(read(fd, bytes, size + 1), (ssize_t)size);
+    for (size_t i = 0; i < size; i++)
+        if (bytes[i] != pattern(i))
+            fail_msg("byte %zu of '%s' is wrong", i, name);
+    close(fd);
+    free(bytes);
+}
+
+/* Large aligned chunks bypass the page cache, others do not; in between the file's end is aligned, or is not.
+ */
+static void chunks_that_bypass_the_page_cache_and_others_make_one_file(void **state)
+{
+    struct house *house = *state;
+    enum { BLOCK = KS_BUDGET_BLOCK_SIZE };
+    static const size_t sizes[] = {16384, BLOCK, BLOCK, 4096, BLOCK / 2, 100, BLOCK, 4096 - 100, BLOCK, 1};
+    struct ks_budget budget;
+    size_t offset = 0;
+    ks_budget_init(&budget, BLOCK);
+    uint8_t *block = ks_budget_block_new(&budget);
+    assert_non_null(block);
+    struct ks_stage *stage = stage_open(house, &somebody, "mixed", (struct ks_stage_transform){0});
+    for (size_t i = 0; i < KS_COUNT_OF(sizes); i++) {
+        write_pattern(house, stage, block, offset, sizes[i], i + 1 == KS_COUNT_OF(sizes));
+        offset += sizes[i];
+    }
+    ks_budget_block_free(&budget, block);
+    ks_budget_destroy(&budget);
+    assert_int_equal(confirm(house, stage), KS_OK);
+    assert_pattern(house, "mixed", offset);
+}
+
 static void the_last_confirmed_of_one_name_wins(void **state)
 {
     struct house *house = *state;
@@ -368,6 +428,7 @@ int main(void)
         HOUSE_TEST(an_empty_file_is_a_file),
         HOUSE_TEST(everything_may_be_asked_for_without_waiting),
         HOUSE_TEST(a_large_file_is_written_whole),
+        HOUSE_TEST(chunks_that_bypass_the_page_cache_and_others_make_one_file),
         HOUSE_TEST(the_last_confirmed_of_one_name_wins),
         HOUSE_TEST(an_older_file_stays_until_it_is_replaced),
         HOUSE_TEST(a_thousand_small_files_are_confirmed_in_one_group),

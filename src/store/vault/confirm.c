@@ -61,6 +61,8 @@ static void remove_from_place(struct ks_stage *stage)
 static void confirm_end(struct ks_stage *stage, enum ks_result result)
 {
     struct ks_store_request *request = stage->request;
+    if (stage->row.message == NULL)
+        KS_CONTAINER_OF(request, struct ks_store_confirm, request)->limit = stage->limit;
     if (stage->in_place && (stage->row.message != NULL ? result != KS_OK : result == KS_NOT_FOUND))
         remove_from_place(stage);
     ks_vault_remove_file(stage);
@@ -125,7 +127,7 @@ static bool take_quota(struct ks_stage *stage, struct ks_quota_change *change)
     if (quotas == NULL || stage->row.message != NULL)
         return true;
     *change = ks_vault_change(stage, stage->row.size);
-    stage->failure = ks_quotas_take(quotas, &stage->row.id, change);
+    stage->failure = ks_quotas_take(quotas, &stage->row.id, change, &stage->limit);
     return stage->failure == KS_OK;
 }
 

@@ -58,9 +58,11 @@ struct ks_stage {
     /* The stage thread's until a confirm hands it over, then the confirm thread's. */
     enum stage_state state;
     enum ks_result failure;
+    enum ks_store_limit limit; /* with KS_REFUSED */
     bool on_disk;       /* there is a file in staging/ */
     bool fd_is_counted; /* in vault->confirming_files */
     int fd;             /* -1 when closed */
+    bool is_direct;     /* it bypasses the page cache */
     uint64_t size;
     uint64_t write_back; /* up to here the kernel was asked to write */
     uint64_t last_byte_ms;
@@ -79,6 +81,7 @@ struct ks_vault {
     unsigned thread_count;
     _Atomic uint64_t last_stage_number;
     _Atomic unsigned confirming_files;
+    _Atomic bool no_direct; /* the file system cannot do direct I/O */
 
     pthread_mutex_t lock; /* of the next two, and what they hold as marked */
     struct ks_vault_owner *owners;

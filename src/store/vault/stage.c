@@ -13,6 +13,11 @@
  * large file's confirm finds little left to sync, and no upload fills the page cache with dirty pages. */
 enum { WRITE_BACK_PIECE = 8 * 1024 * 1024, WRITE_BACK_LAG = 8 * WRITE_BACK_PIECE };
 
+/* Large chunks bypass the page cache: that saves a copy and the pages for it, some 0.4 seconds of CPU for
+ * each gibibyte, and what the cache holds for others stays in it. Small ones are better off there, for their
+ * files are synced together. */
+enum { DIRECT_SIZE = 512 * 1024, DIRECT_ALIGNMENT = 4096 };
+
 /* ---- lists and files ---- */
 
 static void close_file(struct ks_vault_thread *thread, struct ks_stage *stage)
@@ -23,6 +28,7 @@ static void close_file(struct ks_vault_thread *thread, struct ks_stage *stage)
     thread->open_files--;
     close(stage->fd);
     stage->fd = -1;
+    stage->is_direct = false;
 }
 
 /* Takes the stage out of the thread's lists; its file stays open. */
@@ -90,7 +96,8 @@ void ks_stage_run_judge(struct ks_task *task)
     struct ks_store_stage_open *request = KS_CONTAINER_OF(task, struct ks_store_stage_open, request.task);
     struct ks_stage *stage = request->stage;
     const struct ks_quota_change change = ks_vault_change(stage, request->content_size);
-    enum ks_result result = ks_quotas_judge(stage->vault->options.quotas, &request->id, &change);
+    enum ks_result result =
+        ks_quotas_judge(stage->vault->options.quotas, &request->id, &change, &request->limit);
     if (result != KS_OK) {
         ks_vault_release(stage);
         request->stage = NULL;
@@ -135,6 +142,52 @@ static enum ks_result transform_chunk(struct ks_stage *stage, const struct ks_st
     return result == KS_OK && *size > request->size ? KS_INVALID : result;
 }
 
+static bool is_aligned(uint64_t number)
+{
+    return number % DIRECT_ALIGNMENT == 0;
+}
+
+/* Switches direct I/O of the stage's file on or off. False when the file system cannot do it. */
+static bool set_direct(struct ks_stage *stage, bool direct)
+{
+    if (stage->is_direct == direct)
+        return true;
+    if (fcntl(stage->fd, F_SETFL, direct ? O_DIRECT : 0) != 0)
+        return false;
+    stage->is_direct = direct;
+    return true;
+}
+
+/* Writes at the end of the file past the page cache. False when that cannot be: then all of it is left to be
+ * written in the ordinary way. *result is KS_OK, or what went wrong. */
+static bool write_direct(struct ks_stage *stage, const uint8_t *bytes, size_t size, enum ks_result *result)
+{
+    struct ks_vault *vault = stage->vault;
+    if (size < DIRECT_SIZE || !is_aligned(size) || !is_aligned(stage->size) ||
+        !is_aligned((uintptr_t)bytes) || atomic_load_explicit(&vault->no_direct, memory_order_relaxed))
+        return false;
+    if (set_direct(stage, true)) {
+        *result = ks_file_write_all_at(stage->fd, bytes, size, (off_t)stage->size);
+        if (*result == KS_OK)
+            stage->write_back = stage->size + size; /* nothing of it is in the cache */
+        if (*result == KS_OK || errno != EINVAL)
+            return true;
+    }
+    atomic_store_explicit(&vault->no_direct, true, memory_order_relaxed);
+    return false;
+}
+
+static enum ks_result write_bytes(struct ks_stage *stage, const uint8_t *bytes, size_t size)
+{
+    enum ks_result result = KS_OK;
+    if (!write_direct(stage, bytes, size, &result)) {
+        if (!set_direct(stage, false))
+            return ks_vault_failure(errno);
+        result = ks_file_write_all_at(stage->fd, bytes, size, (off_t)stage->size);
+    }
+    return result == KS_OK ? KS_OK : ks_vault_failure(errno);
+}
+
 static enum ks_result write_chunk(struct ks_vault_thread *thread, struct ks_stage *stage,
                                   const struct ks_store_stage_write *request)
 {
@@ -144,9 +197,9 @@ static enum ks_result write_chunk(struct ks_vault_thread *thread, struct ks_stag
         result = open_file(thread, stage);
     if (result != KS_OK)
         return result;
-    result = ks_file_write_all_at(stage->fd, request->bytes, size, (off_t)stage->size);
+    result = write_bytes(stage, request->bytes, size);
     if (result != KS_OK)
-        return ks_vault_failure(errno);
+        return result;
     stage->size += size;
     mark_used(thread, stage);
     return write_back(stage);

@@ -205,7 +205,7 @@ static bool needs_replacement(const struct ks_vault *vault, const struct ks_stor
 {
     const struct ks_quota_change change = {.replaces = false, .before = 0, .after = request->content_size};
     return request->purpose == KS_STAGE_FILE && vault->options.quotas != NULL &&
-           ks_quotas_judge(vault->options.quotas, &request->id, &change) != KS_OK;
+           ks_quotas_judge(vault->options.quotas, &request->id, &change, NULL) != KS_OK;
 }
 
 void ks_vault_stage_open(struct ks_vault *vault, struct ks_store_stage_open *request)
