@@ -7,7 +7,9 @@
 
 enum { STATUS_FAILED = 1, STATUS_USAGE = 2 };
 
-static bool (*const modes[KS_BENCH_MODES])(struct ks_run *run) = {NULL};
+static bool (*const modes[KS_BENCH_MODES])(struct ks_run *run) = {
+    [KS_BENCH_ASK] = ks_mode_ask,
+};
 
 static int run_mode(const struct ks_settings *settings)
 {

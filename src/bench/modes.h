@@ -13,5 +13,6 @@ bool ks_mode_chat(struct ks_run *run);   /* a group: each line to each other mem
 bool ks_mode_ask(struct ks_run *run);    /* requests of ask: every answer */
 bool ks_mode_idle(struct ks_run *run);   /* connections that do nothing: the server's memory */
 bool ks_mode_users(struct ks_run *run);  /* registrations and the list: every name once */
+bool ks_mode_echo(struct ks_run *run);   /* no load: echoes until it is interrupted */
 
 #endif

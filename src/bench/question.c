@@ -1,0 +1,157 @@
+/* question.c — see question.h. */
+#include "bench/question.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct peer {
+    const char *protocol;
+    const char *request;
+    const char *answer;
+};
+
+static const struct peer peers[] = {
+    {"redis", "*1\r\n$4\r\nPING\r\n", "+PONG\r\n"},
+    {"memcached", "mn\r\n", "MN\r\n"},
+    {"echo", "PING", "PING"},
+};
+
+static const struct {
+    const char *request;
+    enum ks_question_form form;
+} requests[] = {
+    {"TIME", KS_QUESTION_TIME},
+    {"NAME", KS_QUESTION_FIXED},
+    {"RAND", KS_QUESTION_RANDOM},
+    {"STAT", KS_QUESTION_STATUS},
+};
+
+static enum ks_result choose_of_kesher(struct ks_question *question, const char *request)
+{
+    for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
+        if (strcmp(requests[i].request, request) != 0)
+            continue;
+        *question = (struct ks_question){
+            .greeting = "Hi",
+            .banner = KS_ASK_BANNER,
+            .request = requests[i].request,
+            .request_size = KS_ASK_REQUEST_SIZE,
+            .form = requests[i].form,
+        };
+        return KS_OK;
+    }
+    return KS_NOT_FOUND;
+}
+
+enum ks_result ks_question_choose(struct ks_question *question, const char *protocol, const char *request)
+{
+    if (strcmp(protocol, "kesher") == 0)
+        return choose_of_kesher(question, request);
+    for (size_t i = 0; i < sizeof peers / sizeof peers[0]; i++) {
+        const struct peer *peer = &peers[i];
+        if (strcmp(peer->protocol, protocol) != 0)
+            continue;
+        *question = (struct ks_question){
+            .greeting = "",
+            .banner = "",
+            .request = peer->request,
+            .request_size = strlen(peer->request),
+            .form = KS_QUESTION_FIXED,
+            .answer_size = strlen(peer->answer),
+        };
+        memcpy(question->answer, peer->answer, question->answer_size);
+        return KS_OK;
+    }
+    return KS_NOT_FOUND;
+}
+
+/* ---- answers ---- */
+
+/* Whether `text` has the form of `pattern`, where a 0 stands for any digit. */
+static bool has_form(const uint8_t *text, size_t size, const char *pattern)
+{
+    if (size != strlen(pattern))
+        return false;
+    for (size_t i = 0; i < size; i++) {
+        bool is_digit = text[i] >= '0' && text[i] <= '9';
+        if (pattern[i] == '0' ? !is_digit : text[i] != (uint8_t)pattern[i])
+            return false;
+    }
+    return true;
+}
+
+/* The number of two digits at `text`. */
+static unsigned two_digits(const uint8_t *text)
+{
+    return (unsigned)(text[0] - '0') * 10 + (unsigned)(text[1] - '0');
+}
+
+static bool is_time(const uint8_t *text, size_t size)
+{
+    if (!has_form(text, size, "0000-00-00 00:00:00"))
+        return false;
+    unsigned month = two_digits(text + 5);
+    unsigned day = two_digits(text + 8);
+    return month >= 1 && month <= 12 && day >= 1 && day <= 31 && two_digits(text + 11) < 24 &&
+           two_digits(text + 14) < 60 && two_digits(text + 17) <= 60;
+}
+
+static bool is_from_one_to_ten(const uint8_t *text, size_t size)
+{
+    return (size == 1 && text[0] >= '1' && text[0] <= '9') || (size == 2 && memcmp(text, "10", 2) == 0);
+}
+
+static bool is_one_line(const uint8_t *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if (text[i] < 0x20 || text[i] == 0x7F)
+            return false;
+    return size > 0;
+}
+
+static bool has_right_form(enum ks_question_form form, const uint8_t *text, size_t size)
+{
+    switch (form) {
+    case KS_QUESTION_TIME:
+        return is_time(text, size);
+    case KS_QUESTION_RANDOM:
+        return is_from_one_to_ten(text, size);
+    case KS_QUESTION_FIXED: /* the first one */
+    case KS_QUESTION_STATUS:
+        return is_one_line(text, size);
+    }
+    return false;
+}
+
+/* An answer of kesher's that cannot be compared with another. */
+static enum ks_result judge_by_form(struct ks_question *question, const uint8_t *bytes, size_t size,
+                                    size_t *answer_size)
+{
+    size_t text_size = 0;
+    if (size < KS_ASK_LENGTH_SIZE)
+        return KS_MORE;
+    if (ks_ask_length_parse(bytes, &text_size) != KS_OK)
+        return KS_INVALID;
+    if (size - KS_ASK_LENGTH_SIZE < text_size)
+        return KS_MORE;
+    if (!has_right_form(question->form, bytes + KS_ASK_LENGTH_SIZE, text_size))
+        return KS_INVALID;
+    *answer_size = KS_ASK_LENGTH_SIZE + text_size;
+    if (question->form == KS_QUESTION_FIXED) {
+        memcpy(question->answer, bytes, *answer_size);
+        question->answer_size = *answer_size;
+    }
+    return KS_OK;
+}
+
+enum ks_result ks_question_judge(struct ks_question *question, const uint8_t *bytes, size_t size,
+                                 size_t *answer_size)
+{
+    if (question->answer_size == 0)
+        return judge_by_form(question, bytes, size, answer_size);
+    size_t compared = size < question->answer_size ? size : question->answer_size;
+    if (memcmp(bytes, question->answer, compared) != 0)
+        return KS_INVALID;
+    *answer_size = question->answer_size;
+    return compared == question->answer_size ? KS_OK : KS_MORE;
+}
