@@ -34,8 +34,7 @@ static void ask(struct asking *asking, uint32_t index, struct ks_link *link, uin
         ks_run_fail(asking->run, "no memory");
         return;
     }
-    for (uint32_t i = 0; i < count; i++)
-        ks_stamps_put(&asking->stamps, index, now_ns);
+    ks_stamps_put(&asking->stamps, index, count, now_ns);
     asking->on_their_way += count;
 }
 
@@ -100,43 +99,36 @@ static void fail_answer(struct asking *asking, uint32_t index, const uint8_t *by
     ks_run_fail(asking->run, "connection %" PRIu32 ": a wrong answer: \"%s\"", index, shown);
 }
 
-/* Counts the answers at the beginning of `bytes`; returns how many bytes they are. */
-static size_t take_answers(struct asking *asking, uint32_t index, const uint8_t *bytes, size_t size,
-                           uint64_t now_ns)
+/* `count` requests were answered now. */
+static void count_answers(struct asking *asking, uint32_t index, uint32_t count, uint64_t now_ns)
 {
     struct ks_run *run = asking->run;
-    size_t taken = 0;
-    while (taken < size) {
-        size_t answer_size = 0;
-        enum ks_result result =
-            ks_question_judge(&asking->question, bytes + taken, size - taken, &answer_size);
-        bool wrong = result == KS_INVALID || ks_stamps_count(&asking->stamps, index) == 0;
-        if (result == KS_MORE && !wrong)
-            break;
-        if (wrong) {
-            fail_answer(asking, index, bytes + taken, size - taken);
-            break;
-        }
-        uint64_t written_ns = ks_stamps_take(&asking->stamps, index);
-        if (run->measuring) {
-            run->operations++;
-            ks_percentiles_add(&run->latency, now_ns - written_ns);
-        }
-        taken += answer_size;
+    asking->on_their_way -= count;
+    if (run->measuring)
+        run->operations += count;
+    while (count > 0) {
+        uint64_t written_ns = 0;
+        uint32_t taken = ks_stamps_take(&asking->stamps, index, count, &written_ns);
+        if (run->measuring)
+            ks_percentiles_add_many(&run->latency, now_ns - written_ns, taken);
+        count -= taken;
     }
-    return taken;
 }
 
 static size_t received(void *context, uint32_t index, struct ks_link *link, const uint8_t *bytes, size_t size)
 {
     struct asking *asking = context;
+    uint32_t answered = 0;
+    size_t taken = 0;
     if (!asking->started)
         return receive_banner(asking, index, bytes, size);
     uint64_t now = ks_clock_stopwatch_ns();
-    uint32_t before = ks_stamps_count(&asking->stamps, index);
-    size_t taken = take_answers(asking, index, bytes, size, now);
-    uint32_t answered = before - ks_stamps_count(&asking->stamps, index);
-    asking->on_their_way -= answered;
+    if (ks_question_judge(&asking->question, bytes, size, ks_stamps_count(&asking->stamps, index), &answered,
+                          &taken) != KS_OK) {
+        fail_answer(asking, index, bytes + taken, size - taken);
+        return size;
+    }
+    count_answers(asking, index, answered, now);
     if (!asking->finishing && answered > 0)
         ask(asking, index, link, answered, now);
     else if (asking->finishing && asking->on_their_way == 0)

@@ -24,13 +24,20 @@ static uint64_t end_of(unsigned bucket)
     return (fine << shift) + ((UINT64_C(1) << shift) - 1);
 }
 
-void ks_percentiles_add(struct ks_percentiles *percentiles, uint64_t value)
+void ks_percentiles_add_many(struct ks_percentiles *percentiles, uint64_t value, uint64_t times)
 {
-    percentiles->count++;
-    percentiles->sum += value;
+    if (times == 0)
+        return;
+    percentiles->count += times;
+    percentiles->sum += value * times;
     if (value > percentiles->greatest)
         percentiles->greatest = value;
-    percentiles->buckets[bucket_of(value)]++;
+    percentiles->buckets[bucket_of(value)] += times;
+}
+
+void ks_percentiles_add(struct ks_percentiles *percentiles, uint64_t value)
+{
+    ks_percentiles_add_many(percentiles, value, 1);
 }
 
 uint64_t ks_percentiles_at(const struct ks_percentiles *percentiles, double share)

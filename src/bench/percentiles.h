@@ -21,6 +21,9 @@ struct ks_percentiles {
 
 void ks_percentiles_add(struct ks_percentiles *percentiles, uint64_t value);
 
+/* The same value `times` times. */
+void ks_percentiles_add_many(struct ks_percentiles *percentiles, uint64_t value, uint64_t times);
+
 /* The value that `share` (0 to 1) of all values do not exceed: the upper end of its bucket, never above the
  * greatest value. 0 when there are no values. */
 uint64_t ks_percentiles_at(const struct ks_percentiles *percentiles, double share);

@@ -43,6 +43,14 @@ static enum ks_result choose_of_kesher(struct ks_question *question, const char 
     return KS_NOT_FOUND;
 }
 
+static void fix_answer(struct ks_question *question, const void *answer, size_t size)
+{
+    question->answer_size = size;
+    question->row_count = (uint32_t)(sizeof question->row / size);
+    for (uint32_t i = 0; i < question->row_count; i++)
+        memcpy(question->row + i * size, answer, size);
+}
+
 enum ks_result ks_question_choose(struct ks_question *question, const char *protocol, const char *request)
 {
     if (strcmp(protocol, "kesher") == 0)
@@ -57,9 +65,8 @@ enum ks_result ks_question_choose(struct ks_question *question, const char *prot
             .request = peer->request,
             .request_size = strlen(peer->request),
             .form = KS_QUESTION_FIXED,
-            .answer_size = strlen(peer->answer),
         };
-        memcpy(question->answer, peer->answer, question->answer_size);
+        fix_answer(question, peer->answer, strlen(peer->answer));
         return KS_OK;
     }
     return KS_NOT_FOUND;
@@ -123,8 +130,9 @@ static bool has_right_form(enum ks_question_form form, const uint8_t *text, size
     return false;
 }
 
-/* An answer of kesher's that cannot be compared with another. */
-static enum ks_result judge_by_form(struct ks_question *question, const uint8_t *bytes, size_t size,
+/* The answer at the beginning of `bytes`, which cannot be compared with another: KS_OK with its size; KS_MORE
+ * when it is not complete; KS_INVALID. */
+static enum ks_result judge_by_form(enum ks_question_form form, const uint8_t *bytes, size_t size,
                                     size_t *answer_size)
 {
     size_t text_size = 0;
@@ -134,24 +142,65 @@ static enum ks_result judge_by_form(struct ks_question *question, const uint8_t 
         return KS_INVALID;
     if (size - KS_ASK_LENGTH_SIZE < text_size)
         return KS_MORE;
-    if (!has_right_form(question->form, bytes + KS_ASK_LENGTH_SIZE, text_size))
-        return KS_INVALID;
     *answer_size = KS_ASK_LENGTH_SIZE + text_size;
-    if (question->form == KS_QUESTION_FIXED) {
-        memcpy(question->answer, bytes, *answer_size);
-        question->answer_size = *answer_size;
+    return has_right_form(form, bytes + KS_ASK_LENGTH_SIZE, text_size) ? KS_OK : KS_INVALID;
+}
+
+/* One of these `whole` answers is wrong: moves on to it. */
+static void skip_right_ones(const struct ks_question *question, const uint8_t *bytes, size_t whole,
+                            uint32_t *count, size_t *taken)
+{
+    for (size_t i = 0; i < whole; i++) {
+        if (memcmp(bytes + *taken, question->row, question->answer_size) != 0)
+            return;
+        *taken += question->answer_size;
+        ++*count;
+    }
+}
+
+/* As ks_question_judge, for answers that are compared: as many at a time as stand in a row. */
+static enum ks_result compare(const struct ks_question *question, const uint8_t *bytes, size_t size,
+                              uint32_t limit, uint32_t *count, size_t *taken)
+{
+    const size_t answer_size = question->answer_size;
+    while (*taken < size) {
+        size_t left = size - *taken;
+        size_t whole = left / answer_size;
+        if (whole > question->row_count)
+            whole = question->row_count;
+        if (whole > limit - *count)
+            whole = limit - *count;
+        size_t compared = whole > 0 ? whole * answer_size : left;
+        if (whole == 0 && (*count == limit || left > answer_size))
+            return KS_INVALID;
+        if (memcmp(bytes + *taken, question->row, compared) != 0) {
+            skip_right_ones(question, bytes, whole, count, taken);
+            return KS_INVALID;
+        }
+        if (whole == 0)
+            return KS_OK;
+        *count += (uint32_t)whole;
+        *taken += compared;
     }
     return KS_OK;
 }
 
 enum ks_result ks_question_judge(struct ks_question *question, const uint8_t *bytes, size_t size,
-                                 size_t *answer_size)
+                                 uint32_t limit, uint32_t *count, size_t *taken)
 {
-    if (question->answer_size == 0)
-        return judge_by_form(question, bytes, size, answer_size);
-    size_t compared = size < question->answer_size ? size : question->answer_size;
-    if (memcmp(bytes, question->answer, compared) != 0)
-        return KS_INVALID;
-    *answer_size = question->answer_size;
-    return compared == question->answer_size ? KS_OK : KS_MORE;
+    *count = 0;
+    *taken = 0;
+    while (*taken < size && question->answer_size == 0) {
+        size_t answer_size = 0;
+        enum ks_result result = judge_by_form(question->form, bytes + *taken, size - *taken, &answer_size);
+        if (*count == limit || result == KS_INVALID)
+            return KS_INVALID;
+        if (result == KS_MORE)
+            return KS_OK;
+        if (question->form == KS_QUESTION_FIXED)
+            fix_answer(question, bytes + *taken, answer_size);
+        *taken += answer_size;
+        ++*count;
+    }
+    return compare(question, bytes, size, limit, count, taken);
 }

@@ -10,7 +10,10 @@
 
 #include "wire/ask.h"
 
-enum { KS_QUESTION_ANSWER_LIMIT = KS_ASK_LENGTH_SIZE + KS_ASK_ANSWER_LIMIT };
+enum {
+    KS_QUESTION_ANSWER_LIMIT = KS_ASK_LENGTH_SIZE + KS_ASK_ANSWER_LIMIT,
+    KS_QUESTION_ROW_SIZE = 16 * 1024, /* of answers in a row; room for one at least */
+};
 
 /* How the text in an answer of kesher's ask is judged. */
 enum ks_question_form {
@@ -26,17 +29,20 @@ struct ks_question {
     const char *request;
     size_t request_size;
     enum ks_question_form form;
-    size_t answer_size; /* KS_QUESTION_FIXED: of `answer`; 0 while the first one has not come */
-    uint8_t answer[KS_QUESTION_ANSWER_LIMIT];
+    size_t answer_size;                /* KS_QUESTION_FIXED: of each; 0 while the first one has not come */
+    uint32_t row_count;                /* answers in `row` */
+    uint8_t row[KS_QUESTION_ROW_SIZE]; /* the answer again and again, to compare many at a time */
 };
 
 /* The question of a protocol ("kesher", "redis", "memcached", "echo"); of kesher's, `request` chooses:
  * "TIME", "NAME", "RAND" or "STAT". KS_OK; KS_NOT_FOUND for others. */
 enum ks_result ks_question_choose(struct ks_question *question, const char *protocol, const char *request);
 
-/* The first answer in `bytes`. KS_OK with its size; KS_MORE when it is not complete; KS_INVALID when it is
- * wrong. The first right answer to NAME is the one that all others must equal. */
+/* Counts the right answers at the beginning of `bytes`, up to `limit`: *count of them in *taken bytes. The
+ * first right answer to NAME is the one that all others must equal. KS_OK: what is left of the bytes, if
+ * anything, is the beginning of an answer. KS_INVALID: what is left is wrong, or more than `limit` answers.
+ */
 enum ks_result ks_question_judge(struct ks_question *question, const uint8_t *bytes, size_t size,
-                                 size_t *answer_size);
+                                 uint32_t limit, uint32_t *count, size_t *taken);
 
 #endif
