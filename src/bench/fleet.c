@@ -1,9 +1,10 @@
 /* fleet.c — see fleet.h. */
 #include "bench/fleet.h"
 
+#include "bench/address.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -29,46 +30,6 @@ static void ended(struct ks_link *link, int error);
 static void refill(struct ks_fleet *fleet);
 
 /* ---- addresses ---- */
-
-/* "HOST:PORT" or "[ADDRESS]:PORT" into its two parts. */
-static bool split(const char *server, char *host, size_t host_capacity, const char **port)
-{
-    const char *colon = strrchr(server, ':');
-    if (colon == NULL || colon[1] == '\0')
-        return false;
-    size_t size = (size_t)(colon - server);
-    if (size >= 2 && server[0] == '[' && server[size - 1] == ']') {
-        server++;
-        size -= 2;
-    }
-    if (size == 0 || size >= host_capacity)
-        return false;
-    memcpy(host, server, size);
-    host[size] = '\0';
-    *port = colon + 1;
-    return true;
-}
-
-static enum ks_result resolve(const char *server, struct ks_route *route, char *reason, size_t capacity)
-{
-    char host[256];
-    const char *port = NULL;
-    struct addrinfo *found = NULL;
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
-    if (!split(server, host, sizeof host, &port)) {
-        (void)snprintf(reason, capacity, "'%s' is not HOST:PORT", server);
-        return KS_INVALID;
-    }
-    int error = getaddrinfo(host, port, &hints, &found);
-    if (error != 0) {
-        (void)snprintf(reason, capacity, "cannot resolve '%s': %s", server, gai_strerror(error));
-        return KS_NOT_FOUND;
-    }
-    memcpy(&route->target, found->ai_addr, found->ai_addrlen);
-    route->target_size = found->ai_addrlen;
-    freeaddrinfo(found);
-    return KS_OK;
-}
 
 static bool is_loopback(const struct sockaddr_storage *address)
 {
@@ -201,7 +162,8 @@ enum ks_result ks_fleet_open(struct ks_reactor *reactor, const char *server, con
                              char *reason, size_t reason_capacity)
 {
     struct ks_route route = {0};
-    enum ks_result result = resolve(server, &route, reason, reason_capacity);
+    enum ks_result result =
+        ks_address_resolve(server, &route.target, &route.target_size, reason, reason_capacity);
     if (result == KS_OK)
         result = choose_source(plan, &route, reason, reason_capacity);
     if (result != KS_OK)

@@ -1,0 +1,15 @@
+/* address.h — "HOST:PORT" and "[ADDRESS]:PORT" to a socket address. Main thread; may ask the network. */
+#ifndef KS_BENCH_ADDRESS_H
+#define KS_BENCH_ADDRESS_H
+
+#include "base/result.h"
+
+#include <stddef.h>
+#include <sys/socket.h>
+
+/* KS_OK with the first address that `text` stands for; else one line for people is in `reason`: KS_INVALID
+ * (no HOST:PORT), KS_NOT_FOUND. */
+enum ks_result ks_address_resolve(const char *text, struct sockaddr_storage *address, socklen_t *address_size,
+                                  char *reason, size_t reason_capacity);
+
+#endif
