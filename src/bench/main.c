@@ -1,4 +1,4 @@
-/* main.c — kesher-bench: loads a server and tells how fast it was. One thread. */
+/* main.c — kesher-bench: loads a server and tells how fast it was. One thread, but for echo. */
 #include "bench/modes.h"
 
 #include <signal.h>
@@ -8,7 +8,10 @@
 enum { STATUS_FAILED = 1, STATUS_USAGE = 2 };
 
 static bool (*const modes[KS_BENCH_MODES])(struct ks_run *run) = {
+    [KS_BENCH_SEND] = ks_mode_send,
+    [KS_BENCH_PULL] = ks_mode_pull,
     [KS_BENCH_ASK] = ks_mode_ask,
+    [KS_BENCH_ECHO] = ks_mode_echo,
 };
 
 static int run_mode(const struct ks_settings *settings)

@@ -201,8 +201,7 @@ bool ks_mode_ask(struct ks_run *run)
                             .depth = (uint32_t)run->settings->depth};
     bool right = prepare(&asking) && load(&asking);
     if (right) {
-        ks_report_text(&run->report, "request",
-                       strcmp(run->settings->protocol, "kesher") == 0 ? asking.question.request : "no-op");
+        ks_report_text(&run->report, "request", asking.question.name);
         ks_report_number(&run->report, "connections", asking.connections);
         ks_report_number(&run->report, "depth", asking.depth);
         ks_run_report(run, "requests");

@@ -4,16 +4,20 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { VERSION_LIMIT = 256 }; /* of memcached's line */
+
 struct peer {
     const char *protocol;
+    const char *name;
     const char *request;
-    const char *answer;
+    enum ks_question_form form;
+    const char *answer; /* empty: learned from the first one */
 };
 
 static const struct peer peers[] = {
-    {"redis", "*1\r\n$4\r\nPING\r\n", "+PONG\r\n"},
-    {"memcached", "mn\r\n", "MN\r\n"},
-    {"echo", "PING", "PING"},
+    {"redis", "PING", "*1\r\n$4\r\nPING\r\n", KS_QUESTION_PEER, "+PONG\r\n"},
+    {"memcached", "version", "version\r\n", KS_QUESTION_VERSION, ""},
+    {"echo", "four bytes", "PING", KS_QUESTION_PEER, "PING"},
 };
 
 static const struct {
@@ -21,7 +25,7 @@ static const struct {
     enum ks_question_form form;
 } requests[] = {
     {"TIME", KS_QUESTION_TIME},
-    {"NAME", KS_QUESTION_FIXED},
+    {"NAME", KS_QUESTION_NAME},
     {"RAND", KS_QUESTION_RANDOM},
     {"STAT", KS_QUESTION_STATUS},
 };
@@ -32,6 +36,7 @@ static enum ks_result choose_of_kesher(struct ks_question *question, const char 
         if (strcmp(requests[i].request, request) != 0)
             continue;
         *question = (struct ks_question){
+            .name = requests[i].request,
             .greeting = "Hi",
             .banner = KS_ASK_BANNER,
             .request = requests[i].request,
@@ -60,13 +65,15 @@ enum ks_result ks_question_choose(struct ks_question *question, const char *prot
         if (strcmp(peer->protocol, protocol) != 0)
             continue;
         *question = (struct ks_question){
+            .name = peer->name,
             .greeting = "",
             .banner = "",
             .request = peer->request,
             .request_size = strlen(peer->request),
-            .form = KS_QUESTION_FIXED,
+            .form = peer->form,
         };
-        fix_answer(question, peer->answer, strlen(peer->answer));
+        if (peer->answer[0] != '\0')
+            fix_answer(question, peer->answer, strlen(peer->answer));
         return KS_OK;
     }
     return KS_NOT_FOUND;
@@ -123,11 +130,30 @@ static bool has_right_form(enum ks_question_form form, const uint8_t *text, size
         return is_time(text, size);
     case KS_QUESTION_RANDOM:
         return is_from_one_to_ten(text, size);
-    case KS_QUESTION_FIXED: /* the first one */
+    case KS_QUESTION_NAME:
     case KS_QUESTION_STATUS:
         return is_one_line(text, size);
+    case KS_QUESTION_PEER:
+    case KS_QUESTION_VERSION:
+        break;
     }
     return false;
+}
+
+/* As judge_by_form, for memcached: "VERSION 1.6.18" and the end of the line. */
+static enum ks_result judge_version(const uint8_t *bytes, size_t size, size_t *answer_size)
+{
+    static const char start[] = "VERSION ";
+    const size_t start_size = sizeof start - 1;
+    if (memcmp(bytes, start, size < start_size ? size : start_size) != 0)
+        return KS_INVALID;
+    const uint8_t *end = memchr(bytes, '\n', size);
+    if (end == NULL)
+        return size < VERSION_LIMIT ? KS_MORE : KS_INVALID;
+    *answer_size = (size_t)(end - bytes) + 1;
+    bool is_line = *answer_size > start_size + 2 && end[-1] == '\r' &&
+                   is_one_line(bytes + start_size, *answer_size - start_size - 2);
+    return is_line && *answer_size <= VERSION_LIMIT ? KS_OK : KS_INVALID;
 }
 
 /* The answer at the beginning of `bytes`, which cannot be compared with another: KS_OK with its size; KS_MORE
@@ -136,6 +162,8 @@ static enum ks_result judge_by_form(enum ks_question_form form, const uint8_t *b
                                     size_t *answer_size)
 {
     size_t text_size = 0;
+    if (form == KS_QUESTION_VERSION)
+        return judge_version(bytes, size, answer_size);
     if (size < KS_ASK_LENGTH_SIZE)
         return KS_MORE;
     if (ks_ask_length_parse(bytes, &text_size) != KS_OK)
@@ -197,7 +225,7 @@ enum ks_result ks_question_judge(struct ks_question *question, const uint8_t *by
             return KS_INVALID;
         if (result == KS_MORE)
             return KS_OK;
-        if (question->form == KS_QUESTION_FIXED)
+        if (question->form == KS_QUESTION_NAME || question->form == KS_QUESTION_VERSION)
             fix_answer(question, bytes + *taken, answer_size);
         *taken += answer_size;
         ++*count;

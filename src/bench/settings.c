@@ -108,7 +108,7 @@ static const struct {
                         {.connections = 8, .depth = 64, .count = 10000}},
     [KS_BENCH_ECHO] = {"echo",
                        "no load: a server that sends back what comes, to compare others with",
-                       {.threads = 1}},
+                       {.protocol = "echo", .threads = 1}},
 };
 
 static const char default_binary_server[] = "127.0.0.1:1357";
@@ -305,7 +305,8 @@ bool ks_settings_parse(int argc, char **argv, struct ks_settings *settings, char
     if (mode < KS_BENCH_MODES)
         *settings = modes[mode].defaults;
     settings->mode = mode;
-    settings->protocol = "kesher";
+    if (settings->protocol == NULL)
+        settings->protocol = "kesher";
     for (int i = 1; i < argc; i++) {
         if (is_option(argv[i])) {
             if (!parse_option(argc, argv, &i, settings, reason, reason_capacity))
