@@ -80,6 +80,7 @@ static void refuse_connection(struct ks_listener *listener, int fd, enum ks_net_
         [KS_NET_REFUSED_ADDRESS] = "an address has as many as it may",
         [KS_NET_REFUSED_STRANGER] = "a program of another user was turned away",
         [KS_NET_REFUSED_MEMORY] = "out of memory",
+        [KS_NET_REFUSED_SERVICE] = "", /* the worker counts these */
     };
     close(fd);
     ks_count(&listener->counts->refused[why], 1);

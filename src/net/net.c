@@ -226,6 +226,7 @@ static void add_listener(struct ks_net_statistics *statistics, const struct ks_l
     listener->open = listener->accepted > closed ? listener->accepted - closed : 0;
     for (size_t i = 0; i < KS_NET_REFUSALS; i++)
         listener->refused[i] = ks_counted(&counts->refused[i]);
+    listener->refused[KS_NET_REFUSED_SERVICE] = ks_counted(&counts->unwelcome);
     statistics->quiet += ks_counted(&counts->quiet);
 }
 

@@ -58,13 +58,14 @@ enum ks_net_refusal {
     KS_NET_REFUSED_ADDRESS,  /* the limit of one address was */
     KS_NET_REFUSED_STRANGER, /* of another user, on a socket in the file system */
     KS_NET_REFUSED_MEMORY,
+    KS_NET_REFUSED_SERVICE, /* its service had no room or no memory for it; accepted before */
     KS_NET_REFUSALS,
 };
 
 struct ks_net_listener_statistics {
     const char *name;
-    uint64_t open; /* connections now */
-    uint64_t accepted;
+    uint64_t open;     /* connections now */
+    uint64_t accepted; /* those that the service refused then among them */
     uint64_t refused[KS_NET_REFUSALS];
 };
 

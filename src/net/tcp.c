@@ -737,6 +737,7 @@ void ks_tcp_open(struct ks_worker *worker, int fd, const struct sockaddr_storage
         idle_leave(tcp);
         ks_deadline_clear(&worker->wheel, &tcp->deadline);
         tcp->state = STATE_DOOMED;
+        atomic_fetch_add_explicit(&listener->unwelcome, 1, memory_order_relaxed);
         close_and_free(tcp);
         return;
     }

@@ -31,6 +31,7 @@ struct ks_listener_counts {
     const char *name;
     /* Added to by every worker. */
     _Alignas(KS_CACHE_LINE) _Atomic uint64_t closed;
+    _Atomic uint64_t unwelcome; /* of these: refused by the service */
 };
 
 /* What one worker counts, for metrics. */

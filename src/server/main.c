@@ -46,7 +46,8 @@ struct server {
     struct ks_metrics_environment metrics;
     struct ks_notify notify;
     uint64_t started_ms;
-    _Atomic bool tells_all; /* STAT */
+    char addresses[5 * KS_ADDRESS_TEXT_SIZE]; /* as the ready line has them */
+    _Atomic bool tells_all;                   /* STAT */
 };
 
 enum { MEBIBYTE = 1024 * 1024 };
@@ -161,7 +162,7 @@ static void reload(void *context)
     struct server *server = context;
     check_told(server, ks_notify_reloading(&server->notify));
     read_again(server);
-    check_told(server, ks_notify_ready(&server->notify, "serving"));
+    check_told(server, ks_notify_ready(&server->notify, server->addresses));
 }
 
 /* ---- parts ---- */
@@ -248,6 +249,7 @@ static void prepare_metrics(struct server *server)
                                                  .net = server->net,
                                                  .groups = server->chat.groups,
                                                  .tally = server->tally,
+                                                 .service = &server->environment,
                                                  .log_rate = &server->log_rate,
                                                  .started = ks_clock_wall_seconds(ks_clock_system())};
     server->metrics.store = server->store;
@@ -299,9 +301,8 @@ struct listening {
     void *service;
 };
 
-/* Opens one listener and appends it to the ready line. */
-static enum ks_result listen_on(struct server *server, const struct listening *listening, char *ready,
-                                size_t ready_size, unsigned *count)
+/* Opens one listener and appends it to the addresses. */
+static enum ks_result listen_on(struct server *server, const struct listening *listening, unsigned *count)
 {
     char bound[KS_ADDRESS_TEXT_SIZE];
     char why[512] = "";
@@ -314,8 +315,9 @@ static enum ks_result listen_on(struct server *server, const struct listening *l
         ks_log_error(&server->log, "%s: %s", listening->what, why);
         return result;
     }
-    size_t used = strlen(ready);
-    snprintf(ready + used, ready_size - used, "%s%s on %s", *count > 0 ? ", " : "", listening->what, bound);
+    size_t used = strlen(server->addresses);
+    snprintf(server->addresses + used, sizeof server->addresses - used, "%s%s on %s", *count > 0 ? ", " : "",
+             listening->what, bound);
     ++*count;
     return KS_OK;
 }
@@ -347,7 +349,6 @@ static enum ks_result start_listening(struct server *server)
 {
     char frames_address[64];
     char metrics[KS_OPTION_TEXT_SIZE + 16];
-    char ready[5 * KS_ADDRESS_TEXT_SIZE] = "";
     unsigned count = 0;
     bool asks_port = server->options.listen[0] == '\0';
     snprintf(frames_address, sizeof frames_address, "127.0.0.1:%u",
@@ -361,7 +362,7 @@ static enum ks_result start_listening(struct server *server)
     };
     enum ks_result result = KS_OK;
     for (size_t i = 0; i < sizeof all / sizeof all[0] && result == KS_OK; i++)
-        result = listen_on(server, &all[i], ready, sizeof ready, &count);
+        result = listen_on(server, &all[i], &count);
     if (result == KS_OK && count == 0) {
         ks_log_error(&server->log, "every listener is off: there is nothing to serve");
         result = KS_INVALID;
@@ -369,9 +370,9 @@ static enum ks_result start_listening(struct server *server)
     if (result != KS_OK)
         return result;
     listen_for_operators(server);
-    ks_log_notice(&server->log, "kesherd %s ready: %s, data in %s", KESHER_VERSION, ready,
+    ks_log_notice(&server->log, "kesherd %s ready: %s, data in %s", KESHER_VERSION, server->addresses,
                   server->options.data);
-    check_told(server, ks_notify_ready(&server->notify, ready));
+    check_told(server, ks_notify_ready(&server->notify, server->addresses));
     return KS_OK;
 }
 

@@ -1,6 +1,7 @@
 /* scrape.c — see scrape.h. */
 #include "server/scrape.h"
 
+#include "service/staged.h"
 #include "wire/exposition.h"
 
 #include <dirent.h>
@@ -36,7 +37,8 @@ static void put_refusals(struct ks_exposition *to, const struct ks_net_statistic
     static const char *const reasons[KS_NET_REFUSALS] = {[KS_NET_REFUSED_FULL] = "full",
                                                          [KS_NET_REFUSED_ADDRESS] = "address",
                                                          [KS_NET_REFUSED_STRANGER] = "stranger",
-                                                         [KS_NET_REFUSED_MEMORY] = "memory"};
+                                                         [KS_NET_REFUSED_MEMORY] = "memory",
+                                                         [KS_NET_REFUSED_SERVICE] = "service"};
     ks_exposition_family(to, "kesher_connections_refused_total", "counter",
                          "Connections that were closed as soon as they were accepted.");
     for (size_t i = 0; i < net->listener_count; i++)
@@ -106,6 +108,19 @@ static void put_requests(struct ks_exposition *to, const struct ks_tally *tally)
     }
 }
 
+static void put_uploads(struct ks_exposition *to, const struct ks_service_environment *service,
+                        const struct ks_tally *tally)
+{
+    gauge(to, "kesher_uploads", "Files that are arriving, or that wait for their confirmation.",
+          ks_staged_count(service->staged));
+    gauge(to, "kesher_uploads_limit", "Such files that there may be.", service->settings.uploads);
+    ks_exposition_family(to, "kesher_uploads_refused_total", "counter",
+                         "Uploads and confirmations that were refused at a limit.");
+    for (unsigned limit = 0; limit < KS_TALLY_LIMITS; limit++)
+        labelled(to, "kesher_uploads_refused_total", "limit", ks_tally_limit_name((enum ks_tally_limit)limit),
+                 ks_tally_refusals(tally, (enum ks_tally_limit)limit));
+}
+
 static void put_chat(struct ks_exposition *to, struct ks_groups *groups)
 {
     struct ks_groups_statistics chat;
@@ -123,14 +138,24 @@ static void put_chat(struct ks_exposition *to, struct ks_groups *groups)
 /* ---- the store ---- */
 
 static void put_histogram(struct ks_exposition *to, const char *name, const char *help,
-                          const struct ks_histogram *histogram, const uint64_t *bounds, uint64_t parts)
+                          const struct ks_histogram *histogram, const uint64_t *bounds, unsigned digits)
 {
     uint64_t counts[KS_HISTOGRAM_BOUNDS + 1];
     for (size_t i = 0; i <= KS_HISTOGRAM_BOUNDS; i++)
         counts[i] = ks_counted(&histogram->counts[i]);
     ks_exposition_family(to, name, "histogram", help);
     ks_exposition_histogram(to, name, bounds, counts, KS_HISTOGRAM_BOUNDS, ks_counted(&histogram->sum),
-                            parts);
+                            digits);
+}
+
+static void put_space(struct ks_exposition *to, const struct ks_embedded_statistics *statistics)
+{
+    if (statistics->free_bytes != UINT64_MAX)
+        gauge(to, "kesher_disk_free_bytes", "Room on the data directory's file system.",
+              statistics->free_bytes);
+    gauge(to, "kesher_disk_reserved_bytes", "Room there that is to stay free.", statistics->free_limit);
+    gauge(to, "kesher_disk_is_short", "1 while uploads and messages are refused to keep it free.",
+          statistics->is_short);
 }
 
 static void put_store(struct ks_exposition *to, const struct ks_store *store)
@@ -138,6 +163,9 @@ static void put_store(struct ks_exposition *to, const struct ks_store *store)
     struct ks_embedded_statistics statistics;
     ks_embedded_statistics(store, &statistics);
     gauge(to, "kesher_users", "Users that are registered.", statistics.users);
+    gauge(to, "kesher_files", "Verified files of all users.", statistics.files);
+    gauge(to, "kesher_file_bytes", "Bytes of these files.", statistics.file_bytes);
+    put_space(to, &statistics);
     gauge(to, "kesher_waiting_messages", "Messages that wait for their receivers.",
           statistics.waiting_messages);
     gauge(to, "kesher_waiting_bytes", "Bytes of the contents of waiting messages.", statistics.waiting_bytes);
@@ -148,9 +176,9 @@ static void put_store(struct ks_exposition *to, const struct ks_store *store)
     labelled(to, "kesher_store_queue", "thread", "vault", statistics.stage_queue);
     labelled(to, "kesher_store_queue", "thread", "confirm", statistics.confirm_queue);
     put_histogram(to, "kesher_commit_requests", "Requests that shared a commit.", statistics.commit_requests,
-                  statistics.commit_request_bounds, 1);
+                  statistics.commit_request_bounds, 0);
     put_histogram(to, "kesher_commit_seconds", "How long commits took.", statistics.commit_microseconds,
-                  statistics.commit_microsecond_bounds, 1000000);
+                  statistics.commit_microsecond_bounds, 6);
     counter(to, "kesher_commits_failed_total", "Commits that failed, with all that shared them.",
             statistics.failed_commits);
 }
@@ -196,7 +224,7 @@ static void put_process(struct ks_exposition *to, int64_t started)
     ks_exposition_family(to, "process_cpu_seconds_total", "counter",
                          "Time on processors, of user and system.");
     ks_exposition_fraction(to, "process_cpu_seconds_total",
-                           (uint64_t)cpu.tv_sec * 1000000U + (uint64_t)cpu.tv_nsec / 1000U, 1000000);
+                           (uint64_t)cpu.tv_sec * 1000000U + (uint64_t)cpu.tv_nsec / 1000U, 6);
     gauge(to, "process_resident_memory_bytes", "Memory that is resident.", resident * page_size);
     gauge(to, "process_virtual_memory_bytes", "Memory that is mapped.", pages * page_size);
     gauge(to, "process_open_fds", "File descriptors that are open.", count_descriptors());
@@ -219,6 +247,7 @@ size_t ks_scrape_render(void *context, char *text, size_t capacity)
     put_build(&to);
     put_net(&to, &net);
     put_requests(&to, sources->tally);
+    put_uploads(&to, sources->service, sources->tally);
     put_chat(&to, sources->groups);
     put_store(&to, sources->store);
     counter(&to, "kesher_log_lines_suppressed_total", "Lines that were not logged, for there were too many.",

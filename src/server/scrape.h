@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "net/net.h"
+#include "service/environment.h"
 #include "service/groups.h"
 #include "service/tally.h"
 #include "store/embedded.h"
@@ -16,6 +17,7 @@ struct ks_scrape_sources {
     const struct ks_net *net;
     struct ks_groups *groups;
     const struct ks_tally *tally;
+    const struct ks_service_environment *service;
     const struct ks_log_rate *log_rate;
     int64_t started; /* wall seconds */
 };

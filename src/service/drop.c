@@ -4,6 +4,7 @@
 #include "service/dismissal.h"
 #include "service/session.h"
 #include "service/staged.h"
+#include "service/tally.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +50,7 @@ static void confirmed(struct ks_store_request *request)
     struct confirmation *confirmation = KS_CONTAINER_OF(request, struct confirmation, request.request);
     struct ks_exchange *exchange = confirmation->exchange;
     enum ks_result result = request->result;
+    enum ks_tally_limit limit = ks_tally_limit_of(confirmation->request.limit);
     char peer[KS_PEER_TEXT_SIZE];
     char name[KS_TEXT_FIELD_SIZE];
     ks_text_escape(confirmation->name, strlen(confirmation->name), name, sizeof name);
@@ -59,8 +61,10 @@ static void confirmed(struct ks_store_request *request)
         return;
     }
     if (result != KS_NOT_FOUND)
-        ks_log_warning(exchange->environment->log, "%s: cannot keep \"%s\": %s",
-                       ks_exchange_peer(exchange, peer), name, ks_result_text(result));
+        ks_log_warning(exchange->environment->log, "%s: cannot keep \"%s\": %s%s",
+                       ks_exchange_peer(exchange, peer), name, ks_result_text(result),
+                       ks_tally_limit_note(limit));
+    ks_tally_refused(ks_tally_shard_of(exchange->environment->tally, exchange->loop), limit);
     ks_exchange_refuse(exchange);
 }
 

@@ -135,21 +135,35 @@ static void drop_user_if_empty(struct ks_staged *staged, struct user_entry *user
     free(user);
 }
 
-bool ks_staged_enter(struct ks_staged *staged, const struct ks_client_id *id, unsigned per_user, unsigned all)
+static enum ks_staged_entry enter(struct ks_staged *staged, const struct ks_client_id *id, unsigned per_user)
 {
-    bool entered = false;
-    pthread_mutex_lock(&staged->lock);
-    struct user_entry *user = staged->count < all ? find_or_add_user(staged, id) : NULL;
-    if (user != NULL) {
-        entered = user->count < per_user;
-        if (entered) {
-            user->count++;
-            staged->count++;
-        }
-        drop_user_if_empty(staged, user);
+    struct user_entry *user = find_or_add_user(staged, id);
+    if (user == NULL)
+        return KS_STAGED_NO_MEMORY;
+    bool has_room = user->count < per_user;
+    if (has_room) {
+        user->count++;
+        staged->count++;
     }
+    drop_user_if_empty(staged, user);
+    return has_room ? KS_STAGED_ENTERED : KS_STAGED_USER_IS_FULL;
+}
+
+enum ks_staged_entry ks_staged_enter(struct ks_staged *staged, const struct ks_client_id *id,
+                                     unsigned per_user, unsigned all)
+{
+    pthread_mutex_lock(&staged->lock);
+    enum ks_staged_entry entry = staged->count < all ? enter(staged, id, per_user) : KS_STAGED_IS_FULL;
     pthread_mutex_unlock(&staged->lock);
-    return entered;
+    return entry;
+}
+
+unsigned ks_staged_count(struct ks_staged *staged)
+{
+    pthread_mutex_lock(&staged->lock);
+    unsigned count = staged->count;
+    pthread_mutex_unlock(&staged->lock);
+    return count;
 }
 
 /* Under the lock. NOLINTNEXTLINE(readability-function-size): the same */

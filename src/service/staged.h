@@ -31,10 +31,19 @@ void ks_staged_free(struct ks_staged *staged);
 /* A number for a new owner; never 0, never the same twice. */
 uint64_t ks_staged_new_owner(struct ks_staged *staged);
 
-/* Counts an upload that begins. False when the user has `per_user` of them already, or all together have
- * `all`, or memory is short. The count goes with the upload: put takes it over, taking it out ends it. */
-bool ks_staged_enter(struct ks_staged *staged, const struct ks_client_id *id, unsigned per_user,
-                     unsigned all);
+enum ks_staged_entry {
+    KS_STAGED_ENTERED,
+    KS_STAGED_USER_IS_FULL, /* the user has `per_user` already */
+    KS_STAGED_IS_FULL,      /* all together have `all` */
+    KS_STAGED_NO_MEMORY,
+};
+
+/* Counts an upload that begins. The count goes with the upload: put takes it over, taking it out ends it. */
+enum ks_staged_entry ks_staged_enter(struct ks_staged *staged, const struct ks_client_id *id,
+                                     unsigned per_user, unsigned all);
+
+/* How many are counted, of all users. Any thread. */
+unsigned ks_staged_count(struct ks_staged *staged);
 
 /* An upload that was counted ended without ks_staged_put. */
 void ks_staged_leave(struct ks_staged *staged, const struct ks_client_id *id);

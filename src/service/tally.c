@@ -19,6 +19,29 @@ uint64_t ks_tally_asks(const struct ks_tally *tally, enum ks_ask_request request
     return sum;
 }
 
+uint64_t ks_tally_refusals(const struct ks_tally *tally, enum ks_tally_limit limit)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < KS_LOOPS_LIMIT; i++)
+        sum += ks_counted(&tally->shards[i].refused[limit]);
+    return sum;
+}
+
+enum ks_tally_limit ks_tally_limit_of(enum ks_store_limit limit)
+{
+    switch (limit) {
+    case KS_STORE_LIMIT_USER_FILES:
+        return KS_TALLY_USER_FILES;
+    case KS_STORE_LIMIT_USER_BYTES:
+        return KS_TALLY_USER_BYTES;
+    case KS_STORE_LIMIT_FREE_SPACE:
+        return KS_TALLY_FREE_SPACE;
+    case KS_STORE_LIMIT_NONE:
+        break;
+    }
+    return KS_TALLY_LIMITS;
+}
+
 const char *ks_tally_request_name(size_t request)
 {
     return ks_rules_name(request);
@@ -37,4 +60,28 @@ const char *ks_tally_ask_name(enum ks_ask_request request)
         [KS_ASK_TIME] = "TIME", [KS_ASK_NAME] = "NAME", [KS_ASK_RAND] = "RAND",
         [KS_ASK_STAT] = "STAT", [KS_ASK_EXIT] = "EXIT", [KS_ASK_UNKNOWN] = "other"};
     return names[request];
+}
+
+#define NOTE(name)                                                                                           \
+    {                                                                                                        \
+        name, " (" name ")"                                                                                  \
+    }
+
+static const struct {
+    const char *name;
+    const char *note;
+} limits[] = {
+    [KS_TALLY_USER_FILES] = NOTE("user-files"), [KS_TALLY_USER_BYTES] = NOTE("user-bytes"),
+    [KS_TALLY_FREE_SPACE] = NOTE("free-space"), [KS_TALLY_UPLOADS_PER_USER] = NOTE("uploads-per-user"),
+    [KS_TALLY_UPLOADS] = NOTE("uploads"),       [KS_TALLY_LIMITS] = {"", ""},
+};
+
+const char *ks_tally_limit_name(enum ks_tally_limit limit)
+{
+    return limits[limit].name;
+}
+
+const char *ks_tally_limit_note(enum ks_tally_limit limit)
+{
+    return limits[limit].note;
 }

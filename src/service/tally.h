@@ -1,5 +1,5 @@
-/* tally.h — what the services count, for metrics: requests by code and by the code of their answer. Private
- * to src/service and src/server.
+/* tally.h — what the services count, for metrics: requests by code and by the code of their answer, uploads
+ * by the limit that they were refused at. Private to src/service and src/server.
  *
  * Each loop counts in a shard of its own; whoever reads adds them up. Counting costs a few nanoseconds.
  */
@@ -8,6 +8,7 @@
 
 #include "base/counter.h"
 #include "net/connection.h"
+#include "store/limits.h"
 #include "wire/ask.h"
 
 enum {
@@ -16,9 +17,20 @@ enum {
     KS_TALLY_ASKED = KS_ASK_UNKNOWN + 1,
 };
 
+/* The limits that refuse an upload. */
+enum ks_tally_limit {
+    KS_TALLY_USER_FILES,
+    KS_TALLY_USER_BYTES,
+    KS_TALLY_FREE_SPACE,
+    KS_TALLY_UPLOADS_PER_USER,
+    KS_TALLY_UPLOADS,
+    KS_TALLY_LIMITS, /* also: none of them */
+};
+
 struct ks_tally_shard {
     _Alignas(KS_CACHE_LINE) _Atomic uint64_t answers[KS_TALLY_REQUESTS][KS_TALLY_ANSWERS];
     _Atomic uint64_t asked[KS_TALLY_ASKED];
+    _Atomic uint64_t refused[KS_TALLY_LIMITS];
 };
 
 /* Zeros to begin with; aligned as its shards are. */
@@ -49,14 +61,31 @@ static inline void ks_tally_asked(struct ks_tally_shard *shard, enum ks_ask_requ
         ks_count(&shard->asked[request], 1);
 }
 
+/* An upload was refused at a limit; at KS_TALLY_LIMITS nothing is counted. */
+static inline void ks_tally_refused(struct ks_tally_shard *shard, enum ks_tally_limit limit)
+{
+    if (shard != NULL && limit < KS_TALLY_LIMITS)
+        ks_count(&shard->refused[limit], 1);
+}
+
+/* The store's limits among them. */
+enum ks_tally_limit ks_tally_limit_of(enum ks_store_limit limit);
+
 /* The sum of all shards. Any thread. */
 uint64_t ks_tally_answers(const struct ks_tally *tally, size_t request, size_t answer);
 uint64_t ks_tally_asks(const struct ks_tally *tally, enum ks_ask_request request);
+uint64_t ks_tally_refusals(const struct ks_tally *tally, enum ks_tally_limit limit);
 
 /* How metrics call them: "1025" or "other"; "2100", "9000" or "none"; "TIME". Static. NULL beyond the last
  * request. */
 const char *ks_tally_request_name(size_t request);
 const char *ks_tally_answer_name(size_t answer);
 const char *ks_tally_ask_name(enum ks_ask_request request);
+
+/* A limit is called as its setting is. Static; not for KS_TALLY_LIMITS. */
+const char *ks_tally_limit_name(enum ks_tally_limit limit);
+
+/* What follows a reason in a line of the log: " (user-files)", or nothing for KS_TALLY_LIMITS. Static. */
+const char *ks_tally_limit_note(enum ks_tally_limit limit);
 
 #endif

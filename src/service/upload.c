@@ -14,6 +14,7 @@
 #include "service/session.h"
 #include "service/session_keys.h"
 #include "service/staged.h"
+#include "service/tally.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -182,16 +183,19 @@ static void upload_complete(struct upload *upload)
 
 /* ---- chunks ---- */
 
-static void log_failure(const struct upload *upload, enum ks_result result)
+/* Logs that the upload fails; `limit` is KS_TALLY_LIMITS when it is for none of them. */
+static void log_failure(const struct upload *upload, enum ks_result result, enum ks_tally_limit limit)
 {
+
     char peer[KS_PEER_TEXT_SIZE] = "gone";
     char name[KS_TEXT_FIELD_SIZE];
     const char *sent = (const char *)upload->name_field;
     ks_text_escape(sent, strlen(sent), name, sizeof name);
     if (upload->exchange != NULL)
         ks_exchange_peer(upload->exchange, peer);
-    ks_log_warning(upload->environment->log, "%s: cannot take \"%s\": %s", peer, name,
-                   ks_result_text(result));
+    ks_tally_refused(ks_tally_shard_of(upload->environment->tally, upload->loop), limit);
+    ks_log_warning(upload->environment->log, "%s: cannot take \"%s\": %s%s", peer, name,
+                   ks_result_text(result), ks_tally_limit_note(limit));
 }
 
 /* Decrypts and sums a chunk in place; on a thread of the store. */
@@ -216,7 +220,7 @@ static void chunk_written(struct ks_chunks *chunks, enum ks_result result, bool 
     struct upload *upload = KS_CONTAINER_OF(chunks, struct upload, chunks);
     upload->holders++;
     if (result != KS_OK && !upload->failed) {
-        log_failure(upload, result);
+        log_failure(upload, result, KS_TALLY_LIMITS);
         upload_fail(upload);
     } else if (last && !upload->failed) {
         upload_complete(upload);
@@ -280,7 +284,7 @@ static void stage_opened(struct ks_store_request *request)
 {
     struct upload *upload = KS_CONTAINER_OF(request, struct upload, request.open.request);
     if (request->result != KS_OK) {
-        log_failure(upload, request->result);
+        log_failure(upload, request->result, ks_tally_limit_of(upload->request.open.limit));
         upload_fail(upload);
     } else {
         upload->chunks.stage = upload->request.open.stage;
@@ -383,11 +387,21 @@ static bool enter(const struct ks_exchange *exchange)
 {
     const struct ks_service_environment *environment = exchange->environment;
     char peer[KS_PEER_TEXT_SIZE];
-    if (ks_staged_enter(environment->staged, &exchange->header.client_id,
-                        environment->settings.uploads_per_user, environment->settings.uploads))
+    enum ks_staged_entry entry =
+        ks_staged_enter(environment->staged, &exchange->header.client_id,
+                        environment->settings.uploads_per_user, environment->settings.uploads);
+    if (entry == KS_STAGED_ENTERED)
         return true;
-    ks_log_warning(environment->log, "%s: an upload is refused: there are too many that wait",
-                   ks_exchange_peer(exchange, peer));
+    if (entry == KS_STAGED_NO_MEMORY) {
+        ks_log_warning(environment->log, "%s: an upload is refused: %s", ks_exchange_peer(exchange, peer),
+                       ks_result_text(KS_NO_MEMORY));
+        return false;
+    }
+    enum ks_tally_limit limit =
+        entry == KS_STAGED_USER_IS_FULL ? KS_TALLY_UPLOADS_PER_USER : KS_TALLY_UPLOADS;
+    ks_tally_refused(ks_tally_shard_of(environment->tally, exchange->loop), limit);
+    ks_log_warning(environment->log, "%s: an upload is refused: there are too many that wait%s",
+                   ks_exchange_peer(exchange, peer), ks_tally_limit_note(limit));
     return false;
 }
 

@@ -50,6 +50,11 @@ struct ks_embedded_statistics {
     uint64_t pull_queue;
     uint64_t stage_queue;
     uint64_t confirm_queue;
+    uint64_t files; /* verified ones of all users */
+    uint64_t file_bytes;
+    uint64_t free_bytes; /* of the data directory's file system, as last seen; UINT64_MAX: it could not be */
+    uint64_t free_limit; /* that are to stay free */
+    bool is_short;       /* uploads and messages are refused for it */
     uint64_t failed_commits;
     const struct ks_histogram *commit_requests; /* the engine's; read it with ks_counted */
     const uint64_t *commit_request_bounds;      /* KS_HISTOGRAM_BOUNDS of them */

@@ -17,6 +17,8 @@ struct quota {
 struct ks_quotas {
     pthread_mutex_t lock; /* of the table */
     struct quota *quotas;
+    uint64_t files; /* of all users */
+    uint64_t bytes;
     const struct ks_store_limits *limits;
 };
 
@@ -82,6 +84,8 @@ static struct quota *quota_get(struct ks_quotas *quotas, const struct ks_client_
 
 static void quota_remove(struct ks_quotas *quotas, struct quota *quota)
 {
+    quotas->files -= quota->files;
+    quotas->bytes -= quota->bytes;
     HASH_DELETE(hh, quotas->quotas, quota);
     free(quota);
 }
@@ -97,45 +101,61 @@ static bool passes(uint64_t limit, uint64_t sum)
     return limit != 0 && sum > limit;
 }
 
-/* `quota` is NULL for who has no files. */
-static enum ks_result judge(const struct ks_quotas *quotas, const struct quota *quota,
-                            const struct ks_quota_change *change)
+/* The limit that the change would pass, or none. `quota` is NULL for who has no files. */
+static enum ks_store_limit judge(const struct ks_quotas *quotas, const struct quota *quota,
+                                 const struct ks_quota_change *change)
 {
     uint64_t files = quota != NULL ? quota->files : 0;
     uint64_t bytes = quota != NULL ? quota->bytes : 0;
     if (!change->replaces && passes(atomic_load(&quotas->limits->user_files), files + 1))
-        return KS_REFUSED;
+        return KS_STORE_LIMIT_USER_FILES;
     if (change->after > change->before &&
         passes(atomic_load(&quotas->limits->user_bytes), less(bytes, change->before) + change->after))
-        return KS_REFUSED;
-    return KS_OK;
+        return KS_STORE_LIMIT_USER_BYTES;
+    return KS_STORE_LIMIT_NONE;
 }
 
-static void count(struct quota *quota, const struct ks_quota_change *change)
+/* The user now has so much, and all of them together as much more or less. */
+static void set(struct ks_quotas *quotas, struct quota *quota, uint64_t files, uint64_t bytes)
 {
-    quota->files += change->replaces ? 0 : 1;
-    quota->bytes = less(quota->bytes, change->before) + change->after;
+    quotas->files = quotas->files - quota->files + files;
+    quotas->bytes = quotas->bytes - quota->bytes + bytes;
+    quota->files = files;
+    quota->bytes = bytes;
+}
+
+static void count(struct ks_quotas *quotas, struct quota *quota, const struct ks_quota_change *change)
+{
+    set(quotas, quota, quota->files + (change->replaces ? 0 : 1),
+        less(quota->bytes, change->before) + change->after);
+}
+
+static enum ks_result answer(enum ks_store_limit passed, enum ks_store_limit *limit)
+{
+    if (limit != NULL)
+        *limit = passed;
+    return passed == KS_STORE_LIMIT_NONE ? KS_OK : KS_REFUSED;
 }
 
 /* ---- for all ---- */
 
 enum ks_result ks_quotas_judge(struct ks_quotas *quotas, const struct ks_client_id *id,
-                               const struct ks_quota_change *change)
+                               const struct ks_quota_change *change, enum ks_store_limit *limit)
 {
     pthread_mutex_lock(&quotas->lock);
-    enum ks_result result = judge(quotas, quota_find(quotas, id), change);
+    enum ks_store_limit passed = judge(quotas, quota_find(quotas, id), change);
     pthread_mutex_unlock(&quotas->lock);
-    return result;
+    return answer(passed, limit);
 }
 
 enum ks_result ks_quotas_take(struct ks_quotas *quotas, const struct ks_client_id *id,
-                              const struct ks_quota_change *change)
+                              const struct ks_quota_change *change, enum ks_store_limit *limit)
 {
     pthread_mutex_lock(&quotas->lock);
-    enum ks_result result = judge(quotas, quota_find(quotas, id), change);
+    enum ks_result result = answer(judge(quotas, quota_find(quotas, id), change), limit);
     struct quota *quota = result == KS_OK ? quota_get(quotas, id) : NULL;
     if (quota != NULL)
-        count(quota, change);
+        count(quotas, quota, change);
     else if (result == KS_OK)
         result = KS_NO_MEMORY;
     pthread_mutex_unlock(&quotas->lock);
@@ -148,8 +168,8 @@ void ks_quotas_give_back(struct ks_quotas *quotas, const struct ks_client_id *id
     pthread_mutex_lock(&quotas->lock);
     struct quota *quota = quota_find(quotas, id);
     if (quota != NULL) {
-        quota->files = less(quota->files, change->replaces ? 0 : 1);
-        quota->bytes = less(quota->bytes, change->after) + change->before;
+        set(quotas, quota, less(quota->files, change->replaces ? 0 : 1),
+            less(quota->bytes, change->after) + change->before);
         if (quota->files == 0)
             quota_remove(quotas, quota);
     }
@@ -162,7 +182,7 @@ enum ks_result ks_quotas_load(struct ks_quotas *quotas, const struct ks_client_i
     pthread_mutex_lock(&quotas->lock);
     struct quota *quota = quota_get(quotas, id);
     if (quota != NULL)
-        count(quota, &change);
+        count(quotas, quota, &change);
     pthread_mutex_unlock(&quotas->lock);
     return quota != NULL ? KS_OK : KS_NO_MEMORY;
 }
@@ -191,4 +211,12 @@ size_t ks_quotas_users(struct ks_quotas *quotas)
     size_t users = HASH_COUNT(quotas->quotas);
     pthread_mutex_unlock(&quotas->lock);
     return users;
+}
+
+void ks_quotas_all(struct ks_quotas *quotas, uint64_t *files, uint64_t *bytes)
+{
+    pthread_mutex_lock(&quotas->lock);
+    *files = quotas->files;
+    *bytes = quotas->bytes;
+    pthread_mutex_unlock(&quotas->lock);
 }

@@ -26,13 +26,14 @@ struct ks_quota_change {
 struct ks_quotas *ks_quotas_new(const struct ks_store_limits *limits);
 void ks_quotas_free(struct ks_quotas *quotas); /* NULL is allowed */
 
-/* KS_OK; KS_REFUSED when the change would pass a limit. What makes nothing more never does. */
+/* KS_OK; KS_REFUSED with *limit (NULL is allowed) when the change would pass that one. What makes nothing
+ * more never does. */
 enum ks_result ks_quotas_judge(struct ks_quotas *quotas, const struct ks_client_id *id,
-                               const struct ks_quota_change *change);
+                               const struct ks_quota_change *change, enum ks_store_limit *limit);
 
 /* The same, and with KS_OK the change counts. KS_NO_MEMORY. */
 enum ks_result ks_quotas_take(struct ks_quotas *quotas, const struct ks_client_id *id,
-                              const struct ks_quota_change *change);
+                              const struct ks_quota_change *change, enum ks_store_limit *limit);
 
 /* The change was not made after all. */
 void ks_quotas_give_back(struct ks_quotas *quotas, const struct ks_client_id *id,
@@ -50,5 +51,8 @@ void ks_quotas_sums(struct ks_quotas *quotas, const struct ks_client_id *id, uin
 
 /* How many users have files. */
 size_t ks_quotas_users(struct ks_quotas *quotas);
+
+/* What all of them have. */
+void ks_quotas_all(struct ks_quotas *quotas, uint64_t *files, uint64_t *bytes);
 
 #endif

@@ -42,8 +42,9 @@ bool ks_space_is_short(struct ks_space *space)
 {
     uint64_t limit = atomic_load(&space->limits->free_space);
     uint64_t bytes = atomic_load(&space->free_bytes);
-    bool is_short = bytes < limit;
-    if (is_short != atomic_load(&space->is_short))
+    bool was_short = atomic_load(&space->is_short);
+    bool is_short = bytes < limit || (was_short && bytes - limit < limit / 4);
+    if (is_short != was_short)
         tell(space, is_short, bytes, limit);
     return is_short;
 }

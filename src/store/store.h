@@ -22,6 +22,7 @@
 
 #include "base/executor.h"
 #include "base/result.h"
+#include "store/limits.h"
 #include "wire/frame.h"
 
 #include <stdatomic.h>
@@ -155,6 +156,7 @@ struct ks_store_stage_open {
     uint64_t content_size;               /* in: what will be written, at least, as far as that was declared */
     struct ks_stage_transform transform; /* in */
     struct ks_stage *stage;              /* out */
+    enum ks_store_limit limit;           /* out, with KS_REFUSED and KS_NO_SPACE; NONE before */
 };
 
 /* The next bytes. The buffer belongs to the engine until `done`. With `last`, KS_OK means that the stage is
@@ -176,7 +178,8 @@ struct ks_store_stage_write {
  * KS_IO, KS_NO_MEMORY. */
 struct ks_store_confirm {
     struct ks_store_request request;
-    struct ks_stage *stage; /* in; invalid afterwards */
+    struct ks_stage *stage;    /* in; invalid afterwards */
+    enum ks_store_limit limit; /* out, with KS_REFUSED; NONE before */
 };
 
 /* 1030, 1031, a broken upload or message: removes the stage, after the chunks that are on their way. Always

@@ -25,19 +25,22 @@ static void put(struct ks_exposition *exposition, const char *format, ...)
         exposition->size += (size_t)size;
 }
 
-/* "1.5" for 1500 with 1000 parts. */
-static const char *number_text(uint64_t value, uint64_t parts, char text[static NUMBER_SIZE])
+/* "1.5" for 1500 with 3 digits. */
+static const char *number_text(uint64_t value, unsigned digits, char text[static NUMBER_SIZE])
 {
-    int used = snprintf(text, NUMBER_SIZE, "%" PRIu64, value / parts);
-    uint64_t rest = value % parts;
-    if (rest == 0 || used < 0)
-        return text;
-    text[used++] = '.';
-    while (rest > 0) { /* ends, for `parts` is a power of ten */
-        rest *= 10;
-        text[used++] = (char)('0' + rest / parts);
-        rest %= parts;
+    char reversed[NUMBER_SIZE];
+    unsigned size = 0;
+    unsigned used = 0;
+    /* Zeros at the end of the fraction are left out. */
+    for (; digits > 0 && value % 10 == 0; digits--)
+        value /= 10;
+    for (unsigned place = 0; place <= digits || value > 0; place++, value /= 10) {
+        if (place == digits && digits > 0)
+            reversed[size++] = '.';
+        reversed[size++] = (char)('0' + value % 10);
     }
+    while (size > 0)
+        text[used++] = reversed[--size];
     text[used] = '\0';
     return text;
 }
@@ -61,30 +64,30 @@ void ks_exposition_sample(struct ks_exposition *exposition, const char *name,
 }
 
 void ks_exposition_fraction(struct ks_exposition *exposition, const char *name, uint64_t value,
-                            uint64_t parts)
+                            unsigned digits)
 {
     char number[NUMBER_SIZE];
-    put(exposition, "%s %s\n", name, number_text(value, parts, number));
+    put(exposition, "%s %s\n", name, number_text(value, digits, number));
 }
 
 void ks_exposition_single(struct ks_exposition *exposition, const char *name, const char *type,
                           const char *help, uint64_t value)
 {
     ks_exposition_family(exposition, name, type, help);
-    ks_exposition_fraction(exposition, name, value, 1);
+    ks_exposition_fraction(exposition, name, value, 0);
 }
 
 void ks_exposition_histogram(struct ks_exposition *exposition, const char *name, const uint64_t *bounds,
-                             const uint64_t *counts, size_t bound_count, uint64_t sum, uint64_t parts)
+                             const uint64_t *counts, size_t bound_count, uint64_t sum, unsigned digits)
 {
     char number[NUMBER_SIZE];
     uint64_t count = 0;
     for (size_t i = 0; i < bound_count; i++) {
         count += counts[i];
-        put(exposition, "%s_bucket{le=\"%s\"} %" PRIu64 "\n", name, number_text(bounds[i], parts, number),
+        put(exposition, "%s_bucket{le=\"%s\"} %" PRIu64 "\n", name, number_text(bounds[i], digits, number),
             count);
     }
     count += counts[bound_count];
     put(exposition, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n%s_sum %s\n%s_count %" PRIu64 "\n", name, count,
-        name, number_text(sum, parts, number), name, count);
+        name, number_text(sum, digits, number), name, count);
 }

@@ -36,18 +36,20 @@ void ks_exposition_family(struct ks_exposition *exposition, const char *name, co
 void ks_exposition_sample(struct ks_exposition *exposition, const char *name,
                           const struct ks_label labels[KS_LABELS_LIMIT], uint64_t value);
 
-/* The same without labels; of a value that is counted in parts: `parts` to the whole, a power of ten, as in
- * "1.5" for 1500 with 1000. */
+enum { KS_EXPOSITION_DIGITS_LIMIT = 9 };
+
+/* The same without labels; the last `digits` digits of the value, at most KS_EXPOSITION_DIGITS_LIMIT, are its
+ * fraction: "1.5" for 1500 with 3. */
 void ks_exposition_fraction(struct ks_exposition *exposition, const char *name, uint64_t value,
-                            uint64_t parts);
+                            unsigned digits);
 
 /* A family of one sample without labels. */
 void ks_exposition_single(struct ks_exposition *exposition, const char *name, const char *type,
                           const char *help, uint64_t value);
 
-/* The samples of a histogram: `counts` has one more element than `bounds`, which ascend and, like `sum`, are
- * in `parts` to the whole. */
+/* The samples of a histogram: `counts` has one more element than `bounds`, which ascend and, like `sum`, have
+ * `digits` digits of a fraction. */
 void ks_exposition_histogram(struct ks_exposition *exposition, const char *name, const uint64_t *bounds,
-                             const uint64_t *counts, size_t bound_count, uint64_t sum, uint64_t parts);
+                             const uint64_t *counts, size_t bound_count, uint64_t sum, unsigned digits);
 
 #endif

@@ -156,10 +156,10 @@ static void write_all(struct ks_exposition *to)
     ks_exposition_sample(to, "f_total", one, 0);
     ks_exposition_sample(to, "f_total", none, 1);
     ks_exposition_single(to, "g", "gauge", "Another.", 7);
-    ks_exposition_fraction(to, "g", 1000500, 1000000);
-    ks_exposition_fraction(to, "g", 2000000, 1000000);
-    ks_exposition_fraction(to, "g", 5, 1000000);
-    ks_exposition_histogram(to, "h_seconds", bounds, counts, KS_COUNT_OF(bounds), 1234567, 1000000);
+    ks_exposition_fraction(to, "g", 1000500, 6);
+    ks_exposition_fraction(to, "g", 2000000, 6);
+    ks_exposition_fraction(to, "g", 5, 6);
+    ks_exposition_histogram(to, "h_seconds", bounds, counts, KS_COUNT_OF(bounds), 1234567, 6);
 }
 
 static void families_samples_and_histograms_are_written(void **state)

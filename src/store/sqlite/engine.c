@@ -165,6 +165,12 @@ static void engine_touch(struct ks_store *store, const struct ks_client_id *id)
     ks_users_touch(engine->users, id, ks_clock_wall_seconds(engine->clock));
 }
 
+static void refuse_stage(struct ks_store_stage_open *request, enum ks_store_limit limit)
+{
+    request->limit = limit;
+    ks_reply_now(&request->request, KS_NO_SPACE);
+}
+
 /* A session may go on for a while after its user was removed. */
 static void engine_stage_open(struct ks_store *store, struct ks_store_stage_open *request)
 {
@@ -173,7 +179,7 @@ static void engine_stage_open(struct ks_store *store, struct ks_store_stage_open
     if (ks_users_look_up(engine->users, &request->id, true, &user) != KS_OK)
         ks_reply_now(&request->request, KS_NOT_FOUND);
     else if (ks_space_is_short(&engine->space))
-        ks_reply_now(&request->request, KS_NO_SPACE);
+        refuse_stage(request, KS_STORE_LIMIT_FREE_SPACE);
     else
         ks_vault_stage_open(engine->vault, request);
 }
@@ -478,6 +484,9 @@ void ks_embedded_statistics(const struct ks_store *store, struct ks_embedded_sta
         .writer_queue = ks_thread_waiting(engine->writer.thread),
         .reader_queue = ks_thread_waiting(engine->readers.thread),
         .pull_queue = ks_thread_waiting(engine->pulls.thread),
+        .free_bytes = atomic_load_explicit(&engine->space.free_bytes, memory_order_relaxed),
+        .free_limit = atomic_load_explicit(&engine->limits->free_space, memory_order_relaxed),
+        .is_short = atomic_load_explicit(&engine->space.is_short, memory_order_relaxed),
         .failed_commits = ks_counted(&counts->failures),
         .commit_requests = &counts->requests,
         .commit_request_bounds = ks_writer_request_bounds,
@@ -485,5 +494,6 @@ void ks_embedded_statistics(const struct ks_store *store, struct ks_embedded_sta
         .commit_microsecond_bounds = ks_writer_microsecond_bounds,
     };
     ks_inboxes_all_waiting(engine->inboxes, &statistics->waiting_messages, &statistics->waiting_bytes);
+    ks_quotas_all(engine->quotas, &statistics->files, &statistics->file_bytes);
     ks_vault_waiting(engine->vault, &statistics->stage_queue, &statistics->confirm_queue);
 }
