@@ -2,6 +2,7 @@
 #include "bench/settings.h"
 
 #include "base/text.h"
+#include "bench/chat_lines.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -93,7 +94,8 @@ static const struct {
     [KS_BENCH_CHAT] =
         {"chat",
          "a group that talks",
-         {.members = 100, .writers = 1, .window = 1, .size = 64, .duration_ms = 5000, .warm_up_ms = 500}},
+         {.members = 100, .writers = 1, .window = 1, .size = 64, .duration_ms = 5000, .warm_up_ms = 500},
+         "kesher redis nats irc mqtt"},
     [KS_BENCH_ASK] =
         {"ask",
          "requests of four letters",
@@ -321,6 +323,8 @@ bool ks_settings_parse(int argc, char **argv, struct ks_settings *settings, char
         settings->server = default_server_of_protocol(mode, settings->protocol);
     if (mode == KS_BENCH_CHAT && settings->writers > settings->members)
         return fail(reason, reason_capacity, "is more than there are members", "--writers");
+    if (mode == KS_BENCH_CHAT && settings->size <= KS_CHAT_LEAST_TEXT)
+        return fail(reason, reason_capacity, "is too small to tell lines apart", "--size");
     return true;
 }
 
