@@ -57,6 +57,9 @@ lint: ## check format, clang-tidy, cppcheck and gcc -fanalyzer
 install: all ## install under prefix=/usr/local, below DESTDIR if given
 	@DESTDIR='$(DESTDIR)' meson install -C build --no-rebuild --quiet
 
+uninstall: ## remove what the last `make install` of this tree has installed; configuration and data stay
+	@ninja -C build uninstall
+
 manual: all ## bring the table of settings in docs/operations.md up to date
 	@$(PYTHON) -B scripts/generate/generate.py --server build/man/kesherd.tables --texts man/options.txt \
 	    operations docs/operations.md
@@ -68,4 +71,4 @@ deb: ## build Debian's packages in build-deb/ and let lintian judge them
 clean: ## remove everything that was built; ./kesher-data stays
 	rm -rf build build-test build-tsan build-fuzz build-lint build-analyzer build-deb
 
-.PHONY: all help deps serve test test-all test-tsan fuzz lint install manual deb clean
+.PHONY: all help deps serve test test-all test-tsan fuzz lint install uninstall manual deb clean
