@@ -2,19 +2,20 @@
 
 import os
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from peer.kesherd import program
 
 
+@dataclass(frozen=True)
 class Installation:
     """The build under test, installed with DESTDIR."""
 
-    def __init__(self, build: Path, destination: Path, prefix: str):
-        self.build = build
-        self.destination = destination
-        self.prefix = prefix
+    build: Path
+    destination: Path
+    prefix: str
 
     def path(self, name: str) -> Path:
         """Of what was installed as `name`, which begins with / or is below the prefix."""

@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import stat
 import subprocess
+from dataclasses import replace
 
 import pytest
 from peer.kesherd import REPOSITORY, environment
@@ -76,18 +78,52 @@ def test_installing_again_keeps_what_the_operator_wrote(installation):
         configuration.write_bytes(original)
 
 
-def test_pkg_config_tells_how_to_build_with_the_library(installation, tmp_path):
-    libraries = library_directory(installation)
-    told = subprocess.run(
-        ["pkg-config", f"--define-variable=prefix={installation.path('')}", "--cflags", "--libs", "kesher"],
-        env={**os.environ, "PKG_CONFIG_PATH": str(libraries / "pkgconfig")},
+def pkg_config(installation, *options):
+    return subprocess.run(
+        ["pkg-config", f"--define-variable=prefix={installation.path('')}", *options, "kesher"],
+        env={**os.environ, "PKG_CONFIG_PATH": str(library_directory(installation) / "pkgconfig")},
         check=True,
         stdout=subprocess.PIPE,
         encoding="utf-8",
     ).stdout.split()
+
+
+def test_pkg_config_tells_how_to_build_with_the_library(installation):
+    told = pkg_config(installation, "--cflags", "--libs")
     assert f"-I{installation.path('include')}" in told
-    assert f"-L{libraries}" in told
+    assert f"-L{library_directory(installation)}" in told
     assert "-lkesher" in told
+
+
+def sanitizers(installation):
+    """What a program must be built with, too, when the library was."""
+    told = subprocess.run(
+        ["meson", "introspect", "--buildoptions", str(installation.build)], check=True, stdout=subprocess.PIPE
+    ).stdout
+    (value,) = [option["value"] for option in json.loads(told) if option["name"] == "b_sanitize"]
+    return [] if value == "none" else [f"-fsanitize={value}"]
+
+
+@pytest.mark.parametrize("static", [False, True], ids=["shared", "static"])
+def test_the_program_of_the_document_runs_with_the_library(installation, tmp_path, static):
+    """docs/client.md: its program, built as it says there."""
+    document = (REPOSITORY / "docs/client.md").read_text(encoding="utf-8")
+    source = tmp_path / "program.c"
+    source.write_text(re.search(r"^```c\n(.*?)^```$", document, re.M | re.S)[1], encoding="utf-8")
+    built = tmp_path / "program"
+    told = pkg_config(installation, "--cflags", "--libs", *(["--static"] if static else []))
+    if static:
+        told = ["-l:libkesher.a" if word == "-lkesher" else word for word in told]
+    warnings = ["-Wall", "-Wextra", "-Werror"]
+    subprocess.run(
+        ["cc", *warnings, *sanitizers(installation), "-o", str(built), str(source), *told], check=True
+    )
+
+    dynamic = subprocess.run(["readelf", "-d", str(built)], check=True, stdout=subprocess.PIPE).stdout
+    assert (b"[libkesher.so.0]" in dynamic) != static
+    libraries = {} if static else {"LD_LIBRARY_PATH": str(library_directory(installation))}
+    subprocess.run([str(built)], cwd=tmp_path, env={**environment(), **libraries}, check=True)
+    assert stat.S_IMODE((tmp_path / "alice").stat().st_mode) == 0o700
 
 
 @pytest.mark.parametrize("header", HEADERS)
@@ -143,3 +179,14 @@ def test_the_installed_configuration_is_fine(installation):
         encoding="utf-8",
     ).stdout
     assert told == "the configuration is fine\n"
+
+
+def test_uninstalling_leaves_only_the_configuration(installation, tmp_path):
+    """Meson takes away what it installed last, so this is another place than that of the other tests."""
+    other = replace(installation, destination=tmp_path / "other")
+    other.install()
+    assert other.path("bin/kesherd").exists()
+    subprocess.run(["ninja", "-C", str(other.build), "uninstall"], check=True, stdout=subprocess.DEVNULL)
+    left = [path for path in other.destination.rglob("*") if not path.is_dir()]
+    assert left == [other.path("etc/kesher/kesherd.conf")]
+    assert installation.path("bin/kesherd").exists()
