@@ -165,7 +165,9 @@ enum ks_result ks_run_begin(struct ks_run *run, const struct ks_settings *settin
     enum ks_result result = ks_reactor_new(TICK_MS, tick, run, &run->reactor);
     if (result != KS_OK)
         ks_run_fail(run, "cannot begin: %s", ks_result_text(result));
-    return result;
+    /* A wrong --pid is told before anything is put on the server. */
+    measure_process(run, &run->before);
+    return run->failed && result == KS_OK ? KS_NOT_FOUND : result;
 }
 
 void ks_run_end(struct ks_run *run)
