@@ -8,6 +8,7 @@
 enum { STATUS_FAILED = 1, STATUS_USAGE = 2 };
 
 static bool (*const modes[KS_BENCH_MODES])(struct ks_run *run) = {
+    [KS_BENCH_UPLOAD] = ks_mode_upload,
     [KS_BENCH_SEND] = ks_mode_send,
     [KS_BENCH_PULL] = ks_mode_pull,
     [KS_BENCH_CHAT] = ks_mode_chat,
