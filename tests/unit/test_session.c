@@ -434,6 +434,22 @@ static void a_confirmation_means_the_upload_of_its_own_connection_first(void **s
     fake_connection_close(&other);
 }
 
+static void a_peer_has_a_session_from_its_first_byte_on(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fake_connection other;
+    const uint8_t byte = 0;
+    assert_true(fake_connection_open(&other, &fixture->loop, &ks_frames_events, &fixture->environment));
+    assert_ptr_equal(other.connection.session, &fixture->environment);
+    fake_connection_send(&other, &byte, 1, 0);
+    assert_ptr_not_equal(other.connection.session, &fixture->environment);
+    fake_connection_close(&other);
+    assert_true(fake_connection_open(&other, &fixture->loop, &ks_frames_events, &fixture->environment));
+    fake_connection_end(&other);
+    assert_true(other.finished);
+    fake_connection_close(&other);
+}
+
 static void old_stages_are_forgotten(void **state)
 {
     struct fixture *fixture = *state;
@@ -478,6 +494,7 @@ int main(void)
         SESSION_TEST(the_end_of_input_brings_the_answer_to_a_1030_at_once),
         SESSION_TEST(strangers_are_refused_whatever_they_ask),
         SESSION_TEST(a_confirmation_means_the_upload_of_its_own_connection_first),
+        SESSION_TEST(a_peer_has_a_session_from_its_first_byte_on),
         SESSION_TEST(old_stages_are_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
