@@ -59,6 +59,16 @@ def test_a_server_tells_when_it_is_ready_and_when_it_stops(manager, start):
     assert server.wait(PATIENCE) == 0
 
 
+def test_after_a_reload_the_addresses_are_told_again(manager, start):
+    server = start()
+    ready = told(manager)
+    for _ in range(2):
+        server.send_signal(signal.SIGHUP)
+        assert told(manager)["RELOADING"] == "1"
+        assert told(manager) == ready
+    assert ready["STATUS"].startswith("drop and messages on 127.0.0.1:")
+
+
 def test_the_watchdog_is_told_again_and_again(manager, start):
     start(WATCHDOG_USEC="100000")
     assert told(manager)["READY"] == "1"

@@ -323,6 +323,31 @@ static void every_request_has_its_name_and_every_answer_its_place(void **state)
     free(tally);
 }
 
+static void refusals_are_counted_by_their_limit(void **state)
+{
+    static const enum ks_store_limit limits[] = {KS_STORE_LIMIT_NONE, KS_STORE_LIMIT_USER_FILES,
+                                                 KS_STORE_LIMIT_USER_BYTES, KS_STORE_LIMIT_FREE_SPACE};
+    static const char *const notes[] = {"", " (user-files)", " (user-bytes)", " (free-space)"};
+    struct ks_loop loops[2] = {{.number = 0}, {.number = KS_LOOPS_LIMIT - 1}};
+    struct ks_tally *tally = aligned_alloc(_Alignof(struct ks_tally), sizeof *tally);
+    (void)state;
+    assert_non_null(tally);
+    memset(tally, 0, sizeof *tally);
+    for (size_t i = 0; i < KS_COUNT_OF(limits); i++) {
+        enum ks_tally_limit limit = ks_tally_limit_of(limits[i]);
+        assert_string_equal(ks_tally_limit_note(limit), notes[i]);
+        ks_tally_refused(ks_tally_shard_of(tally, &loops[0]), limit);
+        ks_tally_refused(ks_tally_shard_of(tally, &loops[1]), limit);
+    }
+    for (unsigned limit = 0; limit < KS_TALLY_LIMITS; limit++)
+        assert_int_equal(ks_tally_refusals(tally, (enum ks_tally_limit)limit),
+                         limit <= KS_TALLY_FREE_SPACE ? 2 : 0);
+    assert_string_equal(ks_tally_limit_name(KS_TALLY_UPLOADS_PER_USER), "uploads-per-user");
+    assert_string_equal(ks_tally_limit_name(KS_TALLY_UPLOADS), "uploads");
+    ks_tally_refused(ks_tally_shard_of(NULL, &loops[1]), KS_TALLY_UPLOADS); /* nobody counts */
+    free(tally);
+}
+
 #define GAUGES_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -343,6 +368,7 @@ int main(void)
         GAUGES_TEST(a_connection_that_nobody_uses_ends),
         GAUGES_TEST(the_end_of_the_input_comes_after_the_answer),
         GAUGES_TEST(connections_that_go_before_their_answers_leave_nothing_behind),
+        cmocka_unit_test(refusals_are_counted_by_their_limit),
         GAUGES_TEST(one_more_than_the_limit_is_not_taken_in),
         cmocka_unit_test(every_request_has_its_name_and_every_answer_its_place),
     };

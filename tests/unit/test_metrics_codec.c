@@ -159,6 +159,9 @@ static void write_all(struct ks_exposition *to)
     ks_exposition_fraction(to, "g", 1000500, 6);
     ks_exposition_fraction(to, "g", 2000000, 6);
     ks_exposition_fraction(to, "g", 5, 6);
+    ks_exposition_fraction(to, "g", 0, 6);
+    ks_exposition_fraction(to, "g", 100, 0);
+    ks_exposition_fraction(to, "g", UINT64_MAX, KS_EXPOSITION_DIGITS_LIMIT);
     ks_exposition_histogram(to, "h_seconds", bounds, counts, KS_COUNT_OF(bounds), 1234567, 6);
 }
 
@@ -175,7 +178,7 @@ static void families_samples_and_histograms_are_written(void **state)
                               "f_total{a=\"x\"} 0\n"
                               "f_total 1\n"
                               "# HELP g Another.\n# TYPE g gauge\ng 7\n"
-                              "g 1.0005\ng 2\ng 0.000005\n"
+                              "g 1.0005\ng 2\ng 0.000005\ng 0\ng 100\ng 18446744073.709551615\n"
                               "h_seconds_bucket{le=\"0.0005\"} 2\n"
                               "h_seconds_bucket{le=\"0.001\"} 2\n"
                               "h_seconds_bucket{le=\"2.5\"} 5\n"

@@ -282,6 +282,74 @@ static void a_removed_user_counts_no_more(void **state)
     assert_users_with_files(house, 1);
 }
 
+static enum ks_store_limit limit_at_opening(struct house *house, const struct ks_client_id *id,
+                                            const char *name, uint64_t size, enum ks_result expected)
+{
+    struct ks_store_stage_open opening = {
+        .request = fixture_request(&house->waiter), .id = *id, .content_size = size};
+    snprintf(opening.file_name, sizeof opening.file_name, "%s", name);
+    ks_store_stage_open(house->store, &opening);
+    assert_int_equal(fixture_wait(&house->waiter, &opening.request), expected);
+    return opening.limit;
+}
+
+static enum ks_store_limit limit_at_confirmation(struct house *house, struct ks_stage *stage)
+{
+    struct ks_store_confirm request = {.request = fixture_request(&house->waiter), .stage = stage};
+    ks_store_confirm(house->store, &request);
+    assert_int_equal(fixture_wait(&house->waiter, &request.request), KS_REFUSED);
+    return request.limit;
+}
+
+static void who_is_refused_is_told_which_limit_it_was(void **state)
+{
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    struct ks_stage *first = stage_file(house, &users.alice, "first", "123456");
+    struct ks_stage *second = stage_file(house, &users.alice, "second", "123456");
+    keep_file(house, &users.alice, "x", "12345");
+    atomic_store(&house->limits.user_files, 1);
+    assert_int_equal(limit_at_opening(house, &users.alice, "y", 1, KS_REFUSED), KS_STORE_LIMIT_USER_FILES);
+    assert_int_equal(limit_at_confirmation(house, first), KS_STORE_LIMIT_USER_FILES);
+    atomic_store(&house->limits.user_files, 0);
+    atomic_store(&house->limits.user_bytes, 10);
+    assert_int_equal(limit_at_opening(house, &users.alice, "y", 6, KS_REFUSED), KS_STORE_LIMIT_USER_BYTES);
+    assert_int_equal(limit_at_confirmation(house, second), KS_STORE_LIMIT_USER_BYTES);
+    atomic_store(&house->limits.free_space, UINT64_MAX - 1);
+    assert_int_equal(limit_at_opening(house, &users.alice, "y", 1, KS_NO_SPACE), KS_STORE_LIMIT_FREE_SPACE);
+    struct ks_client_id nobody = {{0}};
+    assert_int_equal(limit_at_opening(house, &nobody, "y", 1, KS_NOT_FOUND), KS_STORE_LIMIT_NONE);
+}
+
+static void assert_all(struct house *house, uint64_t files, uint64_t bytes)
+{
+    struct ks_embedded_statistics statistics;
+    ks_embedded_statistics(house->store, &statistics);
+    assert_int_equal(statistics.files, files);
+    assert_int_equal(statistics.file_bytes, bytes);
+}
+
+static void the_sums_of_all_users_are_kept_with_each_change(void **state)
+{
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    assert_all(house, 0, 0);
+    keep_file(house, &users.alice, "x", "1");
+    keep_file(house, &users.bob, "y", "12345");
+    assert_all(house, 2, 6);
+    keep_file(house, &users.bob, "y", "12");
+    assert_all(house, 2, 3);
+    atomic_store(&house->limits.user_bytes, 3);
+    assert_int_equal(confirm_stage(house, stage_file(house, &users.bob, "z", "12")), KS_REFUSED);
+    assert_all(house, 2, 3);
+    house_restart(house);
+    assert_all(house, 2, 3);
+    assert_int_equal(remove_user(house, "bob"), KS_OK);
+    assert_all(house, 1, 1);
+    assert_int_equal(remove_user(house, "alice"), KS_OK);
+    assert_all(house, 0, 0);
+}
+
 /* What was asked of the stage threads is done. */
 static void reach_stages(struct house *house)
 {
@@ -388,6 +456,8 @@ int main(void)
         HOUSE_TEST(sums_are_those_of_the_disk_after_a_restart),
         HOUSE_TEST(only_who_has_files_costs_memory),
         HOUSE_TEST(a_removed_user_counts_no_more),
+        HOUSE_TEST(who_is_refused_is_told_which_limit_it_was),
+        HOUSE_TEST(the_sums_of_all_users_are_kept_with_each_change),
         HOUSE_TEST(a_file_put_in_place_while_its_user_goes_counts_no_more),
         HOUSE_TEST(a_file_put_in_place_after_its_user_has_gone_counts_no_more),
         HOUSE_TEST(a_file_that_lies_there_without_its_row_counts),

@@ -75,6 +75,37 @@ static void the_disk_is_looked_at_once_a_second(void **state)
     assert_false(ks_space_is_short(&space));
 }
 
+static void at_the_limit_the_state_does_not_turn_with_every_file(void **state)
+{
+    struct house *house = *state;
+    struct ks_space space;
+    log_to_file(house);
+    int directory = open(house->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(directory >= 0);
+    atomic_store(&house->limits.free_space, 0);
+    ks_space_init(&space, directory, &house->clock.clock, &house->log, &house->limits);
+    atomic_store(&house->limits.free_space, 400);
+    for (uint64_t i = 0; i < 100; i++) {
+        atomic_store(&space.free_bytes, 400 + i);
+        assert_int_equal(ks_space_is_short(&space), i > 0); /* 400 is enough until it was not */
+        atomic_store(&space.free_bytes, 399);
+        assert_true(ks_space_is_short(&space));
+    }
+    assert_int_equal(log_lines_with(house->directory, "are to stay free"), 1);
+    assert_int_equal(log_lines_with(house->directory, "has room again"), 0);
+    atomic_store(&space.free_bytes, 500);
+    assert_false(ks_space_is_short(&space));
+    atomic_store(&space.free_bytes, 400);
+    assert_false(ks_space_is_short(&space));
+    assert_int_equal(log_lines_with(house->directory, "are to stay free"), 1);
+    assert_int_equal(log_lines_with(house->directory, "has room again"), 1);
+    atomic_store(&space.free_bytes, 399);
+    assert_true(ks_space_is_short(&space));
+    atomic_store(&house->limits.free_space, 300); /* a lower limit counts with its own quarter */
+    assert_false(ks_space_is_short(&space));
+    close(directory);
+}
+
 static void a_disk_that_fills_and_empties_is_seen_by_the_next_tick(void **state)
 {
     struct house *house = *state;
@@ -113,6 +144,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         HOUSE_TEST(without_room_nothing_begins_and_what_is_there_is_finished),
         HOUSE_TEST(the_disk_is_looked_at_once_a_second),
+        HOUSE_TEST(at_the_limit_the_state_does_not_turn_with_every_file),
         HOUSE_TEST(a_disk_that_fills_and_empties_is_seen_by_the_next_tick),
     };
     return cmocka_run_group_tests_name("store_space", tests, NULL, NULL);
