@@ -568,23 +568,6 @@ static void may_go_on(struct ks_member *member)
     ks_connection_resume(member->connection);
 }
 
-static bool chat_opened(struct ks_connection *connection, void *service)
-{
-    struct chat_session *session = calloc(1, sizeof *session);
-    char peer[KS_PEER_TEXT_SIZE];
-    if (session == NULL)
-        return false;
-    session->environment = service;
-    session->member.connection = connection;
-    session->member.may_go_on = may_go_on;
-    connection->session = session;
-    ks_connection_describe_peer(connection, peer, sizeof peer);
-    ks_log_info(session->environment->log, "%s: chat: connected", peer);
-    tell(session, KS_CHAT_MENU);
-    keep_time(session);
-    return true;
-}
-
 static void end_with_input(struct chat_session *session)
 {
     if (session->state == STATE_MEMBER)
@@ -653,12 +636,65 @@ static void chat_closed(struct ks_connection *connection)
     free(session);
 }
 
-const struct ks_connection_events ks_chat_events = {
-    .opened = chat_opened,
+static const struct ks_connection_events session_events = {
     .received = chat_received,
     .input_ended = chat_input_ended,
     .drained = chat_drained,
     .deadline = chat_deadline,
     .closed = chat_closed,
+    .input_is_secret = true,
+};
+
+/* ---- a peer that has said nothing yet ----
+ *
+ * has seen the menu, and has no session: only the environment is in its place. */
+
+static bool silent_opened(struct ks_connection *connection, void *service)
+{
+    const struct ks_chat_environment *environment = service;
+    char peer[KS_PEER_TEXT_SIZE];
+    connection->session = service;
+    ks_connection_describe_peer(connection, peer, sizeof peer);
+    ks_log_info(environment->log, "%s: chat: connected", peer);
+    ks_connection_write_apart(connection, KS_CHAT_MENU, sizeof KS_CHAT_MENU - 1);
+    return true;
+}
+
+static size_t silent_received(struct ks_connection *connection, const uint8_t *bytes, size_t size)
+{
+    struct chat_session *session = calloc(1, sizeof *session);
+    if (session == NULL) {
+        ks_connection_abort(connection);
+        return size;
+    }
+    session->environment = connection->session;
+    session->member.connection = connection;
+    session->member.may_go_on = may_go_on;
+    connection->session = session;
+    connection->events = &session_events;
+    return chat_received(connection, bytes, size);
+}
+
+static void silent_input_ended(struct ks_connection *connection)
+{
+    ks_connection_finish(connection);
+}
+
+static void silent_deadline(struct ks_connection *connection)
+{
+    (void)connection; /* the menu is no prompt: nobody sets one */
+}
+
+static void silent_closed(struct ks_connection *connection)
+{
+    connection->session = NULL;
+}
+
+const struct ks_connection_events ks_chat_events = {
+    .opened = silent_opened,
+    .received = silent_received,
+    .input_ended = silent_input_ended,
+    .deadline = silent_deadline,
+    .closed = silent_closed,
     .input_is_secret = true,
 };
