@@ -55,10 +55,13 @@ KESHER_API void kesher_chat_close(struct kesher_chat *chat);
 /* ---- becoming a member ----
  *
  * These are for a chat of which nothing else was asked yet. Errors that they have in common:
- * KESHER_INVALID: a name or a password that is empty, too long or has a line end in it, or a call out of
+ * KESHER_INVALID: a name or a password that is empty or longer than KESHER_CHAT_INPUT_LIMIT, a name of which
+ * only blanks are left without its control characters, a password with a line end in it, or a call out of
  * turn. KESHER_FULL: the server has no room for one more. KESHER_CONNECTION, KESHER_TIMEOUT,
  * KESHER_NO_MEMORY, and KESHER_PROTOCOL for a server that does not speak as a chat server does: the chat can
- * only be closed. */
+ * only be closed.
+ *
+ * A name goes to the server without its control characters, line ends among them. */
 
 /* Creates a group and becomes its first member under `name`, of which the server keeps 64 bytes. KESHER_OK
  * with the number of the group in *group. */

@@ -1,4 +1,4 @@
-/* command_key.c — `kesher key USER`, `request-key USER`, `share-key USER`. Main thread. */
+/* command_key.c — `kesher key [USER]`, `request-key USER`, `share-key USER`. Main thread. */
 #include "cli/messaging.h"
 #include "cli/output.h"
 
@@ -102,10 +102,45 @@ static enum kesher_status share_key(struct kesher_messenger *messenger, const st
     return status;
 }
 
+/* Without USER: one's own, for whoever wants to compare. The id stays in the home: who has it is this user.
+ */
+static enum ks_exit show_own_key(const struct ks_context *context)
+{
+    char fingerprint[KESHER_FINGERPRINT_SIZE];
+    char shown[4 * KESHER_NAME_SIZE];
+    struct kesher_error error;
+    struct kesher_identity *identity = NULL;
+    enum kesher_status status = kesher_identity_load(context->home, &identity, &error);
+    if (status == KESHER_OK)
+        status = kesher_identity_fingerprint(identity, fingerprint, &error);
+    if (status != KESHER_OK) {
+        kesher_identity_free(identity);
+        ks_output_failure(&error);
+        return KS_EXIT_FAILED;
+    }
+    const char *name = kesher_identity_name(identity);
+    if (context->options->json) {
+        (void)fputs("{\"name\": ", stdout);
+        ks_output_json_string(stdout, name);
+        (void)printf(", \"fingerprint\": \"%s\"}\n", fingerprint);
+    } else {
+        ks_text_escape(name, strlen(name), shown, sizeof shown);
+        (void)printf("%s\nkey fingerprint %s\n", shown, fingerprint);
+    }
+    kesher_identity_free(identity);
+    return KS_EXIT_DONE;
+}
+
 enum ks_exit ks_command_key(struct ks_context *context)
 {
     if (context->options->forget && context->options->accept_key) {
         ks_output_error("--forget and --accept-key exclude each other; see kesher key --help");
+        return KS_EXIT_USAGE;
+    }
+    if (context->options->operand_count == 0) {
+        if (!context->options->forget && !context->options->accept_key)
+            return show_own_key(context);
+        ks_output_error("whose key? see kesher key --help");
         return KS_EXIT_USAGE;
     }
     if (context->options->forget)

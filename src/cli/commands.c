@@ -23,12 +23,13 @@ static const struct ks_command commands[] = {
      "looked for in the working directory, then in the home.\n",
      KS_OPTIONS_ANY | KS_OPTIONS_SERVER | KS_OPTIONS_DATA | KS_OPTIONS_UPLOAD, 0, 0, ks_command_transfer},
     {"users", "", "list the other users of the server", "", MESSAGES, 0, 0, ks_command_users},
-    {"key", "USER", "show the public key of USER, and remember it",
+    {"key", "[USER]", "show the public key of USER, and remember it; or your own",
+     "Without USER the fingerprint of your own key is shown, to be compared; that does not connect.\n"
      "The key of each user is remembered from first sight. When the server later shows another one, nothing\n"
      "is sent to that user any more: either the user has a new key, or somebody sits in between. Ask USER\n"
      "for the fingerprint, by another way than this server. If the new key is right, --forget makes room\n"
      "for it. --accept-key and --forget do not connect.\n",
-     MESSAGES | KS_OPTIONS_KEYS | KS_OPTIONS_FORGET, 1, 1, ks_command_key},
+     MESSAGES | KS_OPTIONS_KEYS | KS_OPTIONS_FORGET, 0, 1, ks_command_key},
     {"request-key", "USER", "ask USER for a symmetric key", "", MESSAGES, 1, 1, ks_command_request_key},
     {"share-key", "USER", "send USER a new symmetric key and use it from now on", "", MESSAGES, 1, 1,
      ks_command_share_key},

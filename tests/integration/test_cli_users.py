@@ -236,6 +236,37 @@ def test_the_longest_name_is_found(messages, alice, private_keys):
     assert alice.succeed("key", "n" * 254).stdout.splitlines()[0] == "n" * 254
 
 
+def test_key_alone_shows_ones_own_and_asks_nobody(messages, alice):
+    fingerprint = fingerprint_of(alice.user.public_key)
+    assert alice.succeed("key").stdout == f"alice\nkey fingerprint {fingerprint}\n"
+    assert alice.succeed("key", "--json").objects() == [{"name": "alice", "fingerprint": fingerprint}]
+    assert messages.requests == []
+
+
+def test_key_alone_never_shows_the_id(alice):
+    """Whoever has it is that user; what others call the id of alice is an alias, which only the server knows."""
+    for command in (["key"], ["key", "--json"]):
+        assert alice.user.id.hex() not in alice.succeed(*command).text
+
+
+@pytest.mark.parametrize("option", ["--forget", "--accept-key"])
+def test_without_a_user_there_is_nothing_to_forget_or_to_accept(alice, option):
+    result = alice.run("key", option)
+    assert (result.status, result.stdout) == (2, "")
+    assert_one_line(result.stderr)
+
+
+def test_key_alone_without_an_identity_is_one_line(make_kesher, server):
+    assert_one_line(make_kesher(server).fail("key").stderr)
+
+
+def test_what_two_people_compare_is_the_same(pair):
+    first, second = pair
+    (own,) = second.succeed("key", "--json").objects()
+    (seen,) = first.succeed("key", second.user.name, "--json").objects()
+    assert (own["name"], own["fingerprint"]) == (seen["name"], seen["fingerprint"])
+
+
 def test_key_of_the_real_server_is_the_key_of_that_user(pair):
     first, second = pair
     told = first.succeed("key", second.name).stdout.splitlines()
@@ -437,7 +468,6 @@ def test_a_server_that_is_not_there_is_one_line_with_its_address(messages, alice
         ["users", "bob"],
         ["users", "--forget"],
         ["users", "--file", "x"],
-        ["key"],
         ["key", "bob", "carol"],
         ["key", "bob", "--follow"],
         ["send"],
