@@ -14,6 +14,7 @@ static bool (*const modes[KS_BENCH_MODES])(struct ks_run *run) = {
     [KS_BENCH_CHAT] = ks_mode_chat,
     [KS_BENCH_ASK] = ks_mode_ask,
     [KS_BENCH_IDLE] = ks_mode_idle,
+    [KS_BENCH_USERS] = ks_mode_users,
     [KS_BENCH_ECHO] = ks_mode_echo,
 };
 
