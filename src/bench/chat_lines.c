@@ -3,6 +3,10 @@
  * What a hearer must hear next of a writer is a number in a table; a line that is on its way has a place in
  * its writer's ring, with the number of those who have not heard it. Both are found by index.
  *
+ * Most deliveries are repetitions: the frame in which a line came to its first hearer is kept in a second
+ * ring, and who gets the same bytes after what it has heard so far has heard the right line. One comparison
+ * and one count are all that such a delivery takes.
+ *
  * Orders are compared by a running hash for each hearer. A writer does not hear its own lines, so its hash
  * differs from a listener's; the first member who only listens therefore keeps, besides its own, the hash
  * that each writer must have: all lines but that writer's. That takes as many steps for a line as there are
@@ -20,19 +24,24 @@
 
 enum {
     EXPECTED_LIMIT = 64 * 1024 * 1024, /* hearers * writers, four bytes each */
-    RING_LIMIT = 4 * 1024 * 1024,      /* places of all writers, 16 bytes each */
-    BYTES_LIMIT = 256 * 1024 * 1024,   /* of lines on their way: they wait in our queues at worst */
+    RING_LIMIT = 4 * 1024 * 1024,      /* places of all writers, 24 bytes each */
+    BYTES_LIMIT = 256 * 1024 * 1024,   /* of lines on their way, which are kept twice at worst */
 };
 
 struct line {
+    uint64_t digits; /* of its number */
     uint64_t written_ns;
     uint32_t left; /* who have not heard it */
 };
 
 struct writer {
+    uint64_t digits;  /* of its number */
     uint32_t written; /* lines; these counts wrap round, and so do the numbers of lines */
     uint32_t done;    /* of them, heard by all */
+    uint32_t known;   /* lines that somebody has heard */
     uint64_t order;   /* hash of all lines but its own, as the first listener heard them */
+    size_t frame_size;
+    uint8_t *frames; /* [number & mask], frame_size bytes each; NULL: none are remembered */
 };
 
 struct ks_chat_lines {
@@ -42,6 +51,7 @@ struct ks_chat_lines {
     uint32_t mask;   /* places of a ring - 1 */
     unsigned shift;  /* places of a ring = 1 << shift */
     bool tell_order; /* there is a first listener: hearer `plan.writers` */
+    bool note_order; /* likewise, and with one writer there is nothing to note */
     uint8_t *padding;
     uint32_t *expected; /* [hearer * writers + writer]: number of the line that comes next */
     uint64_t *orders;   /* of each hearer */
@@ -90,7 +100,7 @@ static bool is_affordable(const struct ks_chat_plan *plan, uint64_t places, char
         return false;
     }
     if (plan->writers * places > RING_LIMIT ||
-        plan->text_size > BYTES_LIMIT / ((uint64_t)plan->writers * plan->window)) {
+        plan->text_size + KS_CHAT_AROUND_LIMIT > BYTES_LIMIT / (plan->writers * places)) {
         (void)snprintf(
             reason, capacity,
             "%u writers with %u lines of %zu bytes each on their way are too many to keep count of",
@@ -111,6 +121,8 @@ static bool allocate(struct ks_chat_lines *lines, size_t padding_size)
     if (lines->padding == NULL || lines->expected == NULL || lines->orders == NULL || lines->rings == NULL ||
         lines->writers == NULL)
         return false;
+    for (uint32_t i = 0; i < plan->writers; i++)
+        lines->writers[i].digits = digits_of(i);
     for (size_t i = 0; i < padding_size; i++)
         lines->padding[i] = (uint8_t)('a' + i % 26);
     return true;
@@ -130,6 +142,7 @@ struct ks_chat_lines *ks_chat_lines_new(const struct ks_chat_plan *plan, char *r
         lines->shift = shift;
         lines->mask = (UINT32_C(1) << shift) - 1;
         lines->tell_order = plan->one_order && plan->writers_hear && plan->hearers > plan->writers;
+        lines->note_order = lines->tell_order && plan->writers > 1;
         if (allocate(lines, plan->text_size - KS_CHAT_LEAST_TEXT))
             return lines;
         ks_chat_lines_free(lines);
@@ -142,6 +155,8 @@ void ks_chat_lines_free(struct ks_chat_lines *lines)
 {
     if (lines == NULL)
         return;
+    for (uint32_t i = 0; lines->writers != NULL && i < lines->plan.writers; i++)
+        free(lines->writers[i].frames);
     free(lines->padding);
     free(lines->expected);
     free(lines->orders);
@@ -175,10 +190,11 @@ static struct line *place_of(struct ks_chat_lines *lines, uint32_t writer, uint3
 void ks_chat_lines_write(struct ks_chat_lines *lines, uint32_t writer, uint64_t now_ns, uint8_t *text)
 {
     uint32_t number = lines->writers[writer].written++;
-    *place_of(lines, writer, number) = (struct line){.written_ns = now_ns, .left = lines->hearers_of_line};
+    struct line *line = place_of(lines, writer, number);
+    *line = (struct line){.digits = digits_of(number), .written_ns = now_ns, .left = lines->hearers_of_line};
     lines->on_way++;
-    ks_chat_put_number(text, writer);
-    ks_chat_put_number(text + KS_CHAT_NUMBER_SIZE, number);
+    memcpy(text, &lines->writers[writer].digits, KS_CHAT_NUMBER_SIZE);
+    memcpy(text + KS_CHAT_NUMBER_SIZE, &line->digits, KS_CHAT_NUMBER_SIZE);
     memcpy(text + KS_CHAT_LEAST_TEXT, lines->padding, lines->plan.text_size - KS_CHAT_LEAST_TEXT);
 }
 
@@ -232,32 +248,91 @@ static void note_order(struct ks_chat_lines *lines, uint32_t hearer, uint32_t wr
             lines->writers[i].order = mix(lines->writers[i].order, writer, number);
 }
 
+/* The line is right: counts it. */
+static enum ks_chat_heard count(struct ks_chat_lines *lines, uint32_t hearer, uint32_t number,
+                                struct line *line, struct ks_chat_hearing *hearing)
+{
+    hearing->count++;
+    if (lines->note_order)
+        note_order(lines, hearer, hearing->writer, number);
+    if (--line->left > 0)
+        return KS_CHAT_BY_SOME;
+    /* Everybody hears a writer's lines in order, so they are done in order, too. */
+    lines->writers[hearing->writer].done++;
+    lines->on_way--;
+    hearing->written_ns = line->written_ns;
+    return KS_CHAT_BY_ALL;
+}
+
+/* The line was heard for the first time. Without memory, or with frames of changing size, the others have to
+ * go the long way. */
+static void remember(struct ks_chat_lines *lines, struct writer *writer, const uint8_t *frame, size_t size)
+{
+    uint32_t number = writer->known++;
+    if (number == 0 && lines->hearers_of_line > 1 && size <= lines->plan.text_size + KS_CHAT_AROUND_LIMIT) {
+        free(writer->frames); /* numbers have wrapped round */
+        writer->frame_size = size;
+        writer->frames = malloc(size << lines->shift);
+    }
+    if (writer->frames == NULL)
+        return;
+    if (size == writer->frame_size) {
+        memcpy(writer->frames + (number & lines->mask) * size, frame, size);
+        return;
+    }
+    free(writer->frames);
+    writer->frames = NULL;
+}
+
+static uint32_t *expected_of(struct ks_chat_lines *lines, uint32_t hearer, uint32_t writer)
+{
+    return &lines->expected[(size_t)hearer * lines->plan.writers + writer];
+}
+
 enum ks_chat_heard ks_chat_lines_hear(struct ks_chat_lines *lines, uint32_t hearer, const uint8_t *text,
-                                      uint32_t *writer, uint64_t *written_ns)
+                                      const uint8_t *frame, size_t frame_size,
+                                      struct ks_chat_hearing *hearing)
 {
     uint64_t digits[2];
     memcpy(digits, text, sizeof digits);
     uint32_t from = number_of(digits[0]);
-    if (from >= lines->plan.writers || digits[0] != digits_of(from) ||
+    if (from >= lines->plan.writers || digits[0] != lines->writers[from].digits ||
         memcmp(text + KS_CHAT_LEAST_TEXT, lines->padding, lines->plan.text_size - KS_CHAT_LEAST_TEXT) != 0)
         return explain(lines, hearer, text);
-    uint32_t *expected = &lines->expected[(size_t)hearer * lines->plan.writers + from];
+    struct writer *writer = &lines->writers[from];
+    uint32_t *expected = expected_of(lines, hearer, from);
     uint32_t number = *expected;
     struct line *line = place_of(lines, from, number);
-    if (digits[1] != digits_of(number) || number == lines->writers[from].written ||
+    if (digits[1] != line->digits || number == writer->written ||
         (lines->plan.writers_hear && from == hearer))
         return explain(lines, hearer, text);
     *expected = number + 1;
-    *writer = from;
-    *written_ns = line->written_ns;
-    if (lines->tell_order)
-        note_order(lines, hearer, from, number);
-    if (--line->left > 0)
+    hearing->writer = from;
+    if (number == writer->known)
+        remember(lines, writer, frame, frame_size);
+    return count(lines, hearer, number, line, hearing);
+}
+
+enum ks_chat_heard ks_chat_lines_hear_known(struct ks_chat_lines *lines, uint32_t hearer,
+                                            const uint8_t *bytes, size_t size,
+                                            struct ks_chat_hearing *hearing, size_t *taken)
+{
+    const struct writer *writer = &lines->writers[hearing->writer];
+    const size_t frame_size = writer->frame_size;
+    enum ks_chat_heard heard = KS_CHAT_BY_SOME;
+    *taken = 0;
+    if (writer->frames == NULL || (lines->plan.writers_hear && hearing->writer == hearer))
         return KS_CHAT_BY_SOME;
-    /* Everybody hears a writer's lines in order, so they are done in order, too. */
-    lines->writers[from].done++;
-    lines->on_way--;
-    return KS_CHAT_BY_ALL;
+    uint32_t *expected = expected_of(lines, hearer, hearing->writer);
+    while (heard == KS_CHAT_BY_SOME && *expected != writer->known && size - *taken >= frame_size) {
+        uint32_t number = *expected;
+        if (memcmp(bytes + *taken, writer->frames + (number & lines->mask) * frame_size, frame_size) != 0)
+            break;
+        *taken += frame_size;
+        *expected = number + 1;
+        heard = count(lines, hearer, number, place_of(lines, hearing->writer, number), hearing);
+    }
+    return heard;
 }
 
 /* ---- orders ---- */
@@ -270,7 +345,7 @@ bool ks_chat_lines_tell_order(const struct ks_chat_lines *lines)
 bool ks_chat_lines_have_one_order(struct ks_chat_lines *lines)
 {
     const uint32_t first_listener = lines->plan.writers;
-    if (!lines->tell_order)
+    if (!lines->note_order)
         return true;
     for (uint32_t i = 0; i < lines->plan.hearers; i++) {
         uint64_t right = i < first_listener ? lines->writers[i].order : lines->orders[first_listener];

@@ -17,6 +17,7 @@ enum {
     KS_CHAT_NUMBER_SIZE = 8,
     KS_CHAT_LEAST_TEXT = 2 * KS_CHAT_NUMBER_SIZE,
     KS_CHAT_REASON_SIZE = 200,
+    KS_CHAT_AROUND_LIMIT = 128, /* bytes of a frame around the text; a longer one is not remembered */
 };
 
 struct ks_chat_plan {
@@ -54,10 +55,25 @@ uint64_t ks_chat_lines_on_way(const struct ks_chat_lines *lines);
  * it as written at that time. */
 void ks_chat_lines_write(struct ks_chat_lines *lines, uint32_t writer, uint64_t now_ns, uint8_t *text);
 
-/* A hearer hears a text of plan.text_size bytes. When it is not wrong, *writer is whose line it was, and
- * *written_ns when it was written. */
+/* What was heard. */
+struct ks_chat_hearing {
+    uint32_t writer;     /* whose line it was; set unless it is wrong */
+    uint64_t written_ns; /* when; set with KS_CHAT_BY_ALL */
+    uint32_t count;      /* of lines */
+};
+
+/* A hearer hears a text of plan.text_size bytes, which came within a frame: the bytes of the line as the
+ * protocol delivers it, which are remembered for ks_chat_lines_hear_known. */
 enum ks_chat_heard ks_chat_lines_hear(struct ks_chat_lines *lines, uint32_t hearer, const uint8_t *text,
-                                      uint32_t *writer, uint64_t *written_ns);
+                                      const uint8_t *frame, size_t frame_size,
+                                      struct ks_chat_hearing *hearing);
+
+/* The short way: hears lines of hearing->writer from `bytes` for as long as they are, byte for byte, the
+ * frames that came to another hearer already. Stops behind a line that is KS_CHAT_BY_ALL. Never wrong; *taken
+ * is how many bytes were lines, 0 when the long way has to be gone. */
+enum ks_chat_heard ks_chat_lines_hear_known(struct ks_chat_lines *lines, uint32_t hearer,
+                                            const uint8_t *bytes, size_t size,
+                                            struct ks_chat_hearing *hearing, size_t *taken);
 
 /* Whether the plan has an order for all that can be told: some member only listens. */
 bool ks_chat_lines_tell_order(const struct ks_chat_lines *lines);

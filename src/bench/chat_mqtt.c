@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 enum {
-    SIZE_LIMIT = 1024 * 1024,
+    SIZE_LIMIT = 256 * 1024,
     CONNECT = 0x10,
     PUBLISH = 0x30,
     SUBSCRIBE = 0x82,

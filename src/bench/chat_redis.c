@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-enum { SIZE_LIMIT = 1024 * 1024 };
+enum { SIZE_LIMIT = 256 * 1024 };
 
 static bool writes(const struct ks_chat_room *room, const struct ks_chat_person *person)
 {

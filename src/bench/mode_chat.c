@@ -136,51 +136,66 @@ static void answer(struct chat *chat, uint64_t now_ns)
     settle(chat);
 }
 
-/* One text. False when it is wrong, and the run has failed. */
-static bool hear_text(struct chat *chat, uint32_t hearer, const uint8_t *text, uint64_t *now_ns)
+static void note_hearing(struct chat *chat, enum ks_chat_heard heard, const struct ks_chat_hearing *hearing,
+                         uint64_t *now_ns)
 {
-    uint32_t writer = 0;
-    uint64_t written_ns = 0;
-    switch (ks_chat_lines_hear(chat->lines, hearer, text, &writer, &written_ns)) {
-    case KS_CHAT_BY_SOME:
-        return true;
-    case KS_CHAT_BY_ALL:
-        if (*now_ns == 0)
-            *now_ns = ks_clock_stopwatch_ns();
-        note_done(chat, writer, *now_ns - written_ns);
-        return true;
-    case KS_CHAT_WRONG:
+    if (heard != KS_CHAT_BY_ALL)
+        return;
+    if (*now_ns == 0)
+        *now_ns = ks_clock_stopwatch_ns();
+    note_done(chat, hearing->writer, *now_ns - hearing->written_ns);
+}
+
+/* The next piece. Returns how many bytes that was: 0 when more has to come first, or the run has failed. */
+static size_t hear_piece(struct chat *chat, struct ks_chat_person *person, uint32_t hearer,
+                         const uint8_t *bytes, size_t size, struct ks_chat_hearing *hearing, uint64_t *now_ns)
+{
+    struct ks_chat_room *room = &chat->room;
+    struct ks_chat_piece piece = {0};
+    switch (room->dialect->hear(room, person, bytes, size, &piece)) {
+    case KS_CHAT_PIECE_MORE:
+        return 0;
+    case KS_CHAT_PIECE_OTHER:
+        return piece.size;
+    case KS_CHAT_PIECE_TEXT:
         break;
+    case KS_CHAT_PIECE_WRONG:
+        ks_chat_unexpected(room, person, bytes, size);
+        return 0;
     }
-    ks_run_fail(chat->run, "%s", ks_chat_lines_reason(chat->lines));
-    return false;
+    enum ks_chat_heard heard =
+        ks_chat_lines_hear(chat->lines, hearer, piece.text, bytes, piece.size, hearing);
+    if (heard == KS_CHAT_WRONG) {
+        ks_run_fail(chat->run, "%s", ks_chat_lines_reason(chat->lines));
+        return 0;
+    }
+    note_hearing(chat, heard, hearing, now_ns);
+    return piece.size;
 }
 
 static size_t hear(struct chat *chat, struct ks_chat_person *person, const uint8_t *bytes, size_t size)
 {
     struct ks_chat_room *room = &chat->room;
+    bool listens = !room->dialect->writers_apart || person->index >= room->writers;
     uint32_t hearer = person->index - (room->dialect->writers_apart ? room->writers : 0);
+    struct ks_chat_hearing hearing = {0};
     uint64_t now_ns = 0; /* since the first line that was done */
-    uint64_t heard = 0;
     size_t taken = 0;
     while (taken < size) {
-        struct ks_chat_piece piece = {0};
-        enum ks_chat_piece_kind kind = room->dialect->hear(room, person, bytes + taken, size - taken, &piece);
-        if (kind == KS_CHAT_PIECE_MORE)
+        size_t some = 0;
+        if (listens)
+            note_hearing(
+                chat,
+                ks_chat_lines_hear_known(chat->lines, hearer, bytes + taken, size - taken, &hearing, &some),
+                &hearing, &now_ns);
+        if (some == 0)
+            some = hear_piece(chat, person, hearer, bytes + taken, size - taken, &hearing, &now_ns);
+        if (some == 0)
             break;
-        if (kind == KS_CHAT_PIECE_WRONG) {
-            ks_chat_unexpected(room, person, bytes + taken, size - taken);
-            return size;
-        }
-        taken += piece.size;
-        if (kind == KS_CHAT_PIECE_OTHER)
-            continue;
-        if (!hear_text(chat, hearer, piece.text, &now_ns))
-            return size;
-        heard++;
+        taken += some;
     }
     if (chat->run->measuring)
-        chat->run->operations += heard;
+        chat->run->operations += hearing.count;
     if (chat->ready_count > 0)
         answer(chat, now_ns);
     return taken;
