@@ -50,6 +50,12 @@ fuzz: ## fuzz every target for SECONDS=60 each
 	    --buildtype=debugoptimized -Dc_args=-fsanitize=fuzzer-no-link
 	@scripts/fuzz build-fuzz $(SECONDS)
 
+bench: ## measure kesher beside its peers, write docs/performance.md; ARGS=--help tells more
+	@scripts/deps build bench
+	@scripts/configure build gcc --buildtype=release --prefix=$(prefix)
+	@ninja -C build --quiet
+	@$(PYTHON) -B scripts/bench/bench.py $(ARGS)
+
 lint: ## check format, clang-tidy, cppcheck and gcc -fanalyzer
 	@scripts/deps build test lint
 	@scripts/lint
@@ -71,4 +77,4 @@ deb: ## build Debian's packages in build-deb/ and let lintian judge them
 clean: ## remove everything that was built; ./kesher-data stays
 	rm -rf build build-test build-tsan build-fuzz build-lint build-analyzer build-deb
 
-.PHONY: all help deps serve test test-all test-tsan fuzz lint install uninstall manual deb clean
+.PHONY: all help deps serve test test-all test-tsan fuzz bench lint install uninstall manual deb clean

@@ -1,0 +1,276 @@
+"""Rows of the comparison: a kind of work, who does it, and how it grows; and how they are measured.
+
+A measurement starts one server with an empty directory, loads it once, and stops it, so that no two are measured at
+a time and none inherits the state of another. Contenders take turns within a round, and rounds follow each other:
+what changes on the machine meanwhile meets them all.
+"""
+
+import json
+import os
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import Callable
+
+import summary
+from workspace import Failed, connection_limit, own_cores
+
+OURS, PEER, LIMIT = "ours", "peer", "limit"  # a limit is what the machine allows, not a competitor
+
+
+_SINGULAR = {"messages": "message", "deliveries": "delivery", "requests": "request"}
+
+
+@dataclass
+class Metric:
+    """A quantity of a sample. `kind`: count, bytes or microseconds, for ticks of plots."""
+
+    key: str
+    title: str
+    unit: str
+    better: str = "less"  # or more
+    kind: str = "count"
+
+
+@dataclass
+class Contender:
+    name: str
+    peer: object  # a server of peers.py, or None where the client does it all
+    measure: Callable  # (Measurement) -> sample: a dictionary of numbers, its headline under "value"
+    kind: str = PEER
+    note: str = ""  # what its acknowledgement means, and what else one must know to compare
+    most: dict = field(default_factory=dict)  # parameter -> the largest load that it is asked to carry
+
+
+@dataclass
+class Curve:
+    """One parameter of the load varies, the others stay."""
+
+    parameter: str
+    title: str  # of the axis, with its unit
+    loads: list
+    growth: list = field(default_factory=list)  # added by --growth
+    kind: str = "count"
+    heading: str = ""  # of the plot
+    without: tuple = ()  # contenders that do not take part
+
+
+@dataclass
+class Target:
+    """`factor` times as good as the best of `against`; or, without them, at most (at least) `bound`."""
+
+    text: str
+    against: tuple = ()
+    factor: float = 1.0
+    bound: float | None = None
+    metric: str = "value"
+
+
+@dataclass
+class Row:
+    name: str
+    title: str
+    what: str  # for people: what is done, and what is counted
+    metrics: list  # the first is the headline, under "value"
+    contenders: list
+    load: dict
+    targets: list = field(default_factory=list)
+    curves: list = field(default_factory=list)
+    panels: tuple = ("value", "latency_p50_us", "latency_p99_us")
+    is_pinned: bool = False
+    rounds: int | None = None  # fewer than asked for, where one takes long
+    quick: dict = field(default_factory=dict)  # loads for --quick
+
+    @property
+    def ours(self):
+        """The contender that is compared with the others."""
+        return next(contender for contender in self.contenders if contender.kind == OURS)
+
+
+def rate_metrics(unit, operation):
+    """What rows of requests and their answers have."""
+    return [
+        Metric("value", "throughput", unit, "more"),
+        Metric("latency_p50_us", "latency, median", "µs", kind="microseconds"),
+        Metric("latency_p99_us", "latency, 99th percentile", "µs", kind="microseconds"),
+        Metric("server_cpu_us", f"server's CPU per {operation}", "µs"),
+    ]
+
+
+@dataclass
+class Measurement:
+    """One contender under one load."""
+
+    workspace: object
+    peer: object
+    load: dict
+    seconds: float  # to measure for, where the work has no end of its own
+    cpus: list | None  # of the client
+
+    def client(self, command, **options):
+        """Runs a client; its outcome, and the CPU seconds of the server meanwhile."""
+        before = self.peer.cpu_seconds()
+        outcome = self.workspace.run(command, cpus=self.cpus, **options)
+        return outcome, self.peer.cpu_seconds() - before
+
+    def generator(self, mode, **options):
+        """Runs kesher-bench on the peer; what it found. Options are named with `_` for `-`; None: leave it out,
+        True: a switch."""
+        command = [self.workspace.build / "kesher-bench", mode, "--server", self.peer.address,
+                   "--pid", self.peer.pid, "--json"]
+        for name, value in options.items():
+            if value is not None:
+                command += [f"--{name.replace('_', '-')}", *([] if value is True else [value])]
+        return json.loads(self.workspace.run(command, cpus=self.cpus).output)
+
+    def rate(self, mode, operations, **options):
+        """The sample of a mode that counts operations: "requests", in the plural."""
+        found = self.generator(mode, **options)
+        sample = {name: found[name] for name in found if name.startswith("latency_")}
+        return {**sample, "value": found[f"{operations}_per_second"],
+                "server_cpu_us": found[f"server_cpu_us_per_{_SINGULAR[operations]}"]}
+
+
+class Runner:
+    """Measures rows, and keeps what it finds as plain data for JSON."""
+
+    def __init__(self, workspace, *, rounds, quick, growth):
+        self.workspace = workspace
+        self.rounds = rounds
+        self.quick = quick
+        self.growth = growth
+        self.prepared = set()
+        self.failures = []
+        self.configurations = {}
+        self.versions = {}
+
+    # ---- one measurement ----
+
+    def _prepare(self, row, peer):
+        server_cpus, client_cpus = own_cores() if row.is_pinned else (None, None)
+        peer.cores = len(server_cpus or os.sched_getaffinity(0))
+        if id(peer) not in self.prepared:
+            peer.prepare()
+            self.prepared.add(id(peer))
+        return server_cpus, client_cpus
+
+    def _measure(self, row, contender, load, seconds):
+        peer = contender.peer
+        server_cpus, client_cpus = own_cores() if row.is_pinned else (None, None)
+        if peer is None:
+            self.workspace.commands = []
+            return contender.measure(Measurement(self.workspace, None, load, seconds, client_cpus))
+        self._prepare(row, peer)
+        self.workspace.commands = []
+        try:
+            peer.start(server_cpus)
+            self.configurations.setdefault(f"{peer.title}, {row.title[0].lower()}{row.title[1:]}", peer.configuration())
+            self.versions.setdefault(peer.title, peer.version())
+            sample = contender.measure(Measurement(self.workspace, peer, load, seconds, client_cpus))
+            if peer.process is not None and peer.process.has_ended():
+                raise Failed(f"{peer.name} has ended: {self.workspace.last_words(peer.process)}")
+            return sample
+        finally:
+            peer.stop()
+            peer.discard()
+
+    def _try(self, row, contender, load, seconds, shown):
+        """A sample, or None when it failed; then the reason is kept."""
+        begin = time.monotonic()
+        try:
+            sample = self._measure(row, contender, load, seconds)
+        except (Failed, OSError, LookupError, ValueError) as error:
+            reason = self.workspace.without_paths(str(error) or type(error).__name__)
+            self.failures.append(f"{row.name}, {contender.name}, {shown}: {reason}")
+            print(f"  {contender.name:22} failed: {reason}", file=sys.stderr, flush=True)
+            return None, reason
+        unit = row.metrics[0].unit
+        print(f"  {contender.name:22} {summary.digits(sample['value'], 4):>11} {unit:14} {shown}"
+              f"  [{time.monotonic() - begin:.1f} s]", flush=True)
+        return sample, None
+
+    # ---- a row ----
+
+    def run(self, row):
+        """Everything about one row, as data."""
+        print(f"\n{row.title}", flush=True)
+        load = {**row.load, **(row.quick if self.quick else {})}
+        found = {contender.name: self._head(row, contender) for contender in row.contenders}
+        rounds = 1 if self.quick else min(self.rounds, row.rounds or self.rounds)
+        for number in range(rounds):
+            for contender in row.contenders:
+                self._head_round(row, contender, load, found[contender.name], f"round {number + 1}")
+        for entry in found.values():
+            entry["summary"] = summary.summarize(entry["samples"]) if entry["samples"] else None
+        curves = [self._curve(row, curve, load, found) for curve in row.curves] if not self.quick else []
+        result = {
+            "name": row.name, "title": row.title, "what": row.what, "load": load, "pinned": row.is_pinned,
+            "metrics": [vars(metric) for metric in row.metrics], "panels": list(row.panels),
+            "contenders": list(found.values()), "curves": curves,
+        }
+        result["targets"] = [judge(row, target, found) for target in row.targets]
+        return result
+
+    @staticmethod
+    def _head(row, contender):
+        return {"name": contender.name, "kind": contender.kind, "note": contender.note, "samples": [],
+                "commands": [], "error": None}
+
+    def _head_round(self, row, contender, load, entry, shown):
+        if entry["error"] is not None:
+            return  # it will not get better, and the others have waited long enough
+        sample, entry["error"] = self._try(row, contender, load, 0.5 if self.quick else 4.0, shown)
+        if sample is not None:
+            entry["samples"].append(sample)
+        entry["commands"] = list(self.workspace.commands)
+
+    def _curve(self, row, curve, load, found):
+        """Each contender at each load, once; at the load of the row itself, what the rounds found."""
+        lines, lost = {}, set()
+        loads = sorted({*curve.loads, *(curve.growth if self.growth else ())})
+        if curve.parameter in ("connections", "members"):  # no more than this machine lets a process have
+            loads = sorted({min(value, connection_limit()) for value in loads})
+        for value in loads:
+            for contender in row.contenders:
+                head = found[contender.name]
+                if contender.name in {*curve.without, *lost} or head["summary"] is None:
+                    continue
+                if value > contender.most.get(curve.parameter, float("inf")):
+                    continue
+                if value == load.get(curve.parameter):
+                    sample = head["summary"]
+                else:
+                    shown = f"{curve.parameter} {summary.short(value, curve.kind == 'bytes')}"
+                    sample, error = self._try(row, contender, {**load, curve.parameter: value}, 1.5, shown)
+                    if error is not None:
+                        lost.add(contender.name)  # more load would not help
+                        continue
+                lines.setdefault(contender.name, []).append([value, sample])
+        return {"parameter": curve.parameter, "title": curve.title, "kind": curve.kind,
+                "heading": curve.heading or row.title, "lines": lines}
+
+
+def judge(row, target, found):
+    """Whether a target was met: None when something that it needs was not measured."""
+    metric = next(metric for metric in row.metrics if metric.key == target.metric)
+    result = {"text": target.text, "metric": target.metric, "met": None, "ratio": None, "best": None, "ours": None}
+    ours = _value(found, row.ours.name, target.metric)
+    result["ours"] = ours
+    if ours is None:
+        return result
+    if not target.against:
+        result["met"] = ours >= target.bound if metric.better == "more" else ours <= target.bound
+        return result
+    rivals = {name: _value(found, name, target.metric) for name in target.against}
+    if None in rivals.values():
+        return result
+    choose = max if metric.better == "more" else min
+    result["best"] = choose(rivals, key=rivals.get)
+    result["ratio"] = summary.ratio(ours, rivals[result["best"]], metric.better)
+    result["met"] = result["ratio"] is not None and result["ratio"] >= target.factor
+    return result
+
+
+def _value(found, name, metric):
+    entry = found.get(name)
+    return entry["summary"].get(metric) if entry and entry["summary"] else None

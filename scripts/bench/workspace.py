@@ -1,0 +1,281 @@
+"""A directory for one run, and the programs that run in it.
+
+Everything lies below one temporary directory on the disk that is meant, and every program that was started is
+stopped by its process id when the workspace is closed, whatever the reason: the end, an error, Ctrl-C.
+"""
+
+import ctypes
+import os
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+WANTED_FILES = 65536  # open at a time, of one process
+WANTED_CONNECTIONS = 30000
+STOP_SECONDS = 30
+CLIENT_SECONDS = 900
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
+
+
+class Failed(Exception):
+    """A program did not do what it should; the text says which and what."""
+
+
+@dataclass
+class Outcome:
+    """What a client did: its wall clock, CPU seconds of it and its children, and its standard output."""
+
+    seconds: float
+    cpu_seconds: float
+    output: str
+
+
+@dataclass
+class Process:
+    """A server that runs."""
+
+    name: str
+    popen: subprocess.Popen
+    log: Path
+
+    @property
+    def pid(self):
+        return self.popen.pid
+
+    def log_text(self):
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def has_ended(self):
+        return self.popen.poll() is not None
+
+
+def connection_limit():
+    """How many connections a process may have here, beside what else it has open."""
+    return min(WANTED_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 200)
+
+
+def raise_limits():
+    """As many open files as the system lets us have: each connection is one, on either side."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for limit in ((max(hard, WANTED_FILES),) * 2, (hard, hard)):
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+            return
+        except (ValueError, OSError):
+            continue
+
+
+def _die_with_parent():
+    """Runs in the child: should this program be killed outright, its servers end too."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _stat_fields():
+    """pid -> (parent, ticks of it and of its children that were waited for)."""
+    processes = {}
+    for entry in os.scandir("/proc"):
+        if not entry.name.isdigit():
+            continue
+        try:
+            text = Path(entry.path, "stat").read_text()
+        except OSError:
+            continue  # it has just ended
+        fields = text[text.rindex(")") + 2 :].split()
+        processes[int(entry.name)] = (int(fields[1]), sum(int(field) for field in fields[11:15]))
+    return processes
+
+
+def family(root):
+    """The process and all its descendants."""
+    processes = _stat_fields()
+    members, found = set(), {root} & processes.keys()
+    while found:
+        members |= found
+        found = {pid for pid, (parent, _) in processes.items() if parent in found} - members
+    return members
+
+
+def cpu_seconds(root):
+    """CPU time of a process, its descendants, and those of them that ended and were waited for."""
+    processes = _stat_fields()
+    return sum(processes[pid][1] for pid in family(root) & processes.keys()) / _TICKS
+
+
+def free_port(kind=socket.SOCK_STREAM):
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def find_program(name):
+    """The path of an installed program; servers are often not in the PATH of people."""
+    path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/local/sbin")
+    if path is None:
+        raise Failed(f"{name} is not installed")
+    return path
+
+
+class Workspace:
+    def __init__(self, parent, build, repository):
+        parent.mkdir(parents=True, exist_ok=True)
+        self.path = Path(tempfile.mkdtemp(prefix="bench-", dir=parent))
+        self.path.chmod(0o711)  # PostgreSQL runs as a user of its own
+        self.build = build
+        self.repository = repository
+        self.processes = []
+        self.commands = []  # of the measurement under way, as people would type them
+
+    def directory(self, name):
+        """A new, empty directory."""
+        path = self.path / name
+        shutil.rmtree(path, ignore_errors=True)
+        path.mkdir(parents=True)
+        return path
+
+    def shown(self, command):
+        """A command for people: nothing in it that is only true of this machine."""
+        words = [str(word) for word in command]
+        text = " ".join(f"'{word}'" if any(c in word for c in " ;|&*$") or not word else word for word in words)
+        return self.without_paths(text)
+
+    def without_paths(self, text):
+        for path, name in ((self.path, "WORK"), (self.build, "build"), (self.repository, ".")):
+            text = text.replace(str(path), name)
+        for folder in ("/usr/bin/", "/usr/sbin/"):
+            text = text.replace(f" {folder}", " ").removeprefix(folder)
+        return text
+
+    # ---- servers ----
+
+    def start(self, name, command, *, cpus=None, user=None, environment=None):
+        """Starts a server; its output goes to a log."""
+        log = self.path / f"{name}.log"
+        command = [str(word) for word in command]
+        self.commands.append(self.shown(command))
+        with log.open("wb") as output:
+            popen = subprocess.Popen(
+                pinned(command, cpus),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=self.path,
+                env={**os.environ, **(environment or {})},
+                user=user,
+                group=user,
+                extra_groups=[] if user else None,
+                start_new_session=True,  # Ctrl-C is for us; we stop it
+                preexec_fn=_die_with_parent,
+            )
+        process = Process(name, popen, log)
+        self.processes.append(process)
+        return process
+
+    def wait_for_port(self, process, port, seconds=30):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if process.has_ended():
+                break
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                return
+            except OSError:
+                time.sleep(0.02)
+        raise Failed(f"{process.name} did not start: {self.last_words(process)}")
+
+    def last_words(self, process):
+        lines = [line for line in process.log_text().splitlines() if line.strip()]
+        return self.without_paths(lines[-1])[:300] if lines else "it said nothing"
+
+    def stop(self, process, signal_number=signal.SIGTERM):
+        if process not in self.processes:
+            return
+        self.processes.remove(process)
+        if not process.has_ended():
+            process.popen.send_signal(signal_number)
+        try:
+            process.popen.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.popen.kill()
+            process.popen.wait()
+
+    # ---- clients ----
+
+    def run(self, command, *, cpus=None, text=None, environment=None, user=None):
+        """Runs a client to its end. It failing is ours."""
+        command = [str(word) for word in command]
+        self.commands.append(self.shown(command))
+        with tempfile.TemporaryFile(dir=self.path) as output, tempfile.TemporaryFile(dir=self.path) as errors:
+            start = time.monotonic()
+            popen = subprocess.Popen(
+                pinned(command, cpus),
+                stdin=subprocess.DEVNULL if text is None else subprocess.PIPE,
+                stdout=output,
+                stderr=errors,
+                cwd=self.path,
+                env={**os.environ, **(environment or {})},
+                user=user,
+                group=user,
+                extra_groups=[] if user else None,
+                preexec_fn=_die_with_parent,
+            )
+            process = Process(Path(command[0]).name, popen, self.path / "none")
+            self.processes.append(process)
+            try:
+                usage = _wait(popen, text)
+            except BaseException:
+                self.stop(process, signal.SIGKILL)
+                raise
+            seconds = time.monotonic() - start
+            self.processes.remove(process)
+            output.seek(0)
+            errors.seek(0)
+            said = errors.read().decode(errors="replace").strip()
+            if popen.returncode != 0:
+                why = self.without_paths(said.splitlines()[-1])[:300] if said else "it said nothing"
+                raise Failed(f"{process.name} ended with status {popen.returncode}: {why}")
+            return Outcome(seconds, usage.ru_utime + usage.ru_stime, output.read().decode(errors="replace"))
+
+    def close(self):
+        """Ends what still runs, and removes the directory."""
+        while self.processes:
+            self.stop(self.processes[-1])
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _wait(popen, text):
+    """Writes `text` to the client, waits for it, and returns what it used."""
+    if text is not None:
+        try:
+            popen.stdin.write(text.encode())
+            popen.stdin.close()
+        except BrokenPipeError:
+            pass  # its exit status tells why
+    signal.alarm(CLIENT_SECONDS)
+    try:
+        _, status, usage = os.wait4(popen.pid, 0)
+    finally:
+        signal.alarm(0)
+    popen.returncode = os.waitstatus_to_exitcode(status)
+    return usage
+
+
+def pinned(command, cpus):
+    """The command, on these cores only; None for wherever the system puts it."""
+    if cpus is None:
+        return command
+    return ["taskset", "--cpu-list", ",".join(str(cpu) for cpu in cpus), *command]
+
+
+def own_cores():
+    """Two disjoint lists of cores, for a server and for what loads it; the same one where there is only one."""
+    cores = sorted(os.sched_getaffinity(0))
+    half = max(1, len(cores) // 2)
+    return cores[:half], cores[half:] or cores
