@@ -38,10 +38,10 @@ struct ks_group {
     uint64_t serial;
     int64_t since; /* wall seconds */
     uint8_t password[KS_SHA256_SIZE];
-    _Atomic uint64_t messages; /* lines that members have said */
-    unsigned member_count;     /* under groups->lock */
+    unsigned member_count; /* under groups->lock */
     pthread_mutex_t lock;
-    uint64_t sequence; /* of the latest packet */
+    _Atomic uint64_t messages; /* lines that members have said; written under the lock */
+    uint64_t sequence;         /* of the latest packet */
     struct ks_seat *seats;
     unsigned seat_count;
 };
@@ -532,12 +532,10 @@ enum ks_result ks_groups_say(struct ks_member *member, struct ks_shared *lines, 
     struct ks_group *group = member->group;
     struct packet *packet = NULL;
     struct loop_counts *counts = counts_of(group->groups, member->connection->loop);
-    if (!with_newlines) { /* else it is what we tell of members */
-        uint64_t said = count_lines(lines);
-        atomic_fetch_add_explicit(&group->messages, said, memory_order_relaxed);
-        ks_count(&counts->messages, said);
-    }
+    uint64_t said = with_newlines ? 0 : count_lines(lines); /* else it is what we tell of members */
+    ks_count(&counts->messages, said);
     pthread_mutex_lock(&group->lock);
+    ks_count(&group->messages, said);
     bool alone = is_alone(group, member);
     if (!alone)
         packet = packet_new(group, member, lines);
