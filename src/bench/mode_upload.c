@@ -8,6 +8,7 @@
 #include "bench/modes.h"
 #include "bench/replies.h"
 #include "bench/upload_content.h"
+#include "crypto/content.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -442,7 +443,8 @@ static void report(const struct upload *upload)
 /* Blocks as large as they may be when all connections have one. */
 static size_t block_for(uint32_t connections)
 {
-    size_t block = BLOCKS_TOGETHER_LIMIT / connections / KS_CONTENT_KEY_SIZE * KS_CONTENT_KEY_SIZE;
+    size_t share = BLOCKS_TOGETHER_LIMIT / connections;
+    size_t block = share - share % KS_CONTENT_BLOCK_SIZE;
     if (block > BLOCK_LIMIT)
         return BLOCK_LIMIT;
     return block < BLOCK_LEAST ? BLOCK_LEAST : block;

@@ -1,4 +1,4 @@
-"""kesher-bench send: each message that was acknowledged is found again, and a server that loses one is found out."""
+"""kesher-bench send: what was acknowledged is found again, and a server that loses a message is found out."""
 
 import shutil
 import subprocess
@@ -121,7 +121,7 @@ def changed(messages: list[Message], index: int, **fields) -> list[Message]:
         (lambda them: them[1:], "is lost, in another order or changed"),
         (lambda them: [them[1], them[0], *them[2:]], "is lost, in another order or changed"),
         (lambda them: [them[0], *them], "is lost, in another order or changed"),
-        (lambda them: changed(them, 3, content=them[3].content[:-1] + b"!"), "lost, in another order or changed"),
+        (lambda them: changed(them, 3, content=them[3].content[:-1] + b"!"), "or changed: in its place"),
         (lambda them: changed(them, 3, content=them[3].content[:-1]), "was sent as type 3 with 64"),
         (lambda them: changed(them, 3, type=4), "is of type 4"),
         (lambda them: changed(them, 3, sender=bytes(16)), "none of its senders sent"),

@@ -44,7 +44,8 @@ def test_each_file_is_stored(server, connections, files, size, more):
     query = "SELECT count(*) FROM files WHERE Verified = 1"
     ((before,),) = server.rows(query)
     paths = set(server.stored_paths())
-    told = bench("upload", server.address, "--connections", connections, "--files", files, "--size", size, *more)
+    options = ("--connections", connections, "--files", files, "--size", size, *more)
+    told = bench("upload", server.address, *options)
     size_in_bytes = 1 << 20 if size == "1M" else size
     assert (told["files"], told["file_bytes"]) == (connections * files, size_in_bytes)
     assert told["users"] == (1 if "--one-user" in more else connections)

@@ -113,8 +113,9 @@ class _ListHandler(_Handler):
             return False
         with self.server.lock:
             answer = self.server.lie(command, self._answer(command))
-        for piece in [answer[i : i + 1] for i in range(len(answer))] if self.server.one_byte_at_a_time else [answer]:
-            self.wfile.write(piece)
+        step = 1 if self.server.one_byte_at_a_time else max(1, len(answer))
+        for start in range(0, len(answer), step):
+            self.wfile.write(answer[start : start + step])
         return True
 
     def _read_command(self) -> list[bytes] | None:
