@@ -129,7 +129,7 @@ def commands(table):
     return _list(items)
 
 
-def page(template, server, client, values):
+def page(template, server, client, bench, values):
     """The template with values where it has their names, and generated parts where a line is their name."""
     parts = {
         "@SERVER_OPTIONS@": lambda: command_line(server.options),
@@ -137,6 +137,8 @@ def page(template, server, client, values):
         "@SERVER_KEYS@": lambda: keys(server),
         "@CLIENT_OPTIONS@": lambda: command_line(client.options),
         "@CLIENT_COMMANDS@": lambda: commands(client.commands),
+        "@BENCH_OPTIONS@": lambda: command_line(bench.options),
+        "@BENCH_MODES@": lambda: commands(bench.commands),
         "@SERVER_OPERATORS@": lambda: commands(server.operators),
         "@SERVER_OPERATOR_OPTIONS@": lambda: command_line(server.operator_options),
     }

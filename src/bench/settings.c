@@ -84,12 +84,15 @@ static const struct {
     struct ks_settings defaults;
     const char *protocols; /* that it speaks, with blanks between them; NULL: it does not ask here */
 } modes[KS_BENCH_MODES] = {
-    [KS_BENCH_UPLOAD] = {"upload",
-                         "encrypted files, each confirmed",
-                         {.connections = 1, .depth = 1, .size = UINT64_C(1) << 20, .files = 100}},
+    [KS_BENCH_UPLOAD] =
+        {"upload",
+         "encrypted files, each confirmed; contents up to 4 MiB are encrypted once per connection "
+         "and sent again under other names",
+         {.connections = 1, .depth = 1, .size = UINT64_C(1) << 20, .files = 100}},
     [KS_BENCH_SEND] = {"send",
                        "durable messages",
-                       {.connections = 50, .depth = 1, .size = 64, .duration_ms = 5000, .warm_up_ms = 500}},
+                       {.connections = 50, .depth = 1, .size = 64, .duration_ms = 5000, .warm_up_ms = 500},
+                       "kesher redis mqtt"},
     [KS_BENCH_PULL] = {"pull", "waiting messages", {.connections = 1, .size = 64, .messages = 100000}},
     [KS_BENCH_CHAT] =
         {"chat",
@@ -107,7 +110,7 @@ static const struct {
                        "kesher ask chat mqtt plain"},
     [KS_BENCH_USERS] = {"users",
                         "registrations, and the list",
-                        {.connections = 8, .depth = 64, .count = 10000}},
+                        {.connections = 256, .depth = 4, .count = 10000}},
     [KS_BENCH_ECHO] = {"echo",
                        "no load: a server that sends back what comes, to compare others with",
                        {.protocol = "echo", .threads = 1}},
@@ -118,6 +121,16 @@ static const char default_binary_server[] = "127.0.0.1:1357";
 const char *ks_settings_mode_name(enum ks_bench_mode mode)
 {
     return modes[mode].name;
+}
+
+const char *ks_settings_mode_help(enum ks_bench_mode mode)
+{
+    return modes[mode].help;
+}
+
+const char *ks_settings_mode_protocols(enum ks_bench_mode mode)
+{
+    return modes[mode].protocols;
 }
 
 static const char *default_server(enum ks_bench_mode mode)

@@ -56,6 +56,9 @@ bool ks_settings_parse(int argc, char **argv, struct ks_settings *settings, char
                        size_t reason_capacity);
 
 const char *ks_settings_mode_name(enum ks_bench_mode mode);
+const char *ks_settings_mode_help(enum ks_bench_mode mode);
+const char *ks_settings_mode_protocols(
+    enum ks_bench_mode mode); /* blanks between them; NULL: only kesher's */
 
 /* Help: of all, or of one mode. */
 void ks_settings_print(FILE *stream, enum ks_bench_mode mode);

@@ -17,7 +17,7 @@ def run(*command, **more):
 
 
 def help_of(name):
-    return run(str(program(name.upper(), name)), "--help", env=environment())
+    return run(str(program(name.upper().replace("-", "_"), name)), "--help", env=environment())
 
 
 def options_of(name):
@@ -46,12 +46,12 @@ printf '%s\\n' "${COMPREPLY[@]}"
 
 def offered(installation, *words, cwd=None):
     """What bash is offered for the last of the words."""
-    script = BASH_CALL.replace("${FUNCTION}", f"_{words[0]}")
+    script = BASH_CALL.replace("${FUNCTION}", "_" + words[0].replace("-", "_"))
     path = str(installation.path(f"{BASH}/{words[0]}"))
     return sorted(run("bash", "--norc", "-c", script, "bash", path, *words, cwd=cwd).split("\n")[:-1])
 
 
-@pytest.mark.parametrize("name", ["kesher", "kesherd"])
+@pytest.mark.parametrize("name", ["kesher", "kesherd", "kesher-bench"])
 def test_bash_offers_every_option(installation, name):
     assert offered(installation, name, "--") == options_of(name)
 
@@ -100,7 +100,7 @@ def test_bash_offers_files_and_directories(installation, tmp_path):
     assert offered(installation, "kesherd", "--data", "tw", cwd=tmp_path) == ["two words"]
 
 
-@pytest.mark.parametrize("name", ["kesher", "kesherd"])
+@pytest.mark.parametrize("name", ["kesher", "kesherd", "kesher-bench"])
 def test_bash_finds_nothing_wrong_with_it(installation, name):
     result = subprocess.run(
         ["bash", "-n", str(installation.path(f"{BASH}/{name}"))], stderr=subprocess.PIPE, check=True
@@ -111,7 +111,7 @@ def test_bash_finds_nothing_wrong_with_it(installation, name):
 # -- zsh
 
 
-@pytest.mark.parametrize("name", ["kesher", "kesherd"])
+@pytest.mark.parametrize("name", ["kesher", "kesherd", "kesher-bench"])
 def test_zsh_reads_it_and_it_names_every_option(installation, name):
     text = installation.text(f"{ZSH}/_{name}")
     assert text.startswith(f"#compdef {name}\n")
@@ -125,7 +125,7 @@ def test_zsh_reads_it_and_it_names_every_option(installation, name):
 # -- fish
 
 
-@pytest.mark.parametrize("name", ["kesher", "kesherd"])
+@pytest.mark.parametrize("name", ["kesher", "kesherd", "kesher-bench"])
 def test_fish_offers_every_option(installation, tmp_path, name):
     if not shutil.which("fish"):
         pytest.skip("fish is not installed")

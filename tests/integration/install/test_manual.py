@@ -11,7 +11,7 @@ import sys
 import pytest
 from peer.kesherd import REPOSITORY, environment, program
 
-PAGES = ["man1/kesher.1", "man5/kesherd.conf.5", "man7/kesher-protocol.7", "man8/kesherd.8"]
+PAGES = ["man1/kesher.1", "man1/kesher-bench.1", "man5/kesherd.conf.5", "man7/kesher-protocol.7", "man8/kesherd.8"]
 OPERATIONS = REPOSITORY / "docs/operations.md"
 TEXTS = REPOSITORY / "man/options.txt"
 
@@ -103,6 +103,15 @@ def test_the_clients_manual_has_every_command_and_option(installation, client_he
     text = rendered(installation, "man1/kesher.1")
     assert [name for name in commands_in(client_help) if f" {name} " not in text] == []
     assert [name for name, _, _ in options_in(client_help) if f" --{name} " not in text] == []
+
+
+def test_the_generators_manual_has_every_mode_and_option(installation):
+    told = help_of("KESHER_BENCH", "kesher-bench")
+    modes = re.findall(r"^  ([a-z]+) {2,}", told.split("Modes:\n")[1].split("\nOptions")[0], re.M)
+    text = rendered(installation, "man1/kesher-bench.1")
+    assert "upload" in modes
+    assert [name for name in modes if f" {name} " not in text] == []
+    assert [name for name, _, _ in options_in(told) if f" --{name} " not in text] == []
 
 
 def test_every_option_has_a_text_and_every_text_an_option(server_help):
