@@ -113,8 +113,8 @@ static size_t take_created(struct ks_chat_room *room, struct ks_chat_person *per
     char text[TEXT_SIZE];
     size_t line_size = ks_chat_line_size(bytes, size);
     unsigned group = 0;
-    if (line_size == 0)
-        return expect(room, person, bytes, size < words ? size : words, first_words) > 0 ? 0 : 0;
+    if (expect(room, person, bytes, size, first_words) == 0 || line_size == 0)
+        return 0;
     if (line_size <= words + 1 || !ks_chat_group_number(bytes + words, line_size - words - 1, &group)) {
         ks_chat_unexpected(room, person, bytes, size);
         return 0;

@@ -35,13 +35,13 @@ struct line {
 };
 
 struct writer {
-    uint64_t digits;  /* of its number */
-    uint32_t written; /* lines; these counts wrap round, and so do the numbers of lines */
-    uint32_t done;    /* of them, heard by all */
-    uint32_t known;   /* lines that somebody has heard */
-    uint64_t order;   /* hash of all lines but its own, as the first listener heard them */
-    size_t frame_size;
-    uint8_t *frames; /* [number & mask], frame_size bytes each; NULL: none are remembered */
+    uint64_t digits;   /* of its number */
+    uint32_t written;  /* lines; these counts wrap round, and so do the numbers of lines */
+    uint32_t done;     /* of them, heard by all */
+    uint32_t known;    /* lines that somebody has heard */
+    uint64_t order;    /* hash of all lines but its own, as the first listener heard them */
+    size_t frame_size; /* 0: there are none that are remembered, */
+    bool is_forgotten; /* and there will be none */
 };
 
 struct ks_chat_lines {
@@ -56,6 +56,7 @@ struct ks_chat_lines {
     uint32_t *expected; /* [hearer * writers + writer]: number of the line that comes next */
     uint64_t *orders;   /* of each hearer */
     struct line *rings; /* [writer << shift | number & mask] */
+    uint8_t *frames;    /* in which they came to their first hearers */
     struct writer *writers;
     char reason[KS_CHAT_REASON_SIZE];
 };
@@ -117,9 +118,10 @@ static bool allocate(struct ks_chat_lines *lines, size_t padding_size)
     lines->expected = calloc((size_t)plan->hearers * plan->writers, sizeof *lines->expected);
     lines->orders = calloc(plan->hearers, sizeof *lines->orders);
     lines->rings = calloc((size_t)plan->writers << lines->shift, sizeof *lines->rings);
+    lines->frames = malloc((plan->text_size + KS_CHAT_AROUND_LIMIT) * plan->writers << lines->shift);
     lines->writers = calloc(plan->writers, sizeof *lines->writers);
     if (lines->padding == NULL || lines->expected == NULL || lines->orders == NULL || lines->rings == NULL ||
-        lines->writers == NULL)
+        lines->frames == NULL || lines->writers == NULL)
         return false;
     for (uint32_t i = 0; i < plan->writers; i++)
         lines->writers[i].digits = digits_of(i);
@@ -155,12 +157,11 @@ void ks_chat_lines_free(struct ks_chat_lines *lines)
 {
     if (lines == NULL)
         return;
-    for (uint32_t i = 0; lines->writers != NULL && i < lines->plan.writers; i++)
-        free(lines->writers[i].frames);
     free(lines->padding);
     free(lines->expected);
     free(lines->orders);
     free(lines->rings);
+    free(lines->frames);
     free(lines->writers);
     free(lines);
 }
@@ -264,24 +265,26 @@ static enum ks_chat_heard count(struct ks_chat_lines *lines, uint32_t hearer, ui
     return KS_CHAT_BY_ALL;
 }
 
-/* The line was heard for the first time. Without memory, or with frames of changing size, the others have to
- * go the long way. */
-static void remember(struct ks_chat_lines *lines, struct writer *writer, const uint8_t *frame, size_t size)
+/* Of all the writer's lines that are on their way: frame_size bytes each. */
+static uint8_t *frames_of(struct ks_chat_lines *lines, uint32_t writer)
 {
+    return lines->frames + ((lines->plan.text_size + KS_CHAT_AROUND_LIMIT) * writer << lines->shift);
+}
+
+/* The line was heard for the first time. Where frames are too long, or of changing size, the others have to
+ * go the long way. */
+static void remember(struct ks_chat_lines *lines, uint32_t from, const uint8_t *frame, size_t size)
+{
+    struct writer *writer = &lines->writers[from];
     uint32_t number = writer->known++;
-    if (number == 0 && lines->hearers_of_line > 1 && size <= lines->plan.text_size + KS_CHAT_AROUND_LIMIT) {
-        free(writer->frames); /* numbers have wrapped round */
+    if (number == 0 && !writer->is_forgotten && size <= lines->plan.text_size + KS_CHAT_AROUND_LIMIT)
         writer->frame_size = size;
-        writer->frames = malloc(size << lines->shift);
-    }
-    if (writer->frames == NULL)
-        return;
     if (size == writer->frame_size) {
-        memcpy(writer->frames + (number & lines->mask) * size, frame, size);
+        memcpy(frames_of(lines, from) + (number & lines->mask) * size, frame, size);
         return;
     }
-    free(writer->frames);
-    writer->frames = NULL;
+    writer->is_forgotten = true;
+    writer->frame_size = 0;
 }
 
 static uint32_t *expected_of(struct ks_chat_lines *lines, uint32_t hearer, uint32_t writer)
@@ -308,8 +311,8 @@ enum ks_chat_heard ks_chat_lines_hear(struct ks_chat_lines *lines, uint32_t hear
         return explain(lines, hearer, text);
     *expected = number + 1;
     hearing->writer = from;
-    if (number == writer->known)
-        remember(lines, writer, frame, frame_size);
+    if (number == writer->known && lines->hearers_of_line > 1)
+        remember(lines, from, frame, frame_size);
     return count(lines, hearer, number, line, hearing);
 }
 
@@ -321,12 +324,13 @@ enum ks_chat_heard ks_chat_lines_hear_known(struct ks_chat_lines *lines, uint32_
     const size_t frame_size = writer->frame_size;
     enum ks_chat_heard heard = KS_CHAT_BY_SOME;
     *taken = 0;
-    if (writer->frames == NULL || (lines->plan.writers_hear && hearing->writer == hearer))
+    if (frame_size == 0 || (lines->plan.writers_hear && hearing->writer == hearer))
         return KS_CHAT_BY_SOME;
+    const uint8_t *frames = frames_of(lines, hearing->writer);
     uint32_t *expected = expected_of(lines, hearer, hearing->writer);
     while (heard == KS_CHAT_BY_SOME && *expected != writer->known && size - *taken >= frame_size) {
         uint32_t number = *expected;
-        if (memcmp(bytes + *taken, writer->frames + (number & lines->mask) * frame_size, frame_size) != 0)
+        if (memcmp(bytes + *taken, frames + (number & lines->mask) * frame_size, frame_size) != 0)
             break;
         *taken += frame_size;
         *expected = number + 1;

@@ -29,11 +29,12 @@ static size_t put_header(uint8_t *packet, uint8_t kind, size_t rest)
 /* Two bytes of size, the higher first, and the text. Returns the size of all. */
 static size_t put_text(uint8_t *place, const char *text)
 {
-    size_t size = strlen(text);
-    place[0] = (uint8_t)(size >> 8);
-    place[1] = (uint8_t)size;
-    memcpy(place + 2, text, size);
-    return size + 2;
+    size_t size = 2;
+    while (*text != '\0')
+        place[size++] = (uint8_t)*text++;
+    place[0] = (uint8_t)((size - 2) >> 8);
+    place[1] = (uint8_t)(size - 2);
+    return size;
 }
 
 /* Published and delivered packets are the same. */

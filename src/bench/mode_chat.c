@@ -383,18 +383,24 @@ static void report(struct chat *chat)
 
 bool ks_mode_chat(struct ks_run *run)
 {
-    struct chat chat = {.run = run, .stage = ENTERING};
     bool right = false;
+    struct chat *chat = calloc(1, sizeof *chat);
+    if (chat == NULL) {
+        ks_run_fail(run, "no memory");
+        return false;
+    }
+    chat->run = run;
     run->finish = finish;
-    run->context = &chat;
-    if (prepare(&chat) && open_links(&chat) && ks_run_loop(run)) {
-        report(&chat);
+    run->context = chat;
+    if (prepare(chat) && open_links(chat) && ks_run_loop(run)) {
+        report(chat);
         right = true;
     }
-    ks_fleet_free(chat.fleet);
-    ks_chat_lines_free(chat.lines);
-    free(chat.room.people);
-    free(chat.ready);
-    free(chat.is_ready);
+    ks_fleet_free(chat->fleet);
+    ks_chat_lines_free(chat->lines);
+    free(chat->room.people);
+    free(chat->ready);
+    free(chat->is_ready);
+    free(chat);
     return right;
 }
