@@ -44,6 +44,14 @@ def bench_fails(mode: str, address: tuple[str, int], *options) -> str:
     return done.stderr
 
 
+def bench_refuses(mode: str, address: tuple[str, int], *options) -> str:
+    """The line that tells why these options make no sense; nothing was begun."""
+    done = _run(mode, address, *options)
+    assert (done.returncode, done.stdout) == (2, ""), done
+    assert done.stderr.startswith("kesher-bench: ") and done.stderr.count("\n") == 1, done.stderr
+    return done.stderr
+
+
 class _Peer(socketserver.ThreadingTCPServer):
     """Serves `handler` in threads until it is left as a context; what a handler raised is in `problems`."""
 
