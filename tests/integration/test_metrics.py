@@ -12,7 +12,7 @@ from peer.drop import file_frame, named_frame
 from peer.frames import ConnectionEnded, Request, request
 from peer.kesherd import REPOSITORY
 from peer.metrics import HttpClient, Metrics, check_with_promtool
-from peer.operator import ControlClient
+from peer.operators import ControlClient
 
 WAIT_SECONDS = 60
 

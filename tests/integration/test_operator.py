@@ -9,7 +9,7 @@ from peer.drop import User, file_frame, named_frame, public_key_frame, reconnect
 from peer.fixtures import in_threads
 from peer.frames import Answer, Request
 from peer.messages import key_of_user_frame, list_users_frame, message_frame, pull_frame
-from peer.operator import ControlClient, Operator
+from peer.operators import ControlClient, Operator
 from peer.terminal import Terminal
 
 WAIT_SECONDS = 60

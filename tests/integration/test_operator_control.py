@@ -11,7 +11,7 @@ import time
 
 import pytest
 from peer.conversation import wait_until
-from peer.operator import ControlClient, Operator
+from peer.operators import ControlClient, Operator
 
 OK = {"result": "ok"}
 MANY = 60_000

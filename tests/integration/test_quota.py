@@ -8,7 +8,7 @@ from peer.drop import User, file_frame, named_frame
 from peer.frames import DROP_ERROR, MESSAGES_ERROR, Request
 from peer.kesherd import Kesherd
 from peer.messages import SPOOL_THRESHOLD, MessagesClient, Type, message_frame
-from peer.operator import Operator
+from peer.operators import Operator
 
 MIB = 1024 * 1024
 BLOCK = 16
