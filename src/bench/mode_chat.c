@@ -30,9 +30,10 @@ struct chat {
     struct ks_fleet *fleet;
     struct ks_chat_lines *lines;
     enum stage stage;
-    uint64_t lines_done; /* while measuring */
-    uint64_t moved;      /* lines done while finishing */
-    uint32_t *ready;     /* writers who may write more, after what is being heard */
+    uint64_t lines_done;     /* while measuring */
+    uint64_t lines_verified; /* of the whole run: heard by all */
+    uint64_t moved;          /* lines done while finishing */
+    uint32_t *ready;         /* writers who may write more, after what is being heard */
     uint32_t ready_count;
     bool *is_ready; /* by writer: it is in `ready` */
 };
@@ -109,6 +110,7 @@ static void finish(void *context)
 
 static void note_done(struct chat *chat, uint32_t writer, uint64_t waited_ns)
 {
+    chat->lines_verified++;
     if (chat->run->measuring) {
         chat->lines_done++;
         ks_percentiles_add(&chat->run->latency, waited_ns);
@@ -379,6 +381,7 @@ static void report(struct chat *chat)
     ks_run_report(run, "deliveries");
     ks_report_number(&run->report, "lines", (double)chat->lines_done);
     ks_report_number(&run->report, "lines_per_second", seconds > 0 ? (double)chat->lines_done / seconds : 0);
+    ks_report_number(&run->report, "lines_verified", (double)chat->lines_verified);
 }
 
 bool ks_mode_chat(struct ks_run *run)

@@ -18,8 +18,9 @@ from peer.talking import (
     honest,
 )
 
-NUMBER = 20  # of the line about which the lies are told
-SHORT = ("--duration", "0.1", "--warm-up", "0.02")
+NUMBER = 1  # of the line about which most lies are told: a window of 4 has it, however short the run
+FOUR = ("--members", 4, "--window", 4)
+SHORT = ("--duration", "0.05", "--warm-up", "0.01")
 ROOMS = {"kesher": KesherRoom, "redis": RedisRoom, "nats": NatsRoom, "irc": IrcRoom, "mqtt": MqttRoom}
 
 
@@ -67,13 +68,17 @@ def make_room():
     assert [problem for room in rooms for problem in room.problems] == []
 
 
-def check(found: dict, members: int) -> None:
+def check(found: dict, members: int, writers: int = 1, window: int = 1) -> None:
+    """The first lines and the last ones are written in any run; how many are measured is a matter of time."""
     assert found["deliveries_of_a_line"] == members - 1
-    assert found["deliveries"] > 0 and found["lines"] > 0
+    assert found["lines_verified"] >= writers * (window + 1)
+    assert found["lines"] < found["lines_verified"]
+    assert found["deliveries"] <= (members - 1) * found["lines_verified"]
     assert found["deliveries_per_second"] == pytest.approx(found["deliveries"] / found["seconds"], rel=1e-6)
     assert found["lines_per_second"] == pytest.approx(found["lines"] / found["seconds"], rel=1e-6)
-    percentiles = [found[f"latency_{which}_us"] for which in ("p50", "p99", "p999", "max")]
-    assert 0 < percentiles[0] and percentiles == sorted(percentiles)
+    if found["lines"] > 0:
+        percentiles = [found[f"latency_{which}_us"] for which in ("p50", "p99", "p999", "max")]
+        assert 0 < percentiles[0] and percentiles == sorted(percentiles)
 
 
 # ---- the real one ----
@@ -91,19 +96,19 @@ def check(found: dict, members: int) -> None:
 )
 def test_loads_kesherd(talker, members, writers, window, order):
     found = result(talker, "--members", members, "--writers", writers, "--window", window)
-    check(found, members)
+    check(found, members, writers, window)
     assert (found["mode"], found["protocol"], found["order_verified"]) == ("chat", "kesher", order)
 
 
 def test_tells_what_the_server_used(talker):
     found = result(talker, "--members", 5, "--pid", talker.process.pid)
-    assert found["server_cpu_us_per_delivery"] > 0
+    assert found["server_cpu_us_per_delivery"] >= 0 and found["server_cpu_seconds"] >= 0
     assert found["server_resident_bytes"] > 1 << 20
 
 
 @pytest.mark.parametrize("size", [17, 4096])
 def test_lines_of_any_size(talker, size):
-    check(result(talker, "--members", 3, "--size", size, "--window", 8), 3)
+    check(result(talker, "--members", 3, "--size", size, "--window", 8), 3, window=8)
 
 
 def test_says_which_limit_refuses_members(make_talker):
@@ -119,7 +124,7 @@ def test_says_which_limit_refuses_members(make_talker):
 def test_speaks(make_room, protocol, writers, window):
     room = make_room(ROOMS[protocol])
     found = result(room, "--protocol", protocol, "--members", 5, "--writers", writers, "--window", window)
-    check(found, 5)
+    check(found, 5, writers, window)
     assert found["protocol"] == protocol
 
 
@@ -155,9 +160,9 @@ def swapped(hearer, writer, number, text):
 
 
 def foretold(hearer, writer, number, text):
-    """Only to one who is not the last to hear it: there is no next line yet."""
+    """The second line together with the first, and nobody writes more before that is heard."""
     texts = honest(hearer, writer, number, text)
-    return [*texts, text[:8] + b"%08x" % (number + 1) + text[16:]] if (hearer, number) == (1, NUMBER) else texts
+    return [*texts, text[:8] + b"00000001" + text[16:]] if (hearer, number) == (1, 0) else texts
 
 
 def repeated_to_its_writer(hearer, writer, number, text):
@@ -174,41 +179,34 @@ def of_nobody(hearer, writer, number, text):
     [
         (lost, 4, f"member 2 heard line {NUMBER + 1} of writer 0, but not line {NUMBER}"),
         (swapped, 4, f"member 2 heard line {NUMBER + 1} of writer 0, but not line {NUMBER}"),
-        (twice, 1, f"member 2 heard line {NUMBER} of writer 0 again"),
-        (every_line_twice_to_one, 1, "member 2 heard line 0 of writer 0 again"),
-        (changed, 1, 'member 2 heard what nobody wrote: "00000000'),
-        (of_nobody, 1, 'member 2 heard what nobody wrote: "0000abcd'),
-        (foretold, 1, f"member 1 heard line {NUMBER + 1} of writer 0 before it was written"),
-        (repeated_to_its_writer, 1, f"member 0 heard its own line {NUMBER}"),
+        (twice, 4, f"member 2 heard line {NUMBER} of writer 0 again"),
+        (every_line_twice_to_one, 4, "member 2 heard line 0 of writer 0 again"),
+        (changed, 4, 'member 2 heard what nobody wrote: "00000000'),
+        (of_nobody, 4, 'member 2 heard what nobody wrote: "0000abcd'),
+        (foretold, 1, "member 1 heard line 1 of writer 0 before it was written"),
+        (repeated_to_its_writer, 4, f"member 0 heard its own line {NUMBER}"),
     ],
 )
 def test_finds_out_lies(make_room, lie, window, words):
     assert words in failure(make_room(KesherRoom, lie), "--members", 4, "--window", window)
 
 
-@pytest.mark.parametrize("liar", [1, 3])
-def test_finds_out_two_orders(make_room, liar):
-    """One member hears a line of writer 0 behind the next line of writer 1; each writer's are in order. Member 1
-    is a writer, and does not hear its own: there it is a line of writer 2."""
-    late = []
-    other = 1 if liar == 3 else 2
+@pytest.mark.parametrize("misled", [1, 3])
+def test_finds_out_two_orders(make_room, misled):
+    """One hears the first lines of two writers the other way round than the rest of the group does; each
+    writer's are in order. It is a writer, who does not hear its own lines, or it only listens."""
+    writers = 3 if misled == 1 else 2
+    pair = (0, writers - 1)
+    held = []
 
     def out_of_order(hearer, writer, number, text):
-        texts = honest(hearer, writer, number, text)
-        if hearer != liar:
-            return texts
-        if (writer, number) == (0, NUMBER):
-            late.append(text)
-            return []
-        if writer == other and late:
-            return texts + [late.pop()]
-        return texts
+        if hearer != misled or number != 0 or writer not in pair:
+            return honest(hearer, writer, number, text)
+        held.append(text)
+        return [] if len(held) == 1 else held[::-1]
 
-    told = failure(
-        make_room(KesherRoom, out_of_order), "--members", 5, "--writers", 3 if liar == 1 else 2, "--window", 1
-    )
-    first_listener = 3 if liar == 1 else 2
-    assert f"member {liar} heard the lines of the writers in another order than member {first_listener}" in told
+    told = failure(make_room(KesherRoom, out_of_order), "--members", 5, "--writers", writers)
+    assert f"member {misled} heard the lines of the writers in another order than member {writers}" in told
 
 
 @pytest.mark.parametrize("protocol", ROOMS)
@@ -218,7 +216,7 @@ def test_finds_out_a_changed_line_in_any_protocol(make_room, protocol):
         return [text[:-1] + b"!" for text in texts] if number == NUMBER else texts
 
     assert "heard what nobody wrote" in failure(
-        make_room(ROOMS[protocol], change), "--protocol", protocol, "--members", 4
+        make_room(ROOMS[protocol], change), "--protocol", protocol, *FOUR
     )
 
 
@@ -235,7 +233,7 @@ def test_a_member_who_leaves(make_room):
         def frame(self, text):
             return has_left("somebody").encode() if int(text[8:16], 16) == NUMBER else super().frame(text)
 
-    assert 'was told "somebody has removed from the group ' in failure(make_room(Deserted), "--members", 3)
+    assert 'was told "somebody has removed from the group ' in failure(make_room(Deserted), *FOUR)
 
 
 def test_another_name_before_a_line(make_room):
@@ -243,7 +241,7 @@ def test_another_name_before_a_line(make_room):
         def frame(self, text):
             return b"00000001" + super().frame(text)[8:]
 
-    assert 'was told "00000001: 00000000' in failure(make_room(Misnaming), "--members", 3)
+    assert 'was told "00000001: 00000000' in failure(make_room(Misnaming), *FOUR)
 
 
 def test_a_server_that_hangs_up(make_room):
