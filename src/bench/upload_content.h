@@ -14,8 +14,8 @@
 struct ks_upload_content;
 
 /* Contents of files of `size` bytes, under `key`. With `kept`, all are the same one, which is in memory
- * whole; else each is another, made `block` bytes (a multiple of 16) at a time. `seed` is what tells it from
- * others. KS_OK with *content for ks_upload_content_free; KS_NO_MEMORY; KS_CRYPTO. */
+ * whole; else each is another, made `block` bytes (a multiple of 16) at a time, in two such buffers. `seed`
+ * is what tells it from others. KS_OK with *content for ks_upload_content_free; KS_NO_MEMORY; KS_CRYPTO. */
 enum ks_result ks_upload_content_new(uint64_t size, const uint8_t key[static 16], uint64_t seed, bool kept,
                                      size_t block, struct ks_upload_content **content);
 void ks_upload_content_free(struct ks_upload_content *content); /* wipes; NULL is allowed */
