@@ -131,14 +131,27 @@ static enum ks_result ask_store(struct ks_operator_access *access, const struct 
     return answer.stopped ? KS_CLOSED : result;
 }
 
-/* What root makes here would be root's, and closed to the server. */
+/* What root makes here would be root's, and closed to the server. Whose the data is, is clear only when the
+ * directory and the database in it agree. */
 static enum ks_result become_owner(const char *directory, char why[static KS_OPERATOR_WHY_SIZE])
 {
+    char path[KS_OPTION_TEXT_SIZE + 16];
     struct stat status;
+    struct stat database;
     if (geteuid() != 0)
         return KS_OK;
+    snprintf(path, sizeof path, "%s/kesher.db", directory);
     if (stat(directory, &status) != 0)
         return failed(why, "look into", directory);
+    if (stat(path, &database) != 0)
+        return failed(why, "look at", path);
+    if (status.st_uid != database.st_uid) {
+        snprintf(
+            why, KS_OPERATOR_WHY_SIZE,
+            "%s belongs to user %u, but the kesher.db in it to user %u: make it one user's with chown -R",
+            directory, status.st_uid, database.st_uid);
+        return KS_INVALID;
+    }
     if (status.st_uid == 0)
         return KS_OK;
     if (setgroups(0, NULL) != 0 || setgid(status.st_gid) != 0 || setuid(status.st_uid) != 0)
