@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,11 +20,22 @@ static const struct {
     [KS_LOG_INFO] = {"info", 6},   [KS_LOG_DEBUG] = {"debug", 7},
 };
 
+/* The variable names what systemd connected, and is inherited: stderr may have been sent elsewhere since. */
+static bool stderr_is_the_journal(void)
+{
+    /* Asked for by main, before there are other threads. NOLINTNEXTLINE(concurrency-mt-unsafe) */
+    const char *stream = getenv("JOURNAL_STREAM");
+    struct stat status;
+    if (stream == NULL || fstat(STDERR_FILENO, &status) != 0)
+        return false;
+    char ours[64];
+    snprintf(ours, sizeof ours, "%ju:%ju", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
+    return strcmp(ours, stream) == 0;
+}
+
 struct ks_log ks_log_to_stderr(enum ks_log_level level)
 {
-    /* Called once, from main, before there are other threads. NOLINTNEXTLINE(concurrency-mt-unsafe) */
-    bool journald = getenv("JOURNAL_STREAM") != NULL && !isatty(STDERR_FILENO);
-    return (struct ks_log){.fd = STDERR_FILENO, .level = level, .journald = journald};
+    return (struct ks_log){.fd = STDERR_FILENO, .level = level, .journald = stderr_is_the_journal()};
 }
 
 static int log_prefix(const struct ks_log *log, enum ks_log_level level, char *line, size_t size)

@@ -419,6 +419,16 @@ static enum ks_result serve(struct server *server)
     return result;
 }
 
+/* In the journal it stands as what it is, an error. */
+static void complain(const char *why)
+{
+    struct ks_log log = ks_log_to_stderr(KS_LOG_ERROR);
+    if (log.journald)
+        ks_log_error(&log, "%s", why);
+    else
+        fprintf(stderr, "kesherd: %s\n", why);
+}
+
 int main(int argc, char **argv)
 {
     static struct server server;  /* large, and alone */
@@ -433,7 +443,7 @@ int main(int argc, char **argv)
     case KS_OPTIONS_DONE:
         return 0;
     case KS_OPTIONS_WRONG:
-        fprintf(stderr, "kesherd: %s\n", why);
+        complain(why);
         return 2;
     case KS_OPTIONS_RUN:
         break;

@@ -224,3 +224,22 @@ def test_a_configuration_that_is_fine_starts_a_server(tmp_path, new_user):
     server.configuration.write_bytes(file.read_bytes())
     server.start()
     server.stop()
+
+
+@pytest.mark.parametrize("theirs", [False, True], ids=["to the journal", "elsewhere"])
+def test_in_the_journal_a_mistake_is_an_error(tmp_path, theirs):
+    """$JOURNAL_STREAM names the file that systemd connected; here it is one of ours."""
+    file = configuration(tmp_path, "nonsense = 1\n")
+    with open(tmp_path / "stderr", "w", encoding="utf-8") as stderr:
+        status = os.fstat(stderr.fileno())
+        stream = f"{status.st_dev}:{status.st_ino + theirs}"
+        run = subprocess.run(
+            [program("KESHERD", "kesherd"), "--check-config", "--config", file],
+            stderr=stderr,
+            timeout=RUN_SECONDS,
+            env={**environment(), "JOURNAL_STREAM": stream},
+            cwd=tmp_path,
+        )
+    assert run.returncode == 2
+    prefix = "kesherd: " if theirs else "<3>"
+    assert (tmp_path / "stderr").read_text(encoding="utf-8").startswith(f"{prefix}{file}:1: ")

@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -502,8 +503,15 @@ static void log_takes_the_form_of_journald_where_stderr_goes_there(void **state)
     assert_int_equal(log.fd, STDERR_FILENO);
     assert_int_equal(log.level, KS_LOG_NOTICE);
     assert_false(log.journald);
-    setenv("JOURNAL_STREAM", "8:1234", 1);
-    assert_int_equal(ks_log_to_stderr(KS_LOG_NOTICE).journald, !isatty(STDERR_FILENO));
+    struct stat status;
+    char stream[64];
+    assert_int_equal(fstat(STDERR_FILENO, &status), 0);
+    snprintf(stream, sizeof stream, "%ju:%ju", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
+    setenv("JOURNAL_STREAM", stream, 1);
+    assert_true(ks_log_to_stderr(KS_LOG_NOTICE).journald);
+    snprintf(stream, sizeof stream, "%ju:%ju", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino + 1);
+    setenv("JOURNAL_STREAM", stream, 1);
+    assert_false(ks_log_to_stderr(KS_LOG_NOTICE).journald);
     unsetenv("JOURNAL_STREAM");
 }
 
