@@ -166,12 +166,18 @@ def foretold(hearer, writer, number, text):
 
 
 def repeated_to_its_writer(hearer, writer, number, text):
-    return [text] if number == NUMBER else honest(hearer, writer, number, text)
+    return [text] if number == 0 else honest(hearer, writer, number, text)
 
 
 def of_nobody(hearer, writer, number, text):
     texts = honest(hearer, writer, number, text)
     return [b"0000abcd" + text[8:] for text in texts] if (hearer, number) == (2, NUMBER) else texts
+
+
+def of_no_number(hearer, writer, number, text):
+    """Bytes that are read as 0 by whoever takes them for hexadecimal digits unseen."""
+    texts = honest(hearer, writer, number, text)
+    return [b"gggggggg" + text[8:] for text in texts] if (hearer, number) == (2, NUMBER) else texts
 
 
 @pytest.mark.parametrize(
@@ -183,8 +189,9 @@ def of_nobody(hearer, writer, number, text):
         (every_line_twice_to_one, 4, "member 2 heard line 0 of writer 0 again"),
         (changed, 4, 'member 2 heard what nobody wrote: "00000000'),
         (of_nobody, 4, 'member 2 heard what nobody wrote: "0000abcd'),
+        (of_no_number, 4, 'member 2 heard what nobody wrote: "gggggggg'),
         (foretold, 1, "member 1 heard line 1 of writer 0 before it was written"),
-        (repeated_to_its_writer, 4, f"member 0 heard its own line {NUMBER}"),
+        (repeated_to_its_writer, 4, "member 0 heard its own line 0"),
     ],
 )
 def test_finds_out_lies(make_room, lie, window, words):
