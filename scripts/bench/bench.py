@@ -11,7 +11,6 @@ only when everything could be measured; a target that is not met is no failure, 
 import argparse
 import datetime
 import json
-import shlex
 import signal
 import sys
 import time
@@ -27,20 +26,26 @@ from summary import digits
 from workspace import Failed, Workspace, raise_limits
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+ROUNDS = 5
 ROWS = {**rows_files.ROWS, **rows_messages.ROWS, **rows_memory.ROWS}
 
 
 def parse_arguments(words):
     parser = argparse.ArgumentParser(description="measure kesher beside its peers",
                                      epilog=f"Rows: {', '.join(ROWS)}.")
-    parser.add_argument("--rounds", type=int, default=5, help="of every contender of a row [5]")
+    parser.add_argument("--rounds", type=int, default=ROUNDS,
+                        help=f"of every contender of a row [{ROUNDS}]")
     parser.add_argument("--row", action="append", choices=list(ROWS), metavar="NAME",
                         help="only this row; may be given again")
     parser.add_argument("--quick", action="store_true", help="one short round of little work: only shows that it works")
     parser.add_argument("--growth", action="store_true",
                         help="go to the far ends of the plots: 4 GiB, 20 000 connections …")
+    parser.add_argument("--pin", choices=["apart", "together"], default="apart",
+                        help="rows of one request at a time: server and generator on cores of their own, or on one "
+                             "core [apart]")
     parser.add_argument("--output", type=Path, help="the page [docs/performance.md; with --row or --quick none]")
-    parser.add_argument("--json", type=Path, help="what was found [BUILD/bench.json]")
+    parser.add_argument("--json", type=Path,
+                        help="what was found [BUILD/bench.json; with --row or --quick BUILD/bench-part.json]")
     parser.add_argument("--from", dest="source", type=Path, metavar="FILE",
                         help="write the page from this JSON, measure nothing")
     parser.add_argument("--build", type=Path, default=REPOSITORY / "build", help="directory of the programs [build]")
@@ -50,8 +55,13 @@ def parse_arguments(words):
     if arguments.rounds < 1:
         parser.error("--rounds must be at least 1")
     arguments.build = arguments.build.resolve()
-    if arguments.output is None and not (arguments.row or arguments.quick):
+    is_part = bool(arguments.row or arguments.quick)
+    if arguments.output is None and not is_part:
         arguments.output = REPOSITORY / "docs" / "performance.md"
+    if arguments.json is None:
+        arguments.json = arguments.build / ("bench-part.json" if is_part else "bench.json")
+    if arguments.source is not None and arguments.output is None:
+        parser.error("--from writes a page: where to, --output?")
     return arguments
 
 
@@ -69,27 +79,41 @@ def _check_build(build):
             raise SystemExit(f"bench: {name} is not built; run make first")
 
 
-def measure(arguments, words):
-    """All rows that were asked for, as data. What an interrupt leaves is lost, but nothing goes on running."""
+def _repeatable(arguments):
+    """The options that decide what is measured, without places on this machine."""
+    words = [] if arguments.rounds == ROUNDS or arguments.quick else ["--rounds", str(arguments.rounds)]
+    for name in arguments.row or ():
+        words += ["--row", name]
+    words += ["--pin", arguments.pin] if arguments.pin != "apart" else []
+    words += [f"--{name}" for name in ("quick", "growth") if getattr(arguments, name)]
+    return " ".join(words)
+
+
+def measure(arguments):
+    """All rows that were asked for, as data, which is kept after every row: an interrupt loses one."""
     _check_build(arguments.build)
     raise_limits()
     begin = time.monotonic()
     workspace = Workspace((arguments.directory or arguments.build).resolve(), arguments.build, REPOSITORY)
     try:
-        runner = Runner(workspace, rounds=arguments.rounds, quick=arguments.quick, growth=arguments.growth)
-        described = machine.describe(workspace.path)
-        rows = []
+        runner = Runner(workspace, rounds=arguments.rounds, quick=arguments.quick, growth=arguments.growth,
+                        pin=arguments.pin)
+        result = {
+            "rows": [], "machine": machine.describe(workspace.path), "versions": runner.versions,
+            "configurations": runner.configurations, "failures": runner.failures,
+            "arguments": _repeatable(arguments), "quick": arguments.quick, "pin": arguments.pin,
+            "rounds": 1 if arguments.quick else arguments.rounds, "date": datetime.date.today().isoformat(),
+        }
         for name in arguments.row or ROWS:
-            rows.append(runner.run(ROWS[name](workspace)))
-            _print_row(rows[-1])
+            result["rows"].append(runner.run(ROWS[name](workspace)))
+            result["minutes"] = (time.monotonic() - begin) / 60
+            arguments.json.write_text(json.dumps(result, indent=1) + "\n")
+            _print_row(result["rows"][-1])
+        return result
     finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # who presses Ctrl-C twice shall not cut the clean-up short
         workspace.close()
-    return {
-        "rows": rows, "machine": described, "versions": runner.versions, "configurations": runner.configurations,
-        "failures": runner.failures, "arguments": shlex.join(words), "quick": arguments.quick,
-        "rounds": 1 if arguments.quick else arguments.rounds, "date": datetime.date.today().isoformat(),
-        "minutes": (time.monotonic() - begin) / 60,
-    }
 
 
 def _print_row(row):
@@ -101,8 +125,7 @@ def _print_row(row):
 
 
 def main():
-    words = sys.argv[1:]
-    arguments = parse_arguments(words)
+    arguments = parse_arguments(sys.argv[1:])
     if arguments.source is not None:
         result = json.loads(arguments.source.read_text())
         document.write(result, arguments.output)
@@ -112,11 +135,10 @@ def main():
     signal.signal(signal.SIGHUP, _end)
     signal.signal(signal.SIGALRM, _too_long)
     try:
-        result = measure(arguments, words)
+        result = measure(arguments)
     except KeyboardInterrupt:
         print("bench: interrupted", file=sys.stderr)
         return 130
-    (arguments.json or arguments.build / "bench.json").write_text(json.dumps(result, indent=1) + "\n")
     if arguments.output is not None:
         document.write(result, arguments.output)
         print(f"\nwrote {arguments.output}")

@@ -1,6 +1,7 @@
 """docs/performance.md and its plots, from what a run found. Pure but for `write`."""
 
 import re
+from textwrap import fill as _fill
 
 from plot import Line, Panel, Plot, draw
 from summary import digits, duration, ratio, short, spread
@@ -18,6 +19,10 @@ the figures, and figures of another machine will be others.
 Each figure is the median of the rounds; behind ± stands half the distance between the best and the worst of them. A
 ratio above 1 means that kesher is better. *Limits* are no competitors: they show what the machine allows.
 """
+
+
+def fill(text):
+    return _fill(text, 119, break_long_words=False, break_on_hyphens=False)
 
 
 def cell(value, metric, kind=None):
@@ -126,12 +131,14 @@ def _commands(row):
             lines += [f"# {entry['name']}", *[shorten(command) for command in entry["commands"]]]
     if not lines:
         return ""
-    return ("<details><summary>Commands</summary>\n\n`WORK` is the temporary directory of the run.\n\n```sh\n"
+    return ("<details><summary>Commands</summary>\n\n`WORK` is the temporary directory of the run, `PORT` and `PID` "
+            "are the server's.\n\n```sh\n"
             + "\n".join(lines) + "\n```\n\n</details>\n")
 
 
 def shorten(command, most=6):
-    """A command with a thousand files: the first and the last of them."""
+    """A command without what differs from run to run; of a thousand files the first and the last."""
+    command = re.sub(r"(--pid )\d+", r"\1PID", _without_port(command))
     words = command.split(" ")
     files = [i for i, word in enumerate(words) if "/source-" in word]
     if len(files) <= most:
@@ -184,15 +191,24 @@ def _growth(row):
             found = dict((load, sample["value"]) for load, sample in points)
             lines.append([name, *[cell(found.get(load), metric) for load in loads]])
         parts.append(f"By {curve['title']}:\n\n" + _table(head, lines))
+        for name, (load, reason) in curve["lost"].items():
+            parts.append(f"{name} did not carry {short(load, curve['kind'] == 'bytes')}: {reason}\n")
     if not parts:
         return ""
     return "<details><summary>The plots in numbers</summary>\n\n" + "\n".join(parts) + "\n</details>\n"
 
 
-def _section(row):
-    pinned = (" Server and load generator are each bound to cores of their own, since otherwise waking an idle "
-              "virtual core dominates.") if row["pinned"] else ""
-    parts = [f'<a id="{row["name"]}"></a>\n\n## {row["title"]}\n', row["what"] + pinned + "\n", _contenders(row)]
+_PINNED = {
+    "apart": " Server and load generator are bound to cores of their own",
+    "together": " Server and load generator are bound to one and the same core",
+}
+
+
+def _section(row, pin):
+    what = row["what"]
+    if row["pinned"]:
+        what += _PINNED[pin] + ": otherwise the time that it takes to wake an idle virtual core dominates."
+    parts = [f'<a id="{row["name"]}"></a>\n\n## {row["title"]}\n', fill(what) + "\n", _contenders(row)]
     if row["targets"]:
         parts.append("\n".join(_target_line(row, target) for target in row["targets"]) + "\n")
     parts.append(_notes(row))
@@ -211,14 +227,15 @@ def _machine(result):
 
 def _configurations(result):
     parts = ["## Configurations\n",
-             "Each server as it was started for its row: on the same disk, without TLS, without a log of requests, "
-             "durable where kesher is durable. `WORK` is the temporary directory of the run; PORT is any that was "
-             "free.\n"]
+             fill("Each server as it was started for its row: on the same disk, without TLS, without a log of "
+                  "requests, durable where kesher is durable. `WORK` is the temporary directory of the run, `PORT` "
+                  "any that was free.") + "\n"]
     grouped = {}
     for name, text in result["configurations"].items():
         grouped.setdefault(_without_port(text), []).append(name)
     for text, names in grouped.items():
-        parts.append(f"<details><summary>{'; '.join(names)}</summary>\n\n```\n{text.rstrip()}\n```\n\n</details>\n")
+        parts.append(f"<details><summary>{'; '.join(sorted(names))}</summary>\n\n```\n{text.rstrip()}\n```\n\n"
+                     "</details>\n")
     return "\n".join(parts)
 
 
@@ -228,19 +245,20 @@ def _without_port(text):
 
 
 def _repeat(result):
-    command = f"make bench{result['arguments'] and ' ARGS=' + chr(39) + result['arguments'] + chr(39)}"
+    command = "make bench" + (f" ARGS='{result['arguments']}'" if result["arguments"] else "")
+    rounds = "1 round" if result["rounds"] == 1 else f"{result['rounds']} rounds"
     return f"""## Measure it yourself
 
 ```sh
 {command}
 ```
 
-installs the peers from Debian without starting them as services, measures, and writes this page; `make bench
-ARGS='--row ask-16 --rounds 5'` measures one row, `ARGS=--growth` adds the far ends of the plots, `ARGS=--help` tells
+installs the peers from Debian without starting them as services, measures, and writes this page. `make bench
+ARGS='--row ask-16 --rounds 9'` measures one row, `ARGS=--growth` adds the far ends of the plots, `ARGS=--help` tells
 the rest. Nothing else should run meanwhile. What was found is kept in `build/bench.json`, from which
 `ARGS='--from build/bench.json'` writes the page again. To load a server of your own, see `kesher-bench --help`.
 
-Measured on {result['date']}, in {result['minutes']:.0f} minutes, {result['rounds']} rounds.
+Measured on {result['date']}, in {result['minutes']:.0f} minutes, {rounds}.
 """
 
 
@@ -250,7 +268,7 @@ def markdown(result):
         parts.append("**This page was written by a quick run, which only shows that everything works: its figures mean "
                      "nothing.**\n")
     parts += ["## At a glance\n", _overview(result["rows"])]
-    parts += [_section(row) for row in result["rows"]]
+    parts += [_section(row, result["pin"]) for row in result["rows"]]
     parts += [_machine(result), _configurations(result), _repeat(result)]
     return "\n".join(parts)
 

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import time
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def describe(directory):
                  "shared by server and client",
         "Processor": _first("/proc/cpuinfo", "model name") or platform.machine(),
         "Memory": f"{int(memory.split()[0]) / (1 << 20):.1f} GiB" if memory else "unknown",
-        "Kernel": f"{platform.system()} {platform.release()}",
+        "Kernel": f"{platform.system()} {re.match(r'[0-9.]+', platform.release())[0]}",
         "System": _distribution(),
         "File system": _file_system(directory),
         "Write and sync of 4 KiB": f"{summary.duration(median)} (99th percentile {summary.duration(late)})",

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from typing import Callable
 
 import summary
-from workspace import Failed, connection_limit, own_cores
+from workspace import Failed, load_limit, own_cores
 
 OURS, PEER, LIMIT = "ours", "peer", "limit"  # a limit is what the machine allows, not a competitor
 
 
+SECONDS, CURVE_SECONDS, QUICK_SECONDS = 3.0, 1.5, 0.5  # of a measurement that has no end of its own
 _SINGULAR = {"messages": "message", "deliveries": "delivery", "requests": "request"}
 
 
@@ -52,6 +53,7 @@ class Curve:
     growth: list = field(default_factory=list)  # added by --growth
     kind: str = "count"
     heading: str = ""  # of the plot
+    rounds: int = 1  # those of the row's own load are more
     without: tuple = ()  # contenders that do not take part
 
 
@@ -134,11 +136,12 @@ class Measurement:
 class Runner:
     """Measures rows, and keeps what it finds as plain data for JSON."""
 
-    def __init__(self, workspace, *, rounds, quick, growth):
+    def __init__(self, workspace, *, rounds, quick, growth, pin="apart"):
         self.workspace = workspace
         self.rounds = rounds
         self.quick = quick
         self.growth = growth
+        self.pin = pin
         self.prepared = set()
         self.failures = []
         self.configurations = {}
@@ -146,21 +149,26 @@ class Runner:
 
     # ---- one measurement ----
 
-    def _prepare(self, row, peer):
-        server_cpus, client_cpus = own_cores() if row.is_pinned else (None, None)
+    def _cores(self, row):
+        """On which the server and the client run; None for all."""
+        if not row.is_pinned:
+            return None, None
+        server, client = own_cores()
+        return (server, client) if self.pin == "apart" else (server[:1], server[:1])
+
+    def _prepare(self, peer, server_cpus):
         peer.cores = len(server_cpus or os.sched_getaffinity(0))
         if id(peer) not in self.prepared:
             peer.prepare()
             self.prepared.add(id(peer))
-        return server_cpus, client_cpus
 
     def _measure(self, row, contender, load, seconds):
         peer = contender.peer
-        server_cpus, client_cpus = own_cores() if row.is_pinned else (None, None)
+        server_cpus, client_cpus = self._cores(row)
         if peer is None:
             self.workspace.commands = []
             return contender.measure(Measurement(self.workspace, None, load, seconds, client_cpus))
-        self._prepare(row, peer)
+        self._prepare(peer, server_cpus)
         self.workspace.commands = []
         try:
             peer.start(server_cpus)
@@ -181,8 +189,9 @@ class Runner:
             sample = self._measure(row, contender, load, seconds)
         except (Failed, OSError, LookupError, ValueError) as error:
             reason = self.workspace.without_paths(str(error) or type(error).__name__)
-            self.failures.append(f"{row.name}, {contender.name}, {shown}: {reason}")
-            print(f"  {contender.name:22} failed: {reason}", file=sys.stderr, flush=True)
+            if contender.kind == OURS or shown.startswith("round"):  # a peer may have its limits
+                self.failures.append(f"{row.name}, {contender.name}, {shown}: {reason}")
+            print(f"  {contender.name:22} failed, {shown}: {reason}", file=sys.stderr, flush=True)
             return None, reason
         unit = row.metrics[0].unit
         print(f"  {contender.name:22} {summary.digits(sample['value'], 4):>11} {unit:14} {shown}"
@@ -219,35 +228,44 @@ class Runner:
     def _head_round(self, row, contender, load, entry, shown):
         if entry["error"] is not None:
             return  # it will not get better, and the others have waited long enough
-        sample, entry["error"] = self._try(row, contender, load, 0.5 if self.quick else 4.0, shown)
+        sample, entry["error"] = self._try(row, contender, load, QUICK_SECONDS if self.quick else SECONDS, shown)
         if sample is not None:
             entry["samples"].append(sample)
         entry["commands"] = list(self.workspace.commands)
 
     def _curve(self, row, curve, load, found):
         """Each contender at each load, once; at the load of the row itself, what the rounds found."""
-        lines, lost = {}, set()
+        lines, lost = {}, {}
         loads = sorted({*curve.loads, *(curve.growth if self.growth else ())})
         if curve.parameter in ("connections", "members"):  # no more than this machine lets a process have
-            loads = sorted({min(value, connection_limit()) for value in loads})
+            loads = sorted({min(value, load_limit()) for value in loads})
         for value in loads:
             for contender in row.contenders:
                 head = found[contender.name]
-                if contender.name in {*curve.without, *lost} or head["summary"] is None:
+                if contender.name in curve.without or contender.name in lost or head["summary"] is None:
                     continue
                 if value > contender.most.get(curve.parameter, float("inf")):
                     continue
-                if value == load.get(curve.parameter):
-                    sample = head["summary"]
-                else:
-                    shown = f"{curve.parameter} {summary.short(value, curve.kind == 'bytes')}"
-                    sample, error = self._try(row, contender, {**load, curve.parameter: value}, 1.5, shown)
-                    if error is not None:
-                        lost.add(contender.name)  # more load would not help
-                        continue
-                lines.setdefault(contender.name, []).append([value, sample])
+                found_here, error = head["summary"], None
+                if value != load.get(curve.parameter):
+                    found_here, error = self._point(row, contender, curve, load, value)
+                if error is not None:
+                    lost[contender.name] = [value, error]  # more load would not help
+                    continue
+                lines.setdefault(contender.name, []).append([value, found_here])
         return {"parameter": curve.parameter, "title": curve.title, "kind": curve.kind,
-                "heading": curve.heading or row.title, "lines": lines}
+                "heading": curve.heading or row.title, "lines": lines, "lost": lost}
+
+    def _point(self, row, contender, curve, load, value):
+        """What a contender does at one load, and the reason when it fails."""
+        shown = f"{curve.parameter} {summary.short(value, curve.kind == 'bytes')}"
+        samples = []
+        for _ in range(1 if value in curve.growth else curve.rounds):
+            sample, error = self._try(row, contender, {**load, curve.parameter: value}, CURVE_SECONDS, shown)
+            if error is not None:
+                return None, error
+            samples.append(sample)
+        return summary.summarize(samples), None
 
 
 def judge(row, target, found):

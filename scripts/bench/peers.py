@@ -62,7 +62,7 @@ class Peer:
         command = [find_program(self.version_command[0]), *self.version_command[1:]]
         told = subprocess.run(command, capture_output=True, text=True, check=False)
         text = (told.stdout + told.stderr).strip()
-        return text.splitlines()[0] if text else "unknown"
+        return re.split(r" sha=|  protocol", text.splitlines()[0])[0] if text else "unknown"
 
     def _write(self, name, text):
         path = self.workspace.path / self.name / name
@@ -125,7 +125,7 @@ class Kesherd(Peer):
         return self.workspace.shown(self._command())
 
     def version(self):
-        return self.workspace.run([self.workspace.build / "kesherd", "--version"]).output.strip()
+        return self.workspace.run([self.workspace.build / "kesherd", "--version"], is_told=False).output.strip()
 
 
 class Sshd(Peer):
@@ -243,7 +243,7 @@ class Postgres(Peer):
         return found[-1].parent
 
     def version(self):
-        return self.workspace.run([self.programs / "postgres", "--version"]).output.strip()
+        return self.workspace.run([self.programs / "postgres", "--version"], is_told=False).output.strip()
 
     def prepare(self):
         directory = self.workspace.directory(self.name)
@@ -269,7 +269,7 @@ class Postgres(Peer):
         while True:  # it accepts connections a moment before it serves them
             try:
                 self.workspace.run([self.programs / "psql", "-q", "-h", "127.0.0.1", "-p", self.port, "-U", "bench",
-                                    "-c", text, "postgres"])
+                                    "-c", text, "postgres"], is_told=False)
                 return
             except Failed:
                 if time.monotonic() > begin + 10:
@@ -407,4 +407,4 @@ class Echo(Peer):
         return self.workspace.shown(self._command())
 
     def version(self):
-        return self.workspace.run([self.workspace.build / "kesher-bench", "--version"]).output.strip()
+        return self.workspace.run([self.workspace.build / "kesher-bench", "--version"], is_told=False).output.strip()

@@ -8,11 +8,11 @@ import math
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape
 
-from summary import duration, short
+from summary import short
 
 WIDTH = 760
 LEFT, RIGHT = 84, 176
-PANEL_HEIGHT, TOP, GAP = 230, 64, 62
+PANEL_HEIGHT, TOP, GAP = 220, 64, 84
 
 # Hues that differ for the colour-blind too (Okabe and Ito), with a light and a dark variant of each.
 _COLOURS = [
@@ -52,9 +52,13 @@ class Plot:
     load_kind: str = "count"
 
 
+_TIMES = (("s", 1_000_000), ("ms", 1_000))
+
+
 def _label(value, kind):
     if kind == "microseconds":
-        return duration(value)
+        unit, size = next((unit for unit in _TIMES if value >= unit[1]), ("µs", 1))
+        return f"{value / size:.3g} {unit}"
     return short(value, bytes_=kind == "bytes")
 
 

@@ -189,7 +189,7 @@ def upload_large(workspace):
         [Target("at least 2 × scp", ("scp",), 2.0),
          Target("at least 0.75 × what one core encrypts", ("AES-128-CBC, one core",), 0.75)],
         [Curve("size", "size of the file", sizes, [LARGEST], "bytes", "Upload of one file, by its size",
-               ("AES-128-CBC, one core",))],
+               3, ("AES-128-CBC, one core",))],
         panels=("value", "file_us", "server_cpu_us"), quick={"size": 16 << 20})
 
 
@@ -203,7 +203,7 @@ def upload_many(workspace):
                 ("sftp -f", "rsync --fsync, ssh", "rsync --fsync, daemon"), 2.0),
          Target("above what the disk lets do one by one", ("one by one",), 1.0)],
         [Curve("files", "files of 10 KiB", [1, 10, 100, 1000], [10000],
-               heading="Upload of files of 10 KiB, by number")],
+               heading="Upload of files of 10 KiB, by number", rounds=3)],
         panels=("value", "file_us", "server_cpu_us"), quick={"files": 50})
 
 

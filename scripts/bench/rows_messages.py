@@ -21,9 +21,10 @@ def _pgbench(measurement):
     peer, workspace, load = measurement.peer, measurement.workspace, measurement.load
     logs = workspace.directory("pgbench")
     threads = min(peer.cores, load["connections"])
+    seconds = max(1, round(measurement.seconds), load["connections"] // 200)  # many take a while to be ready
     outcome, server_seconds = measurement.client(
         [peer.programs / "pgbench", "-n", "-M", "prepared", "-c", load["connections"], "-j", threads,
-         "-T", max(1, round(measurement.seconds)), "-f", workspace.path / peer.name / "insert.sql",
+         "-T", seconds, "-f", workspace.path / peer.name / "insert.sql",
          "--log", "--sampling-rate=0.05", f"--log-prefix={logs}/log", "-h", "127.0.0.1", "-p", peer.port,
          "-U", "bench", "postgres"])
     found = re.search(r"^tps = ([\d.]+)", outcome.output, re.M)

@@ -62,6 +62,11 @@ def connection_limit():
     return min(WANTED_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 200)
 
 
+def load_limit():
+    """How many of them a load takes: servers and generators have a few connections besides."""
+    return connection_limit() * 9 // 10
+
+
 def raise_limits():
     """As many open files as the system lets us have: each connection is one, on either side."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -79,7 +84,7 @@ def _die_with_parent():
 
 
 def _stat_fields():
-    """pid -> (parent, ticks of it and of its children that were waited for)."""
+    """pid -> (parent, its ticks, those of its children that it has waited for)."""
     processes = {}
     for entry in os.scandir("/proc"):
         if not entry.name.isdigit():
@@ -89,8 +94,20 @@ def _stat_fields():
         except OSError:
             continue  # it has just ended
         fields = text[text.rindex(")") + 2 :].split()
-        processes[int(entry.name)] = (int(fields[1]), sum(int(field) for field in fields[11:15]))
+        own, ended = sum(map(int, fields[11:13])), sum(map(int, fields[13:15]))
+        processes[int(entry.name)] = (int(fields[1]), own, ended)
     return processes
+
+
+def _precise_seconds(pid):
+    """CPU time of the threads that a process has now, in nanoseconds where ticks are of 10 ms."""
+    total = 0
+    for path in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        try:
+            total += int(path.read_text().split()[0])
+        except (OSError, IndexError):
+            continue  # it has just ended
+    return total / 1e9
 
 
 def family(root):
@@ -99,14 +116,18 @@ def family(root):
     members, found = set(), {root} & processes.keys()
     while found:
         members |= found
-        found = {pid for pid, (parent, _) in processes.items() if parent in found} - members
+        found = {pid for pid, (parent, _, _) in processes.items() if parent in found} - members
     return members
 
 
 def cpu_seconds(root):
     """CPU time of a process, its descendants, and those of them that ended and were waited for."""
     processes = _stat_fields()
-    return sum(processes[pid][1] for pid in family(root) & processes.keys()) / _TICKS
+    total = 0.0
+    for pid in family(root) & processes.keys():
+        _, own, ended = processes[pid]
+        total += max(own / _TICKS, _precise_seconds(pid)) + ended / _TICKS
+    return total
 
 
 def free_port(kind=socket.SOCK_STREAM):
@@ -155,7 +176,7 @@ class Workspace:
 
     # ---- servers ----
 
-    def start(self, name, command, *, cpus=None, user=None, environment=None):
+    def start(self, name, command, *, cpus=None, user=None):
         """Starts a server; its output goes to a log."""
         log = self.path / f"{name}.log"
         command = [str(word) for word in command]
@@ -167,7 +188,6 @@ class Workspace:
                 stdout=output,
                 stderr=output,
                 cwd=self.path,
-                env={**os.environ, **(environment or {})},
                 user=user,
                 group=user,
                 extra_groups=[] if user else None,
@@ -208,10 +228,11 @@ class Workspace:
 
     # ---- clients ----
 
-    def run(self, command, *, cpus=None, text=None, environment=None, user=None):
-        """Runs a client to its end. It failing is ours."""
+    def run(self, command, *, cpus=None, text=None, user=None, is_told=True):
+        """Runs a client to its end. It failing is ours. Commands that are not told are no part of the work."""
         command = [str(word) for word in command]
-        self.commands.append(self.shown(command))
+        if is_told:
+            self.commands.append(self.shown(command))
         with tempfile.TemporaryFile(dir=self.path) as output, tempfile.TemporaryFile(dir=self.path) as errors:
             start = time.monotonic()
             popen = subprocess.Popen(
@@ -220,7 +241,6 @@ class Workspace:
                 stdout=output,
                 stderr=errors,
                 cwd=self.path,
-                env={**os.environ, **(environment or {})},
                 user=user,
                 group=user,
                 extra_groups=[] if user else None,

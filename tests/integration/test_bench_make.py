@@ -1,0 +1,339 @@
+"""What `make bench` is made of: the arithmetic, the plots, the page, and that nothing of a run stays behind.
+
+No test here looks at a figure that was measured.
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SCRIPTS = REPOSITORY / "scripts" / "bench"
+sys.path.insert(0, str(SCRIPTS))
+
+import document  # noqa: E402
+import model  # noqa: E402
+import plot  # noqa: E402
+import summary  # noqa: E402
+import workspace as workspaces  # noqa: E402
+from peer.kesherd import program  # noqa: E402
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+# ---- arithmetic ----
+
+
+def test_bench_medians():
+    assert summary.median([3, 1, 2]) == 2
+    assert summary.median([4, 1, 3, 2]) == 2.5
+    with pytest.raises(ValueError):
+        summary.median([])
+
+
+def test_bench_summary_takes_each_median_and_leaves_out_what_a_round_lacks():
+    found = summary.summarize([{"value": 10, "cpu": 1}, {"value": 30, "cpu": 3, "late": 9}, {"value": 20, "cpu": 5}])
+    assert found == {"value": 20, "cpu": 3, "least": 10, "most": 30, "rounds": 3}
+    assert summary.spread(found) == 0.5
+
+
+def test_bench_ratio_is_above_one_when_ours_is_better():
+    assert summary.ratio(300, 100, "more") == 3
+    assert summary.ratio(100, 300, "less") == 3
+    assert summary.ratio(0, 300, "less") is None
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0, "0"), (0.01234, "0.0123"), (1.2345, "1.23"), (12.345, "12.3"), (123.45, "123"), (12345, "12\u202f345")],
+)
+def test_bench_digits_that_matter(number, text):
+    assert summary.digits(number) == text
+
+
+def test_bench_units():
+    assert summary.short(65536, True) == "64 KiB"
+    assert summary.short(20000) == "20 k"
+    assert summary.duration(1500) == "1.50 ms"
+    assert summary.duration(2_500_000) == "2.50 s"
+
+
+# ---- targets ----
+
+
+def _row(better="more", targets=()):
+    return model.Row("row", "Row", "What.", [model.Metric("value", "throughput", "things/s", better)],
+                     [model.Contender("kesher", None, None, model.OURS)], {}, list(targets))
+
+
+def _found(**values):
+    return {name: {"summary": None if value is None else {"value": value}} for name, value in values.items()}
+
+
+def test_bench_target_is_judged_against_the_best_peer():
+    target = model.Target("twice the best", ("a", "b"), 2.0)
+    row = _row(targets=[target])
+    judged = model.judge(row, target, _found(kesher=100, a=40, b=50))
+    assert (judged["met"], judged["best"], judged["ratio"]) == (True, "b", 2.0)
+    assert model.judge(row, target, _found(kesher=99, a=40, b=50))["met"] is False
+
+
+def test_bench_target_without_a_measurement_is_not_met_by_silence():
+    target = model.Target("twice the best", ("a", "b"), 2.0)
+    row = _row(targets=[target])
+    assert model.judge(row, target, _found(kesher=100, a=40, b=None))["met"] is None
+    assert model.judge(row, target, _found(kesher=None, a=40, b=50))["met"] is None
+
+
+def test_bench_target_with_a_bound():
+    target = model.Target("at most 512", bound=512)
+    assert model.judge(_row("less"), target, _found(kesher=512))["met"] is True
+    assert model.judge(_row("less"), target, _found(kesher=513))["met"] is False
+    assert model.judge(_row("more"), target, _found(kesher=511))["met"] is False
+
+
+# ---- plots ----
+
+
+def _plot(lines, load_kind="count"):
+    return plot.Plot('Work & "play" <1>', "load", [plot.Panel("things/s", lines)], load_kind)
+
+
+def test_bench_plot_is_well_formed_and_has_every_contender():
+    lines = [plot.Line("kesher & co", [(1, 10.0), (10, 900.0), (1000, 5e6)], 0, [(10, 800.0, 1000.0)]),
+             plot.Line("peer", [(1, 5.0), (1000, 7.0)], 1)]
+    root = ElementTree.fromstring(plot.draw(_plot(lines)))
+    texts = [element.text for element in root.iter(f"{SVG}text")]
+    assert {"kesher & co", "peer", 'Work & "play" <1>', "load (logarithmic)", "things/s (logarithmic)"} <= set(texts)
+    assert len(list(root.iter(f"{SVG}circle"))) == 5
+    assert "prefers-color-scheme:dark" in root.find(f"{SVG}style").text
+
+
+def test_bench_plot_keeps_points_within_its_frame_and_higher_values_higher():
+    line = plot.Line("kesher", [(2, 3.0), (4, 30.0), (5000, 3e6)])
+    root = ElementTree.fromstring(plot.draw(_plot([line])))
+    at = [(float(c.get("cx")), float(c.get("cy"))) for c in root.iter(f"{SVG}circle")]
+    assert at == sorted(at) and [y for _, y in at] == sorted((y for _, y in at), reverse=True)
+    assert all(plot.LEFT <= x <= plot.WIDTH - plot.RIGHT for x, _ in at)
+    assert all(plot.TOP <= y <= plot.TOP + plot.PANEL_HEIGHT for _, y in at)
+
+
+@pytest.mark.parametrize(
+    "points", [[(1, 5.0)], [(1, 0.0), (2, 0.0)], [(5, 7.0), (5, 7.0)], [(1024, 1.0), (2**32, 9e9)]]
+)
+def test_bench_plot_of_odd_values(points):
+    for kind in ("count", "bytes"):
+        ElementTree.fromstring(plot.draw(_plot([plot.Line("kesher", points)], kind)))
+
+
+def test_bench_scale_is_linear_within_a_decade():
+    scale = plot.Scale([20, 100], 100, 0)
+    assert not scale.logarithmic
+    assert scale.pixel(0) == 100 and scale.ticks()[0] == 0
+    assert plot.Scale([1, 10], 100, 0).logarithmic
+
+
+# ---- the page ----
+
+
+def _sample(value):
+    return {"value": value, "latency_p50_us": 1500.0, "least": value - 1, "most": value + 1, "rounds": 3}
+
+
+def _entry(name, kind, value, error=None):
+    return {"name": name, "kind": kind, "note": f"note of {name}", "samples": [], "error": error,
+            "summary": None if value is None else _sample(value),
+            "commands": [f"{name} --server 127.0.0.1:23456 --pid 4321"]}
+
+
+@pytest.fixture(name="canned")
+def fixture_canned():
+    entries = [_entry("kesher", "ours", 300.0), _entry("Slow", "peer", 100.0), _entry("Good", "peer", 200.0),
+               _entry("Gone", "peer", None, "Gone is not installed"), _entry("wall", "limit", 400.0)]
+    targets = [{"text": "at least the best", "metric": "value", "met": True, "ratio": 1.5, "best": "Good",
+                "ours": 300.0},
+               {"text": "at least the wall", "metric": "value", "met": False, "ratio": 0.75, "best": "wall",
+                "ours": 300.0}]
+    lines = {"kesher": [[1, _sample(30.0)], [100, _sample(300.0)]], "Good": [[1, _sample(20.0)], [100, _sample(200.0)]]}
+    row = {"name": "work", "title": "Some work", "what": "It works.", "load": {}, "pinned": True,
+           "metrics": [vars(model.Metric("value", "throughput", "things/s", "more")),
+                       vars(model.Metric("latency_p50_us", "latency, median", "µs", kind="microseconds"))],
+           "panels": ["value", "latency_p50_us"], "contenders": entries, "targets": targets,
+           "curves": [{"parameter": "load", "title": "load", "kind": "count", "heading": "By load", "lines": lines,
+                       "lost": {"Slow": [100, "it fell asleep"]}}]}
+    return {"rows": [row], "machine": {"Cores": "2"}, "versions": {"Good": "Good 1.0"}, "failures": [],
+            "configurations": {"Good, some work": "port = 12345\n", "Good, more work": "port = 54321\n"},
+            "arguments": "", "quick": False, "rounds": 3, "date": "2000-01-01", "minutes": 12.3, "pin": "apart"}
+
+
+def test_bench_page_tells_ratios_targets_and_failures(canned):
+    page = document.markdown(canned)
+    assert "| [Some work](#work) | 300 things/s | Good: 200 | 1.50 | at least the best: met; " in page
+    assert "at least the wall: **not met**" in page
+    assert re.search(r"^\| Slow \| 100 \| 1 % \| 3\.00 × \| 1\.50 ms \|$", page, re.M)
+    assert re.search(r"^\| \*wall\* \| 400 \| 0 % \| 0\.750 × \|", page, re.M)
+    assert "Gone could not be measured: Gone is not installed" in page
+    assert "Good --server 127.0.0.1:PORT --pid PID" in page
+    assert page.count("port = PORT") == 1, "configurations that differ in a port are one"
+    assert "bound to cores of their own" in page
+    assert "Slow did not carry 100: it fell asleep" in page
+
+
+def test_bench_page_of_a_quick_run_says_so(canned):
+    assert "quick run" not in document.markdown(canned)
+    assert "quick run" in document.markdown({**canned, "quick": True})
+
+
+def test_bench_page_without_our_own_figure(canned):
+    canned["rows"][0]["contenders"][0] = _entry("kesher", "ours", None, "it fell over")
+    page = document.markdown(canned)
+    assert "| not measured | Good: 200 | – |" in page and "it fell over" in page
+
+
+def test_bench_page_is_written_from_json_with_its_plots(canned, tmp_path):
+    source, output = tmp_path / "bench.json", tmp_path / "docs" / "page.md"
+    source.write_text(json.dumps(canned))
+    old = output.parent / "performance" / "gone.svg"
+    old.parent.mkdir(parents=True)
+    old.write_text("<svg/>")
+    subprocess.run(["/usr/bin/python3", SCRIPTS / "bench.py", "--from", source, "--output", output], check=True,
+                   stdout=subprocess.DEVNULL, timeout=60)
+    page = output.read_text()
+    images = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", page)
+    assert images == ["performance/work-load.svg"]
+    assert len(list(ElementTree.parse(output.parent / images[0]).getroot().iter(f"{SVG}polyline"))) == 4
+    assert not old.exists()
+    for anchor in re.findall(r"\]\(#([^)]+)\)", page):
+        assert f'<a id="{anchor}">' in page
+
+
+def test_bench_page_shortens_a_command_with_many_files():
+    files = " ".join(f"WORK/source-1000-10/file{i:06}" for i in range(1000))
+    assert document.shorten(f"kesher put {files} there") == (
+        "kesher put WORK/source-1000-10/file000000 WORK/source-1000-10/file000001 … WORK/source-1000-10/file000999 "
+        "there")
+
+
+# ---- a row ----
+
+
+class _Workspace:
+    """As far as a row without servers needs one."""
+
+    commands = ()
+
+    @staticmethod
+    def without_paths(text):
+        return text
+
+
+def test_bench_rows_take_turns_and_one_that_fails_is_left_alone(capsys):
+    turns = []
+
+    def contender(name, kind, value):
+        def measure(measurement):
+            turns.append((name, measurement.load["size"]))
+            if value is None or measurement.load["size"] * value > 1000:
+                raise workspaces.Failed("it fell over")
+            return {"value": value * measurement.load["size"]}
+        return model.Contender(name, None, measure, kind)
+
+    row = _row(targets=[model.Target("twice", ("good",), 2.0), model.Target("as good", ("bad",))])
+    row.contenders = [contender("kesher", model.OURS, 2.0), contender("good", model.PEER, 1.0),
+                      contender("bad", model.PEER, None)]
+    row.load = {"size": 10}
+    row.curves = [model.Curve("size", "size", [5, 10], [20, 1001, 2000])]
+    runner = model.Runner(_Workspace(), rounds=2, quick=False, growth=True)
+    result = runner.run(row)
+    assert turns[:5] == [("kesher", 10), ("good", 10), ("bad", 10), ("kesher", 10), ("good", 10)]
+    assert turns[5:] == [("kesher", 5), ("good", 5), ("kesher", 20), ("good", 20), ("kesher", 1001), ("good", 1001)]
+    assert [target["met"] for target in result["targets"]] == [True, None]
+    points = {name: [load for load, _ in line] for name, line in result["curves"][0]["lines"].items()}
+    assert points == {"kesher": [5, 10, 20], "good": [5, 10, 20]}
+    assert result["curves"][0]["lost"] == {name: [1001, "it fell over"] for name in points}
+    assert [failure.split(":")[0] for failure in runner.failures] == ["row, bad, round 1", "row, kesher, size 1 k"]
+    assert "it fell over" in capsys.readouterr().err
+    json.dumps(result)
+
+
+# ---- programs ----
+
+
+@pytest.fixture(name="workspace")
+def fixture_workspace(tmp_path):
+    workspace = workspaces.Workspace(tmp_path / "here", tmp_path / "build", REPOSITORY)
+    yield workspace
+    workspace.close()
+
+
+def test_bench_stops_what_it_started_and_removes_its_directory(workspace):
+    process = workspace.start("sleeper", ["sleep", "600"])
+    assert not process.has_ended()
+    workspace.close()
+    assert process.has_ended() and not workspace.path.exists()
+
+
+def test_bench_tells_why_a_program_failed(workspace):
+    with pytest.raises(workspaces.Failed, match="sh ended with status 3: no luck in WORK"):
+        workspace.run(["sh", "-c", f"echo no luck in {workspace.path} >&2; exit 3"])
+    process = workspace.start("short", ["sh", "-c", "echo no port for me"])
+    with pytest.raises(workspaces.Failed, match="short did not start: no port for me"):
+        workspace.wait_for_port(process, workspaces.free_port())
+
+
+def test_bench_counts_the_cpu_time_of_children_too(workspace):
+    outcome = workspace.run(["sh", "-c", "head -c 30000000 /dev/zero | cksum"])
+    assert outcome.cpu_seconds > 0
+    assert outcome.output.split()[1] == "30000000"
+    process = workspace.start("worker", ["sh", "-c", "head -c 30000000 /dev/zero | cksum; exec sleep 600"])
+    while "30000000" not in process.log_text():
+        time.sleep(0.01)
+    assert workspaces.cpu_seconds(process.pid) > 0
+
+
+def _command(*arguments):
+    build = program("KESHERD", "kesherd").parent
+    if not (build / "kesher-bench").exists():
+        pytest.skip("kesher-bench is not built")
+    return ["/usr/bin/python3", SCRIPTS / "bench.py", "--build", build, *arguments]
+
+
+def test_bench_quick_run_of_a_row(tmp_path):
+    output, found = tmp_path / "page.md", tmp_path / "found.json"
+    done = subprocess.run(_command("--quick", "--row", "waiting", "--directory", tmp_path / "work", "--json", found,
+                                   "--output", output), capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = json.loads(found.read_text())
+    assert result["failures"] == [] and result["rows"][0]["contenders"][0]["summary"]["value"] > 0
+    text = output.read_text() + json.dumps(result["rows"])
+    assert str(tmp_path) not in text and str(REPOSITORY) not in text and os.uname().nodename not in text.split()
+    assert not list((tmp_path / "work").iterdir())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_bench_interrupted_leaves_nothing_behind(tmp_path, number):
+    with subprocess.Popen(_command("--row", "users", "--directory", tmp_path, "--json", tmp_path / "found.json"),
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as bench:
+        deadline = time.monotonic() + 60
+        while len(family := workspaces.family(bench.pid)) < 3:  # the server and its load run
+            assert bench.poll() is None and time.monotonic() < deadline
+            time.sleep(0.02)
+        bench.send_signal(number)
+        assert bench.wait(60) == 128 + number
+    assert not [pid for pid in family if Path(f"/proc/{pid}").exists()]
+    assert not list(tmp_path.glob("bench-*"))
+
+
+@pytest.mark.parametrize("words", [["--rounds", "0"], ["--row", "nothing"], ["--from", "x.json", "--quick"]])
+def test_bench_refuses_what_makes_no_sense(words):
+    command = ["/usr/bin/python3", SCRIPTS / "bench.py", *words]
+    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 2
