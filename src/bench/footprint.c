@@ -40,7 +40,7 @@ static bool is_calm(const struct ks_process *earlier, const struct ks_process *n
 
 bool ks_footprint_settle(struct ks_run *run, struct ks_process *process)
 {
-    const struct timespec pause = {.tv_nsec = SAMPLE_MS * 1000000};
+    const struct timespec pause = {.tv_nsec = SAMPLE_MS * 1000000L};
     unsigned calm = 0;
     if (!ks_footprint_measure(run, process))
         return false;

@@ -149,7 +149,7 @@ static void stop_threads(struct echo *echo)
 /* Tells where it listens: with port 0 that is not what was asked for. */
 static bool announce(int listener)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t size = sizeof address;
     if (getsockname(listener, (struct sockaddr *)&address, &size) != 0)
         return false;
@@ -237,12 +237,13 @@ static void report(const struct echo *echo)
 
 bool ks_mode_echo(struct ks_run *run)
 {
+    char why[100];
     struct echo echo = {.run = run, .listener = -1, .stop = -1, .count = (uint32_t)run->settings->threads};
     bool right = prepare(&echo) && serve(&echo);
     if (right)
         report(&echo);
     else
-        ks_run_fail(run, "%s", strerror(errno));
+        ks_run_fail(run, "%s", strerror_r(errno, why, sizeof why));
     if (echo.listener >= 0)
         (void)close(echo.listener);
     if (echo.stop >= 0)
