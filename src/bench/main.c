@@ -8,14 +8,9 @@
 enum { STATUS_FAILED = 1, STATUS_USAGE = 2 };
 
 static bool (*const modes[KS_BENCH_MODES])(struct ks_run *run) = {
-    [KS_BENCH_UPLOAD] = ks_mode_upload,
-    [KS_BENCH_SEND] = ks_mode_send,
-    [KS_BENCH_PULL] = ks_mode_pull,
-    [KS_BENCH_CHAT] = ks_mode_chat,
-    [KS_BENCH_ASK] = ks_mode_ask,
-    [KS_BENCH_IDLE] = ks_mode_idle,
-    [KS_BENCH_USERS] = ks_mode_users,
-    [KS_BENCH_ECHO] = ks_mode_echo,
+    [KS_BENCH_UPLOAD] = ks_mode_upload, [KS_BENCH_SEND] = ks_mode_send, [KS_BENCH_PULL] = ks_mode_pull,
+    [KS_BENCH_CHAT] = ks_mode_chat,     [KS_BENCH_ASK] = ks_mode_ask,   [KS_BENCH_IDLE] = ks_mode_idle,
+    [KS_BENCH_USERS] = ks_mode_users,   [KS_BENCH_ECHO] = ks_mode_echo,
 };
 
 static int run_mode(const struct ks_settings *settings)
@@ -29,8 +24,7 @@ static int run_mode(const struct ks_settings *settings)
     if (ks_run_begin(run, settings) == KS_OK) {
         ks_report_text(&run->report, "mode", ks_settings_mode_name(settings->mode));
         ks_report_text(&run->report, "protocol", settings->protocol);
-        if (modes[settings->mode] != NULL && modes[settings->mode](run) &&
-            ks_report_print(&run->report, settings->json, stdout))
+        if (modes[settings->mode](run) && ks_report_print(&run->report, settings->json, stdout))
             status = EXIT_SUCCESS;
         else if (!run->failed)
             ks_run_fail(run, "cannot write the result");

@@ -8,6 +8,7 @@
 #include "bench/modes.h"
 
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -151,11 +152,12 @@ static bool announce(int listener)
 {
     struct sockaddr_storage address = {0};
     socklen_t size = sizeof address;
+    char port[8];
     if (getsockname(listener, (struct sockaddr *)&address, &size) != 0)
         return false;
-    /* The port stands in the same place for both families. */
-    const struct sockaddr_in *internet = (const struct sockaddr_in *)(const void *)&address;
-    (void)fprintf(stderr, "kesher-bench: echo: ready on port %u\n", ntohs(internet->sin_port));
+    if (getnameinfo((const struct sockaddr *)&address, size, NULL, 0, port, sizeof port, NI_NUMERICSERV) != 0)
+        return false;
+    (void)fprintf(stderr, "kesher-bench: echo: ready on port %s\n", port);
     return true;
 }
 
