@@ -329,14 +329,15 @@ class Ngircd(Peer):
 
     def _text(self):
         return (f"[Global]\nName = bench.example\nInfo = bench\nListen = 127.0.0.1\nPorts = {self.port}\n"
-                "ServerUID = 0\nServerGID = 0\nMotdPhrase = bench\n"
+                "MotdPhrase = bench\n"
                 "[Limits]\nMaxConnections = 0\nMaxConnectionsIP = 0\nMaxJoins = 0\nMaxPenaltyTime = 0\n"
                 "PingTimeout = 600\n[Options]\nPAM = no\nDNS = no\nIdent = no\n")
 
     def start(self, cpus=None):
         self.port = free_port()
         configuration = self._write("ngircd.conf", self._text())
-        self._launch([find_program("ngircd"), "--nodaemon", "--config", configuration], cpus)
+        user = "nobody" if os.getuid() == 0 else None  # it would change to that user itself
+        self._launch([find_program("ngircd"), "--nodaemon", "--config", configuration], cpus, user=user)
 
     def configuration(self):
         return self._text()

@@ -6,6 +6,7 @@ stopped by its process id when the workspace is closed, whatever the reason: the
 
 import ctypes
 import os
+import pwd
 import resource
 import shutil
 import signal
@@ -81,6 +82,10 @@ def raise_limits():
 def _die_with_parent():
     """Runs in the child: should this program be killed outright, its servers end too."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _group_of(user):
+    return pwd.getpwnam(user).pw_gid if user else None
 
 
 def _stat_fields():
@@ -189,7 +194,7 @@ class Workspace:
                 stderr=output,
                 cwd=self.path,
                 user=user,
-                group=user,
+                group=_group_of(user),
                 extra_groups=[] if user else None,
                 start_new_session=True,  # Ctrl-C is for us; we stop it
                 preexec_fn=_die_with_parent,
@@ -242,7 +247,7 @@ class Workspace:
                 stderr=errors,
                 cwd=self.path,
                 user=user,
-                group=user,
+                group=_group_of(user),
                 extra_groups=[] if user else None,
                 preexec_fn=_die_with_parent,
             )
