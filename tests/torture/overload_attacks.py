@@ -10,9 +10,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from peer.chat import ENTER_GROUP, ENTER_NAME, ENTER_PASSWORD, JOIN, MENU, NO_PASSWORD
-from peer.drop import file_frame, register_frame
+from peer.drop import SEND_FILE_FIXED_SIZE, file_frame, register_frame
 from peer.frames import NO_ID, RESPONSE_HEADER, Answer, request
-from peer.messages import Type, message_frame
+from peer.messages import SEND_FIXED, Type, message_frame
 
 BATCH = 20
 DECLARED = 1 << 20
@@ -140,7 +140,8 @@ class Registrations(Answered):
 
 class UnknownCodes(Answered):
     def request(self, slot: Slot) -> bytes:
-        return request(NO_ID, self.chance.choice(UNKNOWN_CODES), bytes(self.chance.choice((0, 0, 5, 255, 2000))))
+        payload = bytes(self.chance.choice((0, 0, 5, 255, 2000)))
+        return request(NO_ID, self.chance.choice(UNKNOWN_CODES), payload)
 
 
 class HalfFrames(Attack):
@@ -150,12 +151,14 @@ class HalfFrames(Attack):
 
     def __init__(self, target: Target, pause: float):
         super().__init__(target, pause)
-        upload = file_frame(target.user, "half", bytes(50_000), content_size=DECLARED, declared=259 + DECLARED)
-        message = message_frame(
-            target.user, target.user, Type.TEXT, bytes(50_000), content_size=DECLARED, declared=21 + DECLARED
-        )
+        user, content = target.user, bytes(50_000)
+        sizes = {"content_size": DECLARED, "declared": SEND_FILE_FIXED_SIZE + DECLARED}
+        upload = file_frame(user, "half", content, **sizes)
+        sizes["declared"] = SEND_FIXED.size + DECLARED
+        message = message_frame(user, user, Type.TEXT, content, **sizes)
         name = register_frame("half a name")
-        self._halves = [upload, upload[:282], upload[:22], message, message[:44], message[:30], name[:100], name[:1]]
+        self._halves = [upload, upload[:282], upload[:22], message, message[:44], message[:30]]
+        self._halves += [name[:100], name[:1]]
 
     def opened(self, slot: Slot) -> Next:
         return self._halves[(slot.number + slot.opened) % len(self._halves)]

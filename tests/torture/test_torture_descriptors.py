@@ -5,9 +5,10 @@ import os
 import pytest
 from peer.chat import LineClient
 from peer.conversation import taken
-from peer.drop import Refused, file_frame
+from peer.drop import Refused, User, file_frame
 from peer.frames import Answer
 from peer.load import Load, await_progress, chatting, conversing, stop_all
+from peer.messages import MessagesClient
 from torture_descriptors import (
     LimitedKesherd,
     ask,
@@ -27,11 +28,11 @@ MORE_SWITCHES = 200  # a try each 100 ms, and a log's line, are 25 or so
 
 @pytest.fixture
 def make_limited(tmp_path):
-    """Makes one server with that limit of open files, with all services."""
+    """Makes one server with that limit of open files."""
     servers = []
 
     def make(**options) -> LimitedKesherd:
-        servers.append(LimitedKesherd(tmp_path / "limited", also=("chat", "ask"), log_level="info", **options))
+        servers.append(LimitedKesherd(tmp_path / "limited", log_level="info", **options))
         return servers[-1].start()
 
     yield make
@@ -50,20 +51,26 @@ def test_the_server_raises_its_own_limit_of_open_files(make_limited):
         client.close()
 
 
+def begin(client: MessagesClient, user: User, half: bytes) -> None:
+    """Sends half a request; the server has it when this returns, for it came with one that was answered."""
+    client.send(taken(user) + half)
+    client.expect(Answer.REGISTER_REFUSED)
+
+
 def test_with_as_many_connections_as_descriptors_allow_uploads_still_have_theirs(make_limited, new_user):
     """A limit of 600 allows 300 connections. All of them are in the middle of a request: nobody makes room."""
     server, content = make_limited(soft=600, hard=600), os.urandom(300_000)
     with server.connect() as honest:
         user = honest.introduce(new_user())
         upload = file_frame(user.id, "during", user.encrypt(content))
-        honest.send(upload[:100_000])
+        begin(honest, user, upload[:1000])
         busy = [server.connect() for _ in range(299)]
         for client in busy:
-            client.send(taken(user)[:100])
+            begin(client, user, taken(user)[:100])
         for _ in range(20):
             with server.connect() as late:
                 assert late.has_ended()
-        honest.send(upload[100_000:])
+        honest.send(upload[1000:])
         honest.expect(Answer.FILE_RECEIVED)
         honest.confirm(user, "during")
         honest.put(user, "again", content)

@@ -25,9 +25,6 @@ from torture_overload import (
     sources_of,
 )
 
-DEFAULT_CONNECTIONS_PER_ADDRESS = 1000
-DEFAULT_REGISTRATIONS_PER_HOUR = 1000
-
 
 def check(result: Result, goal: int) -> None:
     """What holds for all of them. That honest users did not get on would have ended it before."""
@@ -71,7 +68,8 @@ def check_of_many(result: Result, scenario: Scenario) -> None:
     """Nothing by address held these up: the attack was what it was meant to be."""
     counts = result.counts
     if scenario.attack in ("idle", "trickle"):
-        assert result.most_descriptors >= result.descriptors_before - HELD_BY_HONEST_ONES + scenario.connections
+        few = HELD_BY_HONEST_ONES
+        assert result.most_sockets >= result.sockets_before - few + scenario.connections
     if scenario.attack == "registrations":
         limit = dict(scenario.settings)["registrations_per_hour"]
         assert result.flooded_names >= limit * scenario.addresses
@@ -83,10 +81,9 @@ def check_of_many(result: Result, scenario: Scenario) -> None:
 
 def check_of_one(result: Result, scenario: Scenario, size: str) -> None:
     """One address gets what one may have, and no more."""
-    limits = LIMITS_FOR_ONE[size]
-    connections = limits.get("connections_per_address", DEFAULT_CONNECTIONS_PER_ADDRESS)
-    registrations = limits.get("registrations_per_hour", DEFAULT_REGISTRATIONS_PER_HOUR)
-    assert result.most_descriptors <= result.descriptors_before + HELD_BY_HONEST_ONES + connections
+    connections = LIMITS_FOR_ONE[size]["connections_per_address"]
+    registrations = LIMITS_FOR_ONE[size]["registrations_per_hour"]
+    assert result.most_sockets <= result.sockets_before + HELD_BY_HONEST_ONES + connections
     if scenario.attack == "registrations":
         # Some come back, but in ten minutes no more than a fifth of an hour's worth.
         assert registrations <= result.flooded_names <= registrations * 1.2

@@ -17,6 +17,8 @@ from peer.messages import MessagesClient
 WATCH_SECONDS = 2
 UNKNOWN_CODE = 777
 
+Clients = list[MessagesClient]
+
 
 class LimitedKesherd(Kesherd):
     """Started with a limit of open files, soft and hard."""
@@ -106,7 +108,7 @@ def complaints(server: Kesherd) -> int:
 
 
 @contextmanager
-def out_of_descriptors(server: Kesherd, strangers: int) -> Iterator[tuple[list[MessagesClient], list[MessagesClient]]]:
+def out_of_descriptors(server: Kesherd, strangers: int) -> Iterator[tuple[Clients, Clients]]:
     """While it lasts, the server has none left: those who took the last ones, and those who wait, unheard."""
     take_away_descriptors(server)
     inside = fill_up(server)
