@@ -1,6 +1,8 @@
 /* database.c — see database.h. */
 #include "store/sqlite/database.h"
 
+#include "store/sqlite/wal_file.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -94,7 +96,8 @@ enum ks_result ks_database_open(const char *path, bool writable, sqlite3 **datab
 {
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE |
                 (writable ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY);
-    enum ks_result result = ks_database_result(sqlite3_open_v2(path, database, flags, NULL));
+    const char *file_system = writable ? ks_wal_file_system() : NULL;
+    enum ks_result result = ks_database_result(sqlite3_open_v2(path, database, flags, file_system));
     if (result == KS_OK) {
         sqlite3_extended_result_codes(*database, 1);
         sqlite3_busy_timeout(*database, BUSY_TIMEOUT_MS);
