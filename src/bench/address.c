@@ -25,6 +25,15 @@ static bool split(const char *server, char *host, size_t host_capacity, const ch
     return true;
 }
 
+/* Most servers listen on an address of IPv4; "localhost" is often that of IPv6 first. */
+static const struct addrinfo *preferred(const struct addrinfo *found)
+{
+    for (const struct addrinfo *next = found; next != NULL; next = next->ai_next)
+        if (next->ai_family == AF_INET)
+            return next;
+    return found;
+}
+
 enum ks_result ks_address_resolve(const char *text, struct sockaddr_storage *address, socklen_t *address_size,
                                   char *reason, size_t reason_capacity)
 {
@@ -41,8 +50,9 @@ enum ks_result ks_address_resolve(const char *text, struct sockaddr_storage *add
         (void)snprintf(reason, reason_capacity, "cannot resolve '%s': %s", text, gai_strerror(error));
         return KS_NOT_FOUND;
     }
-    memcpy(address, found->ai_addr, found->ai_addrlen);
-    *address_size = found->ai_addrlen;
+    const struct addrinfo *chosen = preferred(found);
+    memcpy(address, chosen->ai_addr, chosen->ai_addrlen);
+    *address_size = chosen->ai_addrlen;
     freeaddrinfo(found);
     return KS_OK;
 }

@@ -7,8 +7,9 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
-/* KS_OK with the first address that `text` stands for; else one line for people is in `reason`: KS_INVALID
- * (no HOST:PORT), KS_NOT_FOUND. */
+/* KS_OK with the address that `text` stands for: where a name has several, the first of IPv4, or without one
+ * the first; "[::1]:PORT" reaches a server that listens on that one only. Else one line for people is in
+ * `reason`: KS_INVALID (no HOST:PORT), KS_NOT_FOUND. */
 enum ks_result ks_address_resolve(const char *text, struct sockaddr_storage *address, socklen_t *address_size,
                                   char *reason, size_t reason_capacity);
 

@@ -30,13 +30,20 @@ void ks_run_fail(struct ks_run *run, const char *format, ...)
         ks_reactor_stop(run->reactor);
 }
 
+/* Options are told where the server is ours, as it is with these protocols. */
+static const char *why_ended(const char *protocol)
+{
+    if (strcmp(protocol, "kesher") == 0 || strcmp(protocol, "chat") == 0 || strcmp(protocol, "ask") == 0)
+        return "the server has ended the connection; of kesherd, see its log, --connections and "
+               "--unlimited-networks";
+    return "the server has ended the connection";
+}
+
 void ks_run_lost(struct ks_run *run, const char *doing, int error)
 {
-    ks_run_fail(run, "%s: %s", doing,
-                error == 0
-                    ? "the server has ended the connection; of kesherd, see its log, --connections and "
-                      "--unlimited-networks"
-                    : strerror(error));
+    char text[128];
+    const char *why = error == 0 ? why_ended(run->settings->protocol) : strerror_r(error, text, sizeof text);
+    ks_run_fail(run, "%s: %s", doing, why);
 }
 
 /* ---- progress ---- */

@@ -67,7 +67,8 @@ void ks_run_measured(struct ks_run *run);
 void ks_run_fail(struct ks_run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* A connection could not be opened, or is over where more was to come: fails, naming what was being done
- * ("registering") and what `error`, of a link's `ended`, means. */
+ * ("registering") and what `error`, of a link's `ended`, means; where that is 0 and the protocol one of
+ * kesherd, also where to look. */
 void ks_run_lost(struct ks_run *run, const char *doing, int error);
 
 /* How long the measurement lasted, once it is over. */
