@@ -117,6 +117,7 @@ static const struct {
 };
 
 static const char default_binary_server[] = "127.0.0.1:1357";
+static const char requests[] = "TIME NAME RAND STAT";
 
 const char *ks_settings_mode_name(enum ks_bench_mode mode)
 {
@@ -220,7 +221,7 @@ static bool text_makes_sense(enum ks_bench_mode mode, enum value_kind kind, cons
     if (kind == PROTOCOL && mode < KS_BENCH_MODES && modes[mode].protocols != NULL)
         return has_word(modes[mode].protocols, text);
     if (kind == REQUEST)
-        return has_word("TIME NAME RAND STAT", text);
+        return has_word(requests, text);
     return text[0] != '\0';
 }
 
@@ -236,6 +237,29 @@ static bool set_value(struct ks_settings *settings, const struct option_kind *ki
         return false;
     memcpy((char *)settings + kind->offset, &number, sizeof number);
     return number >= kind->least && number <= kind->most;
+}
+
+/* Says which values an option takes, after one that it does not. */
+static bool fail_for_value(enum ks_bench_mode mode, const struct option_kind *kind, char *reason,
+                           size_t capacity)
+{
+    unsigned long long least = kind->least;
+    unsigned long long most = kind->most;
+    if (kind->kind == PROTOCOL && mode < KS_BENCH_MODES && modes[mode].protocols != NULL)
+        (void)snprintf(reason, capacity, "'--%s' takes one of: %s", kind->name, modes[mode].protocols);
+    else if (kind->kind == REQUEST)
+        (void)snprintf(reason, capacity, "'--%s' takes one of: %s", kind->name, requests);
+    else if (is_text(kind->kind))
+        (void)snprintf(reason, capacity, "'--%s' takes a value that is not empty", kind->name);
+    else if (kind->kind == SECONDS)
+        (void)snprintf(reason, capacity, "'--%s' takes %g to %g seconds", kind->name, (double)least / 1000,
+                       (double)most / 1000);
+    else if (kind->kind == SIZE)
+        (void)snprintf(reason, capacity, "'--%s' takes %llu to %llu bytes, or so many K, M or G", kind->name,
+                       least, most);
+    else
+        (void)snprintf(reason, capacity, "'--%s' takes %llu to %llu", kind->name, least, most);
+    return false;
 }
 
 /* ---- the line ---- */
@@ -305,8 +329,7 @@ static bool parse_option(int argc, char **argv, int *index, struct ks_settings *
         value = argv[++*index];
     if (value == NULL)
         return fail(reason, capacity, "needs a value", text);
-    return set_value(settings, kind, value) ||
-           fail(reason, capacity, "has a value that makes no sense", text);
+    return set_value(settings, kind, value) || fail_for_value(settings->mode, kind, reason, capacity);
 }
 
 bool ks_settings_parse(int argc, char **argv, struct ks_settings *settings, char *reason,

@@ -98,48 +98,55 @@ static void sizes_have_units_and_seconds_decimals(void **state)
     assert_int_equal(line.settings.warm_up_ms, 0);
 }
 
+#define TAKES_CONNECTIONS "'--connections' takes 1 to 1000000"
+#define TAKES_DURATION    "'--duration' takes 0.001 to 86400 seconds"
+#define TAKES_REQUEST     "'--request' takes one of: TIME NAME RAND STAT"
+#define TAKES_PROTOCOL    "'--protocol' takes one of: kesher redis memcached echo"
+#define TAKES_SIZE        "'--size' takes 1 to 4294967023 bytes, or so many K, M or G"
+
 static const struct {
     const char *mode;
     const char *option;
     const char *value;
+    const char *reason;
 } senseless[] = {
-    {"ask", "--connections", "0"},
-    {"ask", "--connections", "-1"},
-    {"ask", "--connections", "1K"},
-    {"ask", "--connections", "1x"},
-    {"ask", "--connections", ""},
-    {"ask", "--connections", "1000001"},
-    {"ask", "--connections", "99999999999999999999"},
-    {"ask", "--depth", "4097"},
-    {"ask", "--duration", "0"},
-    {"ask", "--duration", "1s"},
-    {"ask", "--duration", "nan"},
-    {"ask", "--duration", "1e9"},
-    {"ask", "--request", "EXIT"},
-    {"ask", "--request", "NAME TIME"},
-    {"ask", "--request", ""},
-    {"ask", "--protocol", "mqtt"},
-    {"ask", "--protocol", "kes"},
-    {"ask", "--protocol", ""},
-    {"ask", "--server", ""},
-    {"idle", "--protocol", "redis"},
-    {"upload", "--size", "0"},
-    {"upload", "--size", "1KB"},
-    {"upload", "--size", "4G"},
-    {"upload", "--size", "99999999999G"},
-    {"echo", "--threads", "0"},
+    {"ask", "--connections", "0", TAKES_CONNECTIONS},
+    {"ask", "--connections", "-1", TAKES_CONNECTIONS},
+    {"ask", "--connections", "1K", TAKES_CONNECTIONS},
+    {"ask", "--connections", "1x", TAKES_CONNECTIONS},
+    {"ask", "--connections", "", TAKES_CONNECTIONS},
+    {"ask", "--connections", "1000001", TAKES_CONNECTIONS},
+    {"ask", "--connections", "99999999999999999999", TAKES_CONNECTIONS},
+    {"ask", "--depth", "4097", "'--depth' takes 1 to 4096"},
+    {"ask", "--duration", "0", TAKES_DURATION},
+    {"ask", "--duration", "1s", TAKES_DURATION},
+    {"ask", "--duration", "nan", TAKES_DURATION},
+    {"ask", "--duration", "1e9", TAKES_DURATION},
+    {"ask", "--warm-up", "3601", "'--warm-up' takes 0 to 3600 seconds"},
+    {"ask", "--request", "EXIT", TAKES_REQUEST},
+    {"ask", "--request", "NAME TIME", TAKES_REQUEST},
+    {"ask", "--request", "", TAKES_REQUEST},
+    {"ask", "--protocol", "mqtt", TAKES_PROTOCOL},
+    {"ask", "--protocol", "kes", TAKES_PROTOCOL},
+    {"ask", "--protocol", "", TAKES_PROTOCOL},
+    {"ask", "--server", "", "'--server' takes a value that is not empty"},
+    {"idle", "--protocol", "redis", "'--protocol' takes one of: kesher ask chat mqtt plain"},
+    {"upload", "--size", "0", TAKES_SIZE},
+    {"upload", "--size", "1KB", TAKES_SIZE},
+    {"upload", "--size", "4G", TAKES_SIZE},
+    {"upload", "--size", "99999999999G", TAKES_SIZE},
+    {"echo", "--threads", "0", "'--threads' takes 1 to 256"},
 };
 
-static void values_that_make_no_sense_are_refused(void **state)
+static void values_that_make_no_sense_are_refused_and_those_that_do_are_told(void **state)
 {
     (void)state;
     for (size_t i = 0; i < KS_COUNT_OF(senseless); i++) {
         struct line line;
-        char reason[REASON_SIZE];
-        (void)snprintf(reason, sizeof reason, "'%s' has a value that makes no sense", senseless[i].option);
         assert_false(PARSE(&line, senseless[i].mode, senseless[i].option, senseless[i].value));
-        assert_string_equal(line.reason, reason);
+        assert_string_equal(line.reason, senseless[i].reason);
     }
+    ASSERT_REFUSED("'--depth' takes 1 to 4096", "ask", "--depth=x");
 }
 
 static void lines_that_make_no_sense_are_refused(void **state)
@@ -226,7 +233,7 @@ int main(void)
         cmocka_unit_test(options_stand_anywhere),
         cmocka_unit_test(the_last_of_two_wins),
         cmocka_unit_test(sizes_have_units_and_seconds_decimals),
-        cmocka_unit_test(values_that_make_no_sense_are_refused),
+        cmocka_unit_test(values_that_make_no_sense_are_refused_and_those_that_do_are_told),
         cmocka_unit_test(lines_that_make_no_sense_are_refused),
         cmocka_unit_test(there_are_no_more_writers_than_members),
         cmocka_unit_test(idle_goes_where_its_protocol_is_spoken),
