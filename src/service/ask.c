@@ -12,6 +12,7 @@
 enum {
     PART_LIMIT_MS = 1000, /* of silence; then a part of a request is an unknown one */
     RANDOM_LARGEST = 10,
+    RESERVE_SIZE = 64, /* a draw costs the same for one byte and for this many */
     TIME_SIZE = sizeof "YYYY-MM-DD HH:MM:SS",
 };
 
@@ -29,12 +30,21 @@ struct ask_session {
     char time_text[TIME_SIZE];
 };
 
+/* Random bytes for the requests that came together; what is left of them is let go. A reserve for each
+ * session would take memory of those who ask nothing. */
+struct reserve {
+    uint8_t bytes[RESERVE_SIZE];
+    size_t left; /* the last ones; 0 at first */
+};
+
 /* ---- answers ---- */
 
 static void answer(struct ks_connection *connection, const char *text)
 {
     uint8_t bytes[KS_ASK_LENGTH_SIZE + KS_ASK_STATUS_SIZE];
-    size_t size = strnlen(text, KS_ASK_STATUS_SIZE);
+    size_t size = strlen(text);
+    if (size > KS_ASK_STATUS_SIZE)
+        size = KS_ASK_STATUS_SIZE;
     ks_ask_length_encode(size, bytes);
     memcpy(bytes + KS_ASK_LENGTH_SIZE, text, size);
     ks_connection_write(connection, bytes, KS_ASK_LENGTH_SIZE + size);
@@ -55,24 +65,34 @@ static const char *time_text(struct ask_session *session)
     return session->time_text;
 }
 
-/* 1 to RANDOM_LARGEST, each as likely: bytes beyond the last whole multiple are drawn again. */
-static void answer_random(struct ks_connection *connection, const struct ask_session *session)
+/* 1 to RANDOM_LARGEST, each as likely: bytes beyond the last whole multiple are passed over. 0 when there is
+ * no randomness. */
+static unsigned draw(struct reserve *reserve, const struct ks_random *random)
 {
     const unsigned fair = 256 / RANDOM_LARGEST * RANDOM_LARGEST;
-    uint8_t drawn[16];
-    char text[8];
     for (;;) {
-        if (ks_random_fill(session->environment->random, drawn, sizeof drawn) != KS_OK) {
-            answer(connection, "no randomness to be had");
-            return;
+        if (reserve->left == 0) {
+            if (ks_random_fill(random, reserve->bytes, RESERVE_SIZE) != KS_OK)
+                return 0;
+            reserve->left = RESERVE_SIZE;
         }
-        for (size_t i = 0; i < sizeof drawn; i++)
-            if (drawn[i] < fair) {
-                snprintf(text, sizeof text, "%u", drawn[i] % RANDOM_LARGEST + 1U);
-                answer(connection, text);
-                return;
-            }
+        uint8_t drawn = reserve->bytes[RESERVE_SIZE - reserve->left--];
+        if (drawn < fair)
+            return drawn % RANDOM_LARGEST + 1U;
     }
+}
+
+static void answer_random(struct ks_connection *connection, const struct ask_session *session,
+                          struct reserve *reserve)
+{
+    char text[8];
+    unsigned number = draw(reserve, session->environment->random);
+    if (number == 0) {
+        answer(connection, "no randomness to be had");
+        return;
+    }
+    snprintf(text, sizeof text, "%u", number);
+    answer(connection, text);
 }
 
 static void answer_status(struct ks_connection *connection, const struct ask_session *session)
@@ -82,7 +102,7 @@ static void answer_status(struct ks_connection *connection, const struct ask_ses
     answer(connection, text);
 }
 
-static void serve(struct ks_connection *connection, enum ks_ask_request request)
+static void serve(struct ks_connection *connection, enum ks_ask_request request, struct reserve *reserve)
 {
     struct ask_session *session = connection->session;
     ks_tally_asked(session->tally, request);
@@ -94,7 +114,7 @@ static void serve(struct ks_connection *connection, enum ks_ask_request request)
         answer(connection, session->environment->name);
         return;
     case KS_ASK_RAND:
-        answer_random(connection, session);
+        answer_random(connection, session, reserve);
         return;
     case KS_ASK_STAT:
         answer_status(connection, session);
@@ -151,7 +171,9 @@ static bool output_is_full(struct ks_connection *connection)
 static size_t serve_all(struct ks_connection *connection, const uint8_t *bytes, size_t size)
 {
     struct ask_session *session = connection->session;
+    struct reserve reserve;
     size_t used = 0;
+    reserve.left = 0;
     while (!session->ending && used < size) {
         enum ks_ask_request request = KS_ASK_UNKNOWN;
         size_t taken = 0;
@@ -161,7 +183,7 @@ static size_t serve_all(struct ks_connection *connection, const uint8_t *bytes, 
         used += taken;
         if (result != KS_OK)
             break;
-        serve(connection, request);
+        serve(connection, request, &reserve);
     }
     return used;
 }
@@ -222,7 +244,7 @@ static void flush_part(struct ks_connection *connection)
         return;
     session->part_size = 0;
     if (session->greeted)
-        serve(connection, KS_ASK_UNKNOWN);
+        serve(connection, KS_ASK_UNKNOWN, &(struct reserve){.left = 0});
     else
         ks_connection_write(connection, KS_ASK_BANNER, KS_ASK_BANNER_SIZE);
     session->greeted = true;

@@ -12,8 +12,16 @@
 
 #include <cmocka.h>
 
+/* A source of bytes by hand. */
+struct source {
+    struct ks_random random;
+    unsigned draws;
+    uint8_t next;
+};
+
 struct desk {
     struct fake_loop loop;
+    struct source source;
     struct ks_ask_environment environment;
     struct fake_connection connection;
 };
@@ -25,6 +33,30 @@ static enum ks_result drawn(const struct ks_random *random, void *bytes, size_t 
     memset(bytes, 0xff, size);
     ((uint8_t *)bytes)[size - 1] = 13;
     return KS_OK;
+}
+
+static struct source *source_of(const struct ks_random *random)
+{
+    return (struct source *)(uintptr_t)random; /* its first member */
+}
+
+/* 0, 1, 2 and so on, to 255 and again. */
+static enum ks_result count_up(const struct ks_random *random, void *bytes, size_t size)
+{
+    struct source *source = source_of(random);
+    source->draws++;
+    for (size_t i = 0; i < size; i++)
+        ((uint8_t *)bytes)[i] = source->next++;
+    return KS_OK;
+}
+
+/* Every other time. */
+static enum ks_result fail_at_times(const struct ks_random *random, void *bytes, size_t size)
+{
+    struct source *source = source_of(random);
+    memset(bytes, 0xff, size);
+    ((uint8_t *)bytes)[size - 1] = 13;
+    return source->draws++ % 2 == 0 ? KS_CRYPTO : KS_OK;
 }
 
 static void status(void *context, char text[static KS_ASK_STATUS_SIZE])
@@ -147,6 +179,74 @@ static void every_request_gets_its_answer(void **state)
     assert_answers(desk, "00192023-11-14 22:13:200004desk000140011all is well" UNKNOWN);
 }
 
+static void use_source(struct desk *desk,
+                       enum ks_result (*fill)(const struct ks_random *random, void *bytes, size_t size))
+{
+    desk->source.random.fill = fill;
+    desk->environment.random = &desk->source.random;
+}
+
+/* Sends RAND so often at once, and counts the answers of each number. */
+static void say_rand(struct desk *desk, unsigned count, unsigned answers[11])
+{
+    char *requests = calloc(count, 4);
+    assert_non_null(requests);
+    for (size_t i = 0; i < count; i++)
+        memcpy(requests + i * 4, "RAND", 4);
+    size_t next = desk->connection.output.size;
+    fake_connection_send(&desk->connection, requests, (size_t)count * 4, 0);
+    free(requests);
+    memset(answers, 0, 11 * sizeof answers[0]);
+    while (next < desk->connection.output.size) {
+        size_t size = 0;
+        char digits[3] = "";
+        const uint8_t *answer = desk->connection.output.bytes + next;
+        assert_int_equal(ks_ask_length_parse(answer, &size), KS_OK);
+        assert_in_range(size, 1, 2);
+        memcpy(digits, answer + KS_ASK_LENGTH_SIZE, size);
+        int number = atoi(digits);
+        assert_in_range(number, 1, 10);
+        answers[number]++;
+        next += KS_ASK_LENGTH_SIZE + size;
+    }
+}
+
+/* Of a source that is even, which is to say, no byte is used twice and none is preferred. */
+static void random_numbers_are_even_and_asked_for_together_cost_few_draws(void **state)
+{
+    struct desk *desk = *state;
+    unsigned answers[11];
+    use_source(desk, count_up);
+    say(desk, "Hi");
+    say_rand(desk, 250, answers); /* of 256 values six are no fair draws */
+    for (size_t i = 1; i <= 10; i++)
+        assert_int_equal(answers[i], 25);
+    assert_in_range(desk->source.draws, 1, 25);
+}
+
+static void random_numbers_asked_for_one_by_one_are_fresh_each(void **state)
+{
+    struct desk *desk = *state;
+    use_source(desk, count_up);
+    say(desk, "Hi");
+    for (unsigned i = 1; i <= 20; i++) {
+        unsigned answers[11];
+        say_rand(desk, 1, answers);
+        assert_int_equal(desk->source.draws, i);
+    }
+}
+
+static void without_randomness_there_is_no_number(void **state)
+{
+    struct desk *desk = *state;
+    use_source(desk, fail_at_times);
+    say(desk, "Hi");
+    say(desk, "RANDRANDRAND");
+    assert_answers(desk, "0023no randomness to be had"
+                         "00014"
+                         "0023no randomness to be had");
+}
+
 static void time_goes_on(void **state)
 {
     struct desk *desk = *state;
@@ -267,6 +367,9 @@ int main(void)
         cmocka_unit_test(a_request_is_four_letters_or_a_shorter_line),
         cmocka_unit_test(a_length_is_four_digits_with_zeros),
         DESK_TEST(every_request_gets_its_answer),
+        DESK_TEST(random_numbers_are_even_and_asked_for_together_cost_few_draws),
+        DESK_TEST(random_numbers_asked_for_one_by_one_are_fresh_each),
+        DESK_TEST(without_randomness_there_is_no_number),
         DESK_TEST(time_goes_on),
         cmocka_unit_test(requests_may_come_at_any_cut),
         DESK_TEST(requests_may_come_one_byte_at_a_time),
