@@ -1,10 +1,12 @@
 /* net.c — see net.h. Runs on the main thread. */
 #include "net/net.h"
 
+#include "net/ebb.h"
 #include "net/listener.h"
 #include "net/pulse.h"
 #include "net/worker.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +28,7 @@ struct ks_net {
     uv_signal_t on_hang_up;
     uv_timer_t quiesce_check;
     uv_timer_t alive_timer;
+    uv_timer_t ebb_timer;
     uint64_t quiesce_until_ms;
     bool stopping;
     bool forced;
@@ -37,6 +40,7 @@ struct ks_net {
     struct ks_listener_counts listener_counts[KS_NET_LISTENERS_LIMIT];
     _Atomic unsigned listeners_opened; /* ever */
     struct ks_pulse pulse;
+    struct ks_ebb ebb;
     uint64_t alive_ms;
     void (*alive)(void *context);
     void (*tell_stopping)(void *context);
@@ -117,11 +121,13 @@ static void init_main_handles(struct ks_net *net)
     uv_signal_init(&net->uv, &net->on_hang_up);
     uv_timer_init(&net->uv, &net->quiesce_check);
     uv_timer_init(&net->uv, &net->alive_timer);
+    uv_timer_init(&net->uv, &net->ebb_timer);
     net->on_terminate.data = net;
     net->on_interrupt.data = net;
     net->on_hang_up.data = net;
     net->quiesce_check.data = net;
     net->alive_timer.data = net;
+    net->ebb_timer.data = net;
 }
 
 static void close_main_loop(struct ks_net *net)
@@ -131,6 +137,7 @@ static void close_main_loop(struct ks_net *net)
     uv_close((uv_handle_t *)&net->on_hang_up, NULL);
     uv_close((uv_handle_t *)&net->quiesce_check, NULL);
     uv_close((uv_handle_t *)&net->alive_timer, NULL);
+    uv_close((uv_handle_t *)&net->ebb_timer, NULL);
     uv_run(&net->uv, UV_RUN_DEFAULT);
     uv_loop_close(&net->uv);
 }
@@ -267,8 +274,17 @@ static void on_alive(uv_timer_t *timer)
         net->alive(net->context);
 }
 
+/* On the main thread, which serves nobody: workers wait only where they need memory meanwhile. */
+static void on_ebb(uv_timer_t *timer)
+{
+    struct ks_net *net = timer->data;
+    if (ks_ebb_look(&net->ebb, ks_net_connections(net), uv_now(&net->uv)))
+        (void)malloc_trim(0);
+}
+
 void ks_net_run(struct ks_net *net)
 {
+    uv_timer_start(&net->ebb_timer, on_ebb, KS_EBB_LOOK_MS, KS_EBB_LOOK_MS);
     if (net->alive != NULL && net->alive_ms != 0)
         uv_timer_start(&net->alive_timer, on_alive, 0, net->alive_ms);
     uv_run(&net->uv, UV_RUN_DEFAULT);

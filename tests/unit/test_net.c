@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "net/deadline.h"
+#include "net/ebb.h"
 #include "net/output.h"
 #include "net/pulse.h"
 
@@ -196,6 +197,62 @@ static void no_pulse_is_felt_until_the_last_executor_has_run(void **state)
     unit_executor_run(&hangs);
 }
 
+/* ---- ebb ---- */
+
+/* Looks once a second at these many connections; returns how often memory was to be given back, and in
+ * *last at which look, from 0. */
+static unsigned look_at(struct ks_ebb *ebb, const unsigned *connections, size_t count, size_t *last)
+{
+    unsigned times = 0;
+    for (size_t i = 0; i < count; i++)
+        if (ks_ebb_look(ebb, connections[i], i * KS_EBB_LOOK_MS)) {
+            times++;
+            *last = i;
+        }
+    return times;
+}
+
+#define LOOK_AT(ebb, last, ...)                                                                              \
+    look_at(ebb, (const unsigned[]){__VA_ARGS__}, KS_COUNT_OF(((const unsigned[]){__VA_ARGS__})), last)
+
+static void memory_goes_back_once_when_more_than_half_of_a_crowd_has_gone(void **state)
+{
+    (void)state;
+    struct ks_ebb ebb = {0};
+    size_t last = 0;
+    assert_int_equal(LOOK_AT(&ebb, &last, 10, 5000, 10000, 4999, 4999, 4999, 4999, 4999, 4999, 4999), 1);
+    assert_int_equal(last, 4);
+}
+
+static void memory_stays_while_at_least_half_of_a_crowd_is_there_or_there_was_none(void **state)
+{
+    (void)state;
+    struct ks_ebb half = {0};
+    struct ks_ebb few = {0};
+    size_t last = 0;
+    assert_int_equal(LOOK_AT(&half, &last, 10000, 5000, 5000, 5001, 5000, 5000, 5000, 5000), 0);
+    assert_int_equal(LOOK_AT(&few, &last, KS_EBB_CROWD - 1, 0, 0, 0, 0, 0, 0, 0), 0);
+}
+
+static void memory_stays_until_the_crowd_no_longer_becomes_smaller(void **state)
+{
+    (void)state;
+    struct ks_ebb ebb = {0};
+    size_t last = 0;
+    assert_int_equal(LOOK_AT(&ebb, &last, 10000, 4000, 3000, 2000, 1000, 900, 901, 901, 901, 901), 1);
+    assert_int_equal(last, 6);
+}
+
+static void memory_goes_back_after_every_crowd_but_not_more_often_than_once_in_a_while(void **state)
+{
+    (void)state;
+    struct ks_ebb ebb = {0};
+    size_t last = 0;
+    const size_t pause = KS_EBB_PAUSE_MS / KS_EBB_LOOK_MS;
+    assert_int_equal(LOOK_AT(&ebb, &last, 2000, 0, 0, KS_EBB_CROWD, 0, 0, 0, 0, 0, 0, 0, 0, 0), 2);
+    assert_int_equal(last, 2 + pause);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -207,6 +264,10 @@ int main(void)
         cmocka_unit_test(output_to_a_peer_that_is_gone_is_an_error_and_no_signal),
         cmocka_unit_test(a_pulse_is_felt_while_every_executor_runs),
         cmocka_unit_test(no_pulse_is_felt_until_the_last_executor_has_run),
+        cmocka_unit_test(memory_goes_back_once_when_more_than_half_of_a_crowd_has_gone),
+        cmocka_unit_test(memory_stays_while_at_least_half_of_a_crowd_is_there_or_there_was_none),
+        cmocka_unit_test(memory_stays_until_the_crowd_no_longer_becomes_smaller),
+        cmocka_unit_test(memory_goes_back_after_every_crowd_but_not_more_often_than_once_in_a_while),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
