@@ -59,10 +59,10 @@ struct ks_stage {
     enum stage_state state;
     enum ks_result failure;
     enum ks_store_limit limit; /* with KS_REFUSED */
-    bool on_disk;       /* there is a file in staging/ */
-    bool fd_is_counted; /* in vault->confirming_files */
-    int fd;             /* -1 when closed */
-    bool is_direct;     /* it bypasses the page cache */
+    bool on_disk;              /* there is a file in staging/ */
+    bool fd_is_counted;        /* in vault->confirming_files */
+    int fd;                    /* -1 when closed */
+    bool is_direct;            /* it bypasses the page cache */
     uint64_t size;
     uint64_t write_back; /* up to here the kernel was asked to write */
     uint64_t last_byte_ms;
