@@ -88,12 +88,13 @@ static const struct {
         {"upload",
          "encrypted files, each confirmed; contents up to 4 MiB are encrypted once per connection "
          "and sent again under other names",
-         {.connections = 1, .depth = 1, .size = UINT64_C(1) << 20, .files = 100}},
+         {.connections = 1, .depth = 1, .size = UINT64_C(1) << 20, .files = 100},
+         NULL},
     [KS_BENCH_SEND] = {"send",
                        "durable messages",
                        {.connections = 50, .depth = 1, .size = 64, .duration_ms = 5000, .warm_up_ms = 500},
                        "kesher redis mqtt"},
-    [KS_BENCH_PULL] = {"pull", "waiting messages", {.connections = 1, .size = 64, .messages = 100000}},
+    [KS_BENCH_PULL] = {"pull", "waiting messages", {.connections = 1, .size = 64, .messages = 100000}, NULL},
     [KS_BENCH_CHAT] =
         {"chat",
          "a group that talks",
@@ -110,10 +111,12 @@ static const struct {
                        "kesher ask chat mqtt plain"},
     [KS_BENCH_USERS] = {"users",
                         "registrations, and the list",
-                        {.connections = 256, .depth = 4, .count = 10000}},
+                        {.connections = 256, .depth = 4, .count = 10000},
+                        NULL},
     [KS_BENCH_ECHO] = {"echo",
                        "no load: a server that sends back what comes, to compare others with",
-                       {.protocol = "echo", .threads = 1}},
+                       {.protocol = "echo", .threads = 1},
+                       NULL},
 };
 
 static const char default_binary_server[] = "127.0.0.1:1357";
