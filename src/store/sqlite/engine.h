@@ -9,8 +9,10 @@
 #include "store/quotas.h"
 #include "store/space.h"
 #include "store/sqlite/departures.h"
+#include "store/sqlite/filing.h"
 #include "store/sqlite/inboxes.h"
 #include "store/sqlite/keys.h"
+#include "store/sqlite/messages.h"
 #include "store/sqlite/pulls.h"
 #include "store/sqlite/readers.h"
 #include "store/sqlite/removal.h"
@@ -39,6 +41,7 @@ struct ks_engine {
     struct ks_quotas *quotas;
     struct ks_space space; /* set at opening; the writer's tick looks */
     struct ks_writer writer;
+    struct ks_filing filing;
     struct ks_removal removal; /* the writer's thread's */
     struct ks_departures departures;
     struct ks_readers readers;

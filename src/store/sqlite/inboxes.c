@@ -231,13 +231,16 @@ static enum ks_result lease_rest(struct inbox *inbox, uint64_t size_limit, size_
 }
 
 enum ks_result ks_inboxes_lease(struct ks_inboxes *inboxes, const struct ks_client_id *receiver,
-                                uint64_t owner, uint64_t size_limit, size_t overhead, struct ks_part *part)
+                                uint64_t owner, uint64_t filed, uint64_t size_limit, size_t overhead,
+                                struct ks_part *part)
 {
     enum ks_result result = KS_OK;
     *part = (struct ks_part){0};
     pthread_mutex_lock(&inboxes->lock);
     struct inbox *inbox = inbox_find(inboxes, receiver);
-    if (inbox != NULL && take_lease(inboxes, inbox, owner, ks_clock_monotonic_ms(inboxes->clock)))
+    if (inbox != NULL && inbox->last > filed && inbox->count > 0)
+        result = KS_MORE;
+    else if (inbox != NULL && take_lease(inboxes, inbox, owner, ks_clock_monotonic_ms(inboxes->clock)))
         result = lease_rest(inbox, size_limit, overhead, part);
     pthread_mutex_unlock(&inboxes->lock);
     return result;

@@ -247,7 +247,12 @@ static enum ks_result drop_message(struct ks_engine *engine, int64_t message_id)
     enum ks_result result = ks_writer_begin(engine);
     if (result != KS_OK)
         return result;
-    struct ks_query query = ks_writer_query(engine, KS_STATEMENT_DELETE_MESSAGE);
+    struct ks_query query = ks_writer_query(engine, KS_STATEMENT_DELETE_WAITING_ONE);
+    ks_query_integer(&query, message_id);
+    result = ks_writer_check(engine, ks_query_run(&query));
+    if (result != KS_OK)
+        return result;
+    query = ks_writer_query(engine, KS_STATEMENT_DELETE_MESSAGE);
     ks_query_integer(&query, message_id);
     return ks_writer_check(engine, ks_query_run(&query));
 }
@@ -295,7 +300,7 @@ static enum ks_result load_inboxes(struct ks_engine *engine)
     struct ks_query query;
     enum ks_result result = start_reading(engine,
                                           "SELECT ToClient, count(*), sum(ContentSize), max(ID)"
-                                          " FROM messages INDEXED BY messages_waiting GROUP BY ToClient",
+                                          " FROM waiting GROUP BY ToClient",
                                           &query);
     if (result != KS_OK)
         return result;
@@ -322,6 +327,8 @@ enum ks_result ks_loading_messages(struct ks_engine *engine)
     if (result == KS_OK)
         result = remove_unknown_contents(engine);
     if (result == KS_OK)
-        result = load_inboxes(engine);
-    return result == KS_OK ? load_last_message_id(engine) : result;
+        result = load_last_message_id(engine);
+    if (result == KS_OK)
+        result = ks_filing_start(engine);
+    return result == KS_OK ? load_inboxes(engine) : result;
 }

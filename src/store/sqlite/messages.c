@@ -107,23 +107,41 @@ void ks_messages_append(struct ks_store *store, struct ks_store_append_message *
 
 /* ---- leases ---- */
 
-void ks_messages_lease_waiting(struct ks_store *store, struct ks_store_lease_waiting *request)
+/* Leases what is filed up to `filed`. KS_PENDING when the pull thread goes on with it, KS_MORE when there is
+ * something to be filed. */
+static enum ks_result lease(struct ks_engine *engine, struct ks_store_lease_waiting *request, uint64_t filed)
 {
-    struct ks_engine *engine = ks_engine_of(store);
     struct ks_part part;
-    request->request.store = store;
-    enum ks_result result = ks_inboxes_lease(engine->inboxes, &request->receiver, request->owner,
+    enum ks_result result = ks_inboxes_lease(engine->inboxes, &request->receiver, request->owner, filed,
                                              request->size_limit, request->overhead, &part);
     request->after = part.after;
     if (result == KS_PENDING) {
         request->until = part.last;
         ks_pulls_lease(engine, request);
-        return;
+        return KS_PENDING;
     }
     request->last = part.last;
     request->count = part.count;
     request->size = part.bytes + part.count * request->overhead;
-    ks_reply_now(&request->request, result);
+    return result;
+}
+
+void ks_messages_lease_waiting(struct ks_store *store, struct ks_store_lease_waiting *request)
+{
+    struct ks_engine *engine = ks_engine_of(store);
+    request->request.store = store;
+    enum ks_result result = lease(engine, request, atomic_load(&engine->filing.done));
+    if (result == KS_MORE)
+        ks_filing_before_lease(engine, request);
+    else if (result != KS_PENDING)
+        ks_reply_now(&request->request, result);
+}
+
+void ks_messages_lease_filed(struct ks_engine *engine, struct ks_store_lease_waiting *request)
+{
+    enum ks_result result = lease(engine, request, UINT64_MAX);
+    if (result != KS_PENDING)
+        ks_reply_post(&request->request, result);
 }
 
 void ks_messages_lease_read(struct ks_store *store, struct ks_store_lease_read *request)

@@ -11,6 +11,8 @@ struct ks_engine;
 /* Any thread. */
 void ks_messages_append(struct ks_store *store, struct ks_store_append_message *request);
 void ks_messages_lease_waiting(struct ks_store *store, struct ks_store_lease_waiting *request);
+/* On the writer's thread, when all that waits is filed: the same, answered through the asker's executor. */
+void ks_messages_lease_filed(struct ks_engine *engine, struct ks_store_lease_waiting *request);
 void ks_messages_lease_read(struct ks_store *store, struct ks_store_lease_read *request);
 void ks_messages_lease_delivered(struct ks_store *store, struct ks_store_lease_delivered *request);
 void ks_messages_lease_renew(struct ks_store *store, const struct ks_client_id *receiver, uint64_t owner);

@@ -15,13 +15,14 @@
 
 enum { WALK_PIECE = 100 * 1000 }; /* messages looked at in one go */
 
-static const char walk_text[] = "SELECT ID, ContentSize FROM messages INDEXED BY messages_waiting"
+static const char walk_text[] = "SELECT ID, ContentSize FROM waiting"
                                 " WHERE ToClient=? AND ID>? AND ID<=? ORDER BY ID";
 enum { WALK_ID, WALK_SIZE };
 
-static const char read_text[] = "SELECT ID, FromClient, Type, ContentSize, Place, Content"
-                                " FROM messages INDEXED BY messages_waiting"
-                                " WHERE ToClient=? AND ID>? AND ID<=? ORDER BY ID";
+/* CROSS JOIN: in the order of the tables. */
+static const char read_text[] = "SELECT m.ID, m.FromClient, m.Type, m.ContentSize, m.Place, m.Content"
+                                " FROM waiting AS w CROSS JOIN messages AS m ON m.ID=w.ID"
+                                " WHERE w.ToClient=? AND w.ID>? AND w.ID<=? ORDER BY w.ID";
 enum { READ_ID, READ_SENDER, READ_TYPE, READ_SIZE, READ_PLACE, READ_CONTENT };
 
 /* ---- the connection ---- */
@@ -117,6 +118,9 @@ static enum ks_result walk_piece(struct ks_engine *engine, struct ks_store_lease
 /* KS_PENDING: walk again. */
 static enum ks_result lease_found(struct ks_engine *engine, struct ks_store_lease_waiting *request)
 {
+    /* What it was to find is somebody else's by now, and what came later is not filed: the next request's. */
+    if (request->count == 0 && request->after >= atomic_load(&engine->filing.done))
+        return KS_NOT_FOUND;
     struct ks_part part = {.after = request->after,
                            .last = request->last,
                            .count = request->count,

@@ -100,12 +100,18 @@ static enum ks_result delete_piece(struct ks_engine *engine, const struct ks_cli
     struct piece piece = {.receiver = receiver, .up_to = up_to, .more = false};
     enum ks_result result = ks_writer_begin(engine);
     if (result == KS_OK)
+        result = ks_filing_reach(engine, up_to);
+    if (result == KS_OK)
         result = measure_piece(engine, &piece);
     if (result == KS_OK)
         result = collect_files(engine, &piece);
     if (result != KS_OK)
         return result;
     struct ks_query query = ask_for_piece(engine, KS_STATEMENT_DELETE_MESSAGES, &piece);
+    result = ks_writer_check(engine, ks_query_run(&query));
+    if (result != KS_OK)
+        return result;
+    query = ask_for_piece(engine, KS_STATEMENT_DELETE_WAITING, &piece);
     result = ks_writer_check(engine, ks_query_run(&query));
     return result == KS_OK && piece.more ? KS_MORE : result;
 }

@@ -47,6 +47,16 @@ static const char *const migrations[] = {
     "ALTER TABLE files ADD COLUMN Size INTEGER;"
     "CREATE TABLE removals("
     " ID BLOB NOT NULL PRIMARY KEY CHECK(length(ID) = 16)) WITHOUT ROWID;",
+    /* filing.h */
+    "CREATE TABLE waiting("
+    " ToClient BLOB NOT NULL,"
+    " ID INTEGER NOT NULL,"
+    " ContentSize INTEGER NOT NULL,"
+    " PRIMARY KEY(ToClient, ID)) WITHOUT ROWID;"
+    "INSERT INTO waiting SELECT ToClient, ID, ContentSize FROM messages INDEXED BY messages_waiting"
+    " WHERE ToClient NOT NULL ORDER BY ToClient, ID;"
+    "INSERT INTO settings(Name, Value) SELECT 'messages filed', coalesce(max(ID), 0) FROM messages;"
+    "DROP INDEX messages_waiting;",
 };
 
 enum { NEWEST_VERSION = sizeof migrations / sizeof migrations[0] };

@@ -8,12 +8,13 @@
  *   files.Size          bytes
  *   removals            users that an operator has removed and of whom something may be left in files/: it is
  *                       nobody's, and is not adopted
- *   settings            the key of the public aliases
+ *   settings            the key of the public aliases; up to which ID messages are filed
  *   messages            what waits: Content or, for a large one, Place: its path in the data directory
+ *   waiting             messages by receiver, as far as they are filed (filing.h)
  * The rowid of clients ascends in the order of registration, the ID of messages in that of the commits.
  *
  * Content is the last column of messages, so that reading the others touches none of its pages. What is asked
- * of all messages of a receiver (sums, a run that fits a limit) stands in messages_waiting alone.
+ * of all messages of a receiver (sums, a run that fits a limit) stands in waiting alone.
  */
 #ifndef KS_STORE_SQLITE_SCHEMA_H
 #define KS_STORE_SQLITE_SCHEMA_H

@@ -38,13 +38,20 @@ static const char *const statement_texts[KS_STATEMENT_COUNT] = {
     [KS_STATEMENT_INSERT_MESSAGE] =
         "INSERT INTO messages(ID, ToClient, FromClient, Type, ContentSize, Place, Content)"
         " VALUES(?, ?, ?, ?, ?, ?, ?)",
-    [KS_STATEMENT_SIZES_OF_MESSAGES] = "SELECT ID, ContentSize FROM messages INDEXED BY messages_waiting"
+    [KS_STATEMENT_SIZES_OF_MESSAGES] = "SELECT ID, ContentSize FROM waiting"
                                        " WHERE ToClient=? AND ID<=? ORDER BY ID",
     [KS_STATEMENT_PLACES_OF_MESSAGES] = "SELECT ID, Place FROM messages INDEXED BY messages_spooled"
                                         " WHERE ToClient=? AND ID<=? AND Place IS NOT NULL ORDER BY ID",
-    [KS_STATEMENT_DELETE_MESSAGES] = "DELETE FROM messages INDEXED BY messages_waiting"
-                                     " WHERE ToClient=? AND ID<=?",
+    [KS_STATEMENT_DELETE_MESSAGES] = "DELETE FROM messages"
+                                     " WHERE ID IN (SELECT ID FROM waiting WHERE ToClient=? AND ID<=?)",
+    [KS_STATEMENT_DELETE_WAITING] = "DELETE FROM waiting WHERE ToClient=? AND ID<=?",
     [KS_STATEMENT_DELETE_MESSAGE] = "DELETE FROM messages WHERE ID=?",
+    [KS_STATEMENT_DELETE_WAITING_ONE] =
+        "DELETE FROM waiting WHERE ToClient=(SELECT ToClient FROM messages WHERE ID=?1) AND ID=?1",
+    [KS_STATEMENT_FILE_MESSAGES] = "INSERT INTO waiting(ToClient, ID, ContentSize)"
+                                   " SELECT ToClient, ID, ContentSize FROM messages WHERE ID>? AND ID<=?"
+                                   " ORDER BY ToClient, ID",
+    [KS_STATEMENT_SET_FILED] = "UPDATE settings SET Value=? WHERE Name='messages filed'",
 };
 
 /* ---- the connection ---- */
@@ -157,6 +164,7 @@ enum ks_result ks_writer_finish(struct ks_engine *engine)
         ks_database_run(writer->database, "ROLLBACK") != KS_OK)
         writer->failure = KS_IO;
     writer->in_transaction = false;
+    ks_filing_transaction_over(engine, writer->failure == KS_OK);
     return writer->failure;
 }
 
@@ -187,6 +195,7 @@ static void writer_batch_done(void *context)
 {
     struct ks_engine *engine = context;
     struct ks_writer *writer = &engine->writer;
+    ks_filing_batch(engine);
     ks_writer_finish(engine);
     struct ks_task *task = writer->first_to_settle;
     writer->first_to_settle = NULL;

@@ -41,7 +41,11 @@ enum ks_statement {
     KS_STATEMENT_SIZES_OF_MESSAGES,  /* ToClient, highest ID: ID, ContentSize in the order of ID */
     KS_STATEMENT_PLACES_OF_MESSAGES, /* the same: ID, Place of those that have one */
     KS_STATEMENT_DELETE_MESSAGES,    /* the same */
+    KS_STATEMENT_DELETE_WAITING,     /* the same */
     KS_STATEMENT_DELETE_MESSAGE,     /* ID */
+    KS_STATEMENT_DELETE_WAITING_ONE, /* ID */
+    KS_STATEMENT_FILE_MESSAGES,      /* the highest ID that is filed, the highest that is to be */
+    KS_STATEMENT_SET_FILED,          /* the highest ID that is filed */
     KS_STATEMENT_COUNT,
 };
 
