@@ -2,8 +2,9 @@
 #include "bench/process.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 /* The CPU clock of another process counts in nanoseconds, where /proc/PID/stat counts in hundredths of a
@@ -27,15 +28,17 @@ static enum ks_result measure_cpu(pid_t pid, uint64_t *cpu_ns)
     return KS_OK;
 }
 
+/* "Rss:    1234 kB" in bytes, where the row has that name; else 0. */
+static uint64_t bytes_of(const char *line, const char *name)
+{
+    size_t size = strlen(name);
+    return strncmp(line, name, size) == 0 ? strtoull(line + size, NULL, 10) * 1024 : 0;
+}
+
 static void read_row(const char *line, struct ks_process *process)
 {
-    uint64_t kib = 0;
-    if (sscanf(line, "Rss: %" SCNu64, &kib) == 1)
-        process->resident_bytes = kib * 1024;
-    else if (sscanf(line, "Private_Clean: %" SCNu64, &kib) == 1)
-        process->private_bytes += kib * 1024;
-    else if (sscanf(line, "Private_Dirty: %" SCNu64, &kib) == 1)
-        process->private_bytes += kib * 1024;
+    process->resident_bytes += bytes_of(line, "Rss:");
+    process->private_bytes += bytes_of(line, "Private_Clean:") + bytes_of(line, "Private_Dirty:");
 }
 
 static enum ks_result measure_memory(pid_t pid, struct ks_process *process)
