@@ -22,6 +22,8 @@ enum {
 #define DEFAULT_BUFFER_LIMIT ((size_t)256 * 1024 * 1024)
 
 struct ks_net {
+    struct ks_listener_counts listener_counts[KS_NET_LISTENERS_LIMIT]; /* first: aligned to cache lines */
+    struct ks_worker_shared counts;
     uv_loop_t uv;
     uv_signal_t on_terminate;
     uv_signal_t on_interrupt;
@@ -30,14 +32,10 @@ struct ks_net {
     uv_timer_t alive_timer;
     uv_timer_t ebb_timer;
     uint64_t quiesce_until_ms;
-    bool stopping;
-    bool forced;
-    struct ks_worker_shared counts;
     struct ks_listener_shared listening;
     struct ks_worker *workers[WORKERS_LIMIT];
     struct ks_listener *listeners[KS_NET_LISTENERS_LIMIT];
     unsigned listener_count;
-    struct ks_listener_counts listener_counts[KS_NET_LISTENERS_LIMIT];
     _Atomic unsigned listeners_opened; /* ever */
     struct ks_pulse pulse;
     struct ks_ebb ebb;
@@ -46,6 +44,8 @@ struct ks_net {
     void (*tell_stopping)(void *context);
     void (*hang_up)(void *context);
     void *context;
+    bool stopping;
+    bool forced;
 };
 
 _Static_assert((int)WORKERS_LIMIT <= (int)KS_PULSE_LIMIT, "the pulse of every worker is felt");

@@ -39,12 +39,16 @@ struct reserve {
 
 /* ---- answers ---- */
 
+static size_t size_of(const char *text)
+{
+    size_t size = strlen(text);
+    return size < KS_ASK_STATUS_SIZE ? size : KS_ASK_STATUS_SIZE;
+}
+
 static void answer(struct ks_connection *connection, const char *text)
 {
     uint8_t bytes[KS_ASK_LENGTH_SIZE + KS_ASK_STATUS_SIZE];
-    size_t size = strlen(text);
-    if (size > KS_ASK_STATUS_SIZE)
-        size = KS_ASK_STATUS_SIZE;
+    size_t size = size_of(text);
     ks_ask_length_encode(size, bytes);
     memcpy(bytes + KS_ASK_LENGTH_SIZE, text, size);
     ks_connection_write(connection, bytes, KS_ASK_LENGTH_SIZE + size);

@@ -18,7 +18,8 @@ static struct addrinfo answer_v4, answer_v6;
 static struct addrinfo *answers; /* NULL: the name is not known */
 static char asked_host[100], asked_port[20];
 
-/* In the place of the C library's. */
+/* In the place of the C library's, whose parameters have names that are reserved for it.
+ * NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 int getaddrinfo(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **found)
 {
     assert_int_equal(hints->ai_socktype, SOCK_STREAM);
@@ -28,6 +29,7 @@ int getaddrinfo(const char *host, const char *port, const struct addrinfo *hints
     return answers != NULL ? 0 : EAI_NONAME;
 }
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): likewise */
 void freeaddrinfo(struct addrinfo *found)
 {
     assert_ptr_equal(found, answers);
