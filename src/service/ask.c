@@ -17,6 +17,7 @@ enum {
 };
 
 #define UNKNOWN_REQUEST "unknown request: there are TIME, NAME, RAND, STAT and EXIT"
+#define NO_RANDOMNESS   "no randomness to be had"
 
 struct ask_session {
     const struct ks_ask_environment *environment;
@@ -39,16 +40,11 @@ struct reserve {
 
 /* ---- answers ---- */
 
-static size_t size_of(const char *text)
-{
-    size_t size = strlen(text);
-    return size < KS_ASK_STATUS_SIZE ? size : KS_ASK_STATUS_SIZE;
-}
-
-static void answer(struct ks_connection *connection, const char *text)
+/* `text` ends with a NUL, or after `limit` bytes, which are KS_ASK_STATUS_SIZE at most. */
+static void answer(struct ks_connection *connection, const char *text, size_t limit)
 {
     uint8_t bytes[KS_ASK_LENGTH_SIZE + KS_ASK_STATUS_SIZE];
-    size_t size = size_of(text);
+    size_t size = strnlen(text, limit);
     ks_ask_length_encode(size, bytes);
     memcpy(bytes + KS_ASK_LENGTH_SIZE, text, size);
     ks_connection_write(connection, bytes, KS_ASK_LENGTH_SIZE + size);
@@ -92,18 +88,18 @@ static void answer_random(struct ks_connection *connection, const struct ask_ses
     char text[8];
     unsigned number = draw(reserve, session->environment->random);
     if (number == 0) {
-        answer(connection, "no randomness to be had");
+        answer(connection, NO_RANDOMNESS, sizeof NO_RANDOMNESS);
         return;
     }
     snprintf(text, sizeof text, "%u", number);
-    answer(connection, text);
+    answer(connection, text, sizeof text);
 }
 
 static void answer_status(struct ks_connection *connection, const struct ask_session *session)
 {
     char text[KS_ASK_STATUS_SIZE] = "";
     session->environment->status(session->environment->context, text);
-    answer(connection, text);
+    answer(connection, text, sizeof text);
 }
 
 static void serve(struct ks_connection *connection, enum ks_ask_request request, struct reserve *reserve)
@@ -112,10 +108,10 @@ static void serve(struct ks_connection *connection, enum ks_ask_request request,
     ks_tally_asked(session->tally, request);
     switch (request) {
     case KS_ASK_TIME:
-        answer(connection, time_text(session));
+        answer(connection, time_text(session), TIME_SIZE);
         return;
     case KS_ASK_NAME:
-        answer(connection, session->environment->name);
+        answer(connection, session->environment->name, KS_ASK_STATUS_SIZE);
         return;
     case KS_ASK_RAND:
         answer_random(connection, session, reserve);
@@ -128,7 +124,7 @@ static void serve(struct ks_connection *connection, enum ks_ask_request request,
         ks_connection_finish(connection);
         return;
     case KS_ASK_UNKNOWN:
-        answer(connection, UNKNOWN_REQUEST);
+        answer(connection, UNKNOWN_REQUEST, sizeof UNKNOWN_REQUEST);
         return;
     }
 }
