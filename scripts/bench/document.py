@@ -17,7 +17,8 @@ the same disk and over the loopback interface, with client and server on the sam
 the figures, and figures of another machine will be others.
 
 Each figure is the median of the rounds; behind ± stands half the distance between the best and the worst of them. A
-ratio above 1 means that kesher is better. *Limits* are no competitors: they show what the machine allows.
+ratio above 1 means that kesher is better. *Limits* are no competitors: they show what the machine allows. Where
+the time goes in rows that do not meet their target, [profiles.md](profiles.md) tells.
 """
 
 
