@@ -40,8 +40,12 @@ def check(result: Result, goal: int) -> None:
 
 
 def hold_back_no_freed_memory(monkeypatch) -> None:
-    """An address sanitizer's quarantine, which grows to its size in any case, is not the server's memory."""
-    options = f"{os.environ.get('ASAN_OPTIONS', '')}:quarantine_size_mb=0:thread_local_quarantine_size_kb=0"
+    """An address sanitizer's quarantine and its second stacks, which grow to their sizes in any case, are not the
+    server's memory."""
+    options = (
+        f"{os.environ.get('ASAN_OPTIONS', '')}:quarantine_size_mb=0:thread_local_quarantine_size_kb=0"
+        ":detect_stack_use_after_return=0"
+    )
     monkeypatch.setenv("ASAN_OPTIONS", options.lstrip(":"))
 
 
