@@ -225,17 +225,28 @@ static inline void run_on_database(const struct house *house, const char *sql)
 
 /* The writer is kept busy, so that all that is posted meanwhile is in one batch. */
 struct held_writer {
+    sem_t reached;
     sem_t gate;
     struct fixture_call call;
 };
 
+static inline void writer_stay_here(void *context)
+{
+    struct held_writer *held = context;
+    sem_post(&held->reached);
+    fixture_hold(&held->gate);
+}
+
+/* Returns when the writer is busy: what is posted from then on is not in the batch that keeps it so. */
 static inline void writer_hold(struct house *house, struct held_writer *held)
 {
+    assert_int_equal(sem_init(&held->reached, 0, 0), 0);
     assert_int_equal(sem_init(&held->gate, 0, 0), 0);
     held->call =
-        (struct fixture_call){.task.run = fixture_call_run, .function = fixture_hold, .context = &held->gate};
+        (struct fixture_call){.task.run = fixture_call_run, .function = writer_stay_here, .context = held};
     assert_int_equal(sem_init(&held->call.done, 0, 0), 0);
     ks_executor_post(ks_thread_executor(ks_engine_of(house->store)->writer.thread), &held->call.task);
+    fixture_hold(&held->reached);
 }
 
 static inline void writer_let_go(struct held_writer *held)
