@@ -102,6 +102,20 @@ static void what_could_not_be_filed_is_filed_later(void **state)
     assert_filed(house, "2");
 }
 
+static void an_id_that_was_filed_over_is_not_given_out_again(void **state)
+{
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    append(house, &users.bob, &users.alice, "one");
+    rlim_t before = limit_files_to(1024);
+    assert_int_not_equal(try_append(house, &users.bob, &users.alice, "lost"), KS_OK);
+    limit_files_to(before);
+    assert_waiting(house, &users.bob, "one"); /* files up to the id of the lost one */
+    house_restart(house);
+    append(house, &users.bob, &users.alice, "two");
+    assert_waiting(house, &users.bob, "one two");
+}
+
 static void a_database_that_filed_at_once_is_taken_over(void **state)
 {
     struct house *house = *state;
@@ -129,6 +143,7 @@ int main(void)
         HOUSE_TEST(many_are_filed_in_pieces),
         HOUSE_TEST(deleted_messages_are_filed_no_more),
         HOUSE_TEST(what_could_not_be_filed_is_filed_later),
+        HOUSE_TEST(an_id_that_was_filed_over_is_not_given_out_again),
         HOUSE_TEST(a_database_that_filed_at_once_is_taken_over),
     };
     return cmocka_run_group_tests_name("store_filing", tests, NULL, NULL);

@@ -56,6 +56,10 @@ enum ks_result ks_filing_start(struct ks_engine *engine)
         engine->writer.database, "SELECT Value FROM settings WHERE Name='messages filed'", &filed);
     if (result != KS_OK)
         return result == KS_NOT_FOUND ? KS_IO : result;
+    /* Ids of messages that were never committed may have been filed over: they are not given out again, or a
+     * new message would count as filed, and nobody would find it. */
+    if (engine->writer.last_message_id < (uint64_t)filed)
+        engine->writer.last_message_id = (uint64_t)filed;
     engine->filing.in_transaction = (uint64_t)filed;
     atomic_store(&engine->filing.done, (uint64_t)filed);
     (void)ks_filing_reach(engine, engine->writer.last_message_id);
