@@ -128,7 +128,9 @@ static void log_failure(const struct sending *sending, enum ks_result result)
     char peer[KS_PEER_TEXT_SIZE] = "gone";
     if (sending->exchange != NULL)
         ks_exchange_peer(sending->exchange, peer);
-    ks_log_warning(sending->environment->log, "%s: cannot take a message: %s", peer, ks_result_text(result));
+    const char *limit = result == KS_REFUSED ? " (waiting-messages, waiting-bytes)" : "";
+    ks_log_warning(sending->environment->log, "%s: cannot take a message: %s%s", peer, ks_result_text(result),
+                   limit);
 }
 
 /* ---- handing over ---- */
@@ -136,13 +138,13 @@ static void log_failure(const struct sending *sending, enum ks_result result)
 static void message_stored(struct ks_store_request *request)
 {
     struct sending *sending = KS_CONTAINER_OF(request, struct sending, request.append.request);
-    struct ks_exchange *exchange = take_exchange(sending);
     struct ks_message_stored_answer answer = {.target = sending->target.sent,
                                               .message_id = (uint32_t)sending->request.append.message_id};
     enum ks_result result = request->result;
     uint8_t payload[KS_MESSAGE_STORED_ANSWER_SIZE];
     if (result != KS_OK && result != KS_NOT_FOUND)
         log_failure(sending, result);
+    struct ks_exchange *exchange = take_exchange(sending);
     sending->failed = true; /* nothing that is still on its way matters any more */
     sending_let_go(sending);
     if (exchange == NULL)

@@ -1,6 +1,7 @@
 """What one user may store, and what stays free on the disk: on the wire, at a reload, when there is room again."""
 
 import os
+import re
 
 import pytest
 from peer.conversation import two_users
@@ -57,6 +58,15 @@ def test_a_message_too_many_gets_9000_until_the_receiver_has_taken_some(make_ser
         assert contents(client.pull(receiver)) == [b"0", b"1", b"2"]
         client.send_message(sender, target, b"4")
         assert contents(client.pull(receiver)) == [b"4"]
+
+
+def test_the_log_tells_who_was_refused_a_message_and_for_which_limit(make_server, new_user):
+    server = make_server(waiting_messages=1)
+    with server.connect() as client:
+        sender, _, target = two_users(client, new_user)
+        client.send_message(sender, target, b"one")
+        assert refuses_message(client, sender, target, b"two")
+    assert re.search(r"127\.0\.0\.1:\d+: cannot take a message: .*\(waiting-messages, waiting-bytes\)\n", server.log())
 
 
 def test_of_pipelined_messages_exactly_those_that_fit_are_stored(make_server, new_user):
