@@ -3,7 +3,39 @@
 
 #include "base/budget.h"
 
+#include "store/vault/internal.h"
+
 #include <dirent.h>
+#include <errno.h>
+
+/* ---- what the file system refuses: calls of the vault come here by the linker's --wrap ---- */
+
+static enum { REFUSED_NOTHING, REFUSED_FLAG, REFUSED_WRITE } refused;
+
+/* The names are the linker's. NOLINTBEGIN(bugprone-reserved-identifier) */
+int __real_fcntl64(int fd, int command, ...);
+ssize_t __real_pwrite64(int fd, const void *bytes, size_t size, off_t offset);
+int __wrap_fcntl64(int fd, int command, int flags);
+ssize_t __wrap_pwrite64(int fd, const void *bytes, size_t size, off_t offset);
+
+int __wrap_fcntl64(int fd, int command, int flags)
+{
+    if (refused == REFUSED_FLAG && command == F_SETFL && (flags & O_DIRECT) != 0) {
+        errno = EINVAL;
+        return -1;
+    }
+    return __real_fcntl64(fd, command, flags);
+}
+
+ssize_t __wrap_pwrite64(int fd, const void *bytes, size_t size, off_t offset)
+{
+    if (refused == REFUSED_WRITE && (__real_fcntl64(fd, F_GETFL) & O_DIRECT) != 0) {
+        errno = EINVAL;
+        return -1;
+    }
+    return __real_pwrite64(fd, bytes, size, offset);
+}
+/* NOLINTEND(bugprone-reserved-identifier) */
 
 enum { MANY = 1000, CROWD = 3 * KS_VAULT_OPEN_FILES };
 
@@ -250,6 +282,39 @@ static void chunks_that_bypass_the_page_cache_and_others_make_one_file(void **st
     assert_pattern(house, "mixed", offset);
 }
 
+/* A file system may refuse to bypass its cache when it is asked to, or only at the first write. */
+static void without_direct_writes_the_file_is_the_same(struct house *house, const char *name)
+{
+    enum { BLOCK = KS_BUDGET_BLOCK_SIZE };
+    struct ks_budget budget;
+    ks_budget_init(&budget, BLOCK);
+    uint8_t *block = ks_budget_block_new(&budget);
+    assert_non_null(block);
+    struct ks_stage *stage = stage_open(house, &somebody, name, (struct ks_stage_transform){0});
+    write_pattern(house, stage, block, 0, BLOCK, false);
+    assert_true(atomic_load(&house->vault->no_direct));
+    write_pattern(house, stage, block, BLOCK, BLOCK, false);
+    write_pattern(house, stage, block, (size_t)2 * BLOCK, 100, true);
+    ks_budget_block_free(&budget, block);
+    ks_budget_destroy(&budget);
+    assert_int_equal(confirm(house, stage), KS_OK);
+    assert_pattern(house, name, (size_t)2 * BLOCK + 100);
+}
+
+static void a_file_system_that_refuses_direct_writes_at_once_gets_others(void **state)
+{
+    refused = REFUSED_FLAG;
+    without_direct_writes_the_file_is_the_same(*state, "flag");
+    refused = REFUSED_NOTHING;
+}
+
+static void a_file_system_that_refuses_the_first_direct_write_gets_others(void **state)
+{
+    refused = REFUSED_WRITE;
+    without_direct_writes_the_file_is_the_same(*state, "write");
+    refused = REFUSED_NOTHING;
+}
+
 static void the_last_confirmed_of_one_name_wins(void **state)
 {
     struct house *house = *state;
@@ -429,6 +494,8 @@ int main(void)
         HOUSE_TEST(everything_may_be_asked_for_without_waiting),
         HOUSE_TEST(a_large_file_is_written_whole),
         HOUSE_TEST(chunks_that_bypass_the_page_cache_and_others_make_one_file),
+        HOUSE_TEST(a_file_system_that_refuses_direct_writes_at_once_gets_others),
+        HOUSE_TEST(a_file_system_that_refuses_the_first_direct_write_gets_others),
         HOUSE_TEST(the_last_confirmed_of_one_name_wins),
         HOUSE_TEST(an_older_file_stays_until_it_is_replaced),
         HOUSE_TEST(a_thousand_small_files_are_confirmed_in_one_group),
