@@ -6,6 +6,7 @@
 #include "net/listener.h"
 
 #include "base/local.h"
+#include "net/peer.h"
 #include "net/tcp.h"
 
 #include <errno.h>
@@ -107,7 +108,7 @@ static void take_connection(struct ks_listener *listener, int fd, const struct s
 {
     const struct ks_listener_shared *shared = listener->shared;
     uint8_t address[KS_PEER_ADDRESS_SIZE];
-    ks_tcp_address(peer, address);
+    ks_peer_address(peer, address);
     if (!admit(listener, fd, address))
         return;
     unsigned before = atomic_fetch_add(&shared->counts->connection_count, 1);

@@ -10,18 +10,12 @@
 #include "net/tcp.h"
 
 #include "net/crowd.h"
-#include "net/delivery.h"
-#include "net/output.h"
+#include "net/tcp_state.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-enum state { STATE_OPEN, STATE_FINISHING, STATE_LINGERING, STATE_DOOMED };
 
 enum {
     READS_PER_EVENT = 4, /* then it is the others' turn */
@@ -29,135 +23,6 @@ enum {
     LAST_OUTPUT_MS = 30000,
     QUIESCING_LINGER_MS = 500,
 };
-
-/* Input that was read but not consumed; offered again after resume. */
-struct kept_input {
-    size_t size;
-    size_t offset;
-    uint8_t bytes[];
-};
-
-/* A watched delivery; few connections have one. */
-struct delivery_watch {
-    uint64_t position;
-    struct ks_tcp *next;
-    bool listed;
-};
-
-struct peer_address {
-    uint16_t port;
-    bool is_local;                       /* at a socket in the file system: it has no address */
-    uint8_t bytes[KS_PEER_ADDRESS_SIZE]; /* IPv6, or mapped IPv4 */
-};
-
-struct ks_tcp {
-    struct ks_connection connection;
-    uv_poll_t poll;
-    struct ks_deadline deadline;
-    struct ks_output output;
-    uint64_t written;
-    struct ks_listener_counts *listener;
-    struct kept_input *kept;
-    struct delivery_watch *watch;
-    struct ks_tcp *next_ready;
-    struct ks_tcp *next_dirty; /* also links the doomed */
-    struct ks_tcp *idle_older;
-    struct ks_tcp *idle_newer;
-    uint64_t idle_since_ms;
-    int fd;
-    uint32_t counted_output; /* of its output's memory, in the sum of all */
-    uint32_t acked_at_start;
-    struct peer_address peer;
-    uint8_t state;  /* enum state */
-    uint8_t polled; /* UV_READABLE | UV_WRITABLE as uv_poll has it now */
-    bool paused : 1;
-    bool output_full : 1; /* the socket took no more */
-    bool told_full : 1;   /* a service waits for `drained` though less than the low-water mark waits */
-    bool above_low : 1;   /* output passed the low-water mark, `drained` is owed */
-    bool end_seen : 1;    /* the peer's end of stream was read */
-    bool end_told : 1;    /* and the service knows */
-    bool is_ready : 1;
-    bool is_dirty : 1;
-    bool is_idle : 1;
-};
-
-static const uint8_t mapped_prefix[12] = {[10] = 0xff, [11] = 0xff};
-
-static struct ks_tcp *tcp_of(const struct ks_connection *connection)
-{
-    return KS_CONTAINER_OF(connection, struct ks_tcp, connection);
-}
-
-static struct ks_worker *worker_of(const struct ks_tcp *tcp)
-{
-    return KS_CONTAINER_OF(tcp->connection.loop, struct ks_worker, loop);
-}
-
-/* ---- the worker's lists ---- */
-
-static void mark_ready(struct ks_tcp *tcp)
-{
-    struct ks_worker *worker = worker_of(tcp);
-    if (tcp->is_ready)
-        return;
-    tcp->is_ready = true;
-    tcp->next_ready = worker->ready;
-    worker->ready = tcp;
-}
-
-static void mark_dirty(struct ks_tcp *tcp)
-{
-    struct ks_worker *worker = worker_of(tcp);
-    if (tcp->is_dirty || tcp->state == STATE_DOOMED)
-        return;
-    tcp->is_dirty = true;
-    tcp->next_dirty = worker->dirty;
-    worker->dirty = tcp;
-}
-
-static void idle_leave(struct ks_tcp *tcp)
-{
-    struct ks_worker *worker = worker_of(tcp);
-    if (!tcp->is_idle)
-        return;
-    *(tcp->idle_older != NULL ? &tcp->idle_older->idle_newer : &worker->idle_oldest) = tcp->idle_newer;
-    *(tcp->idle_newer != NULL ? &tcp->idle_newer->idle_older : &worker->idle_newest) = tcp->idle_older;
-    tcp->is_idle = false;
-    uint64_t oldest = worker->idle_oldest == NULL ? UINT64_MAX : worker->idle_oldest->idle_since_ms;
-    atomic_store_explicit(&worker->oldest_idle_ms, oldest, memory_order_relaxed);
-}
-
-static void idle_enter(struct ks_tcp *tcp)
-{
-    struct ks_worker *worker = worker_of(tcp);
-    idle_leave(tcp);
-    tcp->is_idle = true;
-    tcp->idle_since_ms = uv_now(&worker->uv);
-    tcp->idle_newer = NULL;
-    tcp->idle_older = worker->idle_newest;
-    if (worker->idle_newest != NULL)
-        worker->idle_newest->idle_newer = tcp;
-    else
-        worker->idle_oldest = tcp;
-    worker->idle_newest = tcp;
-    atomic_store_explicit(&worker->oldest_idle_ms, worker->idle_oldest->idle_since_ms, memory_order_relaxed);
-}
-
-/* The dirty list is swept of it by tcp_flush, which skips the doomed; so the doomed list needs a link of its
- * own only when it is dirty too, and then the flush moves it over. */
-static void doom(struct ks_tcp *tcp)
-{
-    struct ks_worker *worker = worker_of(tcp);
-    if (tcp->state == STATE_DOOMED)
-        return;
-    tcp->state = STATE_DOOMED;
-    idle_leave(tcp);
-    ks_deadline_clear(&worker->wheel, &tcp->deadline);
-    if (tcp->is_dirty)
-        return;
-    tcp->next_dirty = worker->doomed;
-    worker->doomed = tcp;
-}
 
 /* ---- polling ---- */
 
@@ -169,7 +34,7 @@ static void poll_for(struct ks_tcp *tcp, int events)
         return;
     int failure = events == 0 ? uv_poll_stop(&tcp->poll) : uv_poll_start(&tcp->poll, events, poll_event);
     if (failure != 0)
-        doom(tcp);
+        ks_tcp_doom(tcp);
     else
         tcp->polled = (uint8_t)events;
 }
@@ -195,10 +60,10 @@ static void poll_what_is_wanted(struct ks_tcp *tcp)
 static void begin_lingering(struct ks_tcp *tcp)
 {
     if (tcp->end_seen || shutdown(tcp->fd, SHUT_WR) != 0) {
-        doom(tcp);
+        ks_tcp_doom(tcp);
         return;
     }
-    struct ks_worker *worker = worker_of(tcp);
+    struct ks_worker *worker = ks_tcp_worker(tcp);
     tcp->state = STATE_LINGERING;
     ks_deadline_set(&worker->wheel, &tcp->deadline,
                     uv_now(&worker->uv) + (worker->quiescing ? QUIESCING_LINGER_MS : LINGER_MS));
@@ -218,14 +83,14 @@ static void count_output(struct ks_tcp *tcp)
     size_t counted = memory / COUNTED_STEP * COUNTED_STEP;
     if (counted == tcp->counted_output)
         return;
-    atomic_fetch_add_explicit(&worker_of(tcp)->shared->output, counted - tcp->counted_output,
+    atomic_fetch_add_explicit(&ks_tcp_worker(tcp)->shared->output, counted - tcp->counted_output,
                               memory_order_relaxed);
     tcp->counted_output = (uint32_t)counted;
 }
 
 static bool output_is_short(const struct ks_tcp *tcp)
 {
-    const struct ks_worker_shared *shared = worker_of(tcp)->shared;
+    const struct ks_worker_shared *shared = ks_tcp_worker(tcp)->shared;
     return atomic_load_explicit(&shared->output, memory_order_relaxed) > shared->output_limit;
 }
 
@@ -247,9 +112,9 @@ static void tcp_flush(struct ks_tcp *tcp)
         return;
     size_t before = tcp->output.waiting;
     enum ks_result result = ks_output_send(&tcp->output, tcp->fd);
-    ks_count(&worker_of(tcp)->counts.sent, before - tcp->output.waiting);
+    ks_count(&ks_tcp_worker(tcp)->counts.sent, before - tcp->output.waiting);
     if (result == KS_IO) {
-        doom(tcp);
+        ks_tcp_doom(tcp);
         return;
     }
     count_output(tcp);
@@ -267,7 +132,7 @@ static void keep_input(struct ks_tcp *tcp, const uint8_t *bytes, size_t size)
 {
     struct kept_input *kept = malloc(sizeof *kept + size);
     if (kept == NULL) {
-        doom(tcp);
+        ks_tcp_doom(tcp);
         return;
     }
     kept->size = size;
@@ -304,7 +169,7 @@ static void end_of_input(struct ks_tcp *tcp)
 {
     tcp->end_seen = true;
     if (tcp->state == STATE_LINGERING)
-        doom(tcp);
+        ks_tcp_doom(tcp);
     tell_end(tcp);
     poll_what_is_wanted(tcp);
 }
@@ -313,7 +178,7 @@ static void end_of_input(struct ks_tcp *tcp)
 static bool read_once(struct ks_tcp *tcp)
 {
     const struct ks_connection_events *events = tcp->connection.events;
-    uint8_t *buffer = worker_of(tcp)->scratch;
+    uint8_t *buffer = ks_tcp_worker(tcp)->scratch;
     size_t size =
         output_is_short(tcp) ? KS_OUTPUT_SHORT : KS_WORKER_SCRATCH_SIZE; /* it may have to be kept */
     uint8_t *wanted = NULL;
@@ -327,20 +192,20 @@ static bool read_once(struct ks_tcp *tcp)
     ssize_t got = recv(tcp->fd, buffer, size, MSG_DONTWAIT);
     if (got < 0) {
         if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
-            doom(tcp);
+            ks_tcp_doom(tcp);
         return false;
     }
     if (got == 0) {
         end_of_input(tcp);
         return false;
     }
-    ks_count(&worker_of(tcp)->counts.received, (uint64_t)got);
+    ks_count(&ks_tcp_worker(tcp)->counts.received, (uint64_t)got);
     if (tcp->state != STATE_OPEN)
         return true; /* lingering: dropped */
     size_t consumed = events->received(&tcp->connection, buffer, (size_t)got);
     if (tcp->state == STATE_OPEN && consumed < (size_t)got)
         keep_input(tcp, buffer + consumed, (size_t)got - consumed);
-    if (buffer == worker_of(tcp)->scratch)
+    if (buffer == ks_tcp_worker(tcp)->scratch)
         forget_input(tcp, buffer, (size_t)got);
     return (size_t)got == size;
 }
@@ -357,7 +222,7 @@ static void read_what_is_left(struct ks_tcp *tcp)
 {
     while (tcp->state == STATE_OPEN && wants_input(tcp) && read_once(tcp))
         ;
-    doom(tcp);
+    ks_tcp_doom(tcp);
 }
 
 static void poll_event(uv_poll_t *poll, int status, int events)
@@ -383,92 +248,12 @@ static void poll_event(uv_poll_t *poll, int status, int events)
     }
 }
 
-/* ---- delivery ---- */
-
-/* A socket in the file system knows no acknowledgements: what our system has taken, the peer has, too. */
-static bool read_delivery(const struct ks_tcp *tcp, struct ks_delivery *delivery)
-{
-    if (!tcp->peer.is_local)
-        return ks_delivery_read(tcp->fd, delivery);
-    *delivery = (struct ks_delivery){.bytes_acked = tcp->written - tcp->output.waiting};
-    return true;
-}
-
-static uint64_t delivered_according_to(const struct ks_tcp *tcp, const struct ks_delivery *delivery)
-{
-    if (delivery->bytes_acked < tcp->acked_at_start)
-        return 0;
-    uint64_t acked = delivery->bytes_acked - tcp->acked_at_start;
-    return acked < tcp->written ? acked : tcp->written; /* our end of stream counts as a byte there */
-}
-
-static uint64_t tcp_delivered_up_to(struct ks_connection *connection)
-{
-    const struct ks_tcp *tcp = tcp_of(connection);
-    struct ks_delivery delivery;
-    return read_delivery(tcp, &delivery) ? delivered_according_to(tcp, &delivery) : 0;
-}
-
-static void list_watch(struct ks_tcp *tcp)
-{
-    struct ks_worker *worker = worker_of(tcp);
-    if (tcp->watch->listed)
-        return;
-    tcp->watch->listed = true;
-    tcp->watch->next = worker->watching;
-    worker->watching = tcp;
-}
-
-static void tcp_watch_delivery(struct ks_connection *connection, uint64_t position)
-{
-    struct ks_tcp *tcp = tcp_of(connection);
-    if (tcp->watch == NULL)
-        tcp->watch = calloc(1, sizeof *tcp->watch);
-    if (tcp->watch == NULL) {
-        doom(tcp);
-        return;
-    }
-    tcp->watch->position = position;
-    list_watch(tcp);
-    ks_worker_need_ticks(worker_of(tcp));
-}
-
-/* True when the watch is over; the event may have begun another one. */
-static bool check_delivery(struct ks_tcp *tcp)
-{
-    struct ks_delivery delivery;
-    if (tcp->state == STATE_DOOMED)
-        return true;
-    bool known = read_delivery(tcp, &delivery);
-    if (known && delivered_according_to(tcp, &delivery) >= tcp->watch->position) {
-        if (tcp->connection.events->delivered != NULL)
-            tcp->connection.events->delivered(&tcp->connection);
-        return true;
-    }
-    if (delivery.dead) /* nobody else tells of a reset while nothing is polled */
-        doom(tcp);
-    return delivery.dead;
-}
-
-void ks_tcp_check_deliveries(struct ks_worker *worker)
-{
-    struct ks_tcp *tcp = worker->watching;
-    worker->watching = NULL;
-    while (tcp != NULL) {
-        struct ks_tcp *next = tcp->watch->next;
-        tcp->watch->listed = false;
-        if (!check_delivery(tcp))
-            list_watch(tcp);
-        tcp = next;
-    }
-}
-
 /* ---- operations of connection.h ---- */
 
 static bool appended(struct ks_tcp *tcp, enum ks_result result, size_t size)
 {
     if (result != KS_OK) {
-        doom(tcp);
+        ks_tcp_doom(tcp);
         return false;
     }
     tcp->written += size;
@@ -476,13 +261,13 @@ static bool appended(struct ks_tcp *tcp, enum ks_result result, size_t size)
         tcp->above_low = true;
     count_output(tcp);
     if (!tcp->output_full)
-        mark_dirty(tcp);
+        ks_tcp_mark_dirty(tcp);
     return true;
 }
 
 static bool tcp_write(struct ks_connection *connection, const void *bytes, size_t size)
 {
-    struct ks_tcp *tcp = tcp_of(connection);
+    struct ks_tcp *tcp = ks_tcp_of(connection);
     if (tcp->state != STATE_OPEN)
         return true;
     return appended(tcp, ks_output_append(&tcp->output, bytes, size), size);
@@ -490,7 +275,7 @@ static bool tcp_write(struct ks_connection *connection, const void *bytes, size_
 
 static bool tcp_write_apart(struct ks_connection *connection, const void *bytes, size_t size)
 {
-    struct ks_tcp *tcp = tcp_of(connection);
+    struct ks_tcp *tcp = ks_tcp_of(connection);
     if (tcp->state != STATE_OPEN)
         return true;
     return appended(tcp, ks_output_append_apart(&tcp->output, bytes, size), size);
@@ -499,7 +284,7 @@ static bool tcp_write_apart(struct ks_connection *connection, const void *bytes,
 static bool tcp_write_shared(struct ks_connection *connection, struct ks_shared *shared, size_t offset,
                              size_t size, bool apart)
 {
-    struct ks_tcp *tcp = tcp_of(connection);
+    struct ks_tcp *tcp = ks_tcp_of(connection);
     if (tcp->state != STATE_OPEN)
         return true;
     return appended(tcp, ks_output_append_shared(&tcp->output, shared, offset, size, apart), size);
@@ -507,24 +292,24 @@ static bool tcp_write_shared(struct ks_connection *connection, struct ks_shared 
 
 static void tcp_flush_now(struct ks_connection *connection)
 {
-    struct ks_tcp *tcp = tcp_of(connection);
+    struct ks_tcp *tcp = ks_tcp_of(connection);
     if (tcp->state == STATE_OPEN && !tcp->output_full)
         tcp_flush(tcp);
 }
 
 static size_t tcp_output_waiting(const struct ks_connection *connection)
 {
-    return tcp_of(connection)->output.waiting;
+    return ks_tcp_of(connection)->output.waiting;
 }
 
 static size_t tcp_output_memory(const struct ks_connection *connection)
 {
-    return tcp_of(connection)->output.memory;
+    return ks_tcp_of(connection)->output.memory;
 }
 
 static bool tcp_output_is_full(struct ks_connection *connection)
 {
-    struct ks_tcp *tcp = tcp_of(connection);
+    struct ks_tcp *tcp = ks_tcp_of(connection);
     size_t limit = output_is_short(tcp) ? KS_OUTPUT_SHORT : KS_OUTPUT_HIGH_WATER;
     tcp->told_full = tcp->output.waiting > limit;
     return tcp->told_full;
@@ -532,27 +317,27 @@ static bool tcp_output_is_full(struct ks_connection *connection)
 
 static uint64_t tcp_written(const struct ks_connection *connection)
 {
-    return tcp_of(connection)->written;
+    return ks_tcp_of(connection)->written;
 }
 
 static void tcp_pause(struct ks_connection *connection)
 {
-    tcp_of(connection)->paused = true;
+    ks_tcp_of(connection)->paused = true;
 }
 
 static void tcp_resume(struct ks_connection *connection)
 {
-    struct ks_tcp *tcp = tcp_of(connection);
+    struct ks_tcp *tcp = ks_tcp_of(connection);
     if (!tcp->paused || tcp->state != STATE_OPEN)
         return;
     tcp->paused = false;
-    mark_ready(tcp);
+    ks_tcp_mark_ready(tcp);
 }
 
 static void tcp_set_deadline(struct ks_connection *connection, uint64_t after_ms)
 {
-    struct ks_tcp *tcp = tcp_of(connection);
-    struct ks_worker *worker = worker_of(tcp);
+    struct ks_tcp *tcp = ks_tcp_of(connection);
+    struct ks_worker *worker = ks_tcp_worker(tcp);
     if (tcp->state != STATE_OPEN)
         return;
     if (after_ms == 0) {
@@ -565,56 +350,47 @@ static void tcp_set_deadline(struct ks_connection *connection, uint64_t after_ms
 
 static void tcp_finish(struct ks_connection *connection)
 {
-    struct ks_tcp *tcp = tcp_of(connection);
+    struct ks_tcp *tcp = ks_tcp_of(connection);
     if (tcp->state != STATE_OPEN)
         return;
-    struct ks_worker *worker = worker_of(tcp);
+    struct ks_worker *worker = ks_tcp_worker(tcp);
     tcp->state = STATE_FINISHING;
-    idle_leave(tcp);
+    ks_tcp_leave_idle(tcp);
     free_kept(tcp, tcp->kept);
     tcp->kept = NULL;
     /* A peer that takes nothing for so long gets nothing more. */
     ks_deadline_set(&worker->wheel, &tcp->deadline, uv_now(&worker->uv) + LAST_OUTPUT_MS);
     ks_worker_need_ticks(worker);
-    mark_dirty(tcp);
+    ks_tcp_mark_dirty(tcp);
 }
 
 static void tcp_set_idle(struct ks_connection *connection, bool idle)
 {
-    struct ks_tcp *tcp = tcp_of(connection);
+    struct ks_tcp *tcp = ks_tcp_of(connection);
     if (tcp->state != STATE_OPEN)
         return;
-    if (idle && worker_of(tcp)->quiescing)
+    if (idle && ks_tcp_worker(tcp)->quiescing)
         tcp_finish(connection);
     else if (idle)
-        idle_enter(tcp);
+        ks_tcp_enter_idle(tcp);
     else
-        idle_leave(tcp);
+        ks_tcp_leave_idle(tcp);
 }
 
 static void tcp_abort(struct ks_connection *connection)
 {
-    doom(tcp_of(connection));
+    ks_tcp_doom(ks_tcp_of(connection));
 }
 
 static void tcp_describe_peer(const struct ks_connection *connection, char *text, size_t size)
 {
-    const struct peer_address *peer = &tcp_of(connection)->peer;
-    char address[INET6_ADDRSTRLEN] = "?";
-    if (peer->is_local) {
-        snprintf(text, size, "this machine");
-        return;
-    }
-    bool is_v4 = memcmp(peer->bytes, mapped_prefix, sizeof mapped_prefix) == 0;
-    inet_ntop(is_v4 ? AF_INET : AF_INET6, peer->bytes + (is_v4 ? sizeof mapped_prefix : 0), address,
-              sizeof address);
-    snprintf(text, size, is_v4 ? "%s:%u" : "[%s]:%u", address, (unsigned)peer->port);
+    ks_peer_describe(&ks_tcp_of(connection)->peer, text, size);
 }
 
 static void tcp_peer_address(const struct ks_connection *connection,
                              uint8_t address[static KS_PEER_ADDRESS_SIZE])
 {
-    memcpy(address, tcp_of(connection)->peer.bytes, KS_PEER_ADDRESS_SIZE);
+    memcpy(address, ks_tcp_of(connection)->peer.bytes, KS_PEER_ADDRESS_SIZE);
 }
 
 static const struct ks_connection_operations tcp_operations = {
@@ -626,8 +402,8 @@ static const struct ks_connection_operations tcp_operations = {
     .output_memory = tcp_output_memory,
     .output_is_full = tcp_output_is_full,
     .written = tcp_written,
-    .delivered_up_to = tcp_delivered_up_to,
-    .watch_delivery = tcp_watch_delivery,
+    .delivered_up_to = ks_tcp_delivered_up_to,
+    .watch_delivery = ks_tcp_watch_delivery,
     .pause = tcp_pause,
     .resume = tcp_resume,
     .set_deadline = tcp_set_deadline,
@@ -640,7 +416,7 @@ static const struct ks_connection_operations tcp_operations = {
 
 /* ---- opening and closing ---- */
 
-static void count_down(struct ks_worker *worker, const struct peer_address *peer,
+static void count_down(struct ks_worker *worker, const struct ks_peer *peer,
                        struct ks_listener_counts *listener)
 {
     if (!peer->is_local)
@@ -650,28 +426,6 @@ static void count_down(struct ks_worker *worker, const struct peer_address *peer
     atomic_fetch_add_explicit(&listener->closed, 1, memory_order_relaxed);
 }
 
-void ks_tcp_address(const struct sockaddr_storage *peer, uint8_t address[static KS_PEER_ADDRESS_SIZE])
-{
-    memset(address, 0, KS_PEER_ADDRESS_SIZE);
-    if (peer->ss_family == AF_INET6) {
-        memcpy(address, &((const struct sockaddr_in6 *)peer)->sin6_addr, KS_PEER_ADDRESS_SIZE);
-    } else if (peer->ss_family == AF_INET) {
-        memcpy(address, mapped_prefix, sizeof mapped_prefix);
-        memcpy(address + sizeof mapped_prefix, &((const struct sockaddr_in *)peer)->sin_addr, 4);
-    }
-}
-
-static struct peer_address compact_address(const struct sockaddr_storage *peer)
-{
-    struct peer_address compact = {.port = 0, .is_local = peer->ss_family == AF_UNIX};
-    ks_tcp_address(peer, compact.bytes);
-    if (peer->ss_family == AF_INET6)
-        compact.port = ntohs(((const struct sockaddr_in6 *)peer)->sin6_port);
-    else if (peer->ss_family == AF_INET)
-        compact.port = ntohs(((const struct sockaddr_in *)peer)->sin_port);
-    return compact;
-}
-
 static void handle_closed(uv_handle_t *handle)
 {
     free(handle->data);
@@ -679,7 +433,7 @@ static void handle_closed(uv_handle_t *handle)
 
 static void close_and_free(struct ks_tcp *tcp)
 {
-    count_down(worker_of(tcp), &tcp->peer, tcp->listener);
+    count_down(ks_tcp_worker(tcp), &tcp->peer, tcp->listener);
     ks_output_clear(&tcp->output);
     free_kept(tcp, tcp->kept);
     tcp->kept = NULL;
@@ -715,7 +469,7 @@ void ks_tcp_open(struct ks_worker *worker, int fd, const struct sockaddr_storage
                  const struct ks_connection_events *events, void *service,
                  struct ks_listener_counts *listener)
 {
-    const struct peer_address address = compact_address(peer);
+    const struct ks_peer address = ks_peer_of(peer);
     struct ks_tcp *tcp = calloc(1, sizeof *tcp);
     if (tcp == NULL || uv_poll_init_socket(&worker->uv, &tcp->poll, fd) != 0) {
         free(tcp);
@@ -731,10 +485,10 @@ void ks_tcp_open(struct ks_worker *worker, int fd, const struct sockaddr_storage
     tcp->connection.operations = &tcp_operations;
     tcp->connection.events = events;
     tcp->connection.loop = &worker->loop;
-    tcp->acked_at_start = read_delivery(tcp, &delivery) ? (uint32_t)delivery.bytes_acked : 0;
-    idle_enter(tcp);
+    tcp->acked_at_start = ks_tcp_read_delivery(tcp, &delivery) ? (uint32_t)delivery.bytes_acked : 0;
+    ks_tcp_enter_idle(tcp);
     if (!events->opened(&tcp->connection, service)) {
-        idle_leave(tcp);
+        ks_tcp_leave_idle(tcp);
         ks_deadline_clear(&worker->wheel, &tcp->deadline);
         tcp->state = STATE_DOOMED;
         atomic_fetch_add_explicit(&listener->unwelcome, 1, memory_order_relaxed);
@@ -796,7 +550,7 @@ void ks_tcp_deadline_passed(struct ks_deadline *deadline)
     if (tcp->state == STATE_OPEN)
         tcp->connection.events->deadline(&tcp->connection);
     else
-        doom(tcp);
+        ks_tcp_doom(tcp);
 }
 
 void ks_tcp_evict_idle(struct ks_worker *worker)
@@ -804,7 +558,7 @@ void ks_tcp_evict_idle(struct ks_worker *worker)
     /* At once: nothing is owed to it, and while it lingered it would still take a place. */
     if (worker->idle_oldest == NULL)
         return;
-    doom(worker->idle_oldest);
+    ks_tcp_doom(worker->idle_oldest);
     ks_count(&worker->counts.evicted, 1);
 }
 
@@ -819,7 +573,7 @@ static void end_one(uv_handle_t *handle, void *argument)
         return;
     struct ks_tcp *tcp = handle->data;
     if (request->all || tcp->is_idle)
-        doom(tcp);
+        ks_tcp_doom(tcp);
 }
 
 void ks_tcp_end_connections(struct ks_worker *worker, bool all)

@@ -28,7 +28,4 @@ void ks_tcp_evict_idle(struct ks_worker *worker);
 /* Ends all connections that have nothing in flight, or, with `all`, all. */
 void ks_tcp_end_connections(struct ks_worker *worker, bool all);
 
-/* The address of a peer as 16 bytes of IPv6, an IPv4 one mapped; zeros for other families. Any thread. */
-void ks_tcp_address(const struct sockaddr_storage *peer, uint8_t address[static KS_PEER_ADDRESS_SIZE]);
-
 #endif
