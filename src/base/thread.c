@@ -68,7 +68,7 @@ static uint64_t thread_now_ms(void)
 
 static void thread_wait(struct ks_thread *thread, uint64_t until_ms)
 {
-    if (thread->hooks.tick == NULL || thread->hooks.tick_ms == 0) {
+    if (until_ms == UINT64_MAX) {
         while (sem_wait(&thread->wake) != 0 && errno == EINTR)
             ;
         return;
@@ -79,20 +79,38 @@ static void thread_wait(struct ks_thread *thread, uint64_t until_ms)
         ;
 }
 
+static uint64_t next_tick_ms(const struct ks_thread *thread)
+{
+    bool ticks = thread->hooks.tick != NULL && thread->hooks.tick_ms > 0;
+    return ticks ? thread_now_ms() + thread->hooks.tick_ms : UINT64_MAX;
+}
+
+/* Nothing was posted. */
+static void thread_idle(struct ks_thread *thread, uint64_t next_tick)
+{
+    uint64_t after = KS_THREAD_UNTIL_POSTED;
+    if (thread->hooks.idle != NULL)
+        after = thread->hooks.idle(thread->hooks.context);
+    if (after == 0)
+        return;
+    uint64_t until = after == KS_THREAD_UNTIL_POSTED ? UINT64_MAX : thread_now_ms() + after;
+    thread_wait(thread, until < next_tick ? until : next_tick);
+}
+
 static void *thread_main(void *argument)
 {
     struct ks_thread *thread = argument;
-    uint64_t next_tick = thread_now_ms() + thread->hooks.tick_ms;
+    uint64_t next_tick = next_tick_ms(thread);
     for (;;) {
         bool ran = thread_run_batch(thread);
         if (thread->stopping && !ran)
             return NULL;
-        if (thread->hooks.tick != NULL && thread->hooks.tick_ms > 0 && thread_now_ms() >= next_tick) {
+        if (next_tick != UINT64_MAX && thread_now_ms() >= next_tick) {
             thread->hooks.tick(thread->hooks.context);
-            next_tick = thread_now_ms() + thread->hooks.tick_ms;
+            next_tick = next_tick_ms(thread);
         }
         if (!ran)
-            thread_wait(thread, next_tick);
+            thread_idle(thread, next_tick);
     }
 }
 

@@ -20,7 +20,13 @@ struct ks_thread_hooks {
     /* About every `tick_ms` milliseconds, between batches; NULL or 0 for never. Runs on the thread. */
     void (*tick)(void *context);
     uint64_t tick_ms;
+    /* When nothing was posted; may be NULL. May do some work, not for long, since what is posted meanwhile
+     * waits. Returns after how many milliseconds to be called again if still nothing is posted. Runs on the
+     * thread. */
+    uint64_t (*idle)(void *context);
 };
+
+#define KS_THREAD_UNTIL_POSTED UINT64_MAX
 
 /* Starts a thread called `name` (at most 15 characters, shown by ps -T). `hooks` is copied.
  * KS_OK with *thread to be given to ks_thread_stop; KS_NO_MEMORY; KS_IO when no thread is to be had. */

@@ -249,6 +249,54 @@ static void thread_ticks_while_it_is_never_idle(void **state)
     assert_true(busy.ticks >= 3);
 }
 
+struct idler {
+    unsigned calls;
+    uint64_t answers[3];
+    sem_t *all_given;
+};
+
+static uint64_t idler_asked(void *context)
+{
+    struct idler *idler = context;
+    if (idler->calls == KS_COUNT_OF(idler->answers)) {
+        sem_post(idler->all_given);
+        return KS_THREAD_UNTIL_POSTED;
+    }
+    return idler->answers[idler->calls++];
+}
+
+static void thread_that_is_idle_is_asked_when_it_wants_to_be(void **state)
+{
+    (void)state;
+    sem_t all_given;
+    sem_init(&all_given, 0, 0);
+    struct idler idler = {.answers = {0, 1, 0}, .all_given = &all_given};
+    struct ks_thread *thread = start(&(struct ks_thread_hooks){.context = &idler, .idle = idler_asked});
+    while (sem_wait(&all_given) != 0)
+        ;
+    ks_thread_stop(thread);
+    assert_int_equal(idler.calls, 3);
+    sem_destroy(&all_given);
+}
+
+static void idle_thread_runs_what_is_posted(void **state)
+{
+    (void)state;
+    enum { HOUR = 3600 * 1000 };
+    struct idler idler = {.answers = {HOUR, HOUR, HOUR}};
+    struct gate gates[2];
+    struct ks_thread *thread = start(&(struct ks_thread_hooks){.context = &idler, .idle = idler_asked});
+    for (size_t i = 0; i < KS_COUNT_OF(gates); i++) {
+        gate_init(&gates[i]);
+        ks_executor_post(ks_thread_executor(thread), &gates[i].task);
+        sem_wait(&gates[i].reached);
+        sem_post(&gates[i].open);
+    }
+    ks_thread_stop(thread);
+    for (size_t i = 0; i < KS_COUNT_OF(gates); i++)
+        gate_destroy(&gates[i]);
+}
+
 /* ---- budget ---- */
 
 static void budget_is_taken_up_to_its_limit(void **state)
@@ -506,6 +554,8 @@ int main(void)
         cmocka_unit_test(what_is_posted_during_one_batch_is_the_next_batch),
         cmocka_unit_test(thread_ticks_while_it_has_nothing_to_do),
         cmocka_unit_test(thread_ticks_while_it_is_never_idle),
+        cmocka_unit_test(thread_that_is_idle_is_asked_when_it_wants_to_be),
+        cmocka_unit_test(idle_thread_runs_what_is_posted),
         cmocka_unit_test(budget_is_taken_up_to_its_limit),
         cmocka_unit_test(half_of_the_budget_is_left_by_those_who_can_do_with_less),
         cmocka_unit_test(few_blocks_are_kept_and_used_again),
