@@ -6,10 +6,15 @@ Without the variables the programs are those of build-test. KESHER_SLOW=1 adds t
 program is not built are skipped. The fixtures are in peer/fixtures.py.
 """
 
+import signal
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+# Under nohup, or behind a shell's "&", some signals are ignored, which every program started here would inherit.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest  # noqa: E402
 
