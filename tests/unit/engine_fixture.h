@@ -237,8 +237,8 @@ static inline void writer_stay_here(void *context)
     fixture_hold(&held->gate);
 }
 
-/* Returns when the writer is busy: what is posted from then on is not in the batch that keeps it so. */
-static inline void writer_hold(struct house *house, struct held_writer *held)
+/* Posts what will keep the writer busy. */
+static inline void writer_hold_later(struct house *house, struct held_writer *held)
 {
     assert_int_equal(sem_init(&held->reached, 0, 0), 0);
     assert_int_equal(sem_init(&held->gate, 0, 0), 0);
@@ -246,6 +246,12 @@ static inline void writer_hold(struct house *house, struct held_writer *held)
         (struct fixture_call){.task.run = fixture_call_run, .function = writer_stay_here, .context = held};
     assert_int_equal(sem_init(&held->call.done, 0, 0), 0);
     ks_executor_post(ks_thread_executor(ks_engine_of(house->store)->writer.thread), &held->call.task);
+}
+
+/* Returns when the writer is busy: what is posted from then on is not in the batch that keeps it so. */
+static inline void writer_hold(struct house *house, struct held_writer *held)
+{
+    writer_hold_later(house, held);
     fixture_hold(&held->reached);
 }
 

@@ -310,7 +310,7 @@ static void apply_put_rows(struct ks_task *task)
     struct ks_vault_rows *rows = KS_CONTAINER_OF(task, struct ks_vault_rows, task);
     struct ks_engine *engine = KS_CONTAINER_OF(rows->index, struct ks_engine, index);
     for (struct ks_vault_row *row = rows->first; row != NULL; row = row->next)
-        row->result = row->message != NULL ? ks_messages_insert(engine, row->message, row->path_name)
+        row->result = row->message != NULL ? ks_messages_apply(engine, row->message, row->path_name)
                                            : put_file(engine, row);
     ks_writer_settle_later(engine, task, settle_put_rows);
 }

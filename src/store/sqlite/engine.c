@@ -224,6 +224,7 @@ static void engine_free(struct ks_engine *engine)
     ks_writer_stop(engine);
     ks_readers_stop(engine);
     ks_pulls_stop(engine);
+    ks_filing_stop(engine);
     ks_writer_disconnect(engine);
     ks_departures_destroy(&engine->departures);
     ks_vault_free(engine->vault);
@@ -311,6 +312,7 @@ static struct ks_engine *engine_new(const struct ks_embedded_options *options)
     engine->directory_fd = -1;
     engine->lock_fd = -1;
     ks_departures_init(&engine->departures);
+    ks_journal_init(&engine->filing.journal);
     engine->keys = ks_key_cache_new(CACHED_PUBLIC_KEYS);
     engine->inboxes =
         ks_inboxes_new(engine->clock, (uint64_t)or_default(options->lease_lifetime_ms, KS_LEASE_LIFETIME_MS),
@@ -413,6 +415,8 @@ static enum ks_result open_database(struct ks_engine *engine, char *why, size_t 
         result = ks_loading_users(engine);
     if (result == KS_OK)
         result = ks_loading_files(engine);
+    if (result == KS_OK)
+        result = ks_filing_recover(engine, why, why_size);
     if (result == KS_OK)
         result = ks_loading_messages(engine);
     return result;

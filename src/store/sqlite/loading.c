@@ -310,24 +310,11 @@ static enum ks_result load_inboxes(struct ks_engine *engine)
     return result != KS_OK ? result : read;
 }
 
-static enum ks_result load_last_message_id(struct ks_engine *engine)
-{
-    int64_t last = 0;
-    enum ks_result result = ks_database_read_integer(
-        engine->writer.database, "SELECT seq FROM sqlite_sequence WHERE name='messages'", &last);
-    if (result == KS_OK && last < 0)
-        return KS_INVALID;
-    engine->writer.last_message_id = (uint64_t)last;
-    return result == KS_NOT_FOUND ? KS_OK : result; /* there never was one */
-}
-
 enum ks_result ks_loading_messages(struct ks_engine *engine)
 {
     enum ks_result result = drop_messages_without_content(engine);
     if (result == KS_OK)
         result = remove_unknown_contents(engine);
-    if (result == KS_OK)
-        result = load_last_message_id(engine);
     if (result == KS_OK)
         result = ks_filing_start(engine);
     return result == KS_OK ? load_inboxes(engine) : result;

@@ -18,43 +18,21 @@ static uint64_t next_message_id(struct ks_engine *engine)
     return *last;
 }
 
-static enum ks_result insert_row(struct ks_engine *engine, const struct ks_store_append_message *request,
+enum ks_result ks_messages_apply(struct ks_engine *engine, struct ks_store_append_message *request,
                                  const char *place)
-{
-    struct ks_query query = ks_writer_query(engine, KS_STATEMENT_INSERT_MESSAGE);
-    ks_query_integer(&query, (int64_t)request->message_id);
-    ks_query_blob(&query, request->receiver.bytes, sizeof request->receiver.bytes);
-    ks_query_blob(&query, request->sender.bytes, sizeof request->sender.bytes);
-    ks_query_integer(&query, request->type);
-    ks_query_integer(&query, request->content_size);
-    if (place != NULL) {
-        ks_query_text(&query, place, strlen(place));
-        ks_query_null(&query);
-    } else {
-        ks_query_null(&query);
-        /* No bytes are an empty blob, a null pointer would be NULL. */
-        ks_query_blob(&query, request->content_size > 0 ? request->content : (const void *)"",
-                      request->content_size);
-    }
-    return ks_writer_check(engine, ks_query_run(&query));
-}
-
-enum ks_result ks_messages_insert(struct ks_engine *engine, struct ks_store_append_message *request,
-                                  const char *place)
 {
     const struct ks_user_entry *receiver = ks_users_find(engine->users, &request->receiver);
     if (receiver == NULL || !receiver->published || receiver->leaving)
         return KS_NOT_FOUND;
-    enum ks_result result = ks_writer_begin(engine);
+    enum ks_result result = engine->writer.failure;
     if (result == KS_OK)
         result = ks_inboxes_expect(engine->inboxes, &request->receiver, request->content_size);
     if (result != KS_OK)
         return result;
     request->message_id = next_message_id(engine);
-    result = insert_row(engine, request, place);
-    if (result != KS_OK)
-        ks_inboxes_not_arrived(engine->inboxes, &request->receiver, request->content_size);
-    return result == KS_EXISTS ? KS_IO : result; /* no constraint can be broken in a sound database */
+    request->place = place;
+    ks_filing_append(engine, request);
+    return KS_OK;
 }
 
 void ks_messages_settle(struct ks_engine *engine, const struct ks_store_append_message *request,
@@ -85,7 +63,7 @@ static void apply_append(struct ks_task *task)
 {
     struct ks_store_append_message *request = append_of(task);
     struct ks_engine *engine = ks_engine_of(request->request.store);
-    request->request.result = ks_messages_insert(engine, request, NULL);
+    request->request.result = ks_messages_apply(engine, request, NULL);
     ks_writer_settle_later(engine, task, settle_append);
 }
 

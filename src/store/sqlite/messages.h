@@ -18,13 +18,13 @@ void ks_messages_lease_delivered(struct ks_store *store, struct ks_store_lease_d
 void ks_messages_lease_renew(struct ks_store *store, const struct ks_client_id *receiver, uint64_t owner);
 void ks_messages_lease_release(struct ks_store *store, const struct ks_client_id *receiver, uint64_t owner);
 
-/* The writer's thread: inserts a message, inside the batch. `place` is the path of a content that lies in a
- * file; NULL when it is request->content. KS_OK with request->message_id; KS_NOT_FOUND, KS_REFUSED at a
- * limit, KS_NO_MEMORY; else the batch has failed. */
-enum ks_result ks_messages_insert(struct ks_engine *engine, struct ks_store_append_message *request,
-                                  const char *place);
+/* The writer's thread: gives a message its id, to be committed with the batch. `place` is the path of a
+ * content that lies in a file, and lives as long as the request; NULL when it is request->content. KS_OK with
+ * request->message_id; KS_NOT_FOUND, KS_REFUSED at a limit, KS_NO_MEMORY; else the batch has failed. */
+enum ks_result ks_messages_apply(struct ks_engine *engine, struct ks_store_append_message *request,
+                                 const char *place);
 
-/* The writer's thread, when the batch is over, for what was inserted with KS_OK: from now on it waits, if
+/* The writer's thread, when the batch is over, for what was applied with KS_OK: from now on it waits, if
  * `committed`. */
 void ks_messages_settle(struct ks_engine *engine, const struct ks_store_append_message *request,
                         bool committed);

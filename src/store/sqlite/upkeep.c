@@ -167,6 +167,7 @@ static void sweep_users(struct ks_engine *engine)
 
 void ks_upkeep_tick(struct ks_engine *engine)
 {
+    ks_filing_tick(engine);
     flush_when_due(engine);
     sweep_users(engine);
     ks_removal_tick(engine);

@@ -9,6 +9,14 @@
 
 enum { TICK_MS = 1000 };
 
+/* FAIL, where a statement has many rows: no copies of pages to undo the statement alone. Whatever fails
+ * undoes the whole transaction. */
+#define ONE_MESSAGE "(?, ?, ?, ?, ?, ?, ?)"
+#define FOUR_MORE   "," ONE_MESSAGE "," ONE_MESSAGE "," ONE_MESSAGE "," ONE_MESSAGE
+#define INSERT_MESSAGE                                                                                       \
+    "INSERT OR FAIL INTO messages(ID, ToClient, FromClient, Type, ContentSize, Place, Content)"              \
+    " VALUES" ONE_MESSAGE
+
 static const char *const statement_texts[KS_STATEMENT_COUNT] = {
     [KS_STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
     [KS_STATEMENT_COMMIT] = "COMMIT",
@@ -35,9 +43,9 @@ static const char *const statement_texts[KS_STATEMENT_COUNT] = {
                                 " SELECT ?1, ?2, ?3, 1, ?4"
                                 " WHERE NOT EXISTS (SELECT 1 FROM removals WHERE ID=?1)",
     [KS_STATEMENT_SET_FILE_SIZE] = "UPDATE files SET Size=? WHERE rowid=?",
-    [KS_STATEMENT_INSERT_MESSAGE] =
-        "INSERT INTO messages(ID, ToClient, FromClient, Type, ContentSize, Place, Content)"
-        " VALUES(?, ?, ?, ?, ?, ?, ?)",
+    [KS_STATEMENT_INSERT_MESSAGE] = INSERT_MESSAGE,
+    [KS_STATEMENT_INSERT_MESSAGES_TOGETHER] =
+        INSERT_MESSAGE FOUR_MORE FOUR_MORE FOUR_MORE "," ONE_MESSAGE "," ONE_MESSAGE "," ONE_MESSAGE,
     [KS_STATEMENT_SIZES_OF_MESSAGES] = "SELECT ID, ContentSize FROM waiting"
                                        " WHERE ToClient=? AND ID<=? ORDER BY ID",
     [KS_STATEMENT_PLACES_OF_MESSAGES] = "SELECT ID, Place FROM messages INDEXED BY messages_spooled"
@@ -48,7 +56,7 @@ static const char *const statement_texts[KS_STATEMENT_COUNT] = {
     [KS_STATEMENT_DELETE_MESSAGE] = "DELETE FROM messages WHERE ID=?",
     [KS_STATEMENT_DELETE_WAITING_ONE] =
         "DELETE FROM waiting WHERE ToClient=(SELECT ToClient FROM messages WHERE ID=?1) AND ID=?1",
-    [KS_STATEMENT_FILE_MESSAGES] = "INSERT INTO waiting(ToClient, ID, ContentSize)"
+    [KS_STATEMENT_FILE_MESSAGES] = "INSERT OR FAIL INTO waiting(ToClient, ID, ContentSize)"
                                    " SELECT ToClient, ID, ContentSize FROM messages WHERE ID>? AND ID<=?"
                                    " ORDER BY ToClient, ID",
     [KS_STATEMENT_SET_FILED] = "UPDATE settings SET Value=? WHERE Name='messages filed'",
@@ -115,6 +123,12 @@ static enum ks_result run_statement(struct ks_engine *engine, enum ks_statement 
 
 enum ks_result ks_writer_begin(struct ks_engine *engine)
 {
+    engine->writer.must_commit = true;
+    return ks_writer_open_transaction(engine);
+}
+
+enum ks_result ks_writer_open_transaction(struct ks_engine *engine)
+{
     struct ks_writer *writer = &engine->writer;
     if (writer->failure != KS_OK || writer->in_transaction)
         return writer->failure;
@@ -140,21 +154,27 @@ const uint64_t ks_writer_microsecond_bounds[KS_HISTOGRAM_BOUNDS] = {
     50,    100,   250,    500,    1000,   2500,    5000,    10000,
     25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 10000000};
 
+void ks_writer_count_commit(struct ks_engine *engine, uint64_t began_ns)
+{
+    struct ks_writer_counts *counts = &engine->writer.counts;
+    uint64_t took = (ks_clock_stopwatch_ns() - began_ns) / 1000;
+    ks_histogram_count(&counts->microseconds, ks_writer_microsecond_bounds, took);
+    ks_histogram_count(&counts->requests, ks_writer_request_bounds, engine->writer.to_settle);
+}
+
 static void commit(struct ks_engine *engine)
 {
-    struct ks_writer *writer = &engine->writer;
     uint64_t began = ks_clock_stopwatch_ns();
-    if (run_statement(engine, KS_STATEMENT_COMMIT) != KS_OK)
-        return;
-    uint64_t took = (ks_clock_stopwatch_ns() - began) / 1000;
-    ks_histogram_count(&writer->counts.microseconds, ks_writer_microsecond_bounds, took);
-    ks_histogram_count(&writer->counts.requests, ks_writer_request_bounds, writer->to_settle);
+    if (run_statement(engine, KS_STATEMENT_COMMIT) == KS_OK)
+        ks_writer_count_commit(engine, began);
 }
 
 enum ks_result ks_writer_finish(struct ks_engine *engine)
 {
     struct ks_writer *writer = &engine->writer;
-    if (!writer->in_transaction)
+    const bool must_commit = writer->must_commit;
+    writer->must_commit = false;
+    if (!writer->in_transaction || (!must_commit && writer->failure == KS_OK))
         return writer->failure;
     if (writer->failure == KS_OK)
         commit(engine);
@@ -207,11 +227,17 @@ static void writer_batch_done(void *context)
         task = next;
     }
     ks_writer_forget_failure(engine);
+    ks_filing_batch_over(engine);
 }
 
 static void writer_tick(void *context)
 {
     ks_upkeep_tick(context);
+}
+
+static uint64_t writer_idle(void *context)
+{
+    return ks_filing_idle(context);
 }
 
 /* ---- the thread ---- */
@@ -224,7 +250,12 @@ void ks_writer_post(struct ks_engine *engine, struct ks_task *task)
 enum ks_result ks_writer_start(struct ks_engine *engine)
 {
     const struct ks_thread_hooks hooks = {
-        .context = engine, .batch_done = writer_batch_done, .tick = writer_tick, .tick_ms = TICK_MS};
+        .context = engine,
+        .batch_done = writer_batch_done,
+        .tick = writer_tick,
+        .tick_ms = TICK_MS,
+        .idle = writer_idle,
+    };
     engine->writer.last_flush_ms = ks_clock_monotonic_ms(engine->clock);
     return ks_thread_start(&engine->writer.thread, "store-writer", &hooks);
 }

@@ -20,32 +20,35 @@
 struct ks_engine;
 struct ks_user_entry;
 
+enum { KS_INSERTED_TOGETHER = 16 };
+
 enum ks_statement {
     KS_STATEMENT_BEGIN,
     KS_STATEMENT_COMMIT,
-    KS_STATEMENT_INSERT_CLIENT,      /* ID, Name, PublicKey, LastSeen, Registered */
-    KS_STATEMENT_DELETE_CLIENT,      /* rowid */
-    KS_STATEMENT_READ_PUBLIC_KEY,    /* rowid */
-    KS_STATEMENT_SET_PUBLIC_KEY,     /* PublicKey, rowid */
-    KS_STATEMENT_RESET_KEY,          /* KeyReset, rowid */
-    KS_STATEMENT_INSERT_REMOVAL,     /* ID */
-    KS_STATEMENT_DELETE_REMOVAL,     /* ID */
-    KS_STATEMENT_DELETE_FILES,       /* ID, how many */
-    KS_STATEMENT_SET_CONTENT_KEY,    /* AESKey, AESKeyUsed, rowid */
-    KS_STATEMENT_FORGET_CONTENT_KEY, /* rowid, AESKey */
-    KS_STATEMENT_SET_LAST_SEEN,      /* LastSeen, AESKeyUsed, rowid */
-    KS_STATEMENT_PUT_FILE,           /* ID, FileName, PathName, KeptName, Size */
-    KS_STATEMENT_ADOPT_FILE,         /* ID, FileName, PathName, KeptName */
-    KS_STATEMENT_SET_FILE_SIZE,      /* Size, rowid */
-    KS_STATEMENT_INSERT_MESSAGE,     /* ID, ToClient, FromClient, Type, ContentSize, Place, Content */
-    KS_STATEMENT_SIZES_OF_MESSAGES,  /* ToClient, highest ID: ID, ContentSize in the order of ID */
-    KS_STATEMENT_PLACES_OF_MESSAGES, /* the same: ID, Place of those that have one */
-    KS_STATEMENT_DELETE_MESSAGES,    /* the same */
-    KS_STATEMENT_DELETE_WAITING,     /* the same */
-    KS_STATEMENT_DELETE_MESSAGE,     /* ID */
-    KS_STATEMENT_DELETE_WAITING_ONE, /* ID */
-    KS_STATEMENT_FILE_MESSAGES,      /* the highest ID that is filed, the highest that is to be */
-    KS_STATEMENT_SET_FILED,          /* the highest ID that is filed */
+    KS_STATEMENT_INSERT_CLIENT,            /* ID, Name, PublicKey, LastSeen, Registered */
+    KS_STATEMENT_DELETE_CLIENT,            /* rowid */
+    KS_STATEMENT_READ_PUBLIC_KEY,          /* rowid */
+    KS_STATEMENT_SET_PUBLIC_KEY,           /* PublicKey, rowid */
+    KS_STATEMENT_RESET_KEY,                /* KeyReset, rowid */
+    KS_STATEMENT_INSERT_REMOVAL,           /* ID */
+    KS_STATEMENT_DELETE_REMOVAL,           /* ID */
+    KS_STATEMENT_DELETE_FILES,             /* ID, how many */
+    KS_STATEMENT_SET_CONTENT_KEY,          /* AESKey, AESKeyUsed, rowid */
+    KS_STATEMENT_FORGET_CONTENT_KEY,       /* rowid, AESKey */
+    KS_STATEMENT_SET_LAST_SEEN,            /* LastSeen, AESKeyUsed, rowid */
+    KS_STATEMENT_PUT_FILE,                 /* ID, FileName, PathName, KeptName, Size */
+    KS_STATEMENT_ADOPT_FILE,               /* ID, FileName, PathName, KeptName */
+    KS_STATEMENT_SET_FILE_SIZE,            /* Size, rowid */
+    KS_STATEMENT_INSERT_MESSAGE,           /* ID, ToClient, FromClient, Type, ContentSize, Place, Content */
+    KS_STATEMENT_INSERT_MESSAGES_TOGETHER, /* the same, KS_INSERTED_TOGETHER times */
+    KS_STATEMENT_SIZES_OF_MESSAGES,        /* ToClient, highest ID: ID, ContentSize in the order of ID */
+    KS_STATEMENT_PLACES_OF_MESSAGES,       /* the same: ID, Place of those that have one */
+    KS_STATEMENT_DELETE_MESSAGES,          /* the same */
+    KS_STATEMENT_DELETE_WAITING,           /* the same */
+    KS_STATEMENT_DELETE_MESSAGE,           /* ID */
+    KS_STATEMENT_DELETE_WAITING_ONE,       /* ID */
+    KS_STATEMENT_FILE_MESSAGES,            /* the highest ID that is filed, the highest that is to be */
+    KS_STATEMENT_SET_FILED,                /* the highest ID that is filed */
     KS_STATEMENT_COUNT,
 };
 
@@ -68,6 +71,7 @@ struct ks_writer {
     struct ks_task *last_to_settle;
     size_t to_settle; /* how many those are */
     bool in_transaction;
+    bool must_commit;         /* this batch has changed the database; else the transaction is filing.h's */
     enum ks_result failure;   /* of this batch */
     uint64_t last_message_id; /* that was given out */
     uint64_t last_flush_ms;   /* upkeep.c: when LastSeen was last written */
@@ -88,8 +92,13 @@ void ks_writer_stop(struct ks_engine *engine);
 /* Any thread: posts a task. */
 void ks_writer_post(struct ks_engine *engine, struct ks_task *task);
 
-/* Makes sure that a transaction is open. KS_OK; else the batch has failed: settle later all the same. */
+/* Makes sure that a transaction is open, which ends with the batch. KS_OK; else the batch has failed: settle
+ * later all the same. */
 enum ks_result ks_writer_begin(struct ks_engine *engine);
+
+/* The same, but for work that may go on in the next batch: the transaction ends with the first one that
+ * changes the database, or fails. */
+enum ks_result ks_writer_open_transaction(struct ks_engine *engine);
 
 /* A run of a statement inside the transaction. */
 struct ks_query ks_writer_query(struct ks_engine *engine, enum ks_statement statement);
@@ -102,8 +111,12 @@ enum ks_result ks_writer_check(struct ks_engine *engine, enum ks_result result);
 void ks_writer_settle_later(struct ks_engine *engine, struct ks_task *task,
                             void (*settle)(struct ks_task *task));
 
-/* Ends the transaction, if one is open: commits, or rolls back when something failed. KS_OK or the failure,
- * which stays in writer.failure until ks_writer_forget_failure. */
+/* Counts a commit of this batch that is over now. `began_ns` is of ks_clock_stopwatch_ns. */
+void ks_writer_count_commit(struct ks_engine *engine, uint64_t began_ns);
+
+/* Ends the transaction that ks_writer_begin has asked for: commits, or rolls back when something failed,
+ * which ends that of ks_writer_open_transaction too. KS_OK or the failure, which stays in writer.failure
+ * until ks_writer_forget_failure. */
 enum ks_result ks_writer_finish(struct ks_engine *engine);
 void ks_writer_forget_failure(struct ks_engine *engine);
 
