@@ -1,10 +1,11 @@
-"""A backup that was made while the server ran, as docs/operations.md tells: the database first, then the files."""
+"""A backup that was made while the server ran, as docs/operations.md tells: the journal, the database, the files."""
 
 import shutil
 import sqlite3
+import threading
 
 import pytest
-from peer.conversation import two_users, wait_until
+from peer.conversation import send_all, two_users, wait_until
 from peer.kesherd import Kesherd
 from peer.messages import SPOOL_THRESHOLD
 
@@ -21,6 +22,7 @@ def restored(tmp_path):
 
 def back_up_database(server, copy):
     copy.data.mkdir(mode=0o700)
+    shutil.copy(server.data / "journal", copy.data / "journal")
     source = sqlite3.connect(server.data / "kesher.db")
     target = sqlite3.connect(copy.data / "kesher.db")
     try:
@@ -76,3 +78,31 @@ def test_what_happens_between_database_and_files_leaves_no_trouble(own_server, r
         client.reconnect(sender)
         client.put(sender, "later.txt", b"later")
         assert client.send_message(sender, alias, b"later") > 0
+
+
+def test_a_backup_under_load_holds_all_that_was_acknowledged_before(own_server, restored, new_user):
+    """Batches of many messages are in the journal for a moment, and nowhere else."""
+    acknowledged = []
+    stop = threading.Event()
+    with own_server.connect() as client:
+        sender, receiver, alias = two_users(client, new_user)
+
+        def send_all_the_time():
+            while not stop.is_set():
+                acknowledged.extend(send_all(client, sender, alias, [b"text"] * 200))
+
+        thread = threading.Thread(target=send_all_the_time)
+        thread.start()
+        try:
+            wait_until(lambda: len(acknowledged) >= 2000, "the load")
+            before = set(acknowledged)
+            back_up_database(own_server, restored)
+            back_up_files(own_server, restored)
+        finally:
+            stop.set()
+            thread.join()
+    restored.start()
+    with restored.connect() as client:
+        kept = [message.id for message in client.pull(receiver)]
+    assert kept == sorted(set(kept))
+    assert before <= set(kept)
