@@ -97,7 +97,7 @@ static size_t take_group(struct ks_filing *filing, struct ks_journal_record *rec
 /* Inserts at most `limit` messages of the journal. */
 static enum ks_result insert_journalled(struct ks_engine *engine, size_t limit)
 {
-    struct ks_journal_record records[KS_INSERTED_TOGETHER];
+    struct ks_journal_record records[KS_INSERTED_TOGETHER] = {0};
     enum ks_result result = KS_OK;
     size_t count = 1;
     while (result == KS_OK && limit > 0 && count > 0) {
@@ -125,7 +125,7 @@ static enum ks_result insert_appended(struct ks_engine *engine)
         result = insert_journalled(engine, SIZE_MAX);
     const struct ks_store_append_message *next = filing->first;
     while (next != NULL && result == KS_OK) {
-        struct ks_journal_record records[KS_INSERTED_TOGETHER];
+        struct ks_journal_record records[KS_INSERTED_TOGETHER] = {0};
         size_t count = 0;
         for (; next != NULL && count < KS_INSERTED_TOGETHER; next = next->next)
             records[count++] = record_of(next);

@@ -254,11 +254,11 @@ static enum ks_result read_file(struct ks_journal *journal)
 
 static enum ks_result allocate(struct ks_journal *journal)
 {
-    for (size_t i = 0; i < KS_JOURNAL_SEGMENTS; i++) {
-        journal->segments[i].bytes = calloc(1, KS_JOURNAL_SEGMENT_SIZE);
-        if (journal->segments[i].bytes == NULL)
-            return KS_NO_MEMORY;
-    }
+    journal->bytes = calloc(KS_JOURNAL_SEGMENTS, KS_JOURNAL_SEGMENT_SIZE);
+    if (journal->bytes == NULL)
+        return KS_NO_MEMORY;
+    for (size_t i = 0; i < KS_JOURNAL_SEGMENTS; i++)
+        journal->segments[i].bytes = journal->bytes + i * KS_JOURNAL_SEGMENT_SIZE;
     return KS_OK;
 }
 
@@ -266,8 +266,7 @@ static void close_and_free(struct ks_journal *journal)
 {
     if (journal->fd >= 0)
         close(journal->fd);
-    for (size_t i = 0; i < KS_JOURNAL_SEGMENTS; i++)
-        free(journal->segments[i].bytes);
+    free(journal->bytes);
     ks_journal_init(journal);
 }
 

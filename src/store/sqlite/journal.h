@@ -54,6 +54,7 @@ struct ks_journal_segment {
 struct ks_journal {
     int fd; /* -1: closed; messages that were not taken stay in RAM and, so far as they were synced, on disk
              */
+    uint8_t *bytes; /* of all segments */
     struct ks_journal_segment segments[KS_JOURNAL_SEGMENTS];
     size_t active; /* the one that is written */
 };
