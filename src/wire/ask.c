@@ -1,17 +1,15 @@
 /* ask.c — see ask.h. */
 #include "wire/ask.h"
 
+#include "base/bytes.h"
+
 #include <string.h>
-#include <strings.h>
 
 _Static_assert(sizeof KS_ASK_BANNER - 1 == KS_ASK_BANNER_SIZE, "clients read exactly so much");
 
-static const char *const request_names[] = {
-    [KS_ASK_TIME] = "TIME", [KS_ASK_NAME] = "NAME", [KS_ASK_RAND] = "RAND",
-    [KS_ASK_STAT] = "STAT", [KS_ASK_EXIT] = "EXIT",
-};
-
-enum { REQUEST_COUNT = sizeof request_names / sizeof request_names[0] };
+/* Four letters as one number, whatever their case: only 'T' and 't' become 't' when 0x20 is set in them. */
+#define FOLDED(a, b, c, d) ((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 | (uint32_t)(d) << 24)
+#define LOWER_CASE         UINT32_C(0x20202020)
 
 static bool is_line_end(uint8_t byte)
 {
@@ -20,10 +18,22 @@ static bool is_line_end(uint8_t byte)
 
 static enum ks_ask_request request_named(const uint8_t *name, size_t size)
 {
-    for (size_t i = 0; i < REQUEST_COUNT; i++)
-        if (size == KS_ASK_REQUEST_SIZE && strncasecmp((const char *)name, request_names[i], size) == 0)
-            return (enum ks_ask_request)i;
-    return KS_ASK_UNKNOWN;
+    if (size != KS_ASK_REQUEST_SIZE)
+        return KS_ASK_UNKNOWN;
+    switch (ks_load_u32(name) | LOWER_CASE) {
+    case FOLDED('t', 'i', 'm', 'e'):
+        return KS_ASK_TIME;
+    case FOLDED('n', 'a', 'm', 'e'):
+        return KS_ASK_NAME;
+    case FOLDED('r', 'a', 'n', 'd'):
+        return KS_ASK_RAND;
+    case FOLDED('s', 't', 'a', 't'):
+        return KS_ASK_STAT;
+    case FOLDED('e', 'x', 'i', 't'):
+        return KS_ASK_EXIT;
+    default:
+        return KS_ASK_UNKNOWN;
+    }
 }
 
 enum ks_result ks_ask_greeting(const uint8_t *bytes, size_t size, size_t *greeting_size)
@@ -60,9 +70,10 @@ enum ks_result ks_ask_request_parse(const uint8_t *bytes, size_t size, enum ks_a
 
 void ks_ask_length_encode(size_t size, uint8_t digits[static KS_ASK_LENGTH_SIZE])
 {
+    uint32_t rest = (uint32_t)size; /* of which four digits count: half as wide, twice as fast to divide */
     for (size_t i = KS_ASK_LENGTH_SIZE; i > 0; i--) {
-        digits[i - 1] = (uint8_t)('0' + size % 10);
-        size /= 10;
+        digits[i - 1] = (uint8_t)('0' + rest % 10);
+        rest /= 10;
     }
 }
 
