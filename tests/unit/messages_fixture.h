@@ -283,12 +283,12 @@ static inline void assert_waiting(struct house *house, const struct ks_client_id
     assert_string_equal(found, expected);
 }
 
-/* Behind everything that the writer and the pull thread were given so far. */
+/* Behind everything that the writer and the reaper were given so far. */
 static inline void wait_for_removal(struct house *house)
 {
     struct ks_engine *engine = ks_engine_of(house->store);
     fixture_call_on(ks_thread_executor(engine->writer.thread), NULL, NULL);
-    fixture_call_on(ks_thread_executor(engine->pulls.thread), NULL, NULL);
+    fixture_call_on(ks_reaper_executor(engine->reaper), NULL, NULL);
 }
 
 static inline void assert_spooled(struct house *house, int count)

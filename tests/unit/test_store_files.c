@@ -73,6 +73,27 @@ static void one_kept_name_is_one_file_and_one_row(void **state)
     assert_database(house, "SELECT FileName FROM files", "b/x");
 }
 
+static void nobody_waits_until_a_replaced_file_is_freed(void **state)
+{
+    struct house *house = *state;
+    struct ks_client_id id;
+    char path[256];
+    char whole[512];
+    sem_t gate;
+    struct fixture_call busy = {.task.run = fixture_call_run, .function = fixture_hold, .context = &gate};
+    assert_int_equal(sem_init(&gate, 0, 0), 0);
+    assert_int_equal(sem_init(&busy.done, 0, 0), 0);
+    assert_int_equal(register_user(house, "grace", NULL, &id), KS_OK);
+    assert_int_equal(confirm(house, upload(house, &id, "x", "first")), KS_OK);
+    snprintf(whole, sizeof whole, "%s/%s", house->directory, path_of(&id, "x", path));
+    assert_int_equal(truncate(whole, 100 * 1024 * 1024), 0); /* as if it were large */
+    ks_executor_post(ks_reaper_executor(ks_engine_of(house->store)->reaper), &busy.task);
+    assert_int_equal(confirm(house, upload(house, &id, "x", "second")), KS_OK);
+    assert_true(fixture_file_is(house->directory, path, "second"));
+    sem_post(&gate);
+    fixture_hold(&busy.done);
+}
+
 static void a_restart_keeps_files_and_empties_staging(void **state)
 {
     struct house *house = *state;
@@ -317,6 +338,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         HOUSE_TEST(a_confirmed_file_has_its_row),
         HOUSE_TEST(one_kept_name_is_one_file_and_one_row),
+        HOUSE_TEST(nobody_waits_until_a_replaced_file_is_freed),
         HOUSE_TEST(a_restart_keeps_files_and_empties_staging),
         HOUSE_TEST(a_file_without_a_row_is_adopted),
         HOUSE_TEST(an_adopted_file_with_a_cut_name_gives_way_to_the_long_name),

@@ -224,6 +224,7 @@ static void engine_free(struct ks_engine *engine)
     ks_writer_stop(engine);
     ks_readers_stop(engine);
     ks_pulls_stop(engine);
+    ks_reaper_stop(engine->reaper); /* last: the others have it delete */
     ks_filing_stop(engine);
     ks_writer_disconnect(engine);
     ks_departures_destroy(&engine->departures);
@@ -424,6 +425,15 @@ static enum ks_result open_database(struct ks_engine *engine, char *why, size_t 
 
 static enum ks_result start_threads(struct ks_engine *engine, const struct ks_embedded_options *options)
 {
+    enum ks_result result = ks_reaper_start(&engine->reaper);
+    if (result == KS_OK)
+        result = ks_readers_start(engine);
+    if (result == KS_OK)
+        result = ks_pulls_start(engine);
+    if (result == KS_OK)
+        result = ks_writer_start(engine);
+    if (result != KS_OK)
+        return result;
     const struct ks_vault_options vault = {
         .directory_fd = engine->directory_fd,
         .clock = engine->clock,
@@ -431,17 +441,11 @@ static enum ks_result start_threads(struct ks_engine *engine, const struct ks_em
         .log = engine->log,
         .index = &engine->index,
         .quotas = engine->quotas,
+        .reaper = engine->reaper,
         .threads = options->vault_threads,
         .stage_lifetime = or_default(options->stage_lifetime, DEFAULT_STAGE_LIFETIME),
     };
-    enum ks_result result = ks_readers_start(engine);
-    if (result == KS_OK)
-        result = ks_pulls_start(engine);
-    if (result == KS_OK)
-        result = ks_writer_start(engine);
-    if (result == KS_OK)
-        result = ks_vault_open(&vault, &engine->vault);
-    return result;
+    return ks_vault_open(&vault, &engine->vault);
 }
 
 enum ks_result ks_embedded_open(const struct ks_embedded_options *options, struct ks_store **store, char *why,

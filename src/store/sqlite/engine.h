@@ -7,6 +7,7 @@
 #include "crypto/alias.h"
 #include "crypto/random.h"
 #include "store/quotas.h"
+#include "store/reaper.h"
 #include "store/space.h"
 #include "store/sqlite/departures.h"
 #include "store/sqlite/filing.h"
@@ -46,6 +47,7 @@ struct ks_engine {
     struct ks_departures departures;
     struct ks_readers readers;
     struct ks_pulls pulls;
+    struct ks_reaper *reaper;
     struct ks_vault_index index; /* what the vault knows of the database */
     struct ks_vault *vault;
 };

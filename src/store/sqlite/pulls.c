@@ -309,30 +309,6 @@ void ks_pulls_read(struct ks_engine *engine, struct ks_store_lease_read *request
     ks_executor_post(ks_thread_executor(engine->pulls.thread), &request->request.task);
 }
 
-/* ---- files ---- */
-
-static void run_unlink(struct ks_task *task)
-{
-    struct ks_removed_files *files = KS_CONTAINER_OF(task, struct ks_removed_files, task);
-    const struct ks_engine *engine = files->engine;
-    int failure = 0;
-    for (size_t i = 0; i < files->count; i++)
-        if (unlinkat(engine->directory_fd, files->path_names[i], 0) != 0)
-            failure = errno;
-    if (failure != 0) {
-        char text[128];
-        ks_log_warning(engine->log, "cannot remove a file from messages/: %s",
-                       strerror_r(failure, text, sizeof text));
-    }
-    free(files);
-}
-
-void ks_pulls_unlink(struct ks_engine *engine, struct ks_removed_files *files)
-{
-    files->task.run = run_unlink;
-    ks_executor_post(ks_thread_executor(engine->pulls.thread), &files->task);
-}
-
 /* ---- the thread ---- */
 
 enum ks_result ks_pulls_start(struct ks_engine *engine)

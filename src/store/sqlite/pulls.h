@@ -25,17 +25,6 @@ struct ks_pulls {
     sqlite3_stmt *sum_files;
 };
 
-enum { KS_REMOVED_FILES = 64 };
-
-/* Files of messages whose rows are gone; malloc'ed. */
-struct ks_removed_files {
-    struct ks_task task;
-    struct ks_engine *engine;
-    struct ks_removed_files *next; /* whoever collects them uses it */
-    size_t count;
-    char path_names[KS_REMOVED_FILES][KS_NAMES_MESSAGE_SIZE];
-};
-
 /* KS_OK; KS_NO_MEMORY, KS_IO. */
 enum ks_result ks_pulls_start(struct ks_engine *engine);
 
@@ -55,8 +44,5 @@ void ks_pulls_lease(struct ks_engine *engine, struct ks_store_lease_waiting *req
 
 /* Any thread: reads, and posts the answer. */
 void ks_pulls_read(struct ks_engine *engine, struct ks_store_lease_read *request);
-
-/* Any thread: unlinks the files and frees `files`. */
-void ks_pulls_unlink(struct ks_engine *engine, struct ks_removed_files *files);
 
 #endif

@@ -4,8 +4,11 @@
 #include "store/reply.h"
 #include "store/sqlite/engine.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 enum {
     PIECE_ROWS = 10 * 1000,         /* deleted in one batch */
@@ -15,6 +18,39 @@ enum {
     FIRST_RETRY_MS = 1000,
     LAST_RETRY_MS = 64 * 1000,
 };
+
+/* ---- files, on the reaper's thread ---- */
+
+/* Files of messages whose rows are gone. */
+struct ks_removed_files {
+    struct ks_task task;
+    struct ks_engine *engine;
+    struct ks_removed_files *next; /* of the batch */
+    size_t count;
+    char path_names[KS_REMOVED_FILES][KS_NAMES_MESSAGE_SIZE];
+};
+
+static void unlink_files(struct ks_task *task)
+{
+    struct ks_removed_files *files = KS_CONTAINER_OF(task, struct ks_removed_files, task);
+    const struct ks_engine *engine = files->engine;
+    int failure = 0;
+    for (size_t i = 0; i < files->count; i++)
+        if (unlinkat(engine->directory_fd, files->path_names[i], 0) != 0)
+            failure = errno;
+    if (failure != 0) {
+        char text[128];
+        ks_log_warning(engine->log, "cannot remove a file from messages/: %s",
+                       strerror_r(failure, text, sizeof text));
+    }
+    free(files);
+}
+
+static void post_unlink(struct ks_engine *engine, struct ks_removed_files *files)
+{
+    files->task.run = unlink_files;
+    ks_executor_post(ks_reaper_executor(engine->reaper), &files->task);
+}
 
 /* ---- a piece of one receiver's rows, inside the batch ---- */
 
@@ -130,7 +166,7 @@ void ks_removal_batch_over(struct ks_engine *engine, bool committed)
         struct ks_removed_files *files = removal->files;
         removal->files = files->next;
         if (committed)
-            ks_pulls_unlink(engine, files);
+            post_unlink(engine, files);
         else
             free(files);
     }

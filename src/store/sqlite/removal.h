@@ -12,6 +12,8 @@
 struct ks_engine;
 struct ks_removed_files;
 
+enum { KS_REMOVED_FILES = 64 }; /* files that go in one go; others have their turn between */
+
 struct ks_removal {
     size_t rows; /* deleted in this batch */
     uint64_t bytes;
