@@ -1,100 +1,13 @@
-/* groups.c — see groups.h.
- *
- * Locks: groups->lock guards the table of groups and how many members each has; group->lock guards the order
- * of packets, the seats and how many sit on each. Never both at a time. Who sits on a seat is its loop's own.
- */
-#include "service/groups.h"
+/* groups.c — see groups.h and groups_state.h: the table of groups, and members who come and go. */
+#include "service/groups_state.h"
 
-#include "base/counter.h"
-#include "base/text.h"
-#include "crypto/digest.h"
 #include "crypto/secret.h"
-#include "wire/chat.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
-enum {
-    GROUPS_AT_FIRST = 16,
-    COPIED_PACKET = 1024,      /* bytes up to which a copy is cheaper than a reference */
-    COUNTED_QUEUE = 64 * 1024, /* shorter ones are not counted */
-    LOOK_AGAIN_MS = 1000,      /* at a queue that is counted, when nothing more is said */
-};
-
-/* The members of a group on one loop. */
-struct ks_seat {
-    struct ks_seat *next;
-    struct ks_loop *loop;
-    unsigned count;            /* under group->lock */
-    struct ks_member *members; /* the loop's */
-};
-
-struct ks_group {
-    struct ks_groups *groups;
-    _Atomic unsigned references; /* members, and packets on their way */
-    unsigned number;
-    uint64_t serial;
-    int64_t since; /* wall seconds */
-    uint8_t password[KS_SHA256_SIZE];
-    unsigned member_count; /* under groups->lock */
-    pthread_mutex_t lock;
-    _Atomic uint64_t messages; /* lines that members have said; written under the lock */
-    uint64_t sequence;         /* of the latest packet */
-    struct ks_seat *seats;
-    unsigned seat_count;
-};
-
-/* What one loop counts, for metrics. */
-struct loop_counts {
-    _Alignas(KS_CACHE_LINE) _Atomic uint64_t messages;
-    _Atomic uint64_t packets;
-    _Atomic uint64_t deliveries;
-    _Atomic uint64_t cut_off;
-};
-
-struct ks_groups {
-    struct loop_counts counts[KS_LOOPS_LIMIT];
-    struct ks_groups_limits limits;
-    const struct ks_log *log;
-    pthread_mutex_t lock;
-    struct ks_group **by_number; /* place n holds group n + 1, or NULL */
-    unsigned capacity;
-    unsigned count;
-    unsigned member_count;
-    uint64_t last_serial;
-    _Atomic size_t queued; /* bytes, of all counted queues */
-};
-
-/* What a member has said and not all loops have taken. The member's loop's; it outlives the member. */
-struct ks_credit {
-    struct ks_executor *executor;
-    struct ks_member *member; /* NULL when it is gone */
-    size_t used;
-    unsigned packets;
-    bool wanted; /* the member waits */
-};
-
-struct packet;
-
-struct delivery {
-    struct ks_task task;
-    struct packet *packet;
-    struct ks_seat *seat;
-};
-
-struct packet {
-    _Atomic unsigned left; /* deliveries */
-    struct ks_group *group;
-    struct ks_shared *lines;
-    struct ks_credit *credit;
-    const struct ks_member *speaker; /* gets nothing; may be gone */
-    uint64_t sequence;
-    bool with_newlines;
-    struct ks_task delivered; /* on the speaker's loop */
-    struct delivery deliveries[];
-};
+enum { GROUPS_AT_FIRST = 16 };
 
 /* ---- the table ---- */
 
@@ -137,12 +50,6 @@ unsigned ks_groups_count(struct ks_groups *groups)
     return count;
 }
 
-/* Where the loop counts. */
-static struct loop_counts *counts_of(struct ks_groups *groups, const struct ks_loop *loop)
-{
-    return &groups->counts[loop->number % KS_LOOPS_LIMIT];
-}
-
 void ks_groups_statistics(struct ks_groups *groups, struct ks_groups_statistics *statistics)
 {
     *statistics =
@@ -152,7 +59,7 @@ void ks_groups_statistics(struct ks_groups *groups, struct ks_groups_statistics 
     statistics->members = groups->member_count;
     pthread_mutex_unlock(&groups->lock);
     for (size_t i = 0; i < KS_LOOPS_LIMIT; i++) {
-        const struct loop_counts *counts = &groups->counts[i];
+        const struct ks_group_counts *counts = &groups->counts[i];
         statistics->messages += ks_counted(&counts->messages);
         statistics->packets += ks_counted(&counts->packets);
         statistics->deliveries += ks_counted(&counts->deliveries);
@@ -180,7 +87,7 @@ size_t ks_groups_describe(struct ks_groups *groups, unsigned *number, struct ks_
     return count;
 }
 
-static void group_release(struct ks_group *group)
+void ks_group_release(struct ks_group *group)
 {
     if (atomic_fetch_sub_explicit(&group->references, 1, memory_order_acq_rel) != 1)
         return;
@@ -331,27 +238,8 @@ static enum ks_result found_group(struct ks_groups *groups, const uint8_t digest
         return KS_NO_MEMORY;
     enum ks_result result = publish(groups, *group);
     if (result != KS_OK)
-        group_release(*group);
+        ks_group_release(*group);
     return result;
-}
-
-enum ks_result ks_groups_create(struct ks_groups *groups, const uint8_t *password, size_t size,
-                                struct ks_member *member, unsigned *number)
-{
-    uint8_t digest[KS_SHA256_SIZE];
-    struct ks_seat *spare = NULL;
-    struct ks_group *group = NULL;
-    if (!prepare_member(member, &spare))
-        return KS_NO_MEMORY;
-    enum ks_result result = ks_sha256(password, size, digest);
-    if (result == KS_OK)
-        result = found_group(groups, digest, member, &group);
-    ks_secret_wipe(digest, sizeof digest);
-    if (result != KS_OK)
-        return unprepare_member(member, spare, result);
-    *number = group->number;
-    sit_down(group, member, spare);
-    return KS_OK;
 }
 
 /* Counts a new member in. KS_OK with *group, which the member then holds. */
@@ -377,223 +265,47 @@ static enum ks_result admit(struct ks_groups *groups, unsigned number, uint64_t 
     return result;
 }
 
-enum ks_result ks_groups_join(struct ks_groups *groups, unsigned number, uint64_t serial,
-                              const uint8_t *password, size_t size, struct ks_member *member)
+/* Into the group with that number and serial; with serial 0, which none has, into a new one. KS_OK with
+ * *group. */
+static enum ks_result enter(struct ks_groups *groups, unsigned number, uint64_t serial,
+                            const uint8_t *password, size_t size, struct ks_member *member,
+                            struct ks_group **group)
 {
     uint8_t digest[KS_SHA256_SIZE];
     struct ks_seat *spare = NULL;
-    struct ks_group *group = NULL;
     if (!prepare_member(member, &spare))
         return KS_NO_MEMORY;
     enum ks_result result = ks_sha256(password, size, digest);
     if (result == KS_OK)
-        result = admit(groups, number, serial, digest, &group);
+        result = serial == 0 ? found_group(groups, digest, member, group)
+                             : admit(groups, number, serial, digest, group);
     ks_secret_wipe(digest, sizeof digest);
     if (result != KS_OK)
         return unprepare_member(member, spare, result);
-    sit_down(group, member, spare);
+    sit_down(*group, member, spare);
     return KS_OK;
+}
+
+enum ks_result ks_groups_create(struct ks_groups *groups, const uint8_t *password, size_t size,
+                                struct ks_member *member, unsigned *number)
+{
+    struct ks_group *group = NULL;
+    enum ks_result result = enter(groups, 0, 0, password, size, member, &group);
+    if (result == KS_OK)
+        *number = group->number;
+    return result;
+}
+
+enum ks_result ks_groups_join(struct ks_groups *groups, unsigned number, uint64_t serial,
+                              const uint8_t *password, size_t size, struct ks_member *member)
+{
+    struct ks_group *group = NULL;
+    return serial == 0 ? KS_NOT_FOUND : enter(groups, number, serial, password, size, member, &group);
 }
 
 unsigned ks_groups_number(const struct ks_member *member)
 {
     return member->group->number;
-}
-
-/* ---- packets ---- */
-
-static void packet_free(struct packet *packet)
-{
-    group_release(packet->group);
-    ks_shared_release(packet->lines);
-    free(packet);
-}
-
-static void packet_delivered(struct ks_task *task)
-{
-    struct packet *packet = KS_CONTAINER_OF(task, struct packet, delivered);
-    struct ks_credit *credit = packet->credit;
-    credit->used -= packet->lines->capacity;
-    credit->packets--;
-    packet_free(packet);
-    if (credit->member == NULL) {
-        if (credit->packets == 0)
-            free(credit);
-    } else if (credit->wanted && credit->used <= KS_GROUPS_CREDIT / 2) {
-        credit->wanted = false;
-        credit->member->may_go_on(credit->member);
-    }
-}
-
-/* One text to a member in chunk mode: nothing that it reads at once is cut short by its small buffer. */
-static void give_apart(const struct ks_member *member, const uint8_t *text, size_t size)
-{
-    while (size > 0) {
-        size_t part = ks_text_cut(text, size, KS_CHAT_SEND_LIMIT);
-        ks_connection_write_apart(member->connection, text, part);
-        text += part;
-        size -= part;
-    }
-}
-
-static void give_lines_apart(const struct ks_member *member, const struct packet *packet)
-{
-    const uint8_t *text = packet->lines->bytes;
-    size_t left = packet->lines->size;
-    while (left > 0) {
-        const uint8_t *end = memchr(text, '\n', left);
-        size_t size = end != NULL ? (size_t)(end - text) : left;
-        size_t taken = end != NULL ? size + 1 : left;
-        give_apart(member, text, packet->with_newlines ? taken : size);
-        text += taken;
-        left -= taken;
-    }
-}
-
-static void give_packet(struct ks_member *member, const struct packet *packet)
-{
-    struct ks_shared *lines = packet->lines;
-    if (!member->line_mode)
-        give_lines_apart(member, packet);
-    else if (lines->size <= COPIED_PACKET)
-        ks_connection_write(member->connection, lines->bytes, lines->size);
-    else
-        ks_connection_write_shared(member->connection, lines, 0, lines->size, false);
-    ks_groups_look_at_queue(member);
-}
-
-static void deliver(struct ks_task *task)
-{
-    const struct delivery *delivery = KS_CONTAINER_OF(task, struct delivery, task);
-    struct packet *packet = delivery->packet;
-    struct ks_member *member = NULL;
-    uint64_t given = 0;
-    DL_FOREACH(delivery->seat->members, member)
-    if (member->joined_at < packet->sequence && member != packet->speaker) {
-        give_packet(member, packet);
-        given++;
-    }
-    ks_count(&counts_of(packet->group->groups, delivery->seat->loop)->deliveries, given);
-    if (atomic_fetch_sub_explicit(&packet->left, 1, memory_order_acq_rel) == 1)
-        ks_executor_post(packet->credit->executor, &packet->delivered);
-}
-
-/* Under group->lock: every seat that is taken gets its delivery, all in this place of the order. */
-static void post_deliveries(struct ks_group *group, struct packet *packet)
-{
-    unsigned count = 0;
-    struct ks_seat *seat = NULL;
-    packet->sequence = ++group->sequence;
-    LL_FOREACH(group->seats, seat)
-    if (seat->count > 0)
-        packet->deliveries[count++] =
-            (struct delivery){.task = {.run = deliver}, .packet = packet, .seat = seat};
-    atomic_init(&packet->left, count);
-    for (unsigned i = 0; i < count; i++)
-        ks_executor_post(&packet->deliveries[i].seat->loop->executor, &packet->deliveries[i].task);
-}
-
-static struct packet *packet_new(struct ks_group *group, struct ks_member *member, struct ks_shared *lines)
-{
-    struct packet *packet = malloc(sizeof *packet + group->seat_count * sizeof packet->deliveries[0]);
-    if (packet == NULL)
-        return NULL;
-    *packet = (struct packet){.group = group,
-                              .lines = lines,
-                              .credit = member->credit,
-                              .speaker = member,
-                              .delivered = {.run = packet_delivered}};
-    return packet;
-}
-
-static bool is_alone(const struct ks_group *group, const struct ks_member *member)
-{
-    unsigned others = 0;
-    const struct ks_seat *seat = NULL;
-    LL_FOREACH(group->seats, seat)
-    others += seat->count;
-    return others == (member->seat != NULL ? 1U : 0U);
-}
-
-static uint64_t count_lines(const struct ks_shared *lines)
-{
-    uint64_t count = 0;
-    const uint8_t *end = lines->bytes + lines->size;
-    const uint8_t *next = lines->bytes;
-    while (next < end && (next = memchr(next, '\n', (size_t)(end - next))) != NULL) {
-        next++;
-        count++;
-    }
-    return count;
-}
-
-enum ks_result ks_groups_say(struct ks_member *member, struct ks_shared *lines, bool with_newlines)
-{
-    struct ks_group *group = member->group;
-    struct packet *packet = NULL;
-    struct loop_counts *counts = counts_of(group->groups, member->connection->loop);
-    uint64_t said = with_newlines ? 0 : count_lines(lines); /* else it is what we tell of members */
-    ks_count(&counts->messages, said);
-    pthread_mutex_lock(&group->lock);
-    ks_count(&group->messages, said);
-    bool alone = is_alone(group, member);
-    if (!alone)
-        packet = packet_new(group, member, lines);
-    if (packet != NULL) {
-        packet->with_newlines = with_newlines;
-        member->credit->used += lines->capacity;
-        member->credit->packets++;
-        atomic_fetch_add_explicit(&group->references, 1, memory_order_relaxed);
-        post_deliveries(group, packet);
-        ks_count(&counts->packets, 1);
-    }
-    pthread_mutex_unlock(&group->lock);
-    if (packet == NULL)
-        ks_shared_release(lines);
-    return packet != NULL || alone ? KS_OK : KS_NO_MEMORY;
-}
-
-bool ks_groups_has_credit(struct ks_member *member)
-{
-    if (member->credit->used < KS_GROUPS_CREDIT)
-        return true;
-    member->credit->wanted = true;
-    return false;
-}
-
-/* Returns how long all counted queues are. */
-static size_t count_queue(struct ks_member *member, size_t memory)
-{
-    struct ks_groups *groups = member->group->groups;
-    size_t counted = memory > COUNTED_QUEUE ? memory : 0;
-    size_t difference = counted - member->counted; /* wraps round when it is negative, and so does the sum */
-    member->counted = counted;
-    if (difference == 0)
-        return atomic_load_explicit(&groups->queued, memory_order_relaxed);
-    return atomic_fetch_add_explicit(&groups->queued, difference, memory_order_relaxed) + difference;
-}
-
-static bool is_over_limit(struct ks_member *member)
-{
-    const struct ks_groups_limits *limits = &member->group->groups->limits;
-    size_t memory = ks_connection_output_memory(member->connection);
-    size_t all = count_queue(member, memory);
-    return memory > (all > limits->queues ? KS_GROUPS_SMALL_QUEUE : limits->member_queue);
-}
-
-void ks_groups_look_at_queue(struct ks_member *member)
-{
-    if (is_over_limit(member)) { /* all of it may have come in this turn of the loop */
-        ks_connection_flush(member->connection);
-        if (is_over_limit(member)) {
-            member->cut_off = true;
-            ks_count(&counts_of(member->group->groups, member->connection->loop)->cut_off, 1);
-            ks_connection_abort(member->connection);
-            return;
-        }
-    }
-    if (member->counted > 0) /* no event tells that the last of it is gone */
-        ks_connection_set_deadline(member->connection, LOOK_AGAIN_MS);
 }
 
 /* ---- going ---- */
@@ -646,5 +358,5 @@ void ks_groups_leave(struct ks_member *member, struct ks_shared *farewell, bool 
     close_credit(member->credit);
     member->credit = NULL;
     member->group = NULL;
-    group_release(group);
+    ks_group_release(group);
 }

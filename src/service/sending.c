@@ -4,11 +4,9 @@
  * answered when it is durable; the next 603 begins as soon as this one was *handed over* to the store, so
  * that many share a commit. A large one is handed over only when it is safe: nothing may overtake it.
  *
- * A sending lives on its connection's loop. It is freed when the last of its holders lets go: the session
- * that feeds it, the requests that are with the store, the chunks.
+ * A sending is an intake (intake.h), held by its requests to the store, too.
  */
-#include "service/chunks.h"
-#include "service/dismissal.h"
+#include "service/intake.h"
 #include "service/target.h"
 #include "wire/messages.h"
 
@@ -16,25 +14,19 @@
 #include <string.h>
 
 struct sending {
-    unsigned holders;
-    struct ks_exchange *exchange; /* NULL once answered */
-    struct ks_session *session;   /* NULL once all content came, or none will */
-    struct ks_loop *loop;
-    const struct ks_service_environment *environment;
+    struct ks_intake intake;
     struct ks_client_id sender;
     struct ks_target target;
     uint8_t type;
     uint32_t content_size;
     bool is_large;
     bool resolved;
-    bool failed;
     bool is_counted;         /* as not handed over, by the session */
     bool waiting_for_budget; /* for the memory of a small content */
     struct ks_budget_waiter waiter;
     uint8_t *content; /* of a small message; content_size bytes from the budget */
     uint32_t collected;
-    struct ks_chunks chunks; /* of a large one */
-    union {                  /* one at a time, in this order */
+    union { /* one at a time, in this order */
         struct ks_store_stage_open open;
         struct ks_store_append_message append;
     } request;
@@ -48,89 +40,47 @@ struct sending {
 #pragma GCC diagnostic ignored "-Wanalyzer-use-of-uninitialized-value"
 #endif
 
+static struct sending *sending_of(struct ks_intake *intake)
+{
+    return KS_CONTAINER_OF(intake, struct sending, intake);
+}
+
 /* ---- the end of a sending ---- */
 
-static void sending_free(struct sending *sending)
+static void sending_free(struct ks_intake *intake)
 {
-    if (sending->chunks.stage != NULL)
-        ks_dismiss_stage(sending->environment->store, sending->loop, sending->chunks.stage);
-    ks_chunks_clear(&sending->chunks);
+    struct sending *sending = sending_of(intake);
     if (sending->content != NULL) {
         free(sending->content);
-        ks_budget_give(sending->loop->budget, sending->content_size);
+        ks_budget_give(intake->loop->budget, sending->content_size);
     }
     free(sending);
 }
 
-static void sending_let_go(struct sending *sending)
+static void stop_waiting(struct ks_intake *intake)
 {
-    sending->holders--;
-    if (sending->holders == 0 && !ks_chunks_pending(&sending->chunks))
-        sending_free(sending);
-}
-
-static void stop_waiting(struct sending *sending)
-{
-    ks_chunks_stop_waiting(&sending->chunks);
-    if (sending->waiting_for_budget && ks_budget_cancel(sending->loop->budget, &sending->waiter)) {
+    struct sending *sending = sending_of(intake);
+    if (sending->waiting_for_budget && ks_budget_cancel(intake->loop->budget, &sending->waiter)) {
         sending->waiting_for_budget = false;
-        sending_let_go(sending);
+        ks_intake_let_go(intake);
     }
 }
 
-/* The session feeds it no more. */
-static void leave_session(struct sending *sending)
-{
-    if (sending->session == NULL)
-        return;
-    sending->session = NULL;
-    sending_let_go(sending);
-}
-
 /* From here on the next 603 may be begun. */
-static void handed_over(struct sending *sending)
+static void handed_over(struct ks_intake *intake)
 {
-    if (sending->is_counted && sending->exchange != NULL && sending->exchange->session != NULL)
-        ks_session_count_sendings(sending->exchange->session, -1);
+    struct sending *sending = sending_of(intake);
+    if (sending->is_counted && intake->exchange != NULL && intake->exchange->session != NULL)
+        ks_session_count_sendings(intake->exchange->session, -1);
     sending->is_counted = false;
-}
-
-static struct ks_exchange *take_exchange(struct sending *sending)
-{
-    struct ks_exchange *exchange = sending->exchange;
-    handed_over(sending);
-    sending->exchange = NULL;
-    return exchange;
-}
-
-/* 9000 at once; what is still to come of the content is skipped. */
-static void sending_fail(struct sending *sending)
-{
-    if (sending->failed)
-        return;
-    sending->failed = true;
-    sending->holders++;
-    struct ks_session *session = sending->session;
-    if (session != NULL)
-        ks_session_skip_payload(session);
-    stop_waiting(sending);
-    leave_session(sending);
-    struct ks_exchange *exchange = take_exchange(sending);
-    if (exchange != NULL)
-        ks_exchange_refuse(exchange);
-    else if (session != NULL)
-        ks_session_unblock(session);
-    sending_let_go(sending);
 }
 
 static void log_failure(const struct sending *sending, enum ks_result result)
 {
-    char peer[KS_PEER_TEXT_SIZE] = "gone";
-    if (sending->exchange != NULL)
-        ks_exchange_peer(sending->exchange, peer);
+    char peer[KS_PEER_TEXT_SIZE];
     const char *limit = result == KS_REFUSED ? " (waiting-messages, waiting-bytes)" : "";
-    ks_log_warning(sending->environment->log, "%s: cannot take a message: %s%s", peer, ks_result_text(result),
-                   limit);
+    ks_log_warning(sending->intake.environment->log, "%s: cannot take a message: %s%s",
+                   ks_intake_peer(&sending->intake, peer), ks_result_text(result), limit);
 }
 
 /* ---- handing over ---- */
@@ -144,9 +94,9 @@ static void message_stored(struct ks_store_request *request)
     uint8_t payload[KS_MESSAGE_STORED_ANSWER_SIZE];
     if (result != KS_OK && result != KS_NOT_FOUND)
         log_failure(sending, result);
-    struct ks_exchange *exchange = take_exchange(sending);
-    sending->failed = true; /* nothing that is still on its way matters any more */
-    sending_let_go(sending);
+    struct ks_exchange *exchange = ks_intake_take_exchange(&sending->intake);
+    sending->intake.failed = true; /* nothing that is still on its way matters any more */
+    ks_intake_let_go(&sending->intake);
     if (exchange == NULL)
         return;
     if (result != KS_OK) {
@@ -162,73 +112,57 @@ static void hand_over(struct sending *sending)
 {
     struct ks_store_append_message *request = &sending->request.append;
     memset(request, 0, sizeof *request);
-    request->request.reply_to = &sending->loop->executor;
+    request->request.reply_to = &sending->intake.loop->executor;
     request->request.done = message_stored;
     request->receiver = sending->target.id;
     request->sender = sending->sender;
     request->type = sending->type;
     request->content_size = sending->content_size;
     request->content = sending->content;
-    request->stage = sending->chunks.stage;
-    sending->chunks.stage = NULL;
-    sending->holders += 2; /* the request, and this function */
-    ks_store_append_message(sending->environment->store, request);
+    request->stage = sending->intake.chunks.stage;
+    sending->intake.chunks.stage = NULL;
+    ks_intake_hold(&sending->intake); /* the request */
+    ks_intake_hold(&sending->intake); /* this function */
+    ks_store_append_message(sending->intake.environment->store, request);
     if (!sending->is_large)
-        handed_over(sending);
-    leave_session(sending);
-    sending_let_go(sending);
+        handed_over(&sending->intake);
+    ks_intake_leave_session(&sending->intake);
+    ks_intake_let_go(&sending->intake);
 }
 
 /* ---- large contents ---- */
 
-static void chunk_written(struct ks_chunks *chunks, enum ks_result result, bool last)
+static void chunk_written(struct ks_intake *intake, enum ks_result result, bool last)
 {
-    struct sending *sending = KS_CONTAINER_OF(chunks, struct sending, chunks);
     (void)last;
-    sending->holders++;
-    if (result != KS_OK && !sending->failed && chunks->stage != NULL) {
-        log_failure(sending, result);
-        sending_fail(sending);
-    } else if (sending->session != NULL) {
-        ks_session_unblock(sending->session);
+    if (result != KS_OK && !intake->failed && intake->chunks.stage != NULL) {
+        log_failure(sending_of(intake), result);
+        ks_intake_fail(intake);
+    } else {
+        ks_intake_unblock(intake);
     }
-    sending_let_go(sending);
-}
-
-static void chunks_have_room(struct ks_chunks *chunks)
-{
-    struct sending *sending = KS_CONTAINER_OF(chunks, struct sending, chunks);
-    sending->holders++;
-    if (sending->session != NULL)
-        ks_session_unblock(sending->session);
-    sending_let_go(sending);
 }
 
 static void stage_opened(struct ks_store_request *request)
 {
     struct sending *sending = KS_CONTAINER_OF(request, struct sending, request.open.request);
-    if (request->result != KS_OK) {
+    if (request->result != KS_OK)
         log_failure(sending, request->result);
-        sending_fail(sending);
-    } else {
-        sending->chunks.stage = sending->request.open.stage;
-        if (sending->session != NULL)
-            ks_session_unblock(sending->session);
-    }
-    sending_let_go(sending);
+    ks_intake_staged(&sending->intake, request->result, sending->request.open.stage);
+    ks_intake_let_go(&sending->intake);
 }
 
 static void open_stage(struct sending *sending)
 {
     struct ks_store_stage_open *open = &sending->request.open;
     memset(open, 0, sizeof *open);
-    open->request.reply_to = &sending->loop->executor;
+    open->request.reply_to = &sending->intake.loop->executor;
     open->request.done = stage_opened;
     open->id = sending->sender;
     open->purpose = KS_STAGE_MESSAGE;
     open->content_size = sending->content_size;
-    sending->holders++;
-    ks_store_stage_open(sending->environment->store, open);
+    ks_intake_hold(&sending->intake);
+    ks_store_stage_open(sending->intake.environment->store, open);
 }
 
 /* ---- small contents ---- */
@@ -237,31 +171,31 @@ static void budget_has_room(struct ks_task *task)
 {
     struct sending *sending = KS_CONTAINER_OF(task, struct sending, waiter.task);
     sending->waiting_for_budget = false;
-    if (sending->session != NULL)
-        ks_session_unblock(sending->session);
-    sending_let_go(sending);
+    ks_intake_unblock(&sending->intake);
+    ks_intake_let_go(&sending->intake);
 }
 
 /* Makes sure that there is memory for the content; false when it has to wait, or has failed. */
 static bool have_content(struct sending *sending)
 {
+    struct ks_loop *loop = sending->intake.loop;
     if (sending->content != NULL)
         return true;
     if (!sending->resolved || sending->waiting_for_budget)
         return false;
-    if (!ks_budget_take(sending->loop->budget, sending->content_size)) {
+    if (!ks_budget_take(loop->budget, sending->content_size)) {
         sending->waiting_for_budget = true;
-        sending->holders++;
+        ks_intake_hold(&sending->intake);
         sending->waiter.task.run = budget_has_room;
-        sending->waiter.executor = &sending->loop->executor;
-        ks_budget_wait(sending->loop->budget, &sending->waiter);
+        sending->waiter.executor = &loop->executor;
+        ks_budget_wait(loop->budget, &sending->waiter);
         return false;
     }
     sending->content = malloc(sending->content_size);
     if (sending->content != NULL)
         return true;
-    ks_budget_give(sending->loop->budget, sending->content_size);
-    sending_fail(sending);
+    ks_budget_give(loop->budget, sending->content_size);
+    ks_intake_fail(&sending->intake);
     return false;
 }
 
@@ -282,49 +216,43 @@ static size_t sink_buffer(void *context, size_t limit, uint8_t **buffer)
 {
     struct sending *sending = context;
     if (sending->is_large)
-        return ks_chunks_buffer(&sending->chunks, limit, buffer);
-    sending->holders++;
+        return ks_chunks_buffer(&sending->intake.chunks, limit, buffer);
+    ks_intake_hold(&sending->intake);
     size_t room = have_content(sending) ? sending->content_size - sending->collected : 0;
     if (room > 0)
         *buffer = sending->content + sending->collected;
-    sending_let_go(sending);
+    ks_intake_let_go(&sending->intake);
     return room < limit ? room : limit;
 }
 
 static bool is_complete(const struct sending *sending)
 {
-    return sending->is_large ? ks_chunks_complete(&sending->chunks)
+    return sending->is_large ? ks_chunks_complete(&sending->intake.chunks)
                              : sending->collected == sending->content_size;
 }
 
 static size_t sink_received(void *context, const uint8_t *bytes, size_t size)
 {
     struct sending *sending = context;
+    struct ks_intake *intake = &sending->intake;
     size_t taken = 0;
-    sending->holders++;
+    ks_intake_hold(intake);
     if (!sending->is_large)
         taken = collect(sending, bytes, size);
-    else if (ks_chunks_take(&sending->chunks, bytes, size, &taken) != KS_OK)
-        sending_fail(sending);
-    if (sending->failed)
+    else if (ks_chunks_take(&intake->chunks, bytes, size, &taken) != KS_OK)
+        ks_intake_fail(intake);
+    if (intake->failed)
         taken = size;
     else if (is_complete(sending))
         hand_over(sending);
-    sending_let_go(sending);
+    ks_intake_let_go(intake);
     return taken;
 }
 
 static void sink_broken(void *context)
 {
     struct sending *sending = context;
-    sending->failed = true; /* nobody waits for an answer, and a stage is dismissed at the end */
-    sending->holders++;
-    stop_waiting(sending);
-    leave_session(sending);
-    struct ks_exchange *exchange = take_exchange(sending);
-    if (exchange != NULL)
-        ks_exchange_cancel(exchange);
-    sending_let_go(sending);
+    ks_intake_broken(&sending->intake);
 }
 
 static const struct ks_sink sending_sink = {
@@ -335,42 +263,39 @@ static const struct ks_sink sending_sink = {
 static void target_resolved(struct ks_target *target, enum ks_result result)
 {
     struct sending *sending = KS_CONTAINER_OF(target, struct sending, target);
+    struct ks_intake *intake = &sending->intake;
     sending->resolved = true;
     if (result != KS_OK)
-        sending_fail(sending);
-    else if (sending->failed)
+        ks_intake_fail(intake);
+    else if (intake->failed)
         ; /* the connection went meanwhile */
     else if (sending->content_size == 0)
         hand_over(sending);
     else if (sending->is_large)
         open_stage(sending);
-    else if (sending->session != NULL)
-        ks_session_unblock(sending->session);
-    sending_let_go(sending);
+    else
+        ks_intake_unblock(intake);
+    ks_intake_let_go(intake);
 }
+
+static const struct ks_intake_kind sending_kind = {
+    .free = sending_free, .answering = handed_over, .stop_waiting = stop_waiting, .written = chunk_written};
 
 static struct sending *sending_new(struct ks_exchange *exchange,
                                    const struct ks_send_message_payload *payload)
 {
-    const struct ks_service_environment *environment = exchange->environment;
     struct sending *sending = calloc(1, sizeof *sending);
     if (sending == NULL)
         return NULL;
-    sending->holders = payload->content_size > 0 ? 2 : 1; /* the session, and the look-up of the target */
-    sending->exchange = exchange;
-    sending->session = payload->content_size > 0 ? exchange->session : NULL;
-    sending->loop = exchange->loop;
-    sending->environment = environment;
+    ks_intake_init(&sending->intake, &sending_kind, exchange, payload->content_size);
+    ks_intake_hold(&sending->intake); /* the look-up of the target */
     sending->sender = exchange->header.client_id;
     sending->target.exchange = exchange;
     sending->target.sent = payload->target;
     sending->target.resolved = target_resolved;
     sending->type = payload->type;
     sending->content_size = payload->content_size;
-    sending->is_large = payload->content_size > environment->settings.spool_threshold;
-    ks_chunks_init(&sending->chunks, exchange->loop, environment->store, payload->content_size);
-    sending->chunks.written = chunk_written;
-    sending->chunks.has_room = chunks_have_room;
+    sending->is_large = payload->content_size > exchange->environment->settings.spool_threshold;
     sending->is_counted = true;
     ks_session_count_sendings(exchange->session, 1);
     return sending;

@@ -2,16 +2,14 @@
  *
  * Content goes through chunks (chunks.h) to the store, whose thread decrypts, sums and writes it in place.
  *
- * An upload lives on its connection's loop, except for `struct content`, which belongs to the store's thread
- * while a chunk is there. It is freed when the last of its holders lets go: the session that feeds it, the
- * requests that are with the store, the chunks.
+ * An upload is an intake (intake.h), held by its requests to the store, too. It lives on its connection's
+ * loop, except for `struct content`, which belongs to the store's thread while a chunk is there.
  */
 #include "base/text.h"
 #include "crypto/cksum.h"
 #include "crypto/content.h"
-#include "service/chunks.h"
 #include "service/dismissal.h"
-#include "service/session.h"
+#include "service/intake.h"
 #include "service/session_keys.h"
 #include "service/staged.h"
 #include "service/tally.h"
@@ -26,11 +24,7 @@ struct content {
 };
 
 struct upload {
-    unsigned holders;
-    struct ks_exchange *exchange; /* NULL once answered */
-    struct ks_session *session;   /* NULL once all content came, or none will */
-    struct ks_loop *loop;
-    const struct ks_service_environment *environment;
+    struct ks_intake intake;
     struct ks_client_id id;
     uint32_t content_size;
     uint8_t name_field[KS_TEXT_FIELD_SIZE]; /* as sent, to be echoed */
@@ -39,8 +33,6 @@ struct upload {
     uint64_t owner;
     struct ks_content_key *key;
     struct content content;
-    struct ks_chunks chunks; /* with the stage */
-    bool failed;
     bool is_counted; /* in the registry of staged uploads, for this upload to count out */
     union {
         struct ks_store_content_key key;
@@ -56,72 +48,36 @@ struct upload {
 #pragma GCC diagnostic ignored "-Wanalyzer-use-of-uninitialized-value"
 #endif
 
+static struct upload *upload_of(struct ks_intake *intake)
+{
+    return KS_CONTAINER_OF(intake, struct upload, intake);
+}
+
 /* ---- the end of an upload ---- */
 
-static void upload_free(struct upload *upload)
+static void upload_free(struct ks_intake *intake)
 {
-    if (upload->chunks.stage != NULL)
-        ks_dismiss_stage(upload->environment->store, upload->loop, upload->chunks.stage);
+    struct upload *upload = upload_of(intake);
     if (upload->is_counted)
-        ks_staged_leave(upload->environment->staged, &upload->id);
-    ks_chunks_clear(&upload->chunks);
+        ks_staged_leave(intake->environment->staged, &upload->id);
     ks_content_cipher_free(upload->content.cipher);
     ks_content_key_release(upload->key);
     free(upload);
 }
 
-static void upload_let_go(struct upload *upload)
+static void upload_answering(struct ks_intake *intake)
 {
-    upload->holders--;
-    if (upload->holders == 0 && !ks_chunks_pending(&upload->chunks))
-        upload_free(upload);
-}
-
-/* The session feeds it no more. */
-static void leave_session(struct upload *upload)
-{
-    if (upload->session == NULL)
-        return;
-    upload->session = NULL;
-    upload_let_go(upload);
-}
-
-static struct ks_exchange *take_exchange(struct upload *upload)
-{
-    struct ks_exchange *exchange = upload->exchange;
-    upload->exchange = NULL;
-    if (exchange != NULL && exchange->session != NULL)
-        ks_session_count_uploads(exchange->session, -1);
-    return exchange;
-}
-
-/* 2107 at once; what is still to come of the content is skipped. */
-static void upload_fail(struct upload *upload)
-{
-    if (upload->failed)
-        return;
-    upload->failed = true;
-    upload->holders++;
-    struct ks_session *session = upload->session;
-    if (session != NULL)
-        ks_session_skip_payload(session);
-    ks_chunks_stop_waiting(&upload->chunks);
-    leave_session(upload);
-    struct ks_exchange *exchange = take_exchange(upload);
-    if (exchange != NULL)
-        ks_exchange_refuse(exchange);
-    else if (session != NULL)
-        ks_session_unblock(session);
-    upload_let_go(upload);
+    if (intake->exchange->session != NULL)
+        ks_session_count_uploads(intake->exchange->session, -1);
 }
 
 static void forget_old_stages(struct upload *upload)
 {
-    const struct ks_service_environment *environment = upload->environment;
+    const struct ks_service_environment *environment = upload->intake.environment;
     int64_t before = ks_clock_wall_seconds(environment->clock) - environment->settings.stage_lifetime;
     struct ks_staged_upload old;
     while (ks_staged_take_older(environment->staged, before, &old))
-        ks_dismiss_upload(environment->store, upload->loop, &old);
+        ks_dismiss_upload(environment->store, upload->intake.loop, &old);
 }
 
 /* A key serves KS_CONTENT_KEY_USES contents without a 1029, then it is dropped: whoever guesses at paddings
@@ -129,10 +85,10 @@ static void forget_old_stages(struct upload *upload)
  * learn from. */
 static void drop_key(struct upload *upload)
 {
-    struct ks_session *session = upload->exchange != NULL ? upload->exchange->session : NULL;
+    struct ks_session *session = upload->intake.exchange != NULL ? upload->intake.exchange->session : NULL;
     if (session != NULL)
         ks_session_keys_drop(ks_session_keys_of(session), &upload->id);
-    ks_dismiss_key(upload->environment->store, upload->loop, &upload->id, upload->key);
+    ks_dismiss_key(upload->intake.environment->store, upload->intake.loop, &upload->id, upload->key);
 }
 
 static bool count_use(struct upload *upload)
@@ -151,25 +107,25 @@ static void upload_complete(struct upload *upload)
         .name = (const char *)upload->name_field + upload->kept_offset,
         .name_size = upload->kept_size,
         .owner = upload->owner,
-        .stage = upload->chunks.stage,
+        .stage = upload->intake.chunks.stage,
         .key = ks_content_key_retain(upload->key),
         .content_size = upload->content_size,
-        .completed_at = ks_clock_wall_seconds(upload->environment->clock),
+        .completed_at = ks_clock_wall_seconds(upload->intake.environment->clock),
     };
     struct ks_staged_upload replaced;
     bool has_replaced = false;
     forget_old_stages(upload);
     if (!count_use(upload) ||
-        ks_staged_put(upload->environment->staged, &staged, &replaced, &has_replaced) != KS_OK) {
+        ks_staged_put(upload->intake.environment->staged, &staged, &replaced, &has_replaced) != KS_OK) {
         ks_content_key_release(staged.key);
-        upload_fail(upload);
+        ks_intake_fail(&upload->intake);
         return;
     }
-    upload->chunks.stage = NULL;
+    upload->intake.chunks.stage = NULL;
     upload->is_counted = false;
     if (has_replaced)
-        ks_dismiss_upload(upload->environment->store, upload->loop, &replaced);
-    struct ks_exchange *exchange = take_exchange(upload);
+        ks_dismiss_upload(upload->intake.environment->store, upload->intake.loop, &replaced);
+    struct ks_exchange *exchange = ks_intake_take_exchange(&upload->intake);
     if (exchange == NULL)
         return;
     struct ks_file_answer answer = {.client_id = upload->id,
@@ -186,16 +142,14 @@ static void upload_complete(struct upload *upload)
 /* Logs that the upload fails; `limit` is KS_TALLY_LIMITS when it is for none of them. */
 static void log_failure(const struct upload *upload, enum ks_result result, enum ks_tally_limit limit)
 {
-
-    char peer[KS_PEER_TEXT_SIZE] = "gone";
+    char peer[KS_PEER_TEXT_SIZE];
     char name[KS_TEXT_FIELD_SIZE];
     const char *sent = (const char *)upload->name_field;
     ks_text_escape(sent, strlen(sent), name, sizeof name);
-    if (upload->exchange != NULL)
-        ks_exchange_peer(upload->exchange, peer);
-    ks_tally_refused(ks_tally_shard_of(upload->environment->tally, upload->loop), limit);
-    ks_log_warning(upload->environment->log, "%s: cannot take \"%s\": %s%s", peer, name,
-                   ks_result_text(result), ks_tally_limit_note(limit));
+    ks_tally_refused(ks_tally_shard_of(upload->intake.environment->tally, upload->intake.loop), limit);
+    ks_log_warning(upload->intake.environment->log, "%s: cannot take \"%s\": %s%s",
+                   ks_intake_peer(&upload->intake, peer), name, ks_result_text(result),
+                   ks_tally_limit_note(limit));
 }
 
 /* Decrypts and sums a chunk in place; on a thread of the store. */
@@ -215,28 +169,17 @@ static enum ks_result content_apply(void *context, uint8_t *bytes, size_t size, 
     return KS_OK;
 }
 
-static void chunk_written(struct ks_chunks *chunks, enum ks_result result, bool last)
+static void chunk_written(struct ks_intake *intake, enum ks_result result, bool last)
 {
-    struct upload *upload = KS_CONTAINER_OF(chunks, struct upload, chunks);
-    upload->holders++;
-    if (result != KS_OK && !upload->failed) {
+    struct upload *upload = upload_of(intake);
+    if (result != KS_OK && !intake->failed) {
         log_failure(upload, result, KS_TALLY_LIMITS);
-        upload_fail(upload);
-    } else if (last && !upload->failed) {
+        ks_intake_fail(intake);
+    } else if (last && !intake->failed) {
         upload_complete(upload);
-    } else if (upload->session != NULL) {
-        ks_session_unblock(upload->session);
+    } else {
+        ks_intake_unblock(intake);
     }
-    upload_let_go(upload);
-}
-
-static void budget_has_room(struct ks_chunks *chunks)
-{
-    struct upload *upload = KS_CONTAINER_OF(chunks, struct upload, chunks);
-    upload->holders++;
-    if (upload->session != NULL)
-        ks_session_unblock(upload->session);
-    upload_let_go(upload);
 }
 
 /* ---- the sink ---- */
@@ -244,35 +187,28 @@ static void budget_has_room(struct ks_chunks *chunks)
 static size_t sink_buffer(void *context, size_t limit, uint8_t **buffer)
 {
     struct upload *upload = context;
-    return ks_chunks_buffer(&upload->chunks, limit, buffer);
+    return ks_chunks_buffer(&upload->intake.chunks, limit, buffer);
 }
 
 static size_t sink_received(void *context, const uint8_t *bytes, size_t size)
 {
-    struct upload *upload = context;
+    struct ks_intake *intake = &((struct upload *)context)->intake;
     size_t taken = 0;
-    upload->holders++;
-    if (ks_chunks_take(&upload->chunks, bytes, size, &taken) != KS_OK)
-        upload_fail(upload);
-    if (ks_chunks_complete(&upload->chunks))
-        leave_session(upload);
-    if (upload->failed)
+    ks_intake_hold(intake);
+    if (ks_chunks_take(&intake->chunks, bytes, size, &taken) != KS_OK)
+        ks_intake_fail(intake);
+    if (ks_chunks_complete(&intake->chunks))
+        ks_intake_leave_session(intake);
+    if (intake->failed)
         taken = size;
-    upload_let_go(upload);
+    ks_intake_let_go(intake);
     return taken;
 }
 
 static void sink_broken(void *context)
 {
     struct upload *upload = context;
-    upload->failed = true; /* nobody waits for an answer, and the stage is dismissed at the end */
-    upload->holders++;
-    ks_chunks_stop_waiting(&upload->chunks);
-    leave_session(upload);
-    struct ks_exchange *exchange = take_exchange(upload);
-    if (exchange != NULL)
-        ks_exchange_cancel(exchange);
-    upload_let_go(upload);
+    ks_intake_broken(&upload->intake);
 }
 
 static const struct ks_sink upload_sink = {
@@ -283,22 +219,17 @@ static const struct ks_sink upload_sink = {
 static void stage_opened(struct ks_store_request *request)
 {
     struct upload *upload = KS_CONTAINER_OF(request, struct upload, request.open.request);
-    if (request->result != KS_OK) {
+    if (request->result != KS_OK)
         log_failure(upload, request->result, ks_tally_limit_of(upload->request.open.limit));
-        upload_fail(upload);
-    } else {
-        upload->chunks.stage = upload->request.open.stage;
-        if (upload->session != NULL)
-            ks_session_unblock(upload->session);
-    }
-    upload_let_go(upload);
+    ks_intake_staged(&upload->intake, request->result, upload->request.open.stage);
+    ks_intake_let_go(&upload->intake);
 }
 
 static void open_stage(struct upload *upload)
 {
     struct ks_store_stage_open *open = &upload->request.open;
     memset(open, 0, sizeof *open);
-    open->request.reply_to = &upload->loop->executor;
+    open->request.reply_to = &upload->intake.loop->executor;
     open->request.done = stage_opened;
     open->id = upload->id;
     /* Decrypted, it is smaller by its padding, at most a block. */
@@ -306,17 +237,17 @@ static void open_stage(struct upload *upload)
     open->transform.apply = content_apply;
     open->transform.context = &upload->content;
     memcpy(open->file_name, upload->name_field, strlen((const char *)upload->name_field));
-    ks_store_stage_open(upload->environment->store, open);
+    ks_store_stage_open(upload->intake.environment->store, open);
 }
 
 static void have_key(struct upload *upload)
 {
     upload->content.key = upload->key;
-    atomic_store(&upload->key->last_used, ks_clock_wall_seconds(upload->environment->clock));
+    atomic_store(&upload->key->last_used, ks_clock_wall_seconds(upload->intake.environment->clock));
     if (atomic_load(&upload->key->uses) >= KS_CONTENT_KEY_USES) {
         drop_key(upload);
-        upload_fail(upload);
-        upload_let_go(upload);
+        ks_intake_fail(&upload->intake);
+        ks_intake_let_go(&upload->intake);
         return;
     }
     open_stage(upload);
@@ -326,8 +257,8 @@ static void key_found(struct ks_store_request *request)
 {
     struct upload *upload = KS_CONTAINER_OF(request, struct upload, request.key.request);
     if (request->result != KS_OK) {
-        upload_fail(upload);
-        upload_let_go(upload);
+        ks_intake_fail(&upload->intake);
+        ks_intake_let_go(&upload->intake);
         return;
     }
     upload->key = upload->request.key.content_key;
@@ -337,8 +268,8 @@ static void key_found(struct ks_store_request *request)
 /* The key issued on this connection, unless it was not used for too long, else the user's current one. */
 static void find_key(struct upload *upload)
 {
-    const struct ks_service_environment *environment = upload->environment;
-    upload->key = ks_session_keys_get(ks_session_keys_of(upload->session), &upload->id);
+    const struct ks_service_environment *environment = upload->intake.environment;
+    upload->key = ks_session_keys_get(ks_session_keys_of(upload->intake.session), &upload->id);
     if (upload->key != NULL) {
         int64_t unused = ks_clock_wall_seconds(environment->clock) - atomic_load(&upload->key->last_used);
         if (unused <= environment->settings.content_key_lifetime) {
@@ -349,11 +280,14 @@ static void find_key(struct upload *upload)
         upload->key = NULL;
     }
     struct ks_store_content_key *request = &upload->request.key;
-    request->request.reply_to = &upload->loop->executor;
+    request->request.reply_to = &upload->intake.loop->executor;
     request->request.done = key_found;
     request->id = upload->id;
     ks_store_content_key(environment->store, request);
 }
+
+static const struct ks_intake_kind upload_kind = {
+    .free = upload_free, .answering = upload_answering, .written = chunk_written};
 
 static struct upload *upload_new(struct ks_exchange *exchange, const struct ks_send_file_payload *payload,
                                  const char *kept, size_t kept_size)
@@ -364,16 +298,10 @@ static struct upload *upload_new(struct ks_exchange *exchange, const struct ks_s
         return NULL;
     }
     upload->is_counted = true;
-    upload->holders = 2; /* the session, and the chain of requests that begins it */
-    upload->exchange = exchange;
-    upload->session = exchange->session;
-    upload->loop = exchange->loop;
-    upload->environment = exchange->environment;
+    ks_intake_init(&upload->intake, &upload_kind, exchange, payload->content_size);
+    ks_intake_hold(&upload->intake); /* the chain of requests that begins it */
     upload->id = exchange->header.client_id;
     upload->content_size = payload->content_size;
-    ks_chunks_init(&upload->chunks, exchange->loop, exchange->environment->store, payload->content_size);
-    upload->chunks.written = chunk_written;
-    upload->chunks.has_room = budget_has_room;
     upload->owner = ks_session_number(exchange->session);
     upload->content.cksum = ks_cksum_start();
     memcpy(upload->name_field, payload->name_field, KS_TEXT_FIELD_SIZE);

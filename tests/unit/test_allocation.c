@@ -1,11 +1,11 @@
 /* Walks the allocation failures of base and crypto: each scenario runs again and again, and in the n-th run
  * the n-th allocation fails, until a run needs fewer than n. Every failure must be told, and (by the
- * sanitizers) leak and break nothing.
- *
- * Our own calls of malloc, calloc and realloc come here by the linker's --wrap, OpenSSL's by the functions
- * that it lets one set. What OpenSSL allocates once per process is allocated before the first walk.
+ * sanitizers) leak and break nothing. What OpenSSL allocates once per process is allocated before the first
+ * walk.
  */
 #include "unit.h"
+
+#include "failing_memory.h"
 
 #include "base/buffer.h"
 #include "base/file.h"
@@ -18,71 +18,8 @@
 #include "crypto/rsa.h"
 
 #include <fcntl.h>
-#include <openssl/crypto.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
-
-/* The names are the linker's. NOLINTBEGIN(bugprone-reserved-identifier) */
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *bytes, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *bytes, size_t size);
-/* NOLINTEND(bugprone-reserved-identifier) */
-
-/* Of the test's own thread; the threads that a scenario starts never fail. */
-static _Thread_local size_t allocations_until_failure; /* 0: none fails */
-static _Thread_local bool failed;
-
-static bool fails_now(void)
-{
-    if (allocations_until_failure == 0 || --allocations_until_failure > 0)
-        return false;
-    failed = true;
-    return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails_now() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails_now() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *bytes, size_t size)
-{
-    return fails_now() ? NULL : __real_realloc(bytes, size);
-}
-
-static void *openssl_malloc(size_t size, const char *file, int line)
-{
-    (void)file;
-    (void)line;
-    return size == 0 || fails_now() ? NULL : __real_malloc(size);
-}
-
-static void *openssl_realloc(void *bytes, size_t size, const char *file, int line)
-{
-    (void)file;
-    (void)line;
-    if (size == 0) {
-        free(bytes);
-        return NULL;
-    }
-    return fails_now() ? NULL : __real_realloc(bytes, size);
-}
-
-static void openssl_free(void *bytes, const char *file, int line)
-{
-    (void)file;
-    (void)line;
-    free(bytes);
-}
 
 typedef enum ks_result scenario(void);
 
@@ -285,7 +222,7 @@ static void keys_tell(void **state)
 
 int main(void)
 {
-    if (CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free) != 1) {
+    if (!failing_memory_for_openssl()) {
         fprintf(stderr, "OpenSSL has allocated already\n");
         return 1;
     }

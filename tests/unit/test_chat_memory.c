@@ -2,70 +2,13 @@
  * n-th allocation fails. Nobody misses or hears twice what was said without the connection of whoever is
  * concerned coming to its end; others are not concerned; and (by the sanitizer) nothing leaks.
  *
- * Our own calls come here by the linker's --wrap, OpenSSL's by the functions that it lets one set. The fake
- * connections allocate, too: what they cannot keep is a write that failed.
+ * The fake connections allocate, too: what they cannot keep is a write that failed.
  */
 #include "chat_fixture.h"
 
+#include "failing_memory.h"
+
 #include "crypto/digest.h"
-
-#include <openssl/crypto.h>
-
-/* The names are the linker's. NOLINTBEGIN(bugprone-reserved-identifier) */
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *bytes, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *bytes, size_t size);
-/* NOLINTEND(bugprone-reserved-identifier) */
-
-static size_t allocations_until_failure; /* 0: none fails */
-static bool failed;
-
-static bool fails_now(void)
-{
-    if (allocations_until_failure == 0 || --allocations_until_failure > 0)
-        return false;
-    failed = true;
-    return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails_now() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails_now() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *bytes, size_t size)
-{
-    return fails_now() ? NULL : __real_realloc(bytes, size);
-}
-
-static void *openssl_malloc(size_t size, const char *file, int line)
-{
-    (void)file;
-    (void)line;
-    return size == 0 || fails_now() ? NULL : __real_malloc(size);
-}
-
-static void *openssl_realloc(void *bytes, size_t size, const char *file, int line)
-{
-    (void)file;
-    (void)line;
-    return fails_now() ? NULL : __real_realloc(bytes, size);
-}
-
-static void openssl_free(void *bytes, const char *file, int line)
-{
-    (void)file;
-    (void)line;
-    free(bytes);
-}
 
 /* ---- peers who may be gone ---- */
 
@@ -266,7 +209,7 @@ static void a_guess_that_cannot_be_kept_ends_the_connection(void **state)
 
 int main(void)
 {
-    if (CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free) != 1) {
+    if (!failing_memory_for_openssl()) {
         fprintf(stderr, "OpenSSL has allocated already\n");
         return 1;
     }

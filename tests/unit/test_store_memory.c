@@ -1,41 +1,9 @@
-/* Unit tests of the embedded engine, src/store, without memory: our own calls of malloc and calloc come here
- * by the linker's --wrap, those of SQLite and the C library do not. Every failure must be told, and leave
- * what waits as it was.
+/* Unit tests of the embedded engine, src/store, without memory. Every failure must be told, and leave what
+ * waits as it was.
  */
 #include "messages_fixture.h"
 
-#include <stdatomic.h>
-
-/* The names are the linker's. NOLINTBEGIN(bugprone-reserved-identifier) */
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-/* NOLINTEND(bugprone-reserved-identifier) */
-
-static _Atomic bool no_memory;                           /* of every thread */
-static _Thread_local unsigned allocations_until_failure; /* of the test's own; 0: none fails */
-static _Thread_local bool failed;
-
-static bool fails_now(void)
-{
-    if (atomic_load(&no_memory))
-        return true;
-    if (allocations_until_failure == 0 || --allocations_until_failure > 0)
-        return false;
-    failed = true;
-    return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails_now() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails_now() ? NULL : __real_calloc(count, size);
-}
+#include "failing_memory.h"
 
 /* What a request answers while nobody gets memory. */
 static enum ks_result wait_without_memory(struct house *house, const struct ks_store_request *request)

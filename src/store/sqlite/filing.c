@@ -14,7 +14,6 @@ enum {
     FEW = 4,                       /* messages of a batch: fewer gain nothing from the journal … */
     FEW_BYTES = 64 * 1024,         /* … unless the journal has more than that */
     QUIET_MS = 20,                 /* nothing was appended for so long: a moment to insert what there is */
-    RETRY_MS = 1000,               /* after the database has refused what the journal has */
     REOPEN_MS = 60 * 1000,         /* after the journal has failed */
 };
 
@@ -248,14 +247,12 @@ void ks_filing_batch(struct ks_engine *engine)
 /* Ends a transaction of our own. */
 static enum ks_result finish(struct ks_engine *engine)
 {
-    struct ks_filing *filing = &engine->filing;
     engine->writer.must_commit = true;
     enum ks_result result = ks_writer_finish(engine);
     ks_writer_forget_failure(engine);
-    if (result != KS_OK)
-        filing->next_try_ms = ks_clock_monotonic_ms(engine->clock) + RETRY_MS;
-    else if (!ks_journal_is_pending(&filing->journal))
-        ks_journal_mark_empty(&filing->journal);
+    ks_retry_note(&engine->filing.retry, ks_clock_monotonic_ms(engine->clock), result != KS_OK);
+    if (result == KS_OK && !ks_journal_is_pending(&engine->filing.journal))
+        ks_journal_mark_empty(&engine->filing.journal);
     return result;
 }
 
@@ -272,8 +269,7 @@ static enum ks_result take_some(struct ks_engine *engine, size_t count)
 
 static bool may_try(const struct ks_engine *engine)
 {
-    return engine->filing.next_try_ms == 0 ||
-           ks_clock_monotonic_ms(engine->clock) >= engine->filing.next_try_ms;
+    return ks_retry_is_due(&engine->filing.retry, ks_clock_monotonic_ms(engine->clock));
 }
 
 /* Twice as fast as it grows: so a segment is free long before the other one is full. When batches are small
@@ -305,14 +301,14 @@ uint64_t ks_filing_idle(struct ks_engine *engine)
     if (!ks_journal_is_pending(&filing->journal))
         return KS_THREAD_UNTIL_POSTED;
     if (!may_try(engine))
-        return RETRY_MS;
+        return KS_RETRY_FIRST_MS;
     if (!filing->quiet) {
         filing->quiet = true;
         return QUIET_MS;
     }
     if (ks_journal_untaken(&filing->journal) == 0)
-        return finish(engine) == KS_OK ? KS_THREAD_UNTIL_POSTED : RETRY_MS;
-    return take_some(engine, TAKEN_IN_A_GO) == KS_OK ? 0 : RETRY_MS;
+        return finish(engine) == KS_OK ? KS_THREAD_UNTIL_POSTED : KS_RETRY_FIRST_MS;
+    return take_some(engine, TAKEN_IN_A_GO) == KS_OK ? 0 : KS_RETRY_FIRST_MS;
 }
 
 void ks_filing_tick(struct ks_engine *engine)

@@ -20,6 +20,7 @@
 #ifndef KS_STORE_SQLITE_FILING_H
 #define KS_STORE_SQLITE_FILING_H
 
+#include "base/retry.h"
 #include "store/sqlite/journal.h"
 #include "store/store.h"
 
@@ -40,8 +41,8 @@ struct ks_filing {
     size_t count;                          /* that the batch has appended, or the last one that did … */
     size_t count_before;                   /* … and the one before that */
     bool quiet;                            /* there was no batch since the thread was idle */
-    uint64_t next_try_ms;                  /* after a failure: when the journal is taken again … */
-    uint64_t next_opening_ms;              /* … or opened again */
+    struct ks_retry retry;                 /* of taking what the journal has */
+    uint64_t next_opening_ms;              /* when the journal has failed: when it is opened again */
 };
 
 /* The opener's thread, before the writer runs and before anything looks at messages: reads which id was the

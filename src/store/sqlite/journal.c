@@ -10,8 +10,8 @@
 #include <fcntl.h>
 #include <isa-l/crc.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -31,7 +31,8 @@ enum {
     VERSION = 1,
     MAGIC_SIZE = 16,
     SPACE_FACTOR = 4,
-    FILE_SIZE = KS_JOURNAL_HEAD_SIZE + KS_JOURNAL_SEGMENTS * KS_JOURNAL_SEGMENT_SIZE,
+    MEMORY_SIZE = KS_JOURNAL_SEGMENTS * KS_JOURNAL_SEGMENT_SIZE,
+    FILE_SIZE = KS_JOURNAL_HEAD_SIZE + MEMORY_SIZE,
 };
 
 static const uint8_t magic[MAGIC_SIZE] = "kesher journal\n";
@@ -252,21 +253,31 @@ static enum ks_result read_file(struct ks_journal *journal)
     return read_segments(journal);
 }
 
+/* From the system: what nobody needs goes back there (give_memory_back). */
 static enum ks_result allocate(struct ks_journal *journal)
 {
-    journal->bytes = calloc(KS_JOURNAL_SEGMENTS, KS_JOURNAL_SEGMENT_SIZE);
-    if (journal->bytes == NULL)
+    void *bytes =
+        mmap(NULL, MEMORY_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (bytes == MAP_FAILED)
         return KS_NO_MEMORY;
+    journal->bytes = bytes;
     for (size_t i = 0; i < KS_JOURNAL_SEGMENTS; i++)
         journal->segments[i].bytes = journal->bytes + i * KS_JOURNAL_SEGMENT_SIZE;
     return KS_OK;
+}
+
+/* Nothing is pending: what is in memory is of no use. */
+static void give_memory_back(struct ks_journal *journal)
+{
+    (void)madvise(journal->bytes, MEMORY_SIZE, MADV_DONTNEED); /* a hint */
 }
 
 static void close_and_free(struct ks_journal *journal)
 {
     if (journal->fd >= 0)
         close(journal->fd);
-    free(journal->bytes);
+    if (journal->bytes != NULL)
+        munmap(journal->bytes, MEMORY_SIZE);
     ks_journal_init(journal);
 }
 
@@ -291,8 +302,11 @@ enum ks_result ks_journal_open(struct ks_journal *journal, int directory_fd, cha
     errno = 0;
     if (result == KS_OK)
         result = open_file(journal, directory_fd);
-    if (result == KS_OK)
+    if (result == KS_OK) {
+        if (!ks_journal_is_pending(journal))
+            give_memory_back(journal);
         return KS_OK;
+    }
     char text[128];
     if (result == KS_INVALID)
         snprintf(why, why_size, "`journal` in the data directory is not a journal that this kesher can read");
@@ -416,6 +430,7 @@ void ks_journal_mark_empty(struct ks_journal *journal)
         return;
     for (size_t i = 0; i < KS_JOURNAL_SEGMENTS; i++)
         (void)ks_file_write_all_at(journal->fd, nothing, sizeof nothing, segment_offset(i));
+    give_memory_back(journal);
 }
 
 void ks_journal_discard(struct ks_journal *journal)

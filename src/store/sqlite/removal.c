@@ -15,8 +15,6 @@ enum {
     PIECE_BYTES = 16 * 1024 * 1024, /* the same: SQLite looks at each page of a content when it frees it */
     PIECES = 4,                     /* transactions in one tick */
     PIECE_INBOXES = 256,            /* in one of them */
-    FIRST_RETRY_MS = 1000,
-    LAST_RETRY_MS = 64 * 1000,
 };
 
 /* ---- files, on the reaper's thread ---- */
@@ -215,19 +213,6 @@ struct attempt {
     enum ks_result result;
 };
 
-static void note_outcome(struct ks_engine *engine, bool failed)
-{
-    struct ks_removal *removal = &engine->removal;
-    uint64_t twice = 2 * removal->retry_delay_ms;
-    if (!failed)
-        removal->retry_delay_ms = 0;
-    else if (removal->retry_delay_ms == 0)
-        removal->retry_delay_ms = FIRST_RETRY_MS;
-    else
-        removal->retry_delay_ms = twice < LAST_RETRY_MS ? twice : LAST_RETRY_MS;
-    removal->retry_at_ms = ks_clock_monotonic_ms(engine->clock) + removal->retry_delay_ms;
-}
-
 /* In a transaction of its own. True when there may be more to do now. */
 static bool delete_undeleted(struct ks_engine *engine)
 {
@@ -247,13 +232,13 @@ static bool delete_undeleted(struct ks_engine *engine)
     for (size_t i = 0; i < count; i++)
         ks_inboxes_removed(engine->inboxes, &attempts[i].receiver, committed && attempts[i].result == KS_OK);
     if (count > 0)
-        note_outcome(engine, failed || !committed);
+        ks_retry_note(&engine->removal.retry, ks_clock_monotonic_ms(engine->clock), failed || !committed);
     return count > 0 && !failed && committed;
 }
 
 void ks_removal_tick(struct ks_engine *engine)
 {
-    if (ks_clock_monotonic_ms(engine->clock) < engine->removal.retry_at_ms)
+    if (!ks_retry_is_due(&engine->removal.retry, ks_clock_monotonic_ms(engine->clock)))
         return;
     for (int i = 0; i < PIECES && delete_undeleted(engine); i++)
         ;

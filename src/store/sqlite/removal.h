@@ -7,6 +7,7 @@
 #ifndef KS_STORE_SQLITE_REMOVAL_H
 #define KS_STORE_SQLITE_REMOVAL_H
 
+#include "base/retry.h"
 #include "store/store.h"
 
 struct ks_engine;
@@ -18,8 +19,7 @@ struct ks_removal {
     size_t rows; /* deleted in this batch */
     uint64_t bytes;
     struct ks_removed_files *files; /* of the rows deleted in this batch */
-    uint64_t retry_at_ms;
-    uint64_t retry_delay_ms; /* 0: the last try went well */
+    struct ks_retry retry;          /* of deleting what is undeleted */
 };
 
 /* Any thread: deletes the rows of a part that ks_inboxes_delivered took out, ends the removal, answers. */
