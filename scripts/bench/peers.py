@@ -106,7 +106,7 @@ class Kesherd(Peer):
 
     def start(self, cpus=None):
         if not self.keep_data:
-            shutil.rmtree(self.data, ignore_errors=True)
+            self.workspace.discard(self.data)
         self.data.parent.mkdir(exist_ok=True)
         begin = time.monotonic()
         self.process = self.workspace.start(self.name, self._command(), cpus=cpus)
@@ -119,7 +119,7 @@ class Kesherd(Peer):
 
     def discard(self):
         if not self.keep_data:
-            shutil.rmtree(self.data.parent, ignore_errors=True)
+            self.workspace.discard(self.data.parent)
 
     def configuration(self):
         return self.workspace.shown(self._command())
@@ -161,7 +161,7 @@ class Sshd(Peer):
                 "-o", "Compression=no", "-i", self.directory / "user", "-c", cipher]
 
     def discard(self):
-        shutil.rmtree(self.workspace.path / "ssh-target", ignore_errors=True)
+        self.workspace.discard(self.workspace.path / "ssh-target")
 
     def configuration(self):
         return self.workspace.without_paths(self._text())
@@ -186,7 +186,7 @@ class RsyncDaemon(Peer):
         self._launch([find_program("rsync"), "--daemon", "--no-detach", "--config", configuration], cpus)
 
     def discard(self):
-        shutil.rmtree(self.workspace.path / "rsync-target", ignore_errors=True)
+        self.workspace.discard(self.workspace.path / "rsync-target")
 
     def configuration(self):
         return self.workspace.without_paths(self._text())
@@ -217,7 +217,7 @@ class Redis(Peer):
         self._launch([find_program("redis-server"), configuration], cpus)
 
     def discard(self):
-        shutil.rmtree(self.workspace.path / "redis", ignore_errors=True)
+        self.workspace.discard(self.workspace.path / "redis")
 
     def configuration(self):
         return self.workspace.without_paths(self._text())

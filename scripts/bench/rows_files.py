@@ -1,7 +1,6 @@
 """Rows of files: one large one, and many small ones."""
 
 import os
-import shutil
 import time
 
 from model import LIMIT, OURS, Contender, Curve, Metric, Row, Target
@@ -27,7 +26,7 @@ def _files(measurement):
     paths = [directory / f"file{i:06}" for i in range(load["files"])]
     if not directory.exists():
         for other in measurement.workspace.path.glob("source-*"):
-            shutil.rmtree(other)
+            measurement.workspace.discard(other)
         directory.mkdir()
         for path in paths:
             _make_file(path, load["size"])
@@ -143,7 +142,7 @@ def _one_by_one(measurement):
         os.fsync(folder)
     seconds = time.monotonic() - begin
     os.close(folder)
-    shutil.rmtree(directory)
+    measurement.workspace.discard(directory)
     return _sample(measurement.load, seconds)
 
 

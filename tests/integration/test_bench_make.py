@@ -281,6 +281,21 @@ def test_bench_stops_what_it_started_and_removes_its_directory(workspace):
     assert process.has_ended() and not workspace.path.exists()
 
 
+def test_bench_deletes_small_files_only_at_the_end(workspace):
+    for _ in range(2):
+        small = workspace.directory("small")
+        (small / "file").write_bytes(b"small")
+    large = workspace.directory("large")
+    with (large / "file").open("wb") as file:
+        file.truncate(workspaces.LARGE_BYTES + 1)
+    for path in (small, large, workspace.path / "nothing"):
+        workspace.discard(path)
+        assert not path.exists()
+    assert [path.read_bytes() for path in workspace.path.rglob("file")] == [b"small", b"small"]
+    workspace.close()
+    assert not workspace.path.exists()
+
+
 def test_bench_tells_why_a_program_failed(workspace):
     with pytest.raises(workspaces.Failed, match="sh ended with status 3: no luck in WORK"):
         workspace.run(["sh", "-c", f"echo no luck in {workspace.path} >&2; exit 3"])
