@@ -1,5 +1,6 @@
-/* Unit tests of the smaller half of crypto: cksum.h, content.h, base64.h, alias.h, digest.h, secret.h and
- * random.h. Vectors come from tests/vectors.json, which other libraries made, and from the standards.
+/* Unit tests of the smaller half of crypto: cksum.h, crc32.h, content.h, base64.h, alias.h, digest.h,
+ * secret.h and random.h. Vectors come from tests/vectors.json, which other libraries made, and from the
+ * standards.
  */
 #include "unit.h"
 
@@ -8,6 +9,7 @@
 #include "crypto/base64.h"
 #include "crypto/cksum.h"
 #include "crypto/content.h"
+#include "crypto/crc32.h"
 #include "crypto/digest.h"
 #include "crypto/random.h"
 #include "crypto/secret.h"
@@ -41,6 +43,15 @@ static uint8_t *vector_bytes(unsigned n)
     for (unsigned j = 0; j < n; j++)
         bytes[j] = (uint8_t)(j * 31 + n);
     return bytes;
+}
+
+static void crc32_is_that_of_gzip(void **state)
+{
+    (void)state;
+    static const uint8_t zeros[32] = {0};
+    assert_int_equal(ks_crc32((const uint8_t *)"123456789", 9), 0xCBF43926);
+    assert_int_equal(ks_crc32((const uint8_t *)"", 0), 0);
+    assert_int_equal(ks_crc32(zeros, sizeof zeros), 0x190A55AD);
 }
 
 static void cksum_matches_the_vectors_fast_and_portable(void **state)
@@ -442,6 +453,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cksum_is_that_of_the_posix_command),
+        cmocka_unit_test(crc32_is_that_of_gzip),
         cmocka_unit_test(cksum_matches_the_vectors_fast_and_portable),
         cmocka_unit_test(cksum_is_the_same_at_every_split),
         cmocka_unit_test(cksum_of_unaligned_pieces_is_the_portable_one),

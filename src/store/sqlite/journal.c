@@ -5,10 +5,10 @@
 
 #include "base/bytes.h"
 #include "base/file.h"
+#include "crypto/crc32.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <isa-l/crc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -61,9 +61,10 @@ size_t ks_journal_record_size(const struct ks_journal_record *record)
     return padded(OFFSET_BYTES + (record->place != NULL ? strlen(record->place) + 1 : record->content_size));
 }
 
+/* Of all that follows it. */
 static uint32_t checksum(const uint8_t *bytes, size_t size)
 {
-    return crc32_gzip_refl(0, bytes + OFFSET_SIZE, size - OFFSET_SIZE);
+    return ks_crc32(bytes + OFFSET_SIZE, size - OFFSET_SIZE);
 }
 
 static void encode(const struct ks_journal_record *record, uint8_t *bytes, size_t size)
