@@ -143,6 +143,24 @@ static void few_messages_are_in_the_database_at_once(void **state)
     free(batch);
 }
 
+static void the_first_messages_after_a_quiet_moment_are_no_load(void **state)
+{
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    struct batch *batch = batch_new();
+    append_together(house, &users, batch, 1, 40, KS_OK);
+    go_on(batch);
+    append_together(house, &users, batch, 41, 40, KS_OK); /* in the same moment */
+    assert_database(house, "SELECT count(*) FROM messages", "40");
+    go_on(batch);
+    fixture_clock_forward(&house->clock, 1);
+    append_together(house, &users, batch, 81, 40, KS_OK);
+    assert_database(house, "SELECT count(*) FROM messages", "120");
+    go_on(batch);
+    assert_delivered(house, &users, 1, 120);
+    free(batch);
+}
+
 static void few_messages_behind_many_keep_their_order(void **state)
 {
     struct house *house = *state;
@@ -362,6 +380,7 @@ int main(void)
         HOUSE_TEST(a_batch_of_messages_is_in_the_journal_first),
         HOUSE_TEST(the_database_has_it_when_it_is_quiet),
         HOUSE_TEST(few_messages_are_in_the_database_at_once),
+        HOUSE_TEST(the_first_messages_after_a_quiet_moment_are_no_load),
         HOUSE_TEST(few_messages_behind_many_keep_their_order),
         HOUSE_TEST(journalled_messages_can_be_leased),
         HOUSE_TEST(much_goes_round_and_round),

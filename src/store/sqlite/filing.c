@@ -13,6 +13,7 @@ enum {
     JOURNALLED_LIMIT = 128 * 1024, /* bytes of a batch: with more, the database's way costs no more */
     FEW = 4,                       /* messages of a batch: fewer gain nothing from the journal … */
     FEW_BYTES = 64 * 1024,         /* … unless the journal has more than that */
+    LOAD = 64,                     /* messages without a quiet moment: fewer are no load */
     QUIET_MS = 20,                 /* nothing was appended for so long: a moment to insert what there is */
     REOPEN_MS = 60 * 1000,         /* after the journal has failed */
 };
@@ -196,11 +197,22 @@ void ks_filing_append(struct ks_engine *engine, struct ks_store_append_message *
     filing->count++;
 }
 
-/* One small batch between large ones is no sign of it. */
+/* Who sends a few messages and looks into the database shall find them there. One small batch between large
+ * ones is no sign of little to do. */
 static bool is_little_to_do(const struct ks_filing *filing)
 {
-    return filing->count < FEW && filing->count_before < FEW &&
-           ks_journal_untaken(&filing->journal) <= FEW_BYTES;
+    bool are_few = filing->load < LOAD || (filing->count < FEW && filing->count_before < FEW);
+    return are_few && ks_journal_untaken(&filing->journal) <= FEW_BYTES;
+}
+
+static void measure_load(struct ks_engine *engine)
+{
+    struct ks_filing *filing = &engine->filing;
+    uint64_t now = ks_clock_monotonic_ms(engine->clock);
+    if (now - filing->last_append_ms >= QUIET_MS)
+        filing->load = 0;
+    filing->load += filing->count;
+    filing->last_append_ms = now;
 }
 
 /* True when all that this batch has appended is durable in the journal. */
@@ -236,6 +248,8 @@ void ks_filing_batch(struct ks_engine *engine)
         forget_appended(filing);
         return;
     }
+    if (filing->first != NULL)
+        measure_load(engine);
     if (filing->first != NULL && (writer->must_commit || !journal_appended(engine)))
         (void)insert_appended(engine); /* a failure fails the batch, which whoever waits for it is told */
     if (writer->failure == KS_OK && writer->must_commit && filing->inserted - filing->in_transaction >= PIECE)

@@ -1,12 +1,13 @@
 /* filing.h — the way of messages into the database: appended, journalled or inserted, filed.
  *
- * A batch of the writer that does nothing but append messages goes to the journal (journal.h), in one write.
- * What is in the journal is *inserted*, as rows of `messages`, later: while one segment of the journal is
- * written the other one is taken, some rows after each batch, in one transaction; and all of it when nothing
- * was appended for a moment, when somebody wants it, and at the end. A batch that changes the database
- * anyway, or has too much for the journal, inserts all there is, in its own transaction. Always in the order
- * of ids: so `sqlite_sequence`, which changes in the same transaction, tells up to where they are inserted,
- * and a message is taken from the journal once, whatever happens.
+ * Under load, a batch of the writer that does nothing but append messages goes to the journal (journal.h), in
+ * one write; few messages, and few at a time, go straight into the database. What is in the journal is
+ * *inserted*, as rows of `messages`, later: while one segment of the journal is written the other one is
+ * taken, some rows after each batch, in one transaction; and all of it when nothing was appended for a
+ * moment, when somebody wants it, and at the end. A batch that changes the database anyway, or has too much
+ * for the journal, inserts all there is, in its own transaction. Always in the order of ids: so
+ * `sqlite_sequence`, which changes in the same transaction, tells up to where they are inserted, and a
+ * message is taken from the journal once, whatever happens.
  *
  * Rows are *filed*, which means noted in the table `waiting`, an index by receiver, later still: it would
  * cost each receiver a page of its own in every commit, and most of what a commit costs. They are filed in
@@ -40,6 +41,8 @@ struct ks_filing {
     size_t size;                           /* that they take in the journal */
     size_t count;                          /* that the batch has appended, or the last one that did … */
     size_t count_before;                   /* … and the one before that */
+    size_t load;                           /* messages without a quiet moment … */
+    uint64_t last_append_ms;               /* … up to this one */
     bool quiet;                            /* there was no batch since the thread was idle */
     struct ks_retry retry;                 /* of taking what the journal has */
     uint64_t next_opening_ms;              /* when the journal has failed: when it is opened again */
