@@ -99,7 +99,7 @@ static void pages_have_all_users_in_the_order_of_registration(void **state)
     size_t count = 0;
     while ((count = describe_page(house, &cursor, page, KS_COUNT_OF(page))) > 0)
         for (size_t i = 0; i < count; i++, seen++) {
-            char name[16];
+            char name[32];
             snprintf(name, sizeof name, "user %d", USERS - seen);
             assert_string_equal(page[i].user.name, name);
         }
