@@ -60,8 +60,8 @@ static void on_writer(struct house *house, void (*function)(void *context))
     fixture_call_on(ks_thread_executor(engine->writer.thread), function, engine);
 }
 
-/* The directory as it is now is what the next server finds. */
-static void crash(struct house *house, struct batch *batch)
+/* The directory as it is now is what the next server will find. */
+static void crash_and_stay_down(struct house *house, struct batch *batch)
 {
     char copy[64];
     char command[256];
@@ -73,6 +73,11 @@ static void crash(struct house *house, struct batch *batch)
     house_close(house);
     fixture_directory_remove(house->directory);
     snprintf(house->directory, sizeof house->directory, "%s", copy);
+}
+
+static void crash(struct house *house, struct batch *batch)
+{
+    crash_and_stay_down(house, batch);
     house_open(house);
 }
 
@@ -189,6 +194,50 @@ static void journalled_messages_can_be_leased(void **state)
     assert_int_equal(part.count, MANY);
     ks_store_lease_release(house->store, &users.bob, 7);
     assert_delivered(house, &users, 1, MANY);
+    free(batch);
+}
+
+static void be_idle_until_all_is_taken(struct ks_engine *engine)
+{
+    assert_int_not_equal(ks_filing_idle(engine), 0);
+    while (ks_journal_untaken(&engine->filing.journal) > 0)
+        assert_int_equal(ks_filing_idle(engine), 0);
+}
+
+/* Nobody else sees what an open transaction has filed. */
+static void messages_that_were_taken_and_not_committed_can_be_leased(void **state)
+{
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    struct batch *batch = batch_new();
+    append_together(house, &users, batch, 1, MANY, KS_OK);
+    be_idle_until_all_is_taken(ks_engine_of(house->store)); /* for the thread that is held */
+    struct ks_store_lease_waiting part = lease_request(house, &users.bob, 7, 1);
+    ks_store_lease_waiting(house->store, &part);
+    go_on(batch);
+    assert_int_equal(fixture_wait(&house->waiter, &part.request), KS_OK);
+    assert_int_equal(part.count, 1);
+    assert_string_equal(read_all(house, &users.bob, &part).messages[0].text, "1");
+    ks_store_lease_release(house->store, &users.bob, 7);
+    assert_delivered(house, &users, 1, MANY);
+    free(batch);
+}
+
+static void other_changes_do_not_keep_the_journal_from_being_taken(void **state)
+{
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    struct batch *batch = batch_new();
+    char count[256] = "0";
+    append_together(house, &users, batch, 1, MANY, KS_OK);
+    go_on(batch);
+    for (int i = 0; strcmp(count, "100") != 0; i++) { /* never quiet for 20 milliseconds */
+        char name[32];
+        snprintf(name, sizeof name, "user %d", i);
+        assert_int_equal(register_user(house, name, NULL, NULL), KS_OK);
+        ask_database(house, "SELECT count(*) FROM messages", count);
+        assert_true(i < 10000);
+    }
     free(batch);
 }
 
@@ -360,6 +409,25 @@ static void what_nothing_could_take_is_refused_and_does_not_come_back(void **sta
     free(batch);
 }
 
+static void a_start_that_cannot_take_the_journal_fails_and_loses_nothing(void **state)
+{
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    struct batch *batch = batch_new();
+    struct ks_store *store = NULL;
+    char why[256];
+    append_together(house, &users, batch, 1, MANY, KS_OK);
+    crash_and_stay_down(house, batch);
+    rlim_t before = limit_files_to(1024);
+    enum ks_result result = house_try_open(house, &store, why, sizeof why);
+    limit_files_to(before);
+    assert_int_not_equal(result, KS_OK);
+    assert_true(why[0] != '\0');
+    house_open(house);
+    assert_delivered(house, &users, 1, MANY);
+    free(batch);
+}
+
 static void a_foreign_journal_stops_the_start(void **state)
 {
     struct house *house = *state;
@@ -383,6 +451,8 @@ int main(void)
         HOUSE_TEST(the_first_messages_after_a_quiet_moment_are_no_load),
         HOUSE_TEST(few_messages_behind_many_keep_their_order),
         HOUSE_TEST(journalled_messages_can_be_leased),
+        HOUSE_TEST(messages_that_were_taken_and_not_committed_can_be_leased),
+        HOUSE_TEST(other_changes_do_not_keep_the_journal_from_being_taken),
         HOUSE_TEST(much_goes_round_and_round),
         HOUSE_TEST(a_closed_store_has_everything_in_the_database),
         HOUSE_TEST(what_is_in_the_journal_waits_after_a_crash),
@@ -392,6 +462,7 @@ int main(void)
         HOUSE_TEST(without_a_journal_messages_go_straight_to_the_database),
         HOUSE_TEST(a_broken_journal_is_opened_again),
         HOUSE_TEST(what_nothing_could_take_is_refused_and_does_not_come_back),
+        HOUSE_TEST(a_start_that_cannot_take_the_journal_fails_and_loses_nothing),
         HOUSE_TEST(a_foreign_journal_stops_the_start),
     };
     return cmocka_run_group_tests_name("store_journalled", tests, NULL, NULL);

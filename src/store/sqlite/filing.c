@@ -159,9 +159,13 @@ static enum ks_result file_inserted(struct ks_engine *engine)
 enum ks_result ks_filing_reach(struct ks_engine *engine, uint64_t up_to)
 {
     struct ks_filing *filing = &engine->filing;
-    if (up_to <= filing->in_transaction)
+    if (up_to <= atomic_load(&filing->done))
         return KS_OK;
-    enum ks_result result = insert_appended(engine);
+    /* What is filed in a transaction that was left open is seen by others only when this batch commits it. */
+    enum ks_result result = ks_writer_begin(engine);
+    if (result != KS_OK || up_to <= filing->in_transaction)
+        return result;
+    result = insert_appended(engine);
     return result == KS_OK && filing->inserted > filing->in_transaction ? file_inserted(engine) : result;
 }
 
@@ -243,13 +247,14 @@ void ks_filing_batch(struct ks_engine *engine)
 {
     struct ks_filing *filing = &engine->filing;
     struct ks_writer *writer = &engine->writer;
-    filing->quiet = false;
     if (writer->failure != KS_OK) {
         forget_appended(filing);
         return;
     }
-    if (filing->first != NULL)
+    if (filing->first != NULL) {
+        filing->quiet = false;
         measure_load(engine);
+    }
     if (filing->first != NULL && (writer->must_commit || !journal_appended(engine)))
         (void)insert_appended(engine); /* a failure fails the batch, which whoever waits for it is told */
     if (writer->failure == KS_OK && writer->must_commit && filing->inserted - filing->in_transaction >= PIECE)

@@ -4,8 +4,8 @@
  * one write; few messages, and few at a time, go straight into the database. What is in the journal is
  * *inserted*, as rows of `messages`, later: while one segment of the journal is written the other one is
  * taken, some rows after each batch, in one transaction; and all of it when nothing was appended for a
- * moment, when somebody wants it, and at the end. A batch that changes the database anyway, or has too much
- * for the journal, inserts all there is, in its own transaction. Always in the order of ids: so
+ * moment, when somebody wants it, and at the end. A batch that appends and changes the database anyway, or
+ * has too much for the journal, inserts all there is, in its own transaction. Always in the order of ids: so
  * `sqlite_sequence`, which changes in the same transaction, tells up to where they are inserted, and a
  * message is taken from the journal once, whatever happens.
  *
@@ -43,7 +43,7 @@ struct ks_filing {
     size_t count_before;                   /* … and the one before that */
     size_t load;                           /* messages without a quiet moment … */
     uint64_t last_append_ms;               /* … up to this one */
-    bool quiet;                            /* there was no batch since the thread was idle */
+    bool quiet;                            /* nothing was appended since the thread was idle */
     struct ks_retry retry;                 /* of taking what the journal has */
     uint64_t next_opening_ms;              /* when the journal has failed: when it is opened again */
 };
@@ -64,8 +64,8 @@ void ks_filing_stop(struct ks_engine *engine);
  * It lives until the batch is settled. */
 void ks_filing_append(struct ks_engine *engine, struct ks_store_append_message *request);
 
-/* The same: inserts and files all that was appended, if messages up to `up_to` are not filed yet. KS_OK; else
- * the batch has failed. */
+/* The same: inserts and files all that was appended, if messages up to `up_to` are not filed yet; others see
+ * it when the batch is committed. KS_OK; else the batch has failed. */
 enum ks_result ks_filing_reach(struct ks_engine *engine, uint64_t up_to);
 
 /* The writer's thread, before its batch is committed: journals or inserts what was appended, files when there
