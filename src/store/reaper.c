@@ -8,41 +8,15 @@
 
 enum { LARGE = 4 * 1024 * 1024 }; /* bytes: less is freed faster than another thread is woken */
 
-struct ks_reaper {
-    struct ks_thread *thread;
-};
-
 struct ks_held_file {
     struct ks_task task;
     int fd;
 };
 
-enum ks_result ks_reaper_start(struct ks_reaper **reaper)
+enum ks_result ks_reaper_start(struct ks_thread **reaper)
 {
     static const struct ks_thread_hooks no_hooks = {0};
-    struct ks_reaper *created = calloc(1, sizeof *created);
-    if (created == NULL)
-        return KS_NO_MEMORY;
-    enum ks_result result = ks_thread_start(&created->thread, "store-reaper", &no_hooks);
-    if (result != KS_OK) {
-        free(created);
-        return result;
-    }
-    *reaper = created;
-    return KS_OK;
-}
-
-void ks_reaper_stop(struct ks_reaper *reaper)
-{
-    if (reaper == NULL)
-        return;
-    ks_thread_stop(reaper->thread);
-    free(reaper);
-}
-
-struct ks_executor *ks_reaper_executor(struct ks_reaper *reaper)
-{
-    return ks_thread_executor(reaper->thread);
+    return ks_thread_start(reaper, "store-reaper", &no_hooks);
 }
 
 struct ks_held_file *ks_reaper_hold(int directory_fd, const char *path)
@@ -68,10 +42,10 @@ static void close_held(struct ks_task *task)
     free(held);
 }
 
-void ks_reaper_let_go(struct ks_reaper *reaper, struct ks_held_file *held)
+void ks_reaper_let_go(struct ks_thread *reaper, struct ks_held_file *held)
 {
     if (held == NULL)
         return;
     held->task.run = close_held;
-    ks_executor_post(ks_reaper_executor(reaper), &held->task);
+    ks_executor_post(ks_thread_executor(reaper), &held->task);
 }

@@ -8,21 +8,16 @@
 
 #include "base/thread.h"
 
-struct ks_reaper;
+/* KS_OK with *reaper for ks_thread_stop, which does what was asked for first; KS_NO_MEMORY, KS_IO. What
+ * deletes files is posted to it as to any thread. */
+enum ks_result ks_reaper_start(struct ks_thread **reaper);
 
-/* KS_OK with *reaper for ks_reaper_stop; KS_NO_MEMORY, KS_IO. */
-enum ks_result ks_reaper_start(struct ks_reaper **reaper);
-
-/* Does what was asked for, and ends the thread. NULL is allowed. */
-void ks_reaper_stop(struct ks_reaper *reaper);
-
-/* Where to post what deletes files. */
-struct ks_executor *ks_reaper_executor(struct ks_reaper *reaper);
+struct ks_held_file;
 
 /* Before a rename that may replace `path`: keeps a large file that is there from being freed by the rename.
  * What it returns goes to ks_reaper_let_go afterwards, whether the rename succeeded or not. NULL when there
  * is nothing large, or no memory; that is no error. Any thread. */
 struct ks_held_file *ks_reaper_hold(int directory_fd, const char *path);
-void ks_reaper_let_go(struct ks_reaper *reaper, struct ks_held_file *held); /* NULL is allowed */
+void ks_reaper_let_go(struct ks_thread *reaper, struct ks_held_file *held); /* NULL is allowed */
 
 #endif

@@ -288,7 +288,7 @@ static inline void wait_for_removal(struct house *house)
 {
     struct ks_engine *engine = ks_engine_of(house->store);
     fixture_call_on(ks_thread_executor(engine->writer.thread), NULL, NULL);
-    fixture_call_on(ks_reaper_executor(engine->reaper), NULL, NULL);
+    fixture_call_on(ks_thread_executor(engine->reaper), NULL, NULL);
 }
 
 static inline void assert_spooled(struct house *house, int count)

@@ -22,7 +22,7 @@ static void tick_and_wait(struct house *house)
     house_tick(house);
     for (int round = 0; round < ROUNDS; round++) {
         fixture_call_on(ks_thread_executor(engine->writer.thread), NULL, NULL);
-        fixture_call_on(ks_reaper_executor(engine->reaper), NULL, NULL);
+        fixture_call_on(ks_thread_executor(engine->reaper), NULL, NULL);
     }
 }
 

@@ -87,7 +87,7 @@ static void nobody_waits_until_a_replaced_file_is_freed(void **state)
     assert_int_equal(confirm(house, upload(house, &id, "x", "first")), KS_OK);
     snprintf(whole, sizeof whole, "%s/%s", house->directory, path_of(&id, "x", path));
     assert_int_equal(truncate(whole, 100 * 1024 * 1024), 0); /* as if it were large */
-    ks_executor_post(ks_reaper_executor(ks_engine_of(house->store)->reaper), &busy.task);
+    ks_executor_post(ks_thread_executor(ks_engine_of(house->store)->reaper), &busy.task);
     assert_int_equal(confirm(house, upload(house, &id, "x", "second")), KS_OK);
     assert_true(fixture_file_is(house->directory, path, "second"));
     sem_post(&gate);

@@ -12,7 +12,7 @@ enum { LARGE = 8 * 1024 * 1024 };
 struct yard {
     char directory[64];
     int directory_fd;
-    struct ks_reaper *reaper;
+    struct ks_thread *reaper;
 };
 
 static int set_up(void **state)
@@ -30,7 +30,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct yard *yard = *state;
-    ks_reaper_stop(yard->reaper);
+    ks_thread_stop(yard->reaper);
     close(yard->directory_fd);
     fixture_directory_remove(yard->directory);
     free(yard);
@@ -68,7 +68,7 @@ static void a_large_file_that_is_replaced_is_freed_by_the_reaper(void **state)
     struct fixture_call busy = {.task.run = fixture_call_run, .function = fixture_hold, .context = &gate};
     assert_int_equal(sem_init(&gate, 0, 0), 0);
     assert_int_equal(sem_init(&busy.done, 0, 0), 0);
-    ks_executor_post(ks_reaper_executor(yard->reaper), &busy.task);
+    ks_executor_post(ks_thread_executor(yard->reaper), &busy.task);
     unsigned before = files_without_name();
     make_file(yard, "old", LARGE);
     make_file(yard, "new", 1);
@@ -78,7 +78,7 @@ static void a_large_file_that_is_replaced_is_freed_by_the_reaper(void **state)
     ks_reaper_let_go(yard->reaper, held);
     assert_int_equal(files_without_name(), before + 1);
     sem_post(&gate);
-    fixture_call_on(ks_reaper_executor(yard->reaper), NULL, NULL);
+    fixture_call_on(ks_thread_executor(yard->reaper), NULL, NULL);
     assert_int_equal(files_without_name(), before);
 }
 
@@ -88,7 +88,7 @@ static void what_was_held_in_vain_stays(void **state)
     struct stat status;
     make_file(yard, "old", LARGE);
     ks_reaper_let_go(yard->reaper, ks_reaper_hold(yard->directory_fd, "old"));
-    fixture_call_on(ks_reaper_executor(yard->reaper), NULL, NULL);
+    fixture_call_on(ks_thread_executor(yard->reaper), NULL, NULL);
     assert_int_equal(fstatat(yard->directory_fd, "old", &status, 0), 0);
     assert_int_equal(status.st_size, LARGE);
 }

@@ -78,7 +78,7 @@ static void run_directory(struct ks_task *task)
     struct ks_engine *engine = departure->engine;
     enum ks_result result = ks_sweep_remove_user(engine->directory_fd, &departure->id, PIECE_ENTRIES);
     if (result == KS_MORE) {
-        ks_executor_post(ks_reaper_executor(engine->reaper), task);
+        ks_executor_post(ks_thread_executor(engine->reaper), task);
         return;
     }
     if (result != KS_OK) {
@@ -139,7 +139,7 @@ static void settle_rows(struct ks_task *task)
         return;
     }
     task->run = run_directory;
-    ks_executor_post(ks_reaper_executor(engine->reaper), task);
+    ks_executor_post(ks_thread_executor(engine->reaper), task);
 }
 
 static void apply_rows(struct ks_task *task)

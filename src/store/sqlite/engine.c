@@ -224,7 +224,7 @@ static void engine_free(struct ks_engine *engine)
     ks_writer_stop(engine);
     ks_readers_stop(engine);
     ks_pulls_stop(engine);
-    ks_reaper_stop(engine->reaper); /* last: the others have it delete */
+    ks_thread_stop(engine->reaper); /* last: the others have it delete */
     ks_filing_stop(engine);
     ks_writer_disconnect(engine);
     ks_departures_destroy(&engine->departures);

@@ -47,7 +47,7 @@ struct ks_engine {
     struct ks_departures departures;
     struct ks_readers readers;
     struct ks_pulls pulls;
-    struct ks_reaper *reaper;
+    struct ks_thread *reaper;
     struct ks_vault_index index; /* what the vault knows of the database */
     struct ks_vault *vault;
 };

@@ -47,7 +47,7 @@ static void unlink_files(struct ks_task *task)
 static void post_unlink(struct ks_engine *engine, struct ks_removed_files *files)
 {
     files->task.run = unlink_files;
-    ks_executor_post(ks_reaper_executor(engine->reaper), &files->task);
+    ks_executor_post(ks_thread_executor(engine->reaper), &files->task);
 }
 
 /* ---- a piece of one receiver's rows, inside the batch ---- */

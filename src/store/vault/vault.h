@@ -54,7 +54,7 @@ struct ks_vault_options {
     const struct ks_log *log;
     struct ks_vault_index *index;
     struct ks_quotas *quotas; /* outlive the vault; NULL: no limits */
-    struct ks_reaper *reaper; /* outlives the vault; NULL: what is replaced is freed at once */
+    struct ks_thread *reaper; /* outlives the vault; NULL: what is replaced is freed at once */
     unsigned threads;         /* 0: one per core, at most 4 */
     int64_t stage_lifetime;   /* seconds */
 };
