@@ -122,7 +122,8 @@ def _answerers(workspace):
         Contender("kesher", Kesherd(workspace, service="ask"), _ask("kesher"), OURS, "NAME"),
         Contender("Redis", Redis(workspace), _ask("redis"), note="PING"),
         Contender("memcached", Memcached(workspace), _ask("memcached"), note="mn"),
-        Contender("bare echo", Echo(workspace), _ask("echo"), LIMIT, "sends back what comes: what the kernel allows"),
+        Contender("bare echo", Echo(workspace), _ask("echo"), LIMIT,
+                  "sends back what comes, scheduled as kesherd is: what the kernel allows"),
     ]
 
 

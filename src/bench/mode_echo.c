@@ -1,9 +1,10 @@
 /* mode_echo.c — a server that sends back what it reads and does nothing else: what one thread of this machine
  * can do at most, for `ask --protocol echo` to compare other servers with.
  *
- * Each thread has its own epoll; the first one accepts, and deals the connections out in turn. Nothing is
+ * Its threads are scheduled as kesherd's are. Each has its own epoll; the first one accepts, and deals the connections out in turn. Nothing is
  * kept for a connection: one whose peer sends on and on without reading what comes back is ended.
  */
+#include "base/scheduling.h"
 #include "bench/address.h"
 #include "bench/modes.h"
 
@@ -213,6 +214,7 @@ static bool serve(struct echo *echo)
     (void)sigaddset(&signals, SIGINT);
     (void)sigaddset(&signals, SIGTERM);
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    (void)ks_scheduling_let_others_finish();
     bool started = start_threads(echo) && announce(echo->listener);
     int error = errno;
     if (started)

@@ -5,6 +5,7 @@
  */
 #include "base/allowance.h"
 #include "base/networks.h"
+#include "base/scheduling.h"
 #include "crypto/alias.h"
 #include "net/net.h"
 #include "server/notify.h"
@@ -22,6 +23,7 @@
 #include "service/turnstile.h"
 #include "store/embedded.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -378,8 +380,18 @@ static enum ks_result start_listening(struct server *server)
 
 /* ---- everything ---- */
 
+/* Not being allowed to is common in containers, and costs speed alone. */
+static void choose_scheduling(const struct server *server)
+{
+    char text[128];
+    if (ks_scheduling_let_others_finish() != KS_OK)
+        ks_log_info(&server->log, "scheduling: the batch policy is refused: %s",
+                    strerror_r(errno, text, sizeof text));
+}
+
 static enum ks_result serve(struct server *server)
 {
+    choose_scheduling(server);
     check_told(server, ks_notify_open(&server->notify));
     enum ks_result result = apply_networks(server, &server->options);
     if (result != KS_OK)

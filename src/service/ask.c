@@ -14,6 +14,7 @@ enum {
     RANDOM_LARGEST = 10,
     RESERVE_SIZE = 64, /* a draw costs the same for one byte and for this many */
     TIME_SIZE = sizeof "YYYY-MM-DD HH:MM:SS",
+    REPLIES_SIZE = 2048, /* of answers that go into the output together; one always fits */
 };
 
 #define UNKNOWN_REQUEST "unknown request: there are TIME, NAME, RAND, STAT and EXIT"
@@ -29,25 +30,52 @@ struct ask_session {
     bool ending;
     int64_t time_second; /* that `time_text` tells */
     char time_text[TIME_SIZE];
+    uint16_t name_size; /* of the environment's name */
 };
 
-/* Random bytes for the requests that came together; what is left of them is let go. A reserve for each
- * session would take memory of those who ask nothing. */
-struct reserve {
-    uint8_t bytes[RESERVE_SIZE];
-    size_t left; /* the last ones; 0 at first */
+/* Answers to requests that came together, on the stack: they go into the output together, which costs many
+ * times what an answer does. So do random bytes, what is left of which is let go: a reserve for each session
+ * would take memory of those who ask nothing. */
+struct replies {
+    struct ks_connection *connection;
+    size_t size;
+    size_t random_left; /* the last ones of `random` */
+    bool output_is_full;
+    uint8_t random[RESERVE_SIZE];
+    uint8_t bytes[REPLIES_SIZE];
 };
+
+_Static_assert(REPLIES_SIZE >= KS_ASK_LENGTH_SIZE + KS_ASK_STATUS_SIZE, "every answer fits");
 
 /* ---- answers ---- */
 
-/* `text` ends with a NUL, or after `limit` bytes, which are KS_ASK_STATUS_SIZE at most. */
-static void answer(struct ks_connection *connection, const char *text, size_t limit)
+/* What the arrays hold does not matter yet, and clearing them would cost as much as some answers. */
+static void begin_replies(struct replies *replies, struct ks_connection *connection)
 {
-    uint8_t bytes[KS_ASK_LENGTH_SIZE + KS_ASK_STATUS_SIZE];
-    size_t size = strnlen(text, limit);
-    ks_ask_length_encode(size, bytes);
-    memcpy(bytes + KS_ASK_LENGTH_SIZE, text, size);
-    ks_connection_write(connection, bytes, KS_ASK_LENGTH_SIZE + size);
+    replies->connection = connection;
+    replies->size = 0;
+    replies->random_left = 0;
+    replies->output_is_full = ks_connection_output_is_full(connection);
+}
+
+static void pass_replies_on(struct replies *replies)
+{
+    if (replies->size == 0)
+        return;
+    ks_connection_write(replies->connection, replies->bytes, replies->size);
+    replies->size = 0;
+    replies->output_is_full = ks_connection_output_is_full(replies->connection);
+}
+
+/* `text` has `size` bytes, which are KS_ASK_STATUS_SIZE at most. */
+static void answer(struct replies *replies, const char *text, size_t size)
+{
+    if (KS_ASK_LENGTH_SIZE + size > sizeof replies->bytes - replies->size)
+        pass_replies_on(replies);
+    uint8_t *next = replies->bytes + replies->size;
+    ks_ask_length_encode(size, next);
+    memcpy(next + KS_ASK_LENGTH_SIZE, text, size);
+    replies->size += KS_ASK_LENGTH_SIZE + size;
 }
 
 /* Local time. Formatted once a second: floods of TIME are what this service is for. */
@@ -67,64 +95,60 @@ static const char *time_text(struct ask_session *session)
 
 /* 1 to RANDOM_LARGEST, each as likely: bytes beyond the last whole multiple are passed over. 0 when there is
  * no randomness. */
-static unsigned draw(struct reserve *reserve, const struct ks_random *random)
+static unsigned draw(struct replies *replies, const struct ks_random *random)
 {
     const unsigned fair = 256 / RANDOM_LARGEST * RANDOM_LARGEST;
     for (;;) {
-        if (reserve->left == 0) {
-            if (ks_random_fill(random, reserve->bytes, RESERVE_SIZE) != KS_OK)
+        if (replies->random_left == 0) {
+            if (ks_random_fill(random, replies->random, RESERVE_SIZE) != KS_OK)
                 return 0;
-            reserve->left = RESERVE_SIZE;
+            replies->random_left = RESERVE_SIZE;
         }
-        uint8_t drawn = reserve->bytes[RESERVE_SIZE - reserve->left--];
+        uint8_t drawn = replies->random[RESERVE_SIZE - replies->random_left--];
         if (drawn < fair)
             return drawn % RANDOM_LARGEST + 1U;
     }
 }
 
-static void answer_random(struct ks_connection *connection, const struct ask_session *session,
-                          struct reserve *reserve)
+static void answer_random(struct replies *replies, const struct ks_random *random)
 {
-    char text[8];
-    unsigned number = draw(reserve, session->environment->random);
-    if (number == 0) {
-        answer(connection, NO_RANDOMNESS, sizeof NO_RANDOMNESS);
-        return;
-    }
-    snprintf(text, sizeof text, "%u", number);
-    answer(connection, text, sizeof text);
+    static const char *const texts[RANDOM_LARGEST + 1] = {NO_RANDOMNESS, "1", "2", "3", "4", "5",
+                                                          "6",           "7", "8", "9", "10"};
+    const char *text = texts[draw(replies, random)];
+    answer(replies, text, strlen(text));
 }
 
-static void answer_status(struct ks_connection *connection, const struct ask_session *session)
+static void answer_status(struct replies *replies, const struct ks_ask_environment *environment)
 {
     char text[KS_ASK_STATUS_SIZE] = "";
-    session->environment->status(session->environment->context, text);
-    answer(connection, text, sizeof text);
+    environment->status(environment->context, text);
+    answer(replies, text, strnlen(text, sizeof text));
 }
 
-static void serve(struct ks_connection *connection, enum ks_ask_request request, struct reserve *reserve)
+static void serve(struct ask_session *session, enum ks_ask_request request, struct replies *replies)
 {
-    struct ask_session *session = connection->session;
+    const struct ks_ask_environment *environment = session->environment;
+    const char *text = NULL;
     ks_tally_asked(session->tally, request);
     switch (request) {
     case KS_ASK_TIME:
-        answer(connection, time_text(session), TIME_SIZE);
+        text = time_text(session);
+        answer(replies, text, strlen(text));
         return;
     case KS_ASK_NAME:
-        answer(connection, session->environment->name, KS_ASK_STATUS_SIZE);
+        answer(replies, environment->name, session->name_size);
         return;
     case KS_ASK_RAND:
-        answer_random(connection, session, reserve);
+        answer_random(replies, environment->random);
         return;
     case KS_ASK_STAT:
-        answer_status(connection, session);
+        answer_status(replies, environment);
         return;
     case KS_ASK_EXIT:
         session->ending = true;
-        ks_connection_finish(connection);
         return;
     case KS_ASK_UNKNOWN:
-        answer(connection, UNKNOWN_REQUEST, sizeof UNKNOWN_REQUEST);
+        answer(replies, UNKNOWN_REQUEST, sizeof UNKNOWN_REQUEST - 1);
         return;
     }
 }
@@ -171,21 +195,30 @@ static bool output_is_full(struct ks_connection *connection)
 static size_t serve_all(struct ks_connection *connection, const uint8_t *bytes, size_t size)
 {
     struct ask_session *session = connection->session;
-    struct reserve reserve;
+    struct replies replies;
     size_t used = 0;
-    reserve.left = 0;
-    while (!session->ending && used < size) {
+    begin_replies(&replies, connection);
+    while (!session->ending && used < size && !replies.output_is_full) {
         enum ks_ask_request request = KS_ASK_UNKNOWN;
         size_t taken = 0;
-        if (output_is_full(connection))
-            break;
         enum ks_result result = ks_ask_request_parse(bytes + used, size - used, &request, &taken);
         used += taken;
         if (result != KS_OK)
             break;
-        serve(connection, request, &reserve);
+        serve(session, request, &replies);
     }
+    pass_replies_on(&replies);
+    if (session->ending)
+        ks_connection_finish(connection);
     return used;
+}
+
+static void serve_one(struct ks_connection *connection, enum ks_ask_request request)
+{
+    struct replies replies;
+    begin_replies(&replies, connection);
+    serve(connection->session, request, &replies);
+    pass_replies_on(&replies);
 }
 
 /* Completes the part with what came, byte by byte, until it is served; returns how many bytes that took. */
@@ -231,6 +264,7 @@ static bool ask_opened(struct ks_connection *connection, void *service)
     if (session == NULL)
         return false;
     session->environment = service;
+    session->name_size = (uint16_t)strnlen(session->environment->name, KS_ASK_STATUS_SIZE);
     session->tally = ks_tally_shard_of(session->environment->tally, connection->loop);
     connection->session = session;
     return true;
@@ -244,7 +278,7 @@ static void flush_part(struct ks_connection *connection)
         return;
     session->part_size = 0;
     if (session->greeted)
-        serve(connection, KS_ASK_UNKNOWN, &(struct reserve){.left = 0});
+        serve_one(connection, KS_ASK_UNKNOWN);
     else
         ks_connection_write(connection, KS_ASK_BANNER, KS_ASK_BANNER_SIZE);
     session->greeted = true;

@@ -57,6 +57,11 @@ enum ks_result ks_ask_request_parse(const uint8_t *bytes, size_t size, enum ks_a
     size_t start = 0;
     while (start < size && is_line_end(bytes[start]))
         start++;
+    *request = request_named(bytes + start, size - start < KS_ASK_REQUEST_SIZE ? 0 : KS_ASK_REQUEST_SIZE);
+    if (*request != KS_ASK_UNKNOWN) { /* so there is no end of a line in it */
+        *taken = start + KS_ASK_REQUEST_SIZE;
+        return KS_OK;
+    }
     size_t length = 0;
     while (length < KS_ASK_REQUEST_SIZE && start + length < size && !is_line_end(bytes[start + length]))
         length++;
@@ -68,13 +73,16 @@ enum ks_result ks_ask_request_parse(const uint8_t *bytes, size_t size, enum ks_a
     return KS_OK;
 }
 
+/* Two digits at a time: what answers in a row cost is mostly this. */
 void ks_ask_length_encode(size_t size, uint8_t digits[static KS_ASK_LENGTH_SIZE])
 {
-    uint32_t rest = (uint32_t)size; /* of which four digits count: half as wide, twice as fast to divide */
-    for (size_t i = KS_ASK_LENGTH_SIZE; i > 0; i--) {
-        digits[i - 1] = (uint8_t)('0' + rest % 10);
-        rest /= 10;
-    }
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+                                "25262728293031323334353637383940414243444546474849"
+                                "50515253545556575859606162636465666768697071727374"
+                                "75767778798081828384858687888990919293949596979899";
+    const uint32_t rest = (uint32_t)size % (KS_ASK_ANSWER_LIMIT + 1);
+    memcpy(digits, pairs + 2 * (size_t)(rest / 100), 2);
+    memcpy(digits + 2, pairs + 2 * (size_t)(rest % 100), 2);
 }
 
 enum ks_result ks_ask_length_parse(const uint8_t digits[static KS_ASK_LENGTH_SIZE], size_t *size)
