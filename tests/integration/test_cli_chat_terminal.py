@@ -20,10 +20,6 @@ CONTROL_C, CONTROL_D, LEFT_ARROW, BACKSPACE = "\x03", "\x04", "\x1b[D", "\x7f"
 class ChatTerminal(Terminal):
     """A `kesher chat` on a terminal of its own."""
 
-    def __init__(self, command: list[str], **variables: str):
-        super().__init__(command, **variables)
-        self.modes = termios.tcgetattr(self._fd)
-
     def answer(self, prompt: str, text: str) -> None:
         self.wait_for(prompt)
         self.type_line(text)

@@ -31,6 +31,7 @@ class Terminal:
         self._fd, slave = pty.openpty()
         # The width of a terminal must not fold lines, whatever the program makes of it.
         termios.tcsetwinsize(slave, (50, 500))
+        self.modes = termios.tcgetattr(slave)  # what the program must leave behind
         try:
             self.process = subprocess.Popen(
                 command,
