@@ -115,6 +115,17 @@ def _notes(row):
     return "\n".join(lines) + "\n" if lines else ""
 
 
+# Where profiles.md, which is written by hand, tells of a row.
+PROFILES = {
+    "upload-large": "upload-of-1-gib",
+    "messages": "small-durable-messages",
+    "group-1": "one-request-or-one-line-at-a-time",
+    "ask-1": "one-request-or-one-line-at-a-time",
+    "ask-16": "one-request-or-one-line-at-a-time",
+    "users": "a-million-users",
+}
+
+
 def _target_line(row, target):
     metric = next(metric for metric in row["metrics"] if metric["key"] == target["metric"])
     line = f"- Target {target['text']}: {_verdict(target)}"
@@ -122,6 +133,8 @@ def _target_line(row, target):
         line += f" ({digits(target['ratio'])} × {target['best']})"
     elif target["ours"] is not None:
         line += f" ({cell(target['ours'], metric)} {metric['unit']})"
+    if target["met"] is False and row["name"] in PROFILES:
+        line += f"; [the profile](profiles.md#{PROFILES[row['name']]}) tells why"
     return line + "."
 
 

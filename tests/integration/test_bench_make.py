@@ -215,6 +215,20 @@ def test_bench_page_is_written_from_json_with_its_plots(canned, tmp_path):
         assert f'<a id="{anchor}">' in page
 
 
+def test_bench_page_links_a_target_that_is_not_met_to_its_profile(canned):
+    canned["rows"][0]["name"] = "messages"
+    lines = [line for line in document.markdown(canned).splitlines() if line.startswith("- Target")]
+    assert any("**not met**" in line for line in lines) and any(": met" in line for line in lines)
+    for line in lines:
+        assert ("](profiles.md#small-durable-messages)" in line) == ("**not met**" in line)
+
+
+def test_bench_profiles_are_where_the_page_says():
+    titles = re.findall("^## (.*)$", (REPOSITORY / "docs" / "profiles.md").read_text(), re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
+    assert anchors >= {"scheduling", *document.PROFILES.values()}
+
+
 def test_bench_page_shortens_a_command_with_many_files():
     files = " ".join(f"WORK/source-1000-10/file{i:06}" for i in range(1000))
     assert document.shorten(f"kesher put {files} there") == (
