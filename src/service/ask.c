@@ -14,7 +14,8 @@ enum {
     RANDOM_LARGEST = 10,
     RESERVE_SIZE = 64, /* a draw costs the same for one byte and for this many */
     TIME_SIZE = sizeof "YYYY-MM-DD HH:MM:SS",
-    REPLIES_SIZE = 2048, /* of answers that go into the output together; one always fits */
+    ANSWER_SIZE = KS_ASK_LENGTH_SIZE + KS_ASK_STATUS_SIZE, /* of the largest */
+    REPLIES_SIZE = 1000, /* of answers that go into the output together, past its limit at worst */
 };
 
 #define UNKNOWN_REQUEST "unknown request: there are TIME, NAME, RAND, STAT and EXIT"
@@ -45,7 +46,7 @@ struct replies {
     uint8_t bytes[REPLIES_SIZE];
 };
 
-_Static_assert(REPLIES_SIZE >= KS_ASK_LENGTH_SIZE + KS_ASK_STATUS_SIZE, "every answer fits");
+_Static_assert(REPLIES_SIZE >= ANSWER_SIZE, "every answer fits");
 
 /* ---- answers ---- */
 
@@ -67,11 +68,17 @@ static void pass_replies_on(struct replies *replies)
     replies->output_is_full = ks_connection_output_is_full(replies->connection);
 }
 
-/* `text` has `size` bytes, which are KS_ASK_STATUS_SIZE at most. */
+/* Makes room for an answer. False when there is none: the output is full. */
+static bool has_room(struct replies *replies)
+{
+    if (replies->size > REPLIES_SIZE - ANSWER_SIZE)
+        pass_replies_on(replies);
+    return !replies->output_is_full;
+}
+
+/* There is room. `text` has `size` bytes, which are KS_ASK_STATUS_SIZE at most. */
 static void answer(struct replies *replies, const char *text, size_t size)
 {
-    if (KS_ASK_LENGTH_SIZE + size > sizeof replies->bytes - replies->size)
-        pass_replies_on(replies);
     uint8_t *next = replies->bytes + replies->size;
     ks_ask_length_encode(size, next);
     memcpy(next + KS_ASK_LENGTH_SIZE, text, size);
@@ -185,11 +192,6 @@ static size_t greet(struct ks_connection *connection, const uint8_t *bytes, size
     return greeting < before + shown ? greeting - before : size;
 }
 
-static bool output_is_full(struct ks_connection *connection)
-{
-    return ks_connection_output_is_full(connection);
-}
-
 /* Serves what stands in `bytes`; returns how many it took. What is left is part of something, or waits until
  * the output went out. */
 static size_t serve_all(struct ks_connection *connection, const uint8_t *bytes, size_t size)
@@ -198,7 +200,7 @@ static size_t serve_all(struct ks_connection *connection, const uint8_t *bytes, 
     struct replies replies;
     size_t used = 0;
     begin_replies(&replies, connection);
-    while (!session->ending && used < size && !replies.output_is_full) {
+    while (!session->ending && used < size && has_room(&replies)) {
         enum ks_ask_request request = KS_ASK_UNKNOWN;
         size_t taken = 0;
         enum ks_result result = ks_ask_request_parse(bytes + used, size - used, &request, &taken);
@@ -226,7 +228,7 @@ static size_t complete_part(struct ks_connection *connection, const uint8_t *byt
 {
     struct ask_session *session = connection->session;
     size_t used = 0;
-    while (session->part_size > 0 && used < size && !output_is_full(connection)) {
+    while (session->part_size > 0 && used < size && !ks_connection_output_is_full(connection)) {
         session->part[session->part_size++] = bytes[used++];
         size_t taken = serve_all(connection, session->part, session->part_size);
         session->part_size = (uint8_t)(session->part_size - taken);
@@ -245,7 +247,7 @@ static size_t ask_received(struct ks_connection *connection, const uint8_t *byte
         used += serve_all(connection, bytes + used, size - used);
     if (session->ending)
         return size;
-    if (output_is_full(connection) && used < size) {
+    if (ks_connection_output_is_full(connection) && used < size) {
         ks_connection_pause(connection);
     } else if (used < size) {
         session->part_size = (uint8_t)(size - used); /* fewer than a request */
