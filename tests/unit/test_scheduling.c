@@ -13,8 +13,10 @@
 static int policy;  /* -1: it is not told */
 static int refusal; /* an errno; 0: it may be changed */
 
+/* The names are the linker's. NOLINTBEGIN(bugprone-reserved-identifier) */
 int __wrap_sched_getscheduler(pid_t thread);
 int __wrap_sched_setscheduler(pid_t thread, int wanted, const struct sched_param *parameters);
+/* NOLINTEND(bugprone-reserved-identifier) */
 
 int __wrap_sched_getscheduler(pid_t thread)
 {
