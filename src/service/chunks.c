@@ -36,10 +36,9 @@ static void chunk_written(struct ks_store_request *request)
     struct ks_chunk *chunk = KS_CONTAINER_OF(request, struct ks_chunk, write.request);
     struct ks_chunks *chunks = chunk->chunks;
     enum ks_result result = request->result;
-    bool last = chunk->write.last;
     chunks->out--;
     chunk_free(chunk);
-    chunks->written(chunks, result, last);
+    chunks->written(chunks, result);
 }
 
 static void submit_chunk(struct ks_chunks *chunks)

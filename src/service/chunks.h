@@ -27,8 +27,8 @@ struct ks_chunks {
     unsigned out; /* chunks with the store */
     bool waiting; /* for the budget */
     struct ks_budget_waiter waiter;
-    /* A chunk was written, or failed; `last` was the last one of the payload. The owner may go in here. */
-    void (*written)(struct ks_chunks *chunks, enum ks_result result, bool last);
+    /* A chunk was written, or failed. The owner may go in here. */
+    void (*written)(struct ks_chunks *chunks, enum ks_result result);
     /* There may be room in the budget now. The owner may go in here. */
     void (*has_room)(struct ks_chunks *chunks);
 };

@@ -36,8 +36,8 @@ static bool may_begin(const struct ks_session *session, const struct ks_rule *ru
     if (rule->overlap == KS_OVERLAP_NONE || before == KS_OVERLAP_NONE)
         return false;
     if (rule->overlap == KS_OVERLAP_SEND || before == KS_OVERLAP_SEND)
-        return rule->overlap == before && session->sending_count == 0;
-    return rule->overlap == KS_OVERLAP_UPLOAD || session->upload_count == 0;
+        return rule->overlap == before && session->in_the_way == 0;
+    return rule->overlap == KS_OVERLAP_UPLOAD || session->in_the_way == 0;
 }
 
 static void begin_request(struct ks_session *session, const struct ks_rule *rule,

@@ -31,6 +31,8 @@ struct ks_exchange *ks_exchange_new(struct ks_session *session, const struct ks_
     exchange->counted = false;
     exchange->silent = false;
     exchange->last = false;
+    exchange->in_the_way = rule->overlap == KS_OVERLAP_UPLOAD || rule->overlap == KS_OVERLAP_SEND;
+    session->in_the_way += exchange->in_the_way;
     if (session->newest != NULL)
         session->newest->next = exchange;
     else
@@ -62,9 +64,17 @@ void ks_session_send_answers(struct ks_session *session)
     }
 }
 
+void ks_exchange_let_others_begin(struct ks_exchange *exchange)
+{
+    if (exchange->in_the_way && exchange->session != NULL)
+        exchange->session->in_the_way--;
+    exchange->in_the_way = false;
+}
+
 static void exchange_is_answered(struct ks_exchange *exchange)
 {
     struct ks_session *session = exchange->session;
+    ks_exchange_let_others_begin(exchange);
     exchange->answered = true;
     if (session == NULL)
         free(exchange);
@@ -270,16 +280,6 @@ struct ks_session_keys *ks_session_keys_of(struct ks_session *session)
 uint64_t ks_session_number(const struct ks_session *session)
 {
     return session->number;
-}
-
-void ks_session_count_uploads(struct ks_session *session, int change)
-{
-    session->upload_count = (uint16_t)(session->upload_count + change);
-}
-
-void ks_session_count_sendings(struct ks_session *session, int change)
-{
-    session->sending_count = (uint16_t)(session->sending_count + change);
 }
 
 void ks_session_set_stream(struct ks_session *session, struct ks_stream *stream)

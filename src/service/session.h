@@ -29,7 +29,7 @@ enum ks_overlap {
     KS_OVERLAP_NONE,    /* none */
     KS_OVERLAP_UPLOAD,  /* uploads and confirmations: for 1028 */
     KS_OVERLAP_CONFIRM, /* confirmations: for 1029, which needs the uploads before it to be complete */
-    KS_OVERLAP_SEND,    /* messages that were handed over to the store: for 603 */
+    KS_OVERLAP_SEND,    /* messages that let others begin (below): for 603 */
 };
 
 struct ks_rule {
@@ -67,9 +67,10 @@ struct ks_exchange {
     const struct ks_rule *rule;
     struct ks_request_header header;
     bool answered;
-    bool counted; /* in the tally */
-    bool silent;  /* answered with nothing: a deferred answer that was cancelled */
-    bool last;    /* the connection ends after this answer */
+    bool counted;    /* in the tally */
+    bool silent;     /* answered with nothing: a deferred answer that was cancelled */
+    bool last;       /* the connection ends after this answer */
+    bool in_the_way; /* an upload, or a message, behind which some requests do not begin yet */
     uint16_t answer_size;
     uint8_t answer[KS_RESPONSE_HEADER_SIZE + KS_ANSWER_PAYLOAD_LIMIT];
 };
@@ -87,6 +88,10 @@ void ks_exchange_refuse(struct ks_exchange *exchange);
 
 /* Ends the exchange without any answer. */
 void ks_exchange_cancel(struct ks_exchange *exchange);
+
+/* A message was handed over to the store: the next one may begin. Other exchanges let others begin when they
+ * are answered. */
+void ks_exchange_let_others_begin(struct ks_exchange *exchange);
 
 /* Sends the rest of this exchange's payload, `size` bytes, to `sink`; NULL to skip it. Within `begin` only.
  * Replaces what the payload size said: a 1028 may be followed by more (the 259 variant). */
@@ -118,12 +123,6 @@ struct ks_session_keys *ks_session_keys_of(struct ks_session *session);
 
 /* The session's number as an owner of staged uploads (staged.h). */
 uint64_t ks_session_number(const struct ks_session *session);
-
-/* An upload of this session began (+1) or was answered (-1): confirmations wait for them. */
-void ks_session_count_uploads(struct ks_session *session, int change);
-
-/* A message of this session was begun (+1) or handed over to the store (-1): the next one waits for it. */
-void ks_session_count_sendings(struct ks_session *session, int change);
 
 /* Whether the exchange's address may ask for one more of what `allowance` counts; a refusal is logged as one
  * of `what`. Within `begin`. */

@@ -36,8 +36,7 @@ struct ks_session {
     uint64_t window_bytes;
     uint16_t head_size;
     uint16_t exchange_count;
-    uint16_t upload_count;
-    uint16_t sending_count;
+    uint16_t in_the_way; /* exchanges behind which some requests do not begin yet */
     uint8_t state;
     uint8_t timer;
     bool pumping : 1; /* a loop over the input is running further up the stack */
