@@ -36,6 +36,17 @@ static inline void ks_store_u32(uint8_t *bytes, uint32_t value)
     bytes[3] = (uint8_t)(value >> 24);
 }
 
+static inline uint64_t ks_load_u64(const uint8_t *bytes)
+{
+    return ks_load_u32(bytes) | (uint64_t)ks_load_u32(bytes + 4) << 32;
+}
+
+static inline void ks_store_u64(uint8_t *bytes, uint64_t value)
+{
+    ks_store_u32(bytes, (uint32_t)value);
+    ks_store_u32(bytes + 4, (uint32_t)(value >> 32));
+}
+
 /* Reads from `bytes`, which must outlive the cursor. */
 struct ks_reader {
     const uint8_t *bytes;

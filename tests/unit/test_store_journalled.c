@@ -1,4 +1,5 @@
 /* Unit tests of src/store/sqlite/filing.h: messages that go through the journal into the database. */
+#include "journal_fixture.h"
 #include "messages_fixture.h"
 
 #include <signal.h>
@@ -343,6 +344,128 @@ static void a_crash_while_the_journal_is_taken_loses_and_doubles_nothing(void **
     free(batch);
 }
 
+/* ---- damage ---- */
+
+/* From now on the log can be looked at. */
+static void log_to_file(struct house *house)
+{
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    assert_true(dup3(fileno(file), house->log.fd, O_CLOEXEC) == house->log.fd);
+    fclose(file);
+}
+
+static bool log_tells(const struct house *house, const char *text)
+{
+    char found[4096];
+    ssize_t size = pread(house->log.fd, found, sizeof found - 1, 0);
+    assert_true(size >= 0);
+    found[size] = '\0';
+    return strstr(found, text) != NULL;
+}
+
+static int open_journal_file(const struct house *house)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/journal", house->directory);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+/* In the content of the first message of the first segment. */
+static void flip_a_byte(const struct house *house)
+{
+    uint8_t byte = 0;
+    off_t offset = KS_JOURNAL_HEAD_SIZE + KS_JOURNAL_RECORD_SMALLEST;
+    int fd = open_journal_file(house);
+    assert_int_equal(pread(fd, &byte, 1, offset), 1);
+    byte ^= 1;
+    assert_int_equal(pwrite(fd, &byte, 1, offset), 1);
+    close(fd);
+}
+
+static void a_flipped_byte_loses_one_message_and_is_told(void **state)
+{
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    struct batch *first = batch_new();
+    struct batch *second = batch_new();
+    append_together(house, &users, first, 1, MANY, KS_OK);
+    go_on(first);
+    append_together(house, &users, second, MANY + 1, MANY, KS_OK);
+    crash_and_stay_down(house, second);
+    flip_a_byte(house);
+    log_to_file(house);
+    house_open(house);
+    assert_true(log_tells(house, "the journal was damaged: 80 bytes"));
+    assert_int_equal(fixture_count_entries(house->directory, "damaged"), 1);
+    assert_delivered(house, &users, 2, 2 * MANY);
+    free(first);
+    free(second);
+}
+
+static void what_a_torn_write_leaves_out_is_told(void **state)
+{
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    struct batch *batch = batch_new();
+    append_together(house, &users, batch, 1, MANY, KS_OK);
+    crash_and_stay_down(house, batch);
+    flip_a_byte(house);
+    log_to_file(house);
+    house_open(house);
+    assert_true(log_tells(house, "99 messages behind the gap"));
+    assert_int_equal(lease(house, &users.bob, 7).count, 0);
+    free(batch);
+}
+
+static void ids_go_on_behind_all_that_a_journal_could_hold(void **state)
+{
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    struct batch *batch = batch_new();
+    append_together(house, &users, batch, 1, MANY, KS_OK);
+    uint64_t last = batch->requests[MANY - 1].message_id;
+    crash(house, batch);
+    crash(house, NULL); /* the second one finds nothing, and remembers */
+    append_together(house, &users, batch, 1, 1, KS_OK);
+    assert_true(batch->requests[0].message_id > last + KS_JOURNAL_RECORD_LIMIT);
+    go_on(batch);
+    free(batch);
+}
+
+/* As a kesher with journals of version 1 leaves it when it is killed. */
+static void the_journal_of_an_earlier_kesher_is_delivered(void **state)
+{
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    struct batch *batch = batch_new();
+    uint8_t image[KS_JOURNAL_HEAD_SIZE + 8192] = {0};
+    append(house, &users.bob, &users.alice, "1");
+    house_close(house);
+    fixture_journal_1_head(image);
+    uint8_t *next = image + KS_JOURNAL_HEAD_SIZE;
+    for (uint64_t i = 1; i <= MANY; i++) { /* the first one is in the database, too */
+        int size = snprintf(batch->texts[i], sizeof batch->texts[i], "%d", (int)i);
+        const struct ks_journal_record record = {.message_id = i,
+                                                 .receiver = users.bob,
+                                                 .sender = users.alice,
+                                                 .type = 3,
+                                                 .content_size = (uint32_t)size,
+                                                 .content = (const uint8_t *)batch->texts[i]};
+        next += fixture_journal_1_record(next, &record);
+    }
+    int fd = open_journal_file(house);
+    assert_int_equal(pwrite(fd, image, sizeof image, 0), sizeof image);
+    close(fd);
+    house_open(house);
+    append_together(house, &users, batch, MANY + 1, MANY, KS_OK);
+    crash(house, batch);
+    assert_delivered(house, &users, 1, 2 * MANY);
+    free(batch);
+}
+
 /* ---- failures ---- */
 
 /* As if it had been opened for reading only: every write fails. */
@@ -459,6 +582,10 @@ int main(void)
         HOUSE_TEST(a_second_crash_changes_nothing),
         HOUSE_TEST(what_was_delivered_does_not_come_back_after_a_crash),
         HOUSE_TEST(a_crash_while_the_journal_is_taken_loses_and_doubles_nothing),
+        HOUSE_TEST(a_flipped_byte_loses_one_message_and_is_told),
+        HOUSE_TEST(what_a_torn_write_leaves_out_is_told),
+        HOUSE_TEST(ids_go_on_behind_all_that_a_journal_could_hold),
+        HOUSE_TEST(the_journal_of_an_earlier_kesher_is_delivered),
         HOUSE_TEST(without_a_journal_messages_go_straight_to_the_database),
         HOUSE_TEST(a_broken_journal_is_opened_again),
         HOUSE_TEST(what_nothing_could_take_is_refused_and_does_not_come_back),

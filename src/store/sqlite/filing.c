@@ -84,13 +84,12 @@ static struct ks_journal_record record_of(const struct ks_store_append_message *
     };
 }
 
-/* The next messages of the journal that are not inserted: what a crash has left may be. */
+/* The next messages of the journal. */
 static size_t take_group(struct ks_filing *filing, struct ks_journal_record *records, size_t limit)
 {
     size_t count = 0;
     while (count < limit && ks_journal_take(&filing->journal, &records[count]))
-        if (records[count].message_id > filing->inserted)
-            count++;
+        count++;
     return count;
 }
 
@@ -330,20 +329,47 @@ uint64_t ks_filing_idle(struct ks_engine *engine)
     return take_some(engine, TAKEN_IN_A_GO) == KS_OK ? 0 : KS_RETRY_FIRST_MS;
 }
 
+/* Opens the file. What has an id that was given out is in the database, or nobody was told that it is kept:
+ * whoever sent that may have sent it again. So at a start it is the database that tells `known`. */
+static enum ks_result open_journal(struct ks_engine *engine, uint64_t known,
+                                   struct ks_journal_findings *findings, char *why, size_t why_size)
+{
+    const struct ks_journal_options options = {
+        .directory_fd = engine->directory_fd,
+        .clock = engine->clock,
+        .random = engine->random,
+        .in_database = known,
+    };
+    return ks_journal_open(&engine->filing.journal, &options, findings, why, why_size);
+}
+
+/* Nothing is pending: from now on, messages may be journalled. */
+static void begin_journal(struct ks_engine *engine)
+{
+    struct ks_filing *filing = &engine->filing;
+    char text[128];
+    if (!ks_journal_is_open(&filing->journal) || ks_journal_begin(&filing->journal) == KS_OK)
+        return;
+    ks_log_warning(engine->log, "the journal cannot be written, messages go straight to the database: %s",
+                   strerror_r(errno, text, sizeof text));
+    filing->next_opening_ms = ks_clock_monotonic_ms(engine->clock) + REOPEN_MS;
+}
+
 void ks_filing_tick(struct ks_engine *engine)
 {
     struct ks_filing *filing = &engine->filing;
+    struct ks_journal_findings findings;
     char why[256];
     if (ks_journal_is_open(&filing->journal) ||
         ks_clock_monotonic_ms(engine->clock) < filing->next_opening_ms)
         return;
     filing->next_opening_ms = ks_clock_monotonic_ms(engine->clock) + REOPEN_MS;
     if (ks_filing_insert_all(engine) != KS_OK ||
-        ks_journal_open(&filing->journal, engine->directory_fd, why, sizeof why) != KS_OK)
+        open_journal(engine, engine->writer.last_message_id, &findings, why, sizeof why) != KS_OK)
         return; /* the log has what failed first */
-    /* What nobody was told is durable must not come back now: whoever sent it may have sent it again. */
-    ks_journal_discard(&filing->journal);
-    ks_log_notice(engine->log, "the journal is open again");
+    begin_journal(engine);
+    if (ks_journal_is_open(&filing->journal))
+        ks_log_notice(engine->log, "the journal is open again");
 }
 
 /* ---- start and stop ---- */
@@ -361,34 +387,53 @@ static enum ks_result read_last_message_id(struct ks_engine *engine)
     return result == KS_NOT_FOUND ? KS_OK : result; /* there never was one */
 }
 
-/* What a crash has left in the journal becomes rows, which ks_filing_start files. */
+static void tell_findings(const struct ks_engine *engine, const struct ks_journal_findings *findings)
+{
+    if (findings->damaged > 0)
+        ks_log_error(engine->log,
+                     "the journal was damaged: %zu bytes of messages that had been stored cannot be read, and"
+                     " are in %s; the messages behind them are not lost",
+                     findings->damaged, findings->name);
+    if (findings->left_out > 0)
+        ks_log_warning(engine->log,
+                       "the journal ends in a write that was cut short: %zu messages behind the gap, which"
+                       " nobody was told are stored, are left out",
+                       findings->left_out);
+}
+
+/* What a crash has left in the journal becomes rows, which ks_filing_start files. Ids go on behind all that
+ * the journal could have held: what could not be read, had ids, too. */
 static enum ks_result recover_journalled(struct ks_engine *engine)
 {
     struct ks_filing *filing = &engine->filing;
-    if (!ks_journal_is_pending(&filing->journal))
-        return KS_OK;
     enum ks_result result = ks_writer_begin(engine);
     if (result == KS_OK)
         result = insert_journalled(engine, SIZE_MAX);
     enum ks_result finished = finish(engine);
     if (result != KS_OK || finished != KS_OK)
         return result != KS_OK ? result : finished;
-    if (filing->inserted > engine->writer.last_message_id) {
-        engine->writer.last_message_id = filing->inserted;
+    if (filing->inserted > engine->writer.last_message_id)
         ks_log_notice(engine->log, "took the latest messages from the journal into the database");
-    }
+    filing->inserted += KS_JOURNAL_RECORD_LIMIT;
+    filing->inserted_before = filing->inserted;
+    engine->writer.last_message_id = filing->inserted;
     return KS_OK;
 }
 
 enum ks_result ks_filing_recover(struct ks_engine *engine, char *why, size_t why_size)
 {
     struct ks_filing *filing = &engine->filing;
+    struct ks_journal_findings findings;
     enum ks_result result = read_last_message_id(engine);
     if (result != KS_OK)
         return result;
-    result = ks_journal_open(&filing->journal, engine->directory_fd, why, why_size);
-    if (result == KS_OK)
-        return recover_journalled(engine);
+    result = open_journal(engine, filing->inserted, &findings, why, why_size);
+    if (result == KS_OK) {
+        bool is_clean =
+            !ks_journal_is_pending(&filing->journal) && findings.damaged == 0 && findings.left_out == 0;
+        tell_findings(engine, &findings);
+        return is_clean ? KS_OK : recover_journalled(engine);
+    }
     if (result != KS_NO_SPACE)
         return result;
     ks_log_warning(engine->log, "%s; messages go straight to the database", why);
@@ -417,6 +462,8 @@ enum ks_result ks_filing_start(struct ks_engine *engine)
         (void)file_inserted(engine); /* what fails is told below */
     result = ks_writer_finish(engine);
     ks_writer_forget_failure(engine);
+    if (result == KS_OK)
+        begin_journal(engine);
     return result;
 }
 

@@ -5,12 +5,18 @@
  * does nothing but append messages is written here, one behind the other, with one write and one sync, and
  * answered. filing.h takes the messages into the database later, oldest first, many in one transaction.
  *
- * The file: a head (magic, version, size of a segment), then two segments. One is written while the other one
- * is taken into the database. All of it is written when the file is created, so that a sync of what is
- * written over it is no change of the file's size or place. A record is a message with its id and a CRC-32;
- * ids ascend. A segment's records end where the CRC does not match or the ids do not ascend: what follows is
- * from an earlier round. After a crash, all records with ids above the database's highest are taken into it;
- * those of a write that the crash cut short were acknowledged to nobody.
+ * The file: a head (magic, version, size of a segment, salt, CRC-32; twice), then two segments. One is
+ * written while the other one is taken into the database. All of it is written when the file is created, so
+ * that a sync of what is written over it is no change of the file's size or place. A record is a message
+ * with its id, the round's salt, its batch and a CRC-32 (journal_record.h).
+ *
+ * What a record stands for is never in doubt. A *round* begins when nothing is pending: it draws a salt, and
+ * no record of an earlier round has that. Within a round each *filling* of a segment, from its beginning on,
+ * has a number, and a *batch* is told by its filling and by where in it it begins; fillings and batches
+ * ascend, and a batch is written when the one before it is synced. A segment is filled again only when all it
+ * had is in the database. So after a crash the messages of the last filling of each segment are taken, as far
+ * as the database does not have them; journal_recovery.h tells what becomes of damage. Then the segments are
+ * wiped, and a round begins.
  *
  * What is in the file is in RAM too, until it is taken: two mebibytes, of which an idle server keeps none.
  * Opened and closed by engine.c; the writer's thread.
@@ -18,8 +24,11 @@
 #ifndef KS_STORE_SQLITE_JOURNAL_H
 #define KS_STORE_SQLITE_JOURNAL_H
 
+#include "base/clock.h"
 #include "base/result.h"
-#include "wire/frame.h"
+#include "crypto/random.h"
+#include "store/sqlite/journal_record.h"
+#include "store/sqlite/journal_recovery.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,27 +38,18 @@ enum {
     KS_JOURNAL_SEGMENTS = 2,
     KS_JOURNAL_SEGMENT_SIZE = 1024 * 1024, /* some 6000 short messages */
     KS_JOURNAL_HEAD_SIZE = 4096,
-};
-
-/* A message, as the journal and the database know it. `place` is the path of a content that lies in a file,
- * at most 255 bytes; without one, `content` has content_size bytes. */
-struct ks_journal_record {
-    uint64_t message_id;
-    struct ks_client_id receiver;
-    struct ks_client_id sender;
-    uint8_t type;
-    uint32_t content_size;
-    const char *place;
-    const uint8_t *content;
+    /* messages in all segments */
+    KS_JOURNAL_RECORD_LIMIT = KS_JOURNAL_SEGMENTS * KS_JOURNAL_SEGMENT_SIZE / KS_JOURNAL_RECORD_SMALLEST,
 };
 
 /* Offsets into a segment: taken ≤ synced ≤ size, released ≤ taken. */
 struct ks_journal_segment {
     uint8_t *bytes;
-    size_t size;     /* of what was added */
-    size_t synced;   /* of that, what is durable */
-    size_t taken;    /* of that, what is in the database when its transaction is committed */
-    size_t released; /* of that, what is in the database */
+    uint64_t filling; /* its number in the round */
+    size_t size;      /* of what was added */
+    size_t synced;    /* of that, what is durable */
+    size_t taken;     /* of that, what is in the database when its transaction is committed */
+    size_t released;  /* of that, what is in the database */
 };
 
 struct ks_journal {
@@ -57,16 +57,33 @@ struct ks_journal {
              */
     uint8_t *bytes; /* of all segments */
     struct ks_journal_segment segments[KS_JOURNAL_SEGMENTS];
-    size_t active; /* the one that is written */
+    size_t active;     /* the one that is written */
+    uint64_t salt;     /* the round's */
+    uint64_t fillings; /* of all segments in the round */
+    bool has_begun;    /* a round: messages may be added */
+};
+
+struct ks_journal_options {
+    int directory_fd; /* the data directory */
+    const struct ks_clock *clock;
+    const struct ks_random *random;
+    uint64_t in_database; /* messages with ids up to this are in the database, or nobody's */
 };
 
 /* A closed journal. */
 void ks_journal_init(struct ks_journal *journal);
 
-/* Opens the file, or creates it; reads what nobody has taken. Nothing may be pending. KS_OK; KS_NO_MEMORY,
- * KS_NO_SPACE, KS_IO; KS_INVALID when the file is none of ours. `why` has a sentence then, and the journal is
- * closed. */
-enum ks_result ks_journal_open(struct ks_journal *journal, int directory_fd, char *why, size_t why_size);
+/* Opens the file and reads what nobody has taken, or creates it. Nothing may be pending. What a crash or the
+ * disk has damaged is told in *findings, and what of it is lost is put aside. Until a round has begun,
+ * nothing can be added, and the file stays as it is. KS_OK; KS_NO_SPACE: there is no room for a new file;
+ * KS_NO_MEMORY, KS_CRYPTO, KS_IO; KS_INVALID when the file is none that we can read. `why` has a sentence
+ * then, and the journal is closed. */
+enum ks_result ks_journal_open(struct ks_journal *journal, const struct ks_journal_options *options,
+                               struct ks_journal_findings *findings, char *why, size_t why_size);
+
+/* Begins a round, if that was not done: nothing that is in the file is read ever again. Nothing may be
+ * pending. KS_OK; KS_NO_SPACE, KS_IO (errno), and the journal is as after a ks_journal_commit that failed. */
+enum ks_result ks_journal_begin(struct ks_journal *journal);
 
 /* Frees everything. When nothing is pending, the file says so from now on. Closed is fine. */
 void ks_journal_close(struct ks_journal *journal);
@@ -75,10 +92,7 @@ bool ks_journal_is_open(const struct ks_journal *journal);
 
 /* ---- writing ---- */
 
-/* The bytes that a message takes. */
-size_t ks_journal_record_size(const struct ks_journal_record *record);
-
-/* Makes room for `size` bytes of records. False when there is none, or the journal is closed. */
+/* Makes room for `size` bytes of records. False when there is none, or no round. */
 bool ks_journal_reserve(struct ks_journal *journal, size_t size);
 
 /* Adds a message, for which there is room. */
@@ -108,10 +122,8 @@ bool ks_journal_has_full_segment(const struct ks_journal *journal);
 void ks_journal_released(struct ks_journal *journal, bool committed);
 
 /* When nothing is pending: notes it in the file, so that it has no messages for who finds it beside another
- * database. Best effort. */
+ * database. Not synced; the next commit does that. When it fails, the journal is as after a commit that
+ * failed. */
 void ks_journal_mark_empty(struct ks_journal *journal);
-
-/* Forgets what was read: it is known not to be needed. */
-void ks_journal_discard(struct ks_journal *journal);
 
 #endif
