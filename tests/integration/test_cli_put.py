@@ -93,7 +93,7 @@ def test_several_files_arrive_whole(server, kesher, user, source, option):
 def test_only_the_last_part_of_a_path_is_kept(server, kesher, user, source):
     kesher.succeed("put", source("x", b"content"))
     ((_, path, verified),) = server.file_rows(user.id)
-    assert (path, verified) == (f"files/{user.id.hex()}/x", 1)
+    assert (path, verified) == (server.path_of(user.id, "x"), 1)
 
 
 def test_as_gives_the_file_another_name(server, kesher, user, source):

@@ -24,7 +24,7 @@ def test_a_first_transfer_registers_and_sends_the_file(server, make_kesher, home
     user = read_identity(home)
     assert user.name == name
     ((_, path, verified),) = server.file_rows(user.id)
-    assert (path, verified) == (f"files/{user.id.hex()}/source.bin", 1)
+    assert (path, verified) == (server.path_of(user.id, "source.bin"), 1)
     assert (server.data / path).read_bytes() == source.read_bytes()
 
 

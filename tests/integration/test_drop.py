@@ -338,7 +338,7 @@ def test_a_file_from_an_unknown_id_is_an_error_and_stores_nothing(server, connec
     connection.send(file_frame(UNKNOWN_ID, "x", bytes(32)))
     assert connection.receive() == DROP_ERROR
     assert server.rows("SELECT * FROM files WHERE ID = ?", UNKNOWN_ID) == []
-    assert not (server.data / "files" / UNKNOWN_ID.hex()).exists()
+    assert not server.directory_of(UNKNOWN_ID).exists()
 
 
 # -- many at once

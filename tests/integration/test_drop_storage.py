@@ -42,8 +42,8 @@ def test_the_files_table_has_the_documented_columns(server):
 
 def test_a_stored_path_is_files_id_name_below_the_data_directory(server, connection, user):
     connection.put(user, "report.pdf", b"content")
-    assert server.file_rows(user.id) == [("report.pdf", f"files/{user.id.hex()}/report.pdf", 1)]
-    assert (server.data / "files" / user.id.hex() / "report.pdf").read_bytes() == b"content"
+    assert server.file_rows(user.id) == [("report.pdf", server.path_of(user.id, "report.pdf"), 1)]
+    assert (server.directory_of(user.id) / "report.pdf").read_bytes() == b"content"
 
 
 def test_equal_names_of_two_users_are_two_files(server, connection, user, new_user):
@@ -67,7 +67,7 @@ def test_only_what_follows_the_last_separator_is_kept_and_the_row_has_the_name_a
         ("a/b/c/x", b"seventh"),
     ):
         connection.put(user, name, plain)
-        assert server.file_rows(user.id) == [(name, f"files/{user.id.hex()}/x", 1)]
+        assert server.file_rows(user.id) == [(name, server.path_of(user.id, "x"), 1)]
         assert server.stored(user.id, name) == plain
 
 
@@ -75,7 +75,7 @@ def test_a_confirmation_may_name_the_kept_name_with_other_folders(server, connec
     connection.send_file(user, "a/x", b"content")
     connection.confirm(user, "b\\x")
     ((_, path, verified),) = server.file_rows(user.id)
-    assert (path, verified) == (f"files/{user.id.hex()}/x", 1)
+    assert (path, verified) == (server.path_of(user.id, "x"), 1)
     assert (server.data / path).read_bytes() == b"content"
 
 
@@ -140,7 +140,7 @@ def test_a_name_with_any_other_characters_is_a_file_name(server, connection, use
     ((file_name, path, verified),) = server.file_rows(user.id)
     assert (file_name, verified) == (name, 1)
     assert (server.data / path).read_bytes() == name.encode()
-    assert (server.data / path).parent == server.data / "files" / user.id.hex()
+    assert (server.data / path).parent == server.directory_of(user.id)
 
 
 LONG_NAMES = {
@@ -159,13 +159,13 @@ def test_a_long_name_is_cut_at_a_character_and_gets_a_tilde_and_its_digest(serve
     assert server.stored(user.id, name) == b"content"
     path = path_of(server, user, name)
     assert len(path.encode()) <= STORED_PATH_LIMIT
-    assert path == f"files/{user.id.hex()}/{stored_name(name)}"
+    assert path == server.path_of(user.id, stored_name(name))
 
 
 def test_a_name_just_short_enough_is_stored_as_it_is(server, connection, user):
     for name in ("n" * STORED_NAME_LIMIT, "ש" * (STORED_NAME_LIMIT // 2)):
         connection.put(user, name, b"content")
-        assert path_of(server, user, name) == f"files/{user.id.hex()}/{name}"
+        assert path_of(server, user, name) == server.path_of(user.id, name)
 
 
 def test_long_names_that_differ_at_the_end_are_two_files(server, connection, user):
@@ -178,7 +178,7 @@ def test_long_names_that_differ_at_the_end_are_two_files(server, connection, use
 def test_a_long_folder_does_not_count(server, connection, user):
     name = "folder/" * 35 + "x"
     connection.put(user, name, b"content")
-    assert path_of(server, user, name) == f"files/{user.id.hex()}/x"
+    assert path_of(server, user, name) == server.path_of(user.id, "x")
 
 
 # -- replacement
@@ -210,7 +210,7 @@ def test_replacing_a_file_again_and_again_leaves_one_file_and_one_row(server, co
         connection.put(user, "x", str(number).encode())
     assert server.stored(user.id, "x") == b"49"
     assert len(server.file_rows(user.id)) == 1
-    assert os.listdir(server.data / "files" / user.id.hex()) == ["x"]
+    assert os.listdir(server.directory_of(user.id)) == ["x"]
 
 
 def test_nothing_stays_in_staging_after_a_confirmation(own_server, own_user):
@@ -298,7 +298,7 @@ def test_a_file_without_a_row_is_adopted_at_start(own_server, own_user, name):
     own_server.stop()
     forget_row(own_server, own_user, name)
     own_server.start()
-    assert own_server.file_rows(own_user.id) == [(name, f"files/{own_user.id.hex()}/{name}", 1)]
+    assert own_server.file_rows(own_user.id) == [(name, own_server.path_of(own_user.id, name), 1)]
     assert own_server.stored(own_user.id, name) == b"content"
 
 

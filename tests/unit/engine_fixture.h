@@ -46,6 +46,7 @@ static inline void house_open(struct house *house)
 {
     char why[256];
     assert_int_equal(house_try_open(house, &house->store, why, sizeof why), KS_OK);
+    fixture_use_aliases(ks_embedded_alias_key(house->store));
 }
 
 static inline void house_close(struct house *house)
@@ -78,6 +79,7 @@ static inline int house_tear_down(void **state)
 {
     struct house *house = *state;
     house_close(house);
+    fixture_forget_aliases();
     close(house->log.fd);
     fixture_directory_remove(house->directory);
     free(house);

@@ -10,21 +10,11 @@
 
 #include <signal.h>
 
-/* "files/<hex>/<name>" of a user. */
-static inline const char *path_of(const struct ks_client_id *id, const char *name, char path[static 256])
-{
-    char directory[KS_NAMES_DIRECTORY_SIZE];
-    ks_names_directory(id, directory);
-    snprintf(path, 256, "%s/%s", directory, name);
-    return path;
-}
-
 /* How many files of the user there are; 0 without its directory, too. */
 static inline int files_of(const struct house *house, const struct ks_client_id *id)
 {
     char directory[KS_NAMES_DIRECTORY_SIZE];
-    ks_names_directory(id, directory);
-    return fixture_count_entries(house->directory, directory);
+    return fixture_count_entries(house->directory, fixture_directory_of(id, directory));
 }
 
 static inline bool has_directory(const struct house *house, const struct ks_client_id *id)
@@ -32,8 +22,7 @@ static inline bool has_directory(const struct house *house, const struct ks_clie
     char directory[KS_NAMES_DIRECTORY_SIZE];
     char path[256];
     struct stat status;
-    ks_names_directory(id, directory);
-    snprintf(path, sizeof path, "%s/%s", house->directory, directory);
+    snprintf(path, sizeof path, "%s/%s", house->directory, fixture_directory_of(id, directory));
     return stat(path, &status) == 0;
 }
 

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/store.h"
+#include "store/vault/names.h"
 
 #include <fcntl.h>
 #include <ftw.h>
@@ -106,6 +107,39 @@ static inline bool fixture_file_is(const char *directory, const char *name, cons
     size_t size = fread(found, 1, sizeof found - 1, file);
     fclose(file);
     return size == strlen(text) && memcmp(found, text, size) == 0;
+}
+
+/* ---- paths in files/ ---- */
+
+/* Made of the key of the store, or vault, that was opened last; stays when that is closed. */
+static struct ks_alias_key *fixture_aliases;
+
+static inline void fixture_use_aliases(const uint8_t key[static KS_ALIAS_KEY_SIZE])
+{
+    ks_alias_key_free(fixture_aliases);
+    assert_int_equal(ks_alias_key_new(key, &fixture_aliases), KS_OK);
+}
+
+static inline void fixture_forget_aliases(void)
+{
+    ks_alias_key_free(fixture_aliases);
+    fixture_aliases = NULL;
+}
+
+/* "files/<alias>" of a user. */
+static inline const char *fixture_directory_of(const struct ks_client_id *id,
+                                               char path[static KS_NAMES_DIRECTORY_SIZE])
+{
+    ks_names_directory(fixture_aliases, id, path);
+    return path;
+}
+
+/* "files/<alias>/<name>". */
+static inline const char *path_of(const struct ks_client_id *id, const char *name, char path[static 256])
+{
+    char directory[KS_NAMES_DIRECTORY_SIZE];
+    snprintf(path, 256, "%s/%s", fixture_directory_of(id, directory), name);
+    return path;
 }
 
 /* ---- ask and wait ---- */

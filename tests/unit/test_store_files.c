@@ -34,15 +34,6 @@ static enum ks_result confirm(struct house *house, struct ks_stage *stage)
     return fixture_wait(&house->waiter, &request.request);
 }
 
-/* "files/<hex>/<name>" of a user. */
-static const char *path_of(const struct ks_client_id *id, const char *name, char path[static 256])
-{
-    char directory[KS_NAMES_DIRECTORY_SIZE];
-    ks_names_directory(id, directory);
-    snprintf(path, 256, "%s/%s", directory, name);
-    return path;
-}
-
 static void a_confirmed_file_has_its_row(void **state)
 {
     struct house *house = *state;

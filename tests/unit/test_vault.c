@@ -92,8 +92,10 @@ static void kept_names(void **state)
 /* The stored name: what follows "files/<hex>/". */
 static const char *stored_name(const char *kept, char path[static KS_NAMES_PATH_SIZE])
 {
-    assert_int_equal(ks_names_path(&somebody, kept, strlen(kept), path), KS_OK);
-    assert_memory_equal(path, "files/ab010203000000000000000000000000/", 39);
+    char directory[KS_NAMES_DIRECTORY_SIZE];
+    assert_int_equal(ks_names_path(fixture_aliases, &somebody, kept, strlen(kept), path), KS_OK);
+    assert_memory_equal(path, fixture_directory_of(&somebody, directory), 38);
+    assert_null(strstr(path, "ab010203"));
     return path + 39;
 }
 
@@ -486,9 +488,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(kept_names),
-        cmocka_unit_test(names_that_fit_are_stored_as_they_are),
-        cmocka_unit_test(long_names_are_cut_at_a_character_and_marked),
-        cmocka_unit_test(no_two_kept_names_share_a_file),
+        HOUSE_TEST(names_that_fit_are_stored_as_they_are),
+        HOUSE_TEST(long_names_are_cut_at_a_character_and_marked),
+        HOUSE_TEST(no_two_kept_names_share_a_file),
         HOUSE_TEST(chunks_arrive_in_order_and_a_confirm_puts_the_file_in_place),
         HOUSE_TEST(an_empty_file_is_a_file),
         HOUSE_TEST(everything_may_be_asked_for_without_waiting),

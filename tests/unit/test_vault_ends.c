@@ -139,8 +139,8 @@ static void of_a_group_only_those_fail_that_must(void **state)
     const struct ks_client_id blocked = {.bytes = {0xcd}};
     char directory[KS_NAMES_DIRECTORY_SIZE];
     struct ks_store_confirm confirms[12];
-    ks_names_directory(&blocked, directory);
-    fixture_write_file(house->directory, directory, "where a directory should be");
+    fixture_write_file(house->directory, fixture_directory_of(&blocked, directory),
+                       "where a directory should be");
     for (size_t i = 0; i < KS_COUNT_OF(confirms); i++) {
         struct ks_stage *stage =
             stage_open(house, i % 3 == 0 ? &blocked : &somebody, "same name", (struct ks_stage_transform){0});

@@ -52,8 +52,10 @@ static inline void house_open(struct house *house)
     assert_int_equal(mkdirat(house->directory_fd, "staging", 0700), 0);
     assert_int_equal(mkdirat(house->directory_fd, "files", 0700), 0);
     assert_int_equal(mkdirat(house->directory_fd, "messages", 0700), 0);
+    fixture_use_aliases((const uint8_t[KS_ALIAS_KEY_SIZE]){1, 2, 3});
     const struct ks_vault_options options = {
         .directory_fd = house->directory_fd,
+        .aliases = fixture_aliases,
         .clock = &house->clock.clock,
         .random = ks_random_system(),
         .log = &house->log,
@@ -89,6 +91,7 @@ static inline int house_tear_down(void **state)
 {
     struct house *house = *state;
     house_close(house);
+    fixture_forget_aliases();
     close(house->log.fd);
     fixture_directory_remove(house->directory);
     free(house);
@@ -144,14 +147,6 @@ static inline enum ks_result discard(struct house *house, struct ks_stage *stage
     struct ks_store_discard request = {.request = fixture_request(&house->waiter), .stage = stage};
     ks_vault_discard(house->vault, &request);
     return fixture_wait(&house->waiter, &request.request);
-}
-
-static inline const char *path_of(const struct ks_client_id *id, const char *name, char path[static 256])
-{
-    char directory[KS_NAMES_DIRECTORY_SIZE];
-    ks_names_directory(id, directory);
-    snprintf(path, 256, "%s/%s", directory, name);
-    return path;
 }
 
 static inline bool has_file(struct house *house, const char *name, const char *text)

@@ -76,7 +76,8 @@ static void run_directory(struct ks_task *task)
 {
     struct ks_departure *departure = KS_CONTAINER_OF(task, struct ks_departure, task);
     struct ks_engine *engine = departure->engine;
-    enum ks_result result = ks_sweep_remove_user(engine->directory_fd, &departure->id, PIECE_ENTRIES);
+    enum ks_result result =
+        ks_sweep_remove_user(engine->directory_fd, engine->aliases, &departure->id, PIECE_ENTRIES);
     if (result == KS_MORE) {
         ks_executor_post(ks_thread_executor(engine->reaper), task);
         return;

@@ -6,6 +6,7 @@
  * this order and nothing is lost between them. */
 #include "store/sqlite/engine.h"
 
+#include "crypto/secret.h"
 #include "store/embedded.h"
 #include "store/reply.h"
 #include "store/sqlite/changes.h"
@@ -233,6 +234,8 @@ static void engine_free(struct ks_engine *engine)
     ks_quotas_free(engine->quotas);
     ks_users_free(engine->users);
     ks_key_cache_free(engine->keys);
+    ks_alias_key_free(engine->aliases);
+    ks_secret_wipe(engine->alias_key, sizeof engine->alias_key);
     free(engine->database_path);
     if (engine->directory_fd >= 0)
         close(engine->directory_fd);
@@ -411,6 +414,8 @@ static enum ks_result open_database(struct ks_engine *engine, char *why, size_t 
     if (result == KS_OK)
         result = ks_schema_alias_key(engine->writer.database, engine->random, engine->alias_key);
     if (result == KS_OK)
+        result = ks_alias_key_new(engine->alias_key, &engine->aliases);
+    if (result == KS_OK)
         result = ks_departures_load(engine);
     if (result == KS_OK)
         result = ks_loading_users(engine);
@@ -436,6 +441,7 @@ static enum ks_result start_threads(struct ks_engine *engine, const struct ks_em
         return result;
     const struct ks_vault_options vault = {
         .directory_fd = engine->directory_fd,
+        .aliases = engine->aliases,
         .clock = engine->clock,
         .random = engine->random,
         .log = engine->log,

@@ -35,6 +35,7 @@ struct ks_engine {
     int directory_fd;
     int lock_fd; /* closed last: until then no other server comes in */
     uint8_t alias_key[KS_ALIAS_KEY_SIZE];
+    struct ks_alias_key *aliases; /* made of it */
     /* Each guards itself. */
     struct ks_users *users;
     struct ks_key_cache *keys;

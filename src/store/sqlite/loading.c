@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "store/sqlite/engine.h"
+#include "store/sqlite/relocation.h"
 #include "store/vault/sweep.h"
 
 #include <string.h>
@@ -122,25 +123,37 @@ static enum ks_result adopt_file(void *context, const struct ks_vault_row *row)
     return ks_writer_finish(engine);
 }
 
-static enum ks_result adopt_files(struct ks_engine *engine)
+static enum ks_result end_adoption(const struct adoption *adoption, enum ks_result result)
 {
-    struct adoption adoption = {.engine = engine, .looked_at = 0, .adopted = 0};
-    enum ks_result result = ks_sweep_walk_files(engine->directory_fd, engine->log, adopt_file, &adoption);
+    struct ks_engine *engine = adoption->engine;
     enum ks_result finished = ks_writer_finish(engine);
     ks_writer_forget_failure(engine);
-    if (adoption.adopted > 0)
-        ks_log_warning(engine->log, "adopted %zu files that had no row in the database", adoption.adopted);
+    if (adoption->adopted > 0)
+        ks_log_warning(engine->log, "adopted %zu files that had no row in the database", adoption->adopted);
     return result != KS_OK ? result : finished;
 }
 
-/* Without the directory's name, which is a user's secret id. */
+static enum ks_result adopt_files(struct ks_engine *engine)
+{
+    struct adoption adoption = {.engine = engine, .looked_at = 0, .adopted = 0};
+    return end_adoption(&adoption, ks_sweep_walk_files(engine->directory_fd, engine->aliases, engine->log,
+                                                       adopt_file, &adoption));
+}
+
+static enum ks_result adopt_old_directory(struct ks_engine *engine, const struct ks_client_id *id)
+{
+    struct adoption adoption = {.engine = engine, .looked_at = 0, .adopted = 0};
+    char path[KS_NAMES_DIRECTORY_SIZE];
+    ks_names_old_directory(id, path);
+    return end_adoption(&adoption, ks_sweep_walk_directory(engine->directory_fd, engine->log, path, id,
+                                                           adopt_file, &adoption));
+}
+
 static void report_missing(struct ks_engine *engine, const char *path_name)
 {
     char escaped[ESCAPED_SIZE];
-    const char *slash = strrchr(path_name, '/');
-    const char *stored = slash == NULL ? path_name : slash + 1;
-    ks_log_error(engine->log, "the database knows a file that is missing from files/: %s",
-                 ks_text_escape(stored, strlen(stored), escaped, sizeof escaped));
+    ks_log_error(engine->log, "the database knows a file that is missing: %s",
+                 ks_text_escape(path_name, strlen(path_name), escaped, sizeof escaped));
 }
 
 enum { FILE_NUMBER, FILE_PATH, FILE_SIZE, FILE_USER };
@@ -205,7 +218,9 @@ static enum ks_result check_files(struct ks_engine *engine)
 
 enum ks_result ks_loading_files(struct ks_engine *engine)
 {
-    enum ks_result result = adopt_files(engine);
+    enum ks_result result = ks_relocation_run(engine, adopt_old_directory);
+    if (result == KS_OK)
+        result = adopt_files(engine);
     return result == KS_OK ? check_files(engine) : result;
 }
 

@@ -13,9 +13,10 @@ struct ks_engine;
  * a row breaks the rules of the schema. */
 enum ks_result ks_loading_users(struct ks_engine *engine);
 
-/* Adopts each file without a row (Verified = 1, FileName = stored name), unless its user was removed, puts
- * the sizes in the rows right, counts what each user has, and logs each row whose file is missing. Memory
- * does not grow with the number of files. KS_OK; KS_NO_SPACE, KS_NO_MEMORY, KS_IO. */
+/* Moves files that lie under secret ids (relocation.h); adopts each file without a row (Verified = 1,
+ * FileName = stored name), unless its user was removed, puts the sizes in the rows right, counts what each
+ * user has, and logs each row whose file is missing. Memory does not grow with the number of files. KS_OK;
+ * KS_NO_SPACE, KS_NO_MEMORY, KS_IO. */
 enum ks_result ks_loading_files(struct ks_engine *engine);
 
 /* After the users. Drops and logs the messages whose file in messages/ is missing or has another size,

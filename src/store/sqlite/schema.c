@@ -59,6 +59,9 @@ static const char *const migrations[] = {
     "DROP INDEX messages_waiting;",
     /* journal.h: an older kesher would not look for messages there. */
     "",
+    /* sums.h; and an older kesher would look for files under users' ids (relocation.h). */
+    "ALTER TABLE files ADD COLUMN Cksum INTEGER;"
+    "ALTER TABLE messages ADD COLUMN Sum INTEGER;",
 };
 
 enum { NEWEST_VERSION = sizeof migrations / sizeof migrations[0] };

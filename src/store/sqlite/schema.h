@@ -8,7 +8,10 @@
  *   files.Size          bytes
  *   removals            users that an operator has removed and of whom something may be left in files/: it is
  *                       nobody's, and is not adopted
- *   settings            the key of the public aliases; up to which ID messages are filed
+ *   files.Cksum         the cksum that its 2103 told; NULL for files of older kesher, and adopted ones
+ *   settings            the key of the public aliases; up to which ID messages are filed; whether all files
+ *                       lie under aliases (relocation.h)
+ *   messages.Sum        CRC-32 of the row and its Content (sums.h); NULL for those of older kesher
  *   messages            what waits: Content or, for a large one, Place: its path in the data directory
  *   waiting             messages by receiver, as far as they are filed (filing.h)
  * The rowid of clients ascends in the order of registration, the ID of messages in that of the commits.

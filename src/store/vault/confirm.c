@@ -49,7 +49,7 @@ static void remove_from_place(struct ks_stage *stage)
     }
     if (!is_message) {
         char directory[KS_NAMES_DIRECTORY_SIZE];
-        ks_names_directory(&stage->row.id, directory);
+        ks_names_directory(vault->options.aliases, &stage->row.id, directory);
         int failure = unlinkat(vault->options.directory_fd, directory, AT_REMOVEDIR);
         (void)failure;
         if (vault->options.quotas != NULL)
@@ -113,7 +113,7 @@ static bool rename_into_place(const struct ks_stage *stage)
 static bool make_user_directory(struct ks_vault *vault, const struct ks_stage *stage)
 {
     char directory[KS_NAMES_DIRECTORY_SIZE];
-    ks_names_directory(&stage->row.id, directory);
+    ks_names_directory(vault->options.aliases, &stage->row.id, directory);
     if (mkdirat(vault->options.directory_fd, directory, 0700) != 0)
         return false;
     vault->files_is_dirty = true;
@@ -178,7 +178,7 @@ static void sync_directory_of(struct ks_vault *vault, struct ks_stage *stage)
     struct ks_vault_owner *owner = stage->owner;
     if (owner->synced_in_group != vault->group) {
         char directory[KS_NAMES_DIRECTORY_SIZE];
-        ks_names_directory(&owner->id, directory);
+        ks_names_directory(vault->options.aliases, &owner->id, directory);
         owner->sync_result = sync_directory(vault, directory);
         owner->synced_in_group = vault->group;
         if (owner->sync_result != KS_OK)

@@ -32,19 +32,34 @@ bool ks_names_is_message(const char *name)
     return strlen(name) == DIGITS && strspn(name, "0123456789abcdef") == DIGITS;
 }
 
-void ks_names_directory(const struct ks_client_id *id, char path[static KS_NAMES_DIRECTORY_SIZE])
+void ks_names_old_directory(const struct ks_client_id *id, char path[static KS_NAMES_DIRECTORY_SIZE])
 {
     memcpy(path, "files/", sizeof "files/");
     ks_text_to_hex(id->bytes, sizeof id->bytes, path + sizeof "files/" - 1);
 }
 
-enum ks_result ks_names_path(const struct ks_client_id *id, const char *kept, size_t kept_size,
-                             char path[static KS_NAMES_PATH_SIZE])
+void ks_names_directory(const struct ks_alias_key *aliases, const struct ks_client_id *id,
+                        char path[static KS_NAMES_DIRECTORY_SIZE])
+{
+    struct ks_client_id alias;
+    ks_alias_of_id(aliases, id->bytes, alias.bytes);
+    ks_names_old_directory(&alias, path);
+}
+
+bool ks_names_read_directory(const char *name, struct ks_client_id *bytes)
+{
+    enum { DIGITS = 2 * KS_CLIENT_ID_SIZE };
+    return strlen(name) == DIGITS && strspn(name, "0123456789abcdef") == DIGITS &&
+           ks_text_from_hex(name, DIGITS, bytes->bytes, sizeof bytes->bytes);
+}
+
+enum ks_result ks_names_path(const struct ks_alias_key *aliases, const struct ks_client_id *id,
+                             const char *kept, size_t kept_size, char path[static KS_NAMES_PATH_SIZE])
 {
     char directory[KS_NAMES_DIRECTORY_SIZE];
     char mark[MARK_SIZE + 1] = "";
     size_t cut = kept_size;
-    ks_names_directory(id, directory);
+    ks_names_directory(aliases, id, directory);
     if (kept_size > KS_NAMES_STORED_LIMIT || ends_like_a_cut_name(kept, kept_size)) {
         uint8_t digest[KS_SHA256_SIZE];
         enum ks_result result = ks_sha256(kept, kept_size, digest);

@@ -72,7 +72,6 @@ struct walk {
     void *context;
 };
 
-/* Without the directory's name, which is a user's secret id. */
 static void report_stranger(const struct ks_log *log, const char *where, const char *name)
 {
     char escaped[ESCAPED_SIZE];
@@ -109,18 +108,17 @@ static enum ks_result visit_file(const struct walk *walk, const struct ks_client
     return walk->visit(walk->context, &row);
 }
 
-static enum ks_result walk_user(const struct walk *walk, const struct ks_client_id *id)
+static enum ks_result walk_directory(const struct walk *walk, const char *directory,
+                                     const struct ks_client_id *id)
 {
-    char directory[KS_NAMES_DIRECTORY_SIZE];
     DIR *listing = NULL;
-    ks_names_directory(id, directory);
     enum ks_result result = open_listing(walk->directory_fd, directory, &listing);
     if (result != KS_OK)
         return result;
     const struct dirent *entry = NULL;
     while ((entry = next_entry(listing, &result)) != NULL) {
         if (!is_of_type(dirfd(listing), entry, DT_REG) || !is_stored_name(entry->d_name)) {
-            report_stranger(walk->log, "files/", entry->d_name);
+            report_stranger(walk->log, directory, entry->d_name);
             continue;
         }
         result = visit_file(walk, id, directory, entry->d_name);
@@ -131,14 +129,36 @@ static enum ks_result walk_user(const struct walk *walk, const struct ks_client_
     return result;
 }
 
-/* Only lower-case digits: the names that we make. */
-static bool is_user_directory(const char *name, struct ks_client_id *id)
+enum ks_result ks_sweep_walk_directories(
+    int directory_fd, enum ks_result (*visit)(void *context, const struct ks_client_id *bytes), void *context)
 {
-    return strlen(name) == 2 * sizeof id->bytes && strspn(name, "0123456789abcdef") == 2 * sizeof id->bytes &&
-           ks_text_from_hex(name, 2 * sizeof id->bytes, id->bytes, sizeof id->bytes);
+    DIR *listing = NULL;
+    enum ks_result result = open_listing(directory_fd, "files", &listing);
+    if (result != KS_OK)
+        return result;
+    const struct dirent *entry = NULL;
+    while ((entry = next_entry(listing, &result)) != NULL) {
+        struct ks_client_id bytes;
+        if (is_of_type(dirfd(listing), entry, DT_DIR) && ks_names_read_directory(entry->d_name, &bytes))
+            result = visit(context, &bytes);
+        if (result != KS_OK)
+            break;
+    }
+    closedir(listing);
+    return result;
 }
 
-enum ks_result ks_sweep_walk_files(int directory_fd, const struct ks_log *log,
+enum ks_result ks_sweep_walk_directory(int directory_fd, const struct ks_log *log, const char *path,
+                                       const struct ks_client_id *id,
+                                       enum ks_result (*visit)(void *context, const struct ks_vault_row *row),
+                                       void *context)
+{
+    const struct walk walk = {.directory_fd = directory_fd, .log = log, .visit = visit, .context = context};
+    return walk_directory(&walk, path, id);
+}
+
+enum ks_result ks_sweep_walk_files(int directory_fd, const struct ks_alias_key *aliases,
+                                   const struct ks_log *log,
                                    enum ks_result (*visit)(void *context, const struct ks_vault_row *row),
                                    void *context)
 {
@@ -149,12 +169,15 @@ enum ks_result ks_sweep_walk_files(int directory_fd, const struct ks_log *log,
         return result;
     const struct dirent *entry = NULL;
     while ((entry = next_entry(listing, &result)) != NULL) {
+        char directory[KS_NAMES_DIRECTORY_SIZE];
         struct ks_client_id id;
-        if (!is_of_type(dirfd(listing), entry, DT_DIR) || !is_user_directory(entry->d_name, &id)) {
+        if (!is_of_type(dirfd(listing), entry, DT_DIR) || !ks_names_read_directory(entry->d_name, &id)) {
             report_stranger(log, "files/", entry->d_name);
             continue;
         }
-        result = walk_user(&walk, &id);
+        ks_alias_to_id(aliases, id.bytes, id.bytes);
+        ks_names_directory(aliases, &id, directory);
+        result = walk_directory(&walk, directory, &id);
         if (result != KS_OK)
             break;
     }
@@ -222,10 +245,11 @@ static enum ks_result sync_files(int directory_fd)
     return result;
 }
 
-enum ks_result ks_sweep_remove_user(int directory_fd, const struct ks_client_id *id, size_t limit)
+enum ks_result ks_sweep_remove_user(int directory_fd, const struct ks_alias_key *aliases,
+                                    const struct ks_client_id *id, size_t limit)
 {
     char directory[KS_NAMES_DIRECTORY_SIZE];
-    ks_names_directory(id, directory);
+    ks_names_directory(aliases, id, directory);
     int fd = openat(directory_fd, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return errno == ENOENT ? sync_files(directory_fd) : failure_of(errno);

@@ -103,7 +103,8 @@ void ks_vault_release(struct ks_stage *stage)
 }
 
 /* Where the file of a user will lie. KS_OK; KS_INVALID for a name that ks_kept_name refuses; KS_CRYPTO. */
-static enum ks_result name_file(struct ks_stage *stage, const struct ks_store_stage_open *request)
+static enum ks_result name_file(const struct ks_vault *vault, struct ks_stage *stage,
+                                const struct ks_store_stage_open *request)
 {
     const char *kept = NULL;
     size_t kept_size = 0;
@@ -112,7 +113,9 @@ static enum ks_result name_file(struct ks_stage *stage, const struct ks_store_st
     enum ks_result result = ks_kept_name(stage->file_name, size, &kept, &kept_size);
     stage->row.file_name = stage->file_name;
     stage->row.kept_name = kept;
-    return result == KS_OK ? ks_names_path(&request->id, kept, kept_size, stage->row.path_name) : result;
+    if (result != KS_OK)
+        return result;
+    return ks_names_path(vault->options.aliases, &request->id, kept, kept_size, stage->row.path_name);
 }
 
 /* Where the content of a message will lie. KS_OK, KS_CRYPTO. */
@@ -130,7 +133,7 @@ static enum ks_result stage_init(struct ks_vault *vault, struct ks_stage *stage,
                                  const struct ks_store_stage_open *request)
 {
     enum ks_result result =
-        request->purpose == KS_STAGE_MESSAGE ? name_message(vault, stage) : name_file(stage, request);
+        request->purpose == KS_STAGE_MESSAGE ? name_message(vault, stage) : name_file(vault, stage, request);
     if (result != KS_OK)
         return result;
     stage->vault = vault;

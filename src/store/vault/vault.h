@@ -49,6 +49,7 @@ struct ks_vault_index {
 
 struct ks_vault_options {
     int directory_fd; /* of the data directory, with staging/, files/ and messages/; outlives the vault */
+    const struct ks_alias_key *aliases; /* outlives the vault: files lie under their users' aliases */
     const struct ks_clock *clock;
     const struct ks_random *random;
     const struct ks_log *log;

@@ -10,6 +10,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from Cryptodome.Cipher import AES
+
 from .messages import MessagesClient
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -192,6 +194,18 @@ class Kesherd:
             return database.execute(statement, values).fetchall()
         finally:
             database.close()
+
+    def alias_of(self, client_id: bytes) -> bytes:
+        """The public id of a user: AES-128 of the secret one, under a key in the database."""
+        ((key,),) = self.rows("SELECT Value FROM settings WHERE Name = 'alias key'")
+        return AES.new(key, AES.MODE_ECB).encrypt(client_id)
+
+    def path_of(self, client_id: bytes, stored_name: str) -> str:
+        """Where a file of a user lies, relative to the data directory."""
+        return f"files/{self.alias_of(client_id).hex()}/{stored_name}"
+
+    def directory_of(self, client_id: bytes) -> Path:
+        return self.data / "files" / self.alias_of(client_id).hex()
 
     def file_rows(self, client_id: bytes) -> list[tuple[str, str, int]]:
         """(FileName, PathName, Verified) of one user, ordered by name."""
