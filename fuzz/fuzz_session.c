@@ -4,8 +4,8 @@
  * The first byte of the input says how the rest reaches the session: in which steps, whether the store
  * answers at once, how much buffer there is, and whether it fails; the second how the peer takes what it
  * gets. Then the input is what a stranger sends. Ids of registered users are known to the stranger, so that
- * deep states can be reached. Afterwards nothing may be left: no buffer taken from the budget, no stage that
- * nobody can find, no message on lease.
+ * deep states can be reached. What it gets must be whole answers, padded to blocks or not. Afterwards nothing
+ * may be left: no buffer taken from the budget, no stage that nobody can find, no message on lease.
  */
 #include "crypto/alias.h"
 #include "crypto/random.h"
@@ -13,6 +13,7 @@
 #include "fake_store.h"
 #include "service/frames.h"
 #include "service/staged.h"
+#include "wire/blocks.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +60,35 @@ static void take_answers(struct fake_connection *connection, uint8_t mode)
         fake_connection_take(connection, (size_t)(mode >> 3) * 100 + 1);
 }
 
+/* The output is answers, each with the padding of blocks behind it or without; only a connection that was
+ * aborted may end inside one. */
+static void assert_whole_answers(const struct fake_connection *connection)
+{
+    const uint8_t *bytes = connection->output.bytes;
+    size_t size = connection->output.size;
+    size_t rest = 0;
+    while (size > 0) {
+        struct ks_response_header header;
+        if (rest > 0 && bytes[0] == 0) {
+            if (size < rest || ks_blocks_count_zeros(bytes, rest) < rest)
+                abort();
+            bytes += rest;
+            size -= rest;
+            rest = 0;
+            continue;
+        }
+        if (ks_response_header_parse(bytes, size, &header) != KS_OK ||
+            header.payload_size > size - KS_RESPONSE_HEADER_SIZE) {
+            if (!connection->aborted && connection->taken == connection->output.size)
+                abort();
+            return;
+        }
+        rest = ks_blocks_rest(KS_RESPONSE_HEADER_SIZE + (uint64_t)header.payload_size);
+        bytes += KS_RESPONSE_HEADER_SIZE + (size_t)header.payload_size;
+        size -= KS_RESPONSE_HEADER_SIZE + (size_t)header.payload_size;
+    }
+}
+
 static void assert_nothing_on_lease(const struct fake_store *store)
 {
     for (const struct fake_message *message = store->messages; message != NULL; message = message->next)
@@ -101,10 +131,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fake_connection_send(&connection, data + 2, size - 2, steps[mode & 7]);
     take_answers(&connection, taking);
     if ((mode & 64) != 0)
-        fake_connection_wait(&connection, 5000);
+        fake_connection_wait(&connection, (taking & 128) != 0 ? KS_BLOCKS_QUIET_MS : 5000);
     if ((mode & 128) != 0)
         fake_connection_end(&connection);
     take_answers(&connection, taking);
+    assert_whole_answers(&connection);
     fake_connection_close(&connection);
     assert_nothing_on_lease(&store);
     if (atomic_load(&loop.budget.used) != 0)

@@ -7,6 +7,7 @@
 #include "service/session_state.h"
 #include "service/staged.h"
 #include "service/stream.h"
+#include "wire/messages.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -49,11 +50,13 @@ static void begin_request(struct ks_session *session, const struct ks_rule *rule
         ks_connection_abort(session->connection);
         return;
     }
+    ks_blocks_begin(&session->padding.requests, KS_REQUEST_HEADER_SIZE);
     if (fixed == NULL) {
         ks_session_refuse_payload(exchange, 0);
         return;
     }
     ks_session_set_payload(session, header->payload_size - rule->fixed_size, NULL, NULL);
+    ks_blocks_add(&session->padding.requests, rule->fixed_size);
     rule->begin(exchange, fixed);
 }
 
@@ -95,22 +98,34 @@ static const uint8_t *collect(struct ks_session *session, size_t size, const uin
     return taken == missing ? session->head : NULL;
 }
 
-static void forget_head(struct ks_session *session)
+void ks_session_forget_head(struct ks_session *session)
 {
     free(session->head);
     session->head = NULL;
     session->head_size = 0;
 }
 
-/* One step over a header and its fixed part. Returns how much of the input it took; sets `blocked` when the
- * request has to wait. */
+/* A 602 without a payload is of the family that pads: its target stands behind the header all the same. */
+static void complete_header(struct ks_session *session, struct ks_request_header *header)
+{
+    if (header->code != KS_REQUEST_USER_KEY || header->payload_size != 0)
+        return;
+    header->payload_size = KS_TARGET_PAYLOAD_SIZE;
+    ks_padding_is_the_custom(session);
+}
+
+/* One step over padding, or over a header and its fixed part. Returns how much of the input it took; sets
+ * `blocked` when the request has to wait. */
 static size_t take_head(struct ks_session *session, const uint8_t *bytes, size_t size)
 {
     struct ks_request_header header;
     size_t used = 0;
+    if (ks_padding_take(session, bytes, size, &used))
+        return used;
     const uint8_t *head = collect(session, KS_REQUEST_HEADER_SIZE, bytes, size, &used);
     if (head == NULL || ks_request_header_parse(head, KS_REQUEST_HEADER_SIZE, &header) != KS_OK)
         return used;
+    complete_header(session, &header);
     const struct ks_rule *known = ks_rules_find(header.code);
     const struct ks_rule *rule = known != NULL ? known : &ks_rules_unknown;
     bool fits = known != NULL && header.payload_size >= rule->smallest_payload &&
@@ -128,7 +143,7 @@ static size_t take_head(struct ks_session *session, const uint8_t *bytes, size_t
     if (session->head_size == 0)
         used = head_size; /* it was all in place */
     begin_request(session, rule, &header, fits ? head + KS_REQUEST_HEADER_SIZE : NULL);
-    forget_head(session);
+    ks_session_forget_head(session);
     return used;
 }
 
@@ -142,6 +157,7 @@ static size_t take_payload(struct ks_session *session, const uint8_t *bytes, siz
             session->blocked = true;
     }
     session->payload_left -= taken;
+    ks_blocks_add(&session->padding.requests, taken);
     if (session->payload_left == 0 && session->state == STATE_PAYLOAD)
         ks_session_set_payload(session, 0, NULL, NULL);
     return taken;
@@ -165,7 +181,7 @@ static size_t pump(struct ks_session *session, const uint8_t *bytes, size_t size
     bool again = head_waits(session);
     while ((used < size || again) && !session->blocked && session->state != STATE_ENDING) {
         again = false;
-        if (used < size) {
+        if (used < size && !ks_padding_is_possible(session, bytes + used, size - used)) {
             cancel_deferred(session);
             ks_session_send_answers(session);
         }
@@ -255,16 +271,28 @@ static void break_payload(struct ks_session *session)
         sink->broken(session->sink_context);
 }
 
+/* Zeros that were too few for padding were the beginning of a request. */
+static void answer_deferred(struct ks_session *session, struct ks_exchange *deferred, bool has_head)
+{
+    if (has_head)
+        ks_exchange_cancel(deferred);
+    else
+        session->ripe(deferred);
+}
+
 static void frames_input_ended(struct ks_connection *connection)
 {
     struct ks_session *session = connection->session;
     session->input_ended = true;
     ks_pulls_look(&session->pulls, connection);
-    forget_head(session);
-    break_payload(session);
+    if (ks_padding_needs_silence(session))
+        ks_padding_had_silence(session);
     struct ks_exchange *deferred = ks_session_take_deferred(session);
+    bool has_head = session->head_size > 0;
+    ks_session_forget_head(session);
+    break_payload(session);
     if (deferred != NULL)
-        session->ripe(deferred);
+        answer_deferred(session, deferred, has_head);
     else
         ks_session_go_on(session);
 }
@@ -292,7 +320,10 @@ static void frames_deadline(struct ks_connection *connection)
     struct ks_session *session = connection->session;
     struct ks_exchange *deferred = ks_session_take_deferred(session);
     if (deferred != NULL) {
-        session->ripe(deferred);
+        answer_deferred(session, deferred, session->head_size > 0);
+    } else if (session->timer == TIMER_SILENCE) {
+        ks_padding_had_silence(session);
+        ks_session_go_on(session);
     } else if (!ks_session_time_is_up(session)) {
         session->state = STATE_ENDING;
         ks_connection_abort(connection);

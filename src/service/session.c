@@ -48,6 +48,13 @@ void ks_session_end(struct ks_session *session)
     ks_connection_finish(session->connection);
 }
 
+static void write_answer(struct ks_session *session, const struct ks_exchange *exchange)
+{
+    ks_padding_answer_begins(session);
+    ks_session_write(session, exchange->answer, exchange->answer_size);
+    ks_padding_answer_ends(session);
+}
+
 void ks_session_send_answers(struct ks_session *session)
 {
     while (session->oldest != NULL && session->oldest->answered) {
@@ -57,7 +64,7 @@ void ks_session_send_answers(struct ks_session *session)
             session->newest = NULL;
         session->exchange_count--;
         if (!exchange->silent)
-            ks_connection_write(session->connection, exchange->answer, exchange->answer_size);
+            write_answer(session, exchange);
         if (exchange->last)
             ks_session_end(session);
         free(exchange);
@@ -141,7 +148,10 @@ void ks_session_keep_time(struct ks_session *session)
             set_timer(session, TIMER_DELIVERY, settings->stall_timeout_ms);
     } else if (!session->blocked && session->state == STATE_PAYLOAD)
         set_timer(session, TIMER_PAYLOAD, settings->payload_timeout_ms);
-    else if (!session->blocked && session->state == STATE_HEAD && session->head_size > 0) {
+    else if (!session->blocked && ks_padding_needs_silence(session)) {
+        if (session->timer != TIMER_SILENCE)
+            set_timer(session, TIMER_SILENCE, KS_BLOCKS_QUIET_MS);
+    } else if (!session->blocked && session->state == STATE_HEAD && session->head_size > 0) {
         if (session->timer != TIMER_HEAD)
             set_timer(session, TIMER_HEAD, settings->header_timeout_ms);
     } else if (session->timer != TIMER_NONE)
@@ -285,8 +295,11 @@ uint64_t ks_session_number(const struct ks_session *session)
 void ks_session_set_stream(struct ks_session *session, struct ks_stream *stream)
 {
     session->stream = stream;
-    if (stream == NULL)
+    if (stream == NULL) {
+        ks_padding_answer_ends(session);
         return;
+    }
+    ks_padding_answer_begins(session);
     session->delivered = ks_connection_delivered_up_to(session->connection);
     ks_session_keep_time(session);
 }
@@ -294,6 +307,7 @@ void ks_session_set_stream(struct ks_session *session, struct ks_stream *stream)
 void ks_session_write(struct ks_session *session, const void *bytes, size_t size)
 {
     ks_connection_write(session->connection, bytes, size);
+    ks_padding_answer_adds(session, size);
 }
 
 size_t ks_session_output_waiting(const struct ks_session *session)

@@ -1,9 +1,11 @@
-/* session_state.h — a session from within: what session.c and frames.c share. frames.c makes and frees it,
- * and turns bytes into requests; session.c answers and keeps the time. Private to those two.
+/* session_state.h — a session from within: what session.c, frames.c and padding.c share. frames.c makes and
+ * frees it, and turns bytes into requests; session.c answers and keeps the time; padding.c is for peers that
+ * pad. Private to those three.
  */
 #ifndef KS_SERVICE_SESSION_STATE_H
 #define KS_SERVICE_SESSION_STATE_H
 
+#include "service/padding.h"
 #include "service/pulls.h"
 #include "service/session.h"
 #include "service/session_keys.h"
@@ -14,7 +16,7 @@ enum state {
     STATE_ENDING,  /* whatever comes is dropped */
 };
 
-enum timer { TIMER_NONE, TIMER_HEAD, TIMER_PAYLOAD, TIMER_DEFERRED, TIMER_DELIVERY };
+enum timer { TIMER_NONE, TIMER_HEAD, TIMER_PAYLOAD, TIMER_DEFERRED, TIMER_DELIVERY, TIMER_SILENCE };
 
 struct ks_session {
     struct ks_connection *connection;
@@ -30,6 +32,7 @@ struct ks_session {
     uint64_t number;
     struct ks_session_keys keys;
     struct ks_pulls pulls;
+    struct ks_padding padding;
     struct ks_stream *stream; /* writes the answer to the oldest exchange; NULL for none */
     uint64_t delivered;       /* output of a stream, when the timer last looked */
     uint64_t window_begin_ms; /* in which the bytes of a payload are counted; 0: none begun */
@@ -47,6 +50,9 @@ struct ks_session {
 /* frames.c: an exchange was answered, a sink has room again, the output went out: goes on where the input had
  * to stop. Not while `pumping`. */
 void ks_session_go_on(struct ks_session *session);
+
+/* frames.c: what was collected of a header is dropped. */
+void ks_session_forget_head(struct ks_session *session);
 
 /* An exchange for a request, the newest of its session. NULL when out of memory. */
 struct ks_exchange *ks_exchange_new(struct ks_session *session, const struct ks_rule *rule,
