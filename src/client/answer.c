@@ -16,8 +16,8 @@ enum kesher_status ks_answer_request(struct ks_channel *channel, const struct ks
     ks_request_header_encode(header, bytes);
     if (header->payload_size > 0)
         memcpy(bytes + KS_REQUEST_HEADER_SIZE, payload, header->payload_size);
-    enum kesher_status status =
-        ks_channel_send(channel, bytes, KS_REQUEST_HEADER_SIZE + (size_t)header->payload_size, error);
+    size_t size = KS_REQUEST_HEADER_SIZE + (size_t)header->payload_size;
+    enum kesher_status status = ks_channel_send_end(channel, bytes, size, size, error);
     ks_secret_wipe(bytes, sizeof bytes); /* the client id is a secret */
     return status;
 }

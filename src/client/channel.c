@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "client/dial.h"
 #include "client/failure.h"
+#include "wire/blocks.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -23,7 +24,9 @@ struct ks_channel {
     bool ended;   /* the server sends no more */
     size_t begin; /* of what has arrived and was not taken */
     size_t end;
-    char shown[300]; /* the address, for sentences */
+    struct ks_blocks answers;
+    uint32_t payload_left; /* of the answer whose header was taken */
+    char shown[300];       /* the address, for sentences */
     uint8_t input[INPUT_SIZE];
 };
 
@@ -41,6 +44,8 @@ enum kesher_status ks_channel_adopt(int fd, const char *address, uint32_t progre
     created->ended = false;
     created->begin = 0;
     created->end = 0;
+    created->answers = (struct ks_blocks){0};
+    created->payload_left = 0;
     ks_text_escape(address, strlen(address), created->shown, sizeof created->shown);
     *channel = created;
     return KESHER_OK;
@@ -162,14 +167,14 @@ static enum kesher_status wait_to_send(struct ks_channel *channel, struct kesher
     }
 }
 
-enum kesher_status ks_channel_send(struct ks_channel *channel, const void *bytes, size_t size,
+static enum kesher_status send_all(struct ks_channel *channel, const void *bytes, size_t size, int more,
                                    struct kesher_error *error)
 {
     const uint8_t *next = bytes;
     if (channel->broken)
         return fail_lost(channel, error, 0);
     while (size > 0) {
-        ssize_t sent = send(channel->fd, next, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t sent = send(channel->fd, next, size, MSG_NOSIGNAL | MSG_DONTWAIT | more);
         if (sent >= 0) {
             next += sent;
             size -= (size_t)sent;
@@ -187,6 +192,56 @@ enum kesher_status ks_channel_send(struct ks_channel *channel, const void *bytes
             return status;
     }
     return KESHER_OK;
+}
+
+enum kesher_status ks_channel_send(struct ks_channel *channel, const void *bytes, size_t size,
+                                   struct kesher_error *error)
+{
+    return send_all(channel, bytes, size, 0, error);
+}
+
+/* ---- padding ---- */
+
+/* What has arrived of what stands behind the last answer. Exactly as many zeros as padding would have there,
+ * though fewer than a header, cannot be one either: no code has them. */
+static enum ks_blocks_verdict judge_input(const struct ks_channel *channel)
+{
+    size_t size = channel->end - channel->begin;
+    size_t enough = ks_blocks_rest(channel->answers.size);
+    if (channel->payload_left > 0)
+        return KS_BLOCKS_FRAME;
+    if (enough > KS_RESPONSE_HEADER_SIZE)
+        enough = KS_RESPONSE_HEADER_SIZE;
+    if (size > enough)
+        size = enough;
+    size_t zeros = ks_blocks_count_zeros(channel->input + channel->begin, size);
+    return ks_blocks_judge(&channel->answers, enough, zeros, size);
+}
+
+/* Takes the padding that has arrived. False when something else stands inside it. */
+static bool take_padding(struct ks_channel *channel)
+{
+    bool broken = false;
+    if (channel->answers.padding == 0 && judge_input(channel) == KS_BLOCKS_PADDING)
+        ks_blocks_recognise(&channel->answers, 0);
+    channel->begin += ks_blocks_take(&channel->answers, channel->input + channel->begin,
+                                     channel->end - channel->begin, &broken);
+    return !broken;
+}
+
+/* Whether what comes next is a header. */
+static bool is_behind_padding(const struct ks_channel *channel)
+{
+    return channel->answers.padding == 0 && judge_input(channel) == KS_BLOCKS_FRAME;
+}
+
+enum kesher_status ks_channel_send_end(struct ks_channel *channel, const void *bytes, size_t size,
+                                       uint64_t request_size, struct kesher_error *error)
+{
+    (void)take_padding(channel); /* may be the first */
+    size_t rest = channel->answers.on ? ks_blocks_rest(request_size) : 0;
+    enum kesher_status status = send_all(channel, bytes, size, rest > 0 ? MSG_MORE : 0, error);
+    return status == KESHER_OK ? send_all(channel, ks_blocks_zeros, rest, 0, error) : status;
 }
 
 /* Waits until something arrives. KESHER_OK also when the stream has ended; see `ended`. */
@@ -212,10 +267,12 @@ bool ks_channel_peek(struct ks_channel *channel, uint32_t wait_ms, struct ks_res
     const struct ks_clock *clock = ks_clock_system();
     uint64_t deadline = ks_clock_monotonic_ms(clock) + wait_ms;
     for (;;) {
-        if (ks_response_header_parse(channel->input + channel->begin, channel->end - channel->begin,
+        bool is_sound = take_padding(channel);
+        if (is_sound && is_behind_padding(channel) &&
+            ks_response_header_parse(channel->input + channel->begin, channel->end - channel->begin,
                                      header) == KS_OK)
             return true;
-        if (channel->ended || channel->broken)
+        if (channel->ended || channel->broken || !is_sound)
             return false;
         uint64_t now = ks_clock_monotonic_ms(clock);
         uint32_t left = now < deadline ? (uint32_t)(deadline - now) : 0;
@@ -239,6 +296,12 @@ static enum kesher_status need_input(struct ks_channel *channel, struct kesher_e
     return KESHER_OK;
 }
 
+static void take(struct ks_channel *channel, size_t size)
+{
+    channel->begin += size;
+    channel->payload_left -= size < channel->payload_left ? (uint32_t)size : channel->payload_left;
+}
+
 enum kesher_status ks_channel_receive(struct ks_channel *channel, void *bytes, size_t size,
                                       struct kesher_error *error)
 {
@@ -250,21 +313,43 @@ enum kesher_status ks_channel_receive(struct ks_channel *channel, void *bytes, s
         size_t ready = channel->end - channel->begin;
         size_t taken = ready < size ? ready : size;
         memcpy(next, channel->input + channel->begin, taken);
-        channel->begin += taken;
+        take(channel, taken);
         next += taken;
         size -= taken;
     }
     return KESHER_OK;
 }
 
+static enum kesher_status skip_padding(struct ks_channel *channel, struct kesher_error *error)
+{
+    for (;;) {
+        if (!take_padding(channel))
+            return ks_channel_fail_protocol(channel, error, "something inside the padding of an answer");
+        if (is_behind_padding(channel))
+            return KESHER_OK;
+        if (channel->broken || channel->ended)
+            return fail_lost(channel, error, 0);
+        enum kesher_status status = wait_to_receive(channel, channel->progress_ms, error);
+        if (status != KESHER_OK)
+            return status;
+    }
+}
+
 enum kesher_status ks_channel_receive_header(struct ks_channel *channel, struct ks_response_header *header,
                                              struct kesher_error *error)
 {
     uint8_t bytes[KS_RESPONSE_HEADER_SIZE];
-    enum kesher_status status = ks_channel_receive(channel, bytes, sizeof bytes, error);
-    if (status == KESHER_OK && ks_response_header_parse(bytes, sizeof bytes, header) != KS_OK)
+    enum kesher_status status = skip_padding(channel, error);
+    if (status == KESHER_OK)
+        status = ks_channel_receive(channel, bytes, sizeof bytes, error);
+    if (status != KESHER_OK)
+        return status;
+    if (ks_response_header_parse(bytes, sizeof bytes, header) != KS_OK)
         return ks_channel_fail_protocol(channel, error, "no header");
-    return status;
+    ks_blocks_begin(&channel->answers, KS_RESPONSE_HEADER_SIZE);
+    ks_blocks_add(&channel->answers, header->payload_size);
+    channel->payload_left = header->payload_size;
+    return KESHER_OK;
 }
 
 enum kesher_status ks_channel_skip(struct ks_channel *channel, uint64_t size, struct kesher_error *error)
@@ -275,7 +360,7 @@ enum kesher_status ks_channel_skip(struct ks_channel *channel, uint64_t size, st
             return status;
         size_t ready = channel->end - channel->begin;
         size_t taken = ready < size ? ready : (size_t)size;
-        channel->begin += taken;
+        take(channel, taken);
         size -= taken;
     }
     return KESHER_OK;

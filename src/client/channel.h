@@ -2,8 +2,11 @@
  *
  * While it sends, a channel also takes in what arrives, into a bounded buffer: so a server whose answers back
  * up cannot block a sender for ever, and an early refusal is seen in the middle of a large upload. After a
- * failure the channel is broken: nothing more can be sent, but what had arrived can still be received. One
- * thread at a time.
+ * failure the channel is broken: nothing more can be sent, but what had arrived can still be received.
+ *
+ * There are servers that pad answers to blocks, and want requests padded (wire/blocks.h). A channel drops the
+ * padding before a header wherever it comes, and pads what ks_channel_send_end ends from the first padding on
+ * that it sees; nobody else need know. One thread at a time.
  */
 #ifndef KS_CLIENT_CHANNEL_H
 #define KS_CLIENT_CHANNEL_H
@@ -48,12 +51,17 @@ int ks_channel_descriptor(const struct ks_channel *channel);
 enum kesher_status ks_channel_send(struct ks_channel *channel, const void *bytes, size_t size,
                                    struct kesher_error *error);
 
+/* The same for the last bytes of a request that has `request_size` bytes in all, with its padding behind it
+ * when the server pads: together in one segment if they fit. */
+enum kesher_status ks_channel_send_end(struct ks_channel *channel, const void *bytes, size_t size,
+                                       uint64_t request_size, struct kesher_error *error);
+
 /* Waits up to `wait_ms` for a whole response header and copies it without taking it; with 0 it looks only at
  * what has arrived. False when there is none, for whatever reason. */
 bool ks_channel_peek(struct ks_channel *channel, uint32_t wait_ms, struct ks_response_header *header);
 
 /* Takes a response header. KESHER_OK; KESHER_CONNECTION when the connection ended before all of it had
- * arrived; KESHER_TIMEOUT. */
+ * arrived; KESHER_TIMEOUT; KESHER_PROTOCOL when something stands inside the padding before it. */
 enum kesher_status ks_channel_receive_header(struct ks_channel *channel, struct ks_response_header *header,
                                              struct kesher_error *error);
 

@@ -72,6 +72,8 @@ static enum kesher_status send_pieces(struct kesher_messenger *messenger, const 
 {
     struct ks_session *session = &messenger->session;
     struct ks_response_header unread;
+    uint64_t left = FIXED_SIZE + (uint64_t)outgoing->content_size;
+    const uint64_t whole = left;
     size_t used = FIXED_SIZE;
     fill_fixed(messenger, outgoing);
     for (;;) {
@@ -85,7 +87,10 @@ static enum kesher_status send_pieces(struct kesher_messenger *messenger, const 
         if (*early)
             return KESHER_OK;
         *sent = true;
-        status = ks_channel_send(session->channel, messenger->piece, used + size, error);
+        left -= used + size;
+        status = left > 0
+                     ? ks_channel_send(session->channel, messenger->piece, used + size, error)
+                     : ks_channel_send_end(session->channel, messenger->piece, used + size, whole, error);
         if (status != KESHER_OK)
             return status;
         report_progress(session, outgoing);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 enum {
+    FIXED_SIZE = KS_REQUEST_HEADER_SIZE + KS_SEND_FILE_FIXED_SIZE,
     MISMATCH_LIMIT = 4,
     THANKS_WAIT_MS = 200, /* for the 2104 to a 1030, which not every server sends */
     SHOWN_NAME_SIZE = 200,
@@ -75,7 +76,7 @@ static enum kesher_status fill_fixed(const struct ks_session *session, const str
 enum kesher_status ks_upload_send_small(struct kesher_drop *drop, const struct kesher_upload *upload,
                                         uint32_t *cksum, struct kesher_error *error)
 {
-    uint8_t *content = drop->small + KS_REQUEST_HEADER_SIZE + KS_SEND_FILE_FIXED_SIZE;
+    uint8_t *content = drop->small + FIXED_SIZE;
     struct ks_content_source source = {0};
     size_t size = 0;
     enum kesher_status status = fill_fixed(&drop->session, upload, drop->small, error);
@@ -88,7 +89,8 @@ enum kesher_status ks_upload_send_small(struct kesher_drop *drop, const struct k
     if (result != KS_OK)
         return fail_source(upload, result, source.error_number, error);
     *cksum = ks_cksum_value(&source.cksum);
-    return ks_channel_send(drop->session.channel, drop->small, (size_t)(content - drop->small) + size, error);
+    size += (size_t)(content - drop->small);
+    return ks_channel_send_end(drop->session.channel, drop->small, size, size, error);
 }
 
 /* True when an answer has come although the request is not complete. */
@@ -124,8 +126,10 @@ static enum kesher_status send_pieces(struct kesher_drop *drop, const struct kes
         const uint8_t *bytes = NULL;
         size_t size = 0;
         *result = ks_pipeline_next(drop->pipeline, &bytes, &size);
-        if (*result != KS_OK || size == 0)
+        if (*result != KS_OK)
             return KESHER_OK;
+        if (size == 0)
+            return ks_channel_send_end(drop->session.channel, NULL, 0, FIXED_SIZE + sent, error);
         *early = answered_early(&drop->session);
         if (*early)
             return KESHER_OK;
@@ -143,7 +147,7 @@ static enum kesher_status send_pieces(struct kesher_drop *drop, const struct kes
 static enum kesher_status send_large(struct kesher_drop *drop, const struct kesher_upload *upload,
                                      uint32_t *cksum, bool *early, struct kesher_error *error)
 {
-    uint8_t fixed[KS_REQUEST_HEADER_SIZE + KS_SEND_FILE_FIXED_SIZE];
+    uint8_t fixed[FIXED_SIZE];
     struct ks_content_source source = {0};
     enum kesher_status status = fill_fixed(&drop->session, upload, fixed, error);
     enum ks_result result = drop->pipeline == NULL ? ks_pipeline_new(&drop->pipeline) : KS_OK;

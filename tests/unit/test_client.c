@@ -4,6 +4,7 @@
 
 #include "client/answer.h"
 #include "client/channel.h"
+#include "wire/blocks.h"
 #include "wire/drop.h"
 
 #include <fcntl.h>
@@ -390,6 +391,114 @@ static void payload_over_the_limit_is_a_protocol_error(void **state)
     }
 }
 
+/* ---- servers that pad ---- */
+
+static void small_request(const struct pair *pair, uint8_t *received, size_t size)
+{
+    struct ks_request_header header = {.version = 3, .code = KS_REQUEST_LIST_USERS};
+    assert_int_equal(ks_answer_request(pair->channel, &header, NULL, NULL), KESHER_OK);
+    assert_int_equal(read(pair->peer, received, size), size);
+}
+
+/* Two answers in blocks, so that the first padding has `rest` bytes. */
+static size_t two_padded_answers(uint8_t *bytes, size_t rest)
+{
+    static const uint8_t payload[KS_BLOCK_SIZE] = {'p'};
+    memset(bytes, 0, 2 * KS_BLOCK_SIZE);
+    frame(bytes, KS_RESPONSE_USERS, (uint32_t)(KS_BLOCK_SIZE - rest - KS_RESPONSE_HEADER_SIZE), payload,
+          KS_BLOCK_SIZE - rest - KS_RESPONSE_HEADER_SIZE);
+    key_frame(bytes + KS_BLOCK_SIZE);
+    return 2 * KS_BLOCK_SIZE;
+}
+
+static void padding_behind_an_answer_is_dropped_however_it_is_split(void **state)
+{
+    (void)state;
+    static const size_t rests[] = {0, 1, 6, 7, 8, 800};
+    uint8_t bytes[2 * KS_BLOCK_SIZE];
+    for (size_t i = 0; i < KS_COUNT_OF(rests); i++)
+        for (size_t split = KS_BLOCK_SIZE - rests[i]; split <= KS_BLOCK_SIZE + KS_RESPONSE_HEADER_SIZE;
+             split++) {
+            struct pair pair = pair_of(SOCK_STREAM, PATIENT_MS);
+            struct ks_answer answer;
+            struct ks_response_header header;
+            size_t size = two_padded_answers(bytes, rests[i]);
+            peer_writes(&pair, bytes, split);
+            assert_int_equal(ks_answer_receive(pair.channel, &answer, NULL), KESHER_OK);
+            assert_int_equal(answer.code, KS_RESPONSE_USERS);
+            assert_int_equal(ks_channel_peek(pair.channel, 0, &header),
+                             split == KS_BLOCK_SIZE + KS_RESPONSE_HEADER_SIZE);
+            peer_writes(&pair, bytes + split, size - split);
+            assert_int_equal(ks_answer_receive(pair.channel, &answer, NULL), KESHER_OK);
+            assert_key_answer(&answer);
+            assert_false(ks_channel_peek(pair.channel, 0, &header));
+            pair_close(&pair);
+        }
+}
+
+static void requests_are_padded_from_the_first_padding_on(void **state)
+{
+    (void)state;
+    static const uint8_t zeros[KS_BLOCK_SIZE] = {0};
+    struct pair pair = pair_of(SOCK_STREAM, PATIENT_MS);
+    uint8_t bytes[KS_BLOCK_SIZE] = {0};
+    uint8_t received[KS_BLOCK_SIZE];
+    struct ks_answer answer;
+    small_request(&pair, received, KS_REQUEST_HEADER_SIZE);
+    size_t size = key_frame(bytes);
+    peer_writes(&pair, bytes, size);
+    assert_int_equal(ks_answer_receive(pair.channel, &answer, NULL), KESHER_OK);
+    small_request(&pair, received, KS_REQUEST_HEADER_SIZE);
+    memset(bytes + size, 0, sizeof bytes - size);
+    peer_writes(&pair, bytes + size, sizeof bytes - size);
+    peer_writes(&pair, bytes, sizeof bytes);
+    assert_int_equal(ks_answer_receive(pair.channel, &answer, NULL), KESHER_OK);
+    for (int i = 0; i < 2; i++) {
+        small_request(&pair, received, sizeof received);
+        assert_memory_equal(received + KS_REQUEST_HEADER_SIZE, zeros,
+                            sizeof received - KS_REQUEST_HEADER_SIZE);
+    }
+    assert_int_equal(ks_channel_send(pair.channel, zeros, 1000, NULL), KESHER_OK);
+    assert_int_equal(ks_channel_send_end(pair.channel, zeros, 1000, 2000, NULL), KESHER_OK);
+    peer_writes(&pair, bytes, sizeof bytes);
+    assert_int_equal(ks_answer_receive(pair.channel, &answer, NULL), KESHER_OK);
+    assert_int_equal(recv(pair.peer, received, sizeof received, MSG_WAITALL), sizeof received);
+    assert_int_equal(recv(pair.peer, received, sizeof received, MSG_WAITALL), sizeof received);
+    assert_int_equal(recv(pair.peer, received, 1, MSG_DONTWAIT), -1);
+    pair_close(&pair);
+}
+
+static void zeros_in_a_payload_are_no_padding(void **state)
+{
+    (void)state;
+    struct pair pair = pair_of(SOCK_STREAM, PATIENT_MS);
+    uint8_t bytes[KS_BLOCK_SIZE] = {0};
+    uint8_t received[KS_BLOCK_SIZE];
+    struct ks_response_header header;
+    peer_writes(&pair, bytes, frame(bytes, KS_RESPONSE_USERS, 500, received, 0) + 500);
+    assert_int_equal(ks_channel_receive_header(pair.channel, &header, NULL), KESHER_OK);
+    small_request(&pair, received, KS_REQUEST_HEADER_SIZE);
+    assert_int_equal(ks_channel_receive(pair.channel, received, 500, NULL), KESHER_OK);
+    small_request(&pair, received, KS_REQUEST_HEADER_SIZE);
+    assert_int_equal(recv(pair.peer, received, 1, MSG_DONTWAIT), -1);
+    pair_close(&pair);
+}
+
+static void a_byte_inside_the_padding_is_a_protocol_error(void **state)
+{
+    (void)state;
+    struct pair pair = pair_of(SOCK_STREAM, PATIENT_MS);
+    uint8_t bytes[2 * KS_BLOCK_SIZE];
+    struct ks_answer answer;
+    size_t size = two_padded_answers(bytes, 800);
+    bytes[KS_BLOCK_SIZE - 1] = 3;
+    peer_writes(&pair, bytes, size);
+    assert_int_equal(ks_answer_receive(pair.channel, &answer, NULL), KESHER_OK);
+    assert_int_equal(ks_answer_receive(pair.channel, &answer, NULL), KESHER_PROTOCOL);
+    assert_true(ks_channel_is_broken(pair.channel));
+    pair_close(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -407,6 +516,10 @@ int main(void)
         cmocka_unit_test(peeking_takes_nothing),
         cmocka_unit_test(longer_payload_is_dropped_up_to_the_limit),
         cmocka_unit_test(payload_over_the_limit_is_a_protocol_error),
+        cmocka_unit_test(padding_behind_an_answer_is_dropped_however_it_is_split),
+        cmocka_unit_test(requests_are_padded_from_the_first_padding_on),
+        cmocka_unit_test(zeros_in_a_payload_are_no_padding),
+        cmocka_unit_test(a_byte_inside_the_padding_is_a_protocol_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,6 +14,7 @@ from enum import Enum
 from Cryptodome.PublicKey import RSA
 
 from . import crypto
+from .blocks import padded, rest
 from .drop import SEND_FILE_FIXED_SIZE
 from .frames import DROP_VERSION, MESSAGES_VERSION, REQUEST_HEADER, TEXT_FIELD_SIZE, Answer, Request, reply
 
@@ -41,6 +42,7 @@ class Script:
     cut_answer: int | None = None  # ends the connection in the middle of every answer to this code
     hangups: int = 1_000_000  # how often those three end a connection before this server behaves
     read_once: bool = False
+    blocks: bool = False  # pads its answers, and from the first one on waits for requests that are padded
     one_byte_at_a_time: bool = False
     plaintext_size_in_answer: bool = False
     version: int = DROP_VERSION
@@ -160,6 +162,7 @@ class Session:
         self.script = server.script
         self.client = client
         self.number = number
+        self.waits_for_padding = False
         self.due: bytes = b""  # a late 2104 that goes out before the next answer
         self.handlers = {
             Request.REGISTER: self._register,
@@ -224,6 +227,8 @@ class Session:
             payload += self._receive(size - SEND_FILE_FIXED_SIZE)
         else:
             payload = self._receive(size)
+        if self.waits_for_padding and any(self._receive(rest(len(header) + size))):
+            self.server.problems.append(f"something stood inside the padding of a {code}")
         return Seen(self.number, client_id, version, code, payload)
 
     def _read_once(self) -> Seen | None:
@@ -242,6 +247,9 @@ class Session:
 
     def _answer(self, code: int, answer: bytes) -> None:
         data, self.due = self.due + answer, b""
+        if self.script.blocks:
+            data = padded(data)
+            self.waits_for_padding = True
         if self._is_to_end(self.script.cut_answer, code):
             self.client.sendall(data[: len(data) // 2])
             raise Hangup
