@@ -138,7 +138,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert_whole_answers(&connection);
     fake_connection_close(&connection);
     assert_nothing_on_lease(&store);
-    if (atomic_load(&loop.budget.used) != 0)
+    if (atomic_load(&loop.contents.used) != 0 || atomic_load(&loop.answers.used) != 0)
         abort();
     struct ks_staged_upload upload;
     while (ks_staged_take_older(environment.staged, INT64_MAX, &upload)) {

@@ -36,7 +36,8 @@ struct ks_loop {
     struct ks_executor executor; /* posts here run on the loop; any thread may post */
     unsigned number;             /* from 0, below KS_LOOPS_LIMIT; each loop of a server has its own */
     const struct ks_clock *clock;
-    struct ks_budget *budget; /* of the buffers of all connections of all loops */
+    struct ks_budget *contents; /* memory of what comes in, of all connections of all loops, */
+    struct ks_budget *answers;  /* and of the long answers that go out: neither can starve the other */
     const struct ks_log *log;
     /* Loop's thread only. `done` runs later, never inside the call; if the pool refuses, `work` runs there.
      */

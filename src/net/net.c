@@ -21,6 +21,8 @@ enum {
 
 #define DEFAULT_BUFFER_LIMIT ((size_t)256 * 1024 * 1024)
 
+enum { ANSWERS_PART = 4 }; /* of the buffers; the rest is for what comes in */
+
 struct ks_net {
     struct ks_listener_counts listener_counts[KS_NET_LISTENERS_LIMIT]; /* first: aligned to cache lines */
     struct ks_worker_shared counts;
@@ -176,9 +178,10 @@ enum ks_result ks_net_open(const struct ks_net_options *options, struct ks_net *
     created->counts.clock = options->clock;
     created->counts.log = options->log;
     atomic_init(&created->counts.connection_count, 0);
-    ks_budget_init(&created->counts.budget,
-                   options->buffer_limit != 0 ? options->buffer_limit : DEFAULT_BUFFER_LIMIT);
-    created->counts.output_limit = options->buffer_limit != 0 ? options->buffer_limit : DEFAULT_BUFFER_LIMIT;
+    size_t buffers = options->buffer_limit != 0 ? options->buffer_limit : DEFAULT_BUFFER_LIMIT;
+    ks_budget_init(&created->counts.contents, buffers - buffers / ANSWERS_PART);
+    ks_budget_init(&created->counts.answers, buffers / ANSWERS_PART);
+    created->counts.output_limit = buffers;
     created->listening.uv = &created->uv;
     created->listening.workers = created->workers;
     created->listening.counts = &created->counts;
@@ -237,6 +240,16 @@ static void add_listener(struct ks_net_statistics *statistics, const struct ks_l
     statistics->quiet += ks_counted(&counts->quiet);
 }
 
+static struct ks_net_budget_statistics budget_statistics(const struct ks_budget *budget)
+{
+    return (struct ks_net_budget_statistics){
+        .used = atomic_load_explicit(&budget->used, memory_order_relaxed),
+        .limit = budget->limit,
+        .waiting = atomic_load_explicit(&budget->waiting, memory_order_relaxed),
+        .cuts = atomic_load_explicit(&budget->cuts, memory_order_relaxed),
+    };
+}
+
 void ks_net_statistics(const struct ks_net *net, struct ks_net_statistics *statistics)
 {
     const struct ks_worker_shared *counts = &net->counts;
@@ -244,9 +257,8 @@ void ks_net_statistics(const struct ks_net *net, struct ks_net_statistics *stati
     *statistics = (struct ks_net_statistics){
         .connection_limit = atomic_load(&net->listening.connection_limit),
         .workers = net->listening.worker_count,
-        .budget_used = atomic_load_explicit(&counts->budget.used, memory_order_relaxed),
-        .budget_limit = counts->budget.limit,
-        .budget_waiters = atomic_load_explicit(&counts->budget.waiter_count, memory_order_relaxed),
+        .contents = budget_statistics(&counts->contents),
+        .answers = budget_statistics(&counts->answers),
         .output = atomic_load_explicit(&counts->output, memory_order_relaxed),
         .output_limit = counts->output_limit,
     };
@@ -313,7 +325,8 @@ void ks_net_close(struct ks_net *net)
         ks_listener_close(net->listeners[i]);
     close_main_loop(net);
     stop_workers(net);
-    ks_budget_destroy(&net->counts.budget);
+    ks_budget_destroy(&net->counts.contents);
+    ks_budget_destroy(&net->counts.answers);
     ks_crowd_destroy(&net->counts.crowd);
     free(net);
 }

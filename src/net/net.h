@@ -17,8 +17,9 @@ struct ks_net_options {
                                   RLIMIT_NOFILE allows if that is less */
     unsigned address_limit;    /* connections of one address; 0: no limit */
     struct ks_networks_current *unlimited; /* networks without that limit */
-    size_t buffer_limit;                   /* bytes in buffers of all connections together; 0: 256 MiB */
-    uint64_t alive_ms;                     /* how often `alive` is wanted; 0: never */
+    size_t buffer_limit; /* bytes in buffers of all connections together, three quarters of them for what
+                            comes in, one for answers; 0: 256 MiB */
+    uint64_t alive_ms;   /* how often `alive` is wanted; 0: never */
     /* While ks_net_run runs, on the main thread; NULL is allowed. `alive` is not called while the loop of a
      * worker does not turn; `stopping` once, when a signal has said so. */
     void (*alive)(void *context);
@@ -69,6 +70,13 @@ struct ks_net_listener_statistics {
     uint64_t refused[KS_NET_REFUSALS];
 };
 
+struct ks_net_budget_statistics {
+    size_t used; /* bytes */
+    size_t limit;
+    unsigned waiting; /* holders (base/budget.h) */
+    uint64_t cuts;    /* holders that were cut */
+};
+
 /* What the network is doing, for metrics. */
 struct ks_net_statistics {
     size_t listener_count;
@@ -80,10 +88,9 @@ struct ks_net_statistics {
     uint64_t evicted;  /* idle connections that made room */
     uint64_t offloads; /* on their way now */
     uint64_t quiet;    /* log lines about trouble that were left out, for there was one lately */
-    size_t budget_used;
-    size_t budget_limit;
-    unsigned budget_waiters;
-    size_t output; /* memory of what waits to be sent */
+    struct ks_net_budget_statistics contents; /* on their way in */
+    struct ks_net_budget_statistics answers;  /* long ones, on their way out */
+    size_t output;                            /* memory of what waits to be sent */
     size_t output_limit;
 };
 

@@ -272,7 +272,8 @@ enum ks_result ks_worker_start(struct ks_worker_shared *shared, unsigned number,
     created->loop.executor.post = worker_post;
     created->loop.number = number;
     created->loop.clock = shared->clock;
-    created->loop.budget = &shared->budget;
+    created->loop.contents = &shared->contents;
+    created->loop.answers = &shared->answers;
     created->loop.log = shared->log;
     created->loop.offload = worker_offload;
     ks_mailbox_init(&created->mailbox);

@@ -47,7 +47,8 @@ struct ks_worker_counts {
 struct ks_worker_shared {
     const struct ks_clock *clock;
     const struct ks_log *log;
-    struct ks_budget budget;
+    struct ks_budget contents;
+    struct ks_budget answers;
     struct ks_crowd crowd;             /* connections by address, counted as connection_count is */
     _Atomic size_t output;             /* memory of what waits to be sent on all connections, roughly */
     size_t output_limit;               /* beyond, services take less work (connection.h) */

@@ -67,6 +67,25 @@ static void put_connections(struct ks_exposition *to, const struct ks_net_statis
     gauge(to, "kesher_connections_limit", "Connections that there may be.", net->connection_limit);
 }
 
+static void put_buffers(struct ks_exposition *to, const struct ks_net_statistics *net)
+{
+    const struct ks_net_budget_statistics *contents = &net->contents;
+    const struct ks_net_budget_statistics *answers = &net->answers;
+    gauge(to, "kesher_buffers_used_bytes", "Memory for data on its way, of all connections.",
+          contents->used + answers->used);
+    gauge(to, "kesher_buffers_limit_bytes", "Memory for data on its way that there may be.",
+          contents->limit + answers->limit);
+    gauge(to, "kesher_buffers_waiting", "Contents and answers that wait for such memory.",
+          contents->waiting + answers->waiting);
+    gauge(to, "kesher_answer_buffers_used_bytes", "Of that memory, what long answers hold.", answers->used);
+    gauge(to, "kesher_answer_buffers_limit_bytes", "Of that memory, what long answers may hold.",
+          answers->limit);
+    gauge(to, "kesher_answer_buffers_waiting", "Of those who wait for it, answers.", answers->waiting);
+    counter(to, "kesher_buffers_cut_total",
+            "Contents and answers that were cut, the slowest ones, since others waited for their memory.",
+            contents->cuts + answers->cuts);
+}
+
 static void put_net(struct ks_exposition *to, const struct ks_net_statistics *net)
 {
     put_connections(to, net);
@@ -75,12 +94,7 @@ static void put_net(struct ks_exposition *to, const struct ks_net_statistics *ne
     counter(to, "kesher_sent_bytes_total", "Bytes sent on all connections.", net->sent);
     gauge(to, "kesher_pool_queue", "Pieces of work on the pool, waiting or under way: RSA, keys.",
           net->offloads);
-    gauge(to, "kesher_buffers_used_bytes", "Memory for data on its way, of all connections.",
-          net->budget_used);
-    gauge(to, "kesher_buffers_limit_bytes", "Memory for data on its way that there may be.",
-          net->budget_limit);
-    gauge(to, "kesher_buffers_waiting", "Uploads and answers that wait for such memory.",
-          net->budget_waiters);
+    put_buffers(to, net);
     gauge(to, "kesher_output_bytes", "Memory of output that waits to be sent, roughly.", net->output);
     gauge(to, "kesher_output_limit_bytes", "Memory of output beyond which less work is taken.",
           net->output_limit);

@@ -2,11 +2,11 @@
  * src/service.
  *
  * Bytes go into chunks; a full chunk goes to the store, whose thread works on it while the loop fills the
- * next one. At most CHUNKS_LIMIT chunks of one payload are out, all payloads together stay within the loop's
- * buffer budget; beyond either, the peer waits.
+ * next one. At most CHUNKS_LIMIT chunks of one payload are out, and their memory is the owner's holder's
+ * (base/budget.h), with which the owner waits; beyond either, the peer waits. A payload has no memory before
+ * its first byte comes, and then not more than a few times what came.
  *
- * A `struct ks_chunks` is part of its owner, who must live while ks_chunks_pending says so. Everything runs
- * on the loop.
+ * A `struct ks_chunks` is part of its owner, who must live while chunks are out. Everything runs on the loop.
  */
 #ifndef KS_SERVICE_CHUNKS_H
 #define KS_SERVICE_CHUNKS_H
@@ -19,25 +19,20 @@ struct ks_chunk;
 struct ks_chunks {
     struct ks_loop *loop;
     struct ks_store *store;
-    struct ks_stage *stage; /* the owner's; while it is NULL, nothing is taken */
+    struct ks_stage *stage; /* the owner's, before anything is taken */
     uint64_t left;          /* bytes of the payload that are not in a chunk yet */
     struct ks_chunk *filling;
-    uint64_t given; /* bytes of all chunks there have been */
-    size_t next_capacity;
-    unsigned out; /* chunks with the store */
-    bool waiting; /* for the budget */
-    struct ks_budget_waiter waiter;
+    uint64_t given;       /* bytes of all chunks there have been */
+    size_t next_capacity; /* 0 before the first chunk */
+    unsigned out;         /* chunks with the store */
+    struct ks_holder *holder;
     /* A chunk was written, or failed. The owner may go in here. */
     void (*written)(struct ks_chunks *chunks, enum ks_result result);
-    /* There may be room in the budget now. The owner may go in here. */
-    void (*has_room)(struct ks_chunks *chunks);
 };
 
-/* A payload of `size` bytes; `written` and `has_room` are the owner's to set. */
-void ks_chunks_init(struct ks_chunks *chunks, struct ks_loop *loop, struct ks_store *store, uint64_t size);
-
-/* True while `written` or `has_room` will still be called. */
-bool ks_chunks_pending(const struct ks_chunks *chunks);
+/* A payload of `size` bytes; `written` is the owner's to set. */
+void ks_chunks_init(struct ks_chunks *chunks, struct ks_loop *loop, struct ks_store *store, uint64_t size,
+                    struct ks_holder *holder);
 
 /* True once all of the payload was given to the store. */
 bool ks_chunks_complete(const struct ks_chunks *chunks);
@@ -47,13 +42,20 @@ bool ks_chunks_complete(const struct ks_chunks *chunks);
 size_t ks_chunks_buffer(struct ks_chunks *chunks, size_t limit, uint8_t **buffer);
 
 /* Takes as many of the next bytes as there is room for; they may stand in the buffer of the call above. KS_OK
- * with *taken: with fewer than `size` more can be taken after `written` or `has_room`. KS_NO_MEMORY. */
-enum ks_result ks_chunks_take(struct ks_chunks *chunks, const uint8_t *bytes, size_t size, size_t *taken);
+ * with *taken: with fewer than `size` more can be taken after `written`, or, with *wanted other than 0, when
+ * the holder has so much for ks_chunks_granted. KS_NO_MEMORY. */
+enum ks_result ks_chunks_take(struct ks_chunks *chunks, const uint8_t *bytes, size_t size, size_t *taken,
+                              size_t *wanted);
 
-/* No longer waits for the budget. */
-void ks_chunks_stop_waiting(struct ks_chunks *chunks);
+/* The holder was granted `size` bytes, which were wanted. KS_OK; KS_NO_MEMORY: they were given back. */
+enum ks_result ks_chunks_granted(struct ks_chunks *chunks, size_t size);
 
-/* Frees what is left when nothing is pending. The stage is the owner's business. */
+/* The first `size` bytes of the payload came by another way: they stand in `bytes`, from malloc, with
+ * `capacity` of the holder's bytes, and belong to the chunks now. KS_OK; KS_NO_MEMORY, and nothing has
+ * happened. Before anything was taken. */
+enum ks_result ks_chunks_adopt(struct ks_chunks *chunks, uint8_t *bytes, size_t size, size_t capacity);
+
+/* Frees what is left when no chunk is out. The stage is the owner's business. */
 void ks_chunks_clear(struct ks_chunks *chunks);
 
 #endif

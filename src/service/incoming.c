@@ -14,6 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+    AHEAD = 4, /* times as much memory as has come */
+    AHEAD_SMALLEST = 1024,
+};
+
 /* ---- what follows ---- */
 
 static bool is_complete(const struct ks_incoming *incoming)
@@ -22,22 +27,34 @@ static bool is_complete(const struct ks_incoming *incoming)
                                : ks_chunks_complete(&incoming->chunks) && incoming->chunks.out == 0;
 }
 
-static bool is_over(const struct ks_incoming *incoming)
+/* Gives back what no thread of the store has. */
+static void free_memory(struct ks_incoming *incoming)
 {
-    return incoming->phase == KS_INCOMING_OVER && incoming->chunks.out == 0 &&
-           !incoming->waiting_for_budget && !incoming->chunks.waiting;
+    ks_chunks_clear(&incoming->chunks);
+    if (incoming->bytes == NULL)
+        return;
+    free(incoming->bytes);
+    incoming->bytes = NULL;
+    ks_holder_give(&incoming->holder, incoming->capacity);
+    incoming->capacity = 0;
 }
 
-static void free_incoming(struct ks_incoming *incoming)
+/* Over; frees it as soon as the store and the budget are done with it, too. */
+static void end_life(struct ks_incoming *incoming)
 {
+    free_memory(incoming);
+    if (incoming->chunks.out > 0 || !ks_holder_end(&incoming->holder))
+        return;
     if (incoming->stage != NULL)
         ks_dismiss_stage(incoming->environment->store, incoming->loop, incoming->stage);
-    ks_chunks_clear(&incoming->chunks);
-    if (incoming->bytes != NULL) {
-        free(incoming->bytes);
-        ks_budget_give(incoming->loop->budget, incoming->size);
-    }
     incoming->kind->free(incoming);
+}
+
+/* Whether it depends on its peer how long its memory is held. */
+static bool is_peers_turn(const struct ks_incoming *incoming)
+{
+    return incoming->phase == KS_INCOMING_COMING && incoming->session != NULL && !incoming->is_held_up &&
+           incoming->holder.held > 0;
 }
 
 /* One thing that is to be done; false when there is none. */
@@ -53,8 +70,10 @@ static bool step(struct ks_incoming *incoming)
     if (!incoming->wanted)
         return false;
     incoming->wanted = false;
-    if (incoming->session != NULL)
+    if (incoming->is_held_up && incoming->session != NULL && !incoming->holder.is_waiting) {
+        incoming->is_held_up = false;
         ks_session_unblock(incoming->session);
+    }
     return true;
 }
 
@@ -66,17 +85,22 @@ static void go_on(struct ks_incoming *incoming)
     while (step(incoming))
         ;
     incoming->running = false;
-    if (is_over(incoming))
-        free_incoming(incoming);
+    if (incoming->phase == KS_INCOMING_OVER)
+        end_life(incoming);
+    else if (is_peers_turn(incoming) != incoming->holder.is_watched)
+        ks_holder_watch(&incoming->holder, is_peers_turn(incoming),
+                        ks_clock_monotonic_ms(incoming->environment->clock));
 }
 
 /* ---- the ends ---- */
 
 static void stop_waiting(struct ks_incoming *incoming)
 {
-    ks_chunks_stop_waiting(&incoming->chunks);
-    if (incoming->waiting_for_budget && ks_budget_cancel(incoming->loop->budget, &incoming->waiter))
-        incoming->waiting_for_budget = false;
+    if (!incoming->holder.is_waiting)
+        return;
+    ks_holder_stop_waiting(&incoming->holder);
+    if (incoming->session != NULL)
+        ks_session_wait_for(incoming->session, NULL);
 }
 
 /* Nothing more comes. While the kind prepares, it is the kind that ends it: a request of its is with the
@@ -84,10 +108,10 @@ static void stop_waiting(struct ks_incoming *incoming)
 static void fail(struct ks_incoming *incoming)
 {
     incoming->failed = true;
+    stop_waiting(incoming);
     incoming->session = NULL;
     if (incoming->phase == KS_INCOMING_COMING)
         incoming->phase = KS_INCOMING_OVER;
-    stop_waiting(incoming);
 }
 
 struct ks_exchange *ks_incoming_take_exchange(struct ks_incoming *incoming)
@@ -147,13 +171,6 @@ static void chunk_written(struct ks_chunks *chunks, enum ks_result result)
     go_on(incoming);
 }
 
-static void chunks_have_room(struct ks_chunks *chunks)
-{
-    struct ks_incoming *incoming = KS_CONTAINER_OF(chunks, struct ks_incoming, chunks);
-    incoming->wanted = true;
-    go_on(incoming);
-}
-
 static void stage_opened(struct ks_store_request *request)
 {
     struct ks_incoming *incoming = KS_CONTAINER_OF(request, struct ks_incoming, open.request);
@@ -181,40 +198,77 @@ static void open_stage(struct ks_incoming *incoming)
 
 /* ---- memory ---- */
 
-static void budget_has_room(struct ks_task *task)
+/* What comes as a whole is gone with the next commit; everything else depends on its peer, and counts for its
+ * user and its network. */
+static enum ks_result claim(struct ks_incoming *incoming, size_t at_hand)
 {
-    struct ks_incoming *incoming = KS_CONTAINER_OF(task, struct ks_incoming, waiter.task);
-    incoming->waiting_for_budget = false;
-    incoming->wanted = true;
-    go_on(incoming);
+    if (incoming->is_fed)
+        return KS_OK;
+    incoming->is_fed = true;
+    if (at_hand >= incoming->size)
+        return KS_OK;
+    return ks_session_claim(incoming->session, &incoming->holder, &incoming->exchange->header.client_id);
 }
 
-/* Makes sure that there is memory for the content. KS_OK; KS_MORE when it has to wait; KS_NO_MEMORY. */
-static enum ks_result have_bytes(struct ks_incoming *incoming)
+/* Waits for `size` bytes; the session presses meanwhile. */
+static void wait_for(struct ks_incoming *incoming, size_t size)
 {
-    struct ks_budget *budget = incoming->loop->budget;
-    if (incoming->bytes != NULL)
-        return KS_OK;
-    if (incoming->waiting_for_budget)
-        return KS_MORE;
-    if (!ks_budget_take(budget, incoming->size)) {
-        incoming->waiting_for_budget = true;
-        incoming->waiter.task.run = budget_has_room;
-        incoming->waiter.executor = &incoming->loop->executor;
-        ks_budget_wait(budget, &incoming->waiter);
-        return KS_MORE;
+    ks_holder_wait(&incoming->holder, size);
+    ks_session_wait_for(incoming->session, &incoming->holder);
+}
+
+/* Memory for a content that has none, or the same enlarged; `capacity` is the holder's already. */
+static enum ks_result enlarge(struct ks_incoming *incoming, uint32_t capacity)
+{
+    uint8_t *bytes = realloc(incoming->bytes, capacity);
+    if (bytes == NULL) {
+        ks_holder_give(&incoming->holder, capacity - incoming->capacity);
+        return KS_NO_MEMORY;
     }
-    incoming->bytes = malloc(incoming->size);
-    if (incoming->bytes != NULL)
-        return KS_OK;
-    ks_budget_give(budget, incoming->size);
-    return KS_NO_MEMORY;
+    incoming->bytes = bytes;
+    incoming->capacity = capacity;
+    return KS_OK;
 }
 
-/* Takes bytes, which may stand where they belong already. As ks_chunks_take. */
+/* The rest goes to a stage, and what is in memory before it. */
+static enum ks_result send_to_stage(struct ks_incoming *incoming)
+{
+    enum ks_result result =
+        ks_chunks_adopt(&incoming->chunks, incoming->bytes, incoming->collected, incoming->capacity);
+    if (result != KS_OK)
+        return result;
+    incoming->bytes = NULL;
+    incoming->capacity = 0;
+    incoming->in_memory = false;
+    incoming->phase = KS_INCOMING_PREPARING;
+    open_stage(incoming);
+    return KS_OK;
+}
+
+/* Makes room for `needed` bytes in memory, and for some that will follow. KS_OK; KS_MORE when it has to wait,
+ * or goes to a stage instead; KS_NO_MEMORY. */
+static enum ks_result have_bytes(struct ks_incoming *incoming, uint32_t needed)
+{
+    if (needed <= incoming->capacity)
+        return KS_OK;
+    uint64_t ahead = (uint64_t)needed * AHEAD > AHEAD_SMALLEST ? (uint64_t)needed * AHEAD : AHEAD_SMALLEST;
+    uint32_t capacity = ahead < incoming->size ? (uint32_t)ahead : incoming->size;
+    if (ks_holder_take(&incoming->holder, capacity - incoming->capacity))
+        return enlarge(incoming, capacity);
+    if (ks_holder_take(&incoming->holder, needed - incoming->capacity))
+        return enlarge(incoming, needed);
+    if (incoming->collected > 0) {
+        enum ks_result result = send_to_stage(incoming);
+        return result == KS_OK ? KS_MORE : result;
+    }
+    wait_for(incoming, needed);
+    return KS_MORE;
+}
+
+/* Takes bytes, which may stand where they belong already. As `take`. */
 static enum ks_result collect(struct ks_incoming *incoming, const uint8_t *bytes, size_t size, size_t *taken)
 {
-    enum ks_result result = have_bytes(incoming);
+    enum ks_result result = have_bytes(incoming, incoming->collected + (uint32_t)size);
     if (result != KS_OK)
         return result == KS_MORE ? KS_OK : result;
     if (bytes != incoming->bytes + incoming->collected)
@@ -224,19 +278,81 @@ static enum ks_result collect(struct ks_incoming *incoming, const uint8_t *bytes
     return KS_OK;
 }
 
+static enum ks_result give_to_chunks(struct ks_incoming *incoming, const uint8_t *bytes, size_t size,
+                                     size_t *taken)
+{
+    size_t wanted = 0;
+    enum ks_result result = ks_chunks_take(&incoming->chunks, bytes, size, taken, &wanted);
+    if (result == KS_OK && wanted > 0 && !incoming->failed)
+        wait_for(incoming, wanted);
+    return result;
+}
+
+/* KS_OK with *taken: with fewer than `size` it waits, for the store or for memory. KS_NO_MEMORY. */
+static enum ks_result take(struct ks_incoming *incoming, const uint8_t *bytes, size_t size, size_t *taken)
+{
+    enum ks_result result = claim(incoming, size);
+    if (result == KS_OK && incoming->in_memory)
+        result = collect(incoming, bytes, size, taken);
+    if (result == KS_OK && !incoming->in_memory && incoming->phase == KS_INCOMING_COMING)
+        result = give_to_chunks(incoming, bytes, size, taken);
+    return result;
+}
+
+/* What was waited for is there. */
+static void has_room(struct ks_incoming *incoming, size_t size)
+{
+    enum ks_result result = KS_OK;
+    if (incoming->phase != KS_INCOMING_COMING) {
+        ks_holder_give(&incoming->holder, size);
+        return;
+    }
+    ks_session_wait_for(incoming->session, NULL);
+    if (incoming->in_memory)
+        result = enlarge(incoming, incoming->capacity + (uint32_t)size);
+    else
+        result = ks_chunks_granted(&incoming->chunks, size);
+    if (result != KS_OK)
+        refuse(incoming);
+    incoming->wanted = true;
+}
+
+static void cut(struct ks_incoming *incoming)
+{
+    char peer[KS_PEER_TEXT_SIZE];
+    if (incoming->phase != KS_INCOMING_COMING)
+        return;
+    ks_log_warning(
+        incoming->environment->log,
+        "%s: refused: others wait for memory, and this content comes most slowly for what it holds",
+        ks_incoming_peer(incoming, peer));
+    refuse(incoming);
+}
+
+static void called_by_budget(struct ks_holder *holder, size_t granted, bool is_cut)
+{
+    struct ks_incoming *incoming = KS_CONTAINER_OF(holder, struct ks_incoming, holder);
+    incoming->running = true;
+    if (granted > 0)
+        has_room(incoming, granted);
+    else if (is_cut)
+        cut(incoming);
+    incoming->running = false;
+    go_on(incoming);
+}
+
 /* ---- what the session feeds ---- */
 
 static size_t sink_buffer(void *context, size_t limit, uint8_t **buffer)
 {
     struct ks_incoming *incoming = context;
-    if (incoming->phase != KS_INCOMING_COMING)
+    if (incoming->phase != KS_INCOMING_COMING || incoming->is_held_up)
         return 0;
     if (!incoming->in_memory)
         return ks_chunks_buffer(&incoming->chunks, limit, buffer);
-    if (incoming->bytes == NULL)
-        return 0;
-    size_t room = incoming->size - incoming->collected;
-    *buffer = incoming->bytes + incoming->collected;
+    size_t room = incoming->capacity - incoming->collected;
+    if (room > 0)
+        *buffer = incoming->bytes + incoming->collected;
     return room < limit ? room : limit;
 }
 
@@ -250,16 +366,14 @@ static size_t sink_received(void *context, const uint8_t *bytes, size_t size)
     struct ks_incoming *incoming = context;
     bool was_running = incoming->running;
     size_t taken = 0;
-    enum ks_result result = KS_OK;
-    if (incoming->phase != KS_INCOMING_COMING)
+    incoming->is_held_up = true;
+    if (incoming->phase != KS_INCOMING_COMING || incoming->holder.is_waiting)
         return 0;
     incoming->running = true;
-    if (incoming->in_memory)
-        result = collect(incoming, bytes, size, &taken);
-    else
-        result = ks_chunks_take(&incoming->chunks, bytes, size, &taken);
-    if (result != KS_OK)
+    if (take(incoming, bytes, size, &taken) != KS_OK)
         refuse(incoming);
+    ks_holder_progressed(&incoming->holder, taken);
+    incoming->is_held_up = taken < size;
     if (incoming->failed)
         taken = size;
     else if (all_has_come(incoming))
@@ -294,9 +408,9 @@ void ks_incoming_begin(struct ks_incoming *incoming, const struct ks_incoming_ki
     incoming->environment = exchange->environment;
     incoming->size = size;
     incoming->in_memory = in_memory;
-    ks_chunks_init(&incoming->chunks, exchange->loop, exchange->environment->store, size);
+    ks_holder_init(&incoming->holder, exchange->loop->contents, &exchange->loop->executor, called_by_budget);
+    ks_chunks_init(&incoming->chunks, exchange->loop, exchange->environment->store, size, &incoming->holder);
     incoming->chunks.written = chunk_written;
-    incoming->chunks.has_room = chunks_have_room;
     if (size == 0)
         return;
     incoming->session = exchange->session;

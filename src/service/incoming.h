@@ -9,8 +9,12 @@
  *   over         it is freed, with its stage if that is still there, once no chunk of it is with the store.
  *
  * A content goes into memory, or, when it is large or a file, through chunks (chunks.h) to a stage of the
- * store. A refusal, or the end of the connection, ends it from wherever it is; the session then skips what is
- * still to come.
+ * store; one that comes in pieces and finds no more memory on its way is sent on to a stage, too. Memory is
+ * taken from the loop's budget for what has come, and at most a few times as much, never for what was
+ * declared. Where others wait for memory, and no content makes slower use of it, it is refused.
+ *
+ * A refusal, or the end of the connection, ends it from wherever it is; the session then skips what is still
+ * to come.
  */
 #ifndef KS_SERVICE_INCOMING_H
 #define KS_SERVICE_INCOMING_H
@@ -22,7 +26,7 @@ struct ks_incoming;
 
 /* What a content is for. */
 struct ks_incoming_kind {
-    /* Says what its stage is to be opened with; all of `open` is zeros. For contents that have one. */
+    /* Says what its stage is to be opened with; all of `open` is zeros. */
     void (*describe_stage)(struct ks_incoming *incoming, struct ks_store_stage_open *open);
     /* Handed over: all of it is in `bytes`, or written to the stage. Answers the exchange that
      * ks_incoming_take_exchange gives, and calls ks_incoming_end, or ks_incoming_refuse; in the call or
@@ -55,12 +59,14 @@ struct ks_incoming {
     struct ks_session *session;   /* that feeds it; NULL once all content came, or none will */
     enum ks_incoming_phase phase;
     bool in_memory;
-    bool failed;             /* the request was refused, or its connection is gone */
-    bool wanted;             /* the session may feed more, and is to be told */
-    bool running;            /* its loop over what is to be done runs further up the stack */
-    bool waiting_for_budget; /* for the memory of a content in memory */
-    uint32_t collected;      /* of a content in memory */
-    struct ks_budget_waiter waiter;
+    bool failed;        /* the request was refused, or its connection is gone */
+    bool wanted;        /* the session may feed more, and is to be told */
+    bool is_held_up;    /* by us: the session has more than could be taken */
+    bool running;       /* its loop over what is to be done runs further up the stack */
+    bool is_fed;        /* the first bytes have come */
+    uint32_t collected; /* of a content in memory, */
+    uint32_t capacity;  /* and how much memory it has */
+    struct ks_holder holder;
     struct ks_chunks chunks;
     struct ks_store_stage_open open;
 };

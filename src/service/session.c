@@ -143,7 +143,10 @@ void ks_session_keep_time(struct ks_session *session)
         return;
     if (session->state != STATE_PAYLOAD || session->blocked)
         session->window_begin_ms = 0;
-    if (waits_for_delivery(session)) {
+    if (session->waiting_for != NULL) {
+        if (session->timer != TIMER_PRESS)
+            set_timer(session, TIMER_PRESS, KS_HOLDER_PRESS_MS);
+    } else if (waits_for_delivery(session)) {
         if (session->timer != TIMER_DELIVERY)
             set_timer(session, TIMER_DELIVERY, settings->stall_timeout_ms);
     } else if (!session->blocked && session->state == STATE_PAYLOAD)
@@ -206,6 +209,11 @@ bool ks_session_payload_is_fast_enough(struct ks_session *session, size_t size)
 bool ks_session_time_is_up(struct ks_session *session)
 {
     char peer[KS_PEER_TEXT_SIZE];
+    if (session->waiting_for != NULL) {
+        ks_holder_press(session->waiting_for, ks_clock_monotonic_ms(session->environment->clock));
+        set_timer(session, TIMER_PRESS, KS_HOLDER_PRESS_MS);
+        return true;
+    }
     if (session->timer == TIMER_DELIVERY && has_taken_more(session)) {
         set_timer(session, TIMER_DELIVERY, session->environment->settings.stall_timeout_ms);
         return true;
@@ -290,6 +298,22 @@ struct ks_session_keys *ks_session_keys_of(struct ks_session *session)
 uint64_t ks_session_number(const struct ks_session *session)
 {
     return session->number;
+}
+
+enum ks_result ks_session_claim(const struct ks_session *session, struct ks_holder *holder,
+                                const struct ks_client_id *id)
+{
+    uint8_t address[KS_PEER_ADDRESS_SIZE];
+    ks_connection_peer_address(session->connection, address);
+    bool is_unlimited = session->environment->unlimited != NULL &&
+                        ks_networks_current_contain(session->environment->unlimited, address);
+    return ks_holder_claim(holder, id->bytes, is_unlimited ? NULL : address);
+}
+
+void ks_session_wait_for(struct ks_session *session, struct ks_holder *holder)
+{
+    session->waiting_for = holder;
+    ks_session_keep_time(session);
 }
 
 void ks_session_set_stream(struct ks_session *session, struct ks_stream *stream)

@@ -18,6 +18,7 @@
 #include "service/environment.h"
 #include "wire/drop.h"
 
+struct ks_holder;
 struct ks_session;
 struct ks_exchange;
 struct ks_session_keys;
@@ -128,6 +129,17 @@ uint64_t ks_session_number(const struct ks_session *session);
  * of `what`. Within `begin`. */
 bool ks_session_allows(const struct ks_exchange *exchange, struct ks_allowance *allowance, unsigned per_hour,
                        const char *what);
+
+/* ---- for memory from a budget (base/budget.h) ---- */
+
+/* Claims for the user `id` and for the network of the session's peer, unless that is without limits. KS_OK,
+ * KS_NO_MEMORY. */
+enum ks_result ks_session_claim(const struct ks_session *session, struct ks_holder *holder,
+                                const struct ks_client_id *id);
+
+/* The session waits for `holder`'s memory; NULL: no longer. While it does, no time limit of the peer's runs,
+ * and the holder presses. */
+void ks_session_wait_for(struct ks_session *session, struct ks_holder *holder);
 
 /* ---- for answers that are streams (stream.h) ---- */
 

@@ -16,7 +16,15 @@ enum state {
     STATE_ENDING,  /* whatever comes is dropped */
 };
 
-enum timer { TIMER_NONE, TIMER_HEAD, TIMER_PAYLOAD, TIMER_DEFERRED, TIMER_DELIVERY, TIMER_SILENCE };
+enum timer {
+    TIMER_NONE,
+    TIMER_HEAD,
+    TIMER_PAYLOAD,
+    TIMER_DEFERRED,
+    TIMER_DELIVERY,
+    TIMER_SILENCE,
+    TIMER_PRESS,
+};
 
 struct ks_session {
     struct ks_connection *connection;
@@ -33,9 +41,10 @@ struct ks_session {
     struct ks_session_keys keys;
     struct ks_pulls pulls;
     struct ks_padding padding;
-    struct ks_stream *stream; /* writes the answer to the oldest exchange; NULL for none */
-    uint64_t delivered;       /* output of a stream, when the timer last looked */
-    uint64_t window_begin_ms; /* in which the bytes of a payload are counted; 0: none begun */
+    struct ks_holder *waiting_for; /* memory that is waited for; NULL for none */
+    struct ks_stream *stream;      /* writes the answer to the oldest exchange; NULL for none */
+    uint64_t delivered;            /* output of a stream, when the timer last looked */
+    uint64_t window_begin_ms;      /* in which the bytes of a payload are counted; 0: none begun */
     uint64_t window_bytes;
     uint16_t head_size;
     uint16_t exchange_count;
@@ -65,7 +74,7 @@ void ks_session_send_answers(struct ks_session *session);
 void ks_session_end(struct ks_session *session);
 
 /* Called after every step: a header has one limit from its first byte on, a payload a new one with every
- * byte, waiting for us none. */
+ * byte, waiting for us none; while we wait for memory nothing is timed but how often we press. */
 void ks_session_keep_time(struct ks_session *session);
 
 /* Tells the connection whether anything is owed either way. */

@@ -11,13 +11,18 @@ static void free_page(struct ks_stream *stream)
         return;
     free(stream->page);
     stream->page = NULL;
-    ks_budget_give(stream->budget, PAGE_AND_OUTPUT * stream->page_size);
+    ks_holder_give(&stream->holder, PAGE_AND_OUTPUT * stream->page_size);
 }
 
+/* Or later, when the budget is done with it, too. */
 static void end_stream(struct ks_stream *stream)
 {
     struct ks_exchange *exchange = stream->exchange;
     free_page(stream);
+    stream->is_over = true;
+    stream->orphaned = true;
+    if (!ks_holder_end(&stream->holder))
+        return;
     if (exchange->session != NULL)
         ks_session_set_stream(exchange->session, NULL);
     stream->source->ended(stream);
@@ -35,33 +40,87 @@ static void break_off(struct ks_stream *stream, enum ks_result why)
     ks_session_abort(exchange->session);
 }
 
-static void budget_has_room(struct ks_task *task)
+/* A peer decides how long it takes an answer of more than a page, or behind other output. */
+static enum ks_result claim(struct ks_stream *stream)
 {
-    struct ks_stream *stream = KS_CONTAINER_OF(task, struct ks_stream, waiter.task);
-    stream->waiting = false;
-    if (stream->exchange->session == NULL)
-        end_stream(stream);
-    else
-        ks_stream_go_on(stream);
+    const struct ks_exchange *exchange = stream->exchange;
+    bool leaves_at_once = stream->left <= stream->page_size && stream->left <= KS_OUTPUT_LOW_WATER;
+    if (stream->holder.is_claimed || leaves_at_once)
+        return KS_OK;
+    return ks_session_claim(exchange->session, &stream->holder, &exchange->header.client_id);
+}
+
+/* Its memory has been taken already. */
+static bool make_page(struct ks_stream *stream)
+{
+    stream->page = malloc(stream->page_size);
+    if (stream->page != NULL)
+        return true;
+    ks_holder_give(&stream->holder, PAGE_AND_OUTPUT * stream->page_size);
+    break_off(stream, KS_NO_MEMORY);
+    return false;
 }
 
 static bool have_page(struct ks_stream *stream)
 {
     if (stream->page != NULL)
         return true;
-    if (!ks_budget_take(stream->budget, PAGE_AND_OUTPUT * stream->page_size)) {
-        stream->waiting = true;
-        stream->waiter.task.run = budget_has_room;
-        stream->waiter.executor = &stream->exchange->loop->executor;
-        ks_budget_wait(stream->budget, &stream->waiter);
+    if (claim(stream) != KS_OK) {
+        break_off(stream, KS_NO_MEMORY);
         return false;
     }
-    stream->page = malloc(stream->page_size);
-    if (stream->page != NULL)
-        return true;
-    ks_budget_give(stream->budget, PAGE_AND_OUTPUT * stream->page_size);
-    break_off(stream, KS_NO_MEMORY);
+    if (ks_holder_take(&stream->holder, PAGE_AND_OUTPUT * stream->page_size))
+        return make_page(stream);
+    ks_holder_wait(&stream->holder, PAGE_AND_OUTPUT * stream->page_size);
+    ks_session_wait_for(stream->exchange->session, &stream->holder);
     return false;
+}
+
+static void has_room(struct ks_stream *stream)
+{
+    if (stream->orphaned) {
+        ks_holder_give(&stream->holder, PAGE_AND_OUTPUT * stream->page_size);
+        return;
+    }
+    ks_session_wait_for(stream->exchange->session, NULL);
+    if (make_page(stream))
+        ks_stream_go_on(stream);
+}
+
+static void cut(struct ks_stream *stream)
+{
+    const struct ks_exchange *exchange = stream->exchange;
+    char peer[KS_PEER_TEXT_SIZE];
+    ks_log_warning(exchange->environment->log,
+                   "%s: closed: others wait for memory, and this peer takes its answer most slowly",
+                   ks_exchange_peer(exchange, peer));
+    stream->orphaned = true;
+    ks_session_abort(exchange->session);
+}
+
+static void called_by_budget(struct ks_holder *holder, size_t granted, bool is_cut)
+{
+    struct ks_stream *stream = KS_CONTAINER_OF(holder, struct ks_stream, holder);
+    bool was_over = stream->is_over;
+    if (granted > 0)
+        has_room(stream);
+    else if (is_cut && !stream->orphaned)
+        cut(stream);
+    if (was_over)
+        end_stream(stream);
+}
+
+static bool is_held_up(const struct ks_stream *stream)
+{
+    return stream->filling || stream->holder.is_waiting || stream->orphaned;
+}
+
+static void watch(struct ks_stream *stream)
+{
+    bool is_peers_turn = !is_held_up(stream);
+    const struct ks_clock *clock = stream->exchange->environment->clock;
+    if (is_peers_turn != stream->holder.is_watched)
+        ks_holder_watch(&stream->holder, is_peers_turn, ks_clock_monotonic_ms(clock));
 }
 
 void ks_stream_go_on(struct ks_stream *stream)
@@ -69,7 +128,7 @@ void ks_stream_go_on(struct ks_stream *stream)
     if (stream->pumping)
         return;
     stream->pumping = true;
-    while (!stream->filling && !stream->waiting && !stream->orphaned) {
+    while (!is_held_up(stream)) {
         struct ks_session *session = stream->exchange->session;
         if (ks_session_output_waiting(session) > KS_OUTPUT_LOW_WATER)
             break; /* `drained` comes */
@@ -83,6 +142,7 @@ void ks_stream_go_on(struct ks_stream *stream)
         stream->source->fill(stream);
     }
     stream->pumping = false;
+    watch(stream);
 }
 
 void ks_stream_page(struct ks_stream *stream, enum ks_result result, size_t size)
@@ -112,11 +172,9 @@ void ks_stream_begin(struct ks_stream *stream, const struct ks_stream_source *so
     struct ks_response_header header = {
         .version = exchange->rule->version, .code = code, .payload_size = payload_size};
     uint8_t bytes[KS_RESPONSE_HEADER_SIZE];
-    *stream = (struct ks_stream){.source = source,
-                                 .exchange = exchange,
-                                 .budget = exchange->loop->budget,
-                                 .left = payload_size,
-                                 .page_size = page_size};
+    *stream = (struct ks_stream){
+        .source = source, .exchange = exchange, .left = payload_size, .page_size = page_size};
+    ks_holder_init(&stream->holder, exchange->loop->answers, &exchange->loop->executor, called_by_budget);
     if (exchange->session == NULL) {
         end_stream(stream);
         return;
@@ -131,8 +189,7 @@ void ks_stream_begin(struct ks_stream *stream, const struct ks_stream_source *so
 void ks_stream_orphan(struct ks_stream *stream)
 {
     stream->orphaned = true;
-    if (stream->waiting && ks_budget_cancel(stream->budget, &stream->waiter))
-        stream->waiting = false;
-    if (!stream->filling && !stream->waiting)
+    ks_holder_stop_waiting(&stream->holder);
+    if (!stream->filling)
         end_stream(stream);
 }

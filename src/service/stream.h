@@ -2,9 +2,10 @@
  * takes it. Private to src/service.
  *
  * A stream is part of an object of its source, which fills the pages. The memory of a page, and as much again
- * for the output that waits, comes from the budget; without room the stream waits. When a page cannot be had
- * in the middle of the answer, the connection ends: the size was promised in the header. A peer that
- * acknowledges nothing for the stall timeout loses the connection, too (frames.c).
+ * for the output that waits, comes from the budget of answers; without room the stream waits, and no time
+ * runs against its peer. When a page cannot be had in the middle of the answer, the connection ends: the size
+ * was promised in the header. So it does where others wait for memory and no peer takes its answer more
+ * slowly, and where one acknowledges nothing for the stall timeout (frames.c).
  *
  * Everything runs on the connection's loop.
  */
@@ -26,15 +27,14 @@ struct ks_stream_source {
 struct ks_stream {
     const struct ks_stream_source *source;
     struct ks_exchange *exchange;
-    struct ks_budget *budget;
+    struct ks_holder holder;
     uint64_t left; /* bytes of the payload that are not written yet */
     uint8_t *page; /* NULL until there is memory for it */
     size_t page_size;
     bool filling;  /* the source has the page */
-    bool waiting;  /* for the budget */
     bool pumping;  /* the loop over the pages is running further up the stack */
     bool orphaned; /* the connection is gone, or about to go */
-    struct ks_budget_waiter waiter;
+    bool is_over;  /* ended, but for the budget's last call */
 };
 
 /* Answers `exchange` with `code` and a payload of `payload_size` bytes from pages of at most `page_size`. The

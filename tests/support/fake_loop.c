@@ -44,20 +44,23 @@ void fake_loop_init(struct fake_loop *loop, size_t buffer_limit)
 {
     *loop = (struct fake_loop){.log = {.fd = -1, .level = KS_LOG_DEBUG}};
     ks_mailbox_init(&loop->mailbox);
-    ks_budget_init(&loop->budget, buffer_limit);
+    ks_budget_init(&loop->contents, buffer_limit);
+    ks_budget_init(&loop->answers, buffer_limit);
     loop->time.clock.monotonic_ms = fake_monotonic_ms;
     loop->time.clock.wall_seconds = fake_wall_seconds;
     loop->time.wall_seconds = INT64_C(1700000000);
     loop->loop.executor.post = fake_post;
     loop->loop.clock = &loop->time.clock;
-    loop->loop.budget = &loop->budget;
+    loop->loop.contents = &loop->contents;
+    loop->loop.answers = &loop->answers;
     loop->loop.log = &loop->log;
     loop->loop.offload = fake_offload;
 }
 
 void fake_loop_destroy(struct fake_loop *loop)
 {
-    ks_budget_destroy(&loop->budget);
+    ks_budget_destroy(&loop->contents);
+    ks_budget_destroy(&loop->answers);
 }
 
 unsigned fake_loop_run(struct fake_loop *loop)

@@ -15,12 +15,13 @@ struct fake_clock {
 struct fake_loop {
     struct ks_loop loop;
     struct ks_mailbox mailbox;
-    struct ks_budget budget;
+    struct ks_budget contents;
+    struct ks_budget answers;
     struct ks_log log;
     struct fake_clock time;
 };
 
-/* A loop with a buffer budget of `buffer_limit` bytes, logging nowhere. */
+/* A loop with `buffer_limit` bytes each for contents and answers, logging nowhere. */
 void fake_loop_init(struct fake_loop *loop, size_t buffer_limit);
 void fake_loop_destroy(struct fake_loop *loop);
 

@@ -50,12 +50,22 @@ static inline int tear_down(void **state)
 {
     struct fixture *fixture = *state;
     fake_connection_close(&fixture->connection);
-    assert_int_equal(atomic_load(&fixture->loop.budget.used), 0); /* every buffer was given back */
+    assert_int_equal(atomic_load(&fixture->loop.contents.used), 0); /* every buffer was given back */
+    assert_int_equal(atomic_load(&fixture->loop.answers.used), 0);
+    assert_null(fixture->loop.contents.shares); /* every claim is over */
+    assert_null(fixture->loop.answers.shares);
     ks_staged_free(fixture->environment.staged);
     fake_store_destroy(&fixture->store);
     fake_loop_destroy(&fixture->loop);
     free(fixture);
     return 0;
+}
+
+/* Somebody else takes all of a budget. */
+static inline void fill_budget(struct fixture *fixture, struct ks_budget *budget, struct ks_holder *other)
+{
+    ks_holder_init(other, budget, &fixture->loop.loop.executor, NULL);
+    assert_true(ks_holder_take(other, BUFFER_LIMIT));
 }
 
 /* ---- frames for tests ---- */

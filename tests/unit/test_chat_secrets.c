@@ -221,7 +221,7 @@ static void a_password_that_a_real_connection_reads_and_keeps(void **state)
     struct ks_worker *worker = NULL;
     hall->environment.clock = ks_clock_system();
     ks_crowd_init(&shared.crowd, 0, NULL);
-    ks_budget_init(&shared.budget, CAPACITY);
+    ks_budget_init(&shared.contents, CAPACITY);
     assert_int_equal(ks_worker_start(&shared, 1, &worker), KS_OK);
     int creator = connect_to(worker, &hall->environment, &listener);
     write_to(creator, creates, KS_COUNT_OF(creates));
@@ -232,7 +232,7 @@ static void a_password_that_a_real_connection_reads_and_keeps(void **state)
     close(guesser);
     close(creator);
     end_worker(worker);
-    ks_budget_destroy(&shared.budget);
+    ks_budget_destroy(&shared.contents);
     ks_crowd_destroy(&shared.crowd);
 }
 

@@ -301,12 +301,12 @@ static void requests_behind_a_long_answer_wait_for_it(void **state)
 static void without_room_in_the_budget_an_answer_waits(void **state)
 {
     struct people *people = *state;
-    struct ks_budget *budget = &people->fixture->loop.budget;
+    struct ks_holder other;
     send_message(people, &people->bob, "one");
-    assert_true(ks_budget_take(budget, BUFFER_LIMIT));
+    fill_budget(people->fixture, &people->fixture->loop.answers, &other);
     pull(people);
     assert_int_equal(waiting(people), 1);
-    ks_budget_give(budget, BUFFER_LIMIT);
+    ks_holder_give(&other, BUFFER_LIMIT);
     fake_connection_run(&people->fixture->connection);
     assert_pulled(people, "one ");
     assert_int_equal(waiting(people), 0);

@@ -327,7 +327,7 @@ static void uploads_wait_for_the_buffer_budget_and_go_on(void **state)
 {
     struct fixture *fixture = *state;
     struct ks_client_id id = make_user(fixture);
-    fixture->loop.budget.limit = 40000; /* less than one upload would like to have */
+    fixture->loop.contents.limit = 40000; /* less than one upload would like to have */
     fixture->store.later = true;
     upload_and_compare(fixture, &id, 1000003, 30000);
     upload_and_compare(fixture, &id, 1000003, 0);
