@@ -10,6 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+    CUTS_AT_ONCE = 8, /* at most, and not more than it takes for */
+    CUT_PART = 16,    /* a sixteenth of the limit */
+};
+
 void ks_budget_init(struct ks_budget *budget, size_t limit)
 {
     memset(budget, 0, sizeof *budget);
@@ -299,6 +304,22 @@ static struct ks_holder *slowest(const struct ks_budget *budget, const struct ks
     return found;
 }
 
+/* Several at a time, since those who wait are many, too. */
+static void cut_slowest(struct ks_budget *budget, const struct ks_share *share, uint64_t now_ms)
+{
+    size_t enough = budget->limit / CUT_PART;
+    size_t freed = 0;
+    for (unsigned i = 0; i < CUTS_AT_ONCE && freed < enough; i++) {
+        struct ks_holder *found = slowest(budget, share, now_ms);
+        if (found == NULL)
+            return;
+        freed += found->held;
+        found->is_cut = true;
+        atomic_fetch_add(&budget->cuts, 1);
+        post(found);
+    }
+}
+
 void ks_holder_press(struct ks_holder *holder, uint64_t now_ms)
 {
     struct ks_budget *budget = holder->budget;
@@ -306,15 +327,9 @@ void ks_holder_press(struct ks_holder *holder, uint64_t now_ms)
     const struct ks_share *share = holder->line != NULL ? ks_share_of_line(budget, holder->line) : NULL;
     bool is_own_affair = holder->line == NULL || (share != NULL && ks_share_kind_of(share) == KS_SHARE_USER);
     bool is_soon = budget->looked_at_ms != 0 && now_ms - budget->looked_at_ms < KS_BUDGET_LOOK_MS;
-    struct ks_holder *found = NULL;
     if (!is_own_affair && !is_soon) {
         budget->looked_at_ms = now_ms;
-        found = slowest(budget, share, now_ms);
-    }
-    if (found != NULL) {
-        found->is_cut = true;
-        atomic_fetch_add(&budget->cuts, 1);
-        post(found);
+        cut_slowest(budget, share, now_ms);
     }
     pthread_mutex_unlock(&budget->lock);
 }

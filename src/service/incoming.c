@@ -374,6 +374,7 @@ static size_t sink_received(void *context, const uint8_t *bytes, size_t size)
         refuse(incoming);
     ks_holder_progressed(&incoming->holder, taken);
     incoming->is_held_up = taken < size;
+    incoming->wanted = false; /* what it was to be told of has been tried just now */
     if (incoming->failed)
         taken = size;
     else if (all_has_come(incoming))
