@@ -27,27 +27,27 @@ static bool is_complete(const struct ks_incoming *incoming)
                                : ks_chunks_complete(&incoming->chunks) && incoming->chunks.out == 0;
 }
 
-/* Gives back what no thread of the store has. */
-static void free_memory(struct ks_incoming *incoming)
+/* Gives back what no thread of the store has. The store discards a stage behind the chunks that it has. */
+static void give_back(struct ks_incoming *incoming)
 {
     ks_chunks_clear(&incoming->chunks);
+    if (incoming->stage != NULL)
+        ks_dismiss_stage(incoming->environment->store, incoming->loop, incoming->stage);
+    incoming->stage = NULL;
     if (incoming->bytes == NULL)
         return;
     free(incoming->bytes);
     incoming->bytes = NULL;
     ks_holder_give(&incoming->holder, incoming->capacity);
-    incoming->capacity = 0;
 }
 
-/* Over; frees it as soon as the store and the budget are done with it, too. */
+/* Over; frees it as soon as the store and the budget are done with it, too. By then the store may be closed:
+ * nothing more is asked of it. */
 static void end_life(struct ks_incoming *incoming)
 {
-    free_memory(incoming);
-    if (incoming->chunks.out > 0 || !ks_holder_end(&incoming->holder))
-        return;
-    if (incoming->stage != NULL)
-        ks_dismiss_stage(incoming->environment->store, incoming->loop, incoming->stage);
-    incoming->kind->free(incoming);
+    give_back(incoming);
+    if (incoming->chunks.out == 0 && ks_holder_end(&incoming->holder))
+        incoming->kind->free(incoming);
 }
 
 /* Whether it depends on its peer how long its memory is held. */
