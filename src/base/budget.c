@@ -384,6 +384,7 @@ enum ks_result ks_holder_claim(struct ks_holder *holder, const uint8_t *user, co
     pthread_mutex_lock(&holder->budget->lock);
     bool done = user == NULL || claim_share(holder, &count, KS_SHARE_USER, user);
     if (done && address != NULL) {
+        /* The customer's; wider networks around it would be further shares, of larger parts. */
         ks_networks_customer(address, network);
         done = claim_share(holder, &count, KS_SHARE_NETWORK, network);
     }

@@ -12,13 +12,10 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
-struct share_key {
-    uint8_t kind;
-    uint8_t bytes[KS_SHARE_KEY_SIZE];
-};
+enum { KIND_AND_KEY_SIZE = 1 + KS_SHARE_KEY_SIZE };
 
 struct ks_share {
-    struct share_key key;
+    uint8_t key[KIND_AND_KEY_SIZE]; /* the kind before the key */
     unsigned references;
     size_t limit;
     size_t held;
@@ -29,10 +26,10 @@ struct ks_share {
 struct ks_share *ks_shares_get(struct ks_share **shares, enum ks_share_kind kind,
                                const uint8_t key[static KS_SHARE_KEY_SIZE], size_t limit)
 {
-    struct share_key wanted = {.kind = (uint8_t)kind};
+    uint8_t wanted[KIND_AND_KEY_SIZE] = {(uint8_t)kind};
     struct ks_share *share = NULL;
-    memcpy(wanted.bytes, key, KS_SHARE_KEY_SIZE);
-    HASH_FIND(hh, *shares, &wanted, sizeof wanted, share);
+    memcpy(wanted + 1, key, KS_SHARE_KEY_SIZE);
+    HASH_FIND(hh, *shares, wanted, KIND_AND_KEY_SIZE, share);
     if (share != NULL) {
         share->references++;
         return share;
@@ -40,10 +37,10 @@ struct ks_share *ks_shares_get(struct ks_share **shares, enum ks_share_kind kind
     share = calloc(1, sizeof *share);
     if (share == NULL)
         return NULL;
-    share->key = wanted;
+    memcpy(share->key, wanted, KIND_AND_KEY_SIZE);
     share->references = 1;
     share->limit = limit;
-    HASH_ADD(hh, *shares, key, sizeof share->key, share);
+    HASH_ADD(hh, *shares, key, KIND_AND_KEY_SIZE, share);
     if (share->hh.tbl != NULL)
         return share;
     free(share);
@@ -60,7 +57,7 @@ void ks_shares_release(struct ks_share **shares, struct ks_share *share)
 
 enum ks_share_kind ks_share_kind_of(const struct ks_share *share)
 {
-    return (enum ks_share_kind)share->key.kind;
+    return (enum ks_share_kind)share->key[0];
 }
 
 bool ks_share_has_room(const struct ks_share *share, size_t size)
