@@ -91,9 +91,9 @@ static void cut(struct ks_stream *stream)
 {
     const struct ks_exchange *exchange = stream->exchange;
     char peer[KS_PEER_TEXT_SIZE];
-    ks_log_warning(exchange->environment->log,
-                   "%s: closed: others wait for memory, and this peer takes its answer most slowly",
-                   ks_exchange_peer(exchange, peer));
+    ks_log_info(exchange->environment->log,
+                "%s: closed: others wait for memory, and this peer takes its answer most slowly",
+                ks_exchange_peer(exchange, peer));
     stream->orphaned = true;
     ks_session_abort(exchange->session);
 }

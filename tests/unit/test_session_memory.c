@@ -203,6 +203,39 @@ static void a_message_that_finds_no_more_memory_goes_on_to_a_stage(void **state)
     }
 }
 
+static const struct ks_store_operations *plain_operations;
+
+/* Stages open at once, chunks are written later. */
+static void write_later(struct ks_store *store, struct ks_store_stage_write *request)
+{
+    struct fake_store *fake = KS_CONTAINER_OF(store, struct fake_store, store);
+    fake->later = true;
+    plain_operations->stage_write(store, request);
+    fake->later = false;
+}
+
+static void a_message_that_goes_on_to_a_stage_waits_for_its_chunks(void **state)
+{
+    struct people *people = *state;
+    struct fake_store *store = &people->fixture->store;
+    struct ks_store_operations operations = *store->store.operations;
+    struct fake_connection *connection = &people->fixture->connection;
+    struct ks_buffer bytes = message_of(people, &people->alice, SIZE);
+    struct ks_holder other;
+    operations.stage_write = write_later;
+    plain_operations = store->store.operations;
+    store->store.operations = &operations;
+    fake_connection_send(connection, bytes.bytes, HEAD + 5000, 0);
+    ks_holder_init(&other, contents(people), &people->fixture->loop.loop.executor, NULL);
+    assert_true(ks_holder_take(&other, contents(people)->limit - used(people) - 100 * 1000));
+    fake_connection_send(connection, bytes.bytes + HEAD + 5000, SIZE - 5000, 0);
+    ks_buffer_free(&bytes);
+    ASSERT_ANSWERS(people->fixture, KS_RESPONSE_MESSAGE_STORED);
+    assert_last_message_is_whole(people, SIZE);
+    ks_holder_give(&other, other.held);
+    store->store.operations = plain_operations;
+}
+
 static void a_message_on_its_way_to_a_stage_may_break_off(void **state)
 {
     struct people *people = *state;
@@ -492,6 +525,7 @@ int main(void)
         MEMORY_TEST(a_message_that_comes_whole_takes_its_size_and_makes_no_claim),
         MEMORY_TEST(messages_in_pieces_of_any_size_are_whole),
         MEMORY_TEST(a_message_that_finds_no_more_memory_goes_on_to_a_stage),
+        MEMORY_TEST(a_message_that_goes_on_to_a_stage_waits_for_its_chunks),
         MEMORY_TEST(a_message_on_its_way_to_a_stage_may_break_off),
         MEMORY_TEST(one_user_from_many_addresses_leaves_the_rest_to_others),
         MEMORY_TEST(one_network_with_many_users_leaves_the_rest_to_others),
