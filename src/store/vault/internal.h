@@ -61,7 +61,8 @@ struct ks_stage {
     enum ks_store_limit limit; /* with KS_REFUSED */
     bool on_disk;              /* there is a file in staging/ */
     bool fd_is_counted;        /* in vault->confirming_files */
-    int fd;                    /* -1 when closed */
+    int fd;                    /* -1 when closed, by ks_vault_close_written */
+    unsigned failed_syncs;     /* of vault->failed_syncs, when the first byte was about to be written */
     bool is_direct;            /* it bypasses the page cache */
     uint64_t size;
     uint64_t write_back; /* up to here the kernel was asked to write */
@@ -81,7 +82,8 @@ struct ks_vault {
     unsigned thread_count;
     _Atomic uint64_t last_stage_number;
     _Atomic unsigned confirming_files;
-    _Atomic bool no_direct; /* the file system cannot do direct I/O */
+    _Atomic bool no_direct;        /* the file system cannot do direct I/O */
+    _Atomic unsigned failed_syncs; /* of the whole file system: confirm.c */
 
     pthread_mutex_t lock; /* of the next two, and what they hold as marked */
     struct ks_vault_owner *owners;
@@ -106,6 +108,11 @@ void ks_vault_release(struct ks_stage *stage);
 
 /* Closes the stage's file and removes it from staging/, as far as it is open and there. */
 void ks_vault_remove_file(struct ks_stage *stage);
+
+/* Closes the stage's file, which is open, and will be needed again. All that was written to it is handed to
+ * the disk first: an error of that is told to this descriptor, and perhaps to none that is opened later.
+ * KS_OK, or why the file is worth nothing. */
+enum ks_result ks_vault_close_written(struct ks_stage *stage);
 
 /* Opens the stage's file, which is on disk, for writing and syncing. KS_OK with *fd. */
 enum ks_result ks_vault_reopen(const struct ks_stage *stage, int *fd);

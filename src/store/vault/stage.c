@@ -20,17 +20,6 @@ enum { DIRECT_SIZE = 512 * 1024, DIRECT_ALIGNMENT = 4096 };
 
 /* ---- lists and files ---- */
 
-static void close_file(struct ks_vault_thread *thread, struct ks_stage *stage)
-{
-    if (stage->fd < 0)
-        return;
-    DL_DELETE2(thread->by_use, stage, use_previous, use_next);
-    thread->open_files--;
-    close(stage->fd);
-    stage->fd = -1;
-    stage->is_direct = false;
-}
-
 /* Takes the stage out of the thread's lists; its file stays open. */
 static void delist(struct ks_vault_thread *thread, struct ks_stage *stage)
 {
@@ -55,8 +44,28 @@ static void mark_used(struct ks_vault_thread *thread, struct ks_stage *stage)
     /* NOLINTEND(clang-analyzer-core.NullDereference) */
 }
 
+static void fail_stage(struct ks_vault_thread *thread, struct ks_stage *stage, enum ks_result failure)
+{
+    delist(thread, stage);
+    ks_vault_remove_file(stage);
+    stage->state = STAGE_FAILED;
+    stage->failure = failure;
+}
+
+/* Closes the file that was not used for longest. */
+static void close_one(struct ks_vault_thread *thread)
+{
+    struct ks_stage *stage = thread->by_use;
+    DL_DELETE2(thread->by_use, stage, use_previous, use_next);
+    thread->open_files--;
+    enum ks_result result = ks_vault_close_written(stage);
+    if (result != KS_OK)
+        fail_stage(thread, stage, result);
+}
+
 static enum ks_result create_file(struct ks_stage *stage, int *fd)
 {
+    stage->failed_syncs = atomic_load(&stage->vault->failed_syncs);
     *fd = openat(stage->vault->staging_fd, stage->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                  0600);
     return *fd >= 0 ? KS_OK : ks_vault_failure(errno);
@@ -68,7 +77,7 @@ static enum ks_result open_file(struct ks_vault_thread *thread, struct ks_stage 
     if (stage->fd >= 0)
         return KS_OK;
     if (thread->open_files >= thread->open_file_limit)
-        close_file(thread, thread->by_use);
+        close_one(thread);
     enum ks_result result = stage->on_disk ? ks_vault_reopen(stage, &fd) : create_file(stage, &fd);
     if (result != KS_OK)
         return result;
@@ -79,14 +88,6 @@ static enum ks_result open_file(struct ks_vault_thread *thread, struct ks_stage 
         DL_APPEND2(thread->by_age, stage, age_previous, age_next);
     stage->on_disk = true;
     return KS_OK;
-}
-
-static void fail_stage(struct ks_vault_thread *thread, struct ks_stage *stage, enum ks_result failure)
-{
-    delist(thread, stage);
-    ks_vault_remove_file(stage);
-    stage->state = STAGE_FAILED;
-    stage->failure = failure;
 }
 
 /* ---- openings ---- */
@@ -224,19 +225,25 @@ void ks_stage_run_write(struct ks_task *task)
 
 /* ---- the ends of a stage ---- */
 
-/* What waits for the confirm thread keeps its file open only while few do. */
-static void limit_confirming_files(struct ks_stage *stage)
+/* What waits for the confirm thread keeps its file open only while few do. KS_OK, or why the file is worth
+ * nothing. */
+static enum ks_result limit_confirming_files(struct ks_stage *stage)
 {
     struct ks_vault *vault = stage->vault;
     if (stage->fd < 0)
-        return;
+        return KS_OK;
     if (atomic_fetch_add(&vault->confirming_files, 1) < KS_VAULT_CONFIRMING_FILES) {
         stage->fd_is_counted = true;
-        return;
+        return KS_OK;
     }
     atomic_fetch_sub(&vault->confirming_files, 1);
-    close(stage->fd);
-    stage->fd = -1;
+    return ks_vault_close_written(stage);
+}
+
+static void refuse(struct ks_stage *stage, struct ks_store_request *request, enum ks_result failure)
+{
+    ks_vault_release(stage);
+    ks_reply_post(request, failure);
 }
 
 /* Hands a complete stage to the confirm thread; answers for one that is not. */
@@ -247,13 +254,16 @@ static void hand_over(struct ks_stage *stage, struct ks_store_request *request,
     if (stage->state == STAGE_GROWING)
         fail_stage(thread, stage, KS_INVALID); /* nobody sent its last chunk */
     if (stage->state == STAGE_FAILED) {
-        enum ks_result failure = stage->failure;
-        ks_vault_release(stage);
-        ks_reply_post(request, failure);
+        refuse(stage, request, stage->failure);
         return;
     }
     delist(thread, stage);
-    limit_confirming_files(stage);
+    enum ks_result result = limit_confirming_files(stage);
+    if (result != KS_OK) {
+        ks_vault_remove_file(stage);
+        refuse(stage, request, result);
+        return;
+    }
     stage->row.size = stage->size;
     stage->request = request;
     request->task.run = run;

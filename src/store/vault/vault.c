@@ -169,6 +169,26 @@ enum ks_result ks_vault_reopen(const struct ks_stage *stage, int *fd)
     return *fd >= 0 ? KS_OK : ks_vault_failure(errno);
 }
 
+/* To the disk, but not further: its cache is for the sync. File systems that cannot do it are synced. */
+static enum ks_result write_out(int fd)
+{
+    const unsigned all = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+    if (sync_file_range(fd, 0, 0, all) == 0)
+        return KS_OK;
+    if (errno != ENOSYS && errno != EINVAL && errno != ESPIPE)
+        return ks_vault_failure(errno);
+    return fdatasync(fd) == 0 ? KS_OK : ks_vault_failure(errno);
+}
+
+enum ks_result ks_vault_close_written(struct ks_stage *stage)
+{
+    enum ks_result result = write_out(stage->fd);
+    close(stage->fd);
+    stage->fd = -1;
+    stage->is_direct = false;
+    return result;
+}
+
 struct ks_quota_change ks_vault_change(const struct ks_stage *stage, uint64_t size)
 {
     struct ks_quota_change change = {.replaces = false, .before = 0, .after = size};
