@@ -24,6 +24,12 @@ static inline int64_t ks_clock_wall_seconds(const struct ks_clock *clock)
     return clock->wall_seconds(clock);
 }
 
+/* Whole seconds of the monotonic clock: to tell how old something is. */
+static inline int64_t ks_clock_steady_seconds(const struct ks_clock *clock)
+{
+    return (int64_t)(clock->monotonic_ms(clock) / 1000U);
+}
+
 /* Nanoseconds from some fixed point, never going back: to measure how long something took, not to decide
  * anything by. Any thread. */
 uint64_t ks_clock_stopwatch_ns(void);

@@ -184,7 +184,7 @@ static void issue_work(struct ks_offload *offload)
     if (issue->work_result == KS_OK)
         issue->work_result = ks_public_key_encrypt(public_key, key, sizeof key, issue->answer.encrypted_key);
     if (issue->work_result == KS_OK) {
-        issue->content_key = ks_content_key_new(key, ks_clock_wall_seconds(environment->clock));
+        issue->content_key = ks_content_key_new(key, ks_clock_steady_seconds(environment->clock));
         if (issue->content_key == NULL)
             issue->work_result = KS_NO_MEMORY;
     }

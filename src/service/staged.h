@@ -19,7 +19,7 @@ struct ks_staged_upload {
     struct ks_stage *stage;
     struct ks_content_key *key; /* a reference that goes along */
     uint32_t content_size;
-    int64_t completed_at; /* wall seconds */
+    int64_t completed_at; /* ks_clock_steady_seconds */
 };
 
 /* KS_OK with *staged for ks_staged_free; KS_NO_MEMORY. */

@@ -54,7 +54,7 @@ static void upload_free(struct ks_incoming *incoming)
 static void forget_old_stages(struct upload *upload)
 {
     const struct ks_service_environment *environment = upload->incoming.environment;
-    int64_t before = ks_clock_wall_seconds(environment->clock) - environment->settings.stage_lifetime;
+    int64_t before = ks_clock_steady_seconds(environment->clock) - environment->settings.stage_lifetime;
     struct ks_staged_upload old;
     while (ks_staged_take_older(environment->staged, before, &old))
         ks_dismiss_upload(environment->store, upload->incoming.loop, &old);
@@ -106,7 +106,7 @@ static void upload_complete(struct ks_incoming *incoming)
         .stage = incoming->stage,
         .key = ks_content_key_retain(upload->key),
         .content_size = incoming->size,
-        .completed_at = ks_clock_wall_seconds(environment->clock),
+        .completed_at = ks_clock_steady_seconds(environment->clock),
     };
     struct ks_staged_upload replaced;
     bool has_replaced = false;
@@ -178,7 +178,7 @@ static const struct ks_incoming_kind upload_kind = {.describe_stage = describe_s
 static void have_key(struct upload *upload)
 {
     upload->content.key = upload->key;
-    atomic_store(&upload->key->last_used, ks_clock_wall_seconds(upload->incoming.environment->clock));
+    atomic_store(&upload->key->last_used, ks_clock_steady_seconds(upload->incoming.environment->clock));
     if (atomic_load(&upload->key->uses) >= KS_CONTENT_KEY_USES) {
         drop_key(upload);
         ks_incoming_refuse(&upload->incoming);
@@ -205,7 +205,7 @@ static void find_key(struct upload *upload)
     upload->key =
         ks_session_keys_get(ks_session_keys_of(ks_incoming_session(&upload->incoming)), &upload->id);
     if (upload->key != NULL) {
-        int64_t unused = ks_clock_wall_seconds(environment->clock) - atomic_load(&upload->key->last_used);
+        int64_t unused = ks_clock_steady_seconds(environment->clock) - atomic_load(&upload->key->last_used);
         if (unused <= environment->settings.content_key_lifetime) {
             have_key(upload);
             return;

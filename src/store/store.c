@@ -8,15 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct ks_content_key *ks_content_key_new(const uint8_t bytes[static KS_CONTENT_KEY_SIZE],
-                                          int64_t wall_seconds)
+struct ks_content_key *ks_content_key_new(const uint8_t bytes[static KS_CONTENT_KEY_SIZE], int64_t last_used)
 {
     struct ks_content_key *key = malloc(sizeof *key);
     if (key == NULL)
         return NULL;
     atomic_init(&key->references, 1);
     atomic_init(&key->uses, 0);
-    atomic_init(&key->last_used, wall_seconds);
+    atomic_init(&key->last_used, last_used);
     memcpy(key->bytes, bytes, sizeof key->bytes);
     return key;
 }

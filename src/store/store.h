@@ -86,13 +86,12 @@ enum {
 struct ks_content_key {
     _Atomic unsigned references;
     _Atomic unsigned uses;     /* contents completed since the last 1029 */
-    _Atomic int64_t last_used; /* wall seconds */
+    _Atomic int64_t last_used; /* ks_clock_steady_seconds */
     uint8_t bytes[KS_CONTENT_KEY_SIZE];
 };
 
 /* A key with one reference, the caller's; NULL when out of memory. */
-struct ks_content_key *ks_content_key_new(const uint8_t bytes[static KS_CONTENT_KEY_SIZE],
-                                          int64_t wall_seconds);
+struct ks_content_key *ks_content_key_new(const uint8_t bytes[static KS_CONTENT_KEY_SIZE], int64_t last_used);
 struct ks_content_key *ks_content_key_retain(struct ks_content_key *key);
 void ks_content_key_release(struct ks_content_key *key); /* NULL is allowed */
 

@@ -127,7 +127,7 @@ static inline struct ks_content_key *new_content_key(struct house *house, uint8_
 {
     uint8_t bytes[KS_CONTENT_KEY_SIZE];
     memset(bytes, byte, sizeof bytes);
-    struct ks_content_key *key = ks_content_key_new(bytes, ks_clock_wall_seconds(&house->clock.clock));
+    struct ks_content_key *key = ks_content_key_new(bytes, ks_clock_steady_seconds(&house->clock.clock));
     assert_non_null(key);
     return key;
 }

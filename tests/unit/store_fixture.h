@@ -24,6 +24,7 @@
 struct fixture_clock {
     struct ks_clock clock;
     _Atomic uint64_t seconds; /* since the start of the test, and of the world less the start of 2026 */
+    _Atomic int64_t jump;     /* that the clock on the wall has made */
 };
 
 enum { FIXTURE_WALL_START = 1767225600 };
@@ -37,7 +38,7 @@ static inline uint64_t fixture_monotonic_ms(const struct ks_clock *clock)
 static inline int64_t fixture_wall_seconds(const struct ks_clock *clock)
 {
     const struct fixture_clock *fixture = (const struct fixture_clock *)(const void *)clock;
-    return (int64_t)atomic_load(&fixture->seconds) + FIXTURE_WALL_START;
+    return (int64_t)atomic_load(&fixture->seconds) + atomic_load(&fixture->jump) + FIXTURE_WALL_START;
 }
 
 static inline void fixture_clock_init(struct fixture_clock *clock)
@@ -45,11 +46,18 @@ static inline void fixture_clock_init(struct fixture_clock *clock)
     clock->clock.monotonic_ms = fixture_monotonic_ms;
     clock->clock.wall_seconds = fixture_wall_seconds;
     atomic_init(&clock->seconds, 0);
+    atomic_init(&clock->jump, 0);
 }
 
 static inline void fixture_clock_forward(struct fixture_clock *clock, uint64_t seconds)
 {
     atomic_fetch_add(&clock->seconds, seconds);
+}
+
+/* Somebody sets the clock on the wall; no time passes. */
+static inline void fixture_clock_jump(struct fixture_clock *clock, int64_t seconds)
+{
+    atomic_fetch_add(&clock->jump, seconds);
 }
 
 /* ---- a directory ---- */

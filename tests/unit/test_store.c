@@ -294,9 +294,8 @@ static void a_stale_content_key_is_not_revived_by_a_restart(void **state)
     fill_public_key(key, 4);
     assert_int_equal(register_user(house, "carol", key, &id), KS_OK);
     assert_int_equal(set_keys(house, &id, NULL, 42), KS_OK);
-    house_close(house);
     fixture_clock_forward(&house->clock, DAY + 1);
-    house_open(house);
+    house_restart(house);
     assert_int_equal(content_key_of(house, &id, &byte), KS_REFUSED);
     house_tick(house);
     assert_database(house, "SELECT AESKey FROM clients", "NULL");

@@ -39,8 +39,9 @@ static enum ks_result settled_result(const struct ks_engine *engine, const struc
 static enum ks_result insert_client(struct ks_engine *engine, const struct ks_store_register *request,
                                     struct ks_user_entry *entry)
 {
+    const int64_t now = ks_clock_wall_seconds(engine->clock);
     char last_seen[KS_CLOCK_TEXT_SIZE];
-    ks_clock_format_utc(entry->registered, last_seen);
+    ks_clock_format_utc(now, last_seen);
     struct ks_query query = ks_writer_query(engine, KS_STATEMENT_INSERT_CLIENT);
     ks_query_blob(&query, entry->id.bytes, sizeof entry->id.bytes);
     ks_query_text(&query, entry->name, entry->name_size);
@@ -49,7 +50,8 @@ static enum ks_result insert_client(struct ks_engine *engine, const struct ks_st
     else
         ks_query_null(&query);
     ks_query_text(&query, last_seen, sizeof last_seen - 1);
-    ks_query_integer(&query, entry->registered);
+    ks_query_integer(&query, now);
+    ks_query_integer(&query, ks_age_to_stored(engine, entry->since));
     enum ks_result result = ks_writer_check(engine, ks_query_run(&query));
     if (result == KS_OK)
         entry->number = sqlite3_last_insert_rowid(engine->writer.database);
@@ -67,7 +69,7 @@ static enum ks_result add_client(struct ks_engine *engine, struct ks_store_regis
                               strnlen(request->name, sizeof request->name), &entry);
     if (result != KS_OK)
         return result;
-    entry->registered = ks_clock_wall_seconds(engine->clock);
+    entry->since = ks_clock_steady_seconds(engine->clock);
     result = insert_client(engine, request, entry);
     if (result != KS_OK)
         ks_users_remove(engine->users, entry);
@@ -153,7 +155,7 @@ static enum ks_result store_keys(struct ks_engine *engine, const struct ks_store
         return result;
     struct ks_query query = ks_writer_query(engine, KS_STATEMENT_SET_CONTENT_KEY);
     ks_query_blob(&query, request->content_key->bytes, sizeof request->content_key->bytes);
-    ks_query_integer(&query, atomic_load(&request->content_key->last_used));
+    ks_query_integer(&query, ks_age_to_stored(engine, atomic_load(&request->content_key->last_used)));
     ks_query_integer(&query, entry->number);
     return ks_writer_check(engine, ks_query_run(&query));
 }

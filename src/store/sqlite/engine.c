@@ -123,7 +123,7 @@ static void engine_set_keys(struct ks_store *store, struct ks_store_set_keys *re
 static enum ks_result current_content_key(struct ks_engine *engine, struct ks_store_content_key *request,
                                           bool behind_changes)
 {
-    int64_t now = ks_clock_wall_seconds(engine->clock);
+    int64_t now = ks_clock_steady_seconds(engine->clock);
     return ks_users_content_key(engine->users, &request->id, behind_changes,
                                 now - engine->content_key_lifetime, now, &request->content_key);
 }
@@ -415,6 +415,8 @@ static enum ks_result open_database(struct ks_engine *engine, char *why, size_t 
         result = ks_schema_alias_key(engine->writer.database, engine->random, engine->alias_key);
     if (result == KS_OK)
         result = ks_alias_key_new(engine->alias_key, &engine->aliases);
+    if (result == KS_OK)
+        result = ks_age_load(engine);
     if (result == KS_OK)
         result = ks_departures_load(engine);
     if (result == KS_OK)

@@ -9,6 +9,7 @@
 #include "store/quotas.h"
 #include "store/reaper.h"
 #include "store/space.h"
+#include "store/sqlite/age.h"
 #include "store/sqlite/departures.h"
 #include "store/sqlite/filing.h"
 #include "store/sqlite/inboxes.h"
@@ -41,6 +42,7 @@ struct ks_engine {
     struct ks_key_cache *keys;
     struct ks_inboxes *inboxes;
     struct ks_quotas *quotas;
+    struct ks_age age;
     struct ks_space space; /* set at opening; the writer's tick looks */
     struct ks_writer writer;
     struct ks_filing filing;

@@ -30,27 +30,17 @@ static enum ks_result end_reading(struct ks_query *query)
 /* ---- users ---- */
 
 static const char users_text[] =
-    "SELECT rowid, ID, Name, PublicKey IS NOT NULL, Registered, AESKey, AESKeyUsed, KeyReset IS NOT NULL"
+    "SELECT rowid, ID, Name, PublicKey IS NOT NULL, AESKey, AESKeyUsed, KeyReset IS NOT NULL"
     " FROM clients ORDER BY rowid";
 
-enum {
-    COLUMN_NUMBER,
-    COLUMN_ID,
-    COLUMN_NAME,
-    COLUMN_HAS_KEY,
-    COLUMN_REGISTERED,
-    COLUMN_AES,
-    COLUMN_AES_USED,
-    COLUMN_KEY_RESET
-};
+enum { COLUMN_NUMBER, COLUMN_ID, COLUMN_NAME, COLUMN_HAS_KEY, COLUMN_AES, COLUMN_AES_USED, COLUMN_KEY_RESET };
 
 static enum ks_result load_content_key(struct ks_engine *engine, sqlite3_stmt *row,
                                        struct ks_user_entry *entry)
 {
     if (sqlite3_column_bytes(row, COLUMN_AES) != KS_CONTENT_KEY_SIZE)
         return KS_OK;
-    struct ks_content_key *key =
-        ks_content_key_new(sqlite3_column_blob(row, COLUMN_AES), sqlite3_column_int64(row, COLUMN_AES_USED));
+    struct ks_content_key *key = ks_content_key_new(sqlite3_column_blob(row, COLUMN_AES), entry->since);
     if (key == NULL)
         return KS_NO_MEMORY;
     ks_users_set_content_key(engine->users, entry, key);
@@ -73,7 +63,7 @@ static enum ks_result load_user(struct ks_engine *engine, sqlite3_stmt *row)
     if (result != KS_OK)
         return result == KS_EXISTS ? KS_INVALID : result;
     entry->number = sqlite3_column_int64(row, COLUMN_NUMBER);
-    entry->registered = sqlite3_column_int64(row, COLUMN_REGISTERED);
+    entry->since = ks_age_from_stored(engine, sqlite3_column_int64(row, COLUMN_AES_USED));
     entry->key_was_reset = sqlite3_column_int(row, COLUMN_KEY_RESET) != 0;
     ks_users_publish(engine->users, entry, sqlite3_column_int(row, COLUMN_HAS_KEY) != 0);
     return load_content_key(engine, row, entry);

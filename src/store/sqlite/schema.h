@@ -1,8 +1,9 @@
 /* schema.h — the tables, and how a database of an older kesher becomes one of this kesher.
  *
  * Tables and columns are those of protocol.md §1.2, "Names and tables", with some of our own:
- *   clients.Registered  wall seconds, for users that never send a public key
- *   clients.AESKeyUsed  wall seconds of the last use of AESKey
+ *   clients.Registered  wall seconds
+ *   clients.AESKeyUsed  when AESKey was used last and, before there is a public key, when the user registered:
+ *                       in the data directory's own time (age.h)
  *   clients.KeyReset    wall seconds when an operator took the public key away, while there is none again
  *   files.KeptName      what is kept of FileName; (ID, KeptName) is a file
  *   files.Size          bytes
@@ -10,7 +11,7 @@
  *                       nobody's, and is not adopted
  *   files.Cksum         the cksum that its 2103 told; NULL for files of older kesher, and adopted ones
  *   settings            the key of the public aliases; up to which ID messages are filed; whether all files
- *                       lie under aliases (relocation.h)
+ *                       lie under aliases (relocation.h); the data directory's own time (age.h)
  *   messages.Sum        CRC-32 of the row and its Content (sums.h); NULL for those of older kesher
  *   messages            what waits: Content or, for a large one, Place: its path in the data directory
  *   waiting             messages by receiver, as far as they are filed (filing.h)

@@ -32,7 +32,7 @@ static void write_last_seen(struct ks_engine *engine, const struct ks_user_entry
     struct ks_query query = ks_writer_query(engine, KS_STATEMENT_SET_LAST_SEEN);
     ks_query_text(&query, last_seen, sizeof last_seen - 1);
     if (entry->content_key != NULL)
-        ks_query_integer(&query, atomic_load(&entry->content_key->last_used));
+        ks_query_integer(&query, ks_age_to_stored(engine, atomic_load(&entry->content_key->last_used)));
     else
         ks_query_null(&query);
     ks_query_integer(&query, entry->number);
@@ -90,9 +90,9 @@ static int64_t keyless_lifetime(const struct ks_engine *engine)
     return engine->keyless_user_lifetime + (listing ? PUT_OFF : 0);
 }
 
-static bool is_keyless_since(const struct ks_user_entry *entry, int64_t wall_seconds)
+static bool is_keyless_since(const struct ks_user_entry *entry, int64_t steady_seconds)
 {
-    return !entry->has_public_key && !entry->key_was_reset && entry->registered <= wall_seconds;
+    return !entry->has_public_key && !entry->key_was_reset && entry->since <= steady_seconds;
 }
 
 static bool has_stale_key(const struct ks_engine *engine, const struct ks_user_entry *entry, int64_t now)
@@ -103,7 +103,7 @@ static bool has_stale_key(const struct ks_engine *engine, const struct ks_user_e
 
 static void sweep_collect(struct ks_engine *engine, struct sweep *sweep)
 {
-    int64_t now = ks_clock_wall_seconds(engine->clock);
+    int64_t now = ks_clock_steady_seconds(engine->clock);
     int64_t keyless_since = now - keyless_lifetime(engine);
     size_t count = ks_users_count(engine->users);
     for (size_t i = 0; i < count && i < SWEEP_PIECE; i++) {
@@ -169,6 +169,7 @@ void ks_upkeep_tick(struct ks_engine *engine)
 {
     ks_filing_tick(engine);
     flush_when_due(engine);
+    ks_age_note(engine, false);
     sweep_users(engine);
     ks_removal_tick(engine);
     ks_departures_tick(engine);

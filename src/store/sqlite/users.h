@@ -24,7 +24,7 @@ struct ks_user_entry {
     struct ks_client_id id;
     int64_t number;                     /* the row's, ascending in the order of registration */
     uint64_t place;                     /* in the order of registration; never used again by this process */
-    int64_t registered;                 /* wall seconds */
+    int64_t since;                      /* steady seconds: when it registered */
     _Atomic int64_t last_seen;          /* wall seconds */
     struct ks_user_entry *next_touched; /* while `touched` */
     struct ks_content_key *content_key; /* the current one; NULL when there is none */

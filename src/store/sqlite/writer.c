@@ -21,7 +21,7 @@ static const char *const statement_texts[KS_STATEMENT_COUNT] = {
     [KS_STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
     [KS_STATEMENT_COMMIT] = "COMMIT",
     [KS_STATEMENT_INSERT_CLIENT] =
-        "INSERT INTO clients(ID, Name, PublicKey, LastSeen, Registered) VALUES(?, ?, ?, ?, ?)",
+        "INSERT INTO clients(ID, Name, PublicKey, LastSeen, Registered, AESKeyUsed) VALUES(?, ?, ?, ?, ?, ?)",
     [KS_STATEMENT_DELETE_CLIENT] = "DELETE FROM clients WHERE rowid=?",
     [KS_STATEMENT_READ_PUBLIC_KEY] = "SELECT PublicKey FROM clients WHERE rowid=?",
     [KS_STATEMENT_SET_PUBLIC_KEY] = "UPDATE clients SET PublicKey=?, KeyReset=NULL WHERE rowid=?",
@@ -59,6 +59,7 @@ static const char *const statement_texts[KS_STATEMENT_COUNT] = {
     [KS_STATEMENT_FILE_MESSAGES] = "INSERT OR FAIL INTO waiting(ToClient, ID, ContentSize)"
                                    " SELECT ToClient, ID, ContentSize FROM messages WHERE ID>? AND ID<=?"
                                    " ORDER BY ToClient, ID",
+    [KS_STATEMENT_SET_AGE] = "UPDATE settings SET Value=? WHERE Name='seconds run'",
     [KS_STATEMENT_SET_FILED] = "UPDATE settings SET Value=? WHERE Name='messages filed'",
 };
 
@@ -267,4 +268,5 @@ void ks_writer_stop(struct ks_engine *engine)
     ks_thread_stop(engine->writer.thread);
     engine->writer.thread = NULL;
     ks_upkeep_flush_all(engine);
+    ks_age_note(engine, true);
 }

@@ -25,7 +25,7 @@ enum { KS_INSERTED_TOGETHER = 16 };
 enum ks_statement {
     KS_STATEMENT_BEGIN,
     KS_STATEMENT_COMMIT,
-    KS_STATEMENT_INSERT_CLIENT,            /* ID, Name, PublicKey, LastSeen, Registered */
+    KS_STATEMENT_INSERT_CLIENT,            /* ID, Name, PublicKey, LastSeen, Registered, AESKeyUsed */
     KS_STATEMENT_DELETE_CLIENT,            /* rowid */
     KS_STATEMENT_READ_PUBLIC_KEY,          /* rowid */
     KS_STATEMENT_SET_PUBLIC_KEY,           /* PublicKey, rowid */
@@ -49,6 +49,7 @@ enum ks_statement {
     KS_STATEMENT_DELETE_WAITING_ONE,       /* ID */
     KS_STATEMENT_FILE_MESSAGES,            /* the highest ID that is filed, the highest that is to be */
     KS_STATEMENT_SET_FILED,                /* the highest ID that is filed */
+    KS_STATEMENT_SET_AGE,                  /* the directory's time (age.h) */
     KS_STATEMENT_COUNT,
 };
 
