@@ -179,7 +179,7 @@ static void engine_stage_open(struct ks_store *store, struct ks_store_stage_open
     struct ks_user user;
     if (ks_users_look_up(engine->users, &request->id, true, &user) != KS_OK)
         ks_reply_now(&request->request, KS_NOT_FOUND);
-    else if (ks_space_is_short(&engine->space))
+    else if (ks_engine_is_short(engine))
         refuse_stage(request, KS_STORE_LIMIT_FREE_SPACE);
     else
         ks_vault_stage_open(engine->vault, request);
@@ -237,6 +237,7 @@ static void engine_free(struct ks_engine *engine)
     ks_alias_key_free(engine->aliases);
     ks_secret_wipe(engine->alias_key, sizeof engine->alias_key);
     free(engine->database_path);
+    ks_reserve_close(&engine->reserve);
     if (engine->directory_fd >= 0)
         close(engine->directory_fd);
     if (engine->lock_fd >= 0)
@@ -316,6 +317,7 @@ static struct ks_engine *engine_new(const struct ks_embedded_options *options)
     engine->directory_fd = -1;
     engine->lock_fd = -1;
     ks_departures_init(&engine->departures);
+    ks_reserve_init(&engine->reserve);
     ks_journal_init(&engine->filing.journal);
     engine->keys = ks_key_cache_new(CACHED_PUBLIC_KEYS);
     engine->inboxes =
@@ -399,6 +401,8 @@ static enum ks_result open_directory(struct ks_engine *engine, const char *direc
     enum ks_result result = is_new ? sync_parent(engine, directory, why, why_size) : KS_OK;
     if (result == KS_OK)
         result = take_lock(engine, directory, why, why_size);
+    if (result == KS_OK)
+        ks_reserve_open(&engine->reserve, engine->directory_fd, engine->log);
     if (result == KS_OK)
         result = create_inside(engine, directory, why, why_size);
     return result == KS_OK ? ks_sweep_clear_staging(engine->directory_fd) : result;

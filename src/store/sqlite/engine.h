@@ -8,6 +8,7 @@
 #include "crypto/random.h"
 #include "store/quotas.h"
 #include "store/reaper.h"
+#include "store/reserve.h"
 #include "store/space.h"
 #include "store/sqlite/age.h"
 #include "store/sqlite/departures.h"
@@ -43,7 +44,8 @@ struct ks_engine {
     struct ks_inboxes *inboxes;
     struct ks_quotas *quotas;
     struct ks_age age;
-    struct ks_space space; /* set at opening; the writer's tick looks */
+    struct ks_reserve reserve; /* the writer's thread gives it up */
+    struct ks_space space;     /* set at opening; the writer's tick looks */
     struct ks_writer writer;
     struct ks_filing filing;
     struct ks_removal removal; /* the writer's thread's */
@@ -58,6 +60,12 @@ struct ks_engine {
 static inline struct ks_engine *ks_engine_of(struct ks_store *store)
 {
     return KS_CONTAINER_OF(store, struct ks_engine, store);
+}
+
+/* Whether nothing new may be taken in. Any thread. */
+static inline bool ks_engine_is_short(struct ks_engine *engine)
+{
+    return ks_space_is_short(&engine->space) || ks_reserve_refuses(&engine->reserve);
 }
 
 #endif

@@ -485,7 +485,9 @@ static void settle(struct ks_task *task)
 {
     struct ks_store_lease_waiting *request = lease_of(task);
     struct ks_engine *engine = ks_engine_of(request->request.store);
-    if (engine->writer.failure != KS_OK)
+    if (engine->writer.failure == KS_NO_SPACE && ks_reserve_give_up(&engine->reserve))
+        ks_filing_before_lease(engine, request);
+    else if (engine->writer.failure != KS_OK)
         ks_reply_post(&request->request, engine->writer.failure);
     else
         ks_messages_lease_filed(engine, request);

@@ -75,7 +75,7 @@ void ks_messages_append(struct ks_store *store, struct ks_store_append_message *
         ks_vault_append(engine->vault, request);
     } else if (request->content_size > KS_MESSAGE_IN_MEMORY_LIMIT) {
         ks_reply_now(&request->request, KS_TOO_LARGE);
-    } else if (ks_space_is_short(&engine->space)) {
+    } else if (ks_engine_is_short(engine)) {
         ks_reply_now(&request->request, KS_NO_SPACE);
     } else {
         request->request.task.run = apply_append;

@@ -226,11 +226,14 @@ static bool delete_undeleted(struct ks_engine *engine)
         failed = attempts[count].result != KS_OK && attempts[count].result != KS_MORE;
         count++;
     }
-    bool committed = ks_writer_finish(engine) == KS_OK;
+    enum ks_result result = ks_writer_finish(engine);
+    bool committed = result == KS_OK;
     ks_writer_forget_failure(engine);
     ks_removal_batch_over(engine, committed);
     for (size_t i = 0; i < count; i++)
         ks_inboxes_removed(engine->inboxes, &attempts[i].receiver, committed && attempts[i].result == KS_OK);
+    if (result == KS_NO_SPACE && ks_reserve_give_up(&engine->reserve))
+        return true;
     if (count > 0)
         ks_retry_note(&engine->removal.retry, ks_clock_monotonic_ms(engine->clock), failed || !committed);
     return count > 0 && !failed && committed;

@@ -165,6 +165,12 @@ static void sweep_users(struct ks_engine *engine)
         ks_log_info(engine->log, "dropped %zu users that never sent a public key", sweep.keyless_count);
 }
 
+static void look_at_reserve(struct ks_engine *engine)
+{
+    if (ks_reserve_is_given_up(&engine->reserve))
+        ks_reserve_tick(&engine->reserve, ks_writer_write_back(engine));
+}
+
 void ks_upkeep_tick(struct ks_engine *engine)
 {
     ks_filing_tick(engine);
@@ -172,6 +178,7 @@ void ks_upkeep_tick(struct ks_engine *engine)
     ks_age_note(engine, false);
     sweep_users(engine);
     ks_removal_tick(engine);
+    look_at_reserve(engine);
     ks_departures_tick(engine);
     ks_space_tick(&engine->space);
 }

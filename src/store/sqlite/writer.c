@@ -198,6 +198,20 @@ void ks_writer_forget_failure(struct ks_engine *engine)
     writer->failure = KS_OK;
 }
 
+uint64_t ks_writer_write_back(struct ks_engine *engine)
+{
+    sqlite3 *database = engine->writer.database;
+    int64_t pages = 0;
+    int64_t page_size = 0;
+    if (database == NULL || engine->writer.in_transaction)
+        return 0;
+    (void)sqlite3_wal_checkpoint_v2(database, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL); /* or next time */
+    if (ks_database_read_integer(database, "PRAGMA freelist_count", &pages) != KS_OK ||
+        ks_database_read_integer(database, "PRAGMA page_size", &page_size) != KS_OK)
+        return 0;
+    return (uint64_t)pages * (uint64_t)page_size;
+}
+
 void ks_writer_settle_later(struct ks_engine *engine, struct ks_task *task,
                             void (*settle)(struct ks_task *task))
 {

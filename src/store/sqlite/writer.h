@@ -121,4 +121,9 @@ void ks_writer_count_commit(struct ks_engine *engine, uint64_t began_ns);
 enum ks_result ks_writer_finish(struct ks_engine *engine);
 void ks_writer_forget_failure(struct ks_engine *engine);
 
+/* Between batches, on a full disk: writes back what the database's log has, as far as readers let it, so that
+ * the log begins anew and needs no more room than it has. Returns how many bytes the database has inside
+ * itself for new rows. */
+uint64_t ks_writer_write_back(struct ks_engine *engine);
+
 #endif
