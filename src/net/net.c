@@ -3,6 +3,7 @@
 
 #include "net/ebb.h"
 #include "net/listener.h"
+#include "net/provision.h"
 #include "net/pulse.h"
 #include "net/worker.h"
 
@@ -31,6 +32,7 @@ struct ks_net {
     uv_signal_t on_interrupt;
     uv_signal_t on_hang_up;
     uv_timer_t quiesce_check;
+    uv_work_t first_work;
     uv_timer_t alive_timer;
     uv_timer_t ebb_timer;
     uint64_t quiesce_until_ms;
@@ -52,20 +54,23 @@ struct ks_net {
 
 _Static_assert((int)WORKERS_LIMIT <= (int)KS_PULSE_LIMIT, "the pulse of every worker is felt");
 
-static unsigned raise_descriptor_limit(void)
+/* Sets the limit to what that many connections need, so far as the system allows. Every loop has a table of
+ * this size; so no descriptor of a higher number may come. Returns the limit. */
+static unsigned set_descriptor_limit(unsigned connections)
 {
     struct rlimit limit;
+    rlim_t wanted = connections > DEFAULT_CONNECTION_LIMIT ? connections : DEFAULT_CONNECTION_LIMIT;
+    wanted += 2 * DESCRIPTORS_FOR_OURSELVES;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return 1024;
-    limit.rlim_cur = limit.rlim_max;
+    limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0 && getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return 1024;
-    return limit.rlim_cur > 1000000 ? 1000000 : (unsigned)limit.rlim_cur;
+    return (unsigned)limit.rlim_cur;
 }
 
-static unsigned connection_limit(unsigned limit)
+static unsigned connection_limit(unsigned limit, unsigned descriptors)
 {
-    unsigned descriptors = raise_descriptor_limit();
     unsigned possible = descriptors > 2 * DESCRIPTORS_FOR_OURSELVES ? descriptors - DESCRIPTORS_FOR_OURSELVES
                                                                     : descriptors / 2;
     unsigned wanted = limit != 0 ? limit : DEFAULT_CONNECTION_LIMIT;
@@ -144,6 +149,18 @@ static void close_main_loop(struct ks_net *net)
     uv_loop_close(&net->uv);
 }
 
+static enum ks_result init_main_loop(struct ks_net *net)
+{
+    if (uv_loop_init(&net->uv) != 0)
+        return KS_IO;
+    enum ks_result result = ks_provision_watchers(&net->uv, net->counts.descriptors);
+    if (result != KS_OK)
+        uv_loop_close(&net->uv);
+    else
+        init_main_handles(net);
+    return result;
+}
+
 static enum ks_result start_workers(struct ks_net *net, unsigned count)
 {
     enum ks_result result = KS_OK;
@@ -164,12 +181,13 @@ enum ks_result ks_net_open(const struct ks_net_options *options, struct ks_net *
     if (created == NULL)
         return KS_NO_MEMORY;
     memset(created, 0, sizeof *created);
-    if (uv_loop_init(&created->uv) != 0) {
+    created->counts.descriptors = set_descriptor_limit(options->connection_limit);
+    enum ks_result result = init_main_loop(created);
+    if (result != KS_OK) {
         free(created);
-        return KS_IO;
+        return result;
     }
     signal(SIGPIPE, SIG_IGN);
-    init_main_handles(created);
     created->alive_ms = options->alive_ms;
     created->alive = options->alive;
     created->tell_stopping = options->stopping;
@@ -185,10 +203,13 @@ enum ks_result ks_net_open(const struct ks_net_options *options, struct ks_net *
     created->listening.uv = &created->uv;
     created->listening.workers = created->workers;
     created->listening.counts = &created->counts;
-    atomic_init(&created->listening.connection_limit, connection_limit(options->connection_limit));
+    atomic_init(&created->listening.connection_limit,
+                connection_limit(options->connection_limit, created->counts.descriptors));
     ks_crowd_init(&created->counts.crowd, options->address_limit, options->unlimited);
     unsigned workers = options->workers != 0 ? options->workers : uv_available_parallelism();
-    enum ks_result result = start_workers(created, workers < WORKERS_LIMIT ? workers : WORKERS_LIMIT);
+    result = ks_provision_pool(&created->uv, &created->first_work);
+    if (result == KS_OK)
+        result = start_workers(created, workers < WORKERS_LIMIT ? workers : WORKERS_LIMIT);
     if (result != KS_OK) {
         ks_net_close(created);
         return result;
@@ -270,7 +291,7 @@ void ks_net_statistics(const struct ks_net *net, struct ks_net_statistics *stati
 
 void ks_net_set_limits(struct ks_net *net, unsigned limit, unsigned address_limit)
 {
-    atomic_store(&net->listening.connection_limit, connection_limit(limit));
+    atomic_store(&net->listening.connection_limit, connection_limit(limit, net->counts.descriptors));
     atomic_store(&net->counts.crowd.limit, address_limit);
 }
 

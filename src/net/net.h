@@ -30,7 +30,8 @@ struct ks_net_options {
     const struct ks_log *log;
 };
 
-/* Starts the workers; nothing is listened on yet. Raises RLIMIT_NOFILE to its hard limit, ignores SIGPIPE,
+/* Starts the workers; nothing is listened on yet. Sets RLIMIT_NOFILE to what the connections need, or
+ * else to its hard limit; what libuv needs for so many is allocated here. Ignores SIGPIPE,
  * and from now on SIGTERM and SIGINT are ks_net_run's, even if they come before it. KS_OK with *net for
  * ks_net_close; KS_NO_MEMORY; KS_IO. Main thread. */
 enum ks_result ks_net_open(const struct ks_net_options *options, struct ks_net **net);
@@ -50,7 +51,8 @@ enum ks_result ks_net_listen(struct ks_net *net, const char *name, const char *a
                              const struct ks_connection_events *events, void *service,
                              char bound[KS_ADDRESS_TEXT_SIZE], char *why, size_t why_size);
 
-/* Changes two of the options. Connections that are there stay. Main thread. */
+/* Changes two of the options. Connections that are there stay. There are never more than RLIMIT_NOFILE was
+ * set for at the opening. Main thread. */
 void ks_net_set_limits(struct ks_net *net, unsigned connection_limit, unsigned address_limit);
 
 /* Why a connection was closed as soon as it was accepted. */

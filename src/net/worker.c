@@ -2,6 +2,8 @@
  */
 #include "net/worker.h"
 
+#include "net/provision.h"
+
 #include "net/tcp.h"
 
 #include <pthread.h>
@@ -245,6 +247,11 @@ static enum ks_result init_loop(struct ks_worker *worker)
 {
     if (uv_loop_init(&worker->uv) != 0)
         return KS_IO;
+    enum ks_result result = ks_provision_watchers(&worker->uv, worker->shared->descriptors);
+    if (result != KS_OK) {
+        uv_loop_close(&worker->uv);
+        return result;
+    }
     if (uv_async_init(&worker->uv, &worker->wake, on_wake) != 0) {
         uv_loop_close(&worker->uv);
         return KS_IO;

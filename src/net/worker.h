@@ -47,6 +47,7 @@ struct ks_worker_counts {
 struct ks_worker_shared {
     const struct ks_clock *clock;
     const struct ks_log *log;
+    unsigned descriptors; /* the process has none of this number or a higher one */
     struct ks_budget contents;
     struct ks_budget answers;
     struct ks_crowd crowd;             /* connections by address, counted as connection_count is */
