@@ -19,6 +19,30 @@ bool ks_text_is_user_name(const char *text, size_t size)
     return !all_blank;
 }
 
+bool ks_text_is_new_user_name(const char *text, size_t size)
+{
+    return ks_text_is_user_name(text, size) && text[0] != ' ' && text[size - 1] != ' ';
+}
+
+static char lower_of(char letter)
+{
+    return letter >= 'A' && letter <= 'Z' ? (char)(letter - 'A' + 'a') : letter;
+}
+
+void ks_text_to_lower(const char *text, size_t size, char *lower)
+{
+    for (size_t i = 0; i < size; i++)
+        lower[i] = lower_of(text[i]);
+}
+
+bool ks_text_equals_in_any_case(const char *one, const char *other, size_t size)
+{
+    size_t same = 0;
+    while (same < size && lower_of(one[same]) == lower_of(other[same]))
+        same++;
+    return same == size;
+}
+
 static bool is_continuation(uint8_t byte)
 {
     return (byte & 0xC0) == 0x80;

@@ -6,8 +6,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* True for 1–254 bytes of printable ASCII (0x20–0x7e), not all blank: a user name (protocol.md §1). */
+/* True for 1–254 bytes of printable ASCII (0x20–0x7e), not all blank: a name that a user may have. */
 bool ks_text_is_user_name(const char *text, size_t size);
+
+/* True for a name that can be registered: one of those without a blank at either end (protocol.md §1). Users
+ * who registered when those were allowed keep them. */
+bool ks_text_is_new_user_name(const char *text, size_t size);
+
+/* Writes `size` bytes with the letters of ASCII in lower case. */
+void ks_text_to_lower(const char *text, size_t size, char *lower);
+
+/* Whether two texts of `size` bytes differ in the case of ASCII's letters at most, whatever the locale. */
+bool ks_text_equals_in_any_case(const char *one, const char *other, size_t size);
 
 /* How many bytes the well-formed UTF-8 character at `bytes` takes (1–4; RFC 3629, so no surrogates, no
  * overlong forms); 0 when it is malformed or `size` ends inside it. */

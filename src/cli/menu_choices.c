@@ -115,8 +115,8 @@ void ks_menu_register(struct ks_menu *menu)
     if (!ask(menu, "Enter your user name:", &line, &size))
         return;
     line = ks_input_trim(line, &size);
-    if (!ks_text_is_user_name(line, size)) {
-        (void)puts("a user name has 1 to 254 printable ASCII characters");
+    if (!ks_text_is_new_user_name(line, size)) {
+        (void)puts("a user name has 1 to 254 printable ASCII characters, the first and the last no blank");
         return;
     }
     const struct kesher_options options = {.reconnects = 1};

@@ -168,10 +168,11 @@ enum kesher_status ks_identity_prepare(const struct kesher_home *home, const cha
 {
     struct ks_identity_text text = {.key = NULL};
     size_t name_size = strlen(name);
-    if (!ks_text_is_user_name(name, name_size))
+    if (!ks_text_is_new_user_name(name, name_size))
         return ks_failure(
             error, KESHER_INVALID,
-            "this is no user name; it needs 1 to 254 printable ASCII characters, not all blank");
+            "this is no user name; it needs 1 to 254 printable ASCII characters, the first and the "
+            "last no blank");
     memcpy(text.name, name, name_size);
     enum kesher_status status = read_key(home, &text.key, error);
     if (status == KESHER_NOT_FOUND)

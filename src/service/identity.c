@@ -49,7 +49,7 @@ static void registration_done(struct ks_store_request *request)
 static struct registration *registration_new(struct ks_exchange *exchange, const char *name, size_t name_size)
 {
     const struct ks_service_environment *environment = exchange->environment;
-    bool may_register = ks_text_is_user_name(name, name_size) &&
+    bool may_register = ks_text_is_new_user_name(name, name_size) &&
                         ks_session_allows(exchange, environment->registrations,
                                           environment->settings.registrations_per_hour, "registrations");
     struct registration *registration = may_register ? calloc(1, sizeof *registration) : NULL;

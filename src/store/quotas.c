@@ -1,6 +1,7 @@
 /* quotas.c — see quotas.h. One uthash table under one mutex. */
 #include "store/quotas.h"
 
+#include "store/id_hash.h"
 #include "store/table.h"
 
 #include <pthread.h>
@@ -49,18 +50,10 @@ void ks_quotas_free(struct ks_quotas *quotas)
 
 /* ---- under the lock ---- */
 
-/* Ids are random, so their first bytes are a hash. */
-static unsigned id_hash(const struct ks_client_id *id)
-{
-    unsigned hash = 0;
-    memcpy(&hash, id->bytes, sizeof hash);
-    return hash;
-}
-
 static struct quota *quota_find(const struct ks_quotas *quotas, const struct ks_client_id *id)
 {
     struct quota *quota = NULL;
-    HASH_FIND_BYHASHVALUE(hh, quotas->quotas, id->bytes, sizeof id->bytes, id_hash(id), quota);
+    HASH_FIND_BYHASHVALUE(hh, quotas->quotas, id->bytes, sizeof id->bytes, ks_id_hash(id), quota);
     return quota;
 }
 
@@ -74,7 +67,7 @@ static struct quota *quota_get(struct ks_quotas *quotas, const struct ks_client_
     if (quota == NULL)
         return NULL;
     quota->id = *id;
-    HASH_ADD_KEYPTR_BYHASHVALUE(hh, quotas->quotas, quota->id.bytes, sizeof quota->id.bytes, id_hash(id),
+    HASH_ADD_KEYPTR_BYHASHVALUE(hh, quotas->quotas, quota->id.bytes, sizeof quota->id.bytes, ks_id_hash(id),
                                 quota);
     if (quota->hh.tbl != NULL)
         return quota;

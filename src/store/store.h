@@ -49,9 +49,10 @@ struct ks_user {
     bool has_public_key;
 };
 
-/* Creates a user with a fresh random id. KS_OK with `id`; KS_EXISTS when the name is taken; KS_NO_SPACE,
- * KS_IO, KS_NO_MEMORY, KS_CRYPTO. The name has been judged with ks_text_is_user_name, the key with
- * ks_public_key_parse. Of two requests for one name at the same instant exactly one gets KS_OK. */
+/* Creates a user with a fresh random id. KS_OK with `id`; KS_EXISTS when the name is taken, in whatever case
+ * of its letters; KS_NO_SPACE, KS_IO, KS_NO_MEMORY, KS_CRYPTO. The name has been judged with
+ * ks_text_is_new_user_name, the key with ks_public_key_parse. Of two requests for one name at the same
+ * instant exactly one gets KS_OK. */
 struct ks_store_register {
     struct ks_store_request request;
     char name[KS_TEXT_FIELD_SIZE];          /* in */

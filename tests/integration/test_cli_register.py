@@ -115,7 +115,7 @@ def test_a_name_of_254_bytes_is_sent_whole(make_fake, make_kesher):
     assert registrations(fake)[0].name == "n" * 254
 
 
-@pytest.mark.parametrize("name", ["", "   ", "n" * 255, "new\nline", "שרה"], ids=repr)
+@pytest.mark.parametrize("name", ["", "   ", " n", "n ", "n" * 255, "new\nline", "שרה"], ids=repr)
 def test_a_forbidden_name_fails_and_nothing_is_sent(make_fake, make_kesher, home, name):
     fake = make_fake()
     result = make_kesher(fake).run("register", name)

@@ -100,6 +100,48 @@ def test_a_name_of_messages_is_taken_in_the_drop(connection, new_user):
     assert connection.ask(bytes(16), Request.REGISTER, text_field(user.name)).code == Answer.REGISTER_REFUSED
 
 
+def test_a_name_is_taken_in_every_case_of_its_letters(connection, user):
+    for name in (user.name.upper(), user.name.title()):
+        assert name != user.name
+        connection.send(register_frame(name) + register_for_messages_frame(name, user.public_key))
+        assert connection.receive().code == Answer.REGISTER_REFUSED
+        assert connection.receive() == MESSAGES_ERROR
+
+
+def test_a_reconnect_wants_the_exact_name(connection, user):
+    shouting = User(user.name.upper(), user.private_key, user.id)
+    for frame, refusal in ((reconnect_frame, refused_reconnect(user.id)), (public_key_frame, DROP_ERROR)):
+        connection.send(frame(shouting))
+        assert connection.receive() == refusal
+    connection.reconnect(user)
+
+
+def test_users_whose_old_names_would_not_be_registered_now_still_log_in(own_server, new_user):
+    with own_server.connect() as client:
+        users = [client.introduce(new_user()) for _ in range(3)]
+    own_server.stop()
+    database = sqlite3.connect(own_server.data / "kesher.db")
+    for user, name in zip(users, ("alice", "Alice", " alice "), strict=True):
+        database.execute("UPDATE clients SET Name = ? WHERE ID = ?", (name, user.id))
+        user.name = name
+    database.commit()
+    database.close()
+    own_server.start()
+    with own_server.connect() as client:
+        for user in users:
+            client.reconnect(user)
+            client.send_public_key(user)
+            client.put(user, "x", user.name.encode())
+        client.send(register_frame("ALICE"))
+        assert client.receive().code == Answer.REGISTER_REFUSED
+    assert [own_server.stored(user.id, "x") for user in users] == [b"alice", b"Alice", b" alice "]
+
+
+def test_no_half_of_an_id_begins_or_ends_with_a_zero_digit(connection, new_user):
+    ids = [connection.register(new_user()).id for _ in range(100)]
+    assert all(client_id[place] >= 0x10 for client_id in ids for place in (0, 7, 8, 15))
+
+
 def test_a_refused_registration_leaves_the_owner_of_the_name_alone(connection, user):
     connection.ask(bytes(16), Request.REGISTER, text_field(user.name))
     connection.send(register_for_messages_frame(user.name, user.public_key))
@@ -123,12 +165,16 @@ def test_a_user_of_messages_may_send_its_key_again_in_the_drop(connection, new_u
 def test_of_twenty_registrations_of_one_name_at_once_exactly_one_wins(server, new_user):
     for _ in range(5):
         user = new_user()
-        codes = race(
-            server, [register_frame(user.name), register_for_messages_frame(user.name, user.public_key)] * 10
-        )
+        ways = [
+            register_frame(user.name),
+            register_for_messages_frame(user.name, user.public_key),
+            register_frame(user.name.upper()),
+            register_for_messages_frame(user.name.title(), user.public_key),
+        ]
+        codes = race(server, ways * 5)
         assert codes.count(Answer.REGISTERED) == 1
         assert set(codes) <= {Answer.REGISTERED, Answer.REGISTER_REFUSED, Answer.MESSAGES_ERROR}
-        assert len(server.rows("SELECT ID FROM clients WHERE Name = ?", user.name)) == 1
+        assert len(server.rows("SELECT ID FROM clients WHERE lower(Name) = ?", user.name)) == 1
 
 
 @pytest.mark.parametrize("way", ["drop", "messages"])

@@ -138,7 +138,7 @@ def test_plain_public_ids_are_told_as_everybody_sees_them(make_server, new_user)
 
 def test_a_name_of_any_printable_characters_can_be_asked_for(own_server, operator, new_user):
     with own_server.connect() as connection:
-        for name in ('a "quoted" \\ name', "--json", "  blanks  ", "~" * 254):
+        for name in ('a "quoted" \\ name', "--json", "two  blanks", "~" * 254):
             user = new_user()
             user.name = name
             connection.register(user)

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 struct ks_stage {
     struct ks_stage *next;
@@ -54,7 +55,7 @@ static struct fake_user *find_user(struct ks_store *store, const struct ks_clien
 static enum ks_result add_user(struct fake_store *fake, struct ks_store_register *request)
 {
     for (unsigned i = 0; i < fake->user_count; i++)
-        if (strcmp(fake->users[i].user.name, request->name) == 0)
+        if (strcasecmp(fake->users[i].user.name, request->name) == 0)
             return KS_EXISTS;
     if (fake->user_count == FAKE_USERS_LIMIT)
         return KS_NO_SPACE;

@@ -21,14 +21,56 @@ static void a_registered_user_is_found_by_id(void **state)
     assert_int_equal(look_up(house, &id, NULL), KS_NOT_FOUND);
 }
 
-static void a_name_is_taken_once_and_exactly(void **state)
+static void a_name_is_taken_in_every_case_of_its_letters(void **state)
 {
     struct house *house = *state;
-    assert_int_equal(register_user(house, "alice", NULL, NULL), KS_OK);
-    assert_int_equal(register_user(house, "alice", NULL, NULL), KS_EXISTS);
-    assert_int_equal(register_user(house, "Alice", NULL, NULL), KS_OK);
-    assert_int_equal(register_user(house, "alice ", NULL, NULL), KS_OK);
+    assert_int_equal(register_user(house, "alice@home", NULL, NULL), KS_OK);
+    assert_int_equal(register_user(house, "alice@home", NULL, NULL), KS_EXISTS);
+    assert_int_equal(register_user(house, "Alice@Home", NULL, NULL), KS_EXISTS);
+    assert_int_equal(register_user(house, "ALICE@HOME", NULL, NULL), KS_EXISTS);
+    assert_int_equal(register_user(house, "alice`home", NULL, NULL),
+                     KS_OK); /* 0x40 and 0x60 are no letters */
+    assert_int_equal(register_user(house, "alice@hom", NULL, NULL), KS_OK);
     assert_database(house, "SELECT count(*) FROM clients", "3");
+}
+
+static void users_of_older_databases_keep_names_that_differ_in_case_only(void **state)
+{
+    struct house *house = *state;
+    struct ks_client_id ids[2];
+    struct ks_user user;
+    assert_int_equal(register_user(house, "alice", NULL, &ids[0]), KS_OK);
+    assert_int_equal(register_user(house, "bob", NULL, &ids[1]), KS_OK);
+    house_close(house);
+    run_on_database(house, "UPDATE clients SET Name = ' Alice' WHERE Name = 'alice';"
+                           "UPDATE clients SET Name = ' ALICE' WHERE Name = 'bob'");
+    house_open(house);
+    assert_int_equal(look_up(house, &ids[0], &user), KS_OK);
+    assert_string_equal(user.name, " Alice");
+    assert_int_equal(look_up(house, &ids[1], &user), KS_OK);
+    assert_string_equal(user.name, " ALICE");
+    assert_int_equal(register_user(house, " alice", NULL, NULL), KS_EXISTS);
+}
+
+/* Randomness that is all zeros: what is left is what the server adds. */
+static enum ks_result fill_with_zeros(const struct ks_random *random, void *bytes, size_t size)
+{
+    (void)random;
+    memset(bytes, 0, size);
+    return KS_OK;
+}
+
+static void no_half_of_an_id_begins_or_ends_with_a_zero_digit(void **state)
+{
+    static const struct ks_random zeros = {.fill = fill_with_zeros};
+    static const uint8_t expected[KS_CLIENT_ID_SIZE] = {[0] = 0x10, [7] = 0x10, [8] = 0x10, [15] = 0x10};
+    struct house *house = *state;
+    struct ks_client_id id;
+    house_close(house);
+    house->random = &zeros;
+    house_open(house);
+    assert_int_equal(register_user(house, "alice", NULL, &id), KS_OK);
+    assert_memory_equal(id.bytes, expected, sizeof expected);
 }
 
 enum { RIVALS = 8, RIVAL_NAMES = 50 };
@@ -36,6 +78,7 @@ enum { RIVALS = 8, RIVAL_NAMES = 50 };
 struct rival {
     struct house *house;
     struct fixture_waiter waiter;
+    bool shouts; /* in capitals */
     unsigned won;
     unsigned lost;
 };
@@ -45,7 +88,7 @@ static void *rival_run(void *argument)
     struct rival *rival = argument;
     for (int i = 0; i < RIVAL_NAMES; i++) {
         struct ks_store_register request = {.request = fixture_request(&rival->waiter)};
-        snprintf(request.name, sizeof request.name, "name %d", i);
+        snprintf(request.name, sizeof request.name, rival->shouts ? "NAME %d" : "name %d", i);
         ks_store_register_user(rival->house->store, &request);
         enum ks_result result = fixture_wait(&rival->waiter, &request.request);
         rival->won += result == KS_OK;
@@ -62,7 +105,7 @@ static void of_two_registrations_for_one_name_exactly_one_wins(void **state)
     unsigned won = 0;
     unsigned lost = 0;
     for (size_t i = 0; i < RIVALS; i++) {
-        rivals[i] = (struct rival){.house = house};
+        rivals[i] = (struct rival){.house = house, .shouts = i % 2 != 0};
         fixture_waiter_init(&rivals[i].waiter);
         assert_int_equal(pthread_create(&threads[i], NULL, rival_run, &rivals[i]), 0);
     }
@@ -81,10 +124,12 @@ static void one_batch_registers_a_name_once(void **state)
 {
     struct house *house = *state;
     struct held_writer held;
-    struct ks_store_register requests[3];
+    static const char *const names[] = {"twin", "twin", "Twin"};
+    struct ks_store_register requests[KS_COUNT_OF(names)];
     writer_hold(house, &held);
     for (size_t i = 0; i < KS_COUNT_OF(requests); i++) {
-        requests[i] = (struct ks_store_register){.request = fixture_request(&house->waiter), .name = "twin"};
+        requests[i] = (struct ks_store_register){.request = fixture_request(&house->waiter)};
+        snprintf(requests[i].name, sizeof requests[i].name, "%s", names[i]);
         ks_store_register_user(house->store, &requests[i]);
     }
     writer_let_go(&held);
@@ -465,7 +510,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         HOUSE_TEST(a_registered_user_is_found_by_id),
-        HOUSE_TEST(a_name_is_taken_once_and_exactly),
+        HOUSE_TEST(a_name_is_taken_in_every_case_of_its_letters),
+        HOUSE_TEST(users_of_older_databases_keep_names_that_differ_in_case_only),
+        HOUSE_TEST(no_half_of_an_id_begins_or_ends_with_a_zero_digit),
         HOUSE_TEST(of_two_registrations_for_one_name_exactly_one_wins),
         HOUSE_TEST(one_batch_registers_a_name_once),
         HOUSE_TEST(a_user_is_seen_only_after_the_commit),

@@ -48,6 +48,31 @@ static void user_name_is_not_all_blank(void **state)
     assert_true(ks_text_is_user_name("    .", 5));
 }
 
+static void a_new_user_name_has_no_blank_at_either_end(void **state)
+{
+    (void)state;
+    assert_true(ks_text_is_new_user_name("Michael Jackson", 15));
+    assert_true(ks_text_is_new_user_name("!", 1));
+    assert_false(ks_text_is_new_user_name(" Michael", 8));
+    assert_false(ks_text_is_new_user_name("Michael ", 8));
+    assert_false(ks_text_is_new_user_name("", 0));
+    assert_false(ks_text_is_new_user_name("Mi\tchael", 8));
+}
+
+static void the_case_of_letters_is_that_of_ascii(void **state)
+{
+    (void)state;
+    for (int byte = 0; byte < 256; byte++) {
+        char text = (char)byte;
+        char lower = 0;
+        ks_text_to_lower(&text, 1, &lower);
+        assert_int_equal(lower, byte >= 'A' && byte <= 'Z' ? (char)(byte + 32) : text);
+        assert_true(ks_text_equals_in_any_case(&text, &lower, 1));
+    }
+    assert_false(ks_text_equals_in_any_case("a@", "A`", 2));
+    assert_false(ks_text_equals_in_any_case("\xc3\xa9", "\xc3\x89", 2));
+}
+
 /* ---- UTF-8 ---- */
 
 static const struct {
@@ -326,6 +351,8 @@ int main(void)
         cmocka_unit_test(user_name_refuses_everything_else),
         cmocka_unit_test(user_name_has_1_to_254_bytes),
         cmocka_unit_test(user_name_is_not_all_blank),
+        cmocka_unit_test(a_new_user_name_has_no_blank_at_either_end),
+        cmocka_unit_test(the_case_of_letters_is_that_of_ascii),
         cmocka_unit_test(utf8_length_knows_every_form),
         cmocka_unit_test(utf8_length_takes_every_code_point_but_surrogates),
         cmocka_unit_test(cut_never_splits_a_character),

@@ -58,15 +58,26 @@ static enum ks_result insert_client(struct ks_engine *engine, const struct ks_st
     return result;
 }
 
+/* One family of public clients prints each half of its id in hex without leading zeros, and cannot read a
+ * shorter one back: so no half begins or ends with a byte below 0x10. 124 of the 128 bits are random. */
+static enum ks_result draw_id(const struct ks_random *random, struct ks_client_id *id)
+{
+    static const uint8_t ends[] = {0, 7, 8, 15};
+    enum ks_result result = ks_random_fill(random, id->bytes, sizeof id->bytes);
+    for (size_t i = 0; result == KS_OK && i < sizeof ends; i++)
+        id->bytes[ends[i]] |= 0x10;
+    return result;
+}
+
 static enum ks_result add_client(struct ks_engine *engine, struct ks_store_register *request)
 {
     struct ks_user_entry *entry = NULL;
     enum ks_result result = ks_writer_begin(engine);
     if (result == KS_OK)
-        result = ks_random_fill(engine->random, request->id.bytes, sizeof request->id.bytes);
+        result = draw_id(engine->random, &request->id);
     if (result == KS_OK)
-        result = ks_users_add(engine->users, &request->id, request->name,
-                              strnlen(request->name, sizeof request->name), &entry);
+        result = ks_users_add_new(engine->users, &request->id, request->name,
+                                  strnlen(request->name, sizeof request->name), &entry);
     if (result != KS_OK)
         return result;
     entry->since = ks_clock_steady_seconds(engine->clock);

@@ -37,7 +37,7 @@ enum {
 static void engine_register_user(struct ks_store *store, struct ks_store_register *request)
 {
     struct ks_engine *engine = ks_engine_of(store);
-    if (ks_users_has_name(engine->users, request->name, strnlen(request->name, sizeof request->name)))
+    if (ks_users_name_is_taken(engine->users, request->name, strnlen(request->name, sizeof request->name)))
         ks_reply_now(&request->request, KS_EXISTS);
     else
         ks_change_register(engine, request);

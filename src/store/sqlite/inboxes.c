@@ -1,6 +1,7 @@
 /* inboxes.c — see inboxes.h. One uthash table under one mutex, held for a look-up and some sums. */
 #include "store/sqlite/inboxes.h"
 
+#include "store/id_hash.h"
 #include "store/table.h"
 
 #include <pthread.h>
@@ -62,18 +63,10 @@ struct ks_inboxes *ks_inboxes_new(const struct ks_clock *clock, uint64_t lease_l
 
 /* ---- inboxes ---- */
 
-/* Ids are random, so their first bytes are a hash; whoever asks with made-up ones only misses. */
-static unsigned id_hash(const struct ks_client_id *id)
-{
-    unsigned hash = 0;
-    memcpy(&hash, id->bytes, sizeof hash);
-    return hash;
-}
-
 static struct inbox *inbox_find(struct ks_inboxes *inboxes, const struct ks_client_id *id)
 {
     struct inbox *inbox = NULL;
-    HASH_FIND_BYHASHVALUE(hh, inboxes->inboxes, id->bytes, sizeof id->bytes, id_hash(id), inbox);
+    HASH_FIND_BYHASHVALUE(hh, inboxes->inboxes, id->bytes, sizeof id->bytes, ks_id_hash(id), inbox);
     return inbox;
 }
 
@@ -87,7 +80,7 @@ static struct inbox *inbox_get(struct ks_inboxes *inboxes, const struct ks_clien
     if (inbox == NULL)
         return NULL;
     inbox->id = *id;
-    HASH_ADD_KEYPTR_BYHASHVALUE(hh, inboxes->inboxes, inbox->id.bytes, sizeof inbox->id.bytes, id_hash(id),
+    HASH_ADD_KEYPTR_BYHASHVALUE(hh, inboxes->inboxes, inbox->id.bytes, sizeof inbox->id.bytes, ks_id_hash(id),
                                 inbox);
     if (inbox->hh.tbl != NULL)
         return inbox;

@@ -2,6 +2,7 @@
  * so the first is always the one to go. */
 #include "store/sqlite/keys.h"
 
+#include "store/id_hash.h"
 #include "store/table.h"
 
 #include <pthread.h>
@@ -46,24 +47,18 @@ void ks_key_cache_free(struct ks_key_cache *cache)
     free(cache);
 }
 
-static unsigned id_hash(const struct ks_client_id *id)
-{
-    unsigned hash = 0;
-    memcpy(&hash, id->bytes, sizeof hash);
-    return hash;
-}
-
 static struct cached_key *find_key(struct ks_key_cache *cache, const struct ks_client_id *id)
 {
     struct cached_key *key = NULL;
-    HASH_FIND_BYHASHVALUE(hh, cache->keys, id->bytes, sizeof id->bytes, id_hash(id), key);
+    HASH_FIND_BYHASHVALUE(hh, cache->keys, id->bytes, sizeof id->bytes, ks_id_hash(id), key);
     return key;
 }
 
 /* As the latest. Without memory for the table, the key is forgotten. */
 static void add_key(struct ks_key_cache *cache, struct cached_key *key)
 {
-    HASH_ADD_KEYPTR_BYHASHVALUE(hh, cache->keys, key->id.bytes, sizeof key->id.bytes, id_hash(&key->id), key);
+    HASH_ADD_KEYPTR_BYHASHVALUE(hh, cache->keys, key->id.bytes, sizeof key->id.bytes, ks_id_hash(&key->id),
+                                key);
     if (key->hh.tbl == NULL)
         free(key);
 }

@@ -2,6 +2,8 @@
  * touched users is lock-free. */
 #include "store/sqlite/users.h"
 
+#include "base/text.h"
+#include "store/id_hash.h"
 #include "store/sqlite/hash.h"
 
 #include <pthread.h>
@@ -90,23 +92,18 @@ void ks_users_free(struct ks_users *users)
     free(users);
 }
 
-/* Ids are random, so their first bytes are a hash; whoever sends made-up ones only misses. */
-static unsigned id_hash(const struct ks_client_id *id)
-{
-    unsigned hash = 0;
-    memcpy(&hash, id->bytes, sizeof hash);
-    return hash;
-}
-
+/* The same for a name in every case, so that the names which are taken by it stand in its bucket. */
 static unsigned name_hash(const struct ks_users *users, const char *name, size_t size)
 {
-    return (unsigned)ks_hash_keyed(users->hash_key, name, size);
+    char lower[KS_TEXT_FIELD_SIZE];
+    ks_text_to_lower(name, size, lower);
+    return (unsigned)ks_hash_keyed(users->hash_key, lower, size);
 }
 
 struct ks_user_entry *ks_users_find(struct ks_users *users, const struct ks_client_id *id)
 {
     struct ks_user_entry *entry = NULL;
-    HASH_FIND_BYHASHVALUE(by_id, users->by_id, id->bytes, sizeof id->bytes, id_hash(id), entry);
+    HASH_FIND_BYHASHVALUE(by_id, users->by_id, id->bytes, sizeof id->bytes, ks_id_hash(id), entry);
     return entry;
 }
 
@@ -121,6 +118,25 @@ static struct ks_user_entry *find_name(struct ks_users *users, const char *name,
     struct ks_user_entry *entry = NULL;
     HASH_FIND_BYHASHVALUE(by_name, users->by_name, name, size, hash, entry);
     return entry;
+}
+
+/* Whether somebody has the name, whatever the case of its letters. */
+static bool name_is_taken(const struct ks_users *users, const char *name, size_t size, bool published)
+{
+    if (users->by_name == NULL)
+        return false;
+    const UT_hash_table *table = users->by_name->by_name.tbl;
+    unsigned hash = name_hash(users, name, size);
+    unsigned bucket = 0;
+    HASH_TO_BKT(hash, table->num_buckets, bucket);
+    for (const UT_hash_handle *handle = table->buckets[bucket].hh_head; handle != NULL;
+         handle = handle->hh_next) {
+        const struct ks_user_entry *entry = ELMT_FROM_HH(table, handle);
+        if (handle->hashv == hash && entry->name_size == size &&
+            ks_text_equals_in_any_case(entry->name, name, size) && (entry->published || !published))
+            return true;
+    }
+    return false;
 }
 
 /* ---- any thread ---- */
@@ -181,14 +197,12 @@ int64_t ks_users_last_seen(struct ks_users *users, const struct ks_client_id *id
     return last_seen;
 }
 
-bool ks_users_has_name(struct ks_users *users, const char *name, size_t name_size)
+bool ks_users_name_is_taken(struct ks_users *users, const char *name, size_t name_size)
 {
-    unsigned hash = name_hash(users, name, name_size);
     pthread_rwlock_rdlock(&users->lock);
-    struct ks_user_entry *entry = find_name(users, name, name_size, hash);
-    bool has = entry != NULL && entry->published;
+    bool is_taken = name_is_taken(users, name, name_size, true);
     pthread_rwlock_unlock(&users->lock);
-    return has;
+    return is_taken;
 }
 
 static bool is_usable(const struct ks_content_key *key, int64_t fresh_since)
@@ -314,7 +328,7 @@ bool ks_users_listed_since(struct ks_users *users, uint64_t since_ms)
 static bool insert_entry(struct ks_users *users, struct ks_user_entry *entry, unsigned hash)
 {
     HASH_ADD_KEYPTR_BYHASHVALUE(by_id, users->by_id, entry->id.bytes, sizeof entry->id.bytes,
-                                id_hash(&entry->id), entry);
+                                ks_id_hash(&entry->id), entry);
     if (entry->by_id.tbl == NULL)
         return false;
     HASH_ADD_KEYPTR_BYHASHVALUE(by_name, users->by_name, entry->name, entry->name_size, hash, entry);
@@ -346,6 +360,14 @@ enum ks_result ks_users_add(struct ks_users *users, const struct ks_client_id *i
     }
     *entry = created;
     return KS_OK;
+}
+
+enum ks_result ks_users_add_new(struct ks_users *users, const struct ks_client_id *id, const char *name,
+                                size_t name_size, struct ks_user_entry **entry)
+{
+    if (name_is_taken(users, name, name_size, false))
+        return KS_EXISTS;
+    return ks_users_add(users, id, name, name_size, entry);
 }
 
 void ks_users_publish(struct ks_users *users, struct ks_user_entry *entry, bool has_public_key)

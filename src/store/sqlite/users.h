@@ -58,8 +58,8 @@ enum ks_result ks_users_look_up_name(struct ks_users *users, const char *name, s
 /* When the user was last seen by this process; 0: never. */
 int64_t ks_users_last_seen(struct ks_users *users, const struct ks_client_id *id);
 
-/* True when a published user has this name. */
-bool ks_users_has_name(struct ks_users *users, const char *name, size_t name_size);
+/* True when a published user has this name, or one that differs from it in the case of letters only. */
+bool ks_users_name_is_taken(struct ks_users *users, const char *name, size_t name_size);
 
 /* The current content key. KS_OK with a reference for the caller in *key; KS_NOT_FOUND; KS_REFUSED when there
  * is none, it is used up, or it was last used before `fresh_since`; KS_PENDING. Counts as a use at `now`. */
@@ -95,6 +95,11 @@ bool ks_users_listed_since(struct ks_users *users, uint64_t since_ms);
  */
 enum ks_result ks_users_add(struct ks_users *users, const struct ks_client_id *id, const char *name,
                             size_t name_size, struct ks_user_entry **entry);
+
+/* The same for one who registers: KS_EXISTS also when the name is taken in another case. Users of older
+ * databases may have such names all the same. */
+enum ks_result ks_users_add_new(struct ks_users *users, const struct ks_client_id *id, const char *name,
+                                size_t name_size, struct ks_user_entry **entry);
 
 /* From now on everybody sees it, and whether it has a public key. Once it has one, none was reset. */
 void ks_users_publish(struct ks_users *users, struct ks_user_entry *entry, bool has_public_key);

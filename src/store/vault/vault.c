@@ -2,6 +2,7 @@
  * What the stage threads do stands in stage.c, what the confirm thread does in confirm.c. */
 #include "store/vault/vault.h"
 
+#include "store/id_hash.h"
 #include "store/reply.h"
 #include "store/vault/internal.h"
 #include "store/vault/sweep.h"
@@ -33,19 +34,11 @@ static struct ks_vault_thread *least_loaded(struct ks_vault *vault)
     return least;
 }
 
-/* Ids are random, so their first bytes are a hash. */
-static unsigned id_hash(const struct ks_client_id *id)
-{
-    unsigned hash = 0;
-    memcpy(&hash, id->bytes, sizeof hash);
-    return hash;
-}
-
 /* Under the lock. */
 static struct ks_vault_owner *owner_find(struct ks_vault *vault, const struct ks_client_id *id)
 {
     struct ks_vault_owner *owner = NULL;
-    HASH_FIND_BYHASHVALUE(hh, vault->owners, id->bytes, sizeof id->bytes, id_hash(id), owner);
+    HASH_FIND_BYHASHVALUE(hh, vault->owners, id->bytes, sizeof id->bytes, ks_id_hash(id), owner);
     return owner;
 }
 
@@ -59,7 +52,7 @@ static struct ks_vault_owner *owner_get(struct ks_vault *vault, const struct ks_
     if (owner == NULL)
         return NULL;
     owner->id = *id;
-    HASH_ADD_KEYPTR_BYHASHVALUE(hh, vault->owners, owner->id.bytes, sizeof owner->id.bytes, id_hash(id),
+    HASH_ADD_KEYPTR_BYHASHVALUE(hh, vault->owners, owner->id.bytes, sizeof owner->id.bytes, ks_id_hash(id),
                                 owner);
     if (owner->hh.tbl == NULL) {
         free(owner);
