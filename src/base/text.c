@@ -86,17 +86,42 @@ size_t ks_text_cut(const uint8_t *bytes, size_t size, size_t limit)
     return limit;
 }
 
+/* The number of a well-formed character of at most three bytes. */
+static unsigned code_point(const uint8_t *bytes, size_t size)
+{
+    switch (size) {
+    case 1:
+        return bytes[0];
+    case 2:
+        return (bytes[0] & 0x1FU) << 6 | (bytes[1] & 0x3FU);
+    default:
+        return (bytes[0] & 0x0FU) << 12 | (bytes[1] & 0x3FU) << 6 | (bytes[2] & 0x3FU);
+    }
+}
+
+bool ks_text_is_direction_mark(const uint8_t *bytes, size_t size)
+{
+    if (size < 2 || size > 3 || ks_text_utf8_length(bytes, size) != size)
+        return false;
+    unsigned point = code_point(bytes, size);
+    return point == 0x061C || point == 0x200E || point == 0x200F;
+}
+
 bool ks_text_is_harmless(const uint8_t *bytes, size_t size)
 {
+    static const struct {
+        unsigned first;
+        unsigned last;
+    } harmful[] = {{0x00, 0x1F},     {0x7F, 0x9F},     {0x061C, 0x061C}, {0x200E, 0x200F},
+                   {0x2028, 0x202E}, {0x2066, 0x206F}, {0xFEFF, 0xFEFF}};
     if (size == 0 || ks_text_utf8_length(bytes, size) != size)
         return false;
-    if (size == 1)
-        return bytes[0] >= 0x20 && bytes[0] != 0x7f;
-    if (size == 2)
-        return bytes[0] != 0xC2 || bytes[1] >= 0xA0;
-    if (size == 3 && bytes[0] == 0xE2)
-        return !(bytes[1] == 0x80 && bytes[2] >= 0xAA && bytes[2] <= 0xAE) &&
-               !(bytes[1] == 0x81 && bytes[2] >= 0xA6 && bytes[2] <= 0xA9);
+    if (size > 3)
+        return true;
+    unsigned point = code_point(bytes, size);
+    for (size_t i = 0; i < sizeof harmful / sizeof harmful[0]; i++)
+        if (point >= harmful[i].first && point <= harmful[i].last)
+            return false;
     return true;
 }
 

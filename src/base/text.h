@@ -27,10 +27,20 @@ size_t ks_text_utf8_length(const uint8_t *bytes, size_t size);
  * characters of one byte. */
 size_t ks_text_cut(const uint8_t *bytes, size_t size, size_t limit);
 
-/* True for a character that a terminal only shows: `bytes` is one well-formed UTF-8 character, and neither a
- * control (C0, DEL, C1: U+0080–U+009F) nor one that turns the direction of the text after it (U+202A–U+202E,
- * U+2066–U+2069). */
+/* True for a character that is only seen: `bytes` is one well-formed UTF-8 character, and none of these:
+ *
+ *   U+0000–U+001F, U+007F–U+009F   controls (C0, DEL, C1)
+ *   U+2028, U+2029                 ends of lines and paragraphs, where only LF is expected to be one
+ *   U+202A–U+202E, U+2066–U+206F   turn the direction of the text behind them, or other habits of it
+ *   U+061C, U+200E, U+200F         marks of direction (ks_text_is_direction_mark)
+ *   U+FEFF                         the mark of byte order
+ *
+ * The joiners U+200C and U+200D are harmless: scripts and emoji need them. */
 bool ks_text_is_harmless(const uint8_t *bytes, size_t size);
+
+/* True for U+061C, U+200E and U+200F: not seen, and otherwise like a letter of their direction. In a text of
+ * many lines they do no harm, and keyboards put them there; in a name nobody can tell that they are there. */
+bool ks_text_is_direction_mark(const uint8_t *bytes, size_t size);
 
 /* Makes `text` safe for a log line or a terminal: backslashes, bytes that are no UTF-8 and characters that
  * are not ks_text_is_harmless become \xNN, byte by byte. Always NUL-terminated; what does not fit is cut and

@@ -25,7 +25,12 @@ static char *give_hex(char *out, const char *prefix, const uint8_t *bytes, size_
     return give_bytes(out, hex, 2 * size);
 }
 
-/* A character that is not harmless. None of those has more than three bytes. */
+static bool can_be_shown(const uint8_t *bytes, size_t size)
+{
+    return ks_text_is_harmless(bytes, size) || ks_text_is_direction_mark(bytes, size);
+}
+
+/* A character that cannot be shown. None of those has more than three bytes. */
 static char *give_escaped(const struct ks_text_stream *stream, char *out, const uint8_t *bytes, size_t size)
 {
     if (stream->form == KS_TEXT_FOR_TERMINAL) {
@@ -70,8 +75,8 @@ static char *give_json_character(const struct ks_text_stream *stream, char *out,
     case '\t':
         return give_bytes(out, "\\t", 2);
     default:
-        return ks_text_is_harmless(bytes, size) ? give_bytes(out, bytes, size)
-                                                : give_escaped(stream, out, bytes, size);
+        return can_be_shown(bytes, size) ? give_bytes(out, bytes, size)
+                                         : give_escaped(stream, out, bytes, size);
     }
 }
 
@@ -86,7 +91,7 @@ static char *give_terminal_character(struct ks_text_stream *stream, char *out, c
         stream->return_held = true;
         return out;
     }
-    if (bytes[0] == '\n' || bytes[0] == '\t' || ks_text_is_harmless(bytes, size))
+    if (bytes[0] == '\n' || bytes[0] == '\t' || can_be_shown(bytes, size))
         return give_bytes(out, bytes, size);
     return give_escaped(stream, out, bytes, size);
 }

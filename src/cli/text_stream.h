@@ -2,9 +2,10 @@
  * the inside of a JSON string. Characters may be cut anywhere by the pieces. Pure; any thread.
  *
  * In both forms what is not UTF-8 becomes U+FFFD, once for each longest beginning of a character.
- * For a terminal newlines and tabs stay, CR LF becomes a newline, and every other character that is not
- * ks_text_is_harmless becomes \xNN, byte by byte, as in ks_text_escape; backslashes stay.
- * For JSON nothing is lost: what is not harmless, and what JSON wants escaped, becomes an escape sequence.
+ * For a terminal newlines and tabs stay, CR LF becomes a newline, and every other character that is neither
+ * ks_text_is_harmless nor a mark of direction becomes \xNN, byte by byte, as in ks_text_escape; backslashes
+ * stay. For JSON nothing is lost: what cannot be shown, and what JSON wants escaped, becomes an escape
+ * sequence.
  */
 #ifndef KS_CLI_TEXT_STREAM_H
 #define KS_CLI_TEXT_STREAM_H

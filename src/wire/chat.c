@@ -144,13 +144,6 @@ static size_t escape_size(const uint8_t *bytes, size_t size)
     return length < size && bytes[length] >= 0x30 && bytes[length] <= 0x7e ? length + 1 : length;
 }
 
-static bool is_control(const uint8_t *bytes, size_t length)
-{
-    if (length == 1)
-        return (bytes[0] < 0x20 && bytes[0] != '\t') || bytes[0] == DELETE;
-    return length == 2 && bytes[0] == 0xc2 && bytes[1] < 0xa0; /* C1: U+0080–U+009F */
-}
-
 size_t ks_chat_clean(const uint8_t *text, size_t size, uint8_t *clean)
 {
     static const uint8_t replacement[] = {0xef, 0xbf, 0xbd};
@@ -165,7 +158,7 @@ size_t ks_chat_clean(const uint8_t *text, size_t size, uint8_t *clean)
         } else if (text[at] == ESCAPE) {
             at += escape_size(text + at, size - at);
         } else {
-            if (!is_control(text + at, length)) {
+            if (text[at] == '\t' || ks_text_is_harmless(text + at, length)) {
                 memcpy(clean + used, text + at, length);
                 used += length;
             }

@@ -47,8 +47,9 @@ bool ks_chat_group_number(const uint8_t *text, size_t size, unsigned *number);
 /* How many bytes at the end of `bytes` are the beginning of a UTF-8 character that may be completed: 0–3. */
 size_t ks_chat_unfinished(const uint8_t *bytes, size_t size);
 
-/* Copies a text without control characters (tab aside) and escape sequences; what is no UTF-8 becomes U+FFFD.
- * Returns the size; `clean` has room for KS_CHAT_CLEAN_FACTOR * size bytes. */
+/* Copies a text without escape sequences and without characters that are not harmless (ks_text_is_harmless; a
+ * tab stays); what is no UTF-8 becomes U+FFFD. Returns the size; `clean` has room for KS_CHAT_CLEAN_FACTOR *
+ * size bytes. */
 size_t ks_chat_clean(const uint8_t *text, size_t size, uint8_t *clean);
 
 #endif

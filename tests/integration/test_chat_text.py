@@ -79,6 +79,7 @@ def test_a_creators_name_is_cut_too(open_chat):
         ("bell\x07 and\x00 nul", "bell and nul"),
         ("a\u009b31mb", None),
         ("\x1b]0;title\x07name", "name"),
+        ("ali\u202ece\u2028", "alice"),
         ("%s%n%x", "%s%n%x"),
         ("a: b", "a: b"),
     ],
@@ -164,9 +165,13 @@ def test_long_messages_reach_the_courses_client_whole(open_chat):
 # -- what is removed and what is replaced
 
 
+DECEIVING = "\u061c\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
+
+
 def is_clean(text: str) -> bool:
     return all(
-        character == "\t" or not (character < " " or "\x7f" <= character <= "\x9f") for character in text
+        character == "\t" or not (character < " " or "\x7f" <= character <= "\x9f" or character in DECEIVING)
+        for character in text
     )
 
 
@@ -191,7 +196,10 @@ def is_clean(text: str) -> bool:
         ("\x1bP1$r0m\x1b\\after a device string", "after a device string"),
         ("cut short \x1b[", "cut short "),
         ("cut short \x1b", "cut short "),
-        ("right\u202eleft and\u200bnothing", "right\u202eleft and\u200bnothing"),
+        ("right\u202eleft and\u2066right\u2069", "rightleft andright"),
+        ("one\u2028line\u2029only", "onelineonly"),
+        ("\ufeffmarks\u200e and\u200f more\u061c", "marks and more"),
+        ("mi\u200cravam, \U0001f469\u200d\U0001f52c", "mi\u200cravam, \U0001f469\u200d\U0001f52c"),
         ("%s %n %d {0} \\x41", "%s %n %d {0} \\x41"),
     ],
 )

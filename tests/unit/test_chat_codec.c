@@ -251,7 +251,30 @@ static void characters_stay_as_they_are(void **state)
         {"\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80"},
         {"\xef\xbf\xbd", "\xef\xbf\xbd"},
         {"\xc2\xa0", "\xc2\xa0"},
+        {"\xd9\x85\xe2\x80\x8c\xe2\x80\x8d", "\xd9\x85\xe2\x80\x8c\xe2\x80\x8d"}, /* joiners */
         {"\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf"},
+    };
+    (void)state;
+    assert_cleaned(pairs, KS_COUNT_OF(pairs));
+}
+
+static void characters_that_deceive_the_eye_go(void **state)
+{
+    static const struct text_pair pairs[] = {
+        {"a\xe2\x80\xae"
+         "b",
+         "ab"}, /* U+202E */
+        {"a\xe2\x80\xa8"
+         "b\xe2\x80\xa9"
+         "c",
+         "abc"}, /* U+2028, U+2029 */
+        {"\xe2\x81\xa6"
+         "a\xe2\x81\xa9\xe2\x81\xaf",
+         "a"},                                    /* U+2066, U+2069, U+206F */
+        {"\xd8\x9c\xe2\x80\x8e\xe2\x80\x8f", ""}, /* U+061C, U+200E, U+200F */
+        {"\xef\xbb\xbf"
+         "a",
+         "a"}, /* U+FEFF */
     };
     (void)state;
     assert_cleaned(pairs, KS_COUNT_OF(pairs));
@@ -334,9 +357,9 @@ static void a_nul_is_a_control_like_others(void **state)
  * clean stays as it is. */
 static void what_comes_out_is_always_clean(void **state)
 {
-    static const uint8_t alphabet[] = {0x1b, '[',  ']',  '\\', 'P',  'm',  '0',  ';',
-                                       ' ',  0x07, 0x00, 0x09, 0x7f, 0xc2, 0x9b, 0x85,
-                                       0xa0, 0xe2, 0x82, 0xed, 0xf0, 0x9f, 0xf4, 0xff};
+    static const uint8_t alphabet[] = {0x1b, '[',  ']',  '\\', 'P',  'm',  '0',  ';',  ' ',
+                                       0x07, 0x00, 0x09, 0x7f, 0xc2, 0x9b, 0x85, 0xa0, 0xe2,
+                                       0x82, 0xed, 0xf0, 0x9f, 0xf4, 0xff, 0x80, 0xae, 0xa8};
     uint32_t random = 1;
     (void)state;
     for (unsigned run = 0; run < 20000; run++) {
@@ -371,6 +394,7 @@ int main(void)
         cmocka_unit_test(what_can_never_become_a_character_is_not_unfinished),
         cmocka_unit_test(every_maximal_subpart_that_is_no_character_becomes_one_replacement),
         cmocka_unit_test(characters_stay_as_they_are),
+        cmocka_unit_test(characters_that_deceive_the_eye_go),
         cmocka_unit_test(controls_go_and_tabs_stay),
         cmocka_unit_test(escape_sequences_go_whole),
         cmocka_unit_test(escape_sequences_that_do_not_end_leave_no_escape),

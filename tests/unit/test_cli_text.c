@@ -94,10 +94,13 @@ static const struct {
     {"\0\a\x7f", 3, "\\x00\\x07\\x7f", "\\u0000\\u0007\\u007f"},
     {"\xc2\x80\xc2\x9f\xc2\xa0", 6, "\\xc2\\x80\\xc2\\x9f\xc2\xa0", "\\u0080\\u009f\xc2\xa0"},
     /* what turns the direction of writing, and its neighbours */
-    {"\xe2\x80\xa9\xe2\x80\xaa\xe2\x80\xae\xe2\x80\xaf", 12,
-     "\xe2\x80\xa9\\xe2\\x80\\xaa\\xe2\\x80\\xae\xe2\x80\xaf", "\xe2\x80\xa9\\u202a\\u202e\xe2\x80\xaf"},
-    {"\xe2\x81\xa5\xe2\x81\xa6\xe2\x81\xa9\xe2\x81\xaa", 12,
-     "\xe2\x81\xa5\\xe2\\x81\\xa6\\xe2\\x81\\xa9\xe2\x81\xaa", "\xe2\x81\xa5\\u2066\\u2069\xe2\x81\xaa"},
+    {"\xe2\x80\xa7\xe2\x80\xaa\xe2\x80\xae\xe2\x80\xaf", 12,
+     "\xe2\x80\xa7\\xe2\\x80\\xaa\\xe2\\x80\\xae\xe2\x80\xaf", "\xe2\x80\xa7\\u202a\\u202e\xe2\x80\xaf"},
+    {"\xe2\x81\xa5\xe2\x81\xa6\xe2\x81\xa9\xe2\x81\xb0", 12,
+     "\xe2\x81\xa5\\xe2\\x81\\xa6\\xe2\\x81\\xa9\xe2\x81\xb0", "\xe2\x81\xa5\\u2066\\u2069\xe2\x81\xb0"},
+    /* other ends of lines; marks of direction stay */
+    {"\xe2\x80\xa8\xe2\x80\xa9", 6, "\\xe2\\x80\\xa8\\xe2\\x80\\xa9", "\\u2028\\u2029"},
+    {"\xd7\xa9!\xe2\x80\x8f\xd8\x9c", 8, "\xd7\xa9!\xe2\x80\x8f\xd8\x9c", "\xd7\xa9!\xe2\x80\x8f\xd8\x9c"},
     /* not UTF-8: one U+FFFD for each longest beginning of a character */
     {"\xff\xfe", 2, "\xef\xbf\xbd\xef\xbf\xbd", "\\ufffd\\ufffd"},
     {"\x80\xbf", 2, "\xef\xbf\xbd\xef\xbf\xbd", "\\ufffd\\ufffd"},
@@ -144,7 +147,8 @@ static bool is_clean(enum ks_text_form form, const char *out, size_t size)
     while (size > 0) {
         size_t length = ks_text_utf8_length(bytes, size);
         bool is_layout = form == KS_TEXT_FOR_TERMINAL && (bytes[0] == '\n' || bytes[0] == '\t');
-        if (length == 0 || (!is_layout && !ks_text_is_harmless(bytes, length)))
+        if (length == 0 ||
+            (!is_layout && !ks_text_is_harmless(bytes, length) && !ks_text_is_direction_mark(bytes, length)))
             return false;
         bytes += length;
         size -= length;

@@ -250,8 +250,59 @@ static void escape_shows_what_turns_the_direction_of_writing(void **state)
     (void)state;
     assert_escaped("\xe2\x80\xaa\xe2\x80\xae", 6, "\\xe2\\x80\\xaa\\xe2\\x80\\xae");
     assert_escaped("\xe2\x81\xa6\xe2\x81\xa9", 6, "\\xe2\\x81\\xa6\\xe2\\x81\\xa9");
-    assert_escaped("\xe2\x80\xa9\xe2\x80\xaf", 6, "\xe2\x80\xa9\xe2\x80\xaf"); /* their neighbours */
-    assert_escaped("\xe2\x81\xa5\xe2\x81\xaa", 6, "\xe2\x81\xa5\xe2\x81\xaa");
+    assert_escaped("\xe2\x80\xa7\xe2\x80\xaf", 6, "\xe2\x80\xa7\xe2\x80\xaf"); /* their neighbours */
+    assert_escaped("\xe2\x81\xa5\xe2\x81\xb0", 6, "\xe2\x81\xa5\xe2\x81\xb0");
+}
+
+static void escape_shows_what_ends_a_line_or_is_not_seen(void **state)
+{
+    (void)state;
+    assert_escaped("\xe2\x80\xa8\xe2\x80\xa9", 6, "\\xe2\\x80\\xa8\\xe2\\x80\\xa9");
+    assert_escaped("\xd8\x9c\xe2\x80\x8f", 5, "\\xd8\\x9c\\xe2\\x80\\x8f");
+    assert_escaped("\xef\xbb\xbf", 3, "\\xef\\xbb\\xbf");
+}
+
+static size_t encode(unsigned point, uint8_t bytes[4])
+{
+    if (point < 0x80) {
+        bytes[0] = (uint8_t)point;
+        return 1;
+    }
+    size_t size = point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
+    for (size_t i = size - 1; i > 0; i--) {
+        bytes[i] = (uint8_t)(0x80 | (point & 0x3F));
+        point >>= 6;
+    }
+    bytes[0] = (uint8_t)(0xF0 << (4 - size) | point);
+    return size;
+}
+
+static bool is_one_of(unsigned point, const unsigned *points, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (points[i] == point)
+            return true;
+    return false;
+}
+
+static void every_character_but_these_is_harmless(void **state)
+{
+    static const unsigned harmful[] = {0x7F,   0x061C, 0x200E, 0x200F, 0x2028, 0x2029, 0x202A, 0x202B,
+                                       0x202C, 0x202D, 0x202E, 0x2066, 0x2067, 0x2068, 0x2069, 0x206A,
+                                       0x206B, 0x206C, 0x206D, 0x206E, 0x206F, 0xFEFF};
+    static const unsigned marks[] = {0x061C, 0x200E, 0x200F};
+    (void)state;
+    for (unsigned point = 0; point <= 0x10FFFF; point++) {
+        uint8_t bytes[4];
+        size_t size = encode(point, bytes);
+        bool is_character = point < 0xD800 || point > 0xDFFF;
+        bool is_control = point < 0x20 || (point >= 0x80 && point < 0xA0);
+        assert_int_equal(ks_text_is_harmless(bytes, size),
+                         is_character && !is_control && !is_one_of(point, harmful, KS_COUNT_OF(harmful)));
+        assert_int_equal(ks_text_is_direction_mark(bytes, size), is_one_of(point, marks, KS_COUNT_OF(marks)));
+    }
+    assert_false(ks_text_is_harmless((const uint8_t *)"", 0));
+    assert_false(ks_text_is_harmless((const uint8_t *)"ab", 2));
 }
 
 static void escape_cuts_what_does_not_fit(void **state)
@@ -361,6 +412,8 @@ int main(void)
         cmocka_unit_test(escape_leaves_printable_text_alone),
         cmocka_unit_test(escape_turns_controls_and_malformed_bytes_into_hex),
         cmocka_unit_test(escape_shows_what_turns_the_direction_of_writing),
+        cmocka_unit_test(escape_shows_what_ends_a_line_or_is_not_seen),
+        cmocka_unit_test(every_character_but_these_is_harmless),
         cmocka_unit_test(escape_cuts_what_does_not_fit),
         cmocka_unit_test(escape_stays_inside_every_capacity),
         cmocka_unit_test(hex_is_written_in_lower_case),
