@@ -34,7 +34,13 @@ static const struct ks_command commands[] = {
     {"share-key", "USER", "send USER a new symmetric key and use it from now on", "", MESSAGES, 1, 1,
      ks_command_share_key},
     {"send", "USER [TEXT]", "send a text or a file to USER, encrypted end to end",
-     "Without TEXT and --file the text is the standard input, of any size. Where there is no symmetric key\n"
+     "Without TEXT and --file the text is the standard input, of any size:\n"
+     "\n"
+     "  echo 'Lunch at one?' | kesher send bob\n"
+     "\n"
+     "While the command runs, everybody on this machine can see TEXT in the list of processes, and the "
+     "shell\n"
+     "may keep it in its history; nobody sees the standard input. Where there is no symmetric key\n"
      "with USER yet, one is made and sent first. A newer key from USER is used only after --accept-key.\n",
      MESSAGES | KS_OPTIONS_KEYS | KS_OPTIONS_FILE, 1, 2, ks_command_send},
     {"inbox", "", "receive the messages that wait, and print them",

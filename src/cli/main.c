@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 #include "cli/output.h"
 
+#include "base/privacy.h"
 #include "base/text.h"
 
 #include <fcntl.h>
@@ -120,6 +121,7 @@ static bool occupy_standard_descriptors(void)
 
 int main(int argc, char **argv)
 {
+    (void)ks_privacy_hide_memory(); /* where it is refused there is nothing that the user could do */
     if (!occupy_standard_descriptors())
         return KS_EXIT_FAILED;
     return (int)run(argc, argv);

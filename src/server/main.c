@@ -5,6 +5,7 @@
  */
 #include "base/allowance.h"
 #include "base/networks.h"
+#include "base/privacy.h"
 #include "base/scheduling.h"
 #include "crypto/alias.h"
 #include "net/net.h"
@@ -49,7 +50,8 @@ struct server {
     struct ks_notify notify;
     uint64_t started_ms;
     char addresses[5 * KS_ADDRESS_TEXT_SIZE]; /* as the ready line has them */
-    _Atomic bool tells_all;                   /* STAT */
+    bool memory_is_hidden;
+    _Atomic bool tells_all; /* STAT */
 };
 
 enum { MEBIBYTE = 1024 * 1024 };
@@ -391,6 +393,9 @@ static void choose_scheduling(const struct server *server)
 
 static enum ks_result serve(struct server *server)
 {
+    if (!server->memory_is_hidden)
+        ks_log_warning(&server->log,
+                       "other programs of this user may read the memory, where keys are: prctl is refused");
     choose_scheduling(server);
     check_told(server, ks_notify_open(&server->notify));
     enum ks_result result = apply_networks(server, &server->options);
@@ -446,6 +451,7 @@ int main(int argc, char **argv)
     static struct server server;  /* large, and alone */
     static struct ks_tally tally; /* likewise */
     char why[KS_OPTIONS_WHY_SIZE] = "";
+    server.memory_is_hidden = ks_privacy_hide_memory() == KS_OK;
     if (ks_operator_is_meant(argc, argv))
         return ks_operator_run(argc, argv);
     server.tally = &tally;

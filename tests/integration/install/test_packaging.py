@@ -50,6 +50,11 @@ def test_the_sandbox_is_tight(installation):
     run("systemd-analyze", "security", "--offline=true", f"--threshold={EXPOSURE}", "--no-pager", str(path))
 
 
+def test_the_unit_keeps_keys_off_the_disk(installation):
+    unit = installation.text(UNIT)
+    assert "\nLimitCORE=0\n" in unit and "\nMemorySwapMax=0\n" in unit
+
+
 def test_the_unit_and_the_user_agree(installation):
     unit = installation.text(UNIT)
     users = installation.text("lib/sysusers.d/kesher.conf")
