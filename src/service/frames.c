@@ -322,7 +322,8 @@ static void frames_deadline(struct ks_connection *connection)
     if (deferred != NULL) {
         answer_deferred(session, deferred, session->head_size > 0);
     } else if (session->timer == TIMER_SILENCE) {
-        ks_padding_had_silence(session);
+        if (ks_padding_needs_silence(session)) /* not when the session is ending meanwhile */
+            ks_padding_had_silence(session);
         ks_session_go_on(session);
     } else if (!ks_session_time_is_up(session)) {
         session->state = STATE_ENDING;
