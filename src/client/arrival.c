@@ -61,7 +61,7 @@ static enum kesher_status publish_copy(struct ks_arrival *arrival, struct ks_sie
         return ks_home_files_failure(arrival->inbox->directory, errno, "create", name, error);
     enum kesher_status status = ks_sieve_copy(sieve, fd, &copied, error);
     close(fd);
-    arrival->brings_new = copied > 0;
+    arrival->brings_new = sieve->brings_new;
     if (status == KESHER_OK)
         status = ks_seen_sync(sieve->seen, error);
     if (status == KESHER_OK)
@@ -72,16 +72,16 @@ static enum kesher_status publish_copy(struct ks_arrival *arrival, struct ks_sie
 
 static enum kesher_status sift(struct ks_arrival *arrival, struct ks_sieve *sieve, struct kesher_error *error)
 {
-    bool all_new = false;
+    bool all_stays = false;
     uint64_t count = 0;
     enum kesher_status status = ks_sieve_judge(sieve, &count, error);
     if (status == KESHER_OK)
         status = ks_seen_reserve(sieve->seen, count, error);
     if (status == KESHER_OK)
-        status = ks_sieve_look(sieve, &all_new, error);
-    if (status == KESHER_OK && !all_new)
+        status = ks_sieve_look(sieve, &all_stays, error);
+    if (status == KESHER_OK && !all_stays)
         return publish_copy(arrival, sieve, error);
-    arrival->brings_new = true;
+    arrival->brings_new = sieve->brings_new;
     if (status == KESHER_OK)
         status = ks_seen_sync(sieve->seen, error);
     return status == KESHER_OK ? publish(arrival, incoming, error) : status;
@@ -167,10 +167,9 @@ enum kesher_status ks_arrival_recover(struct ks_inbox *inbox, struct kesher_erro
 /* ---- the way in ---- */
 
 /* Not every file system can promise room; those that cannot are taken at their word. */
-static enum kesher_status make_room(const struct ks_arrival *arrival, uint64_t size,
-                                    struct kesher_error *error)
+static enum kesher_status make_room(const struct ks_arrival *arrival, struct kesher_error *error)
 {
-    while (fallocate(arrival->fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)size) != 0) {
+    while (fallocate(arrival->fd, FALLOC_FL_KEEP_SIZE, 0, FIRST_ROOM) != 0) {
         if (errno == EOPNOTSUPP || errno == ENOSYS)
             return KESHER_OK;
         if (errno != EINTR)
@@ -195,20 +194,19 @@ enum kesher_status ks_arrival_begin(struct ks_arrival *arrival, struct ks_inbox 
         arrival->fd = openat(inbox->directory->directory_fd, name,
                              O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         status = arrival->fd < 0 ? ks_home_files_failure(inbox->directory, errno, "create", name, error)
-                                 : make_room(arrival, FIRST_ROOM, error);
+                                 : make_room(arrival, error);
     }
     if (status != KESHER_OK)
         ks_arrival_end(arrival);
     return status;
 }
 
-enum kesher_status ks_arrival_reserve(struct ks_arrival *arrival, uint32_t payload_size,
-                                      struct kesher_error *error)
+enum kesher_status ks_arrival_expect(struct ks_arrival *arrival, uint32_t payload_size,
+                                     struct kesher_error *error)
 {
-    uint64_t size = (uint64_t)KS_MESSAGE_FILE_HEADER_SIZE + payload_size;
     if (ks_message_file_write_header(arrival->fd, payload_size) != KS_OK)
         return fail(arrival->inbox, errno, "write", error);
-    return size > FIRST_ROOM ? make_room(arrival, size, error) : KESHER_OK;
+    return KESHER_OK;
 }
 
 enum kesher_status ks_arrival_write(struct ks_arrival *arrival, const uint8_t *bytes, size_t size,

@@ -21,9 +21,11 @@ struct ks_arrival {
 enum kesher_status ks_arrival_begin(struct ks_arrival *arrival, struct ks_inbox *inbox, uint32_t wait_ms,
                                     struct kesher_error *error);
 
-/* The size is known now: makes room for all of it. KESHER_OK; KESHER_FILE. */
-enum kesher_status ks_arrival_reserve(struct ks_arrival *arrival, uint32_t payload_size,
-                                      struct kesher_error *error);
+/* The size is known now, as the server says it: so no room is made for what has not come. KESHER_OK;
+ * KESHER_FILE.
+ */
+enum kesher_status ks_arrival_expect(struct ks_arrival *arrival, uint32_t payload_size,
+                                     struct kesher_error *error);
 
 /* The next bytes. KESHER_OK; KESHER_FILE. */
 enum kesher_status ks_arrival_write(struct ks_arrival *arrival, const uint8_t *bytes, size_t size,

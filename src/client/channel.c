@@ -24,6 +24,8 @@ struct ks_channel {
     bool ended;   /* the server sends no more */
     size_t begin; /* of what has arrived and was not taken */
     size_t end;
+    bool exactly;
+    size_t wanted; /* with that: the most that may lie in `input` */
     struct ks_blocks answers;
     uint32_t payload_left; /* of the answer whose header was taken */
     char shown[300];       /* the address, for sentences */
@@ -44,6 +46,8 @@ enum kesher_status ks_channel_adopt(int fd, const char *address, uint32_t progre
     created->ended = false;
     created->begin = 0;
     created->end = 0;
+    created->exactly = false;
+    created->wanted = 0;
     created->answers = (struct ks_blocks){0};
     created->payload_left = 0;
     ks_text_escape(address, strlen(address), created->shown, sizeof created->shown);
@@ -129,11 +133,22 @@ static size_t input_room(struct ks_channel *channel)
     return INPUT_SIZE - channel->end;
 }
 
+/* How much of what arrives is to be taken in. */
+static size_t room_for_input(struct ks_channel *channel)
+{
+    size_t room = input_room(channel);
+    size_t arrived = channel->end - channel->begin;
+    if (!channel->exactly)
+        return room;
+    size_t missing = channel->wanted > arrived ? channel->wanted - arrived : 0;
+    return missing < room ? missing : room;
+}
+
 /* Takes in what has arrived, without waiting. 0, or the errno of a lost connection; the end of the stream is
  * only noted. */
 static int take_in(struct ks_channel *channel)
 {
-    size_t room = input_room(channel);
+    size_t room = room_for_input(channel);
     if (channel->ended || room == 0)
         return 0;
     ssize_t got = recv(channel->fd, channel->input + channel->end, room, MSG_DONTWAIT);
@@ -148,7 +163,7 @@ static int take_in(struct ks_channel *channel)
 static enum kesher_status wait_to_send(struct ks_channel *channel, struct kesher_error *error)
 {
     for (;;) {
-        bool listening = !channel->ended && input_room(channel) > 0;
+        bool listening = !channel->ended && room_for_input(channel) > 0;
         struct pollfd waiting = {.fd = channel->fd, .events = listening ? POLLIN | POLLOUT : POLLOUT};
         int ready = poll(&waiting, 1, (int)channel->progress_ms);
         if (ready < 0 && errno != EINTR)
@@ -244,28 +259,35 @@ enum kesher_status ks_channel_send_end(struct ks_channel *channel, const void *b
     return status == KESHER_OK ? send_all(channel, ks_blocks_zeros, rest, 0, error) : status;
 }
 
-/* Waits until something arrives. KESHER_OK also when the stream has ended; see `ended`. */
-static enum kesher_status wait_to_receive(struct ks_channel *channel, uint32_t wait_ms,
-                                          struct kesher_error *error)
+/* Waits until something arrives, or the stream has ended. */
+static enum kesher_status wait_for_input(struct ks_channel *channel, struct kesher_error *error)
 {
     for (;;) {
         struct pollfd waiting = {.fd = channel->fd, .events = POLLIN};
-        int ready = poll(&waiting, 1, (int)wait_ms);
+        int ready = poll(&waiting, 1, (int)channel->progress_ms);
         if (ready < 0 && errno == EINTR)
             continue;
         if (ready < 0)
             return fail_lost(channel, error, errno);
-        if (ready == 0)
-            return fail_timeout(channel, error);
-        int failure = take_in(channel);
-        return failure == 0 ? KESHER_OK : fail_lost(channel, error, failure);
+        return ready == 0 ? fail_timeout(channel, error) : KESHER_OK;
     }
+}
+
+/* Waits and takes in what arrives. KESHER_OK also when the stream has ended; see `ended`. */
+static enum kesher_status wait_to_receive(struct ks_channel *channel, struct kesher_error *error)
+{
+    enum kesher_status status = wait_for_input(channel, error);
+    if (status != KESHER_OK)
+        return status;
+    int failure = take_in(channel);
+    return failure == 0 ? KESHER_OK : fail_lost(channel, error, failure);
 }
 
 bool ks_channel_peek(struct ks_channel *channel, uint32_t wait_ms, struct ks_response_header *header)
 {
     const struct ks_clock *clock = ks_clock_system();
     uint64_t deadline = ks_clock_monotonic_ms(clock) + wait_ms;
+    channel->wanted = KS_RESPONSE_HEADER_SIZE;
     for (;;) {
         bool is_sound = take_padding(channel);
         if (is_sound && is_behind_padding(channel) &&
@@ -283,13 +305,40 @@ bool ks_channel_peek(struct ks_channel *channel, uint32_t wait_ms, struct ks_res
     }
 }
 
+void ks_channel_take_exactly(struct ks_channel *channel, bool exactly)
+{
+    channel->exactly = exactly;
+    channel->wanted = KS_RESPONSE_HEADER_SIZE;
+}
+
+enum kesher_status ks_channel_look(struct ks_channel *channel, uint8_t *byte, struct kesher_error *error)
+{
+    if (channel->begin < channel->end) {
+        *byte = channel->input[channel->begin];
+        return KESHER_OK;
+    }
+    for (;;) {
+        if (channel->broken || channel->ended)
+            return fail_lost(channel, error, 0);
+        ssize_t got = recv(channel->fd, byte, 1, MSG_DONTWAIT | MSG_PEEK);
+        if (got > 0)
+            return KESHER_OK;
+        channel->ended = got == 0;
+        if (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+            return fail_lost(channel, error, errno);
+        enum kesher_status status = channel->ended ? KESHER_OK : wait_for_input(channel, error);
+        if (status != KESHER_OK)
+            return status;
+    }
+}
+
 /* Makes sure that something is there to take. */
 static enum kesher_status need_input(struct ks_channel *channel, struct kesher_error *error)
 {
     while (channel->begin == channel->end) {
         if (channel->broken || channel->ended)
             return fail_lost(channel, error, 0);
-        enum kesher_status status = wait_to_receive(channel, channel->progress_ms, error);
+        enum kesher_status status = wait_to_receive(channel, error);
         if (status != KESHER_OK)
             return status;
     }
@@ -307,6 +356,7 @@ enum kesher_status ks_channel_receive(struct ks_channel *channel, void *bytes, s
 {
     uint8_t *next = bytes;
     while (size > 0) {
+        channel->wanted = size;
         enum kesher_status status = need_input(channel, error);
         if (status != KESHER_OK)
             return status;
@@ -329,7 +379,7 @@ static enum kesher_status skip_padding(struct ks_channel *channel, struct kesher
             return KESHER_OK;
         if (channel->broken || channel->ended)
             return fail_lost(channel, error, 0);
-        enum kesher_status status = wait_to_receive(channel, channel->progress_ms, error);
+        enum kesher_status status = wait_to_receive(channel, error);
         if (status != KESHER_OK)
             return status;
     }
@@ -339,6 +389,7 @@ enum kesher_status ks_channel_receive_header(struct ks_channel *channel, struct 
                                              struct kesher_error *error)
 {
     uint8_t bytes[KS_RESPONSE_HEADER_SIZE];
+    channel->wanted = sizeof bytes;
     enum kesher_status status = skip_padding(channel, error);
     if (status == KESHER_OK)
         status = ks_channel_receive(channel, bytes, sizeof bytes, error);
@@ -355,6 +406,7 @@ enum kesher_status ks_channel_receive_header(struct ks_channel *channel, struct 
 enum kesher_status ks_channel_skip(struct ks_channel *channel, uint64_t size, struct kesher_error *error)
 {
     while (size > 0) {
+        channel->wanted = size < INPUT_SIZE ? (size_t)size : INPUT_SIZE;
         enum kesher_status status = need_input(channel, error);
         if (status != KESHER_OK)
             return status;

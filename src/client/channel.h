@@ -69,6 +69,14 @@ enum kesher_status ks_channel_receive_header(struct ks_channel *channel, struct 
 enum kesher_status ks_channel_receive(struct ks_channel *channel, void *bytes, size_t size,
                                       struct kesher_error *error);
 
+/* While it is on, what nobody has asked for stays in the socket. So when the program dies, or closes the
+ * channel, before it has asked for all that came, the system resets the connection, and the server knows that
+ * not all was taken (protocol.md §1.3). */
+void ks_channel_take_exactly(struct ks_channel *channel, bool exactly);
+
+/* Waits for the next byte and copies it without taking it. Errors as ks_channel_receive_header. */
+enum kesher_status ks_channel_look(struct ks_channel *channel, uint8_t *byte, struct kesher_error *error);
+
 /* Takes exactly `size` bytes and drops them. */
 enum kesher_status ks_channel_skip(struct ks_channel *channel, uint64_t size, struct kesher_error *error);
 

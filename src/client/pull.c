@@ -11,11 +11,12 @@ struct pull {
     enum kesher_status outcome; /* once an answer has begun */
 };
 
-static enum kesher_status receive_payload(struct pull *pull, struct kesher_error *error)
+/* All but the last byte. */
+static enum kesher_status receive_beginning(struct pull *pull, struct kesher_error *error)
 {
     struct kesher_messenger *messenger = pull->messenger;
-    uint32_t left = pull->size;
-    enum kesher_status status = left > 0 ? ks_arrival_reserve(&pull->arrival, left, error) : KESHER_OK;
+    uint32_t left = pull->size - 1;
+    enum kesher_status status = ks_arrival_expect(&pull->arrival, pull->size, error);
     while (left > 0 && status == KESHER_OK) {
         size_t size = left < sizeof messenger->piece ? left : sizeof messenger->piece;
         status = ks_channel_receive(messenger->session.channel, messenger->piece, size, error);
@@ -23,8 +24,27 @@ static enum kesher_status receive_payload(struct pull *pull, struct kesher_error
             status = ks_arrival_write(&pull->arrival, messenger->piece, size, error);
         left -= (uint32_t)size;
     }
-    if (status == KESHER_OK && pull->size > 0)
+    return status;
+}
+
+/* The last byte stays in the socket until all of the answer is safe on the disk: if this program dies or
+ * fails before, the server is told by a reset, and sends it again. */
+static enum kesher_status receive_payload(struct pull *pull, struct kesher_error *error)
+{
+    struct ks_session *session = &pull->messenger->session;
+    uint8_t last = 0;
+    if (pull->size == 0)
+        return KESHER_OK;
+    enum kesher_status status = receive_beginning(pull, error);
+    if (status == KESHER_OK)
+        status = ks_channel_look(session->channel, &last, error);
+    if (status == KESHER_OK)
+        status = ks_arrival_write(&pull->arrival, &last, sizeof last, error);
+    if (status == KESHER_OK)
         status = ks_arrival_finish(&pull->arrival, error);
+    /* What is lost now came all the same. */
+    if (status == KESHER_OK && ks_channel_receive(session->channel, &last, sizeof last, NULL) != KESHER_OK)
+        ks_session_disconnect(session);
     return status;
 }
 
@@ -33,6 +53,7 @@ static enum kesher_status receive_payload(struct pull *pull, struct kesher_error
 static enum kesher_status pull_once(struct ks_session *session, void *context, struct kesher_error *error)
 {
     struct pull *pull = context;
+    ks_channel_take_exactly(session->channel, true);
     enum kesher_status status =
         ks_exchange_begin(session, KS_REQUEST_WAITING_MESSAGES, KS_RESPONSE_WAITING_MESSAGES,
                           "get the waiting messages", &pull->size, error);
@@ -44,6 +65,8 @@ static enum kesher_status pull_once(struct ks_session *session, void *context, s
                                                  "messages whose sizes do not add up to their answer's");
     if (pull->outcome != KESHER_OK)
         ks_session_disconnect(session);
+    if (session->channel != NULL)
+        ks_channel_take_exactly(session->channel, false);
     return KESHER_OK;
 }
 

@@ -19,6 +19,7 @@ enum kesher_status ks_sieve_init(struct ks_sieve *sieve, int fd, uint64_t size, 
     sieve->size = size;
     sieve->number = number;
     sieve->seen = seen;
+    sieve->brings_new = false;
     sieve->window_begin = 0;
     sieve->window_size = 0;
     enum ks_result result = ks_digest_new(&sieve->digest);
@@ -94,7 +95,7 @@ enum kesher_status ks_sieve_judge(struct ks_sieve *sieve, uint64_t *count, struc
     return KESHER_OK;
 }
 
-/* ---- which are new ---- */
+/* ---- which stay ---- */
 
 static enum ks_result digest_entry(struct ks_sieve *sieve, const struct ks_entry *entry,
                                    uint8_t value[static KS_SHA256_SIZE])
@@ -115,10 +116,11 @@ static enum ks_result digest_entry(struct ks_sieve *sieve, const struct ks_entry
     return ks_digest_finish(sieve->digest, value);
 }
 
-static enum kesher_status remember(struct ks_sieve *sieve, const struct ks_entry *entry, bool *is_new,
+static enum kesher_status remember(struct ks_sieve *sieve, const struct ks_entry *entry, bool *stays,
                                    struct kesher_error *error)
 {
     uint8_t value[KS_SHA256_SIZE];
+    bool is_new = false;
     enum ks_result result = digest_entry(sieve, entry, value);
     if (result == KS_CRYPTO)
         return ks_failure_from_result(error, result, "cannot compute the digest of a message");
@@ -127,24 +129,27 @@ static enum kesher_status remember(struct ks_sieve *sieve, const struct ks_entry
     /* The same for the same message of the same file whenever it is looked at, and hardly ever for another.
      */
     uint32_t place = (uint32_t)entry->offset + (uint32_t)sieve->number * UINT32_C(0x9E3779B1);
-    return ks_seen_add(sieve->seen, value, place, is_new, error);
+    enum kesher_status status = ks_seen_add(sieve->seen, value, place, &is_new, error);
+    sieve->brings_new = sieve->brings_new || is_new;
+    *stays = is_new || entry->fixed.type == KS_MESSAGE_KEY_REQUEST;
+    return status;
 }
 
-enum kesher_status ks_sieve_look(struct ks_sieve *sieve, bool *all_new, struct kesher_error *error)
+enum kesher_status ks_sieve_look(struct ks_sieve *sieve, bool *all_stays, struct kesher_error *error)
 {
     enum kesher_status status = KESHER_OK;
     struct ks_entry entry;
-    *all_new = true;
+    *all_stays = true;
     for (uint64_t offset = KS_MESSAGE_FILE_HEADER_SIZE;
-         offset < sieve->size && status == KESHER_OK && *all_new; offset += ks_entry_size(&entry)) {
+         offset < sieve->size && status == KESHER_OK && *all_stays; offset += ks_entry_size(&entry)) {
         if (entry_at(sieve, offset, &entry) != KS_OK)
             return fail(sieve, "read", error);
-        status = remember(sieve, &entry, all_new, error);
+        status = remember(sieve, &entry, all_stays, error);
     }
     return status;
 }
 
-/* Copies the run of new messages from `begin` to `end`. */
+/* Copies the run of messages from `begin` to `end`. */
 static enum kesher_status copy_run(const struct ks_sieve *sieve, uint64_t begin, uint64_t end, int to,
                                    uint64_t *copied, struct kesher_error *error)
 {
@@ -164,11 +169,11 @@ enum kesher_status ks_sieve_copy(struct ks_sieve *sieve, int to, uint64_t *copie
         return fail(sieve, "copy", error);
     while (offset < sieve->size && status == KESHER_OK) {
         struct ks_entry entry;
-        bool is_new = true;
+        bool stays = true;
         if (entry_at(sieve, offset, &entry) != KS_OK)
             return fail(sieve, "read", error);
-        status = remember(sieve, &entry, &is_new, error);
-        if (status == KESHER_OK && !is_new) {
+        status = remember(sieve, &entry, &stays, error);
+        if (status == KESHER_OK && !stays) {
             status = copy_run(sieve, begin, offset, to, copied, error);
             begin = offset + ks_entry_size(&entry);
         }

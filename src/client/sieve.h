@@ -1,5 +1,6 @@
 /* sieve.h — goes through an answer that has come whole: do its messages add up, and which were received
- * before? One thread at a time.
+ * before? Those are left out, except requests for a key: a user who asks twice may send the same bytes twice,
+ * and each time the key is to be shared again. One thread at a time.
  */
 #ifndef KS_CLIENT_SIEVE_H
 #define KS_CLIENT_SIEVE_H
@@ -15,6 +16,7 @@ struct ks_sieve {
     uint64_t number; /* of the file among all that came */
     struct ks_seen *seen;
     struct ks_digest *digest;
+    bool brings_new;       /* out: not everything that was looked at had been received before */
     uint64_t window_begin; /* what of the file is in `window` */
     size_t window_size;
     uint8_t window[KS_SIEVE_WINDOW_SIZE];
@@ -29,11 +31,11 @@ void ks_sieve_destroy(struct ks_sieve *sieve);
  * do not; KESHER_FILE. */
 enum kesher_status ks_sieve_judge(struct ks_sieve *sieve, uint64_t *count, struct kesher_error *error);
 
-/* Remembers the messages as received, up to the first that was received before: *all_new is true when there
+/* Remembers the messages as received, up to the first that is to be left out: *all_stays is true when there
  * was none. KESHER_OK; KESHER_FILE; KESHER_CRYPTO. */
-enum kesher_status ks_sieve_look(struct ks_sieve *sieve, bool *all_new, struct kesher_error *error);
+enum kesher_status ks_sieve_look(struct ks_sieve *sieve, bool *all_stays, struct kesher_error *error);
 
-/* Remembers them all, and writes those that are new to the empty file `to`; *copied is their size. Errors as
+/* Remembers them all, and writes those that stay to the empty file `to`; *copied is their size. Errors as
  * above. May be interrupted and done again: what it remembered itself does not make a message an old one. */
 enum kesher_status ks_sieve_copy(struct ks_sieve *sieve, int to, uint64_t *copied,
                                  struct kesher_error *error);

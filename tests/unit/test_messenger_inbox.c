@@ -28,10 +28,12 @@ static unsigned files_with(const struct person *person, const char *suffix)
     return count;
 }
 
-/* A type 1 with one byte, so that messages can be told apart. */
+enum { FOREIGN_TYPE = 7 }; /* comes without a content */
+
+/* A message with one byte, so that messages can be told apart. */
 static void put(struct world *world, char letter)
 {
-    server_put(&world->server, &world->alice.id, KS_MESSAGE_KEY_REQUEST, &letter, 1);
+    server_put(&world->server, &world->alice.id, FOREIGN_TYPE, &letter, 1);
 }
 
 static void put_letters(struct world *world, const char *letters)
@@ -108,6 +110,24 @@ static void messages_that_were_received_before_are_dropped(void **state)
     assert_int_equal(files_with(&world->bob, ".incoming"), 0);
 }
 
+/* Its content is nothing and servers count from 1 again: the second one may be another than the first. */
+static void request_for_a_key_that_comes_again_is_not_dropped(void **state)
+{
+    struct world *world = *state;
+    bool more = false;
+    world->server.keeps_queue = true;
+    put(world, 'a');
+    server_put(&world->server, &world->alice.id, KS_MESSAGE_KEY_REQUEST, NULL, 0);
+    put(world, 'b');
+    pull(&world->bob, true);
+    pull(&world->bob, true);
+    assert_string_equal(take_all(&world->bob), "1232");
+    /* A server that deletes nothing is not asked for ever all the same. */
+    ASSERT_DONE(kesher_messenger_pull(world->bob.messenger, &more, &last_error));
+    assert_false(more);
+    assert_string_equal(take_all(&world->bob), "2");
+}
+
 static void messages_among_known_ones_are_kept_in_order(void **state)
 {
     struct world *world = *state;
@@ -150,7 +170,7 @@ static void everything_of_a_large_pull_is_remembered(void **state)
     enum { MESSAGES = KS_SEEN_MESSAGES + 5000 };
     world->server.keeps_queue = true;
     for (int i = 0; i < MESSAGES; i++)
-        server_put(&world->server, &world->alice.id, KS_MESSAGE_KEY_REQUEST, NULL, 0);
+        server_put(&world->server, &world->alice.id, FOREIGN_TYPE, NULL, 0);
     pull(&world->bob, true);
     for (int i = 1; i <= MESSAGES; i++) {
         assert_int_equal(next(&world->bob).message_id, i);
@@ -364,7 +384,7 @@ static void unreadable_message_comes_once_after_a_crash_in_done(void **state)
     person_open(world, &world->bob);
     assert_false(expect(&world->bob, KESHER_MESSAGE_TEXT, KESHER_CONTENT_UNREADABLE).again);
     assert_int_equal(files_with(&world->bob, ".kept"), 1);
-    (void)expect(&world->bob, KESHER_MESSAGE_KEY_REQUEST, KESHER_CONTENT_NONE);
+    (void)expect(&world->bob, FOREIGN_TYPE, KESHER_CONTENT_UNREADABLE);
     assert_nothing_next(&world->bob);
 }
 
@@ -459,6 +479,7 @@ int main(void)
         WORLD_TEST(messages_come_in_order_over_several_pulls),
         WORLD_TEST(message_comes_until_it_is_done_with),
         WORLD_TEST(messages_that_were_received_before_are_dropped),
+        WORLD_TEST(request_for_a_key_that_comes_again_is_not_dropped),
         WORLD_TEST(messages_among_known_ones_are_kept_in_order),
         WORLD_TEST(same_id_with_other_content_type_or_sender_is_another_message),
         WORLD_TEST(everything_of_a_large_pull_is_remembered),
