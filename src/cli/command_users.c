@@ -1,24 +1,23 @@
 /* command_users.c — `kesher users`. Main thread. */
 #include "cli/messaging.h"
 #include "cli/output.h"
+#include "cli/shown_name.h"
 
 #include "base/text.h"
-
-#include <string.h>
 
 /* One user; false when nobody reads any more. */
 static bool print_user(void *context, const struct kesher_user *user)
 {
     const struct ks_options *options = context;
     char id[2 * KESHER_ID_SIZE + 1];
-    char shown[4 * KESHER_NAME_SIZE];
+    char shown[KS_SHOWN_NAME_SIZE];
     if (options->json) {
         ks_text_to_hex(user->id, sizeof user->id, id);
         (void)fputs("{\"name\": ", stdout);
         ks_output_json_string(stdout, user->name);
         (void)printf(", \"id\": \"%s\"}\n", id);
     } else {
-        (void)puts(ks_text_escape(user->name, strlen(user->name), shown, sizeof shown));
+        (void)puts(ks_shown_name(user->name, shown));
     }
     return ferror(stdout) == 0;
 }

@@ -8,7 +8,7 @@
 
 struct ks_text_stream ks_text_stream_begin(enum ks_text_form form)
 {
-    return (struct ks_text_stream){.form = form};
+    return (struct ks_text_stream){.form = form, .judging = form == KS_TEXT_FOR_MESSAGE};
 }
 
 static char *give_bytes(char *out, const void *bytes, size_t size)
@@ -33,7 +33,7 @@ static bool can_be_shown(const uint8_t *bytes, size_t size)
 /* A character that cannot be shown. None of those has more than three bytes. */
 static char *give_escaped(const struct ks_text_stream *stream, char *out, const uint8_t *bytes, size_t size)
 {
-    if (stream->form == KS_TEXT_FOR_TERMINAL) {
+    if (stream->form != KS_TEXT_FOR_JSON) {
         for (size_t i = 0; i < size; i++)
             out = give_hex(out, "\\x", bytes + i, 1);
         return out;
@@ -51,15 +51,6 @@ static char *give_held_return(struct ks_text_stream *stream, char *out)
     static const uint8_t carriage_return = '\r';
     stream->return_held = false;
     return give_escaped(stream, out, &carriage_return, 1);
-}
-
-static char *give_replacement(struct ks_text_stream *stream, char *out)
-{
-    if (stream->return_held)
-        out = give_held_return(stream, out);
-    stream->at_line_start = false;
-    return stream->form == KS_TEXT_FOR_JSON ? give_bytes(out, "\\ufffd", 6)
-                                            : give_bytes(out, "\xEF\xBF\xBD", 3);
 }
 
 static char *give_json_character(const struct ks_text_stream *stream, char *out, const uint8_t *bytes,
@@ -96,12 +87,106 @@ static char *give_terminal_character(struct ks_text_stream *stream, char *out, c
     return give_escaped(stream, out, bytes, size);
 }
 
+static char *give_judged(struct ks_text_stream *stream, char *out, const uint8_t *bytes, size_t size)
+{
+    stream->at_line_start = bytes[0] == '\n';
+    stream->judging = stream->form == KS_TEXT_FOR_MESSAGE && stream->at_line_start;
+    return stream->form == KS_TEXT_FOR_JSON ? give_json_character(stream, out, bytes, size)
+                                            : give_terminal_character(stream, out, bytes, size);
+}
+
+/* ---- lines that look like ours ---- */
+
+static unsigned code_point(const uint8_t *bytes, size_t size)
+{
+    unsigned point = size == 1 ? bytes[0] : bytes[0] & (0x7FU >> size);
+    for (size_t i = 1; i < size; i++)
+        point = point << 6 | (bytes[i] & 0x3FU);
+    return point;
+}
+
+/* Characters that take no place, so that a line with them looks as it does without (the default ignorable
+ * ones of Unicode). */
+static bool is_invisible(const uint8_t *bytes, size_t size)
+{
+    static const unsigned ranges[][2] = {
+        {0xAD, 0xAD},     {0x34F, 0x34F},     {0x61C, 0x61C},     {0x115F, 0x1160},
+        {0x17B4, 0x17B5}, {0x180B, 0x180F},   {0x200B, 0x200F},   {0x2060, 0x206F},
+        {0x3164, 0x3164}, {0xFE00, 0xFE0F},   {0xFEFF, 0xFEFF},   {0xFFA0, 0xFFA0},
+        {0xFFF0, 0xFFF8}, {0x1BCA0, 0x1BCA3}, {0x1D173, 0x1D17A}, {0xE0000, 0xE0FFF},
+    };
+    unsigned point = code_point(bytes, size);
+    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
+        if (point >= ranges[i][0] && point <= ranges[i][1])
+            return true;
+    return false;
+}
+
+/* Ours, each with a beginning of its own. */
+static const char *ours_beginning_with(uint8_t byte)
+{
+    static const char *const ours[] = {"From: ", "Content:", "-----<EOM>-----"};
+    for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
+        if ((uint8_t)ours[i][0] == byte)
+            return ours[i];
+    return NULL;
+}
+
+/* The line's beginning is what it is: gives it out. */
+static char *give_pending(struct ks_text_stream *stream, char *out)
+{
+    size_t done = 0;
+    while (done < stream->pending_size) {
+        size_t size = ks_text_utf8_length(stream->pending + done, stream->pending_size - done);
+        out = give_judged(stream, out, stream->pending + done, size);
+        done += size;
+    }
+    stream->judging = false;
+    stream->like = NULL;
+    stream->matched = 0;
+    stream->pending_size = 0;
+    return out;
+}
+
+static char *give_marked(struct ks_text_stream *stream, char *out)
+{
+    return give_pending(stream, give_bytes(out, "> ", 2));
+}
+
+/* A character while it is open what the line looks like. */
+static char *judge(struct ks_text_stream *stream, char *out, const uint8_t *bytes, size_t size)
+{
+    if (stream->matched == 0 && stream->like == NULL)
+        stream->like = ours_beginning_with(bytes[0]);
+    bool goes_on = stream->like != NULL && bytes[0] == (uint8_t)stream->like[stream->matched];
+    if (!goes_on && !is_invisible(bytes, size))
+        return give_judged(stream, give_pending(stream, out), bytes, size);
+    if (stream->pending_size + size >
+        sizeof stream->pending) /* nobody begins a line like that in good faith */
+        return give_judged(stream, give_marked(stream, out), bytes, size);
+    memcpy(stream->pending + stream->pending_size, bytes, size);
+    stream->pending_size += size;
+    stream->matched += goes_on ? 1 : 0;
+    bool is_like_ours = goes_on && stream->like[stream->matched] == '\0';
+    return is_like_ours ? give_marked(stream, out) : out;
+}
+
+/* ---- characters ---- */
+
 /* A whole, well-formed character. */
 static char *give_character(struct ks_text_stream *stream, char *out, const uint8_t *bytes, size_t size)
 {
-    stream->at_line_start = bytes[0] == '\n';
-    return stream->form == KS_TEXT_FOR_JSON ? give_json_character(stream, out, bytes, size)
-                                            : give_terminal_character(stream, out, bytes, size);
+    return stream->judging ? judge(stream, out, bytes, size) : give_judged(stream, out, bytes, size);
+}
+
+static char *give_replacement(struct ks_text_stream *stream, char *out)
+{
+    out = give_pending(stream, out);
+    if (stream->return_held)
+        out = give_held_return(stream, out);
+    stream->at_line_start = false;
+    return stream->form == KS_TEXT_FOR_JSON ? give_bytes(out, "\\ufffd", 6)
+                                            : give_bytes(out, "\xEF\xBF\xBD", 3);
 }
 
 /* True when a well-formed character of more than one byte can begin with these: the bytes after the second
@@ -142,7 +227,7 @@ static bool is_plain(uint8_t byte)
 static size_t plain_run(const struct ks_text_stream *stream, const uint8_t *bytes, size_t size)
 {
     size_t run = 0;
-    if (stream->held_size > 0 || stream->return_held)
+    if (stream->held_size > 0 || stream->return_held || stream->judging)
         return 0;
     while (run < size && is_plain(bytes[run]))
         run++;
@@ -170,7 +255,7 @@ size_t ks_text_stream_convert(struct ks_text_stream *stream, const void *piece, 
 
 size_t ks_text_stream_end(struct ks_text_stream *stream, char *out)
 {
-    char *next = out;
+    char *next = give_pending(stream, out);
     if (stream->held_size > 0)
         next = give_replacement(stream, next);
     if (stream->return_held)

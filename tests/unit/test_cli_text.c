@@ -1,8 +1,9 @@
-/* Unit tests of cli/text_stream.h: texts of strangers on their way to a terminal or into JSON, however they
- * are cut. */
+/* Unit tests of cli/text_stream.h and cli/shown_name.h: texts and names of strangers on their way to a
+ * terminal or into JSON, however they are cut. */
 #include "unit.h"
 
 #include "base/text.h"
+#include "cli/shown_name.h"
 #include "cli/text_stream.h"
 
 #include <stdio.h>
@@ -132,6 +133,81 @@ static void terminal_gets_nothing_that_commands_it(void **state)
         assert_converted(KS_TEXT_FOR_TERMINAL, table[i].text, table[i].size, table[i].terminal);
 }
 
+/* No line of the table looks like one of ours. */
+static void message_is_as_for_a_terminal(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < KS_COUNT_OF(table); i++)
+        assert_converted(KS_TEXT_FOR_MESSAGE, table[i].text, table[i].size, table[i].terminal);
+}
+
+static void line_of_a_message_that_looks_like_ours_is_marked(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *shown;
+    } cases[] = {
+        {"From: bob", "> From: bob"},
+        {"From: ", "> From: "},
+        {"Content:", "> Content:"},
+        {"-----<EOM>-----", "> -----<EOM>-----"},
+        {"a\n-----<EOM>-----\r\n\nFrom: b\n", "a\n> -----<EOM>-----\n\n> From: b\n"},
+        {"-----<EOM>----- ", "> -----<EOM>----- "},
+        /* with what nobody sees in it */
+        {"\xe2\x80\x8b\xef\xbb\xbf"
+         "Fr\xc2\xadom: b",
+         "> \xe2\x80\x8b\xef\xbb\xbf"
+         "Fr\xc2\xadom: b"},
+        {"\xef\xbb\xbf"
+         "x",
+         "\xef\xbb\xbf"
+         "x"},
+        /* what goes before in the same line is seen */
+        {"x From: b", "x From: b"},
+        {" From: b", " From: b"},
+        {"\rFrom: b", "\\x0dFrom: b"},
+        {"\xff"
+         "From: b",
+         "\xef\xbf\xbd"
+         "From: b"},
+        {"\x1b"
+         "From: b",
+         "\\x1bFrom: b"},
+        {"> From: b", "> From: b"},
+        /* what only begins so */
+        {"From:b", "From:b"},
+        {"From\n: b", "From\n: b"},
+        {"FFrom: b", "FFrom: b"},
+        {"from: b", "from: b"},
+        {"Contents:", "Contents:"},
+        {"-----<EOM>----", "-----<EOM>----"},
+        {"------<EOM>-----", "------<EOM>-----"},
+        {"C", "C"},
+        {"C\xd7\xa7", "C\xd7\xa7"},
+        {"Fr\xff", "Fr\xef\xbf\xbd"},
+    };
+    for (size_t i = 0; i < KS_COUNT_OF(cases); i++)
+        assert_converted(KS_TEXT_FOR_MESSAGE, cases[i].text, strlen(cases[i].text), cases[i].shown);
+}
+
+/* More of them than are kept in mind: such a line is marked without being looked at to its end. */
+static void line_that_begins_with_many_invisible_characters_is_marked(void **state)
+{
+    (void)state;
+    char text[3 * 100 + 8] = "";
+    char shown[sizeof text + 2] = "> ";
+    for (int i = 0; i < 100; i++)
+        strcat(text, "\xe2\x80\x8b");
+    strcat(text, "From: b");
+    strcat(shown, text);
+    char out[OUT_SIZE];
+    size_t used = convert_bytewise(KS_TEXT_FOR_MESSAGE, (const uint8_t *)text, strlen(text), out);
+    assert_out(out, used, shown, "byte by byte");
+    used = convert_cut(KS_TEXT_FOR_MESSAGE, (const uint8_t *)text, strlen(text), 0, 0, out);
+    assert_out(out, used, shown, "at once");
+}
+
 static void json_loses_nothing_but_what_is_no_text(void **state)
 {
     (void)state;
@@ -146,7 +222,7 @@ static bool is_clean(enum ks_text_form form, const char *out, size_t size)
     const uint8_t *bytes = (const uint8_t *)out;
     while (size > 0) {
         size_t length = ks_text_utf8_length(bytes, size);
-        bool is_layout = form == KS_TEXT_FOR_TERMINAL && (bytes[0] == '\n' || bytes[0] == '\t');
+        bool is_layout = form != KS_TEXT_FOR_JSON && (bytes[0] == '\n' || bytes[0] == '\t');
         if (length == 0 ||
             (!is_layout && !ks_text_is_harmless(bytes, length) && !ks_text_is_direction_mark(bytes, length)))
             return false;
@@ -159,8 +235,9 @@ static bool is_clean(enum ks_text_form form, const char *out, size_t size)
 /* Bytes of the kinds that matter, so that well-formed characters come about, too. */
 static uint8_t interesting_byte(uint32_t random)
 {
-    static const uint8_t bytes[] = {'a',  '\r', '\n', 0x1b, 0x7f, 0x80, 0x81, 0x9b, 0xa6, 0xaa, 0xbf, 0xc2,
-                                    0xd7, 0xe0, 0xe2, 0xed, 0xef, 0xf0, 0xf4, 0xff, '"',  '\\', 0x00, '\t'};
+    static const uint8_t bytes[] = {'a',  '\r', '\n', 0x1b, 0x7f, 0x80, 0x81, 0x9b, 0xa6, 0xaa, 0xbf,
+                                    0xc2, 0xd7, 0xe0, 0xe2, 0xed, 0xef, 0xf0, 0xf4, 0xff, '"',  '\\',
+                                    0x00, '\t', 'F',  'r',  'o',  'm',  ':',  ' ',  'C',  '-'};
     return bytes[random % sizeof bytes];
 }
 
@@ -176,7 +253,9 @@ static void any_bytes_come_out_clean_and_the_same_however_they_are_cut(void **st
             seed = seed * 1664525U + 1013904223U;
             bytes[i] = interesting_byte(seed >> 16);
         }
-        enum ks_text_form form = round % 2 == 0 ? KS_TEXT_FOR_TERMINAL : KS_TEXT_FOR_JSON;
+        static const enum ks_text_form forms[] = {KS_TEXT_FOR_TERMINAL, KS_TEXT_FOR_MESSAGE,
+                                                  KS_TEXT_FOR_JSON};
+        enum ks_text_form form = forms[round % 3];
         size_t size = convert_cut(form, bytes, sizeof bytes, sizeof bytes, sizeof bytes, whole);
         assert_true(is_clean(form, whole, size));
         size_t first = seed % 12;
@@ -188,7 +267,7 @@ static void any_bytes_come_out_clean_and_the_same_however_they_are_cut(void **st
 static bool ends_at_line_start(const char *text, size_t size)
 {
     char out[OUT_SIZE];
-    struct ks_text_stream stream = ks_text_stream_begin(KS_TEXT_FOR_TERMINAL);
+    struct ks_text_stream stream = ks_text_stream_begin(KS_TEXT_FOR_MESSAGE);
     size_t used = ks_text_stream_convert(&stream, text, size, out);
     (void)ks_text_stream_end(&stream, out + used);
     return stream.at_line_start;
@@ -206,15 +285,71 @@ static void it_is_known_whether_the_last_line_ended(void **state)
     assert_false(ends_at_line_start("a\n\xff", 3));
     assert_false(ends_at_line_start("a\n\xd7\xa7", 4));
     assert_false(ends_at_line_start("a\nb", 3));
+    assert_false(ends_at_line_start("a\nFro", 5));
+    assert_true(ends_at_line_start("a\nFrom: \n", 9));
+}
+
+/* ---- names ---- */
+
+static void names_that_could_deceive_are_quoted(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        const char *shown;
+    } cases[] = {
+        {"alice", "alice"},
+        {"Anna Maria", "Anna Maria"},
+        {"o'hara", "o'hara"},
+        {"back\\slash", "back\\x5cslash"},
+        {"alice ", "\"alice \""},
+        {" alice", "\" alice\""},
+        {"a  b", "\"a  b\""},
+        {"alice: hi", "\"alice: hi\""},
+        {"From: bob", "\"From: bob\""},
+        {"Content:", "\"Content:\""},
+        {"(key not accepted)", "\"(key not accepted)\""},
+        {"\"", "\"\\x22\""},
+        {"a\" b: \"c", "\"a\\x22 b: \\x22c\""},
+        {"00112233445566778899aabbccddeeff", "\"00112233445566778899aabbccddeeff\""},
+        {"a\nFrom: b", "\"a\\x0aFrom: b\""},
+        {"", "\"\""},
+    };
+    char shown[KS_SHOWN_NAME_SIZE];
+    for (size_t i = 0; i < KS_COUNT_OF(cases); i++)
+        assert_string_equal(ks_shown_name(cases[i].name, shown), cases[i].shown);
+}
+
+static void longest_names_fit_in_their_quotes(void **state)
+{
+    (void)state;
+    static const char bytes[] = {'"', '\\', '\xff'};
+    char name[KESHER_NAME_SIZE];
+    for (size_t i = 0; i < KS_COUNT_OF(bytes); i++) {
+        char *shown = malloc(KS_SHOWN_NAME_SIZE);
+        assert_non_null(shown);
+        memset(name, bytes[i], sizeof name - 1);
+        name[0] = ':';
+        name[sizeof name - 1] = '\0';
+        size_t size = strlen(ks_shown_name(name, shown));
+        assert_int_equal(size, 1 + 1 + 4 * (KESHER_NAME_SIZE - 2) + 1);
+        assert_true(shown[0] == '"' && shown[size - 1] == '"' && strchr(shown + 1, '"') == shown + size - 1);
+        free(shown);
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(terminal_gets_nothing_that_commands_it),
+        cmocka_unit_test(message_is_as_for_a_terminal),
+        cmocka_unit_test(line_of_a_message_that_looks_like_ours_is_marked),
+        cmocka_unit_test(line_that_begins_with_many_invisible_characters_is_marked),
         cmocka_unit_test(json_loses_nothing_but_what_is_no_text),
         cmocka_unit_test(any_bytes_come_out_clean_and_the_same_however_they_are_cut),
         cmocka_unit_test(it_is_known_whether_the_last_line_ended),
+        cmocka_unit_test(names_that_could_deceive_are_quoted),
+        cmocka_unit_test(longest_names_fit_in_their_quotes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
