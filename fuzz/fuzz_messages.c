@@ -210,7 +210,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     static void (*const doings[])(struct kesher_messenger *, struct kesher_error *) = {list, key, talk,
                                                                                        receive};
     const struct kesher_options options = {.reconnects = 1, .backoff_ms = 1};
-    struct kesher_messenger_settings settings = {.keep_keys = true};
+    struct kesher_messenger_settings settings = {.classic = false};
     struct kesher_messenger *messenger = NULL;
     struct kesher_error error = {.sentence = ""};
     char files[sizeof home_path + 16];
@@ -222,7 +222,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     forget_everything();
     require(snprintf(files, sizeof files, "%s/files", home_path) > 0);
     settings.file_directory = files;
-    settings.keep_keys = bytes[0] < 128;
+    settings.classic = bytes[0] >= 128;
     /* The empty address cannot be reached: what the server says is all there is. */
     require(kesher_messenger_open(used, "", &settings, &options, &messenger, NULL) == KESHER_OK);
     messenger->session.channel = channel_to(&script);

@@ -7,18 +7,22 @@
  * Blocking; one thread at a time. Contents are streamed: memory stays constant for any size.
  *
  * Trust. The public key of every user is pinned in the home at first sight; a server that later hands out
- * another one is refused (KESHER_CHANGED) until the user forgets the old one. A symmetric key that arrives
- * for a user with whom one is in use already decrypts at once, but is used for sending only after
- * kesher_messenger_accept_key. Old keys stay for decryption, the last 64 of them. A symmetric key from
- * somebody who has the name of a user, but not the pinned public key, is not taken.
+ * another one is refused (KESHER_CHANGED) until the user forgets the old one. A symmetric key from somebody
+ * who has the name of a user, but not the pinned public key, is not taken. Nothing proves who made a
+ * symmetric key that arrives: the server could have, and whoever has the other user's id. So it decrypts, and
+ * never encrypts: what is sent is encrypted under a key that was made here and went out under the pinned
+ * public key. The same key is shared again before the next text after a request for a key, or a key not seen
+ * before, has come, since the other side may have lost it. Texts and files under a received key have a mark
+ * (enum kesher_key_mark) until the user accepts the key. Old keys stay for decryption: the last 64 of one's
+ * own, and 64 received ones, which push out none of one's own.
  *
  * Receiving. kesher_messenger_pull puts what the server sends on disk, synced, before anything is shown; only
  * kesher_messenger_next takes messages from there. So a crash at any point loses nothing that was pulled, and
  * shows nothing twice that kesher_messenger_done was called for. Messages that came before (the same sender,
- * id, type and content), which a server may send again after a crash, are dropped: all of the last pull and
- * at least the last 65,536 are remembered. What cannot be decrypted is kept, and comes again from
- * kesher_messenger_next once a key for it has arrived; over 4,096 such messages, or 512 MiB of them, the
- * oldest are dropped.
+ * id, type and content), which a server may send again after a crash, are dropped, requests for a key aside:
+ * all of the last pull and at least the last 65,536 are remembered. What cannot be decrypted is kept, and
+ * comes again from kesher_messenger_next once a key for it has arrived; over 4,096 such messages, or 512 MiB
+ * of them, the oldest are dropped.
  *
  * Sharing. Programs on one home take turns: while one receives, the others wait with kesher_messenger_pull;
  * while one has a message in hand, from kesher_messenger_next to _done, the others have none.
@@ -45,9 +49,10 @@ struct kesher_user {
 struct kesher_messenger;
 
 struct kesher_messenger_settings {
-    /* True: symmetric keys are read from the home and kept there (0600). False: they live as long as the
-     * messenger, as in the classic console. Public keys are pinned in the home either way. */
-    bool keep_keys;
+    /* True: as the classic console. Symmetric keys live as long as the messenger, and the newest, whoever
+     * made it, encrypts what is sent; nothing has a mark. False: they are read from the home and kept there
+     * (0600), and only one's own encrypt. Public keys are pinned in the home either way. */
+    bool classic;
     /* Where received files go: an existing directory; NULL for $TMPDIR, else /tmp. Copied. */
     const char *file_directory;
 };
@@ -101,19 +106,19 @@ KESHER_API enum kesher_status kesher_messenger_request_key(struct kesher_messeng
                                                            const char *user, struct kesher_error *error);
 
 /* Type 2: makes a new symmetric key, sends it, and uses it for sending from now on, once the server has it.
- * Pins the public key on the way; KESHER_CHANGED. */
+ * Pins the public key on the way; KESHER_CHANGED. Nobody has to call this before kesher_messenger_send. */
 KESHER_API enum kesher_status kesher_messenger_share_key(struct kesher_messenger *messenger, const char *user,
                                                          struct kesher_error *error);
 
-/* Uses the newest key that `user` has sent for sending from now on. KESHER_NOT_FOUND when none waits to be
- * accepted. Does not connect. */
+/* Accepts the newest symmetric key that came from `user` and was not accepted before: texts and files under
+ * it have no mark from now on. It concerns reading only. KESHER_NOT_FOUND when there is none. Does not
+ * connect. */
 KESHER_API enum kesher_status kesher_messenger_accept_key(struct kesher_messenger *messenger,
                                                           const char *user, struct kesher_error *error);
 
 enum kesher_key_state {
-    KESHER_KEY_NONE,    /* no symmetric key with this user */
-    KESHER_KEY_IN_USE,  /* one for sending */
-    KESHER_KEY_WAITING, /* the same, and a newer one from the user that waits to be accepted */
+    KESHER_KEY_NONE,   /* no symmetric key to send to this user with */
+    KESHER_KEY_IN_USE, /* one for sending */
 };
 
 /* What there is to send to `user` with. Does not connect. */
@@ -130,9 +135,10 @@ enum kesher_message_type {
 
 /* Sends `size` bytes of `fd` (read with pread(2) from its start; the caller's) as a text or a file, encrypted
  * under the symmetric key with `user`. `make_key`: shares one first when there is none; otherwise
- * KESHER_NO_KEY. *message_id may be NULL. KESHER_FILE when `fd` cannot be read, became shorter, or is larger
- * than the protocol carries. A lost connection is not tried again once the content was on its way: nobody
- * could know whether the message was stored. */
+ * KESHER_NO_KEY. Shares the same one again before, when `user` may have lost it. *message_id may be NULL.
+ * KESHER_FILE when `fd` cannot be read, became shorter, or is larger than the protocol carries. A lost
+ * connection is not tried again once the content was on its way: nobody could know whether the message was
+ * stored. */
 KESHER_API enum kesher_status kesher_messenger_send(struct kesher_messenger *messenger, const char *user,
                                                     enum kesher_message_type type, int fd, uint64_t size,
                                                     bool make_key, uint32_t *message_id,
@@ -141,8 +147,10 @@ KESHER_API enum kesher_status kesher_messenger_send(struct kesher_messenger *mes
 /* Asks the server for what waits (604), once, and puts it on disk. *more (may be NULL) is true when anything
  * came: the server may have more; but not after two answers in a row with nothing new, for there are servers
  * that do not delete what they deliver. An answer that breaks off leaves
- * nothing: the server sends it again. KESHER_TIMEOUT also when another program does not come to an end
- * receiving; KESHER_FILE also when there is no room on the disk: what waits stays with the server. */
+ * nothing: the server sends it again. The last byte of an answer is taken only when all of it is on disk: so
+ * when the program dies before, the system resets the connection, by which the server knows. KESHER_TIMEOUT
+ * also when another program does not come to an end receiving; KESHER_FILE also when there is no room on the
+ * disk: what waits stays with the server. */
 KESHER_API enum kesher_status kesher_messenger_pull(struct kesher_messenger *messenger, bool *more,
                                                     struct kesher_error *error);
 
@@ -153,6 +161,14 @@ enum kesher_content {
     KESHER_CONTENT_UNREADABLE, /* no key fits (yet), or it is broken */
 };
 
+/* Under whose key a text or a file came. */
+enum kesher_key_mark {
+    KESHER_KEY_MARK_NONE, /* one's own, or one that was accepted */
+    KESHER_KEY_MARK_NEW,  /* a received one, which anyone holding the sender's id could have sent; nothing
+                             under it was shown before */
+    KESHER_KEY_MARK_UNACCEPTED, /* the same, and not the first under it */
+};
+
 struct kesher_message {
     uint32_t message_id;
     uint8_t type;              /* enum kesher_message_type; a foreign server may send others */
@@ -160,8 +176,8 @@ struct kesher_message {
     enum kesher_content content;
     uint64_t content_size;       /* of the text or file, decrypted; of what came, when unreadable */
     char path[KESHER_PATH_SIZE]; /* of the saved file, absolute */
-    bool key_must_be_accepted;   /* type 2: a key was in use already; see kesher_messenger_accept_key */
     bool again;                  /* was unreadable when it was shown before */
+    enum kesher_key_mark mark;
 };
 
 /* Takes the next message from disk; without kesher_messenger_done in between, the same one again. KESHER_OK

@@ -4,27 +4,13 @@
 #include "cli/showing.h"
 #include "cli/stop.h"
 
-#include "base/text.h"
-
 #include <signal.h>
-#include <string.h>
 
 enum { SHORTEST_PAUSE_MS = 1000, LONGEST_PAUSE_MS = 5000, GRACE_SECONDS = 2 };
 
-/* A key that has to be accepted is said, in words only: the JSON object has it. */
-static void notice_key(const struct kesher_user *sender)
-{
-    char shown[300];
-    ks_text_escape(sender->name, strlen(sender->name), shown, sizeof shown);
-    ks_output_error("%s has sent a newer key than the one in use: accept it with 'key USER --accept-key'",
-                    shown);
-}
-
-static bool printed(void *context, const struct kesher_message *message)
+static bool printed(void *context)
 {
     const struct ks_options *options = context;
-    if (message->key_must_be_accepted && !options->json)
-        notice_key(&message->sender);
     return !options->follow || !ks_stop_is_requested();
 }
 

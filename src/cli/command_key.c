@@ -1,12 +1,9 @@
 /* command_key.c — `kesher key [USER]`, `request-key USER`, `share-key USER`. Main thread. */
 #include "cli/messaging.h"
 #include "cli/output.h"
+#include "cli/shown_name.h"
 
 #include "base/text.h"
-
-#include <string.h>
-
-enum { SHOWN_SIZE = 300 };
 
 /* What each of these commands does once there is a messenger. */
 typedef enum kesher_status key_action(struct kesher_messenger *messenger, const struct ks_options *options,
@@ -30,20 +27,20 @@ static enum ks_exit run(struct ks_context *context, key_action *action)
 static void print_outcome(const struct ks_options *options, const char *user, const char *before,
                           const char *after, const char *name_key, const char *rest)
 {
-    char shown[SHOWN_SIZE];
+    char shown[KS_SHOWN_NAME_SIZE];
     if (options->json) {
         (void)printf("{\"%s\": ", name_key);
         ks_output_json_string(stdout, user);
         (void)printf(", %s}\n", rest);
     } else {
-        (void)printf("%s%s%s\n", before, ks_text_escape(user, strlen(user), shown, sizeof shown), after);
+        (void)printf("%s%s%s\n", before, ks_shown_name(user, shown), after);
     }
 }
 
 static void print_key(const struct ks_options *options, const struct kesher_user_key *key)
 {
     char id[2 * KESHER_ID_SIZE + 1];
-    char shown[4 * KESHER_NAME_SIZE];
+    char shown[KS_SHOWN_NAME_SIZE];
     ks_text_to_hex(key->user.id, sizeof key->user.id, id);
     if (options->json) {
         (void)fputs("{\"name\": ", stdout);
@@ -51,8 +48,8 @@ static void print_key(const struct ks_options *options, const struct kesher_user
         (void)printf(", \"id\": \"%s\", \"fingerprint\": \"%s\", \"new\": %s}\n", id, key->fingerprint,
                      key->is_new ? "true" : "false");
     } else {
-        ks_text_escape(key->user.name, strlen(key->user.name), shown, sizeof shown);
-        (void)printf("%s\nid %s\nkey fingerprint %s\n", shown, id, key->fingerprint);
+        (void)printf("%s\nid %s\nkey fingerprint %s\n", ks_shown_name(key->user.name, shown), id,
+                     key->fingerprint);
     }
 }
 
@@ -80,7 +77,7 @@ static enum kesher_status accept_key(struct kesher_messenger *messenger, const s
 {
     enum kesher_status status = kesher_messenger_accept_key(messenger, user, error);
     if (status == KESHER_OK)
-        print_outcome(options, user, "accepted the new key of ", "", "name", "\"accepted\": true");
+        print_outcome(options, user, "accepted the newest key of ", "", "name", "\"accepted\": true");
     return status;
 }
 
@@ -107,7 +104,7 @@ static enum kesher_status share_key(struct kesher_messenger *messenger, const st
 static enum ks_exit show_own_key(const struct ks_context *context)
 {
     char fingerprint[KESHER_FINGERPRINT_SIZE];
-    char shown[4 * KESHER_NAME_SIZE];
+    char shown[KS_SHOWN_NAME_SIZE];
     struct kesher_error error;
     struct kesher_identity *identity = NULL;
     enum kesher_status status = kesher_identity_load(context->home, &identity, &error);
@@ -124,8 +121,7 @@ static enum ks_exit show_own_key(const struct ks_context *context)
         ks_output_json_string(stdout, name);
         (void)printf(", \"fingerprint\": \"%s\"}\n", fingerprint);
     } else {
-        ks_text_escape(name, strlen(name), shown, sizeof shown);
-        (void)printf("%s\nkey fingerprint %s\n", shown, fingerprint);
+        (void)printf("%s\nkey fingerprint %s\n", ks_shown_name(name, shown), fingerprint);
     }
     kesher_identity_free(identity);
     return KS_EXIT_DONE;

@@ -1,9 +1,8 @@
 /* command_send.c — `kesher send USER [TEXT]`, `kesher send USER --file FILE`. Main thread. */
 #include "cli/messaging.h"
 #include "cli/output.h"
+#include "cli/shown_name.h"
 #include "cli/spool.h"
-
-#include "base/text.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -62,47 +61,22 @@ static bool open_content(const struct ks_options *options, struct kesher_messeng
 
 static void print_sent(const struct ks_options *options, const struct message *message)
 {
-    char shown[300];
+    char shown[KS_SHOWN_NAME_SIZE];
     if (options->json) {
         (void)fputs("{\"to\": ", stdout);
         ks_output_json_string(stdout, message->user);
         (void)printf(", \"type\": \"%s\", \"id\": %lu}\n",
                      message->type == KESHER_MESSAGE_FILE ? "file" : "text", (unsigned long)message->id);
     } else {
-        (void)printf("sent to %s, message %lu\n",
-                     ks_text_escape(message->user, strlen(message->user), shown, sizeof shown),
+        (void)printf("sent to %s, message %lu\n", ks_shown_name(message->user, shown),
                      (unsigned long)message->id);
     }
-}
-
-/* The message is sent already: whether another key waits is not worth failing for. */
-static void notice_waiting_key(struct kesher_messenger *messenger, const char *user)
-{
-    enum kesher_key_state state = KESHER_KEY_NONE;
-    char shown[300];
-    if (kesher_messenger_key_state(messenger, user, &state, NULL) != KESHER_OK || state != KESHER_KEY_WAITING)
-        return;
-    ks_text_escape(user, strlen(user), shown, sizeof shown);
-    ks_output_error("sent under the old key; %s has sent a newer one: accept it with --accept-key", shown);
-}
-
-/* Takes the key that waits, if there is one: without one, the key in use is the newest. */
-static enum kesher_status accept_key(struct kesher_messenger *messenger, const char *user,
-                                     struct kesher_error *error)
-{
-    enum kesher_key_state state = KESHER_KEY_NONE;
-    enum kesher_status status = kesher_messenger_key_state(messenger, user, &state, error);
-    if (status != KESHER_OK || state != KESHER_KEY_WAITING)
-        return status;
-    return kesher_messenger_accept_key(messenger, user, error);
 }
 
 static enum ks_exit send_message(struct kesher_messenger *messenger, const struct ks_options *options,
                                  struct ks_progress *progress, struct message *message)
 {
     struct kesher_error error;
-    if (options->accept_key && accept_key(messenger, message->user, &error) != KESHER_OK)
-        return fail(&error);
     ks_progress_start(progress, message->size, message->size < SIZE_WITH_PROGRESS);
     enum kesher_status status = kesher_messenger_send(messenger, message->user, message->type, message->fd,
                                                       message->size, true, &message->id, &error);
@@ -110,7 +84,6 @@ static enum ks_exit send_message(struct kesher_messenger *messenger, const struc
     if (status != KESHER_OK)
         return fail(&error);
     print_sent(options, message);
-    notice_waiting_key(messenger, message->user);
     return KS_EXIT_DONE;
 }
 

@@ -28,8 +28,15 @@ static const struct ks_command commands[] = {
      "The key of each user is remembered from first sight. When the server later shows another one, nothing\n"
      "is sent to that user any more: either the user has a new key, or somebody sits in between. Ask USER\n"
      "for the fingerprint, by another way than this server. If the new key is right, --forget makes room\n"
-     "for it. --accept-key and --forget do not connect.\n",
-     MESSAGES | KS_OPTIONS_KEYS | KS_OPTIONS_FORGET, 0, 1, ks_command_key},
+     "for it.\n"
+     "Texts and files under a symmetric key that was only received are marked by inbox, since nothing "
+     "proves\n"
+     "who made it: whoever has USER's id could have, and the server. --accept-key ends that for the newest "
+     "of\n"
+     "them, once USER has told you of it. What you send never depends on it: that is encrypted under a key "
+     "of\n"
+     "your own. --accept-key and --forget do not connect.\n",
+     MESSAGES | KS_OPTIONS_KEYS, 0, 1, ks_command_key},
     {"request-key", "USER", "ask USER for a symmetric key", "", MESSAGES, 1, 1, ks_command_request_key},
     {"share-key", "USER", "send USER a new symmetric key and use it from now on", "", MESSAGES, 1, 1,
      ks_command_share_key},
@@ -40,17 +47,22 @@ static const struct ks_command commands[] = {
      "\n"
      "While the command runs, everybody on this machine can see TEXT in the list of processes, and the "
      "shell\n"
-     "may keep it in its history; nobody sees the standard input. Where there is no symmetric key\n"
-     "with USER yet, one is made and sent first. A newer key from USER is used only after --accept-key.\n",
-     MESSAGES | KS_OPTIONS_KEYS | KS_OPTIONS_FILE, 1, 2, ks_command_send},
+     "may keep it in its history; nobody sees the standard input. The text is encrypted under a symmetric\n"
+     "key of your own, which is made and sent first where USER has none yet, and sent again when USER may\n"
+     "have lost it.\n",
+     MESSAGES | KS_OPTIONS_FILE, 1, 2, ks_command_send},
     {"inbox", "", "receive the messages that wait, and print them",
      "Messages are kept in the home until they were printed. Texts are printed with control bytes made\n"
-     "visible; files are saved under new names and printed as paths. What cannot be decrypted is kept, and\n"
-     "printed again once its key has come.\n",
+     "visible, and with > before lines that look like those around them; files are saved under new names "
+     "and\n"
+     "printed as paths. What cannot be decrypted is kept, and printed again once its key has come. What "
+     "came\n"
+     "under a key that was not accepted has a line above it: see kesher key --help.\n",
      MESSAGES | KS_OPTIONS_INBOX, 0, 0, ks_command_inbox},
     {"menu", "", "the console of the course: a menu of numbers",
-     "It reads lines from the standard input. Symmetric keys live as long as the menu; everything else is\n"
-     "kept in the home.\n",
+     "It reads lines from the standard input. Symmetric keys live as long as the menu, and the newest, "
+     "whoever\n"
+     "made it, encrypts what is sent; everything else is kept in the home.\n",
      KS_OPTIONS_ANY | KS_OPTIONS_SERVER, 0, 0, ks_command_menu},
     {"chat", "[create|join ID]", "talk in a group that has a password",
      "On a terminal there is a line to type in; /help lists its commands, Ctrl-D leaves. In a pipe each "

@@ -68,7 +68,7 @@ static void print_sent(enum kesher_status status, const struct kesher_error *err
 static bool is_ready(struct ks_menu *menu)
 {
     struct kesher_error error;
-    const struct kesher_messenger_settings settings = {.keep_keys = false};
+    const struct kesher_messenger_settings settings = {.classic = true};
     const struct kesher_options options = {.reconnects = 1}; /* somebody is waiting */
     if (menu->messenger != NULL)
         return true;
@@ -161,34 +161,12 @@ void ks_menu_key(struct ks_menu *menu)
 
 /* ---- 140 ---- */
 
-/* A key that came while another is in use: the user decides. */
-static bool printed(void *context, const struct kesher_message *message)
-{
-    struct ks_menu *menu = context;
-    struct kesher_error error;
-    const char *name = message->sender.name;
-    char shown[SHOWN_NAME_SIZE];
-    char *line = NULL;
-    size_t size = 0;
-    if (!message->key_must_be_accepted || name[0] == '\0')
-        return true;
-    (void)printf("Use this key for sending to %s from now on? (yes/no)\n",
-                 ks_text_escape(name, strlen(name), shown, sizeof shown));
-    if (!ks_menu_line(menu, &line, &size))
-        return !menu->over;
-    line = ks_input_trim(line, &size);
-    if (size == 3 && memcmp(line, "yes", 3) == 0 &&
-        kesher_messenger_accept_key(menu->messenger, name, &error) != KESHER_OK)
-        print_failure(&error, name);
-    return true;
-}
-
 void ks_menu_inbox(struct ks_menu *menu)
 {
     struct kesher_error error;
     if (!is_ready(menu))
         return;
-    const struct ks_showing showing = {.messenger = menu->messenger, .printed = printed, .context = menu};
+    const struct ks_showing showing = {.messenger = menu->messenger, .course = true};
     enum ks_showing_end end = ks_showing_all(&showing, &error);
     if (end == KS_SHOWING_FAILED)
         print_failure(&error, NULL);

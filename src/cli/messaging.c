@@ -76,7 +76,7 @@ struct kesher_messenger *ks_messaging_open(const struct ks_context *context,
     struct kesher_messenger *messenger = NULL;
     const char *directory = context->options->save_to;
     const struct kesher_options defaults = {.observer = ks_messaging_observer(NULL)};
-    const struct kesher_messenger_settings settings = {.keep_keys = true, .file_directory = directory};
+    const struct kesher_messenger_settings settings = {.file_directory = directory};
     if (!ks_context_server(context, address) || (directory != NULL && !prepare_directory(directory)))
         return NULL;
     if (kesher_messenger_open(context->home, address, &settings, options != NULL ? options : &defaults,

@@ -14,10 +14,9 @@ enum ks_options_group {
     KS_OPTIONS_DATA = 1u << 2,   /* has output that is data */
     KS_OPTIONS_UPLOAD = 1u << 3, /* sends files */
     KS_OPTIONS_NAMES = 1u << 4,  /* gives files other names */
-    KS_OPTIONS_KEYS = 1u << 5,   /* can accept a symmetric key */
-    KS_OPTIONS_FORGET = 1u << 6, /* can forget a user's keys */
-    KS_OPTIONS_FILE = 1u << 7,   /* sends a text or a file */
-    KS_OPTIONS_INBOX = 1u << 8,  /* receives messages */
+    KS_OPTIONS_KEYS = 1u << 5,   /* can accept and forget a user's keys */
+    KS_OPTIONS_FILE = 1u << 6,   /* sends a text or a file */
+    KS_OPTIONS_INBOX = 1u << 7,  /* receives messages */
 };
 
 struct ks_options {

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "cli/output.h"
+#include "cli/shown_name.h"
 
 #include <string.h>
 
@@ -37,7 +38,7 @@ static enum kesher_status print_text(const struct ks_showing *showing, struct ks
 
 static enum kesher_status print_plain_text(const struct ks_showing *showing, struct kesher_error *error)
 {
-    struct ks_text_stream text = ks_text_stream_begin(KS_TEXT_FOR_TERMINAL);
+    struct ks_text_stream text = ks_text_stream_begin(KS_TEXT_FOR_MESSAGE);
     enum kesher_status status = print_text(showing, &text, error);
     if (!text.at_line_start)
         (void)fputc('\n', stdout);
@@ -71,13 +72,34 @@ static enum kesher_status print_plain_content(const struct ks_showing *showing,
     return KESHER_OK;
 }
 
+/* Before the lines of its message, where no text can be: what comes from the other side cannot look like it.
+ */
+static void print_mark(enum kesher_key_mark mark, const char *name)
+{
+    if (mark == KESHER_KEY_MARK_NEW)
+        (void)printf(
+            "(under a new key, which anyone holding %s's id could have sent; see kesher key --help)\n", name);
+    else if (mark == KESHER_KEY_MARK_UNACCEPTED)
+        (void)puts("(key not accepted)");
+}
+
+/* The name of the sender, as it is printed. */
+static const char *shown_name_of(const struct ks_showing *showing, const struct kesher_user *sender,
+                                 char shown[static KS_SHOWN_NAME_SIZE])
+{
+    if (sender->name[0] == '\0')
+        return name_of(sender, shown);
+    return showing->course ? ks_text_escape(sender->name, strlen(sender->name), shown, KS_SHOWN_NAME_SIZE)
+                           : ks_shown_name(sender->name, shown);
+}
+
 static enum kesher_status print_plain(const struct ks_showing *showing, const struct kesher_message *message,
                                       struct kesher_error *error)
 {
-    char id[2 * KESHER_ID_SIZE + 1];
-    char shown[4 * KESHER_NAME_SIZE];
-    const char *name = name_of(&message->sender, id);
-    (void)printf("From: %s\nContent:\n", ks_text_escape(name, strlen(name), shown, sizeof shown));
+    char shown[KS_SHOWN_NAME_SIZE];
+    const char *name = shown_name_of(showing, &message->sender, shown);
+    print_mark(message->mark, name);
+    (void)printf("From: %s\nContent:\n", name);
     enum kesher_status status = print_plain_content(showing, message, error);
     if (status == KESHER_OK)
         (void)fputs("-----<EOM>-----\n\n", stdout);
@@ -134,8 +156,8 @@ static enum kesher_status print_json(const struct ks_showing *showing, const str
     print_json_type(message->type);
     if (message->again)
         (void)fputs(", \"again\": true", stdout);
-    if (message->key_must_be_accepted)
-        (void)fputs(", \"accept\": true", stdout);
+    if (message->mark != KESHER_KEY_MARK_NONE)
+        (void)printf(", \"key\": \"%s\"", message->mark == KESHER_KEY_MARK_NEW ? "new" : "unaccepted");
     enum kesher_status status = print_json_content(showing, message, error);
     (void)fputs("}\n", stdout);
     return status;
@@ -152,7 +174,8 @@ static enum ks_showing_end print_one(const struct ks_showing *showing, const str
         return KS_SHOWING_CLOSED;
     if (status != KESHER_OK || kesher_messenger_done(showing->messenger, error) != KESHER_OK)
         return KS_SHOWING_FAILED;
-    return showing->printed(showing->context, message) ? KS_SHOWING_DONE : KS_SHOWING_STOPPED;
+    bool goes_on = showing->printed == NULL || showing->printed(showing->context);
+    return goes_on ? KS_SHOWING_DONE : KS_SHOWING_STOPPED;
 }
 
 enum ks_showing_end ks_showing_kept(const struct ks_showing *showing, struct kesher_error *error)

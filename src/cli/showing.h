@@ -13,9 +13,10 @@
 
 struct ks_showing {
     struct kesher_messenger *messenger;
-    bool json; /* one object per line, else as the classic console has it */
-    /* Called after each message that is done with; false stops. */
-    bool (*printed)(void *context, const struct kesher_message *message);
+    bool json;   /* one object per line, else as the classic console has it */
+    bool course; /* names as they are: the course's console prints no quotes */
+    /* Called after each message that is done with; false stops. NULL: all are printed. */
+    bool (*printed)(void *context);
     void *context;
 };
 

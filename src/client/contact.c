@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char first_line[] = "kesher contact 1";
+static const char first_line[] = "kesher contact 2";
+static const char first_line_of_old[] = "kesher contact 1";
 static const char suffix[] = ".contact";
 
 enum { SHOWN_PART = 32, DIGEST_PART = 8 };
@@ -73,40 +74,103 @@ static bool take_sending(struct ks_contact *contact, const char *value, size_t s
     return contact->ring.has_sending;
 }
 
-static bool take_waiting(struct ks_contact *contact, const char *value, size_t size)
+static bool take_ours(struct ks_contact *contact, const char *value, size_t size)
 {
-    if (contact->ring.has_waiting)
+    struct ks_key_ring *ring = &contact->ring;
+    if (ring->ours_count == KS_KEY_RING_OURS || !take_key(&ring->ours[ring->ours_count], value, size))
         return false;
-    contact->ring.has_waiting = take_key(&contact->ring.waiting, value, size);
-    return contact->ring.has_waiting;
+    ring->ours_count++;
+    return true;
 }
 
-static bool take_old(struct ks_contact *contact, const char *value, size_t size)
+/* What is over the limit is left out: older homes had room for two more. */
+static bool take_with_standing(struct ks_contact *contact, const char *value, size_t size,
+                               enum ks_key_standing standing)
 {
-    struct ks_symmetric_key surplus;
-    size_t count = contact->ring.old_count;
-    bool fits = count < KS_KEY_RING_OLD;
-    bool taken = take_key(fits ? &contact->ring.old[count] : &surplus, value, size);
-    if (taken && fits)
-        contact->ring.old_count++;
-    ks_secret_wipe(&surplus, sizeof surplus);
+    struct ks_key_ring *ring = &contact->ring;
+    struct ks_received_key received = {.standing = standing};
+    bool taken = take_key(&received.key, value, size);
+    if (taken && ring->received_count < KS_KEY_RING_RECEIVED)
+        ring->received[ring->received_count++] = received;
+    ks_secret_wipe(&received, sizeof received);
     return taken;
 }
 
-static const struct {
+static bool take_received(struct ks_contact *contact, const char *value, size_t size)
+{
+    return take_with_standing(contact, value, size, KS_KEY_STANDING_NEW);
+}
+
+static bool take_told(struct ks_contact *contact, const char *value, size_t size)
+{
+    return take_with_standing(contact, value, size, KS_KEY_STANDING_TOLD);
+}
+
+static bool take_accepted(struct ks_contact *contact, const char *value, size_t size)
+{
+    return take_with_standing(contact, value, size, KS_KEY_STANDING_ACCEPTED);
+}
+
+/* Of an older home: newer than the key for sending, which stands before it. */
+static bool take_waiting(struct ks_contact *contact, const char *value, size_t size)
+{
+    struct ks_key_ring *ring = &contact->ring;
+    struct ks_received_key before = ring->received[0];
+    bool taken = ring->received_count == 1 && take_received(contact, value, size);
+    if (taken) {
+        ring->received[0] = ring->received[1];
+        ring->received[1] = before;
+    }
+    ks_secret_wipe(&before, sizeof before);
+    return taken;
+}
+
+/* Takes a line whose value can only be this one, and only once. */
+static bool take_flag(bool *flag, const char *value, size_t size, const char *expected)
+{
+    bool taken = !*flag && size == strlen(expected) && memcmp(value, expected, size) == 0;
+    *flag = *flag || taken;
+    return taken;
+}
+
+static bool take_share(struct ks_contact *contact, const char *value, size_t size)
+{
+    return take_flag(&contact->ring.share_again, value, size, "again");
+}
+
+static bool take_reads(struct ks_contact *contact, const char *value, size_t size)
+{
+    return take_flag(&contact->ring.reads_ours, value, size, "ours");
+}
+
+struct word {
     const char *word;
     take_value take;
-} words[] = {
-    {"name ", take_name},       {"id ", take_id},           {"public-key ", take_public_key},
-    {"sending ", take_sending}, {"waiting ", take_waiting}, {"old ", take_old},
 };
 
-static bool take_line(struct ks_contact *contact, const char *line, size_t size)
+static const struct word words[] = {
+    {"name ", take_name},         {"id ", take_id},       {"public-key ", take_public_key},
+    {"sending ", take_sending},   {"share ", take_share}, {"ours ", take_ours},
+    {"received ", take_received}, {"told ", take_told},   {"accepted ", take_accepted},
+    {"reads ", take_reads},       {NULL, NULL},
+};
+
+static const struct word words_of_old[] = {
+    {"name ", take_name},
+    {"id ", take_id},
+    {"public-key ", take_public_key},
+    {"sending ", take_received},
+    {"waiting ", take_waiting},
+    {"old ", take_received},
+    {NULL, NULL},
+};
+
+static bool take_line(struct ks_contact *contact, const struct word *known, const char *line, size_t size)
 {
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        size_t word_size = strlen(words[i].word);
-        if (size >= word_size && memcmp(line, words[i].word, word_size) == 0)
-            return words[i].take(contact, line + word_size, size - word_size);
+    for (; known->word != NULL; known++) {
+        size_t word_size = strlen(known->word);
+        if (size >= word_size && memcmp(line, known->word, word_size) == 0)
+            return known->take(contact, line + word_size, size - word_size);
     }
     return false;
 }
@@ -116,6 +180,14 @@ static bool is_line(const char *line, size_t size, const char *expected)
     return size == strlen(expected) && memcmp(line, expected, size) == 0;
 }
 
+/* Which words follow the first line; NULL when it is none. */
+static const struct word *words_after(const char *line, size_t size)
+{
+    if (is_line(line, size, first_line))
+        return words;
+    return is_line(line, size, first_line_of_old) ? words_of_old : NULL;
+}
+
 enum ks_result ks_contact_parse(const uint8_t *bytes, size_t size, struct ks_contact *contact)
 {
     struct ks_lines lines = {.text = (const char *)bytes, .size = size};
@@ -123,17 +195,17 @@ enum ks_result ks_contact_parse(const uint8_t *bytes, size_t size, struct ks_con
     size_t line_size = 0;
     memset(contact, 0, sizeof *contact);
     /* The last byte is that of "end": without its newline a shorter word could not be told from a cut one. */
-    if (size == 0 || bytes[size - 1] != '\n' || !ks_lines_next(&lines, &line, &line_size) ||
-        !is_line(line, line_size, first_line))
+    if (size == 0 || bytes[size - 1] != '\n' || !ks_lines_next(&lines, &line, &line_size))
         return KS_INVALID;
+    const struct word *known = words_after(line, line_size);
     bool ended = false;
-    while (!ended && ks_lines_next(&lines, &line, &line_size)) {
+    while (known != NULL && !ended && ks_lines_next(&lines, &line, &line_size)) {
         ended = is_line(line, line_size, "end");
-        if (!ended && !take_line(contact, line, line_size))
+        if (!ended && !take_line(contact, known, line, line_size))
             return KS_INVALID;
     }
     bool sound = ended && contact->name[0] != '\0' && !ks_lines_next(&lines, &line, &line_size) &&
-                 (contact->ring.has_sending || !contact->ring.has_waiting);
+                 (contact->ring.has_sending || !contact->ring.share_again);
     return sound ? KS_OK : KS_INVALID;
 }
 
@@ -169,13 +241,29 @@ static enum ks_result put_public_key(struct ks_buffer *text, const uint8_t *publ
     return result == KS_OK ? put(text, "\n") : result;
 }
 
+static enum ks_result put_received(struct ks_buffer *text, const struct ks_received_key *received)
+{
+    switch (received->standing) {
+    case KS_KEY_STANDING_TOLD:
+        return put_hex(text, "told ", received->key.bytes);
+    case KS_KEY_STANDING_ACCEPTED:
+        return put_hex(text, "accepted ", received->key.bytes);
+    default:
+        return put_hex(text, "received ", received->key.bytes);
+    }
+}
+
 static enum ks_result put_ring(struct ks_buffer *text, const struct ks_key_ring *ring)
 {
     enum ks_result result = ring->has_sending ? put_hex(text, "sending ", ring->sending.bytes) : KS_OK;
-    if (result == KS_OK && ring->has_waiting)
-        result = put_hex(text, "waiting ", ring->waiting.bytes);
-    for (size_t i = 0; i < ring->old_count && result == KS_OK; i++)
-        result = put_hex(text, "old ", ring->old[i].bytes);
+    if (result == KS_OK && ring->share_again)
+        result = put_line(text, "share ", "again");
+    for (size_t i = 0; i < ring->ours_count && result == KS_OK; i++)
+        result = put_hex(text, "ours ", ring->ours[i].bytes);
+    for (size_t i = 0; i < ring->received_count && result == KS_OK; i++)
+        result = put_received(text, &ring->received[i]);
+    if (result == KS_OK && ring->reads_ours)
+        result = put_line(text, "reads ", "ours");
     return result;
 }
 

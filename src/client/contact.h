@@ -1,13 +1,20 @@
 /* contact.h — what a home remembers of another user, and its bytes: a text file of lines "word value".
  *
- *     kesher contact 1
+ *     kesher contact 2
  *     name alice
  *     id 00112233445566778899aabbccddeeff          (left out while unknown)
  *     public-key MIGd…                             (pinned; left out while unknown)
- *     sending 000102030405060708090a0b0c0d0e0f     (symmetric keys, see key_ring.h)
- *     waiting 101112131415161718191a1b1c1d1e1f
- *     old 202122232425262728292a2b2c2d2e2f         (any number, the newest first)
+ *     sending 000102030405060708090a0b0c0d0e0f     (of ours; symmetric keys, see key_ring.h)
+ *     share again                                  (only when the sending key is to be shared again)
+ *     ours 101112131415161718191a1b1c1d1e1f        (any number, the newest first)
+ *     received 202122232425262728292a2b2c2d2e2f    (not shown to the user yet; any number, and in one order
+ *     told 303132333435363738393a3b3c3d3e3f         with the two words that follow: the newest first)
+ *     accepted 404142434445464748494a4b4c4d4e4f
+ *     reads ours                                   (only when what was read last was under one of ours)
  *     end
+ *
+ * Files of older homes begin with "kesher contact 1" and have the words sending, waiting and old. They do not
+ * say who made a key: so all of them are received ones, and nothing is sent under them any more.
  *
  * Anything else, and a file that was cut short, is refused as a whole: a pin must not get lost by being
  * misread. No I/O; any thread.

@@ -59,6 +59,18 @@ static enum kesher_status encrypt_key(const struct ks_contact *contact, const st
     return result == KS_OK ? KESHER_OK : ks_failure_from_result(error, result, "cannot encrypt the new key");
 }
 
+/* *sent is true when the server may have it. */
+static enum kesher_status send_key(struct kesher_messenger *messenger, const struct ks_peer *peer,
+                                   const uint8_t encrypted[static KS_RSA_ENCRYPTED_SIZE], bool *sent,
+                                   struct kesher_error *error)
+{
+    const struct ks_outgoing outgoing = {.target = &peer->contact.id,
+                                         .type = KS_MESSAGE_KEY,
+                                         .content_size = KS_RSA_ENCRYPTED_SIZE,
+                                         .content = encrypted};
+    return ks_outgoing_send(messenger, &outgoing, NULL, sent, error);
+}
+
 /* The key is in the ring before it is sent: if its receipt gets lost, what the user encrypts under it can be
  * read all the same. */
 static enum kesher_status offer_and_send(struct kesher_messenger *messenger, struct ks_peer *peer,
@@ -71,16 +83,39 @@ static enum kesher_status offer_and_send(struct kesher_messenger *messenger, str
         status = change_keys(messenger, peer, ks_key_ring_offer, key, error);
     if (status != KESHER_OK)
         return status;
-    const struct ks_outgoing outgoing = {.target = &peer->contact.id,
-                                         .type = KS_MESSAGE_KEY,
-                                         .content_size = sizeof encrypted,
-                                         .content = encrypted};
-    status = ks_outgoing_send(messenger, &outgoing, NULL, &sent, error);
+    status = send_key(messenger, peer, encrypted, &sent, error);
     if (status == KESHER_OK)
         return change_keys(messenger, peer, ks_key_ring_use, key, error);
     if (!sent) /* that this fails too leaves a key that decrypts nothing */
         (void)change_keys(messenger, peer, ks_key_ring_withdraw, key, NULL);
     return status;
+}
+
+/* The key for sending once more, under the public key that is pinned: whoever has a key of ours has been
+ * pinned.
+ */
+static enum kesher_status share_again(struct kesher_messenger *messenger, struct ks_peer *peer,
+                                      struct kesher_error *error)
+{
+    uint8_t encrypted[KS_RSA_ENCRYPTED_SIZE];
+    bool sent = false;
+    struct ks_symmetric_key key = peer->contact.ring.sending;
+    enum kesher_status status = encrypt_key(&peer->contact, &key, encrypted, error);
+    if (status == KESHER_OK)
+        status = send_key(messenger, peer, encrypted, &sent, error);
+    if (status == KESHER_OK)
+        status = change_keys(messenger, peer, ks_key_ring_use, &key, error);
+    ks_secret_wipe(&key, sizeof key);
+    return status;
+}
+
+enum kesher_status ks_conversation_prepare(struct kesher_messenger *messenger, struct ks_peer *peer,
+                                           struct kesher_error *error)
+{
+    const struct ks_key_ring *ring = &peer->contact.ring;
+    if (!ring->has_sending)
+        return ks_conversation_share_key(messenger, peer, error);
+    return ring->share_again && !messenger->classic ? share_again(messenger, peer, error) : KESHER_OK;
 }
 
 enum kesher_status ks_conversation_share_key(struct kesher_messenger *messenger, struct ks_peer *peer,
@@ -107,6 +142,31 @@ enum kesher_status kesher_messenger_share_key(struct kesher_messenger *messenger
     return status;
 }
 
+static enum kesher_status receive_key(struct ks_contact *contact, void *context, struct kesher_error *error)
+{
+    (void)error;
+    ks_key_ring_receive(&contact->ring, context);
+    return KESHER_OK;
+}
+
+/* The console takes it for its own, and the newest encrypts, as in the course. */
+static enum kesher_status take_over_key(struct ks_contact *contact, void *context, struct kesher_error *error)
+{
+    (void)error;
+    ks_key_ring_use(&contact->ring, context);
+    return KESHER_OK;
+}
+
+enum kesher_status ks_conversation_receive_key(struct kesher_messenger *messenger, const char *name,
+                                               const struct ks_symmetric_key *key, struct kesher_error *error)
+{
+    struct ks_symmetric_key received = *key;
+    enum kesher_status status = ks_contacts_change(
+        &messenger->contacts, name, messenger->classic ? take_over_key : receive_key, &received, error);
+    ks_secret_wipe(&received, sizeof received);
+    return status;
+}
+
 /* ---- type 1 ---- */
 
 static enum kesher_status send_request(struct kesher_messenger *messenger, const struct ks_peer *peer,
@@ -130,6 +190,49 @@ enum kesher_status kesher_messenger_request_key(struct kesher_messenger *messeng
     }
     ks_peer_wipe(&peer);
     return status;
+}
+
+static enum kesher_status note_request(struct ks_contact *contact, void *context, struct kesher_error *error)
+{
+    (void)context;
+    (void)error;
+    (void)ks_key_ring_ask(&contact->ring);
+    return KESHER_OK;
+}
+
+enum kesher_status ks_conversation_note_request(struct kesher_messenger *messenger, const char *name,
+                                                struct kesher_error *error)
+{
+    struct ks_contact contact;
+    enum kesher_status status = ks_contacts_load(&messenger->contacts, name, &contact, error);
+    bool is_news = status == KESHER_OK && ks_key_ring_ask(&contact.ring);
+    ks_contact_wipe(&contact);
+    if (status == KESHER_NOT_FOUND)
+        return KESHER_OK;
+    return is_news ? ks_contacts_change(&messenger->contacts, name, note_request, NULL, error) : status;
+}
+
+/* ---- types 3 and 4 ---- */
+
+static enum kesher_status note_shown(struct ks_contact *contact, void *context, struct kesher_error *error)
+{
+    (void)error;
+    (void)ks_key_ring_note_shown(&contact->ring, context);
+    return KESHER_OK;
+}
+
+enum kesher_status ks_conversation_note_shown(struct kesher_messenger *messenger, const char *name,
+                                              const struct ks_symmetric_key *key, struct kesher_error *error)
+{
+    struct ks_contact contact;
+    struct ks_symmetric_key shown = *key;
+    enum kesher_status status = ks_contacts_load(&messenger->contacts, name, &contact, error);
+    bool is_news = status == KESHER_OK && ks_key_ring_note_shown(&contact.ring, &shown);
+    ks_contact_wipe(&contact);
+    if (is_news)
+        status = ks_contacts_change(&messenger->contacts, name, note_shown, &shown, error);
+    ks_secret_wipe(&shown, sizeof shown);
+    return status == KESHER_NOT_FOUND ? KESHER_OK : status; /* forgotten meanwhile */
 }
 
 /* ---- public keys ---- */
@@ -169,7 +272,7 @@ static enum kesher_status accept_key(struct ks_contact *contact, void *context, 
     (void)context;
     if (ks_key_ring_accept(&contact->ring))
         return KESHER_OK;
-    return ks_failure(error, KESHER_NOT_FOUND, "no key of '%s' waits to be accepted",
+    return ks_failure(error, KESHER_NOT_FOUND, "no key of '%s' is there to be accepted",
                       ks_text_escape(contact->name, strlen(contact->name), shown, sizeof shown));
 }
 
@@ -186,9 +289,7 @@ enum kesher_status kesher_messenger_key_state(struct kesher_messenger *messenger
     enum kesher_status status = ks_contacts_load(&messenger->contacts, user, &contact, error);
     bool known = status == KESHER_OK;
     if (known || status == KESHER_NOT_FOUND)
-        *state = known && contact.ring.has_waiting   ? KESHER_KEY_WAITING
-                 : known && contact.ring.has_sending ? KESHER_KEY_IN_USE
-                                                     : KESHER_KEY_NONE;
+        *state = known && contact.ring.has_sending ? KESHER_KEY_IN_USE : KESHER_KEY_NONE;
     ks_contact_wipe(&contact);
     return status == KESHER_NOT_FOUND ? KESHER_OK : status;
 }

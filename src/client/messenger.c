@@ -49,10 +49,11 @@ static enum kesher_status fill(struct kesher_messenger *messenger, const struct 
     enum kesher_status status = kesher_identity_load(home, &messenger->session.identity, error);
     if (status != KESHER_OK)
         return status;
+    messenger->classic = settings->classic;
     messenger->file_directory = strdup(directory_for_files(settings));
     if (messenger->file_directory == NULL)
         return ks_failure_no_memory(error);
-    status = ks_contacts_open(&messenger->contacts, home, settings->keep_keys, error);
+    status = ks_contacts_open(&messenger->contacts, home, !settings->classic, error);
     if (status == KESHER_OK)
         status = ks_inbox_open(&messenger->inbox, home, error);
     if (status != KESHER_OK)

@@ -2,7 +2,7 @@
  *
  *   messenger.c     opening, closing, users, registering
  *   peer.c          the other user: id, public key, pin
- *   conversation.c  symmetric keys: asking, sharing, accepting, forgetting
+ *   conversation.c  symmetric keys: asking, sharing, receiving, accepting, forgetting
  *   outgoing.c      603
  *   pull.c          604
  *   receive.c       messages from disk: next, read, done
@@ -30,6 +30,9 @@ struct ks_in_hand {
     bool active;
     bool is_text;
     bool keep; /* not readable now, but it may become so */
+    bool has_key;
+    struct ks_symmetric_key key; /* under which a text or a file was */
+    char sender[KS_TEXT_FIELD_SIZE];
     struct ks_place place;
     struct ks_entry entry;         /* its descriptor is ours when place.is_kept, else the inbox's */
     struct ks_plaintext plaintext; /* of a text */
@@ -54,6 +57,7 @@ struct kesher_messenger {
     struct ks_client_id distrusted; /* whose public key was not the pinned one, since the last pull */
     bool has_distrusted;
     bool had_only_repeats; /* the last answer with messages had none that was new */
+    bool classic;          /* as kesher_messenger_settings has it */
     bool offline;          /* a question asked on the side failed: no more of them until the next pull */
     char *file_directory;
     uint8_t piece[KS_MESSENGER_PIECE_SIZE];

@@ -2,6 +2,7 @@
 #include "client/opening.h"
 
 #include "base/text.h"
+#include "client/conversation.h"
 #include "client/exchange.h"
 #include "client/failure.h"
 #include "client/peer.h"
@@ -103,24 +104,10 @@ static enum kesher_status verify_sender(struct kesher_messenger *messenger, cons
     return status;
 }
 
-struct received_key {
-    const struct ks_symmetric_key *key;
-    bool waits;
-};
-
-static enum kesher_status receive_key(struct ks_contact *contact, void *context, struct kesher_error *error)
-{
-    struct received_key *received = context;
-    (void)error;
-    received->waits = ks_key_ring_receive(&contact->ring, received->key);
-    return KESHER_OK;
-}
-
 static enum kesher_status take_key(struct kesher_messenger *messenger, const struct ks_symmetric_key *key,
                                    struct ks_opened *opened, struct kesher_error *error)
 {
     struct kesher_message *message = &opened->message;
-    struct received_key received = {.key = key};
     struct kesher_error why = {.sentence = ""};
     const char *name = message->sender.name;
     opened->keep = true;
@@ -128,11 +115,10 @@ static enum kesher_status take_key(struct kesher_messenger *messenger, const str
         return KESHER_OK;
     enum kesher_status status = verify_sender(messenger, &message->sender, &why);
     if (status == KESHER_OK)
-        status = ks_contacts_change(&messenger->contacts, name, receive_key, &received, &why);
+        status = ks_conversation_receive_key(messenger, name, key, &why);
     if (status == KESHER_OK) {
         opened->keep = false;
         message->content = KESHER_CONTENT_NONE;
-        message->key_must_be_accepted = received.waits;
         return KESHER_OK;
     }
     if (is_ours(status)) {
@@ -158,21 +144,58 @@ static enum kesher_status open_key(struct kesher_messenger *messenger, const str
     return status;
 }
 
+/* ---- type 1 ---- */
+
+/* It is shown in any case; a contact that cannot be changed now is one for which the key is not shared again.
+ */
+static enum kesher_status open_request(struct kesher_messenger *messenger, struct kesher_message *message,
+                                       struct kesher_error *error)
+{
+    struct kesher_error why = {.sentence = ""};
+    const char *name = message->sender.name;
+    message->content = KESHER_CONTENT_NONE;
+    if (!ks_text_is_user_name(name, strlen(name)))
+        return KESHER_OK;
+    enum kesher_status status = ks_conversation_note_request(messenger, name, &why);
+    if (status == KESHER_INVALID)
+        ks_session_notice(&messenger->session, why.sentence);
+    if (status == KESHER_OK || status == KESHER_INVALID)
+        return KESHER_OK;
+    if (error != NULL)
+        *error = why;
+    return status;
+}
+
 /* ---- types 3 and 4 ---- */
 
-/* The key that fits. KESHER_NOT_FOUND when none does. */
+static enum kesher_key_mark mark_of(enum ks_key_standing standing)
+{
+    switch (standing) {
+    case KS_KEY_STANDING_NEW:
+        return KESHER_KEY_MARK_NEW;
+    case KS_KEY_STANDING_TOLD:
+        return KESHER_KEY_MARK_UNACCEPTED;
+    default:
+        return KESHER_KEY_MARK_NONE;
+    }
+}
+
+/* Looks for the key that fits. KESHER_NOT_FOUND when none does. */
 static enum kesher_status find_key(struct kesher_messenger *messenger, const struct ks_entry *entry,
-                                   const char *sender, struct ks_symmetric_key *key, uint64_t *plain_size,
-                                   struct kesher_error *error)
+                                   struct ks_opened *opened, uint64_t *plain_size, struct kesher_error *error)
 {
     struct ks_contact contact;
     struct kesher_error why = {.sentence = ""};
+    const char *sender = opened->message.sender.name;
     if (!ks_text_is_user_name(sender, strlen(sender)))
         return KESHER_NOT_FOUND;
     enum kesher_status status = ks_contacts_load(&messenger->contacts, sender, &contact, &why);
     if (status == KESHER_OK) {
-        enum ks_result result =
-            ks_plaintext_choose(entry, &contact.ring, entry->fixed.type == KS_MESSAGE_TEXT, key, plain_size);
+        bool is_text = entry->fixed.type == KS_MESSAGE_TEXT;
+        enum ks_result result = ks_plaintext_choose(entry, &contact.ring, is_text, &opened->key, plain_size);
+        opened->has_key = result == KS_OK;
+        if (opened->has_key)
+            opened->message.mark = mark_of(ks_key_ring_standing(&contact.ring, &opened->key));
         status = result == KS_OK          ? KESHER_OK
                  : result == KS_NOT_FOUND ? KESHER_NOT_FOUND
                                           : fail_result(result, &why);
@@ -192,14 +215,12 @@ static enum kesher_status open_content(struct kesher_messenger *messenger, const
 {
     struct ks_plaintext *plaintext = &messenger->in_hand.plaintext;
     struct kesher_message *message = &opened->message;
-    struct ks_symmetric_key key;
     uint64_t plain_size = 0;
     opened->keep = ks_plaintext_is_possible(entry);
-    enum kesher_status status = find_key(messenger, entry, message->sender.name, &key, &plain_size, error);
+    enum kesher_status status = find_key(messenger, entry, opened, &plain_size, error);
     if (status != KESHER_OK)
         return status == KESHER_NOT_FOUND ? KESHER_OK : status;
-    enum ks_result result = ks_plaintext_open(plaintext, entry, &key, plain_size);
-    ks_secret_wipe(&key, sizeof key);
+    enum ks_result result = ks_plaintext_open(plaintext, entry, &opened->key, plain_size);
     if (result != KS_OK)
         return fail_result(result, error);
     opened->keep = false;
@@ -230,8 +251,7 @@ enum kesher_status ks_opening_open(struct kesher_messenger *messenger, const str
         return status;
     switch (message->type) {
     case KS_MESSAGE_KEY_REQUEST:
-        message->content = KESHER_CONTENT_NONE;
-        return KESHER_OK;
+        return open_request(messenger, message, error);
     case KS_MESSAGE_KEY:
         return open_key(messenger, entry, opened, error);
     case KS_MESSAGE_TEXT:

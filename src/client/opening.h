@@ -9,6 +9,8 @@
 struct ks_opened {
     struct kesher_message message;
     bool keep; /* unreadable now, but it may become readable */
+    bool has_key;
+    struct ks_symmetric_key key; /* that of a text or a file; to be wiped */
 };
 
 /* Opens the message. A text's plaintext is left open in messenger->in_hand. KESHER_OK with *opened;

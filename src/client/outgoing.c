@@ -217,15 +217,13 @@ static enum kesher_status fail_without_key(const struct ks_contact *contact, str
                       ks_text_escape(contact->name, strlen(contact->name), shown, sizeof shown));
 }
 
-/* A key in use, made where there is none, and the message. */
+/* A key that the other side has, and the message. */
 static enum kesher_status send_to_peer(struct kesher_messenger *messenger, struct ks_peer *peer,
                                        const struct text_or_file *content, struct kesher_error *error)
 {
-    enum kesher_status status = KESHER_OK;
     if (!peer->contact.ring.has_sending && !content->make_key)
         return fail_without_key(&peer->contact, error);
-    if (!peer->contact.ring.has_sending)
-        status = ks_conversation_share_key(messenger, peer, error);
+    enum kesher_status status = ks_conversation_prepare(messenger, peer, error);
     return status == KESHER_OK ? send_content(messenger, &peer->contact, content, error) : status;
 }
 

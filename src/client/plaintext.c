@@ -31,6 +31,18 @@ struct fitting {
     size_t count;
 };
 
+/* The longest padding first; of the same length, in the order of their coming. */
+static void add_fitting(struct fitting *fitting, const struct ks_symmetric_key *key, size_t padding)
+{
+    size_t at = fitting->count++;
+    for (; at > 0 && fitting->paddings[at - 1] < padding; at--) {
+        fitting->keys[at] = fitting->keys[at - 1];
+        fitting->paddings[at] = fitting->paddings[at - 1];
+    }
+    fitting->keys[at] = *key;
+    fitting->paddings[at] = padding;
+}
+
 /* The first keys of the ring whose padding is right. */
 static enum ks_result find_fitting(const struct ks_entry *entry, const struct ks_key_ring *ring,
                                    struct fitting *fitting)
@@ -48,10 +60,8 @@ static enum ks_result find_fitting(const struct ks_entry *entry, const struct ks
             break;
         result = decrypt_end(end, end_size, key, plain);
         size_t padding = ks_content_padding_size(plain, end_size);
-        if (result != KS_OK || padding == 0)
-            continue;
-        fitting->keys[fitting->count] = *key;
-        fitting->paddings[fitting->count++] = padding;
+        if (result == KS_OK && padding > 0)
+            add_fitting(fitting, key, padding);
     }
     ks_secret_wipe(plain, sizeof plain);
     return result;

@@ -26,9 +26,10 @@ struct ks_plaintext {
     uint8_t buffer[KS_PLAINTEXT_BUFFER_SIZE];
 };
 
-/* Finds the key of `ring` under which the content has a right padding, in the order of ks_key_ring_candidate;
- * one in 256 wrong keys has it by chance, so of several, for a text, the first that makes it UTF-8 (so far as
- * its beginning tells). KS_OK with *key and *plain_size; KS_NOT_FOUND; KS_IO (errno); KS_INVALID when the
+/* Finds the key of `ring` under which the content has a right padding. One in 256 wrong keys has it by
+ * chance, so of several, for a text, one that makes it UTF-8 (so far as its beginning tells); else the one
+ * with the longest padding, since chance makes one of n bytes in 256^n; else the first of
+ * ks_key_ring_candidate. KS_OK with *key and *plain_size; KS_NOT_FOUND; KS_IO (errno); KS_INVALID when the
  * file has become shorter; KS_NO_MEMORY; KS_CRYPTO. */
 enum ks_result ks_plaintext_choose(const struct ks_entry *entry, const struct ks_key_ring *ring, bool is_text,
                                    struct ks_symmetric_key *key, uint64_t *plain_size);

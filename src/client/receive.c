@@ -1,10 +1,13 @@
 /* receive.c — kesher_messenger_next, _read and _done: messages from disk, in the order in which they came;
  * those that could not be read come again before them when a key has arrived. */
+#include "client/conversation.h"
 #include "client/failure.h"
 #include "client/messenger.h"
 #include "client/opening.h"
+#include "crypto/secret.h"
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 /* As long as another program shows a message, it has them all. */
@@ -14,6 +17,8 @@ void ks_in_hand_drop(struct kesher_messenger *messenger)
 {
     struct ks_in_hand *in_hand = &messenger->in_hand;
     ks_plaintext_close(&in_hand->plaintext);
+    ks_secret_wipe(&in_hand->key, sizeof in_hand->key);
+    in_hand->has_key = false;
     if (!in_hand->active)
         return;
     if (in_hand->place.is_kept)
@@ -29,6 +34,9 @@ static void take_in_hand(struct kesher_messenger *messenger, const struct ks_pla
     in_hand->active = true;
     in_hand->is_text = opened->message.content == KESHER_CONTENT_TEXT;
     in_hand->keep = opened->keep;
+    in_hand->has_key = opened->has_key;
+    in_hand->key = opened->key;
+    memcpy(in_hand->sender, opened->message.sender.name, sizeof in_hand->sender);
     in_hand->place = *place;
     in_hand->entry = *entry;
 }
@@ -157,6 +165,7 @@ enum kesher_status kesher_messenger_next(struct kesher_messenger *messenger, str
         *message = opened.message;
     else
         ks_home_lock_release(&messenger->inbox.reading);
+    ks_secret_wipe(&opened.key, sizeof opened.key);
     if (status != KESHER_OK && status != KESHER_NOT_FOUND && error != NULL)
         *error = why;
     return status;
@@ -200,10 +209,14 @@ static enum kesher_status finish_waiting(struct kesher_messenger *messenger, str
 
 enum kesher_status kesher_messenger_done(struct kesher_messenger *messenger, struct kesher_error *error)
 {
-    if (!messenger->in_hand.active)
+    const struct ks_in_hand *in_hand = &messenger->in_hand;
+    if (!in_hand->active)
         return ks_failure(error, KESHER_INVALID, "there is no message in hand to be done with");
     enum kesher_status status =
-        messenger->in_hand.place.is_kept ? finish_kept(messenger, error) : finish_waiting(messenger, error);
+        in_hand->place.is_kept ? finish_kept(messenger, error) : finish_waiting(messenger, error);
+    /* What cannot be noted costs no more than the same mark once again. */
+    if (status == KESHER_OK && in_hand->has_key)
+        (void)ks_conversation_note_shown(messenger, in_hand->sender, &in_hand->key, NULL);
     if (status == KESHER_OK)
         ks_in_hand_drop(messenger);
     return status;

@@ -2,10 +2,11 @@
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 from peer.kesher import Kesher
-from peer.message_fixtures import KEY_RECEIVED, KEY_REQUESTED, Member, saved_path, shown, told_by
+from peer.message_fixtures import KEY_RECEIVED, KEY_REQUESTED, NOT_ACCEPTED, Member, new_key, shown, told_by
 from peer.messages import Correspondent
 
 
@@ -22,36 +23,61 @@ def two(request, tmp_path, private_keys) -> tuple[Member, Member]:
     )
 
 
-def test_a_first_text_can_be_read_and_answered_under_the_same_key(two):
+def first(name: str, content: str) -> str:
+    """The first text under the key that comes with it."""
+    return shown(name, KEY_RECEIVED) + new_key(name) + shown(name, content)
+
+
+def later(name: str, *contents: str) -> str:
+    return "".join(NOT_ACCEPTED + shown(name, content) for content in contents)
+
+
+def test_a_first_text_can_be_read_and_answered_each_under_a_key_of_its_senders(two):
     anna, boris = two
     anna.succeed("send", boris.name, "hello")
-    assert boris.succeed("inbox").stdout == shown(anna.name, KEY_RECEIVED, "hello")
+    assert boris.succeed("inbox").stdout == first(anna.name, "hello")
     boris.succeed("send", anna.name, "hello yourself")
-    assert anna.succeed("inbox").stdout == shown(boris.name, "hello yourself")
+    assert anna.succeed("inbox").stdout == first(boris.name, "hello yourself")
     anna.succeed("send", boris.name, "how are you?")
-    assert boris.succeed("inbox").stdout == shown(anna.name, "how are you?")
+    told = boris.succeed("inbox").stdout
+    assert told == shown(anna.name, KEY_RECEIVED) + later(anna.name, "how are you?")
 
 
-def test_a_key_that_was_asked_for_serves_both(two):
+def test_two_come_to_rest_after_one_exchange(two):
+    """Both look and write in turns; no key goes out any more."""
     anna, boris = two
-    anna.succeed("request-key", boris.name)
-    assert boris.succeed("inbox").stdout == shown(anna.name, KEY_REQUESTED)
+    for text in ("one", "two"):
+        for sender, receiver in (two, two[::-1]):
+            sender.succeed("send", receiver.name, text)
+            receiver.succeed("inbox")
+    for number in range(4):
+        for sender, receiver in (two, two[::-1]):
+            sender.succeed("send", receiver.name, f"text {number}")
+            assert [told["type"] for told in told_by(receiver)] == ["text"]
+
+
+def test_accepted_keys_end_the_marks_for_both(two):
+    for sender, receiver in (two, two[::-1]):
+        sender.succeed("send", receiver.name, "hello")
+        receiver.succeed("inbox")
+        receiver.succeed("key", sender.name, "--accept-key")
+    for sender, receiver in (two, two[::-1]):
+        sender.succeed("send", receiver.name, "hello")
+        assert [told.get("key") for told in told_by(receiver) if told["type"] == "text"] == [None]
+
+
+@pytest.mark.parametrize("asked", [True, False], ids=["asked for", "given unasked"])
+def test_a_key_that_was_shared_serves_its_maker(two, asked):
+    anna, boris = two
+    if asked:
+        anna.succeed("request-key", boris.name)
+        assert boris.succeed("inbox").stdout == shown(anna.name, KEY_REQUESTED)
     boris.succeed("share-key", anna.name)
     assert anna.succeed("inbox").stdout == shown(boris.name, KEY_RECEIVED)
     anna.succeed("send", boris.name, "from anna")
     boris.succeed("send", anna.name, "from boris")
-    assert boris.succeed("inbox").stdout == shown(anna.name, "from anna")
-    assert anna.succeed("inbox").stdout == shown(boris.name, "from boris")
-
-
-def test_a_key_that_was_given_unasked_serves_both(two):
-    anna, boris = two
-    boris.succeed("share-key", anna.name)
-    assert anna.succeed("inbox").stdout == shown(boris.name, KEY_RECEIVED)
-    anna.succeed("send", boris.name, "from anna")
-    boris.succeed("send", anna.name, "from boris")
-    assert boris.succeed("inbox").stdout == shown(anna.name, "from anna")
-    assert anna.succeed("inbox").stdout == shown(boris.name, "from boris")
+    assert boris.succeed("inbox").stdout == first(anna.name, "from anna")
+    assert anna.succeed("inbox").stdout == new_key(boris.name) + shown(boris.name, "from boris")
 
 
 def test_a_renewed_key_is_accepted_by_the_other_side(two):
@@ -59,11 +85,11 @@ def test_a_renewed_key_is_accepted_by_the_other_side(two):
     anna.succeed("send", boris.name, "one")
     boris.succeed("inbox")
     anna.succeed("share-key", boris.name)
-    told = boris.succeed("inbox")
-    assert told.stdout == shown(anna.name, KEY_RECEIVED) and "--accept-key" in told.stderr
-    assert boris.succeed("key", anna.name, "--accept-key").stdout == f"accepted the new key of {anna.name}\n"
-    boris.succeed("send", anna.name, "two")
-    assert anna.succeed("inbox").stdout == shown(boris.name, "two")
+    assert boris.succeed("inbox").text == shown(anna.name, KEY_RECEIVED)
+    accepted = boris.succeed("key", anna.name, "--accept-key")
+    assert accepted.stdout == f"accepted the newest key of {anna.name}\n"
+    anna.succeed("send", boris.name, "two")
+    assert boris.succeed("inbox").stdout == shown(anna.name, "two")
 
 
 @pytest.mark.parametrize("size", [0, 1, 16, 1 << 20])
@@ -75,7 +101,8 @@ def test_files_go_both_ways(two, tmp_path, size):
         source, plain = tmp_path / "source", os.urandom(size)
         source.write_bytes(plain)
         sender.succeed("send", receiver.name, "--file", source)
-        path = saved_path(receiver.succeed("inbox", "--save-to", tmp_path / "files").stdout)
+        *_, told = told_by(receiver, "--save-to", str(tmp_path / "files"))
+        path = Path(told["path"])
         assert path.parent == tmp_path / "files" and path.read_bytes() == plain
 
 
@@ -90,7 +117,7 @@ def test_one_that_follows_sees_what_another_sends(two):
     run = boris.start("inbox", "--follow")
     for text in ("one", "two"):
         anna.succeed("send", boris.name, text)
-    wanted = shown(anna.name, KEY_RECEIVED, "one", "two")
+    wanted = first(anna.name, "one") + later(anna.name, "two")
     assert run.stdout.read(len(wanted)).decode() == wanted
     run.send_signal(signal.SIGINT)
     assert run.communicate(timeout=60) == (b"", b"") and run.returncode == 0
@@ -116,7 +143,7 @@ def test_a_conversation_survives_a_kill_of_the_server(own_server, tmp_path):
     own_server.restart_after_kill()
     anna.address = boris.address = own_server.address
     anna.succeed("send", "boris", "after")
-    assert boris.succeed("inbox").stdout == shown("anna", KEY_RECEIVED, "before", "after")
+    assert boris.succeed("inbox").stdout == first("anna", "before") + later("anna", "after")
 
 
 def test_a_client_and_the_python_peer_understand_each_other_through_the_real_server(server, pair, connection):

@@ -12,6 +12,7 @@ from peer.message_fixtures import (
     KEY_RECEIVED,
     KEY_REQUESTED,
     assert_tells,
+    new_key,
     saved_path,
     shown,
     told_by,
@@ -79,13 +80,15 @@ def test_messages_of_several_users_are_shown_in_their_order(messages, talking, b
         ("bob", "two"),
         ("carol", "three"),
     ]
-    assert talking.succeed("inbox").stdout == "".join(shown(*entry) for entry in wanted)
+    *told, last = [shown(*entry) for entry in wanted]
+    assert talking.succeed("inbox").stdout == "".join(told) + new_key("carol") + last
 
 
 def test_a_key_and_what_was_written_under_it_may_come_together(alice, bob):
     bob.share_key(alice.user)
     bob.write(alice.user, "hello")
-    assert alice.succeed("inbox").stdout == shown("bob", KEY_RECEIVED, "hello")
+    wanted = shown("bob", KEY_RECEIVED) + new_key("bob") + shown("bob", "hello")
+    assert alice.succeed("inbox").stdout == wanted
 
 
 def test_what_was_shown_is_not_shown_again(talking, bob):
@@ -136,7 +139,7 @@ def test_a_senders_name_that_could_move_the_cursor_is_escaped(messages, alice, p
     FakeUser(messages, "bob\x1b[2J\nFrom: carol", private_keys[1]).ask_for_key(alice.user)
     lines = alice.succeed("inbox").stdout.splitlines()
     assert lines[1:] == ["Content:", KEY_REQUESTED, END_OF_MESSAGE, ""]
-    assert lines[0].startswith("From: bob") and lines[0].isprintable()
+    assert lines[0].startswith('From: "bob') and lines[0].endswith('"') and lines[0].isprintable()
 
 
 # -- texts of every kind
@@ -201,8 +204,8 @@ def test_json_of_each_type(alice, bob, tmp_path):
     common = [{"id": message.id, "from": "bob"} for message in left]
     assert_tells(request, {**common[0], "type": "key-request"})
     assert_tells(key, {**common[1], "type": "key"})
-    assert_tells(text, {**common[2], "type": "text", "text": "hello"})
-    assert_tells(file, {**common[3], "type": "file", "size": 7, "path": file["path"]})
+    assert_tells(text, {**common[2], "type": "text", "text": "hello", "key": "new"})
+    assert_tells(file, {**common[3], "type": "file", "size": 7, "path": file["path"], "key": "unaccepted"})
     assert Path(file["path"]).read_bytes() == b"content"
 
 
@@ -214,10 +217,16 @@ def test_json_of_what_cannot_be_decrypted_has_neither_text_nor_path(alice, bob):
         assert "text" not in told and "path" not in told
 
 
-def test_json_says_that_a_key_must_be_accepted(talking, bob):
+def test_json_has_no_mark_under_an_accepted_key(talking, bob):
     bob.share_key(talking.user)
-    (told,) = told_by(talking)
-    assert_tells(told, {"from": "bob", "type": "key", "accept": True})
+    bob.write(talking.user, "one")
+    bob.write(talking.user, "two")
+    key, *marked = told_by(talking)
+    assert_tells(key, {"from": "bob", "type": "key"})
+    assert [told["key"] for told in marked] == ["new", "unaccepted"]
+    talking.succeed("key", "bob", "--accept-key")
+    bob.write(talking.user, "three")
+    assert_tells(told_by(talking)[0], {"text": "three"})
 
 
 def test_json_says_that_a_message_comes_again(alice, bob):
@@ -227,7 +236,7 @@ def test_json_says_that_a_message_comes_again(alice, bob):
     bob.share_key(alice.user, key)
     again = [told for told in told_by(alice) if told["type"] == "text"]
     assert len(again) == 1
-    assert_tells(again[0], {"id": message.id, "from": "bob", "text": "hello", "again": True})
+    assert_tells(again[0], {"id": message.id, "from": "bob", "text": "hello", "again": True, "key": "new"})
 
 
 def test_json_of_an_unknown_sender_has_its_id(messages, alice):
@@ -282,4 +291,5 @@ def test_answers_that_arrive_one_byte_at_a_time_are_understood(messages, alice, 
     messages.script.one_byte_at_a_time = True
     bob.share_key(alice.user)
     bob.write(alice.user, "hello")
-    assert alice.succeed("inbox").stdout == shown("bob", KEY_RECEIVED, "hello")
+    wanted = shown("bob", KEY_RECEIVED) + new_key("bob") + shown("bob", "hello")
+    assert alice.succeed("inbox").stdout == wanted

@@ -7,7 +7,7 @@ import threading
 import pytest
 from peer import crypto
 from peer.frames import MESSAGES_VERSION, MessageAnswer, Request, reply
-from peer.message_fixtures import assert_one_line, modes_below
+from peer.message_fixtures import assert_one_line, modes_below, told_by
 from peer.message_server import Cut, FakeUser, alias_of
 from peer.messages import SEND_FIXED, STORED, Type
 
@@ -58,12 +58,15 @@ def test_the_next_command_goes_on_under_the_same_key(messages, alice, bob):
     assert [bob.open(text) for text in texts] == [b"one", b"two", b"three"]
 
 
-def test_a_key_that_the_other_side_sent_is_answered_under(messages, alice, bob):
-    key = bob.share_key(alice.user) and bob.key
+def test_a_key_that_the_other_side_sent_is_not_answered_under(messages, alice, bob):
+    """Whoever has bob's id could have sent it."""
+    bob.share_key(alice.user)
+    received = bob.key
     alice.succeed("inbox")
     alice.succeed("send", "bob", "hello")
-    (text,) = bob.take()
-    assert crypto.aes_decrypt(key, text.content) == b"hello"
+    key, text = bob.take()
+    assert bob.take_key(key) != received
+    assert bob.open(text) == b"hello"
 
 
 def test_every_user_gets_a_key_of_its_own(messages, alice, bob, private_keys):
@@ -332,37 +335,41 @@ def test_the_key_of_another_user_is_left_alone_by_share_key(messages, sharing, b
     assert bob.open(bob.take()[0]) == b"hello"
 
 
-# -- a newer key that waits to be accepted
+# -- keys that came from the other side
 
 
 @pytest.fixture
 def newer_key(sharing, bob) -> tuple[bytes, bytes]:
-    """The key in use, and one that bob has sent since, which alice has pulled."""
-    old = bob.key
+    """The key in use, which alice made, and one that bob has sent since, which she has pulled."""
+    own = bob.key
     bob.share_key(sharing.user)
     sharing.succeed("inbox")
-    return old, bob.key
+    return own, bob.key
 
 
-def test_a_newer_key_is_not_used_for_sending_and_the_notice_names_the_option(alice, bob, newer_key):
+def test_a_newer_key_is_not_used_for_sending_and_ones_own_is_shared_again(alice, bob, newer_key):
     result = alice.succeed("send", "bob", "hello")
-    assert result.stdout == "sent to bob, message 3\n"
-    assert "--accept-key" in assert_one_line(result.stderr)
-    assert crypto.aes_decrypt(newer_key[0], bob.take()[0].content) == b"hello"
+    assert (result.stdout, result.stderr) == ("sent to bob, message 4\n", "")
+    key, text = bob.take()
+    assert bob.take_key(key) == newer_key[0]
+    assert bob.open(text) == b"hello"
+    alice.succeed("send", "bob", "again")
+    assert [bob.open(message) for message in bob.take()] == [b"again"]
 
 
-def test_send_with_accept_key_uses_the_newer_key(alice, bob, newer_key):
-    result = alice.succeed("send", "bob", "hello", "--accept-key")
-    assert result.stderr == ""
-    assert crypto.aes_decrypt(newer_key[1], bob.take()[0].content) == b"hello"
-
-
-def test_key_with_accept_key_uses_the_newer_key_from_then_on(messages, alice, bob, newer_key):
+def test_an_accepted_key_is_not_used_for_sending_either(messages, alice, bob, newer_key):
     before = list(messages.codes)
-    assert alice.succeed("key", "bob", "--accept-key").text == "accepted the new key of bob\n"
+    assert alice.succeed("key", "bob", "--accept-key").text == "accepted the newest key of bob\n"
     assert messages.codes == before
-    assert alice.succeed("send", "bob", "hello").stderr == ""
-    assert crypto.aes_decrypt(newer_key[1], bob.take()[0].content) == b"hello"
+    alice.succeed("send", "bob", "hello")
+    key, text = bob.take()
+    assert bob.take_key(key) == newer_key[0] and bob.open(text) == b"hello"
+
+
+def test_send_takes_no_accept_key(messages, sharing, bob):
+    """It concerns reading only."""
+    assert sharing.run("send", "bob", "hello", "--accept-key").status == 2
+    assert bob.take() == []
 
 
 def test_key_with_accept_key_as_json(alice, newer_key):
@@ -375,11 +382,13 @@ def test_a_key_is_accepted_only_once(alice, newer_key):
     assert "bob" in assert_one_line(alice.fail("key", "bob", "--accept-key").stderr)
 
 
-def test_the_newest_of_several_keys_is_accepted(alice, bob, newer_key):
+def test_the_newest_of_several_keys_is_accepted_first(alice, bob, newer_key):
     bob.share_key(alice.user)
     alice.succeed("inbox")
-    alice.succeed("send", "bob", "hello", "--accept-key")
-    assert bob.open(bob.take()[0]) == b"hello"
+    alice.succeed("key", "bob", "--accept-key")
+    for key, marks in ((bob.key, [None]), (newer_key[1], ["new"])):
+        bob.write(alice.user, "hello", key)
+        assert [told.get("key") for told in told_by(alice)] == marks
 
 
 def test_forget_forgets_the_symmetric_keys_too(alice, bob, newer_key):

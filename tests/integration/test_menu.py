@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from peer import crypto
 from peer.console import (
-    ACCEPT,
     ERROR,
     INVALID,
     MENU,
@@ -294,40 +293,20 @@ def test_140_makes_escape_sequences_visible(alice, bob):
 # -- a key that arrives while one is in use
 
 
-def test_140_asks_whether_a_newer_key_shall_be_used_and_yes_uses_it(alice, bob):
+def test_the_newest_key_is_used_without_a_question(alice, bob):
     bob.share_key(alice.user)
     bob.share_key(alice.user)
-    wanted = screen(shown("bob", KEY_RECEIVED, KEY_RECEIVED) + ACCEPT, NAME + TEXT + SENT)
-    assert screen_of(alice, "140", "yes", "150", "bob", "hello") == wanted
+    wanted = screen(shown("bob", KEY_RECEIVED, KEY_RECEIVED), NAME + TEXT + SENT)
+    assert screen_of(alice, "140", "150", "bob", "hello") == wanted
     assert bob.open(bob.take()[0]) == b"hello"
 
 
-@pytest.mark.parametrize("answer", ["no", "", "y", "ja", "yes please"])
-def test_any_other_answer_leaves_the_older_key_in_use(alice, bob, answer):
+def test_a_key_that_comes_after_ones_own_is_the_newest(alice, bob):
+    lines = ["152", "bob", "140", "150", "bob", "hello"]
     bob.share_key(alice.user)
-    old = bob.key
-    bob.share_key(alice.user)
-    wanted = screen(shown("bob", KEY_RECEIVED, KEY_RECEIVED) + ACCEPT, NAME + TEXT + SENT)
-    assert screen_of(alice, "140", answer, "150", "bob", "hello") == wanted
-    assert crypto.aes_decrypt(old, bob.take()[0].content) == b"hello"
-
-
-def test_the_question_comes_after_its_message_and_before_the_next(alice, bob):
-    bob.share_key(alice.user)
-    bob.share_key(alice.user)
-    bob.ask_for_key(alice.user)
-    wanted = shown("bob", KEY_RECEIVED, KEY_RECEIVED) + ACCEPT + shown("bob", KEY_REQUESTED)
-    assert screen_of(alice, "140", "no") == screen(wanted)
-
-
-def test_the_end_of_input_at_the_question_ends_it_and_loses_nothing(alice, bob):
-    bob.share_key(alice.user)
-    bob.share_key(alice.user)
-    bob.ask_for_key(alice.user)
-    output = screen_of(alice, "140", end="")
-    assert output.startswith(MENU + shown("bob", KEY_RECEIVED, KEY_RECEIVED) + ACCEPT)
-    seen = output.count(KEY_REQUESTED) + screen_of(alice, "140").count(KEY_REQUESTED)
-    assert seen == 1
+    wanted = screen(NAME + SENT, shown("bob", KEY_RECEIVED), NAME + TEXT + SENT)
+    assert screen_of(alice, *lines) == wanted
+    assert bob.open(bob.take()[1]) == b"hello"
 
 
 # -- 150 to 153

@@ -21,7 +21,7 @@ struct person {
     struct kesher_messenger *messenger;
     struct ks_client_id id;
     uint8_t public_key[KS_PUBLIC_KEY_SIZE];
-    bool forgets_keys;
+    bool is_classic;
     char notice[KESHER_SENTENCE_SIZE]; /* the last one */
 };
 
@@ -40,7 +40,7 @@ static inline void note(void *context, const char *line)
 
 static inline void person_open(struct world *world, struct person *person)
 {
-    const struct kesher_messenger_settings settings = {.keep_keys = !person->forgets_keys,
+    const struct kesher_messenger_settings settings = {.classic = person->is_classic,
                                                        .file_directory = person->files};
     const struct kesher_options options = {
         .backoff_ms = 1, .reconnects = 2, .observer = {.context = person, .notice = note}};
@@ -209,8 +209,9 @@ static inline void assert_text(const struct person *person, const char *expected
     assert_memory_equal(text, expected, used);
 }
 
-/* The next message is this text, and is done with. */
-static inline void expect_text(const struct person *person, const struct person *from, const char *text)
+/* The next message is this text, and is done with. Returns its mark. */
+static inline enum kesher_key_mark expect_text(const struct person *person, const struct person *from,
+                                               const char *text)
 {
     struct kesher_message message = next(person);
     assert_int_equal(message.type, KESHER_MESSAGE_TEXT);
@@ -220,6 +221,7 @@ static inline void expect_text(const struct person *person, const struct person 
     assert_memory_equal(message.sender.id, from->id.bytes, KS_CLIENT_ID_SIZE);
     assert_text(person, text);
     done(person);
+    return message.mark;
 }
 
 static inline struct kesher_message expect(const struct person *person, uint8_t type,
@@ -230,6 +232,16 @@ static inline struct kesher_message expect(const struct person *person, uint8_t 
     assert_int_equal(message.content, content);
     done(person);
     return message;
+}
+
+/* The content of a type 2 for `person`. */
+static inline void encrypt_for(const struct person *person, const void *bytes, size_t size,
+                               uint8_t encrypted[static KS_RSA_ENCRYPTED_SIZE])
+{
+    struct ks_public_key *key = NULL;
+    assert_int_equal(ks_public_key_parse(person->public_key, &key), KS_OK);
+    assert_int_equal(ks_public_key_encrypt(key, bytes, size, encrypted), KS_OK);
+    ks_public_key_free(key);
 }
 
 static inline void share_key(const struct person *from, const struct person *to)

@@ -99,7 +99,7 @@ static const struct {
 } groups[] = {
     {"--server", "a:1", KS_OPTIONS_SERVER},  {"--json", NULL, KS_OPTIONS_DATA},
     {"--pipeline", NULL, KS_OPTIONS_UPLOAD}, {"--as", "x", KS_OPTIONS_NAMES},
-    {"--accept-key", NULL, KS_OPTIONS_KEYS}, {"--forget", NULL, KS_OPTIONS_FORGET},
+    {"--accept-key", NULL, KS_OPTIONS_KEYS}, {"--forget", NULL, KS_OPTIONS_KEYS},
     {"--file", "x", KS_OPTIONS_FILE},        {"--follow", NULL, KS_OPTIONS_INBOX},
     {"--save-to", "x", KS_OPTIONS_INBOX},
 };

@@ -67,23 +67,39 @@ static void assert_chosen(const struct ks_entry *entry, const struct ks_key_ring
 static const char hebrew[] =
     "\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d \xd7\xa2\xd7\x95\xd7\x9c\xd7\x9d, a text of some length";
 
+/* The next key that does not fit, behind the one with `number`. */
+static struct ks_symmetric_key wrong_key(const struct ks_entry *entry, uint32_t *number)
+{
+    struct ks_symmetric_key key = numbered_key(++*number);
+    while (fits(entry, &key))
+        key = numbered_key(++*number);
+    return key;
+}
+
+/* A ring whose first candidate is the received one. */
+static struct ks_key_ring ring_of(const struct ks_symmetric_key *received,
+                                  const struct ks_symmetric_key *sending)
+{
+    return (struct ks_key_ring){
+        .has_sending = true, .sending = *sending, .received_count = 1, .received = {{.key = *received}}};
+}
+
 static void key_is_found_wherever_it_is(void **state)
 {
     (void)state;
     const struct ks_symmetric_key right = numbered_key(1);
     struct ks_entry entry = entry_of(&right, hebrew, sizeof hebrew - 1);
-    struct ks_key_ring ring = {.has_sending = true, .has_waiting = true, .old_count = KS_KEY_RING_OLD};
-    struct ks_symmetric_key *places[] = {&ring.waiting, &ring.sending, &ring.old[0],
-                                         &ring.old[KS_KEY_RING_OLD - 1]};
+    struct ks_key_ring ring = {
+        .has_sending = true, .ours_count = KS_KEY_RING_OURS, .received_count = KS_KEY_RING_RECEIVED};
+    struct ks_symmetric_key *places[] = {&ring.sending, &ring.ours[0], &ring.ours[KS_KEY_RING_OURS - 1],
+                                         &ring.received[0].key, &ring.received[KS_KEY_RING_RECEIVED - 1].key};
     for (size_t p = 0; p < KS_COUNT_OF(places); p++) {
-        uint32_t number = 2;
-        struct ks_symmetric_key wrong = numbered_key(number);
-        for (size_t i = 0; i < KS_KEY_RING_OLD + 2; i++) {
-            while (fits(&entry, &wrong))
-                wrong = numbered_key(++number);
-            *(i == 0 ? &ring.waiting : i == 1 ? &ring.sending : &ring.old[i - 2]) = wrong;
-            wrong = numbered_key(++number);
-        }
+        uint32_t number = 1;
+        ring.sending = wrong_key(&entry, &number);
+        for (size_t i = 0; i < KS_KEY_RING_OURS; i++)
+            ring.ours[i] = wrong_key(&entry, &number);
+        for (size_t i = 0; i < KS_KEY_RING_RECEIVED; i++)
+            ring.received[i].key = wrong_key(&entry, &number);
         *places[p] = right;
         assert_chosen(&entry, &ring, true, &right);
         assert_chosen(&entry, &ring, false, &right);
@@ -97,13 +113,27 @@ static void text_prefers_the_key_that_makes_it_utf8(void **state)
     const struct ks_symmetric_key right = numbered_key(1);
     struct ks_entry entry = entry_of(&right, hebrew, sizeof hebrew - 1);
     const struct ks_symmetric_key wrong = misleading_key(&entry);
-    struct ks_key_ring ring = {.has_sending = true, .has_waiting = true, .waiting = wrong, .sending = right};
+    struct ks_key_ring ring = ring_of(&wrong, &right);
     assert_chosen(&entry, &ring, true, &right);
-    assert_chosen(&entry, &ring, false, &wrong); /* nothing tells files apart: the newest */
-    ring.waiting = right;
-    ring.sending = wrong;
+    ring = ring_of(&right, &wrong);
     assert_chosen(&entry, &ring, true, &right);
     close(entry.fd);
+}
+
+/* Chance makes a padding of one byte in 256 keys, and longer ones hardly ever. */
+static void file_prefers_the_key_with_the_longest_padding(void **state)
+{
+    (void)state;
+    for (size_t size = 16; size <= 31; size++) {
+        const struct ks_symmetric_key right = numbered_key(1);
+        struct ks_entry entry = entry_of(&right, hebrew, size);
+        const struct ks_symmetric_key wrong = misleading_key(&entry);
+        struct ks_key_ring ring = ring_of(&wrong, &right);
+        assert_chosen(&entry, &ring, false, size == 31 ? &wrong : &right); /* 31: nothing tells them apart */
+        ring.reads_ours = true; /* but that the other side used that kind of key before */
+        assert_chosen(&entry, &ring, false, &right);
+        close(entry.fd);
+    }
 }
 
 static void text_in_another_encoding_is_read_with_the_newest_key_that_fits(void **state)
@@ -113,7 +143,7 @@ static void text_in_another_encoding_is_read_with_the_newest_key_that_fits(void 
     const struct ks_symmetric_key right = numbered_key(1);
     struct ks_entry entry = entry_of(&right, latin, sizeof latin - 1);
     const struct ks_symmetric_key wrong = misleading_key(&entry);
-    struct ks_key_ring ring = {.has_sending = true, .sending = right, .old_count = 1, .old = {wrong}};
+    struct ks_key_ring ring = {.has_sending = true, .sending = right, .ours_count = 1, .ours = {wrong}};
     assert_chosen(&entry, &ring, true, &right);
     close(entry.fd);
 }
@@ -131,14 +161,15 @@ static void long_text_is_looked_at_as_a_whole(void **state)
         memcpy(text + i, "\xd7\xa9", 2);
     struct ks_entry entry = entry_of(&right, text, SIZE);
     const struct ks_symmetric_key wrong = misleading_key(&entry);
-    struct ks_key_ring ring = {.has_sending = true, .has_waiting = true, .waiting = wrong, .sending = right};
+    struct ks_key_ring ring = ring_of(&wrong, &right);
     assert_chosen(&entry, &ring, true, &right);
     close(entry.fd);
     text[SIZE - 1] = 'x'; /* half a character at the end: no UTF-8 */
     text[SIZE - 2] = (char)0xd7;
     entry = entry_of(&right, text, SIZE);
-    ring.waiting = misleading_key(&entry);
-    assert_chosen(&entry, &ring, true, &ring.waiting);
+    const struct ks_symmetric_key other = misleading_key(&entry);
+    ring = ring_of(&other, &right);
+    assert_chosen(&entry, &ring, true, &right); /* has the longer padding */
     close(entry.fd);
     free(text);
 }
@@ -149,7 +180,7 @@ static void impossible_contents_have_no_key(void **state)
     static const uint32_t sizes[] = {0, 1, 15, 17, 31};
     const struct ks_symmetric_key right = numbered_key(1);
     struct ks_key_ring ring = {.has_sending = true, .sending = right};
-    struct ks_key_ring none = {.old_count = 0};
+    struct ks_key_ring none = {.ours_count = 0};
     struct ks_symmetric_key chosen;
     uint64_t size = 0;
     struct ks_entry entry = entry_of(&right, "0123456789abcdef", 16);
@@ -210,6 +241,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(key_is_found_wherever_it_is),
         cmocka_unit_test(text_prefers_the_key_that_makes_it_utf8),
+        cmocka_unit_test(file_prefers_the_key_with_the_longest_padding),
         cmocka_unit_test(text_in_another_encoding_is_read_with_the_newest_key_that_fits),
         cmocka_unit_test(long_text_is_looked_at_as_a_whole),
         cmocka_unit_test(impossible_contents_have_no_key),

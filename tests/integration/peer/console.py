@@ -26,7 +26,6 @@ INVALID = "invalid choice\n"
 NOT_REGISTERED = "register first\n"
 NO_KEY = "there is no symmetric key with bob: ask for one (151) or send yours (152)\n"
 NO_FILE = "file not found\n"
-ACCEPT = "Use this key for sending to bob from now on? (yes/no)\n"
 
 
 def screen(*outcomes: str) -> str:

@@ -17,6 +17,16 @@ KEY_REQUESTED = "Request for symmetric key"
 KEY_RECEIVED = "symmetric key received"
 
 
+NOT_ACCEPTED = "(key not accepted)\n"
+
+
+def new_key(name: str) -> str:
+    """The line before the first message under a key that was only received."""
+    return (
+        f"(under a new key, which anyone holding {name}'s id could have sent; see kesher key --help)\n"
+    )
+
+
 class Member(Kesher):
     """A client whose home holds the identity of `user`."""
 
@@ -56,8 +66,8 @@ def told_by(member: Member, *options: str) -> list[dict]:
 def assert_tells(told: dict, wanted: dict) -> None:
     """`told` has all that is wanted, and claims nothing that a plain message does not have."""
     assert told.items() >= wanted.items(), told
-    for name in ("again", "accept"):
-        assert wanted.get(name, False) == told.get(name, False), told
+    assert wanted.get("again", False) == told.get("again", False), told
+    assert wanted.get("key") == told.get("key"), told
     assert wanted.get("readable", True) == told.get("readable", True), told
 
 
@@ -102,9 +112,10 @@ def bob(messages, alice, private_keys) -> FakeUser:
 
 @pytest.fixture
 def talking(alice, bob):
-    """alice, when she and bob have a symmetric key, which bob made and alice has taken in."""
+    """alice, when she and bob have a symmetric key, which bob made and alice has taken in and accepted."""
     bob.share_key(alice.user)
     alice.succeed("inbox")
+    alice.succeed("key", "bob", "--accept-key")
     return alice
 
 
