@@ -214,25 +214,19 @@ enum kesher_status ks_conversation_note_request(struct kesher_messenger *messeng
 
 /* ---- types 3 and 4 ---- */
 
+/* Nothing is saved where it changes nothing: the contact may have been forgotten meanwhile. */
 static enum kesher_status note_shown(struct ks_contact *contact, void *context, struct kesher_error *error)
 {
     (void)error;
-    (void)ks_key_ring_note_shown(&contact->ring, context);
-    return KESHER_OK;
+    return ks_key_ring_note_shown(&contact->ring, context) ? KESHER_OK : KESHER_NOT_FOUND;
 }
 
-enum kesher_status ks_conversation_note_shown(struct kesher_messenger *messenger, const char *name,
-                                              const struct ks_symmetric_key *key, struct kesher_error *error)
+void ks_conversation_note_shown(struct kesher_messenger *messenger, const char *name,
+                                const struct ks_symmetric_key *key)
 {
-    struct ks_contact contact;
     struct ks_symmetric_key shown = *key;
-    enum kesher_status status = ks_contacts_load(&messenger->contacts, name, &contact, error);
-    bool is_news = status == KESHER_OK && ks_key_ring_note_shown(&contact.ring, &shown);
-    ks_contact_wipe(&contact);
-    if (is_news)
-        status = ks_contacts_change(&messenger->contacts, name, note_shown, &shown, error);
+    (void)ks_contacts_change(&messenger->contacts, name, note_shown, &shown, NULL);
     ks_secret_wipe(&shown, sizeof shown);
-    return status == KESHER_NOT_FOUND ? KESHER_OK : status; /* forgotten meanwhile */
 }
 
 /* ---- public keys ---- */

@@ -27,8 +27,9 @@ enum kesher_status ks_conversation_receive_key(struct kesher_messenger *messenge
                                                const struct ks_symmetric_key *key,
                                                struct kesher_error *error);
 
-/* A text or a file of the user `name` under `key` was shown. Errors as ks_contacts_change. */
-enum kesher_status ks_conversation_note_shown(struct kesher_messenger *messenger, const char *name,
-                                              const struct ks_symmetric_key *key, struct kesher_error *error);
+/* A text or a file of the user `name` under `key` was shown. That it cannot be written down costs no more
+ * than the same mark once again. */
+void ks_conversation_note_shown(struct kesher_messenger *messenger, const char *name,
+                                const struct ks_symmetric_key *key);
 
 #endif

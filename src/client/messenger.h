@@ -29,9 +29,9 @@ enum { KS_MESSENGER_PIECE_SIZE = 64 * 1024 };
 struct ks_in_hand {
     bool active;
     bool is_text;
-    bool keep; /* not readable now, but it may become so */
-    bool has_key;
-    struct ks_symmetric_key key; /* under which a text or a file was */
+    bool keep;                   /* not readable now, but it may become so */
+    bool is_news;                /* that something under `key` was shown is to be written down */
+    struct ks_symmetric_key key; /* of a text or a file */
     char sender[KS_TEXT_FIELD_SIZE];
     struct ks_place place;
     struct ks_entry entry;         /* its descriptor is ours when place.is_kept, else the inbox's */

@@ -180,6 +180,13 @@ static enum kesher_key_mark mark_of(enum ks_key_standing standing)
     }
 }
 
+/* What follows from the key that fitted. */
+static void note_key(struct ks_key_ring *ring, struct ks_opened *opened)
+{
+    opened->message.mark = mark_of(ks_key_ring_standing(ring, &opened->key));
+    opened->is_news = ks_key_ring_note_shown(ring, &opened->key);
+}
+
 /* Looks for the key that fits. KESHER_NOT_FOUND when none does. */
 static enum kesher_status find_key(struct kesher_messenger *messenger, const struct ks_entry *entry,
                                    struct ks_opened *opened, uint64_t *plain_size, struct kesher_error *error)
@@ -193,9 +200,8 @@ static enum kesher_status find_key(struct kesher_messenger *messenger, const str
     if (status == KESHER_OK) {
         bool is_text = entry->fixed.type == KS_MESSAGE_TEXT;
         enum ks_result result = ks_plaintext_choose(entry, &contact.ring, is_text, &opened->key, plain_size);
-        opened->has_key = result == KS_OK;
-        if (opened->has_key)
-            opened->message.mark = mark_of(ks_key_ring_standing(&contact.ring, &opened->key));
+        if (result == KS_OK)
+            note_key(&contact.ring, opened);
         status = result == KS_OK          ? KESHER_OK
                  : result == KS_NOT_FOUND ? KESHER_NOT_FOUND
                                           : fail_result(result, &why);

@@ -8,9 +8,9 @@
 
 struct ks_opened {
     struct kesher_message message;
-    bool keep; /* unreadable now, but it may become readable */
-    bool has_key;
-    struct ks_symmetric_key key; /* that of a text or a file; to be wiped */
+    bool keep;                   /* unreadable now, but it may become readable */
+    struct ks_symmetric_key key; /* of a text or a file; to be wiped */
+    bool is_news;                /* once it is shown, that changes what is known of the key */
 };
 
 /* Opens the message. A text's plaintext is left open in messenger->in_hand. KESHER_OK with *opened;

@@ -18,7 +18,7 @@ void ks_in_hand_drop(struct kesher_messenger *messenger)
     struct ks_in_hand *in_hand = &messenger->in_hand;
     ks_plaintext_close(&in_hand->plaintext);
     ks_secret_wipe(&in_hand->key, sizeof in_hand->key);
-    in_hand->has_key = false;
+    in_hand->is_news = false;
     if (!in_hand->active)
         return;
     if (in_hand->place.is_kept)
@@ -34,7 +34,7 @@ static void take_in_hand(struct kesher_messenger *messenger, const struct ks_pla
     in_hand->active = true;
     in_hand->is_text = opened->message.content == KESHER_CONTENT_TEXT;
     in_hand->keep = opened->keep;
-    in_hand->has_key = opened->has_key;
+    in_hand->is_news = opened->is_news;
     in_hand->key = opened->key;
     memcpy(in_hand->sender, opened->message.sender.name, sizeof in_hand->sender);
     in_hand->place = *place;
@@ -214,9 +214,8 @@ enum kesher_status kesher_messenger_done(struct kesher_messenger *messenger, str
         return ks_failure(error, KESHER_INVALID, "there is no message in hand to be done with");
     enum kesher_status status =
         in_hand->place.is_kept ? finish_kept(messenger, error) : finish_waiting(messenger, error);
-    /* What cannot be noted costs no more than the same mark once again. */
-    if (status == KESHER_OK && in_hand->has_key)
-        (void)ks_conversation_note_shown(messenger, in_hand->sender, &in_hand->key, NULL);
+    if (status == KESHER_OK && in_hand->is_news)
+        ks_conversation_note_shown(messenger, in_hand->sender, &in_hand->key);
     if (status == KESHER_OK)
         ks_in_hand_drop(messenger);
     return status;

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -350,6 +351,63 @@ static void peeking_takes_nothing(void **state)
 
 /* ---- answers that lie ---- */
 
+static int left_in_socket(const struct pair *pair)
+{
+    int left = 0;
+    assert_int_equal(ioctl(ks_channel_descriptor(pair->channel), FIONREAD, &left), 0);
+    return left;
+}
+
+/* So that the end of the program, with something left, is a reset. */
+static void what_was_not_asked_for_stays_in_the_socket(void **state)
+{
+    (void)state;
+    struct pair pair = pair_of(SOCK_STREAM, PATIENT_MS);
+    struct ks_response_header header;
+    uint8_t bytes[2048] = {0};
+    uint8_t received[sizeof sample];
+    uint8_t byte = 0;
+    ks_channel_take_exactly(pair.channel, true);
+    size_t size = key_frame(bytes);
+    for (int round = 0; round < 2; round++) {
+        /* The second one has padding before it. */
+        if (round == 1)
+            peer_writes(&pair, ks_blocks_zeros, ks_blocks_rest(size));
+        peer_writes(&pair, bytes, size);
+        assert_int_equal(ks_channel_receive_header(pair.channel, &header, NULL), KESHER_OK);
+        assert_int_equal(header.payload_size, sizeof sample);
+        assert_int_equal(left_in_socket(&pair), sizeof sample);
+        assert_int_equal(ks_channel_receive(pair.channel, received, sizeof sample - 1, NULL), KESHER_OK);
+        assert_memory_equal(received, sample, sizeof sample - 1);
+        assert_int_equal(ks_channel_look(pair.channel, &byte, NULL), KESHER_OK);
+        assert_int_equal(byte, sample[sizeof sample - 1]);
+        assert_int_equal(left_in_socket(&pair), 1);
+        assert_int_equal(ks_channel_receive(pair.channel, &byte, 1, NULL), KESHER_OK);
+        assert_int_equal(left_in_socket(&pair), 0);
+    }
+    ks_channel_take_exactly(pair.channel, false);
+    peer_writes(&pair, ks_blocks_zeros, ks_blocks_rest(size));
+    peer_writes(&pair, bytes, size);
+    assert_int_equal(ks_channel_receive_header(pair.channel, &header, NULL), KESHER_OK);
+    assert_int_equal(left_in_socket(&pair), 0);
+    pair_close(&pair);
+}
+
+static void look_at_the_next_byte_waits_for_it_and_sees_the_end(void **state)
+{
+    (void)state;
+    struct pair pair = pair_of(SOCK_STREAM, SHORT_MS);
+    struct kesher_error error;
+    uint8_t byte = 0;
+    ks_channel_take_exactly(pair.channel, true);
+    assert_int_equal(ks_channel_look(pair.channel, &byte, &error), KESHER_TIMEOUT);
+    pair_close(&pair);
+    pair = pair_of(SOCK_STREAM, PATIENT_MS);
+    peer_ends(&pair);
+    assert_int_equal(ks_channel_look(pair.channel, &byte, &error), KESHER_CONNECTION);
+    pair_close(&pair);
+}
+
 static void longer_payload_is_dropped_up_to_the_limit(void **state)
 {
     (void)state;
@@ -516,6 +574,8 @@ int main(void)
         cmocka_unit_test(peeking_takes_nothing),
         cmocka_unit_test(longer_payload_is_dropped_up_to_the_limit),
         cmocka_unit_test(payload_over_the_limit_is_a_protocol_error),
+        cmocka_unit_test(what_was_not_asked_for_stays_in_the_socket),
+        cmocka_unit_test(look_at_the_next_byte_waits_for_it_and_sees_the_end),
         cmocka_unit_test(padding_behind_an_answer_is_dropped_however_it_is_split),
         cmocka_unit_test(requests_are_padded_from_the_first_padding_on),
         cmocka_unit_test(zeros_in_a_payload_are_no_padding),
