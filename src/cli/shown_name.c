@@ -23,10 +23,11 @@ static bool could_deceive(const char *name, size_t size)
 /* No quote stays as it is inside of the quotes, or the name could end them itself. */
 static void escape_quotes(char *text, size_t capacity)
 {
+    static const char escape[] = {'\\', 'x', '2', '2'};
     size_t size = strlen(text);
     for (char *quote = text; (quote = strchr(quote, '"')) != NULL && size + 4 <= capacity; quote += 4) {
         memmove(quote + 4, quote + 1, strlen(quote));
-        memcpy(quote, "\\x22", 4);
+        memcpy(quote, escape, sizeof escape);
         size += 3;
     }
 }
