@@ -59,7 +59,7 @@ static enum kesher_status encrypt_key(const struct ks_contact *contact, const st
     return result == KS_OK ? KESHER_OK : ks_failure_from_result(error, result, "cannot encrypt the new key");
 }
 
-/* *sent is true when the server may have it. */
+/* *sent (may be NULL) is true when the server may have it. */
 static enum kesher_status send_key(struct kesher_messenger *messenger, const struct ks_peer *peer,
                                    const uint8_t encrypted[static KS_RSA_ENCRYPTED_SIZE], bool *sent,
                                    struct kesher_error *error)
@@ -91,18 +91,15 @@ static enum kesher_status offer_and_send(struct kesher_messenger *messenger, str
     return status;
 }
 
-/* The key for sending once more, under the public key that is pinned: whoever has a key of ours has been
- * pinned.
- */
+/* The key for sending once more, under the pinned public key: whoever has a key of ours has been pinned. */
 static enum kesher_status share_again(struct kesher_messenger *messenger, struct ks_peer *peer,
                                       struct kesher_error *error)
 {
     uint8_t encrypted[KS_RSA_ENCRYPTED_SIZE];
-    bool sent = false;
     struct ks_symmetric_key key = peer->contact.ring.sending;
     enum kesher_status status = encrypt_key(&peer->contact, &key, encrypted, error);
     if (status == KESHER_OK)
-        status = send_key(messenger, peer, encrypted, &sent, error);
+        status = send_key(messenger, peer, encrypted, NULL, error);
     if (status == KESHER_OK)
         status = change_keys(messenger, peer, ks_key_ring_use, &key, error);
     ks_secret_wipe(&key, sizeof key);
