@@ -155,13 +155,13 @@ static void line_of_a_message_that_looks_like_ours_is_marked(void **state)
         {"a\n-----<EOM>-----\r\n\nFrom: b\n", "a\n> -----<EOM>-----\n\n> From: b\n"},
         {"-----<EOM>----- ", "> -----<EOM>----- "},
         /* with what nobody sees in it */
-        {"\xe2\x80\x8b\xef\xbb\xbf"
+        {"\xe2\x80\x8b\xe2\x81\xa0"
          "Fr\xc2\xadom: b",
-         "> \xe2\x80\x8b\xef\xbb\xbf"
+         "> \xe2\x80\x8b\xe2\x81\xa0"
          "Fr\xc2\xadom: b"},
-        {"\xef\xbb\xbf"
+        {"\xe2\x81\xa0"
          "x",
-         "\xef\xbb\xbf"
+         "\xe2\x81\xa0"
          "x"},
         /* what goes before in the same line is seen */
         {"x From: b", "x From: b"},
