@@ -50,10 +50,8 @@ static enum kesher_status receive_payload(struct pull *pull, struct kesher_error
 
 /* An answer that broke off is not asked for again here: its messages are the lost connection's, until the
  * server has noticed. */
-static enum kesher_status pull_once(struct ks_session *session, void *context, struct kesher_error *error)
+static enum kesher_status ask(struct ks_session *session, struct pull *pull, struct kesher_error *error)
 {
-    struct pull *pull = context;
-    ks_channel_take_exactly(session->channel, true);
     enum kesher_status status =
         ks_exchange_begin(session, KS_REQUEST_WAITING_MESSAGES, KS_RESPONSE_WAITING_MESSAGES,
                           "get the waiting messages", &pull->size, error);
@@ -65,9 +63,16 @@ static enum kesher_status pull_once(struct ks_session *session, void *context, s
                                                  "messages whose sizes do not add up to their answer's");
     if (pull->outcome != KESHER_OK)
         ks_session_disconnect(session);
+    return KESHER_OK;
+}
+
+static enum kesher_status pull_once(struct ks_session *session, void *context, struct kesher_error *error)
+{
+    ks_channel_take_exactly(session->channel, true);
+    enum kesher_status status = ask(session, context, error);
     if (session->channel != NULL)
         ks_channel_take_exactly(session->channel, false);
-    return KESHER_OK;
+    return status;
 }
 
 enum kesher_status kesher_messenger_pull(struct kesher_messenger *messenger, bool *more,
