@@ -66,8 +66,9 @@ struct ks_connection_events {
      * newer. */
     size_t (*received)(struct ks_connection *connection, const uint8_t *bytes, size_t size);
 
-    /* The peer will send no more; all that it sent was consumed. Output still goes out. Once. A service that
-     * owes nothing calls ks_connection_finish. */
+    /* The peer has said that it will send no more, which a reset never does; all that it sent was consumed.
+     * Output still goes out. Once. A service that owes nothing calls ks_connection_finish. After finish or
+     * abort it comes only to who wants it (ks_connection_want_end), and what came before was dropped. */
     void (*input_ended)(struct ks_connection *connection);
 
     /* Output waiting for the peer fell to the low-water mark after having been above it, or there is room
@@ -81,7 +82,11 @@ struct ks_connection_events {
      */
     void (*delivered)(struct ks_connection *connection);
 
-    /* The connection is gone, for whatever reason; last event. Frees the session; the connection is invalid
+    /* The time of ks_connection_set_reminder has come; it is no longer set. Optional. */
+    void (*reminded)(struct ks_connection *connection);
+
+    /* The connection is gone, for whatever reason: without `input_ended` before, the peer has reset it, or we
+     * have ended it. Last event. Frees the session; the connection is invalid
      * when it returns. */
     void (*closed)(struct ks_connection *connection);
 
@@ -94,6 +99,15 @@ struct ks_connection_events {
 
 enum { KS_PEER_ADDRESS_SIZE = 16 };
 
+/* Who a peer is, as far as it has shown: where room is made, the lower ones go first. */
+enum ks_standing {
+    KS_STANDING_SILENT,     /* it has said nothing */
+    KS_STANDING_INCOMPLETE, /* the beginning of something */
+    KS_STANDING_STRANGER,   /* it has asked for something, and could be anybody */
+    KS_STANDING_KNOWN,      /* a user that was served, a member of a group */
+    KS_STANDINGS,
+};
+
 struct ks_connection_operations {
     bool (*write)(struct ks_connection *connection, const void *bytes, size_t size);
     bool (*write_apart)(struct ks_connection *connection, const void *bytes, size_t size);
@@ -105,11 +119,17 @@ struct ks_connection_operations {
     bool (*output_is_full)(struct ks_connection *connection);
     uint64_t (*written)(const struct ks_connection *connection);
     uint64_t (*delivered_up_to)(struct ks_connection *connection);
+    uint64_t (*delivered_before_end)(struct ks_connection *connection);
     void (*watch_delivery)(struct ks_connection *connection, uint64_t position);
+    bool (*is_broken)(struct ks_connection *connection);
+    void (*want_end)(struct ks_connection *connection, bool wanted);
     void (*pause)(struct ks_connection *connection);
     void (*resume)(struct ks_connection *connection);
     void (*set_deadline)(struct ks_connection *connection, uint64_t after_ms);
+    void (*set_reminder)(struct ks_connection *connection, uint64_t after_ms);
     void (*set_idle)(struct ks_connection *connection, bool idle);
+    void (*set_standing)(struct ks_connection *connection, enum ks_standing standing);
+    void (*shut)(struct ks_connection *connection);
     void (*finish)(struct ks_connection *connection);
     void (*abort)(struct ks_connection *connection);
     void (*describe_peer)(const struct ks_connection *connection, char *text, size_t size);
@@ -195,6 +215,27 @@ static inline uint64_t ks_connection_delivered_up_to(struct ks_connection *conne
     return connection->operations->delivered_up_to(connection);
 }
 
+/* After `input_ended`: how many of them had been acknowledged when the peer's end of input came, or fewer
+ * where that is not known. Known only of what was written while a delivery was watched. */
+static inline uint64_t ks_connection_delivered_before_end(struct ks_connection *connection)
+{
+    return connection->operations->delivered_before_end(connection);
+}
+
+/* Whether the peer has reset the connection, or is out of reach, though no event has told it yet; `closed`
+ * comes then. */
+static inline bool ks_connection_is_broken(struct ks_connection *connection)
+{
+    return connection->operations->is_broken(connection);
+}
+
+/* While wanted, a connection that we end (by finish, abort, eviction or an orderly stop) stays for up to a
+ * second in which the peer's end of input is still told, and only then `closed`. */
+static inline void ks_connection_want_end(struct ks_connection *connection, bool wanted)
+{
+    connection->operations->want_end(connection, wanted);
+}
+
 /* Asks for the event `delivered` once delivered_up_to >= position. One watch at a time; a new one replaces
  * it. */
 static inline void ks_connection_watch_delivery(struct ks_connection *connection, uint64_t position)
@@ -221,11 +262,32 @@ static inline void ks_connection_set_deadline(struct ks_connection *connection, 
     connection->operations->set_deadline(connection, after_ms);
 }
 
-/* Tells whether the peer owes us nothing and we owe the peer nothing: the longest-idle connections make room
- * when there are too many. A connection starts idle. */
+/* The event `reminded` comes after `after_ms` milliseconds, to about a tenth of a second; 0 means never. One
+ * at a time, independent of the deadline, and until `closed`. A connection with a reminder is looked after
+ * even while nothing is read from it: a reset ends it. Without memory it is aborted. */
+static inline void ks_connection_set_reminder(struct ks_connection *connection, uint64_t after_ms)
+{
+    connection->operations->set_reminder(connection, after_ms);
+}
+
+/* Tells whether nothing is in flight either way: among those of the lowest standing, the longest-idle makes
+ * room when there are too many connections. A connection starts idle. */
 static inline void ks_connection_set_idle(struct ks_connection *connection, bool idle)
 {
     connection->operations->set_idle(connection, idle);
+}
+
+/* Tells who the peer is. A connection starts with KS_STANDING_SILENT, one of this machine's operators with
+ * KS_STANDING_KNOWN, which it keeps. */
+static inline void ks_connection_set_standing(struct ks_connection *connection, enum ks_standing standing)
+{
+    connection->operations->set_standing(connection, standing);
+}
+
+/* The output goes out, then our end of stream; nothing may be written any more. All else stays as it is. */
+static inline void ks_connection_shut(struct ks_connection *connection)
+{
+    connection->operations->shut(connection);
 }
 
 /* Ends the connection politely: the output goes out, then our end of stream; input is read and dropped for a

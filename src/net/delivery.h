@@ -11,7 +11,8 @@
 
 struct ks_delivery {
     uint64_t bytes_acked; /* by the peer's TCP since the connection began; SYN and FIN may count as bytes */
-    bool dead;            /* reset or timed out: nothing will ever be acknowledged any more */
+    bool dead;            /* reset or timed out, or ended on both sides: nothing more will be acknowledged */
+    bool end_came;        /* the peer's end of stream is here, read or not */
 };
 
 /* False when the kernel does not say; *delivery then says dead. Any thread. */

@@ -21,7 +21,8 @@ enum {
     ACCEPTS_PER_EVENT = 64,
     RETRY_MS = 100,
     BACKLOG = 4096,
-    QUIET_MS = 10000, /* between two log lines about the same trouble */
+    QUIET_MS = 10000,   /* between two log lines about the same trouble */
+    STRANGERS_PART = 4, /* one in so many connections is never reserved for users and members */
 };
 
 struct ks_listener {
@@ -59,25 +60,46 @@ static struct ks_worker *least_loaded(const struct ks_listener_shared *shared)
     return least;
 }
 
-/* True when somebody idle was found, who will leave shortly. */
-static bool make_room(const struct ks_listener_shared *shared)
+static struct ks_worker *with_longest_idle(const struct ks_listener_shared *shared, unsigned standing)
 {
     struct ks_worker *with_oldest = NULL;
     uint64_t oldest_ms = UINT64_MAX;
     for (unsigned i = 0; i < shared->worker_count; i++) {
-        uint64_t idle_ms = atomic_load_explicit(&shared->workers[i]->oldest_idle_ms, memory_order_relaxed);
+        uint64_t idle_ms =
+            atomic_load_explicit(&shared->workers[i]->oldest_idle_ms[standing], memory_order_relaxed);
         if (idle_ms < oldest_ms) {
             oldest_ms = idle_ms;
             with_oldest = shared->workers[i];
         }
     }
-    return with_oldest != NULL && ks_worker_evict(with_oldest);
+    return with_oldest;
+}
+
+/* Who may make room for a newcomer, which is a stranger: users and members only while they hold more than
+ * what is reserved for them. */
+static enum ks_standing highest_to_leave(const struct ks_listener_shared *shared)
+{
+    unsigned limit = atomic_load(&shared->connection_limit);
+    unsigned reserved = limit - limit / STRANGERS_PART;
+    return atomic_load(&shared->counts->known_count) > reserved ? KS_STANDING_KNOWN : KS_STANDING_STRANGER;
+}
+
+/* True when somebody idle was found, who will leave shortly. */
+static bool make_room(const struct ks_listener_shared *shared)
+{
+    enum ks_standing up_to = highest_to_leave(shared);
+    for (unsigned standing = 0; standing <= up_to; standing++) {
+        struct ks_worker *worker = with_longest_idle(shared, standing);
+        if (worker != NULL)
+            return ks_worker_evict(worker, up_to);
+    }
+    return false;
 }
 
 static void refuse_connection(struct ks_listener *listener, int fd, enum ks_net_refusal why)
 {
     static const char *const sentences[] = {
-        [KS_NET_REFUSED_FULL] = "the limit of connections is reached and nobody is idle",
+        [KS_NET_REFUSED_FULL] = "the limit of connections is reached and nobody makes room",
         [KS_NET_REFUSED_ADDRESS] = "an address has as many as it may",
         [KS_NET_REFUSED_STRANGER] = "a program of another user was turned away",
         [KS_NET_REFUSED_MEMORY] = "out of memory",

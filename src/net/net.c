@@ -196,6 +196,7 @@ enum ks_result ks_net_open(const struct ks_net_options *options, struct ks_net *
     created->counts.clock = options->clock;
     created->counts.log = options->log;
     atomic_init(&created->counts.connection_count, 0);
+    atomic_init(&created->counts.known_count, 0);
     size_t buffers = options->buffer_limit != 0 ? options->buffer_limit : DEFAULT_BUFFER_LIMIT;
     ks_budget_init(&created->counts.contents, buffers - buffers / ANSWERS_PART);
     ks_budget_init(&created->counts.answers, buffers / ANSWERS_PART);

@@ -13,8 +13,9 @@ struct ks_net;
 
 struct ks_net_options {
     unsigned workers;          /* 0: one per core */
-    unsigned connection_limit; /* in total; at it the longest-idle connection makes room. 0: 20000, or what
-                                  RLIMIT_NOFILE allows if that is less */
+    unsigned connection_limit; /* in total; at it the longest-idle connection of the lowest standing makes
+                                  room; users and members do only while they hold more than three quarters of
+                                  it. 0: 20000, or what RLIMIT_NOFILE allows if that is less */
     unsigned address_limit;    /* connections of one address; 0: no limit */
     struct ks_networks_current *unlimited; /* networks without that limit */
     size_t buffer_limit; /* bytes in buffers of all connections together, three quarters of them for what
@@ -57,7 +58,7 @@ void ks_net_set_limits(struct ks_net *net, unsigned connection_limit, unsigned a
 
 /* Why a connection was closed as soon as it was accepted. */
 enum ks_net_refusal {
-    KS_NET_REFUSED_FULL,     /* the limit of connections was reached, and nobody was idle */
+    KS_NET_REFUSED_FULL,     /* the limit of connections was reached, and nobody made room */
     KS_NET_REFUSED_ADDRESS,  /* the limit of one address was */
     KS_NET_REFUSED_STRANGER, /* of another user, on a socket in the file system */
     KS_NET_REFUSED_MEMORY,

@@ -5,7 +5,8 @@
  * system calls, so it is lazy: a paused connection stays polled until input does arrive.
  *
  * Life: OPEN -> (finish) FINISHING: output still goes out -> LINGERING: our end of stream is sent, input is
- * dropped until the peer's -> DOOMED: on the worker's list -> `closed`, freed. Abort goes to DOOMED directly.
+ * dropped until the peer's -> DOOMED: on the worker's list -> `closed`, freed. Abort goes to DOOMED directly,
+ * by LINGERING where the service waits for the peer's end. Endings are in tcp_ending.c.
  */
 #include "net/tcp.h"
 
@@ -17,12 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum {
-    READS_PER_EVENT = 4, /* then it is the others' turn */
-    LINGER_MS = 5000,
-    LAST_OUTPUT_MS = 30000,
-    QUIESCING_LINGER_MS = 500,
-};
+enum { READS_PER_EVENT = 4 }; /* then it is the others' turn */
 
 /* ---- polling ---- */
 
@@ -39,37 +35,21 @@ static void poll_for(struct ks_tcp *tcp, int events)
         tcp->polled = (uint8_t)events;
 }
 
-static bool wants_input(const struct ks_tcp *tcp)
+bool ks_tcp_wants_input(const struct ks_tcp *tcp)
 {
     if (tcp->end_seen)
         return false;
     return tcp->state == STATE_LINGERING || (tcp->state == STATE_OPEN && !tcp->paused && tcp->kept == NULL);
 }
 
-/* Makes the polling right in both directions; called when something asks for more events, and when an event
- * came that nobody wants. */
-static void poll_what_is_wanted(struct ks_tcp *tcp)
+void ks_tcp_poll_what_is_wanted(struct ks_tcp *tcp)
 {
     if (tcp->state == STATE_DOOMED)
         return;
-    poll_for(tcp, (wants_input(tcp) ? UV_READABLE : 0) | (tcp->output_full ? UV_WRITABLE : 0));
+    poll_for(tcp, (ks_tcp_wants_input(tcp) ? UV_READABLE : 0) | (tcp->output_full ? UV_WRITABLE : 0));
 }
 
 /* ---- output ---- */
-
-static void begin_lingering(struct ks_tcp *tcp)
-{
-    if (tcp->end_seen || shutdown(tcp->fd, SHUT_WR) != 0) {
-        ks_tcp_doom(tcp);
-        return;
-    }
-    struct ks_worker *worker = ks_tcp_worker(tcp);
-    tcp->state = STATE_LINGERING;
-    ks_deadline_set(&worker->wheel, &tcp->deadline,
-                    uv_now(&worker->uv) + (worker->quiescing ? QUIESCING_LINGER_MS : LINGER_MS));
-    ks_worker_need_ticks(worker);
-    poll_what_is_wanted(tcp);
-}
 
 /* Steps of the sum, so that ordinary answers cost it nothing. */
 enum { COUNTED_STEP = KS_OUTPUT_SHORT };
@@ -110,6 +90,7 @@ static void tcp_flush(struct ks_tcp *tcp)
 {
     if (tcp->state == STATE_DOOMED || tcp->state == STATE_LINGERING)
         return;
+    ks_tcp_look_for_end(tcp, ks_tcp_wants_input(tcp)); /* it may come before what we send */
     size_t before = tcp->output.waiting;
     enum ks_result result = ks_output_send(&tcp->output, tcp->fd);
     ks_count(&ks_tcp_worker(tcp)->counts.sent, before - tcp->output.waiting);
@@ -122,8 +103,8 @@ static void tcp_flush(struct ks_tcp *tcp)
     if (tcp->output_full)
         poll_for(tcp, tcp->polled | UV_WRITABLE);
     tell_drained(tcp);
-    if (tcp->state == STATE_FINISHING && tcp->output.waiting == 0)
-        begin_lingering(tcp);
+    if (tcp->output.waiting == 0)
+        ks_tcp_output_is_out(tcp);
 }
 
 /* ---- input ---- */
@@ -157,21 +138,10 @@ static void free_kept(const struct ks_tcp *tcp, struct kept_input *kept)
     free(kept);
 }
 
-static void tell_end(struct ks_tcp *tcp)
+void ks_tcp_drop_kept(struct ks_tcp *tcp)
 {
-    if (!tcp->end_seen || tcp->end_told || tcp->paused || tcp->kept != NULL || tcp->state != STATE_OPEN)
-        return;
-    tcp->end_told = true;
-    tcp->connection.events->input_ended(&tcp->connection);
-}
-
-static void end_of_input(struct ks_tcp *tcp)
-{
-    tcp->end_seen = true;
-    if (tcp->state == STATE_LINGERING)
-        ks_tcp_doom(tcp);
-    tell_end(tcp);
-    poll_what_is_wanted(tcp);
+    free_kept(tcp, tcp->kept);
+    tcp->kept = NULL;
 }
 
 /* One read. True when there may be more at once. */
@@ -196,7 +166,7 @@ static bool read_once(struct ks_tcp *tcp)
         return false;
     }
     if (got == 0) {
-        end_of_input(tcp);
+        ks_tcp_end_of_input(tcp);
         return false;
     }
     ks_count(&ks_tcp_worker(tcp)->counts.received, (uint64_t)got);
@@ -212,7 +182,7 @@ static bool read_once(struct ks_tcp *tcp)
 
 static void tcp_read(struct ks_tcp *tcp)
 {
-    for (int reads = 0; reads < READS_PER_EVENT && wants_input(tcp); reads++)
+    for (int reads = 0; reads < READS_PER_EVENT && ks_tcp_wants_input(tcp); reads++)
         if (!read_once(tcp))
             return;
 }
@@ -220,7 +190,7 @@ static void tcp_read(struct ks_tcp *tcp)
 /* What came before a reset is still there to be read, and was sent in good faith. */
 static void read_what_is_left(struct ks_tcp *tcp)
 {
-    while (tcp->state == STATE_OPEN && wants_input(tcp) && read_once(tcp))
+    while (tcp->state == STATE_OPEN && ks_tcp_wants_input(tcp) && read_once(tcp))
         ;
     ks_tcp_doom(tcp);
 }
@@ -236,15 +206,15 @@ static void poll_event(uv_poll_t *poll, int status, int events)
         return;
     }
     if ((events & UV_READABLE) != 0) {
-        if (wants_input(tcp))
+        if (ks_tcp_wants_input(tcp))
             tcp_read(tcp);
         else
-            poll_what_is_wanted(tcp);
+            ks_tcp_poll_what_is_wanted(tcp);
     }
     if ((events & UV_WRITABLE) != 0) {
         tcp_flush(tcp);
         if (!tcp->output_full)
-            poll_what_is_wanted(tcp);
+            ks_tcp_poll_what_is_wanted(tcp);
     }
 }
 
@@ -330,6 +300,7 @@ static void tcp_resume(struct ks_connection *connection)
     struct ks_tcp *tcp = ks_tcp_of(connection);
     if (!tcp->paused || tcp->state != STATE_OPEN)
         return;
+    ks_tcp_look_for_end(tcp, false);
     tcp->paused = false;
     ks_tcp_mark_ready(tcp);
 }
@@ -348,29 +319,13 @@ static void tcp_set_deadline(struct ks_connection *connection, uint64_t after_ms
     ks_worker_need_ticks(worker);
 }
 
-static void tcp_finish(struct ks_connection *connection)
-{
-    struct ks_tcp *tcp = ks_tcp_of(connection);
-    if (tcp->state != STATE_OPEN)
-        return;
-    struct ks_worker *worker = ks_tcp_worker(tcp);
-    tcp->state = STATE_FINISHING;
-    ks_tcp_leave_idle(tcp);
-    free_kept(tcp, tcp->kept);
-    tcp->kept = NULL;
-    /* A peer that takes nothing for so long gets nothing more. */
-    ks_deadline_set(&worker->wheel, &tcp->deadline, uv_now(&worker->uv) + LAST_OUTPUT_MS);
-    ks_worker_need_ticks(worker);
-    ks_tcp_mark_dirty(tcp);
-}
-
 static void tcp_set_idle(struct ks_connection *connection, bool idle)
 {
     struct ks_tcp *tcp = ks_tcp_of(connection);
     if (tcp->state != STATE_OPEN)
         return;
     if (idle && ks_tcp_worker(tcp)->quiescing)
-        tcp_finish(connection);
+        ks_tcp_finish(connection);
     else if (idle)
         ks_tcp_enter_idle(tcp);
     else
@@ -379,7 +334,19 @@ static void tcp_set_idle(struct ks_connection *connection, bool idle)
 
 static void tcp_abort(struct ks_connection *connection)
 {
-    ks_tcp_doom(ks_tcp_of(connection));
+    ks_tcp_dismiss(ks_tcp_of(connection));
+}
+
+static void tcp_set_standing(struct ks_connection *connection, enum ks_standing standing)
+{
+    struct ks_tcp *tcp = ks_tcp_of(connection);
+    if (tcp->state != STATE_DOOMED && !tcp->peer.is_local)
+        ks_tcp_change_standing(tcp, standing);
+}
+
+static void tcp_want_end(struct ks_connection *connection, bool wanted)
+{
+    ks_tcp_of(connection)->end_wanted = wanted;
 }
 
 static void tcp_describe_peer(const struct ks_connection *connection, char *text, size_t size)
@@ -403,12 +370,18 @@ static const struct ks_connection_operations tcp_operations = {
     .output_is_full = tcp_output_is_full,
     .written = tcp_written,
     .delivered_up_to = ks_tcp_delivered_up_to,
+    .delivered_before_end = ks_tcp_delivered_before_end,
     .watch_delivery = ks_tcp_watch_delivery,
+    .is_broken = ks_tcp_is_broken,
+    .want_end = tcp_want_end,
     .pause = tcp_pause,
     .resume = tcp_resume,
     .set_deadline = tcp_set_deadline,
+    .set_reminder = ks_tcp_set_reminder,
     .set_idle = tcp_set_idle,
-    .finish = tcp_finish,
+    .set_standing = tcp_set_standing,
+    .shut = ks_tcp_shut,
+    .finish = ks_tcp_finish,
     .abort = tcp_abort,
     .describe_peer = tcp_describe_peer,
     .peer_address = tcp_peer_address,
@@ -433,24 +406,14 @@ static void handle_closed(uv_handle_t *handle)
 
 static void close_and_free(struct ks_tcp *tcp)
 {
+    ks_tcp_change_standing(tcp, KS_STANDING_SILENT);
     count_down(ks_tcp_worker(tcp), &tcp->peer, tcp->listener);
     ks_output_clear(&tcp->output);
-    free_kept(tcp, tcp->kept);
-    tcp->kept = NULL;
+    ks_tcp_drop_kept(tcp);
     count_output(tcp);
     free(tcp->watch);
     uv_close((uv_handle_t *)&tcp->poll, handle_closed);
     close(tcp->fd);
-}
-
-static void forget_watch(struct ks_worker *worker, struct ks_tcp *tcp)
-{
-    if (tcp->watch == NULL || !tcp->watch->listed)
-        return;
-    struct ks_tcp **link = &worker->watching;
-    while (*link != tcp)
-        link = &(*link)->watch->next;
-    *link = tcp->watch->next;
 }
 
 static void close_doomed(struct ks_worker *worker)
@@ -459,7 +422,7 @@ static void close_doomed(struct ks_worker *worker)
     while (worker->doomed != NULL && worker->ready == NULL) {
         struct ks_tcp *tcp = worker->doomed;
         worker->doomed = tcp->next_dirty;
-        forget_watch(worker, tcp);
+        ks_tcp_forget_watch(tcp);
         tcp->connection.events->closed(&tcp->connection);
         close_and_free(tcp);
     }
@@ -477,7 +440,6 @@ void ks_tcp_open(struct ks_worker *worker, int fd, const struct sockaddr_storage
         count_down(worker, &address, listener);
         return;
     }
-    struct ks_delivery delivery;
     tcp->poll.data = tcp;
     tcp->fd = fd;
     tcp->peer = address;
@@ -485,7 +447,9 @@ void ks_tcp_open(struct ks_worker *worker, int fd, const struct sockaddr_storage
     tcp->connection.operations = &tcp_operations;
     tcp->connection.events = events;
     tcp->connection.loop = &worker->loop;
-    tcp->acked_at_start = ks_tcp_read_delivery(tcp, &delivery) ? (uint32_t)delivery.bytes_acked : 0;
+    tcp->acked_at_start = ks_tcp_acked_at_start(tcp);
+    if (address.is_local)
+        ks_tcp_change_standing(tcp, KS_STANDING_KNOWN);
     ks_tcp_enter_idle(tcp);
     if (!events->opened(&tcp->connection, service)) {
         ks_tcp_leave_idle(tcp);
@@ -496,8 +460,8 @@ void ks_tcp_open(struct ks_worker *worker, int fd, const struct sockaddr_storage
         return;
     }
     if (worker->quiescing)
-        tcp_finish(&tcp->connection);
-    poll_what_is_wanted(tcp);
+        ks_tcp_finish(&tcp->connection);
+    ks_tcp_poll_what_is_wanted(tcp);
 }
 
 static void offer_kept(struct ks_tcp *tcp)
@@ -515,9 +479,9 @@ static void offer_kept(struct ks_tcp *tcp)
             tcp->kept = kept;
     }
     count_output(tcp);
-    tell_end(tcp);
-    if (wants_input(tcp))
-        poll_what_is_wanted(tcp);
+    ks_tcp_tell_end(tcp);
+    if (ks_tcp_wants_input(tcp))
+        ks_tcp_poll_what_is_wanted(tcp);
 }
 
 void ks_tcp_work_off(struct ks_worker *worker)
@@ -551,33 +515,4 @@ void ks_tcp_deadline_passed(struct ks_deadline *deadline)
         tcp->connection.events->deadline(&tcp->connection);
     else
         ks_tcp_doom(tcp);
-}
-
-void ks_tcp_evict_idle(struct ks_worker *worker)
-{
-    /* At once: nothing is owed to it, and while it lingered it would still take a place. */
-    if (worker->idle_oldest == NULL)
-        return;
-    ks_tcp_doom(worker->idle_oldest);
-    ks_count(&worker->counts.evicted, 1);
-}
-
-struct end_request {
-    bool all;
-};
-
-static void end_one(uv_handle_t *handle, void *argument)
-{
-    const struct end_request *request = argument;
-    if (handle->type != UV_POLL || uv_is_closing(handle))
-        return;
-    struct ks_tcp *tcp = handle->data;
-    if (request->all || tcp->is_idle)
-        ks_tcp_doom(tcp);
-}
-
-void ks_tcp_end_connections(struct ks_worker *worker, bool all)
-{
-    struct end_request request = {.all = all};
-    uv_walk(&worker->uv, end_one, &request);
 }

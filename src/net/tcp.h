@@ -19,11 +19,14 @@ void ks_tcp_work_off(struct ks_worker *worker);
 /* A deadline of a connection of this worker passed. */
 void ks_tcp_deadline_passed(struct ks_deadline *deadline);
 
+/* A reminder of a connection of this worker is due. */
+void ks_tcp_reminder_passed(struct ks_deadline *reminder);
+
 /* Looks at every watched delivery. */
 void ks_tcp_check_deliveries(struct ks_worker *worker);
 
-/* Ends the longest-idle connection, if there is one. */
-void ks_tcp_evict_idle(struct ks_worker *worker);
+/* Ends the longest-idle connection of the lowest standing up to this one, if there is one. */
+void ks_tcp_evict_idle(struct ks_worker *worker, enum ks_standing up_to);
 
 /* Ends all connections that have nothing in flight, or, with `all`, all. */
 void ks_tcp_end_connections(struct ks_worker *worker, bool all);

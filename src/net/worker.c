@@ -54,11 +54,18 @@ static void deadline_expired(struct ks_deadline *deadline, void *context)
     ks_tcp_deadline_passed(deadline);
 }
 
+static void reminder_expired(struct ks_deadline *reminder, void *context)
+{
+    (void)context;
+    ks_tcp_reminder_passed(reminder);
+}
+
 static void on_tick(uv_timer_t *ticks)
 {
     struct ks_worker *worker = ticks->data;
     ks_deadline_wheel_advance(&worker->wheel, uv_now(&worker->uv), deadline_expired, NULL);
     ks_tcp_check_deliveries(worker);
+    ks_deadline_wheel_advance(&worker->reminders, uv_now(&worker->uv), reminder_expired, NULL);
     if (worker->wheel.count == 0 && worker->watching == NULL) {
         uv_timer_stop(ticks);
         worker->ticking = false;
@@ -166,22 +173,24 @@ enum ks_result ks_worker_hand_over(struct ks_worker *worker, int fd, const struc
 struct eviction {
     struct ks_task task;
     struct ks_worker *worker;
+    enum ks_standing up_to;
 };
 
 static void eviction_run(struct ks_task *task)
 {
     struct eviction *eviction = KS_CONTAINER_OF(task, struct eviction, task);
-    ks_tcp_evict_idle(eviction->worker);
+    ks_tcp_evict_idle(eviction->worker, eviction->up_to);
     free(eviction);
 }
 
-bool ks_worker_evict(struct ks_worker *worker)
+bool ks_worker_evict(struct ks_worker *worker, enum ks_standing up_to)
 {
     struct eviction *eviction = malloc(sizeof *eviction);
     if (eviction == NULL)
         return false;
     eviction->task.run = eviction_run;
     eviction->worker = worker;
+    eviction->up_to = up_to;
     ks_executor_post(&worker->loop.executor, &eviction->task);
     return true;
 }
@@ -263,6 +272,7 @@ static enum ks_result init_loop(struct ks_worker *worker)
     worker->ticks.data = worker;
     uv_prepare_start(&worker->prepare, on_prepare);
     ks_deadline_wheel_init(&worker->wheel, uv_now(&worker->uv));
+    ks_deadline_wheel_init(&worker->reminders, uv_now(&worker->uv));
     return KS_OK;
 }
 
@@ -285,7 +295,8 @@ enum ks_result ks_worker_start(struct ks_worker_shared *shared, unsigned number,
     created->loop.offload = worker_offload;
     ks_mailbox_init(&created->mailbox);
     atomic_init(&created->connection_count, 0);
-    atomic_init(&created->oldest_idle_ms, UINT64_MAX);
+    for (size_t i = 0; i < KS_STANDINGS; i++)
+        atomic_init(&created->oldest_idle_ms[i], UINT64_MAX);
     result = init_loop(created);
     if (result != KS_OK)
         goto failed;

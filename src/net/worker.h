@@ -54,6 +54,13 @@ struct ks_worker_shared {
     _Atomic size_t output;             /* memory of what waits to be sent on all connections, roughly */
     size_t output_limit;               /* beyond, services take less work (connection.h) */
     _Atomic unsigned connection_count; /* of all workers, those still being handed over included */
+    _Atomic unsigned known_count;      /* of these: with KS_STANDING_KNOWN */
+};
+
+/* Idle connections of one standing. */
+struct ks_idle_list {
+    struct ks_tcp *oldest;
+    struct ks_tcp *newest;
 };
 
 struct ks_worker {
@@ -65,17 +72,17 @@ struct ks_worker {
     uv_prepare_t prepare; /* works off the lists */
     uv_timer_t ticks;     /* runs while a deadline is set or a delivery is watched */
     struct ks_mailbox mailbox;
-    struct ks_deadline_wheel wheel;
+    struct ks_deadline_wheel wheel;     /* of deadlines */
+    struct ks_deadline_wheel reminders; /* of watched deliveries */
     struct ks_tcp *ready;
     struct ks_tcp *dirty;
     struct ks_tcp *doomed;
     struct ks_tcp *watching;
-    struct ks_tcp *idle_oldest;
-    struct ks_tcp *idle_newest;
+    struct ks_idle_list idle[KS_STANDINGS];
     uint8_t *scratch;
     pthread_t thread;
     _Atomic unsigned connection_count; /* of this worker; the acceptor reads it to find the least loaded */
-    _Atomic uint64_t oldest_idle_ms;   /* since when idle_oldest is idle; UINT64_MAX when nobody is */
+    _Atomic uint64_t oldest_idle_ms[KS_STANDINGS]; /* since when the oldest is; UINT64_MAX when nobody is */
     bool ticking;
     bool quiescing; /* no connection may stay */
     struct ks_task quiesce_task;
@@ -94,8 +101,9 @@ enum ks_result ks_worker_hand_over(struct ks_worker *worker, int fd, const struc
                                    const struct ks_connection_events *events, void *service,
                                    struct ks_listener_counts *listener);
 
-/* Asks for the longest-idle connection to be ended, to make room. Any thread. False when out of memory. */
-bool ks_worker_evict(struct ks_worker *worker);
+/* Asks for the longest-idle connection of the lowest standing to be ended, to make room, but of none above
+ * `up_to`. Any thread. False when out of memory. */
+bool ks_worker_evict(struct ks_worker *worker, enum ks_standing up_to);
 
 /* Ends every connection as soon as nothing is in flight on it. Any thread, once; wait for connection_count to
  * become 0, and after KS_QUIESCE_MS call ks_worker_end_all. */

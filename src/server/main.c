@@ -193,6 +193,7 @@ static enum ks_result prepare_services(struct server *server)
     environment->settings = ks_service_settings_default();
     environment->settings.stage_lifetime = server->options.stage_lifetime;
     environment->settings.stall_timeout_ms = server->options.lease_lifetime_ms;
+    environment->settings.settle_time_ms = server->options.settle_time_ms;
     environment->unlimited = &server->unlimited;
     environment->tally = server->tally;
     enum ks_result result = choose_public_ids(server);

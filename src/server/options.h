@@ -68,6 +68,7 @@ struct ks_options {
     unsigned free_space; /* MiB */
     bool check_only;     /* --check-config */
     unsigned lease_lifetime_ms;
+    unsigned settle_time_ms;
     enum ks_public_ids public_ids;
     /* Which options were given on the command line; the file leaves those alone. By place in the table. */
     uint64_t given;

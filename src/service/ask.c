@@ -171,6 +171,7 @@ static void keep_time(struct ks_connection *connection)
     if (is_timed || session->part_is_timed)
         ks_connection_set_deadline(connection, is_timed ? PART_LIMIT_MS : 0);
     session->part_is_timed = is_timed;
+    ks_connection_set_standing(connection, session->greeted ? KS_STANDING_STRANGER : KS_STANDING_INCOMPLETE);
     ks_connection_set_idle(connection, !is_timed);
 }
 

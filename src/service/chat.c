@@ -163,6 +163,8 @@ static void keep_time(struct ks_chat_session *session)
     if (session->state < KS_CHAT_STATE_JUDGING) /* people sit at the menu for hours; only prompts end */
         ks_connection_set_deadline(
             connection, session->state == KS_CHAT_STATE_MENU ? 0 : session->environment->prompt_timeout_ms);
+    ks_connection_set_standing(connection, session->state == KS_CHAT_STATE_MEMBER ? KS_STANDING_KNOWN
+                                                                                  : KS_STANDING_STRANGER);
     ks_connection_set_idle(connection, session->state != KS_CHAT_STATE_JUDGING); /* since just now */
 }
 

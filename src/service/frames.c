@@ -207,10 +207,12 @@ void ks_session_go_on(struct ks_session *session)
     }
     if (session->state == STATE_ENDING)
         return;
-    if (session->input_ended && session->oldest == NULL && !session->blocked &&
-        !ks_pulls_any(&session->pulls)) {
-        ks_session_end(session);
-        return;
+    if (session->input_ended && session->oldest == NULL && !session->blocked) {
+        if (!ks_pulls_unsettled(&session->pulls)) {
+            ks_session_end(session);
+            return;
+        }
+        ks_connection_shut(session->connection);
     }
     ks_session_keep_time(session);
     ks_session_keep_idleness(session);
@@ -284,7 +286,9 @@ static void frames_input_ended(struct ks_connection *connection)
 {
     struct ks_session *session = connection->session;
     session->input_ended = true;
-    ks_pulls_look(&session->pulls, connection);
+    ks_pulls_ended(&session->pulls, connection);
+    if (session->state == STATE_ENDING)
+        return;
     if (ks_padding_needs_silence(session))
         ks_padding_had_silence(session);
     struct ks_exchange *deferred = ks_session_take_deferred(session);
@@ -311,6 +315,14 @@ static void frames_delivered(struct ks_connection *connection)
 {
     struct ks_session *session = connection->session;
     ks_pulls_look(&session->pulls, connection);
+    if (session->state != STATE_ENDING)
+        ks_session_go_on(session);
+}
+
+static void frames_reminded(struct ks_connection *connection)
+{
+    struct ks_session *session = connection->session;
+    ks_pulls_reminded(&session->pulls, connection);
     if (session->state != STATE_ENDING)
         ks_session_go_on(session);
 }
@@ -346,7 +358,7 @@ static void frames_closed(struct ks_connection *connection)
     }
     if (session->stream != NULL)
         ks_stream_orphan(session->stream);
-    ks_pulls_give_up(&session->pulls, connection);
+    ks_pulls_give_up(&session->pulls);
     ks_session_keys_clear(&session->keys);
     free(session->head);
     free(session);
@@ -358,6 +370,7 @@ static const struct ks_connection_events session_events = {
     .input_ended = frames_input_ended,
     .drained = frames_drained,
     .delivered = frames_delivered,
+    .reminded = frames_reminded,
     .deadline = frames_deadline,
     .closed = frames_closed,
 };

@@ -75,7 +75,9 @@ static void keep_time(struct metrics_session *session)
     else if (!session->head_is_timed)
         ks_connection_set_deadline(session->connection, KS_METRICS_HEAD_MS);
     session->head_is_timed = session->head_size > 0;
-    ks_connection_set_idle(session->connection, session->head_size == 0);
+    ks_connection_set_standing(session->connection,
+                               session->head_is_timed ? KS_STANDING_INCOMPLETE : KS_STANDING_STRANGER);
+    ks_connection_set_idle(session->connection, true);
 }
 
 /* ---- jobs ---- */

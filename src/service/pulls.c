@@ -1,5 +1,5 @@
 /* pulls.c — 604 and pulls.h: waiting messages on their way to their receiver. A pull is held by its stream
- * while that runs, and by its session's list until it is delivered or given up. */
+ * while that runs, and by its session's list until it is acknowledged or given up. */
 #include "service/pulls.h"
 
 #include "service/stream.h"
@@ -13,6 +13,9 @@ enum {
     PULLS_LIMIT = 1024, /* not yet acknowledged on one connection; then 604 gets nothing */
     PAGE_LARGEST = 256 * 1024,
     PAGE_SMALLEST = 512,
+    /* Of one 2104: there are clients that lose or refuse longer ones; those that ask on get more. */
+    FIRST_SIZE_LIMIT = 512 * 1024,
+    SIZE_LIMIT_GROWTH = 4,
 };
 
 struct ks_pull {
@@ -22,23 +25,24 @@ struct ks_pull {
     struct ks_executor *executor;
     struct ks_client_id receiver;
     uint64_t owner;
-    uint64_t last; /* message of the part */
-    uint64_t end;  /* position in the output behind the part's last byte */
+    uint64_t last;                 /* message of the part */
+    struct ks_settling_part *part; /* until it settles */
     struct ks_stream stream;
     struct ks_message_cursor cursor;
     union { /* one at a time, in this order */
         struct ks_store_look_up look_up;
         struct ks_store_lease_waiting lease;
         struct ks_store_lease_read read;
-        struct ks_store_lease_delivered delivered;
     } request;
 };
 
 static void pull_let_go(struct ks_pull *pull)
 {
     pull->holders--;
-    if (pull->holders == 0)
-        free(pull);
+    if (pull->holders > 0)
+        return;
+    free(pull->part);
+    free(pull);
 }
 
 static void prepare(struct ks_pull *pull, struct ks_store_request *request,
@@ -51,12 +55,6 @@ static void prepare(struct ks_pull *pull, struct ks_store_request *request,
 
 /* ---- delivery ---- */
 
-static void deletion_done(struct ks_store_request *request)
-{
-    struct ks_pull *pull = KS_CONTAINER_OF(request, struct ks_pull, request.delivered.request);
-    pull_let_go(pull);
-}
-
 static struct ks_pull *take_first(struct ks_pulls *pulls)
 {
     struct ks_pull *pull = pulls->first;
@@ -65,16 +63,6 @@ static struct ks_pull *take_first(struct ks_pulls *pulls)
         pulls->last = NULL;
     pulls->count--;
     return pull;
-}
-
-static void pull_delivered(struct ks_pull *pull)
-{
-    struct ks_store_lease_delivered *request = &pull->request.delivered;
-    prepare(pull, &request->request, deletion_done);
-    request->receiver = pull->receiver;
-    request->owner = pull->owner;
-    request->last = pull->last;
-    ks_store_lease_delivered(pull->environment->store, request);
 }
 
 /* Most connections pull for one user, so one renewal serves a whole run of parts. */
@@ -89,39 +77,86 @@ static void renew_leases(const struct ks_pulls *pulls)
     }
 }
 
-static void delete_delivered(struct ks_pulls *pulls)
+static void settle_delivered(struct ks_pulls *pulls)
 {
-    while (pulls->first != NULL && pulls->first->end <= pulls->delivered)
-        pull_delivered(take_first(pulls));
-}
-
-bool ks_pulls_look(struct ks_pulls *pulls, struct ks_connection *connection)
-{
-    if (pulls->first == NULL)
-        return false;
-    uint64_t delivered = ks_connection_delivered_up_to(connection);
-    bool progress = delivered > pulls->delivered;
-    if (progress) {
-        pulls->delivered = delivered;
-        delete_delivered(pulls);
-        renew_leases(pulls);
+    while (pulls->first != NULL && pulls->first->part->end <= pulls->delivered) {
+        struct ks_pull *pull = pulls->first;
+        if (!ks_settling_add(&pulls->settling, pull->part))
+            return; /* when others have settled */
+        pull->part = NULL;
+        pull_let_go(take_first(pulls));
     }
-    if (pulls->first != NULL)
-        ks_connection_watch_delivery(connection, delivered + 1);
-    return progress;
 }
 
-void ks_pulls_give_up(struct ks_pulls *pulls, struct ks_connection *connection)
+/* Asks for `reminded` when the first of what settles is due. */
+static void remind(const struct ks_pulls *pulls, struct ks_connection *connection)
+{
+    const struct ks_settling_part *first = pulls->settling.first;
+    uint64_t after_ms = 0;
+    if (first != NULL) {
+        uint64_t now_ms = ks_clock_monotonic_ms(first->environment->clock);
+        after_ms = first->due_ms > now_ms ? first->due_ms - now_ms : 1;
+    }
+    ks_connection_set_reminder(connection, after_ms);
+    ks_connection_want_end(connection, ks_pulls_unsettled(pulls));
+}
+
+void ks_pulls_look(struct ks_pulls *pulls, struct ks_connection *connection)
 {
     if (pulls->first == NULL)
         return;
-    pulls->delivered = ks_connection_delivered_up_to(connection);
-    delete_delivered(pulls);
-    while (pulls->first != NULL) {
-        struct ks_pull *pull = take_first(pulls);
-        ks_store_lease_release(pull->environment->store, &pull->receiver, pull->owner);
-        pull_let_go(pull);
+    uint64_t delivered = ks_connection_delivered_up_to(connection);
+    bool progress = delivered > pulls->delivered;
+    pulls->delivered = delivered;
+    bool settled = ks_settling_any(&pulls->settling);
+    settle_delivered(pulls);
+    if (progress)
+        renew_leases(pulls);
+    if (pulls->first != NULL)
+        ks_connection_watch_delivery(connection, delivered + 1);
+    if (!settled && ks_settling_any(&pulls->settling))
+        remind(pulls, connection);
+}
+
+void ks_pulls_ended(struct ks_pulls *pulls, struct ks_connection *connection)
+{
+    if (!ks_pulls_unsettled(pulls))
+        return;
+    ks_pulls_look(pulls, connection);
+    ks_settling_ended(&pulls->settling, ks_connection_delivered_before_end(connection));
+    remind(pulls, connection);
+}
+
+void ks_pulls_reminded(struct ks_pulls *pulls, struct ks_connection *connection)
+{
+    if (!ks_settling_any(&pulls->settling) || ks_connection_is_broken(connection))
+        return;
+    ks_settling_pass(&pulls->settling, ks_clock_monotonic_ms(pulls->settling.first->environment->clock));
+    ks_pulls_look(pulls, connection);
+    remind(pulls, connection);
+}
+
+/* Once for a run of parts of one receiver. */
+static void release_part(const struct ks_settling_part *part, const struct ks_settling_part *before)
+{
+    if (before == NULL || memcmp(&before->receiver, &part->receiver, sizeof part->receiver) != 0)
+        ks_store_lease_release(part->environment->store, &part->receiver, part->owner);
+}
+
+void ks_pulls_give_up(struct ks_pulls *pulls)
+{
+    const struct ks_settling_part *before = NULL;
+    for (const struct ks_pull *pull = pulls->first; pull != NULL; pull = pull->next) {
+        release_part(pull->part, before);
+        before = pull->part;
     }
+    for (const struct ks_settling_part *part = pulls->settling.first; part != NULL; part = part->next) {
+        release_part(part, before);
+        before = part;
+    }
+    while (pulls->first != NULL)
+        pull_let_go(take_first(pulls));
+    ks_settling_forget(&pulls->settling);
 }
 
 /* ---- the stream ---- */
@@ -196,12 +231,28 @@ static void enlist(struct ks_pulls *pulls, struct ks_pull *pull)
     pulls->count++;
 }
 
+/* What was leased, as it will settle. */
+static void fill_part(struct ks_pull *pull, const struct ks_store_lease_waiting *lease,
+                      const struct ks_connection *connection)
+{
+    struct ks_settling_part *part = pull->part;
+    part->environment = pull->environment;
+    part->executor = pull->executor;
+    part->receiver = pull->receiver;
+    part->owner = pull->owner;
+    part->after = lease->after;
+    part->last = lease->last;
+    part->end = ks_connection_written(connection) + KS_RESPONSE_HEADER_SIZE + lease->size;
+}
+
 static void leased(struct ks_store_request *request)
 {
     struct ks_pull *pull = KS_CONTAINER_OF(request, struct ks_pull, request.lease.request);
     struct ks_exchange *exchange = pull->stream.exchange;
     struct ks_session *session = exchange->session;
     const struct ks_store_lease_waiting lease = pull->request.lease;
+    if (session != NULL && !lease.more)
+        ks_session_pulls(session)->size_limit = 0;
     if (request->result != KS_OK || lease.count == 0) {
         answer_without(pull, exchange, request->result != KS_OK);
         return;
@@ -211,15 +262,25 @@ static void leased(struct ks_store_request *request)
         answer_without(pull, exchange, true);
         return;
     }
+    struct ks_connection *connection = ks_session_connection(session);
+    fill_part(pull, &lease, connection);
     pull->last = lease.last;
     pull->cursor.message_id = lease.after;
     pull->holders++;
-    struct ks_connection *connection = ks_session_connection(session);
-    pull->end = ks_connection_written(connection) + KS_RESPONSE_HEADER_SIZE + lease.size;
     enlist(ks_session_pulls(session), pull);
     ks_connection_watch_delivery(connection, ks_connection_delivered_up_to(connection) + 1);
+    ks_connection_want_end(connection, true);
     ks_stream_begin(&pull->stream, &pull_source, exchange, KS_RESPONSE_WAITING_MESSAGES, (uint32_t)lease.size,
                     page_size_for(lease.size));
+}
+
+/* It grows only for who asks on after an answer that left messages waiting. */
+static uint64_t next_size_limit(const struct ks_pull *pull, struct ks_pulls *pulls)
+{
+    uint64_t largest = pull->environment->settings.pull_limit;
+    uint64_t wanted = pulls->size_limit > 0 ? SIZE_LIMIT_GROWTH * pulls->size_limit : FIRST_SIZE_LIMIT;
+    pulls->size_limit = wanted < largest ? wanted : largest;
+    return pulls->size_limit;
 }
 
 static void receiver_found(struct ks_store_request *request)
@@ -240,7 +301,7 @@ static void receiver_found(struct ks_store_request *request)
     prepare(pull, &lease->request, leased);
     lease->receiver = pull->receiver;
     lease->owner = pull->owner;
-    lease->size_limit = pull->environment->settings.pull_limit;
+    lease->size_limit = next_size_limit(pull, ks_session_pulls(exchange->session));
     lease->overhead = KS_WAITING_MESSAGE_FIXED_SIZE;
     ks_store_lease_waiting(pull->environment->store, lease);
 }
@@ -249,11 +310,15 @@ void ks_pulls_begin(struct ks_exchange *exchange, const uint8_t *fixed)
 {
     (void)fixed;
     struct ks_pull *pull = calloc(1, sizeof *pull);
-    if (pull == NULL) {
+    struct ks_settling_part *part = calloc(1, sizeof *part);
+    if (pull == NULL || part == NULL) {
+        free(pull);
+        free(part);
         ks_exchange_refuse(exchange);
         return;
     }
     pull->holders = 1;
+    pull->part = part;
     pull->environment = exchange->environment;
     pull->executor = &exchange->loop->executor;
     pull->receiver = exchange->header.client_id;

@@ -89,9 +89,18 @@ static void exchange_is_answered(struct ks_exchange *exchange)
         ks_session_go_on(session);
 }
 
+/* Whether an answer is given to users only, and to who has just become one. */
+static bool is_for_a_user(const struct ks_exchange *exchange, uint16_t code)
+{
+    return code != 0 && code != exchange->rule->error && code != KS_RESPONSE_ERROR &&
+           code != KS_RESPONSE_DROP_ERROR && code != KS_RESPONSE_RECONNECT_DENIED;
+}
+
 void ks_exchange_count(struct ks_exchange *exchange, uint16_t code)
 {
     struct ks_tally_shard *shard = ks_tally_shard_of(exchange->environment->tally, exchange->loop);
+    if (exchange->session != NULL && is_for_a_user(exchange, code))
+        exchange->session->is_user = true;
     if (!exchange->counted)
         ks_tally_answered(shard, ks_rules_index(exchange->rule), code);
     exchange->counted = true;
@@ -161,11 +170,28 @@ void ks_session_keep_time(struct ks_session *session)
         set_timer(session, TIMER_NONE, 0);
 }
 
+static enum ks_standing standing_of(const struct ks_session *session)
+{
+    if (session->is_user)
+        return KS_STANDING_KNOWN;
+    return session->head_size > 0 ? KS_STANDING_INCOMPLETE : KS_STANDING_STRANGER;
+}
+
+/* A header that is still coming, and a payload that is skipped, are nothing to wait for. */
+static bool has_nothing_in_flight(const struct ks_session *session)
+{
+    bool expects = session->state == STATE_PAYLOAD && session->sink != NULL;
+    return session->oldest == NULL && session->state != STATE_ENDING && !expects && !session->blocked &&
+           !ks_pulls_any(&session->pulls);
+}
+
 void ks_session_keep_idleness(struct ks_session *session)
 {
-    bool idle = session->oldest == NULL && session->state == STATE_HEAD && session->head_size == 0 &&
-                !ks_pulls_any(&session->pulls);
-    ks_connection_set_idle(session->connection, idle);
+    enum ks_standing standing = standing_of(session);
+    if (standing != session->standing)
+        ks_connection_set_standing(session->connection, standing);
+    session->standing = (uint8_t)standing;
+    ks_connection_set_idle(session->connection, has_nothing_in_flight(session));
 }
 
 /* Since the timer last looked. */
@@ -381,6 +407,7 @@ struct ks_service_settings ks_service_settings_default(void)
         .content_key_lifetime = INT64_C(24) * 3600,
         .stage_lifetime = 3600,
         .stall_timeout_ms = KS_LEASE_LIFETIME_MS,
+        .settle_time_ms = 5000,
         .uploads_per_user = 256,
         .uploads = 20000,
         .message_limit = UINT32_C(64) * 1024 * 1024,

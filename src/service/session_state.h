@@ -51,6 +51,8 @@ struct ks_session {
     uint16_t in_the_way; /* exchanges behind which some requests do not begin yet */
     uint8_t state;
     uint8_t timer;
+    uint8_t standing; /* enum ks_standing, as the connection knows it */
+    bool is_user : 1; /* a request was answered as one of a user's */
     bool pumping : 1; /* a loop over the input is running further up the stack */
     bool blocked : 1; /* input waits for an exchange, a sink or the output */
     bool input_ended : 1;

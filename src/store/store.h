@@ -254,10 +254,14 @@ struct ks_store_append_message {
 };
 
 /* Leases. What waits for a receiver is delivered in *parts*, each a run of messages, oldest first. A part is
- * leased to an owner (a number unique in this process) until it was delivered; one owner at a time has leases
+ * leased to an owner (a number unique in this process) until it settles; one owner at a time has leases
  * on a receiver's messages, and may lease the next part behind the ones it has. A lease without any progress
  * (lease_waiting with KS_OK, lease_read, lease_renew) for KS_LEASE_LIFETIME_MS may be taken over by another
- * owner; until one does, it holds on. */
+ * owner; until one does, it holds on.
+ *
+ * A part that *settles* is still its owner's, who says whether it was delivered, but holds nothing back: its
+ * messages are hidden, count as waiting nowhere, and others lease what came later. When it comes back, it
+ * waits before those that nobody has had. A crash lets it wait again under the same ids. */
 
 /* 604: leases the next part to `owner`: as many messages as fit `size_limit`, but at least one if any waits.
  * KS_OK with `count` > 0; KS_OK with count 0 when nothing waits or another owner has the lease (no disk and
@@ -272,6 +276,7 @@ struct ks_store_lease_waiting {
     uint64_t size;                /* out: contents and `overhead` for each */
     uint64_t after;               /* out: the part are all messages with ids above this … */
     uint64_t last;                /* out: … and up to this */
+    bool more;                    /* out: others waited behind the part */
     uint64_t until;               /* the engine's */
 };
 
@@ -310,15 +315,16 @@ struct ks_store_lease_read {
     size_t size;     /* out */
 };
 
-/* The owner's oldest part, which ends with `last`, was delivered: its messages are deleted. KS_OK when they
- * are gone for good; KS_NOT_FOUND when the lease was lost meanwhile, or `last` is not the end of that part,
- * and they stay; KS_IO, KS_NO_SPACE, KS_NO_MEMORY: they are not delivered again by this process, and deleting
- * them is tried again. */
+/* The owner's settling part that ends with `last` was delivered: its messages are deleted. KS_OK when they
+ * are gone for good; KS_NOT_FOUND when there is no such part (its receiver may have been removed); KS_IO,
+ * KS_NO_SPACE, KS_NO_MEMORY: they are not delivered again by this process, and deleting them is tried again.
+ */
 struct ks_store_lease_delivered {
     struct ks_store_request request;
     struct ks_client_id receiver; /* in */
     uint64_t owner;               /* in */
     uint64_t last;                /* in: of the part */
+    uint64_t after;               /* the engine's */
 };
 
 /* ---- for operators ---- */
@@ -395,6 +401,8 @@ struct ks_store_operations {
     void (*append_message)(struct ks_store *store, struct ks_store_append_message *request);
     void (*lease_waiting)(struct ks_store *store, struct ks_store_lease_waiting *request);
     void (*lease_read)(struct ks_store *store, struct ks_store_lease_read *request);
+    enum ks_result (*lease_settle)(struct ks_store *store, const struct ks_client_id *receiver,
+                                   uint64_t owner, uint64_t last, bool *joins);
     void (*lease_delivered)(struct ks_store *store, struct ks_store_lease_delivered *request);
     void (*lease_renew)(struct ks_store *store, const struct ks_client_id *receiver, uint64_t owner);
     void (*lease_release)(struct ks_store *store, const struct ks_client_id *receiver, uint64_t owner);
@@ -493,6 +501,17 @@ static inline void ks_store_lease_read(struct ks_store *store, struct ks_store_l
     store->operations->lease_read(store, request);
 }
 
+/* The owner's oldest leased part, which ends with `last`, settles from now on. With *joins it becomes one
+ * with the part that the owner had settle before it, if it follows that one, and ends both with `last`;
+ * *joins says then whether it did. KS_OK; KS_NOT_FOUND when the lease was lost, or `last` is not the end of
+ * that part; KS_REFUSED when too many parts of this receiver settle: it stays leased, ask again later. */
+static inline enum ks_result ks_store_lease_settle(struct ks_store *store,
+                                                   const struct ks_client_id *receiver, uint64_t owner,
+                                                   uint64_t last, bool *joins)
+{
+    return store->operations->lease_settle(store, receiver, owner, last, joins);
+}
+
 static inline void ks_store_lease_delivered(struct ks_store *store, struct ks_store_lease_delivered *request)
 {
     store->operations->lease_delivered(store, request);
@@ -506,9 +525,9 @@ static inline void ks_store_lease_renew(struct ks_store *store, const struct ks_
     store->operations->lease_renew(store, receiver, owner);
 }
 
-/* Gives up every part of the receiver's messages that `owner` holds and that was not delivered: it waits
- * again, in order. Never fails; unknown leases are ignored. A lease_read that is still on its way ends with
- * KS_NOT_FOUND or KS_OK. */
+/* Gives up every part of the receiver's messages that `owner` has on lease or settling and that was not
+ * delivered: it waits again; all that one owner had, in order. Never fails; unknown leases are ignored. A
+ * lease_read that is still on its way ends with KS_NOT_FOUND or KS_OK. */
 static inline void ks_store_lease_release(struct ks_store *store, const struct ks_client_id *receiver,
                                           uint64_t owner)
 {

@@ -2,7 +2,7 @@
 
 import pytest
 from peer.ask import AskClient
-from peer.chat import MENU, ChunkClient
+from peer.chat import MENU, ChunkClient, LineClient, said
 from peer.conversation import UNKNOWN_CODE, assert_served, taken, wait_until
 from peer.drop import User, public_key_frame, reconnect_frame, register_for_messages_frame, register_frame
 from peer.frames import (
@@ -18,7 +18,7 @@ from peer.frames import (
     text_field,
 )
 from peer.kesherd import Kesherd
-from peer.messages import MessagesClient
+from peer.messages import MessagesClient, Type, message_frame
 
 LIMIT = 3
 HERE, ELSEWHERE = "127.0.0.2", "127.0.0.3"
@@ -53,11 +53,13 @@ def close_all(clients: list) -> None:
 # -- connections of all
 
 
-def make_busy(client: MessagesClient, user: User) -> MessagesClient:
-    """Brings it into the middle of a request: the server knows that by the time of the answer before."""
-    client.send(taken(user) + taken(user)[:100])
+def make_busy(client: MessagesClient, user: User) -> bytes:
+    """Brings it into the middle of a message, and returns the rest: the server knows that by the time of the
+    answer before."""
+    message = message_frame(user.id, user.id, Type.TEXT, b"busy" * 100)
+    client.send(taken(user) + message[:100])
     assert client.receive() == TAKEN
-    return client
+    return message[100:]
 
 
 def test_where_nobody_is_idle_a_connection_too_many_is_closed_until_there_is_room(make_server, new_user):
@@ -65,15 +67,72 @@ def test_where_nobody_is_idle_a_connection_too_many_is_closed_until_there_is_roo
     busy = [server.connect() for _ in range(LIMIT)]
     user = busy[0].register(new_user())
     for client in busy:
-        make_busy(client, user)
+        rest = make_busy(client, user)
     assert not any(may_connect(server) for _ in range(10))
-    assert server.log().count("the limit of connections is reached and nobody is idle") == 1
+    assert server.log().count("the limit of connections is reached and nobody makes room") == 1
     busy.pop().close()
     wait_until(lambda: may_connect(server), "room where one has gone")
     for client in busy:
-        client.send(taken(user)[100:])
-        assert client.receive() == TAKEN
+        client.send(rest)
+        client.expect_stored(user.id)
         client.close()
+
+
+# -- who makes room
+
+
+def test_silent_strangers_throw_out_neither_users_nor_members(make_talker, new_user, open_chat):
+    server = make_talker(connections=20)
+    with server.connect() as client:
+        user = client.register_for_messages(new_user())
+        host, guest = open_chat(LineClient, server), open_chat(LineClient, server)
+        guest.join("guest", host.create("host"))
+        crowd = [server.connect() for _ in range(100)]
+        wait_until(lambda: sum(1 for one in crowd if not one.is_silent_for(0)) >= 80, "room made by strangers")
+        assert client.pull(user) == []
+        guest.write("still here")
+        host.expect(said("guest", "still here"))
+        close_all(crowd)
+
+
+def test_the_silent_make_room_first_then_half_headers_then_strangers(make_server, new_user):
+    server = make_server(connections=4)
+    user_client, stranger, half, silent = (server.connect() for _ in range(4))
+    user = user_client.register_for_messages(new_user())
+    assert is_served(stranger)
+    half.send(request(NO_ID, UNKNOWN_CODE)[:10])
+    assert is_served(stranger)  # the half header has come before
+    newcomers = []
+    for leaving in (silent, half, stranger):
+        newcomers.append(server.connect())
+        assert leaving.has_ended()
+        assert is_served(newcomers[-1])
+    assert user_client.pull(user) == []
+    close_all([user_client, stranger, half, silent, *newcomers])
+
+
+def test_users_make_room_while_they_have_more_than_their_share(make_server, new_user):
+    server = make_server(connections=4)
+    clients = [server.connect() for _ in range(4)]
+    for client in clients:
+        client.register_for_messages(new_user())
+    with server.connect() as newcomer:
+        assert clients[0].has_ended()
+        assert is_served(newcomer)
+        with server.connect() as other:
+            assert newcomer.has_ended()
+            assert is_served(other)
+    close_all(clients)
+
+
+def test_payload_that_is_skipped_keeps_nobody_from_making_room(make_server):
+    server = make_server(connections=LIMIT)
+    clients = [server.connect() for _ in range(LIMIT)]
+    for client in clients:
+        client.send(request(NO_ID, UNKNOWN_CODE, bytes(1000))[:-1])
+        assert client.receive() == MESSAGES_ERROR
+    assert may_connect(server)
+    close_all(clients)
 
 
 # -- connections of an address

@@ -1,11 +1,16 @@
-"""Deleted when delivered, and nothing lost: leases, broken connections, receivers that stall.
+"""Deleted when delivered, and nothing lost: leases, broken connections, receivers that stall, and those that
+die with their answer unread.
 
-The unit is the 2104: it is gone once its last byte has been acknowledged by the receiver's TCP, and until then
-it waits again whenever its connection ends. A receiver here takes little (a small receive buffer), so that most
-of an answer cannot have been acknowledged before it is read.
+The unit is the 2104: it settles once its last byte has been acknowledged by the receiver's TCP, and is gone when
+the receiver ends its side after that, or some time later; until then it waits again whenever its connection
+ends. A receiver here takes little (a small receive buffer), so that most of an answer cannot have been
+acknowledged before it is read. What shall settle by time settles fast here; what shall not, not at all
+(`patient`).
 """
 
 import os
+import socket
+import threading
 import time
 
 import pytest
@@ -16,25 +21,27 @@ from peer.frames import RESPONSE_HEADER, ConnectionEnded
 from peer.messages import WAITING_FIXED, Message, MessagesClient, Type, message_frame, pull_frame
 
 SMALL_BUFFER = 4096
-CONTENTS = [f"{number} ".encode() * 5000 for number in range(50)]  # 700 KB
+CONTENTS = [f"{number} ".encode() * 5000 for number in range(35)]  # 475 KB: one answer
+SMALL_CONTENTS = [f"{number}".encode() for number in range(100)]
 SIZE = sum(WAITING_FIXED.size + len(content) for content in CONTENTS)
 
 
 class Scene:
-    """A server, a receiver, and fifty messages that wait for it."""
+    """A server, a receiver, and messages that wait for it."""
 
-    def __init__(self, server, new_user):
+    def __init__(self, server, new_user, contents=CONTENTS):
         self.server = server
+        self.contents = contents
         with server.connect() as client:
             self.sender, self.receiver, self.alias = two_users(client, new_user)
-            self.ids = send_all(client, self.sender, self.alias, CONTENTS)
+            self.ids = send_all(client, self.sender, self.alias, contents)
             self.senders_alias = client.alias_of(self.sender, asking=self.receiver)
 
     @property
     def messages(self) -> list[Message]:
         return [
             Message(self.senders_alias, number, Type.TEXT, content)
-            for number, content in zip(self.ids, CONTENTS)
+            for number, content in zip(self.ids, self.contents)
         ]
 
     def send(self, content: bytes) -> Message:
@@ -53,6 +60,16 @@ class Scene:
     def assert_unacknowledged(self, client: MessagesClient) -> None:
         """What the tests of broken connections rest on."""
         wait_until(lambda: self.server.unacknowledged_bytes(client) > 0, "something that is not acknowledged")
+
+    def wait_for_acknowledgement(self, client: MessagesClient, answers: int = 0) -> None:
+        """Until so many answers wait to be read, the messages in the first, and all of it is acknowledged."""
+        size = answers * RESPONSE_HEADER.size
+        if answers > 0:
+            size += sum(WAITING_FIXED.size + len(content) for content in self.contents)
+        wait_until(
+            lambda: size == 0 or len(client.socket.recv(size, socket.MSG_PEEK)) == size, "all of the answers"
+        )
+        wait_until(lambda: self.server.unacknowledged_bytes(client) == 0, "the last acknowledgement")
 
     def pull(self) -> list[Message]:
         with self.server.connect() as client:
@@ -76,9 +93,26 @@ class Scene:
         assert self.pull() == []
 
 
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory):
+    yield from run_module_server(tmp_path_factory, settle_time_ms=200)
+
+
 @pytest.fixture
 def scene(server, new_user) -> Scene:
     return Scene(server, new_user)
+
+
+@pytest.fixture(scope="module")
+def patient_server(tmp_path_factory):
+    """A server for which nothing settles by time alone."""
+    yield from run_module_server(tmp_path_factory, settle_time_ms=3600_000)
+
+
+@pytest.fixture
+def patient(patient_server, new_user) -> Scene:
+    """A scene there, of messages for which a receiver's system has room though its program reads nothing."""
+    return Scene(patient_server, new_user, SMALL_CONTENTS)
 
 
 # -- delivered
@@ -103,12 +137,105 @@ def test_what_was_read_in_little_pieces_is_deleted(scene):
         scene.wait_until_gone()
 
 
-def test_what_was_read_before_a_reset_is_deleted(scene):
+def test_what_was_read_is_deleted_at_the_end_of_its_connection(patient):
+    assert patient.pull() == patient.messages
+    patient.wait_until_gone()
+
+
+def test_what_was_read_is_deleted_at_a_half_close_after_it(patient):
+    with patient.server.connect() as client:
+        assert client.pull(patient.receiver) == patient.messages
+        patient.wait_for_acknowledgement(client)
+        client.finish_sending()
+        assert client.has_ended()
+    patient.wait_until_gone()
+
+
+# -- acknowledged, and not delivered
+
+
+def test_what_was_acknowledged_before_a_reset_waits_again(patient):
+    client = patient.server.connect()
+    assert client.pull(patient.receiver) == patient.messages
+    patient.wait_for_acknowledgement(client)
+    client.reset()
+    assert patient.pull_once_free() == patient.messages
+
+
+def test_a_receiver_that_dies_with_its_answer_unread_loses_nothing(patient):
+    client = patient.server.connect()
+    client.send(pull_frame(patient.receiver.id))
+    patient.wait_for_acknowledgement(client, answers=1)
+    client.close()  # as for a program that was killed: its system resets what nobody has read
+    assert patient.pull_once_free() == patient.messages
+    patient.wait_until_gone()
+
+
+def test_a_later_request_proves_nothing(patient):
+    client = patient.server.connect()
+    client.send(pull_frame(patient.receiver.id) * 3)
+    patient.wait_for_acknowledgement(client, answers=3)
+    client.close()
+    assert patient.pull_once_free() == patient.messages
+
+
+def test_what_settles_is_hidden_and_holds_nothing_back(patient):
+    with patient.server.connect() as client:
+        assert client.pull(patient.receiver) == patient.messages
+        patient.wait_for_acknowledgement(client)
+        late = patient.send(b"late")
+        assert patient.pull_once_free() == [late]
+        assert patient.server.waiting_ids(patient.receiver.id)[: len(patient.ids)] == patient.ids
+        client.reset()
+    assert patient.pull_once_free() == patient.messages
+
+
+@pytest.mark.parametrize("requests", [1, 2])
+def test_an_end_of_input_before_the_acknowledgement_deletes_nothing_yet(make_server, new_user, requests):
+    """The end comes with the requests, so it says nothing of the answers; all the same they end with ours."""
+    scene = Scene(make_server(settle_time_ms=3600_000), new_user)
+    client = scene.server.connect()
+    client.send(pull_frame(scene.receiver.id) * requests)
+    client.finish_sending()
+    assert client.receive_messages() == scene.messages
+    for _ in range(requests - 1):
+        assert client.receive_messages() == []
+    assert client.has_ended()
+    assert scene.server.waiting_ids(scene.receiver.id) == scene.ids
+    assert scene.pull() == []
+    scene.server.restart()
+    assert scene.pull() == scene.messages
+
+
+@pytest.mark.parametrize("end", ["restart", "restart_after_kill"])
+def test_what_settles_when_the_server_ends_waits_again(make_server, new_user, end):
+    scene = Scene(make_server(settle_time_ms=3600_000), new_user)
     client = scene.server.connect()
     assert client.pull(scene.receiver) == scene.messages
-    wait_until(lambda: scene.server.unacknowledged_bytes(client) == 0, "the last acknowledgement")
-    client.reset()
-    scene.wait_until_gone()
+    scene.wait_for_acknowledgement(client)
+    getattr(scene.server, end)()
+    assert scene.pull() == scene.messages
+    client.close()
+
+
+def test_a_receiver_that_ends_while_the_server_stops_has_been_served(make_server, new_user):
+    scene = Scene(make_server(settle_time_ms=3600_000), new_user)
+
+    def receive(client: MessagesClient) -> None:
+        assert client.has_ended()  # the server's end
+        client.close()
+
+    client = scene.server.connect()
+    assert client.pull(scene.receiver) == scene.messages
+    scene.wait_for_acknowledgement(client)
+    receiver = threading.Thread(target=receive, args=(client,))
+    receiver.start()
+    scene.server.restart()
+    receiver.join()
+    assert scene.pull() == []
+
+
+# -- deleted for good
 
 
 def test_what_was_delivered_stays_deleted_after_kill_9(make_server, new_user):
@@ -261,7 +388,7 @@ def test_the_same_connection_goes_on_behind_what_it_has_not_read(scene):
 
 def test_what_a_connection_got_in_two_answers_waits_again_in_order_when_it_ends(scene):
     client = scene.begin_to_pull()
-    late = scene.send(os.urandom(100_000))
+    late = scene.send(os.urandom(20_000))
     client.send(pull_frame(scene.receiver.id))
     client.receive_exactly(SIZE // 2)
     client.reset()

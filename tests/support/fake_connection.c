@@ -33,6 +33,8 @@ static bool fake_write(struct ks_connection *connection, const void *bytes, size
     struct fake_connection *fake = fake_of(connection);
     if (fake->finished || fake->aborted)
         return true;
+    if (fake->shut)
+        abort(); /* a service that writes behind its end of stream */
     if (ks_buffer_append(&fake->output, bytes, size) != KS_OK ||
         ks_buffer_append(&fake->trace, bytes, size) != KS_OK) {
         fake->aborted = true;
@@ -102,6 +104,38 @@ static void fake_watch_delivery(struct ks_connection *connection, uint64_t posit
     fake_of(connection)->watched = position;
 }
 
+static uint64_t fake_delivered_before_end(struct ks_connection *connection)
+{
+    const struct fake_connection *fake = fake_of(connection);
+    return fake->ended ? fake->taken_at_end : fake->taken;
+}
+
+static bool fake_is_broken(struct ks_connection *connection)
+{
+    return fake_of(connection)->broken;
+}
+
+static void fake_want_end(struct ks_connection *connection, bool wanted)
+{
+    fake_of(connection)->end_wanted = wanted;
+}
+
+static void fake_set_reminder(struct ks_connection *connection, uint64_t after_ms)
+{
+    struct fake_connection *fake = fake_of(connection);
+    fake->reminder_ms = after_ms == 0 ? 0 : fake->loop->time.monotonic_ms + after_ms;
+}
+
+static void fake_set_standing(struct ks_connection *connection, enum ks_standing standing)
+{
+    fake_of(connection)->standing = standing;
+}
+
+static void fake_shut(struct ks_connection *connection)
+{
+    fake_of(connection)->shut = true;
+}
+
 static void fake_pause(struct ks_connection *connection)
 {
     fake_of(connection)->paused = true;
@@ -157,11 +191,17 @@ static const struct ks_connection_operations fake_operations = {
     .output_is_full = fake_output_is_full,
     .written = fake_written,
     .delivered_up_to = fake_delivered_up_to,
+    .delivered_before_end = fake_delivered_before_end,
     .watch_delivery = fake_watch_delivery,
+    .is_broken = fake_is_broken,
+    .want_end = fake_want_end,
     .pause = fake_pause,
     .resume = fake_resume,
     .set_deadline = fake_set_deadline,
+    .set_reminder = fake_set_reminder,
     .set_idle = fake_set_idle,
+    .set_standing = fake_set_standing,
+    .shut = fake_shut,
     .finish = fake_finish,
     .abort = fake_abort,
     .describe_peer = fake_describe_peer,
@@ -226,7 +266,10 @@ static bool offer_kept(struct fake_connection *connection)
 
 static void tell_end(struct fake_connection *connection)
 {
-    if (!connection->ended || connection->end_told || !takes_input(connection) || connection->kept.size > 0)
+    bool is_over = connection->finished || connection->aborted;
+    bool now = is_over ? connection->open && connection->end_wanted
+                       : takes_input(connection) && connection->kept.size == 0;
+    if (!connection->ended || connection->end_told || !now)
         return;
     connection->end_told = true;
     connection->connection.events->input_ended(&connection->connection);
@@ -284,6 +327,7 @@ void fake_connection_send(struct fake_connection *connection, const void *bytes,
 void fake_connection_end(struct fake_connection *connection)
 {
     connection->ended = true;
+    connection->taken_at_end = connection->taken;
     fake_connection_run(connection);
 }
 
@@ -295,6 +339,10 @@ void fake_connection_wait(struct fake_connection *connection, uint64_t ms)
     if (connection->deadline_ms != 0 && connection->deadline_ms <= time->monotonic_ms) {
         connection->deadline_ms = 0;
         connection->connection.events->deadline(&connection->connection);
+    }
+    if (connection->reminder_ms != 0 && connection->reminder_ms <= time->monotonic_ms) {
+        connection->reminder_ms = 0;
+        connection->connection.events->reminded(&connection->connection);
     }
     fake_connection_run(connection);
 }

@@ -23,6 +23,12 @@ struct fake_connection {
     bool paused;
     bool resumed; /* kept input is to be offered again */
     bool idle;
+    enum ks_standing standing;
+    uint64_t reminder_ms; /* 0: not set */
+    size_t taken_at_end;  /* how much it had acknowledged when it ended its side */
+    bool end_wanted;
+    bool shut;   /* the service writes no more */
+    bool broken; /* reset by the peer, and nobody has told the service yet */
     bool finished;
     bool aborted;
     bool ended; /* the peer sends no more */
@@ -47,7 +53,8 @@ void fake_connection_run(struct fake_connection *connection);
  * to what is there already to have a peer that takes nothing more. */
 void fake_connection_take(struct fake_connection *connection, size_t size);
 
-/* The peer ends its side. */
+/* The peer ends its side; what it has not acknowledged before, it does after. Of a connection that the
+ * service has ended it is told where it wants to be. */
 void fake_connection_end(struct fake_connection *connection);
 
 /* Lets `ms` pass; the deadline is told if it passes. */

@@ -296,7 +296,8 @@ static bool is_for(const struct fake_message *message, const struct ks_client_id
 static bool is_leased_to_another(struct fake_store *fake, const struct ks_store_lease_waiting *request)
 {
     for (const struct fake_message *message = fake->messages; message != NULL; message = message->next)
-        if (is_for(message, &request->receiver) && message->owner != 0 && message->owner != request->owner)
+        if (is_for(message, &request->receiver) && message->owner != 0 && !message->settles &&
+            message->owner != request->owner)
             return true;
     return false;
 }
@@ -313,15 +314,17 @@ static void lease(struct fake_store *fake, struct ks_store_lease_waiting *reques
     request->size = 0;
     request->after = 0;
     request->last = 0;
+    request->more = false;
     for (struct fake_message *message = fake->messages; message != NULL; message = message->next) {
         if (!is_for(message, &request->receiver))
             continue;
-        if (message->owner != 0) {
+        if (message->owner != 0 && request->count == 0)
             request->after = message->head.message_id;
+        request->more = message->owner == 0 && !joins_part(message, request);
+        if (request->more || (message->owner != 0 && request->count > 0))
+            break; /* a part is one run */
+        if (message->owner != 0)
             continue;
-        }
-        if (!joins_part(message, request))
-            break;
         message->owner = request->owner;
         request->count++;
         request->size += request->overhead + message->head.content_size;
@@ -335,6 +338,7 @@ static void lease(struct fake_store *fake, struct ks_store_lease_waiting *reques
 static void fake_lease_waiting(struct ks_store *store, struct ks_store_lease_waiting *request)
 {
     request->count = 0;
+    request->more = false;
     enum ks_result failure = take_failure(store);
     if (failure == KS_OK && !is_leased_to_another(fake_of(store), request))
         lease(fake_of(store), request);
@@ -403,13 +407,48 @@ static void message_free(struct fake_message **link)
     free(message);
 }
 
+/* The end of the settling part that ends where the part up to `last` begins; 0 for none. */
+static uint64_t settling_before(struct fake_store *fake, const struct ks_client_id *receiver, uint64_t owner,
+                                uint64_t last)
+{
+    uint64_t before = 0;
+    for (const struct fake_message *message = fake->messages; message != NULL; message = message->next) {
+        if (!is_for(message, receiver))
+            continue;
+        if (message->owner == owner && !message->settles && message->part == last)
+            return before;
+        before = message->owner == owner && message->settles ? message->part : 0;
+    }
+    return 0;
+}
+
+static enum ks_result fake_lease_settle(struct ks_store *store, const struct ks_client_id *receiver,
+                                        uint64_t owner, uint64_t last, bool *joins)
+{
+    struct fake_store *fake = fake_of(store);
+    uint64_t before = *joins ? settling_before(fake, receiver, owner, last) : 0;
+    enum ks_result result = KS_NOT_FOUND;
+    *joins = before != 0;
+    if (fake->settles_no_more && before == 0)
+        return KS_REFUSED;
+    for (struct fake_message *message = fake->messages; message != NULL; message = message->next) {
+        bool joined = before != 0 && message->settles && message->part == before;
+        if (!is_for(message, receiver) || message->owner != owner || (message->part != last && !joined))
+            continue;
+        result = message->settles && !joined ? result : KS_OK;
+        message->settles = true;
+        message->part = last;
+    }
+    return result;
+}
+
 static void fake_lease_delivered(struct ks_store *store, struct ks_store_lease_delivered *request)
 {
     enum ks_result result = KS_NOT_FOUND;
     struct fake_message **link = &fake_of(store)->messages;
     while (*link != NULL) {
         const struct fake_message *message = *link;
-        if (is_for(message, &request->receiver) && message->owner == request->owner &&
+        if (is_for(message, &request->receiver) && message->owner == request->owner && message->settles &&
             message->part == request->last) {
             result = KS_OK;
             message_free(link);
@@ -433,6 +472,7 @@ static void fake_lease_release(struct ks_store *store, const struct ks_client_id
         if (is_for(message, receiver) && message->owner == owner) {
             message->owner = 0;
             message->part = 0;
+            message->settles = false;
         }
 }
 
@@ -449,7 +489,16 @@ unsigned fake_store_leased(const struct fake_store *store, const struct ks_clien
 {
     unsigned count = 0;
     for (const struct fake_message *message = store->messages; message != NULL; message = message->next)
-        if (is_for(message, receiver) && message->owner != 0)
+        if (is_for(message, receiver) && message->owner != 0 && !message->settles)
+            count++;
+    return count;
+}
+
+unsigned fake_store_settling(const struct fake_store *store, const struct ks_client_id *receiver)
+{
+    unsigned count = 0;
+    for (const struct fake_message *message = store->messages; message != NULL; message = message->next)
+        if (is_for(message, receiver) && message->settles)
             count++;
     return count;
 }
@@ -549,6 +598,7 @@ static const struct ks_store_operations fake_operations = {
     .append_message = fake_append_message,
     .lease_waiting = fake_lease_waiting,
     .lease_read = fake_lease_read,
+    .lease_settle = fake_lease_settle,
     .lease_delivered = fake_lease_delivered,
     .lease_renew = fake_lease_renew,
     .lease_release = fake_lease_release,

@@ -15,6 +15,7 @@ struct fake_message {
     struct ks_buffer content;
     uint64_t owner; /* who has it on lease; 0: nobody */
     uint64_t part;  /* the last message of the part */
+    bool settles;   /* hidden, and nobody waits for it */
 };
 
 struct fake_user {
@@ -37,7 +38,8 @@ struct fake_store {
     unsigned file_count;
     struct fake_message *messages; /* oldest first */
     uint64_t last_message_id;
-    unsigned renewals; /* of leases */
+    unsigned renewals;    /* of leases */
+    bool settles_no_more; /* as an engine at its limit */
     unsigned open_stages;
     struct ks_stage *stages;
     bool later_appends;          /* answers to append_message are posted, all others given inside the call */
@@ -45,9 +47,10 @@ struct fake_store {
     enum ks_result next_failure; /* of the next write or commit; KS_OK for none */
 };
 
-/* How many messages wait for a user, and how many of them are on lease. */
+/* How many messages of a user are there, how many of them are on lease, and how many settle. */
 unsigned fake_store_waiting(const struct fake_store *store, const struct ks_client_id *receiver);
 unsigned fake_store_leased(const struct fake_store *store, const struct ks_client_id *receiver);
+unsigned fake_store_settling(const struct fake_store *store, const struct ks_client_id *receiver);
 
 void fake_store_init(struct fake_store *store);
 void fake_store_destroy(struct fake_store *store);

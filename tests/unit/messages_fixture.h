@@ -138,9 +138,18 @@ static inline struct ks_store_lease_waiting lease(struct house *house, const str
     return lease_within(house, receiver, owner, NO_LIMIT);
 }
 
+static inline enum ks_result settle(struct house *house, const struct ks_client_id *receiver, uint64_t owner,
+                                    uint64_t last)
+{
+    bool joins = false;
+    return ks_store_lease_settle(house->store, receiver, owner, last, &joins);
+}
+
+/* The part settles, if it does not yet, and was delivered. */
 static inline enum ks_result delivered(struct house *house, const struct ks_client_id *receiver,
                                        uint64_t owner, uint64_t last)
 {
+    (void)settle(house, receiver, owner, last);
     struct ks_store_lease_delivered request = {
         .request = fixture_request(&house->waiter), .receiver = *receiver, .owner = owner, .last = last};
     ks_store_lease_delivered(house->store, &request);

@@ -139,6 +139,17 @@ static inline unsigned on_lease(const struct people *people)
     return fake_store_leased(&people->fixture->store, &people->bob);
 }
 
+static inline unsigned settling(const struct people *people)
+{
+    return fake_store_settling(&people->fixture->store, &people->bob);
+}
+
+/* Until what was acknowledged just now has settled. */
+static inline void let_settle(struct people *people)
+{
+    fake_connection_wait(&people->fixture->connection, people->fixture->environment.settings.settle_time_ms);
+}
+
 /* The peer takes nothing more of what comes. */
 static inline void stall(struct people *people)
 {

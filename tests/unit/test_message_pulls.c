@@ -34,12 +34,180 @@ static void nothing_waiting_is_an_empty_answer(void **state)
     assert_pulled(people, "");
 }
 
-static void what_was_acknowledged_is_deleted(void **state)
+static void pull_and_skip(struct people *people)
+{
+    pull(people);
+    assert_int_equal(next_answer(people->fixture, NULL, NULL), KS_RESPONSE_WAITING_MESSAGES);
+}
+
+static void what_was_acknowledged_is_deleted_when_it_has_settled(void **state)
+{
+    struct people *people = *state;
+    uint64_t settle_time_ms = people->fixture->environment.settings.settle_time_ms;
+    send_message(people, &people->bob, "one");
+    pull(people);
+    assert_pulled(people, "one ");
+    assert_int_equal(settling(people), 1);
+    fake_connection_wait(&people->fixture->connection, settle_time_ms - 1);
+    assert_int_equal(settling(people), 1);
+    fake_connection_wait(&people->fixture->connection, 1);
+    assert_int_equal(waiting(people), 0);
+    assert_int_equal(people->fixture->connection.reminder_ms, 0);
+    assert_false(people->fixture->connection.end_wanted);
+}
+
+static void what_was_acknowledged_is_deleted_at_an_end_of_input_after_it(void **state)
 {
     struct people *people = *state;
     send_message(people, &people->bob, "one");
     pull(people);
+    assert_int_equal(settling(people), 1);
+    fake_connection_end(&people->fixture->connection);
+    assert_int_equal(waiting(people), 0);
+    assert_true(people->fixture->connection.finished);
+}
+
+static void what_was_acknowledged_before_a_reset_waits_again(void **state)
+{
+    struct people *people = *state;
+    send_message(people, &people->bob, "one");
+    pull(people);
+    assert_int_equal(settling(people), 1);
+    fake_connection_close(&people->fixture->connection);
+    assert_int_equal(settling(people), 0);
+    assert_int_equal(on_lease(people), 0);
+    assert_int_equal(waiting(people), 1);
+}
+
+/* The reset is there when the time is over, but no event has told of it. */
+static void a_reset_that_nobody_has_told_of_counts(void **state)
+{
+    struct people *people = *state;
+    send_message(people, &people->bob, "one");
+    pull(people);
+    people->fixture->connection.broken = true;
+    let_settle(people);
+    assert_int_equal(settling(people), 1);
+    fake_connection_close(&people->fixture->connection);
+    assert_int_equal(waiting(people), 1);
+}
+
+static void a_later_request_proves_nothing(void **state)
+{
+    struct people *people = *state;
+    send_message(people, &people->bob, "one");
+    pull(people);
+    pull(people);
     assert_pulled(people, "one ");
+    assert_pulled(people, "");
+    assert_int_equal(settling(people), 1);
+    fake_connection_close(&people->fixture->connection);
+    assert_int_equal(waiting(people), 1);
+}
+
+static void each_part_settles_in_its_own_time(void **state)
+{
+    struct people *people = *state;
+    uint64_t settle_time_ms = people->fixture->environment.settings.settle_time_ms;
+    send_message(people, &people->bob, "one");
+    pull_and_skip(people);
+    fake_connection_wait(&people->fixture->connection, settle_time_ms / 2);
+    send_message(people, &people->bob, "two");
+    pull_and_skip(people);
+    assert_int_equal(settling(people), 2);
+    fake_connection_wait(&people->fixture->connection, settle_time_ms / 2);
+    assert_int_equal(settling(people), 1);
+    fake_connection_wait(&people->fixture->connection, settle_time_ms / 2);
+    assert_int_equal(waiting(people), 0);
+}
+
+/* However fast it pulls, a connection has few parts settling, and the first of them is not put off for ever.
+ */
+static void parts_that_follow_each_other_closely_settle_together(void **state)
+{
+    struct people *people = *state;
+    uint64_t settle_time_ms = people->fixture->environment.settings.settle_time_ms;
+    for (unsigned i = 0; i < 3; i++) {
+        send_message(people, &people->bob, "text");
+        pull_and_skip(people);
+        fake_connection_wait(&people->fixture->connection, 10);
+    }
+    assert_int_equal(people->fixture->store.messages->part, 3);
+    for (unsigned i = 0; i < 20; i++) {
+        send_message(people, &people->bob, "text");
+        pull_and_skip(people);
+        fake_connection_wait(&people->fixture->connection, settle_time_ms / 10);
+    }
+    assert_in_range(settling(people), 1, 12);
+}
+
+static void what_cannot_settle_yet_stays_on_lease(void **state)
+{
+    struct people *people = *state;
+    uint64_t settle_time_ms = people->fixture->environment.settings.settle_time_ms;
+    send_message(people, &people->bob, "one");
+    pull_and_skip(people);
+    people->fixture->store.settles_no_more = true;
+    fake_connection_wait(&people->fixture->connection, settle_time_ms / 2);
+    send_message(people, &people->bob, "two");
+    pull_and_skip(people);
+    assert_int_equal(on_lease(people), 1);
+    people->fixture->store.settles_no_more = false;
+    fake_connection_wait(&people->fixture->connection, settle_time_ms / 2);
+    assert_int_equal(settling(people), 1);
+    let_settle(people);
+    assert_int_equal(waiting(people), 0);
+}
+
+static void other_connections_lease_what_came_behind_what_settles(void **state)
+{
+    struct people *people = *state;
+    struct fixture *fixture = people->fixture;
+    struct fake_connection other;
+    struct ks_buffer bytes = ks_buffer_empty(0);
+    send_message(people, &people->bob, "one");
+    pull_and_skip(people);
+    send_message(people, &people->bob, "two");
+    assert_true(fake_connection_open(&other, &fixture->loop, &ks_frames_events, &fixture->environment));
+    add_request(&bytes, &people->bob, KS_REQUEST_WAITING_MESSAGES, NULL, 0);
+    fake_connection_send(&other, bytes.bytes, bytes.size, 0);
+    ks_buffer_free(&bytes);
+    assert_int_equal(other.output.size, KS_RESPONSE_HEADER_SIZE + KS_WAITING_MESSAGE_FIXED_SIZE + 3);
+    assert_int_equal(settling(people), 2);
+    fake_connection_end(&other);
+    assert_int_equal(settling(people), 1); /* its own */
+    fake_connection_close(&other);
+    fake_connection_close(&fixture->connection);
+    assert_int_equal(waiting(people), 1);
+}
+
+static void an_end_before_the_acknowledgement_deletes_nothing_yet(void **state)
+{
+    struct people *people = *state;
+    send_message(people, &people->bob, "one");
+    stall(people);
+    pull(people);
+    fake_connection_end(&people->fixture->connection);
+    fake_connection_take(&people->fixture->connection, SIZE_MAX / 2);
+    assert_int_equal(settling(people), 1);
+    assert_true(people->fixture->connection.shut);
+    assert_false(people->fixture->connection.finished);
+    assert_true(people->fixture->connection.idle); /* it may make room */
+    let_settle(people);
+    assert_int_equal(waiting(people), 0);
+    assert_true(people->fixture->connection.finished);
+}
+
+static void a_connection_that_we_end_still_settles_at_its_end(void **state)
+{
+    struct people *people = *state;
+    send_message(people, &people->bob, "one");
+    pull(people);
+    ask(people, &people->bob, 9999, NULL, 0);
+    ks_connection_finish(&people->fixture->connection.connection);
+    assert_true(people->fixture->connection.end_wanted);
+    assert_int_equal(settling(people), 1);
+    fake_connection_end(&people->fixture->connection);
     assert_int_equal(waiting(people), 0);
 }
 
@@ -52,8 +220,11 @@ static void nothing_is_deleted_before_the_last_byte_was_acknowledged(void **stat
     stall(people);
     pull(people);
     fake_connection_take(&people->fixture->connection, frame - 1);
-    assert_int_equal(waiting(people), 2);
+    let_settle(people);
+    assert_int_equal(on_lease(people), 2);
     fake_connection_take(&people->fixture->connection, 1);
+    assert_int_equal(settling(people), 2);
+    let_settle(people);
     assert_int_equal(waiting(people), 0);
 }
 
@@ -69,17 +240,6 @@ static void a_connection_that_goes_before_gives_everything_back(void **state)
     fake_connection_close(&people->fixture->connection);
     assert_int_equal(on_lease(people), 0);
     assert_int_equal(waiting(people), 2);
-}
-
-static void what_was_acknowledged_last_counts_when_the_connection_goes(void **state)
-{
-    struct people *people = *state;
-    send_message(people, &people->bob, "one");
-    stall(people);
-    pull(people);
-    people->fixture->connection.taken = people->fixture->connection.output.size; /* no event tells */
-    fake_connection_close(&people->fixture->connection);
-    assert_int_equal(waiting(people), 0);
 }
 
 static void another_connection_gets_nothing_meanwhile(void **state)
@@ -114,9 +274,43 @@ static void the_next_pull_of_the_same_connection_goes_on_behind(void **state)
     assert_pulled(people, "two ");
     pull(people);
     assert_pulled(people, "");
-    assert_int_equal(waiting(people), 2);
+    assert_int_equal(on_lease(people), 2);
     fake_connection_take(&people->fixture->connection, SIZE_MAX / 2);
-    assert_int_equal(waiting(people), 0);
+    assert_int_equal(settling(people), 2);
+}
+
+/* `size` of each answer to a 604, until nothing waits. */
+static void assert_answer_sizes(struct people *people, const unsigned *messages, size_t count,
+                                size_t message_size)
+{
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *payload = NULL;
+        size_t size = 0;
+        pull(people);
+        fake_connection_take(&people->fixture->connection, SIZE_MAX / 2);
+        assert_int_equal(next_answer(people->fixture, &payload, &size), KS_RESPONSE_WAITING_MESSAGES);
+        assert_int_equal(size, messages[i] * (KS_WAITING_MESSAGE_FIXED_SIZE + message_size));
+    }
+}
+
+static void answers_grow_only_for_who_asks_on(void **state)
+{
+    enum { SIZE = 100 * 1024 };
+    static uint8_t content[SIZE];
+    struct people *people = *state;
+    struct ks_buffer bytes = ks_buffer_empty(0);
+    people->fixture->environment.settings.pull_limit = 5 * 1024 * 1024;
+    for (unsigned turn = 0; turn < 2; turn++) {
+        /* 512 KiB, 2 MiB, then 5 MiB and no more; what leaves nothing waiting sets it back */
+        static const unsigned messages[] = {5, 20, 51, 51, 3, 0};
+        for (unsigned i = 0; i < 130; i++)
+            add_message(&bytes, &people->alice, &people->bob, KS_MESSAGE_FILE, content, SIZE);
+        send_and_free(people->fixture, &bytes, 0);
+        bytes = ks_buffer_empty(0);
+        for (unsigned i = 0; i < 130; i++)
+            assert_int_equal(next_answer(people->fixture, NULL, NULL), KS_RESPONSE_MESSAGE_STORED);
+        assert_answer_sizes(people, messages, sizeof messages / sizeof messages[0], SIZE);
+    }
 }
 
 static void a_pull_has_a_limit_and_the_next_goes_on(void **state)
@@ -144,6 +338,7 @@ static void a_peer_that_ends_its_side_is_waited_for(void **state)
     fake_connection_end(&people->fixture->connection);
     assert_false(people->fixture->connection.finished);
     fake_connection_take(&people->fixture->connection, SIZE_MAX / 2);
+    let_settle(people);
     assert_int_equal(waiting(people), 0);
     assert_true(people->fixture->connection.finished);
 }
@@ -189,7 +384,7 @@ static void a_connection_with_messages_on_their_way_is_not_idle(void **state)
 /* A long answer, `step` bytes taken at a time. */
 static void pull_long(struct people *people, size_t step)
 {
-    enum { SIZE = 100000, COUNT = 12 };
+    enum { SIZE = 100000, COUNT = 5 };
     static uint8_t content[SIZE];
     struct ks_buffer bytes = ks_buffer_empty(0);
     const uint8_t *payload = NULL;
@@ -204,8 +399,8 @@ static void pull_long(struct people *people, size_t step)
     stall(people);
     size_t before = people->fixture->connection.output.size;
     pull(people);
-    assert_in_range(people->fixture->connection.output.size - before, 1, 600 * 1024); /* not ahead of it */
-    while (waiting(people) > 0)
+    assert_in_range(people->fixture->connection.output.size - before, 1, 400 * 1024); /* not ahead of it */
+    while (on_lease(people) > 0)
         fake_connection_take(&people->fixture->connection, step);
     assert_int_equal(next_answer(people->fixture, &payload, &size), KS_RESPONSE_WAITING_MESSAGES);
     assert_int_equal(size, COUNT * (KS_WAITING_MESSAGE_FIXED_SIZE + SIZE));
@@ -309,7 +504,7 @@ static void without_room_in_the_budget_an_answer_waits(void **state)
     ks_holder_give(&other, BUFFER_LIMIT);
     fake_connection_run(&people->fixture->connection);
     assert_pulled(people, "one ");
-    assert_int_equal(waiting(people), 0);
+    assert_int_equal(settling(people), 1);
 }
 
 static void pipelined_sends_and_pulls_take_effect_in_their_order(void **state)
@@ -335,10 +530,20 @@ int main(void)
     const struct CMUnitTest tests[] = {
         PEOPLE_TEST(waiting_messages_come_oldest_first_from_their_senders_aliases),
         PEOPLE_TEST(nothing_waiting_is_an_empty_answer),
-        PEOPLE_TEST(what_was_acknowledged_is_deleted),
+        PEOPLE_TEST(what_was_acknowledged_is_deleted_when_it_has_settled),
+        PEOPLE_TEST(what_was_acknowledged_is_deleted_at_an_end_of_input_after_it),
+        PEOPLE_TEST(what_was_acknowledged_before_a_reset_waits_again),
+        PEOPLE_TEST(a_reset_that_nobody_has_told_of_counts),
+        PEOPLE_TEST(a_later_request_proves_nothing),
+        PEOPLE_TEST(each_part_settles_in_its_own_time),
+        PEOPLE_TEST(parts_that_follow_each_other_closely_settle_together),
+        PEOPLE_TEST(what_cannot_settle_yet_stays_on_lease),
+        PEOPLE_TEST(other_connections_lease_what_came_behind_what_settles),
+        PEOPLE_TEST(an_end_before_the_acknowledgement_deletes_nothing_yet),
+        PEOPLE_TEST(a_connection_that_we_end_still_settles_at_its_end),
+        PEOPLE_TEST(answers_grow_only_for_who_asks_on),
         PEOPLE_TEST(nothing_is_deleted_before_the_last_byte_was_acknowledged),
         PEOPLE_TEST(a_connection_that_goes_before_gives_everything_back),
-        PEOPLE_TEST(what_was_acknowledged_last_counts_when_the_connection_goes),
         PEOPLE_TEST(another_connection_gets_nothing_meanwhile),
         PEOPLE_TEST(the_next_pull_of_the_same_connection_goes_on_behind),
         PEOPLE_TEST(a_pull_has_a_limit_and_the_next_goes_on),

@@ -2,6 +2,7 @@
 #include "messages_fixture.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 /* Whoever asks first has what waits filed (filing.h). From then on leases need the writer no more. */
 static void have_filed(struct house *house, const struct ks_client_id *receiver, uint64_t count)
@@ -190,6 +191,149 @@ static void progress_keeps_a_lease(void **state)
     assert_int_equal(lease(house, &users.bob, 8).count, 2);
 }
 
+/* ---- settling ---- */
+
+static void what_settles_is_hidden_and_holds_nothing_back(void **state)
+{
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    append(house, &users.bob, &users.alice, "one");
+    struct ks_store_lease_waiting part = lease(house, &users.bob, 7);
+    append(house, &users.bob, &users.alice, "two");
+    assert_int_equal(lease(house, &users.bob, 8).count, 0);
+    assert_int_equal(settle(house, &users.bob, 7, part.last), KS_OK);
+    assert_int_equal(settle(house, &users.bob, 7, part.last), KS_NOT_FOUND); /* once */
+    struct ks_store_lease_waiting later = lease(house, &users.bob, 8);
+    assert_int_equal(later.count, 1);
+    assert_int_equal(later.after, part.last);
+    assert_database(house, "SELECT count(*) FROM messages", "2");
+    assert_int_equal(delivered(house, &users.bob, 8, later.last), KS_OK);
+    assert_database(house, "SELECT count(*) FROM messages", "1"); /* the older one settles still */
+    assert_int_equal(delivered(house, &users.bob, 7, part.last), KS_OK);
+    assert_database(house, "SELECT count(*) FROM messages", "0");
+    assert_waiting(house, &users.bob, "");
+}
+
+static void what_settled_and_comes_back_waits_in_order(void **state)
+{
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    append(house, &users.bob, &users.alice, "one");
+    struct ks_store_lease_waiting first = lease(house, &users.bob, 7);
+    assert_int_equal(settle(house, &users.bob, 7, first.last), KS_OK);
+    append(house, &users.bob, &users.alice, "two");
+    struct ks_store_lease_waiting second = lease(house, &users.bob, 7);
+    assert_int_equal(settle(house, &users.bob, 7, second.last), KS_OK);
+    append(house, &users.bob, &users.alice, "three");
+    assert_int_equal(lease(house, &users.bob, 7).count, 1);
+    append(house, &users.bob, &users.alice, "four");
+    ks_store_lease_release(house->store, &users.bob, 7);
+    assert_int_equal(delivered(house, &users.bob, 7, first.last), KS_NOT_FOUND);
+    assert_waiting(house, &users.bob, "one two three four"); /* one part, in order */
+}
+
+static void what_comes_back_behind_a_later_lease_waits_before_the_rest(void **state)
+{
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    append(house, &users.bob, &users.alice, "one");
+    append(house, &users.bob, &users.alice, "two");
+    struct ks_store_lease_waiting first = lease(house, &users.bob, 7);
+    assert_int_equal(settle(house, &users.bob, 7, first.last), KS_OK);
+    append(house, &users.bob, &users.alice, "three");
+    struct ks_store_lease_waiting other = lease(house, &users.bob, 8);
+    append(house, &users.bob, &users.alice, "four");
+    ks_store_lease_release(house->store, &users.bob, 7);
+    struct ks_store_lease_waiting again = lease_within(house, &users.bob, 8, HEAD_SIZE + 3);
+    assert_int_equal(again.count, 1); /* a run of what came back */
+    assert_true(again.more);
+    assert_string_equal(read_all(house, &users.bob, &again).messages[0].text, "one");
+    struct ks_store_lease_waiting rest = lease(house, &users.bob, 8);
+    assert_string_equal(read_all(house, &users.bob, &rest).messages[0].text, "two");
+    assert_int_equal(rest.count, 1);
+    struct ks_store_lease_waiting tail = lease(house, &users.bob, 8);
+    assert_string_equal(read_all(house, &users.bob, &tail).messages[0].text, "four");
+    assert_false(tail.more);
+    assert_int_equal(delivered(house, &users.bob, 8, other.last), KS_OK);
+    ks_store_lease_release(house->store, &users.bob, 8);
+    struct ks_store_lease_waiting left = lease(house, &users.bob, 9);
+    assert_int_equal(left.count, 2);
+    assert_int_equal(delivered(house, &users.bob, 9, left.last), KS_OK);
+    assert_waiting(house, &users.bob, "four");
+    assert_database(house, "SELECT count(*) FROM messages", "1");
+}
+
+static void parts_that_settle_one_after_the_other_become_one(void **state)
+{
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    uint64_t last = 0;
+    for (int i = 0; i < 3; i++) {
+        bool joins = true;
+        append(house, &users.bob, &users.alice, "text");
+        struct ks_store_lease_waiting part = lease(house, &users.bob, 7);
+        assert_int_equal(ks_store_lease_settle(house->store, &users.bob, 7, part.last, &joins), KS_OK);
+        assert_int_equal(joins, i > 0);
+        last = part.last;
+    }
+    assert_int_equal(delivered(house, &users.bob, 7, last), KS_OK);
+    assert_database(house, "SELECT count(*) FROM messages", "0");
+}
+
+static void so_many_parts_may_settle_and_the_next_stays_leased(void **state)
+{
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    for (unsigned i = 0; i <= KS_SETTLING_LIMIT; i++) {
+        append(house, &users.bob, &users.alice, "text");
+        struct ks_store_lease_waiting part = lease(house, &users.bob, 7);
+        assert_int_equal(settle(house, &users.bob, 7, part.last), i < KS_SETTLING_LIMIT ? KS_OK : KS_REFUSED);
+    }
+    append(house, &users.bob, &users.alice, "text");
+    assert_int_equal(lease(house, &users.bob, 8).count, 0);
+    ks_store_lease_release(house->store, &users.bob, 7);
+    assert_int_equal(lease(house, &users.bob, 8).count, KS_SETTLING_LIMIT + 2);
+}
+
+static void what_settles_counts_against_no_limit(void **state)
+{
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    house->limits.waiting_messages = 1;
+    append(house, &users.bob, &users.alice, "one");
+    assert_int_equal(try_append(house, &users.bob, &users.alice, "two"), KS_REFUSED);
+    struct ks_store_lease_waiting part = lease(house, &users.bob, 7);
+    assert_int_equal(settle(house, &users.bob, 7, part.last), KS_OK);
+    append(house, &users.bob, &users.alice, "two");
+    ks_store_lease_release(house->store, &users.bob, 7); /* too many for a while, and none is lost */
+    assert_waiting(house, &users.bob, "one two");
+}
+
+static void what_settles_when_the_server_dies_comes_again_with_the_same_ids(void **state)
+{
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    append(house, &users.bob, &users.alice, "one");
+    struct ks_store_lease_waiting part = lease(house, &users.bob, 7);
+    assert_int_equal(settle(house, &users.bob, 7, part.last), KS_OK);
+    append(house, &users.bob, &users.alice, "two");
+    house_restart(house);
+    struct ks_store_lease_waiting again = lease(house, &users.bob, 8);
+    assert_int_equal(again.count, 2);
+    assert_int_equal(read_all(house, &users.bob, &again).messages[0].id, part.last);
+}
+
+static void more_says_whether_others_wait_behind_a_part(void **state)
+{
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    assert_false(lease(house, &users.bob, 7).more);
+    append(house, &users.bob, &users.alice, "one");
+    append(house, &users.bob, &users.alice, "two");
+    assert_true(lease_within(house, &users.bob, 7, 1).more);
+    assert_false(lease_within(house, &users.bob, 7, 1).more);
+}
+
 /* ---- limits ---- */
 
 static void a_part_is_what_fits_the_limit(void **state)
@@ -356,6 +500,9 @@ static void deliver_part(const struct member *member, const struct ks_store_leas
                                                .last = part->last};
     for (size_t i = 0; i < part->count; i++)
         atomic_fetch_add(&member->crowd->times[ids[i]], 1);
+    assert_int_equal(settle(member->crowd->house, &member->crowd->users.bob, part->owner, part->last), KS_OK);
+    if (part->last % 2 == 0)
+        sched_yield(); /* others lease what came later meanwhile */
     ks_store_lease_delivered(member->crowd->house->store, &request);
     assert_int_equal(fixture_wait(waiter, &request.request), KS_OK);
     atomic_fetch_add(&member->crowd->got, (unsigned)part->count);
@@ -420,6 +567,14 @@ int main(void)
         HOUSE_TEST(a_lease_holds_until_it_is_taken_over),
         HOUSE_TEST(the_lifetime_of_a_lease_is_an_option),
         HOUSE_TEST(progress_keeps_a_lease),
+        HOUSE_TEST(what_settles_is_hidden_and_holds_nothing_back),
+        HOUSE_TEST(what_settled_and_comes_back_waits_in_order),
+        HOUSE_TEST(what_comes_back_behind_a_later_lease_waits_before_the_rest),
+        HOUSE_TEST(parts_that_settle_one_after_the_other_become_one),
+        HOUSE_TEST(so_many_parts_may_settle_and_the_next_stays_leased),
+        HOUSE_TEST(what_settles_counts_against_no_limit),
+        HOUSE_TEST(what_settles_when_the_server_dies_comes_again_with_the_same_ids),
+        HOUSE_TEST(more_says_whether_others_wait_behind_a_part),
         HOUSE_TEST(a_part_is_what_fits_the_limit),
         HOUSE_TEST(a_message_larger_than_the_limit_is_a_part_alone),
         HOUSE_TEST(looking_for_a_run_holds_the_lease),

@@ -264,6 +264,7 @@ static void closing_finishes_what_was_asked(void **state)
     struct ks_store_lease_delivered done = {
         .request = fixture_request(&house->waiter), .receiver = users.bob, .owner = 7, .last = part.last};
     ks_store_append_message(house->store, &request);
+    assert_int_equal(settle(house, &users.bob, 7, part.last), KS_OK);
     ks_store_lease_delivered(house->store, &done);
     writer_let_go(&held);
     house_restart(house);

@@ -115,6 +115,8 @@ static void a_huge_part_leaves_in_pieces_and_others_commit_meanwhile(void **stat
         .request = fixture_request(&others), .receiver = users.alice, .owner = 8, .last = small.last};
     struct ks_store_append_message request = append_request(house, &users.bob, &users.alice, "meanwhile");
     request.request = fixture_request(&others);
+    assert_int_equal(settle(house, &users.bob, 7, part.last), KS_OK);
+    assert_int_equal(settle(house, &users.alice, 8, small.last), KS_OK);
     ks_store_lease_delivered(house->store, &huge);
     ks_store_lease_delivered(house->store, &one);
     ks_store_append_message(house->store, &request);

@@ -116,7 +116,7 @@ static enum ks_result delete_rows(struct ks_engine *engine, const struct ks_depa
     if (result == KS_OK)
         result = delete_file_rows(engine, departure);
     if (result == KS_OK && departure->has_messages)
-        result = ks_removal_piece(engine, &departure->id, departure->last_message);
+        result = ks_removal_piece(engine, &departure->id, 0, departure->last_message);
     return result;
 }
 
@@ -133,7 +133,7 @@ static void settle_rows(struct ks_task *task)
         return;
     }
     if (departure->has_messages)
-        ks_inboxes_removed(engine->inboxes, &departure->id, result == KS_OK);
+        ks_inboxes_removed(engine->inboxes, &departure->id, 0, result == KS_OK);
     departure->has_messages = false; /* if they are not gone, removal.c goes on with them */
     if (result != KS_OK) {
         put_off(departure, "the rows", result);

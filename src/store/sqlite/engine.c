@@ -269,6 +269,7 @@ static const struct ks_store_operations engine_operations = {
     .append_message = ks_messages_append,
     .lease_waiting = ks_messages_lease_waiting,
     .lease_read = ks_messages_lease_read,
+    .lease_settle = ks_messages_lease_settle,
     .lease_delivered = ks_messages_lease_delivered,
     .lease_renew = ks_messages_lease_renew,
     .lease_release = ks_messages_lease_release,

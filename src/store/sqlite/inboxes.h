@@ -1,5 +1,5 @@
-/* inboxes.h — what waits for whom, in RAM: sums of each receiver's messages, and who has leased which part of
- * them (contracts in store.h). The messages themselves stay on disk.
+/* inboxes.h — what waits for whom, in RAM: sums of each receiver's messages (inboxes.c), and who has leased
+ * which part of them (leases.c; contracts in store.h). The messages themselves stay on disk.
  *
  * There is an inbox only for who has messages waiting, or rows that must still be deleted. Everything here is
  * guarded by a lock of its own and asks no disk. A lease ends by itself only when somebody takes it over.
@@ -7,7 +7,9 @@
  * Deleting: what was delivered is gone here at once; its rows go later. Until then the inbox stays, with a
  * removal *on its way*, or *undeleted* when that failed. So noting a failure needs no memory.
  *
- * Memory: about 200 bytes per inbox, and 64 per leased part.
+ * Memory: about 250 bytes per inbox, and 80 for each part that is leased, settles, has come back, or is being
+ * deleted. Of those that settle there are at most KS_SETTLING_LIMIT for a receiver, and each that has come
+ * back holds a message of those that the limits of what waits allow.
  */
 #ifndef KS_STORE_SQLITE_INBOXES_H
 #define KS_STORE_SQLITE_INBOXES_H
@@ -24,7 +26,10 @@ struct ks_part {
     uint64_t last;
     uint64_t count;
     uint64_t bytes; /* of the contents */
+    bool more;      /* when it was leased, others waited behind it */
 };
+
+enum { KS_SETTLING_LIMIT = 1024 };
 
 /* NULL when out of memory. `clock` and `limits` outlive them. */
 struct ks_inboxes *ks_inboxes_new(const struct ks_clock *clock, uint64_t lease_lifetime_ms,
@@ -61,10 +66,16 @@ void ks_inboxes_lease_nothing(struct ks_inboxes *inboxes, const struct ks_client
 enum ks_result ks_inboxes_part(struct ks_inboxes *inboxes, const struct ks_client_id *receiver,
                                uint64_t owner, uint64_t last, struct ks_part *part);
 
-/* The owner's oldest part, which ends with `last`, waits no more: KS_OK, and a removal is on its way, which
- * the caller ends with ks_inboxes_removed. Else KS_NOT_FOUND. */
+/* The owner's oldest part, which ends with `last`, settles. With *joins it becomes one with the part that the
+ * owner had settle last, if it begins where that one ends; *joins then stays true. KS_OK; KS_NOT_FOUND when
+ * the lease is lost; KS_REFUSED at KS_SETTLING_LIMIT, and the part stays leased. */
+enum ks_result ks_inboxes_settle(struct ks_inboxes *inboxes, const struct ks_client_id *receiver,
+                                 uint64_t owner, uint64_t last, bool *joins);
+
+/* The owner's settling part that ends with `last` was delivered: KS_OK, and the removal of what has ids above
+ * *after is on its way, which the caller ends with ks_inboxes_removed. Else KS_NOT_FOUND. */
 enum ks_result ks_inboxes_delivered(struct ks_inboxes *inboxes, const struct ks_client_id *receiver,
-                                    uint64_t owner, uint64_t last);
+                                    uint64_t owner, uint64_t last, uint64_t *after);
 
 /* What waits for a receiver. */
 void ks_inboxes_waiting(struct ks_inboxes *inboxes, const struct ks_client_id *receiver, uint64_t *count,
@@ -99,11 +110,14 @@ void ks_inboxes_abandon(struct ks_inboxes *inboxes, const struct ks_client_id *r
  * it. */
 bool ks_inboxes_vacate(struct ks_inboxes *inboxes, const struct ks_client_id *receiver, uint64_t *up_to);
 
-/* Ends a removal: its rows are gone, or they are undeleted. */
-void ks_inboxes_removed(struct ks_inboxes *inboxes, const struct ks_client_id *receiver, bool gone);
+/* Ends the removal of what has ids above `after` (0 after ks_inboxes_vacate): its rows are gone, or they are
+ * undeleted. */
+void ks_inboxes_removed(struct ks_inboxes *inboxes, const struct ks_client_id *receiver, uint64_t after,
+                        bool gone);
 
-/* The next receiver with undeleted rows, and up to which id they are; a removal is on its way, to be ended
- * like any other. False when there is none. */
-bool ks_inboxes_next_undeleted(struct ks_inboxes *inboxes, struct ks_client_id *receiver, uint64_t *up_to);
+/* The next receiver with undeleted rows, above which id and up to which they are; a removal is on its way, to
+ * be ended like any other. False when there is none. */
+bool ks_inboxes_next_undeleted(struct ks_inboxes *inboxes, struct ks_client_id *receiver, uint64_t *after,
+                               uint64_t *up_to);
 
 #endif

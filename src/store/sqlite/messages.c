@@ -101,6 +101,7 @@ static enum ks_result lease(struct ks_engine *engine, struct ks_store_lease_wait
     request->last = part.last;
     request->count = part.count;
     request->size = part.bytes + part.count * request->overhead;
+    request->more = part.more;
     return result;
 }
 
@@ -137,11 +138,18 @@ void ks_messages_lease_read(struct ks_store *store, struct ks_store_lease_read *
         ks_pulls_read(engine, request);
 }
 
+enum ks_result ks_messages_lease_settle(struct ks_store *store, const struct ks_client_id *receiver,
+                                        uint64_t owner, uint64_t last, bool *joins)
+{
+    return ks_inboxes_settle(ks_engine_of(store)->inboxes, receiver, owner, last, joins);
+}
+
 void ks_messages_lease_delivered(struct ks_store *store, struct ks_store_lease_delivered *request)
 {
     struct ks_engine *engine = ks_engine_of(store);
     request->request.store = store;
-    if (ks_inboxes_delivered(engine->inboxes, &request->receiver, request->owner, request->last) == KS_OK)
+    if (ks_inboxes_delivered(engine->inboxes, &request->receiver, request->owner, request->last,
+                             &request->after) == KS_OK)
         ks_removal_delivered(engine, request);
     else
         ks_reply_now(&request->request, KS_NOT_FOUND);

@@ -14,6 +14,8 @@ void ks_messages_lease_waiting(struct ks_store *store, struct ks_store_lease_wai
 /* On the writer's thread, when all that waits is filed: the same, answered through the asker's executor. */
 void ks_messages_lease_filed(struct ks_engine *engine, struct ks_store_lease_waiting *request);
 void ks_messages_lease_read(struct ks_store *store, struct ks_store_lease_read *request);
+enum ks_result ks_messages_lease_settle(struct ks_store *store, const struct ks_client_id *receiver,
+                                        uint64_t owner, uint64_t last, bool *joins);
 void ks_messages_lease_delivered(struct ks_store *store, struct ks_store_lease_delivered *request);
 void ks_messages_lease_renew(struct ks_store *store, const struct ks_client_id *receiver, uint64_t owner);
 void ks_messages_lease_release(struct ks_store *store, const struct ks_client_id *receiver, uint64_t owner);

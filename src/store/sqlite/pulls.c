@@ -85,6 +85,7 @@ static void walk_from(struct ks_store_lease_waiting *request, const struct ks_pa
     request->last = part->after;
     request->count = 0;
     request->size = 0;
+    request->more = false;
 }
 
 /* True when one more message fits, or it is the first. */
@@ -128,6 +129,8 @@ static enum ks_result lease_found(struct ks_engine *engine, struct ks_store_leas
     enum ks_result result = ks_inboxes_lease_run(engine->inboxes, &request->receiver, request->owner, &part);
     if (result == KS_PENDING)
         walk_from(request, &part);
+    else if (result == KS_OK)
+        request->more = part.more;
     else if (result == KS_IO)
         ks_log_error(engine->log, "the database has other messages than were counted");
     return result;
@@ -149,6 +152,7 @@ static void run_lease(struct ks_task *task)
         ks_inboxes_lease_nothing(engine->inboxes, &request->receiver, request->owner);
         request->count = 0;
         request->size = 0;
+        request->more = false;
     }
     ks_reply_post(&request->request, result == KS_NOT_FOUND ? KS_OK : result);
 }

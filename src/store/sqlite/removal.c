@@ -54,6 +54,7 @@ static void post_unlink(struct ks_engine *engine, struct ks_removed_files *files
 
 struct piece {
     const struct ks_client_id *receiver;
+    uint64_t after;
     uint64_t up_to;
     bool more; /* there are others, up to what was asked for */
 };
@@ -68,6 +69,7 @@ static struct ks_query ask_for_piece(struct ks_engine *engine, enum ks_statement
 {
     struct ks_query query = ks_writer_query(engine, statement);
     ks_query_blob(&query, piece->receiver->bytes, sizeof piece->receiver->bytes);
+    ks_query_integer(&query, (int64_t)piece->after);
     ks_query_integer(&query, (int64_t)piece->up_to);
     return query;
 }
@@ -129,9 +131,9 @@ static enum ks_result collect_files(struct ks_engine *engine, struct piece *piec
 /* KS_OK when no row is left, KS_MORE when there are others; what fails is told, and the batch with it, if it
  * was the database. */
 static enum ks_result delete_piece(struct ks_engine *engine, const struct ks_client_id *receiver,
-                                   uint64_t up_to)
+                                   uint64_t after, uint64_t up_to)
 {
-    struct piece piece = {.receiver = receiver, .up_to = up_to, .more = false};
+    struct piece piece = {.receiver = receiver, .after = after, .up_to = up_to, .more = false};
     enum ks_result result = ks_writer_begin(engine);
     if (result == KS_OK)
         result = ks_filing_reach(engine, up_to);
@@ -150,9 +152,10 @@ static enum ks_result delete_piece(struct ks_engine *engine, const struct ks_cli
     return result == KS_OK && piece.more ? KS_MORE : result;
 }
 
-enum ks_result ks_removal_piece(struct ks_engine *engine, const struct ks_client_id *receiver, uint64_t up_to)
+enum ks_result ks_removal_piece(struct ks_engine *engine, const struct ks_client_id *receiver, uint64_t after,
+                                uint64_t up_to)
 {
-    return is_batch_full(&engine->removal) ? KS_MORE : delete_piece(engine, receiver, up_to);
+    return is_batch_full(&engine->removal) ? KS_MORE : delete_piece(engine, receiver, after, up_to);
 }
 
 void ks_removal_batch_over(struct ks_engine *engine, bool committed)
@@ -187,7 +190,7 @@ static void settle_delivered(struct ks_task *task)
         ks_writer_post(engine, task);
         return;
     }
-    ks_inboxes_removed(engine->inboxes, &request->receiver, result == KS_OK);
+    ks_inboxes_removed(engine->inboxes, &request->receiver, request->after, result == KS_OK);
     ks_reply_post(&request->request, result);
 }
 
@@ -196,7 +199,7 @@ static void apply_delivered(struct ks_task *task)
     struct ks_store_lease_delivered *request =
         KS_CONTAINER_OF(task, struct ks_store_lease_delivered, request.task);
     struct ks_engine *engine = ks_engine_of(request->request.store);
-    request->request.result = ks_removal_piece(engine, &request->receiver, request->last);
+    request->request.result = ks_removal_piece(engine, &request->receiver, request->after, request->last);
     ks_writer_settle_later(engine, task, settle_delivered);
 }
 
@@ -210,6 +213,7 @@ void ks_removal_delivered(struct ks_engine *engine, struct ks_store_lease_delive
 
 struct attempt {
     struct ks_client_id receiver;
+    uint64_t after;
     enum ks_result result;
 };
 
@@ -221,9 +225,11 @@ static bool delete_undeleted(struct ks_engine *engine)
     bool failed = false;
     uint64_t up_to = 0;
     while (!failed && count < PIECE_INBOXES && !is_batch_full(&engine->removal) &&
-           ks_inboxes_next_undeleted(engine->inboxes, &attempts[count].receiver, &up_to)) {
-        attempts[count].result = delete_piece(engine, &attempts[count].receiver, up_to);
-        failed = attempts[count].result != KS_OK && attempts[count].result != KS_MORE;
+           ks_inboxes_next_undeleted(engine->inboxes, &attempts[count].receiver, &attempts[count].after,
+                                     &up_to)) {
+        struct attempt *attempt = &attempts[count];
+        attempt->result = delete_piece(engine, &attempt->receiver, attempt->after, up_to);
+        failed = attempt->result != KS_OK && attempt->result != KS_MORE;
         count++;
     }
     enum ks_result result = ks_writer_finish(engine);
@@ -231,7 +237,8 @@ static bool delete_undeleted(struct ks_engine *engine)
     ks_writer_forget_failure(engine);
     ks_removal_batch_over(engine, committed);
     for (size_t i = 0; i < count; i++)
-        ks_inboxes_removed(engine->inboxes, &attempts[i].receiver, committed && attempts[i].result == KS_OK);
+        ks_inboxes_removed(engine->inboxes, &attempts[i].receiver, attempts[i].after,
+                           committed && attempts[i].result == KS_OK);
     if (result == KS_NO_SPACE && ks_reserve_give_up(&engine->reserve))
         return true;
     if (count > 0)

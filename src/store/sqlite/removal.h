@@ -25,9 +25,10 @@ struct ks_removal {
 /* Any thread: deletes the rows of a part that ks_inboxes_delivered took out, ends the removal, answers. */
 void ks_removal_delivered(struct ks_engine *engine, struct ks_store_lease_delivered *request);
 
-/* The writer's thread, inside the batch: deletes a piece of a receiver's messages up to an id. KS_OK when no
- * row is left; KS_MORE when there are others, for another batch; KS_NO_MEMORY; else the batch has failed. */
-enum ks_result ks_removal_piece(struct ks_engine *engine, const struct ks_client_id *receiver,
+/* The writer's thread, inside the batch: deletes a piece of a receiver's messages with ids above `after`
+ * and up to another one. KS_OK when no row is left; KS_MORE when there are others, for another batch;
+ * KS_NO_MEMORY; else the batch has failed. */
+enum ks_result ks_removal_piece(struct ks_engine *engine, const struct ks_client_id *receiver, uint64_t after,
                                 uint64_t up_to);
 
 /* The same, when the batch is over: the files of what was deleted go, if it is committed. */

@@ -47,12 +47,14 @@ static const char *const statement_texts[KS_STATEMENT_COUNT] = {
     [KS_STATEMENT_INSERT_MESSAGES_TOGETHER] =
         INSERT_MESSAGE FOUR_MORE FOUR_MORE FOUR_MORE "," ONE_MESSAGE "," ONE_MESSAGE "," ONE_MESSAGE,
     [KS_STATEMENT_SIZES_OF_MESSAGES] = "SELECT ID, ContentSize FROM waiting"
-                                       " WHERE ToClient=? AND ID<=? ORDER BY ID",
+                                       " WHERE ToClient=? AND ID>? AND ID<=? ORDER BY ID",
     [KS_STATEMENT_PLACES_OF_MESSAGES] = "SELECT ID, Place FROM messages INDEXED BY messages_spooled"
-                                        " WHERE ToClient=? AND ID<=? AND Place IS NOT NULL ORDER BY ID",
+                                        " WHERE ToClient=? AND ID>? AND ID<=? AND Place IS NOT NULL"
+                                        " ORDER BY ID",
     [KS_STATEMENT_DELETE_MESSAGES] = "DELETE FROM messages"
-                                     " WHERE ID IN (SELECT ID FROM waiting WHERE ToClient=? AND ID<=?)",
-    [KS_STATEMENT_DELETE_WAITING] = "DELETE FROM waiting WHERE ToClient=? AND ID<=?",
+                                     " WHERE ID IN"
+                                     " (SELECT ID FROM waiting WHERE ToClient=? AND ID>? AND ID<=?)",
+    [KS_STATEMENT_DELETE_WAITING] = "DELETE FROM waiting WHERE ToClient=? AND ID>? AND ID<=?",
     [KS_STATEMENT_DELETE_MESSAGE] = "DELETE FROM messages WHERE ID=?",
     [KS_STATEMENT_DELETE_WAITING_ONE] =
         "DELETE FROM waiting WHERE ToClient=(SELECT ToClient FROM messages WHERE ID=?1) AND ID=?1",
