@@ -156,7 +156,7 @@ static void open_hall(struct hall *hall)
                                                      .prompt_timeout_ms = PROMPT_MS,
                                                      .wrong_passwords = 10};
     must(ks_groups_new(&limits, &hall->loops[0].log, &hall->environment.groups) == KS_OK);
-    must(ks_turnstile_new(&hall->environment.turnstile) == KS_OK);
+    must(ks_turnstile_new(&(struct ks_hash_key){{0}}, &hall->environment.turnstile) == KS_OK);
     open_peer(hall, PEERS);
     say_text(hall, PEERS, "2\n");
     say_text(hall, PEERS, "l\nsecret\n");

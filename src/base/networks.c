@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAPPED_BITS = 96, ADDRESS_BITS = 128, CUSTOMER_SIZE = 8, NETWORKS_LIMIT = 1024, WORD_SIZE = 64 };
+enum { MAPPED_BITS = 96, ADDRESS_BITS = 128, NETWORKS_LIMIT = 1024, WORD_SIZE = 64 };
 
 static const uint8_t mapped_prefix[MAPPED_BITS / 8] = {[10] = 0xff, [11] = 0xff};
 
@@ -20,21 +20,22 @@ struct ks_networks {
     struct network list[];
 };
 
-void ks_networks_customer(const uint8_t address[static KS_NETWORK_ADDRESS_SIZE],
-                          uint8_t key[static KS_NETWORK_ADDRESS_SIZE])
-{
-    bool is_mapped = memcmp(address, mapped_prefix, sizeof mapped_prefix) == 0;
-    memmove(key, address, KS_NETWORK_ADDRESS_SIZE);
-    if (!is_mapped)
-        memset(key + CUSTOMER_SIZE, 0, KS_NETWORK_ADDRESS_SIZE - CUSTOMER_SIZE);
-}
+const unsigned ks_network_shares[KS_NETWORK_LEVELS] = {1, 4, 16};
 
-uint32_t ks_networks_hash(const uint8_t key[static KS_NETWORK_ADDRESS_SIZE])
+struct ks_network_levels ks_networks_levels(const uint8_t address[static KS_NETWORK_ADDRESS_SIZE])
 {
-    uint32_t hash = UINT32_C(2166136261);
-    for (size_t i = 0; i < KS_NETWORK_ADDRESS_SIZE; i++)
-        hash = (hash ^ key[i]) * UINT32_C(16777619);
-    return hash ^ hash >> 16;
+    static const uint8_t bits[KS_NETWORK_LEVELS] = {64, 56, 48};
+    struct ks_network_levels levels = {.count = KS_NETWORK_LEVELS};
+    if (memcmp(address, mapped_prefix, sizeof mapped_prefix) == 0) {
+        levels.count = 1;
+        memcpy(levels.keys[0], address, KS_NETWORK_ADDRESS_SIZE);
+        return levels;
+    }
+    for (size_t i = 0; i < KS_NETWORK_LEVELS; i++) {
+        memcpy(levels.keys[i], address, bits[i] / 8);
+        levels.keys[i][KS_NETWORK_ADDRESS_SIZE - 1] = bits[i];
+    }
+    return levels;
 }
 
 /* ---- reading ---- */

@@ -15,13 +15,20 @@
 
 enum { KS_NETWORK_ADDRESS_SIZE = 16 };
 
-/* What one customer has: an IPv4 address, or the /64 of an IPv6 one. `key` may be `address`. */
-void ks_networks_customer(const uint8_t address[static KS_NETWORK_ADDRESS_SIZE],
-                          uint8_t key[static KS_NETWORK_ADDRESS_SIZE]);
+/* What a peer's address counts by: an IPv4 address by itself; an IPv6 one by its /64, which is what one
+ * customer gets at least, and by its /56 and /48, which many get, with larger shares. */
+enum { KS_NETWORK_LEVELS = 3 };
 
-/* A hash of a key, for tables with a few places in each row, where a collision only means sharing a row
- * (FNV-1a: Fowler, Noll, Vo). */
-uint32_t ks_networks_hash(const uint8_t key[static KS_NETWORK_ADDRESS_SIZE]);
+struct ks_network_levels {
+    unsigned count; /* 1 or KS_NETWORK_LEVELS */
+    /* Different for each network, whatever its level. */
+    uint8_t keys[KS_NETWORK_LEVELS][KS_NETWORK_ADDRESS_SIZE];
+};
+
+/* How much more than a customer's a level may have: once, four times, sixteen times. */
+extern const unsigned ks_network_shares[KS_NETWORK_LEVELS];
+
+struct ks_network_levels ks_networks_levels(const uint8_t address[static KS_NETWORK_ADDRESS_SIZE]);
 
 struct ks_networks;
 

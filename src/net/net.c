@@ -206,7 +206,7 @@ enum ks_result ks_net_open(const struct ks_net_options *options, struct ks_net *
     created->listening.counts = &created->counts;
     atomic_init(&created->listening.connection_limit,
                 connection_limit(options->connection_limit, created->counts.descriptors));
-    ks_crowd_init(&created->counts.crowd, options->address_limit, options->unlimited);
+    ks_crowd_init(&created->counts.crowd, &options->hash_key, options->address_limit, options->unlimited);
     unsigned workers = options->workers != 0 ? options->workers : uv_available_parallelism();
     result = ks_provision_pool(&created->uv, &created->first_work);
     if (result == KS_OK)

@@ -36,6 +36,7 @@ struct server {
     struct ks_log log;
     struct ks_log_rate log_rate;
     struct ks_networks_current unlimited;
+    struct ks_hash_key hash_key; /* of what is counted by address */
     struct ks_store_limits store_limits;
     struct ks_store *store;
     struct ks_net *net;
@@ -200,9 +201,11 @@ static enum ks_result prepare_services(struct server *server)
     if (result == KS_OK)
         result = ks_staged_new(&environment->staged);
     if (result == KS_OK)
-        result = ks_allowance_new(&environment->registrations);
+        result = ks_random_fill(environment->random, &server->hash_key, sizeof server->hash_key);
     if (result == KS_OK)
-        result = ks_allowance_new(&environment->keys);
+        result = ks_allowance_new(&server->hash_key, &environment->registrations);
+    if (result == KS_OK)
+        result = ks_allowance_new(&server->hash_key, &environment->keys);
     return result;
 }
 
@@ -212,7 +215,7 @@ static enum ks_result prepare_chat(struct server *server)
     server->chat.clock = ks_clock_system();
     server->chat.log = &server->log;
     enum ks_result result = ks_groups_new(&limits, &server->log, &server->chat.groups);
-    return result == KS_OK ? ks_turnstile_new(&server->chat.turnstile) : result;
+    return result == KS_OK ? ks_turnstile_new(&server->hash_key, &server->chat.turnstile) : result;
 }
 
 /* The answer to STAT. */
@@ -281,6 +284,7 @@ static enum ks_result open_net(struct server *server)
                                      .connection_limit = server->options.connections,
                                      .address_limit = server->options.connections_per_address,
                                      .unlimited = &server->unlimited,
+                                     .hash_key = server->hash_key,
                                      .buffer_limit = (size_t)server->options.buffers * 1024 * 1024,
                                      .hang_up = reload,
                                      .alive_ms = server->notify.watchdog_ms,

@@ -52,7 +52,7 @@ static inline struct hall *hall_new(const struct ks_groups_limits *limits)
     for (unsigned i = 0; i < HALL_LOOPS; i++)
         fake_loop_init(&hall->loops[i], 1024);
     assert_int_equal(ks_groups_new(limits, &hall->loops[0].log, &hall->groups), KS_OK);
-    assert_int_equal(ks_turnstile_new(&hall->turnstile), KS_OK);
+    assert_int_equal(ks_turnstile_new(&(struct ks_hash_key){{0}}, &hall->turnstile), KS_OK);
     hall->environment = (struct ks_chat_environment){.clock = &hall->loops[0].time.clock,
                                                      .log = &hall->loops[0].log,
                                                      .groups = hall->groups,

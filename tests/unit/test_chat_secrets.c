@@ -220,7 +220,7 @@ static void a_password_that_a_real_connection_reads_and_keeps(void **state)
     static struct ks_listener_counts listener = {.name = "chat"};
     struct ks_worker *worker = NULL;
     hall->environment.clock = ks_clock_system();
-    ks_crowd_init(&shared.crowd, 0, NULL);
+    ks_crowd_init(&shared.crowd, &(struct ks_hash_key){{0}}, 0, NULL);
     ks_budget_init(&shared.contents, CAPACITY);
     assert_int_equal(ks_worker_start(&shared, 1, &worker), KS_OK);
     int creator = connect_to(worker, &hall->environment, &listener);

@@ -34,7 +34,7 @@ static int set_up(void **state)
     fake_loop_init(&office->loop, 1024);
     fake_store_init(&office->store);
     assert_int_equal(ks_groups_new(&limits, &office->loop.log, &office->groups), KS_OK);
-    assert_int_equal(ks_turnstile_new(&office->turnstile), KS_OK);
+    assert_int_equal(ks_turnstile_new(&(struct ks_hash_key){{0}}, &office->turnstile), KS_OK);
     assert_int_equal(ks_alias_key_new(key, &office->alias_key), KS_OK);
     office->environment.operations = (struct ks_operations_environment){.store = &office->store.store,
                                                                         .groups = office->groups,

@@ -144,7 +144,8 @@ static void register_name(struct fixture *fixture, const char *name)
 static void an_address_registers_so_many_users_in_an_hour(void **state)
 {
     struct fixture *fixture = *state;
-    assert_int_equal(ks_allowance_new(&fixture->environment.registrations), KS_OK);
+    assert_int_equal(ks_allowance_new(&(struct ks_hash_key){{0}}, &fixture->environment.registrations),
+                     KS_OK);
     fixture->environment.settings.registrations_per_hour = 2;
     fixture->loop.time.monotonic_ms = 1000;
     register_name(fixture, "one");
@@ -164,7 +165,8 @@ static void unlimited_networks_register_as_they_like(void **state)
     struct ks_networks *networks = NULL;
     assert_int_equal(ks_networks_parse("::/128", &networks), KS_OK);
     ks_networks_replace(&unlimited, networks);
-    assert_int_equal(ks_allowance_new(&fixture->environment.registrations), KS_OK);
+    assert_int_equal(ks_allowance_new(&(struct ks_hash_key){{0}}, &fixture->environment.registrations),
+                     KS_OK);
     fixture->environment.unlimited = &unlimited;
     fixture->environment.settings.registrations_per_hour = 1;
     register_name(fixture, "one");
@@ -178,7 +180,7 @@ static void an_address_asks_for_so_many_keys_in_an_hour(void **state)
 {
     struct fixture *fixture = *state;
     struct ks_client_id id = add_user(fixture, "one");
-    assert_int_equal(ks_allowance_new(&fixture->environment.keys), KS_OK);
+    assert_int_equal(ks_allowance_new(&(struct ks_hash_key){{0}}, &fixture->environment.keys), KS_OK);
     fixture->environment.settings.keys_per_hour = 1;
     for (unsigned i = 0; i < 2; i++) {
         struct ks_buffer bytes = ks_buffer_empty(0);

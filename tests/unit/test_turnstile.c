@@ -29,7 +29,7 @@ static struct address v6(uint8_t network, uint8_t host)
 static int set_up(void **state)
 {
     struct ks_turnstile *turnstile = NULL;
-    assert_int_equal(ks_turnstile_new(&turnstile), KS_OK);
+    assert_int_equal(ks_turnstile_new(&(struct ks_hash_key){{0}}, &turnstile), KS_OK);
     *state = turnstile;
     return 0;
 }
@@ -106,7 +106,9 @@ static void addresses_have_turns_of_their_own(void **state)
     guess_wrong(*state, v6(1, 1), 100, START_MS);
     assert_int_equal(spacing_of(*state, v4(192, 0, 2, 2), START_MS), 0);
     assert_int_equal(spacing_of(*state, v4(193, 0, 2, 1), START_MS), 0);
-    assert_int_equal(spacing_of(*state, v6(2, 1), START_MS), 0);
+    struct address elsewhere = v6(2, 1);
+    elsewhere.bytes[5] = 1; /* another /48 */
+    assert_int_equal(spacing_of(*state, elsewhere, START_MS), 0);
     assert_int_equal(spacing_of(*state, v4(192, 0, 2, 1), START_MS), 1000);
 }
 
@@ -134,6 +136,38 @@ static void an_address_with_many_wrong_guesses_is_not_forgotten_for_many_with_fe
     for (unsigned i = 0; i < 100000; i++)
         guess_wrong(*state, v4(10, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i), 1, START_MS);
     assert_int_equal(spacing_of(*state, v4(192, 0, 2, 1), START_MS), 1000);
+}
+
+/* Whoever finds no place in the table shares one, and guesses no faster for it. */
+static void where_the_table_is_full_guesses_are_counted_all_the_same(void **state)
+{
+    for (unsigned i = 0; i < 100000; i++)
+        guess_wrong(*state, v4(10, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i), 1, START_MS);
+    for (uint8_t i = 0; i < 100; i++) {
+        guess_wrong(*state, v4(192, 0, 2, i), FREE + 1, START_MS);
+        assert_in_range(spacing_of(*state, v4(192, 0, 2, i), START_MS), 400, 1000);
+    }
+}
+
+/* 2001:db8:1:`network`::1, of a /56 that is the network's first byte. */
+static struct address v6_of_48(uint16_t network)
+{
+    return (struct address){
+        {0x20, 0x01, 0x0d, 0xb8, [5] = 1, [6] = (uint8_t)(network >> 8), [7] = (uint8_t)network, [15] = 1}};
+}
+
+static void networks_of_one_56_and_one_48_slow_each_other_down_later(void **state)
+{
+    for (uint8_t i = 0; i < 4 * (FREE + 1) - 1; i++)
+        guess_wrong(*state, v6_of_48(i), 1, START_MS);
+    assert_int_equal(spacing_of(*state, v6_of_48(200), START_MS), 0);
+    guess_wrong(*state, v6_of_48(100), 1, START_MS);
+    assert_int_equal(spacing_of(*state, v6_of_48(200), START_MS), 400 / 4);
+    assert_int_equal(spacing_of(*state, v6_of_48(0x200), START_MS), 0);
+    for (uint8_t i = 0; i < 16 * (FREE + 1) - 4 * (FREE + 1); i++)
+        guess_wrong(*state, v6_of_48((uint16_t)(i << 8)), 1, START_MS);
+    assert_int_equal(spacing_of(*state, v6_of_48(0xff00), START_MS), 400 / 16);
+    assert_int_equal(spacing_of(*state, v6(1, 1), START_MS), 0);
 }
 
 static void nobody_waits_longer_than_the_largest_wait(void **state)
@@ -187,7 +221,7 @@ static void a_turn_of_a_forgotten_address_is_given_back_to_nobody(void **state)
     struct ks_turn turn = ks_turnstile_take(*state, address.bytes, START_MS);
     ks_turnstile_give_back(*state, address.bytes, turn, START_MS + FORGOTTEN_MS);
     guess_wrong(*state, address, 100, START_MS + FORGOTTEN_MS);
-    turn.later_ms = UINT64_MAX;
+    turn.later_ms[0] = UINT64_MAX;
     ks_turnstile_give_back(*state, address.bytes, turn, START_MS + FORGOTTEN_MS);
     assert_int_equal(spacing_of(*state, address, START_MS + FORGOTTEN_MS), 1000);
 }
@@ -232,6 +266,8 @@ int main(void)
         TURNSTILE_TEST(addresses_of_one_ipv6_network_share_their_turns),
         TURNSTILE_TEST(wrong_guesses_are_forgotten_ten_minutes_after_the_last),
         TURNSTILE_TEST(an_address_with_many_wrong_guesses_is_not_forgotten_for_many_with_few),
+        TURNSTILE_TEST(where_the_table_is_full_guesses_are_counted_all_the_same),
+        TURNSTILE_TEST(networks_of_one_56_and_one_48_slow_each_other_down_later),
         TURNSTILE_TEST(nobody_waits_longer_than_the_largest_wait),
         TURNSTILE_TEST(a_turn_that_is_given_back_is_the_next_ones),
         TURNSTILE_TEST(a_thousand_turns_given_back_leave_the_queue_as_it_was),
