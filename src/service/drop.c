@@ -84,7 +84,8 @@ void ks_drop_crc_ok(struct ks_exchange *exchange, const uint8_t *fixed)
     }
     /* Now, not when the file is kept: a pipelined 1028 behind this request must find the count as after it.
      */
-    atomic_store(&upload.key->uses, 0);
+    if (upload.rightly_padded)
+        ks_content_key_confirmed(upload.key);
     ks_content_key_release(upload.key);
     confirmation->exchange = exchange;
     memcpy(confirmation->name, fixed,

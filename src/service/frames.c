@@ -147,6 +147,17 @@ static size_t take_head(struct ks_session *session, const uint8_t *bytes, size_t
     return used;
 }
 
+/* After all that is still to be answered. */
+static void end_in_turn(struct ks_session *session)
+{
+    if (session->newest == NULL) {
+        ks_session_end(session);
+        return;
+    }
+    session->newest->last = true;
+    session->state = STATE_ENDING;
+}
+
 static size_t take_payload(struct ks_session *session, const uint8_t *bytes, size_t size)
 {
     size_t wanted = size < session->payload_left ? size : (size_t)session->payload_left;
@@ -158,8 +169,11 @@ static size_t take_payload(struct ks_session *session, const uint8_t *bytes, siz
     }
     session->payload_left -= taken;
     ks_blocks_add(&session->padding.requests, taken);
-    if (session->payload_left == 0 && session->state == STATE_PAYLOAD)
+    if (session->payload_left == 0 && session->state == STATE_PAYLOAD) {
         ks_session_set_payload(session, 0, NULL, NULL);
+        if (session->ends_behind_payload)
+            end_in_turn(session);
+    }
     return taken;
 }
 

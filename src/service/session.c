@@ -294,6 +294,19 @@ void ks_session_skip_payload(struct ks_session *session)
     session->sink_context = NULL;
 }
 
+void ks_session_end_behind_payload(struct ks_session *session)
+{
+    if (session->payload_left <= KS_SKIP_LIMIT)
+        return;
+    session->payload_left = KS_SKIP_LIMIT;
+    session->ends_behind_payload = true;
+}
+
+bool ks_session_is_newest(const struct ks_exchange *exchange)
+{
+    return exchange->session->newest == exchange;
+}
+
 void ks_session_refuse_payload(struct ks_exchange *exchange, uint32_t taken)
 {
     struct ks_session *session = exchange->session;

@@ -107,6 +107,13 @@ void ks_session_refuse_payload(struct ks_exchange *exchange, uint32_t taken);
  * before the payload is complete. */
 void ks_session_skip_payload(struct ks_session *session);
 
+/* After at most KS_SKIP_LIMIT bytes more of the payload that is on its way now the connection ends, behind
+ * all answers that are due; not at all when the payload has no more than that. */
+void ks_session_end_behind_payload(struct ks_session *session);
+
+/* Whether no request has begun behind this one, whose session is there: a payload on its way is its own. */
+bool ks_session_is_newest(const struct ks_exchange *exchange);
+
 /* A sink that took less than it was given can take more now. */
 void ks_session_unblock(struct ks_session *session);
 

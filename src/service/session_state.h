@@ -56,6 +56,7 @@ struct ks_session {
     bool pumping : 1; /* a loop over the input is running further up the stack */
     bool blocked : 1; /* input waits for an exchange, a sink or the output */
     bool input_ended : 1;
+    bool ends_behind_payload : 1;
 };
 
 /* frames.c: an exchange was answered, a sink has room again, the output went out: goes on where the input had

@@ -18,6 +18,7 @@ struct ks_staged_upload {
     uint64_t owner; /* whose upload it is: the session's number */
     struct ks_stage *stage;
     struct ks_content_key *key; /* a reference that goes along */
+    bool rightly_padded;
     uint32_t content_size;
     int64_t completed_at; /* ks_clock_steady_seconds */
 };

@@ -10,6 +10,7 @@
 #include "crypto/content.h"
 #include "service/dismissal.h"
 #include "service/incoming.h"
+#include "service/refusal.h"
 #include "service/session_keys.h"
 #include "service/staged.h"
 #include "service/tally.h"
@@ -21,6 +22,7 @@ struct content {
     const struct ks_content_key *key;
     struct ks_content_cipher *cipher; /* made with the first chunk, on the store's thread */
     struct ks_cksum cksum;
+    bool rightly_padded; /* known with the last chunk */
 };
 
 struct upload {
@@ -33,7 +35,10 @@ struct upload {
     struct ks_content_key *key;
     struct content content;
     bool is_counted; /* in the registry of staged uploads, for this upload to count out */
-    struct ks_store_content_key question;
+    union {        /* one at a time */
+        struct ks_store_content_key key;
+        struct ks_store_drop_content_key drop;
+    } question;
 };
 
 static struct upload *upload_of(struct ks_incoming *incoming)
@@ -60,23 +65,12 @@ static void forget_old_stages(struct upload *upload)
         ks_dismiss_upload(environment->store, upload->incoming.loop, &old);
 }
 
-/* A key serves KS_CONTENT_KEY_USES contents without a 1029, then it is dropped: whoever guesses at paddings
- * gets no further under one key. Contents count when they are complete, for only then there is an answer to
- * learn from. */
 static void drop_key(struct upload *upload)
 {
     struct ks_session *session = ks_incoming_session(&upload->incoming);
     if (session != NULL)
         ks_session_keys_drop(ks_session_keys_of(session), &upload->id);
     ks_dismiss_key(upload->incoming.environment->store, upload->incoming.loop, &upload->id, upload->key);
-}
-
-static bool count_use(struct upload *upload)
-{
-    if (atomic_fetch_add(&upload->key->uses, 1) < KS_CONTENT_KEY_USES)
-        return true;
-    drop_key(upload);
-    return false;
 }
 
 static void answer_with_sum(struct upload *upload)
@@ -93,10 +87,10 @@ static void answer_with_sum(struct upload *upload)
     ks_exchange_answer(exchange, KS_RESPONSE_FILE_RECEIVED, payload, sizeof payload);
 }
 
-/* Complete: staged for its 1029, and answered with its checksum. */
-static void upload_complete(struct ks_incoming *incoming)
+/* Staged for its 1029, and answered with its checksum. */
+static void stage_and_answer(struct upload *upload)
 {
-    struct upload *upload = upload_of(incoming);
+    struct ks_incoming *incoming = &upload->incoming;
     const struct ks_service_environment *environment = incoming->environment;
     struct ks_staged_upload staged = {
         .id = upload->id,
@@ -105,14 +99,14 @@ static void upload_complete(struct ks_incoming *incoming)
         .owner = upload->owner,
         .stage = incoming->stage,
         .key = ks_content_key_retain(upload->key),
+        .rightly_padded = upload->content.rightly_padded,
         .content_size = incoming->size,
         .completed_at = ks_clock_steady_seconds(environment->clock),
     };
     struct ks_staged_upload replaced;
     bool has_replaced = false;
     forget_old_stages(upload);
-    if (!count_use(upload) ||
-        ks_staged_put(environment->staged, &staged, &replaced, &has_replaced) != KS_OK) {
+    if (ks_staged_put(environment->staged, &staged, &replaced, &has_replaced) != KS_OK) {
         ks_content_key_release(staged.key);
         ks_incoming_refuse(incoming);
         return;
@@ -125,7 +119,6 @@ static void upload_complete(struct ks_incoming *incoming)
     ks_incoming_end(incoming);
 }
 
-/* ---- the stage ---- */
 static void cannot_take(struct ks_incoming *incoming, enum ks_result result, enum ks_store_limit met)
 {
     const struct upload *upload = upload_of(incoming);
@@ -140,6 +133,48 @@ static void cannot_take(struct ks_incoming *incoming, enum ks_result result, enu
                    ks_tally_limit_note(limit));
 }
 
+static void key_is_off_disk(struct ks_store_request *request)
+{
+    struct upload *upload = KS_CONTAINER_OF(request, struct upload, question.drop.request);
+    if (request->result == KS_OK) {
+        stage_and_answer(upload);
+    } else {
+        cannot_take(&upload->incoming, request->result, KS_STORE_LIMIT_NONE);
+        ks_incoming_refuse(&upload->incoming);
+    }
+}
+
+/* What is counted for a key is counted in RAM: so before an answer tells of a wrong padding, the key goes
+ * from the disk, where the next start would find it and count from nought. */
+static void take_key_off_disk(struct upload *upload)
+{
+    struct ks_store_drop_content_key *drop = &upload->question.drop;
+    memset(drop, 0, sizeof *drop);
+    drop->request.reply_to = &upload->incoming.loop->executor;
+    drop->request.done = key_is_off_disk;
+    drop->id = upload->id;
+    drop->content_key = upload->key;
+    drop->only_on_disk = true;
+    ks_store_drop_content_key(upload->incoming.environment->store, drop);
+}
+
+/* The checksum tells whether the padding was right (protocol.md §1.2), so contents count before they are
+ * answered, and when they are complete, for only then there is something to learn. */
+static void upload_complete(struct ks_incoming *incoming)
+{
+    struct upload *upload = upload_of(incoming);
+    if (!ks_content_key_count(upload->key, upload->content.rightly_padded)) {
+        drop_key(upload);
+        ks_incoming_refuse(incoming);
+    } else if (upload->content.rightly_padded) {
+        stage_and_answer(upload);
+    } else {
+        take_key_off_disk(upload);
+    }
+}
+
+/* ---- the stage ---- */
+
 /* Decrypts and sums a chunk in place; on a thread of the store. */
 static enum ks_result content_apply(void *context, uint8_t *bytes, size_t size, bool last,
                                     size_t *output_size)
@@ -152,7 +187,9 @@ static enum ks_result content_apply(void *context, uint8_t *bytes, size_t size, 
         result = ks_content_cipher_blocks(content->cipher, bytes, bytes, size);
     if (result != KS_OK)
         return result;
-    *output_size = last ? size - ks_content_padding_size(bytes, size) : size;
+    size_t padding = last ? ks_content_padding_size(bytes, size) : 0;
+    content->rightly_padded = padding > 0;
+    *output_size = size - padding;
     ks_cksum_add(&content->cksum, bytes, *output_size);
     return KS_OK;
 }
@@ -179,7 +216,7 @@ static void have_key(struct upload *upload)
 {
     upload->content.key = upload->key;
     atomic_store(&upload->key->last_used, ks_clock_steady_seconds(upload->incoming.environment->clock));
-    if (atomic_load(&upload->key->uses) >= KS_CONTENT_KEY_USES) {
+    if (ks_content_key_is_used_up(upload->key)) {
         drop_key(upload);
         ks_incoming_refuse(&upload->incoming);
         return;
@@ -189,12 +226,15 @@ static void have_key(struct upload *upload)
 
 static void key_found(struct ks_store_request *request)
 {
-    struct upload *upload = KS_CONTAINER_OF(request, struct upload, question.request);
+    struct upload *upload = KS_CONTAINER_OF(request, struct upload, question.key.request);
     if (request->result != KS_OK) {
+        struct ks_session *session = ks_incoming_session(&upload->incoming);
+        if (request->result == KS_NOT_FOUND && session != NULL)
+            ks_session_end_behind_payload(session);
         ks_incoming_refuse(&upload->incoming);
         return;
     }
-    upload->key = upload->question.content_key;
+    upload->key = upload->question.key.content_key;
     have_key(upload);
 }
 
@@ -213,7 +253,7 @@ static void find_key(struct upload *upload)
         ks_content_key_release(upload->key);
         upload->key = NULL;
     }
-    struct ks_store_content_key *request = &upload->question;
+    struct ks_store_content_key *request = &upload->question.key;
     request->request.reply_to = &upload->incoming.loop->executor;
     request->request.done = key_found;
     request->id = upload->id;
@@ -281,7 +321,7 @@ void ks_upload_begin(struct ks_exchange *exchange, const uint8_t *fixed)
     struct upload *upload = sound && enter(exchange) ? upload_new(exchange, &payload, kept, kept_size) : NULL;
     if (upload == NULL) {
         ks_session_set_payload(exchange->session, follows, NULL, NULL);
-        ks_exchange_refuse(exchange);
+        ks_refusal_of_content(exchange);
         return;
     }
     ks_store_touch(exchange->environment->store, &upload->id);

@@ -1,38 +1,9 @@
-/* store.c — what every engine shares: content keys with their reference counts, the rule for kept names, and
- * how a request ends. Any thread. */
+/* store.c — what every engine shares: the rule for kept names, and how a request ends. Any thread. */
 #include "store/store.h"
 
-#include "crypto/secret.h"
 #include "store/reply.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-struct ks_content_key *ks_content_key_new(const uint8_t bytes[static KS_CONTENT_KEY_SIZE], int64_t last_used)
-{
-    struct ks_content_key *key = malloc(sizeof *key);
-    if (key == NULL)
-        return NULL;
-    atomic_init(&key->references, 1);
-    atomic_init(&key->uses, 0);
-    atomic_init(&key->last_used, last_used);
-    memcpy(key->bytes, bytes, sizeof key->bytes);
-    return key;
-}
-
-struct ks_content_key *ks_content_key_retain(struct ks_content_key *key)
-{
-    atomic_fetch_add_explicit(&key->references, 1, memory_order_relaxed);
-    return key;
-}
-
-void ks_content_key_release(struct ks_content_key *key)
-{
-    if (key == NULL || atomic_fetch_sub_explicit(&key->references, 1, memory_order_acq_rel) > 1)
-        return;
-    ks_secret_wipe(key->bytes, sizeof key->bytes);
-    free(key);
-}
 
 static bool is_dot_name(const char *name, size_t size)
 {

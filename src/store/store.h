@@ -79,14 +79,18 @@ struct ks_store_public_key {
 /* ---- content keys: the AES keys that 2102 and 2105 hand out (protocol.md §1.1, §1.2) ---- */
 
 enum {
-    KS_CONTENT_KEY_USES = 16, /* contents under one key without a 1029, then it is dropped */
+    KS_CONTENT_KEY_USES = 16,          /* contents under one key without a 1029, then it is gone */
+    KS_CONTENT_KEY_WRONG_PADDINGS = 3, /* contents under one key that are answered though their padding is
+                                        * wrong; with the next one it is gone */
 };
 
-/* One issued key. Shared by the engine (as the user's current key) and by the session that asked for it;
- * freed, and wiped, with the last reference. `bytes` never change. */
+/* One issued key. Shared by the engine (as the user's current key) and by the session that asked for it, so
+ * that whoever uses it finds one count; freed, and wiped, with the last reference. `bytes` never change. */
 struct ks_content_key {
     _Atomic unsigned references;
-    _Atomic unsigned uses;     /* contents completed since the last 1029 */
+    _Atomic unsigned uses;           /* contents completed since the last 1029 of a rightly padded one */
+    _Atomic unsigned wrong_paddings; /* contents completed with one, ever */
+    _Atomic bool gone;
     _Atomic int64_t last_used; /* ks_clock_steady_seconds */
     uint8_t bytes[KS_CONTENT_KEY_SIZE];
 };
@@ -95,6 +99,18 @@ struct ks_content_key {
 struct ks_content_key *ks_content_key_new(const uint8_t bytes[static KS_CONTENT_KEY_SIZE], int64_t last_used);
 struct ks_content_key *ks_content_key_retain(struct ks_content_key *key);
 void ks_content_key_release(struct ks_content_key *key); /* NULL is allowed */
+
+/* A content under the key is complete: counts it. True when it may be answered; false when it was one too
+ * many, or the key was gone before: it is gone then, and whoever still has contents on their way under it
+ * learns nothing of them. However many threads ask, true is said to KS_CONTENT_KEY_WRONG_PADDINGS wrongly
+ * padded contents at most. */
+bool ks_content_key_count(struct ks_content_key *key, bool rightly_padded);
+
+/* A 1029 has taken a content that was rightly padded: as many more may follow. */
+void ks_content_key_confirmed(struct ks_content_key *key);
+
+/* True when no content may begin under it any more. */
+bool ks_content_key_is_used_up(const struct ks_content_key *key);
 
 /* Makes `key` the user's current one and, with has_public_key, stores the user's public key in the same
  * commit. KS_OK also when exactly this public key is stored already; KS_REFUSED when another one is (nothing
@@ -115,12 +131,15 @@ struct ks_store_content_key {
     struct ks_content_key *content_key; /* out */
 };
 
-/* Forgets `content_key` as the user's current one, in RAM and on disk, if it still is: it was used up.
- * KS_OK, KS_NO_SPACE, KS_IO. */
+/* Forgets `content_key` as the user's current one, in RAM and on disk, if it still is: it was used up. With
+ * `only_on_disk` it stays the current one of this process, and no later one ever has it: what is counted for
+ * a key is counted in RAM, and a restart must not begin at nought. KS_OK, durable; KS_NO_SPACE, KS_IO,
+ * KS_NO_MEMORY. */
 struct ks_store_drop_content_key {
     struct ks_store_request request;
     struct ks_client_id id;             /* in */
     struct ks_content_key *content_key; /* in; the caller keeps its reference, and holds it until done */
+    bool only_on_disk;                  /* in */
 };
 
 /* ---- uploads (protocol.md §1.2) ---- */

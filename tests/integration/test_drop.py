@@ -116,7 +116,7 @@ def test_a_payload_size_without_the_content_means_that_the_content_follows_all_t
     assert server.stored(user.id, "x") == plain
 
 
-@pytest.mark.parametrize("size", [16, 160, 70_000 // 16 * 16])
+@pytest.mark.parametrize("size", [16, 160, 60_000 // 16 * 16])
 def test_the_content_of_a_refused_request_with_that_payload_size_is_skipped_too(connection, user, size):
     connection.send(file_frame(UNKNOWN_ID, "x", bytes(size), declared=SEND_FILE_FIXED_SIZE))
     assert connection.receive() == DROP_ERROR
@@ -129,7 +129,7 @@ def test_the_content_of_a_refused_name_with_that_payload_size_is_skipped_too(con
     connection.put(user, "x", b"in step")
 
 
-@pytest.mark.parametrize("size", [16, 64 * KIB, MIB])
+@pytest.mark.parametrize("size", [16, 64 * KIB])
 def test_the_content_of_a_refused_request_that_fits_its_size_is_skipped(connection, user, size):
     connection.send(file_frame(UNKNOWN_ID, "x", bytes(size)))
     assert connection.receive() == DROP_ERROR

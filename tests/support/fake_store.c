@@ -129,11 +129,15 @@ static void fake_content_key(struct ks_store *store, struct ks_store_content_key
 static void fake_drop_content_key(struct ks_store *store, struct ks_store_drop_content_key *request)
 {
     struct fake_user *user = find_user(store, &request->id);
-    if (user != NULL && user->content_key == request->content_key) {
-        ks_content_key_release(user->content_key);
-        user->content_key = NULL;
+    enum ks_result failure = fake_of(store)->fail_drops ? KS_IO : KS_OK;
+    if (failure == KS_OK && user != NULL && user->content_key == request->content_key) {
+        user->key_is_off_disk = true;
+        if (!request->only_on_disk) {
+            ks_content_key_release(user->content_key);
+            user->content_key = NULL;
+        }
     }
-    complete(store, &request->request, KS_OK);
+    complete(store, &request->request, failure);
 }
 
 static void fake_touch(struct ks_store *store, const struct ks_client_id *id)

@@ -22,6 +22,7 @@ struct fake_user {
     struct ks_user user;
     uint8_t public_key[KS_PUBLIC_KEY_SIZE];
     struct ks_content_key *content_key;
+    bool key_is_off_disk; /* a restart would not find it */
 };
 
 struct fake_file {
@@ -42,6 +43,7 @@ struct fake_store {
     bool settles_no_more; /* as an engine at its limit */
     unsigned open_stages;
     struct ks_stage *stages;
+    bool fail_drops;             /* of content keys */
     bool later_appends;          /* answers to append_message are posted, all others given inside the call */
     bool later;                  /* answers are posted instead of given inside the call */
     enum ks_result next_failure; /* of the next write or commit; KS_OK for none */

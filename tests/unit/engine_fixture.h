@@ -159,15 +159,22 @@ static inline enum ks_result content_key_of(struct house *house, const struct ks
     return result;
 }
 
-static inline enum ks_result drop_content_key(struct house *house, const struct ks_client_id *id,
-                                              uint8_t content_byte)
+static inline enum ks_result drop_content_key_where(struct house *house, const struct ks_client_id *id,
+                                                    uint8_t content_byte, bool only_on_disk)
 {
-    struct ks_store_drop_content_key request = {.request = fixture_request(&house->waiter), .id = *id};
+    struct ks_store_drop_content_key request = {
+        .request = fixture_request(&house->waiter), .id = *id, .only_on_disk = only_on_disk};
     request.content_key = new_content_key(house, content_byte);
     ks_store_drop_content_key(house->store, &request);
     enum ks_result result = fixture_wait(&house->waiter, &request.request);
     ks_content_key_release(request.content_key);
     return result;
+}
+
+static inline enum ks_result drop_content_key(struct house *house, const struct ks_client_id *id,
+                                              uint8_t content_byte)
+{
+    return drop_content_key_where(house, id, content_byte, false);
 }
 
 static inline void tick(void *engine)

@@ -4,6 +4,7 @@
 #ifndef KS_TESTS_SESSION_FIXTURE_H
 #define KS_TESTS_SESSION_FIXTURE_H
 
+#include "crypto/content.h"
 #include "fake_connection.h"
 #include "fake_store.h"
 #include "service/frames.h"
@@ -103,6 +104,18 @@ static inline void add_upload(struct ks_buffer *bytes, const struct ks_client_id
     assert_int_equal(ks_buffer_append(bytes, head, sizeof head), KS_OK);
     assert_int_equal(ks_buffer_append(bytes, fixed, sizeof fixed), KS_OK);
     assert_int_equal(ks_buffer_append(bytes, content, content_size), KS_OK);
+}
+
+/* A content of `size` bytes, a multiple of 16, that decrypts to a text with a right padding of one byte or
+ * with a wrong one. */
+static inline void fill_content(const uint8_t key[static KS_CONTENT_KEY_SIZE], uint8_t *content, size_t size,
+                                bool right)
+{
+    struct ks_content_cipher *cipher = NULL;
+    memset(content, right ? 1 : 0, size);
+    assert_int_equal(ks_content_encryptor_new(key, &cipher), KS_OK);
+    assert_int_equal(ks_content_cipher_blocks(cipher, content, content, size), KS_OK);
+    ks_content_cipher_free(cipher);
 }
 
 static inline void send_and_free(struct fixture *fixture, struct ks_buffer *bytes, size_t step)

@@ -225,7 +225,7 @@ static void a_refused_upload_is_skipped_and_the_next_request_served(void **state
     struct ks_buffer bytes = ks_buffer_empty(0);
     uint8_t *content = calloc(1, 100000);
     assert_non_null(content);
-    add_upload(&bytes, &stranger, "x", content, 99984, 0);
+    add_upload(&bytes, &stranger, "x", content, 49984, 0);
     add_upload(&bytes, &id, "..", content, 99984, KS_SEND_FILE_FIXED_SIZE); /* the 259 variant */
     add_upload(&bytes, &id, "x", content, 17, 0);
     add_upload(&bytes, &id, "x", content, 0, 0);

@@ -7,9 +7,10 @@
 
 enum { CONTENT_SIZE = 32 };
 
+static const uint8_t key[KS_CONTENT_KEY_SIZE] = "0123456789abcdef";
+
 static struct ks_client_id add_user(struct fixture *fixture, const char *name)
 {
-    static const uint8_t key[KS_CONTENT_KEY_SIZE] = "0123456789abcdef";
     struct fake_user *user = &fixture->store.users[fixture->store.user_count++];
     memset(user->user.id.bytes, 0x50, KS_CLIENT_ID_SIZE);
     user->user.id.bytes[0] = (uint8_t)fixture->store.user_count;
@@ -21,8 +22,9 @@ static struct ks_client_id add_user(struct fixture *fixture, const char *name)
 
 static void upload(struct fixture *fixture, const struct ks_client_id *id, const char *name)
 {
-    static const uint8_t content[CONTENT_SIZE];
+    uint8_t content[CONTENT_SIZE];
     struct ks_buffer bytes = ks_buffer_empty(0);
+    fill_content(key, content, sizeof content, true);
     add_upload(&bytes, id, name, content, sizeof content, 0);
     send_and_free(fixture, &bytes, 0);
 }

@@ -367,6 +367,28 @@ static void a_dropped_content_key_is_gone_in_ram_and_on_disk(void **state)
     assert_int_equal(content_key_of(house, &id, &byte), KS_NOT_FOUND);
 }
 
+static void a_key_that_is_dropped_only_on_disk_serves_until_the_restart(void **state)
+{
+    struct house *house = *state;
+    struct ks_client_id id;
+    uint8_t key[KS_PUBLIC_KEY_SIZE];
+    uint8_t byte = 0;
+    fill_public_key(key, 5);
+    assert_int_equal(register_user(house, "fred", key, &id), KS_OK);
+    assert_int_equal(set_keys(house, &id, NULL, 54), KS_OK);
+    assert_int_equal(drop_content_key_where(house, &id, 54, true), KS_OK);
+    assert_database(house, "SELECT AESKey FROM clients", "NULL");
+    assert_int_equal(content_key_of(house, &id, &byte), KS_OK);
+    assert_int_equal(byte, 54);
+    fixture_clock_forward(&house->clock, 120);
+    house_tick(house); /* when it was last used is written without it */
+    house_restart(house);
+    assert_int_equal(content_key_of(house, &id, &byte), KS_REFUSED);
+    assert_int_equal(set_keys(house, &id, NULL, 55), KS_OK);
+    house_restart(house);
+    assert_int_equal(content_key_of(house, &id, &byte), KS_OK);
+}
+
 static void a_used_up_content_key_is_refused(void **state)
 {
     struct house *house = *state;
@@ -524,6 +546,7 @@ int main(void)
         HOUSE_TEST(a_content_key_survives_a_restart_and_a_day_ends_it),
         HOUSE_TEST(a_stale_content_key_is_not_revived_by_a_restart),
         HOUSE_TEST(a_dropped_content_key_is_gone_in_ram_and_on_disk),
+        HOUSE_TEST(a_key_that_is_dropped_only_on_disk_serves_until_the_restart),
         HOUSE_TEST(a_used_up_content_key_is_refused),
         HOUSE_TEST(more_public_keys_than_the_cache_holds_are_all_found),
         HOUSE_TEST(a_user_without_a_key_is_dropped_after_a_day),

@@ -224,7 +224,7 @@ static void settle_drop_content_key(struct ks_task *task)
     enum ks_result result = settled_result(engine, &request->request);
     struct ks_user_entry *entry = ks_users_find(engine->users, &request->id);
     const struct ks_content_key *current = entry != NULL ? entry->content_key : NULL;
-    if (result == KS_OK && current != NULL &&
+    if (result == KS_OK && !request->only_on_disk && current != NULL &&
         ks_secret_equal(current->bytes, request->content_key->bytes, sizeof current->bytes))
         ks_users_set_content_key(engine->users, entry, NULL);
     change_done(entry);

@@ -207,8 +207,7 @@ bool ks_users_name_is_taken(struct ks_users *users, const char *name, size_t nam
 
 static bool is_usable(const struct ks_content_key *key, int64_t fresh_since)
 {
-    return key != NULL && atomic_load(&key->uses) < KS_CONTENT_KEY_USES &&
-           atomic_load(&key->last_used) >= fresh_since;
+    return key != NULL && !ks_content_key_is_used_up(key) && atomic_load(&key->last_used) >= fresh_since;
 }
 
 enum ks_result ks_users_content_key(struct ks_users *users, const struct ks_client_id *id,
