@@ -141,7 +141,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (atomic_load(&loop.contents.used) != 0 || atomic_load(&loop.answers.used) != 0)
         abort();
     struct ks_staged_upload upload;
-    while (ks_staged_take_older(environment.staged, INT64_MAX, &upload)) {
+    while (ks_staged_take_stale(environment.staged, UINT64_MAX, 0, 0, &upload)) {
         ks_content_key_release(upload.key);
         store.open_stages--;
     }

@@ -56,6 +56,7 @@ static void confirmed(struct ks_store_request *request)
     ks_text_escape(confirmation->name, strlen(confirmation->name), name, sizeof name);
     free(confirmation);
     if (result == KS_OK) {
+        ks_staged_confirmed(exchange->environment->staged, &exchange->header.client_id);
         ks_log_info(exchange->environment->log, "%s: kept \"%s\"", ks_exchange_peer(exchange, peer), name);
         answer_confirmed(exchange);
         return;

@@ -1,5 +1,5 @@
-/* refusal.h — 1028s that are refused before anything of their content is looked at (protocol.md §1.2). Private
- * to src/service.
+/* refusal.h — 1028s that are refused before anything of their content is looked at (protocol.md §1.2).
+ * Private to src/service.
  */
 #ifndef KS_SERVICE_REFUSAL_H
 #define KS_SERVICE_REFUSAL_H

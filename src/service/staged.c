@@ -1,6 +1,10 @@
-/* staged.c — see staged.h. A uthash table of names, each with the uploads of that name, newest first; and one
- * list of all in the order of completion, for the sweep. A lock around both, held for moments. */
+/* staged.c — see staged.h. uthash tables of names (each with its uploads, newest first), of users and of
+ * networks; lists of uploads in the order of completion: of all, of users who never confirmed anything, and
+ * of each user; rankings of networks, and of the users of each. One lock around all, held for moments. */
 #include "service/staged.h"
+
+#include "base/executor.h"
+#include "base/ranking.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -14,13 +18,16 @@
 /* An allocation failure of uthash is reported, not fatal: the element is then not in the table. */
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
+#include <utlist.h>
 
 struct entry {
     struct ks_staged_upload upload;
     struct name_entry *name;
+    struct user_entry *user;
     struct entry *older_of_name;
-    struct entry *newer; /* in the list of all */
-    struct entry *older;
+    struct entry *older, *newer;                         /* in the list of all */
+    struct entry *older_of_user, *newer_of_user;         /* in its user's */
+    struct entry *older_of_unproven, *newer_of_unproven; /* in that of users who never confirmed anything */
 };
 
 struct name_key {
@@ -34,19 +41,33 @@ struct name_entry {
     UT_hash_handle hh;
 };
 
+struct network_entry {
+    uint8_t key[KS_NETWORK_ADDRESS_SIZE];
+    unsigned user_count;
+    struct ks_ranking users; /* by the uploads that each has here */
+    struct ks_ranked rank;   /* by those of all of them */
+    UT_hash_handle hh;
+};
+
 struct user_entry {
     struct ks_client_id id;
-    unsigned count; /* uploads on their way, and those here */
+    struct network_entry *network;
+    unsigned count;       /* uploads on their way, and those here */
+    bool is_proven;       /* has confirmed something */
+    struct entry *oldest; /* of those here */
+    struct ks_ranked rank;
     UT_hash_handle hh;
 };
 
 struct ks_staged {
     pthread_mutex_t lock;
+    struct network_entry *networks;
     struct user_entry *users;
-    unsigned count; /* of all users */
+    struct ks_ranking ranking; /* of the networks */
+    unsigned count;            /* of all users */
     struct name_entry *names;
-    struct entry *newest;
     struct entry *oldest;
+    struct entry *oldest_unproven;
     _Atomic uint64_t owners;
 };
 
@@ -108,54 +129,126 @@ static void drop_name_if_empty(struct ks_staged *staged, struct name_entry *name
     free(name);
 }
 
-/* uthash's macros count as statements of the function. NOLINTNEXTLINE(readability-function-size) */
-static struct user_entry *find_or_add_user(struct ks_staged *staged, const struct ks_client_id *id)
+/* ---- networks and users ---- */
+
+// NOLINTNEXTLINE(readability-function-size): the same
+static struct network_entry *add_network(struct ks_staged *staged, const uint8_t *key)
+{
+    struct network_entry *network = calloc(1, sizeof *network);
+    if (network == NULL)
+        return NULL;
+    memcpy(network->key, key, sizeof network->key);
+    if (ks_ranking_add(&staged->ranking, &network->rank) != KS_OK) {
+        free(network);
+        return NULL;
+    }
+    HASH_ADD(hh, staged->networks, key, sizeof network->key, network);
+    if (network->hh.tbl != NULL)
+        return network;
+    ks_ranking_remove(&staged->ranking, &network->rank);
+    free(network);
+    return NULL;
+}
+
+// NOLINTNEXTLINE(readability-function-size): the same
+static struct network_entry *find_or_add_network(struct ks_staged *staged, const uint8_t *key)
+{
+    struct network_entry *network = NULL;
+    HASH_FIND(hh, staged->networks, key, sizeof network->key, network);
+    return network != NULL ? network : add_network(staged, key);
+}
+
+static void drop_network_if_empty(struct ks_staged *staged, struct network_entry *network)
+{
+    if (network->user_count > 0)
+        return;
+    ks_ranking_remove(&staged->ranking, &network->rank);
+    ks_ranking_free(&network->users);
+    HASH_DEL(staged->networks, network);
+    free(network);
+}
+
+// NOLINTNEXTLINE(readability-function-size): the same
+static struct user_entry *find_user(struct ks_staged *staged, const struct ks_client_id *id)
 {
     struct user_entry *user = NULL;
     HASH_FIND(hh, staged->users, id, sizeof *id, user);
-    if (user != NULL)
-        return user;
-    user = calloc(1, sizeof *user);
+    return user;
+}
+
+// NOLINTNEXTLINE(readability-function-size): the same
+static struct user_entry *add_user_of(struct ks_staged *staged, const struct ks_client_id *id,
+                                      struct network_entry *network)
+{
+    struct user_entry *user = calloc(1, sizeof *user);
     if (user == NULL)
         return NULL;
     user->id = *id;
-    HASH_ADD(hh, staged->users, id, sizeof user->id, user);
-    if (user->hh.tbl == NULL) {
+    user->network = network;
+    if (ks_ranking_add(&network->users, &user->rank) != KS_OK) {
         free(user);
         return NULL;
     }
+    HASH_ADD(hh, staged->users, id, sizeof user->id, user);
+    if (user->hh.tbl == NULL) {
+        ks_ranking_remove(&network->users, &user->rank);
+        free(user);
+        return NULL;
+    }
+    network->user_count++;
+    return user;
+}
+
+static struct user_entry *add_user(struct ks_staged *staged, const struct ks_client_id *id,
+                                   const uint8_t *address)
+{
+    uint8_t key[KS_NETWORK_ADDRESS_SIZE];
+    ks_networks_customer(address, key);
+    struct network_entry *network = find_or_add_network(staged, key);
+    if (network == NULL)
+        return NULL;
+    struct user_entry *user = add_user_of(staged, id, network);
+    drop_network_if_empty(staged, network);
     return user;
 }
 
 static void drop_user_if_empty(struct ks_staged *staged, struct user_entry *user)
 {
+    struct network_entry *network = user->network;
     if (user->count > 0)
         return;
+    ks_ranking_remove(&network->users, &user->rank);
+    network->user_count--;
+    drop_network_if_empty(staged, network);
     HASH_DEL(staged->users, user);
     free(user);
 }
 
-static enum ks_staged_entry enter(struct ks_staged *staged, const struct ks_client_id *id, unsigned per_user)
+/* The user has one more here, or one less. */
+static void weigh(struct ks_staged *staged, struct user_entry *user, int change)
 {
-    struct user_entry *user = find_or_add_user(staged, id);
-    if (user == NULL)
-        return KS_STAGED_NO_MEMORY;
-    bool has_room = user->count < per_user;
-    if (has_room) {
-        user->count++;
-        staged->count++;
-    }
-    drop_user_if_empty(staged, user);
-    return has_room ? KS_STAGED_ENTERED : KS_STAGED_USER_IS_FULL;
+    struct network_entry *network = user->network;
+    ks_ranking_set_weight(&network->users, &user->rank, user->rank.weight + (uint64_t)change);
+    ks_ranking_set_weight(&staged->ranking, &network->rank, network->rank.weight + (uint64_t)change);
 }
 
-enum ks_staged_entry ks_staged_enter(struct ks_staged *staged, const struct ks_client_id *id,
-                                     unsigned per_user, unsigned all)
+static void count_out(struct ks_staged *staged, struct user_entry *user)
 {
-    pthread_mutex_lock(&staged->lock);
-    enum ks_staged_entry entry = staged->count < all ? enter(staged, id, per_user) : KS_STAGED_IS_FULL;
-    pthread_mutex_unlock(&staged->lock);
-    return entry;
+    user->count--;
+    staged->count--;
+    drop_user_if_empty(staged, user);
+}
+
+static void prove(struct ks_staged *staged, struct user_entry *user)
+{
+    struct entry *entry = NULL;
+    if (user->is_proven)
+        return;
+    user->is_proven = true;
+    DL_FOREACH2(user->oldest, entry, newer_of_user)
+    {
+        DL_DELETE2(staged->oldest_unproven, entry, older_of_unproven, newer_of_unproven);
+    }
 }
 
 unsigned ks_staged_count(struct ks_staged *staged)
@@ -166,38 +259,34 @@ unsigned ks_staged_count(struct ks_staged *staged)
     return count;
 }
 
-/* Under the lock. NOLINTNEXTLINE(readability-function-size): the same */
-static void count_out(struct ks_staged *staged, const struct ks_client_id *id)
-{
-    struct user_entry *user = NULL;
-    HASH_FIND(hh, staged->users, id, sizeof *id, user);
-    if (user == NULL)
-        return;
-    user->count--;
-    staged->count--;
-    drop_user_if_empty(staged, user);
-}
-
 void ks_staged_leave(struct ks_staged *staged, const struct ks_client_id *id)
 {
     pthread_mutex_lock(&staged->lock);
-    count_out(staged, id);
+    struct user_entry *user = find_user(staged, id);
+    if (user != NULL)
+        count_out(staged, user);
     pthread_mutex_unlock(&staged->lock);
 }
 
-/* Takes the entry out of both lists, frees it, and returns what it held. */
+/* ---- entries ---- */
+
+/* Takes the entry out of everything, frees it, and returns what it held. */
 static struct ks_staged_upload remove_entry(struct ks_staged *staged, struct entry *entry)
 {
+    struct user_entry *user = entry->user;
     struct entry **link = &entry->name->newest;
     while (*link != entry)
         link = &(*link)->older_of_name;
     *link = entry->older_of_name;
-    *(entry->newer != NULL ? &entry->newer->older : &staged->newest) = entry->older;
-    *(entry->older != NULL ? &entry->older->newer : &staged->oldest) = entry->newer;
+    DL_DELETE2(staged->oldest, entry, older, newer);
+    DL_DELETE2(user->oldest, entry, older_of_user, newer_of_user);
+    if (!user->is_proven)
+        DL_DELETE2(staged->oldest_unproven, entry, older_of_unproven, newer_of_unproven);
     drop_name_if_empty(staged, entry->name);
+    weigh(staged, user, -1);
+    count_out(staged, user);
     struct ks_staged_upload upload = entry->upload;
     upload.name = NULL;
-    count_out(staged, &upload.id);
     free(entry);
     return upload;
 }
@@ -210,14 +299,70 @@ static struct entry *entry_of_owner(const struct name_entry *name, uint64_t owne
     return entry;
 }
 
-static void add_entry(struct ks_staged *staged, struct name_entry *name, struct entry *entry)
+static void add_entry(struct ks_staged *staged, struct name_entry *name, struct user_entry *user,
+                      struct entry *entry)
 {
     entry->name = name;
+    entry->user = user;
     entry->older_of_name = name->newest;
     name->newest = entry;
-    entry->older = staged->newest;
-    *(staged->newest != NULL ? &staged->newest->newer : &staged->oldest) = entry;
-    staged->newest = entry;
+    DL_APPEND2(staged->oldest, entry, older, newer);
+    DL_APPEND2(user->oldest, entry, older_of_user, newer_of_user);
+    if (!user->is_proven)
+        DL_APPEND2(staged->oldest_unproven, entry, older_of_unproven, newer_of_unproven);
+    weigh(staged, user, 1);
+}
+
+/* Of whoever has most here, the oldest; NULL when nobody has any. */
+static struct entry *oldest_of_largest(struct ks_staged *staged)
+{
+    struct ks_ranked *largest = ks_ranking_first(&staged->ranking);
+    if (largest == NULL || largest->weight == 0)
+        return NULL;
+    struct network_entry *network = KS_CONTAINER_OF(largest, struct network_entry, rank);
+    largest = ks_ranking_first(&network->users);
+    return KS_CONTAINER_OF(largest, struct user_entry, rank)->oldest;
+}
+
+/* The user is counted with its new upload, so it stays whatever goes. */
+static enum ks_staged_entry make_room(struct ks_staged *staged, unsigned all,
+                                      struct ks_staged_upload *evicted)
+{
+    if (staged->count <= all)
+        return KS_STAGED_ENTERED;
+    struct entry *entry = oldest_of_largest(staged);
+    if (entry == NULL)
+        return KS_STAGED_IS_FULL;
+    *evicted = remove_entry(staged, entry);
+    return KS_STAGED_ENTERED_FOR_ANOTHER;
+}
+
+static enum ks_staged_entry enter(struct ks_staged *staged, struct user_entry *user, unsigned per_user,
+                                  unsigned all, struct ks_staged_upload *evicted)
+{
+    user->count++;
+    staged->count++;
+    enum ks_staged_entry entry = KS_STAGED_USER_IS_FULL;
+    if (user->count <= per_user)
+        entry = make_room(staged, all, evicted);
+    if (entry != KS_STAGED_ENTERED && entry != KS_STAGED_ENTERED_FOR_ANOTHER)
+        count_out(staged, user);
+    return entry;
+}
+
+enum ks_staged_entry ks_staged_enter(struct ks_staged *staged, const struct ks_client_id *id,
+                                     const uint8_t address[static KS_NETWORK_ADDRESS_SIZE], unsigned per_user,
+                                     unsigned all, struct ks_staged_upload *evicted)
+{
+    enum ks_staged_entry entry = KS_STAGED_NO_MEMORY;
+    pthread_mutex_lock(&staged->lock);
+    struct user_entry *user = find_user(staged, id);
+    if (user == NULL)
+        user = add_user(staged, id, address);
+    if (user != NULL)
+        entry = enter(staged, user, per_user, all, evicted);
+    pthread_mutex_unlock(&staged->lock);
+    return entry;
 }
 
 enum ks_result ks_staged_put(struct ks_staged *staged, const struct ks_staged_upload *upload,
@@ -229,14 +374,17 @@ enum ks_result ks_staged_put(struct ks_staged *staged, const struct ks_staged_up
     entry->upload = *upload;
     struct name_key key = key_of(&upload->id, upload->name, upload->name_size);
     pthread_mutex_lock(&staged->lock);
-    struct name_entry *name = find_or_add_name(staged, &key);
+    struct user_entry *user = find_user(staged, &upload->id); /* it is counted, so it is there */
+    struct name_entry *name = user != NULL ? find_or_add_name(staged, &key) : NULL;
     if (name == NULL) {
         pthread_mutex_unlock(&staged->lock);
         free(entry);
         return KS_NO_MEMORY;
     }
     struct entry *previous = entry_of_owner(name, upload->owner);
-    add_entry(staged, name, entry);
+    if (upload->has_files)
+        prove(staged, user);
+    add_entry(staged, name, user, entry);
     *has_replaced = previous != NULL;
     if (previous != NULL)
         *replaced = remove_entry(staged, previous);
@@ -258,23 +406,45 @@ bool ks_staged_take(struct ks_staged *staged, const struct ks_client_id *id, con
     return found != NULL;
 }
 
-bool ks_staged_take_older(struct ks_staged *staged, int64_t before, struct ks_staged_upload *upload)
+void ks_staged_confirmed(struct ks_staged *staged, const struct ks_client_id *id)
 {
     pthread_mutex_lock(&staged->lock);
-    bool found = staged->oldest != NULL && staged->oldest->upload.completed_at < before;
-    if (found)
-        *upload = remove_entry(staged, staged->oldest);
+    struct user_entry *user = find_user(staged, id);
+    if (user != NULL)
+        prove(staged, user);
     pthread_mutex_unlock(&staged->lock);
-    return found;
+}
+
+static bool is_older(const struct entry *entry, uint64_t now_ms, uint64_t age_ms)
+{
+    return entry != NULL && now_ms > entry->upload.completed_ms &&
+           now_ms - entry->upload.completed_ms > age_ms;
+}
+
+bool ks_staged_take_stale(struct ks_staged *staged, uint64_t now_ms, uint64_t lifetime_ms, unsigned all,
+                          struct ks_staged_upload *upload)
+{
+    pthread_mutex_lock(&staged->lock);
+    struct entry *stale = NULL;
+    if (is_older(staged->oldest, now_ms, lifetime_ms))
+        stale = staged->oldest;
+    else if (staged->count > all / 2 && is_older(staged->oldest_unproven, now_ms, KS_STAGED_UNPROVEN_MS))
+        stale = staged->oldest_unproven;
+    if (stale != NULL)
+        *upload = remove_entry(staged, stale);
+    pthread_mutex_unlock(&staged->lock);
+    return stale != NULL;
 }
 
 void ks_staged_free(struct ks_staged *staged)
 {
-    struct ks_staged_upload upload;
     if (staged == NULL)
         return;
-    while (ks_staged_take_older(staged, INT64_MAX, &upload))
+    while (staged->oldest != NULL) {
+        struct ks_staged_upload upload = remove_entry(staged, staged->oldest);
         ks_content_key_release(upload.key);
+    }
+    ks_ranking_free(&staged->ranking);
     pthread_mutex_destroy(&staged->lock);
     free(staged);
 }

@@ -2,11 +2,18 @@
  * (protocol.md §1.2).
  *
  * One registry per server; any thread. A stage is in exactly one place: on its way in an upload, here, or
- * taken. The registry also counts, by user, what is on its way or here, for the limits on both.
+ * taken. The registry also counts, by user, what is on its way or here: each takes a *place*, of which there
+ * are so many.
+ *
+ * Shares. When all places are taken, whoever has most makes room: of the network with most uploads here the
+ * user with most, of these the oldest. What is on its way makes no room, so only then, when there is nothing
+ * else, is a newcomer turned away. A user's uploads count to the network that the first of them came from. A
+ * network is what ks_networks_customer says.
  */
 #ifndef KS_SERVICE_STAGED_H
 #define KS_SERVICE_STAGED_H
 
+#include "base/networks.h"
 #include "store/store.h"
 
 struct ks_staged;
@@ -19,8 +26,9 @@ struct ks_staged_upload {
     struct ks_stage *stage;
     struct ks_content_key *key; /* a reference that goes along */
     bool rightly_padded;
+    bool has_files; /* the user had some verified when the upload began */
     uint32_t content_size;
-    int64_t completed_at; /* ks_clock_steady_seconds */
+    uint64_t completed_ms; /* monotonic */
 };
 
 /* KS_OK with *staged for ks_staged_free; KS_NO_MEMORY. */
@@ -34,14 +42,17 @@ uint64_t ks_staged_new_owner(struct ks_staged *staged);
 
 enum ks_staged_entry {
     KS_STAGED_ENTERED,
-    KS_STAGED_USER_IS_FULL, /* the user has `per_user` already */
-    KS_STAGED_IS_FULL,      /* all together have `all` */
+    KS_STAGED_ENTERED_FOR_ANOTHER, /* all places were taken: another upload went for it */
+    KS_STAGED_USER_IS_FULL,        /* the user has `per_user` already */
+    KS_STAGED_IS_FULL,             /* all together have `all`, and none of them is here */
     KS_STAGED_NO_MEMORY,
 };
 
-/* Counts an upload that begins. The count goes with the upload: put takes it over, taking it out ends it. */
+/* Counts an upload of `id` that begins, from `address`. The count goes with the upload: put takes it over,
+ * taking it out ends it. With KS_STAGED_ENTERED_FOR_ANOTHER, *evicted is the caller's to discard. */
 enum ks_staged_entry ks_staged_enter(struct ks_staged *staged, const struct ks_client_id *id,
-                                     unsigned per_user, unsigned all);
+                                     const uint8_t address[static KS_NETWORK_ADDRESS_SIZE], unsigned per_user,
+                                     unsigned all, struct ks_staged_upload *evicted);
 
 /* How many are counted, of all users. Any thread. */
 unsigned ks_staged_count(struct ks_staged *staged);
@@ -49,9 +60,9 @@ unsigned ks_staged_count(struct ks_staged *staged);
 /* An upload that was counted ended without ks_staged_put. */
 void ks_staged_leave(struct ks_staged *staged, const struct ks_client_id *id);
 
-/* Adds an upload as the one last completed, for its owner and anywhere. *replaced receives the owner's
- * previous one of that name, if there was one (true is returned): it is obsolete and has to be discarded by
- * the caller. KS_OK, KS_NO_MEMORY (nothing was added). */
+/* Adds an upload that was counted as the one last completed, for its owner and anywhere. *replaced receives
+ * the owner's previous one of that name, if there was one (*has_replaced): it is obsolete and has to be
+ * discarded by the caller. KS_OK, KS_NO_MEMORY (nothing was added). */
 enum ks_result ks_staged_put(struct ks_staged *staged, const struct ks_staged_upload *upload,
                              struct ks_staged_upload *replaced, bool *has_replaced);
 
@@ -60,7 +71,15 @@ enum ks_result ks_staged_put(struct ks_staged *staged, const struct ks_staged_up
 bool ks_staged_take(struct ks_staged *staged, const struct ks_client_id *id, const char *name,
                     size_t name_size, uint64_t owner, struct ks_staged_upload *upload);
 
-/* Takes out the oldest upload if it was completed before `before`. False when there is none. */
-bool ks_staged_take_older(struct ks_staged *staged, int64_t before, struct ks_staged_upload *upload);
+/* The user has confirmed a file: none of its uploads is discarded for want of that. */
+void ks_staged_confirmed(struct ks_staged *staged, const struct ks_client_id *id);
+
+enum { KS_STAGED_UNPROVEN_MS = 5 * 60 * 1000 };
+
+/* Takes out the next upload that has waited for more than `lifetime_ms`; or, while more than half of `all`
+ * places are taken, for more than KS_STAGED_UNPROVEN_MS, and its user never confirmed anything. False when
+ * there is none. */
+bool ks_staged_take_stale(struct ks_staged *staged, uint64_t now_ms, uint64_t lifetime_ms, unsigned all,
+                          struct ks_staged_upload *upload);
 
 #endif

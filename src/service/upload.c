@@ -10,6 +10,7 @@
 #include "crypto/content.h"
 #include "service/dismissal.h"
 #include "service/incoming.h"
+#include "service/places.h"
 #include "service/refusal.h"
 #include "service/session_keys.h"
 #include "service/staged.h"
@@ -56,15 +57,6 @@ static void upload_free(struct ks_incoming *incoming)
     free(upload);
 }
 
-static void forget_old_stages(struct upload *upload)
-{
-    const struct ks_service_environment *environment = upload->incoming.environment;
-    int64_t before = ks_clock_steady_seconds(environment->clock) - environment->settings.stage_lifetime;
-    struct ks_staged_upload old;
-    while (ks_staged_take_older(environment->staged, before, &old))
-        ks_dismiss_upload(environment->store, upload->incoming.loop, &old);
-}
-
 static void drop_key(struct upload *upload)
 {
     struct ks_session *session = ks_incoming_session(&upload->incoming);
@@ -101,11 +93,12 @@ static void stage_and_answer(struct upload *upload)
         .key = ks_content_key_retain(upload->key),
         .rightly_padded = upload->content.rightly_padded,
         .content_size = incoming->size,
-        .completed_at = ks_clock_steady_seconds(environment->clock),
+        .has_files = incoming->open.has_files,
+        .completed_ms = ks_clock_monotonic_ms(environment->clock),
     };
     struct ks_staged_upload replaced;
     bool has_replaced = false;
-    forget_old_stages(upload);
+    ks_places_forget_stale(environment, incoming->loop);
     if (ks_staged_put(environment->staged, &staged, &replaced, &has_replaced) != KS_OK) {
         ks_content_key_release(staged.key);
         ks_incoming_refuse(incoming);
@@ -279,29 +272,6 @@ static struct upload *upload_new(struct ks_exchange *exchange, const struct ks_s
     return upload;
 }
 
-/* Counts the upload in; false at a limit. */
-static bool enter(const struct ks_exchange *exchange)
-{
-    const struct ks_service_environment *environment = exchange->environment;
-    char peer[KS_PEER_TEXT_SIZE];
-    enum ks_staged_entry entry =
-        ks_staged_enter(environment->staged, &exchange->header.client_id,
-                        environment->settings.uploads_per_user, environment->settings.uploads);
-    if (entry == KS_STAGED_ENTERED)
-        return true;
-    if (entry == KS_STAGED_NO_MEMORY) {
-        ks_log_warning(environment->log, "%s: an upload is refused: %s", ks_exchange_peer(exchange, peer),
-                       ks_result_text(KS_NO_MEMORY));
-        return false;
-    }
-    enum ks_tally_limit limit =
-        entry == KS_STAGED_USER_IS_FULL ? KS_TALLY_UPLOADS_PER_USER : KS_TALLY_UPLOADS;
-    ks_tally_refused(ks_tally_shard_of(environment->tally, exchange->loop), limit);
-    ks_log_warning(environment->log, "%s: an upload is refused: there are too many that wait%s",
-                   ks_exchange_peer(exchange, peer), ks_tally_limit_note(limit));
-    return false;
-}
-
 void ks_upload_begin(struct ks_exchange *exchange, const uint8_t *fixed)
 {
     struct ks_send_file_payload payload = {0};
@@ -318,7 +288,7 @@ void ks_upload_begin(struct ks_exchange *exchange, const uint8_t *fixed)
         result = ks_kept_name(payload.name, payload.name_size, &kept, &kept_size);
     bool sound =
         result == KS_OK && payload.content_size > 0 && payload.content_size % KS_CONTENT_BLOCK_SIZE == 0;
-    struct upload *upload = sound && enter(exchange) ? upload_new(exchange, &payload, kept, kept_size) : NULL;
+    struct upload *upload = sound && ks_places_enter(exchange) ? upload_new(exchange, &payload, kept, kept_size) : NULL;
     if (upload == NULL) {
         ks_session_set_payload(exchange->session, follows, NULL, NULL);
         ks_refusal_of_content(exchange);

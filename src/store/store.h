@@ -175,6 +175,7 @@ struct ks_store_stage_open {
     uint64_t content_size;               /* in: what will be written, at least, as far as that was declared */
     struct ks_stage_transform transform; /* in */
     struct ks_stage *stage;              /* out */
+    bool has_files;                      /* out: whether the user has verified ones */
     enum ks_store_limit limit;           /* out, with KS_REFUSED and KS_NO_SPACE; NONE before */
 };
 

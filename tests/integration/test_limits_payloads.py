@@ -99,20 +99,24 @@ def test_a_file_that_is_sent_again_before_its_confirmation_counts_once(make_serv
     assert server.stored(user.id, "again") == b"9"
 
 
-def test_all_users_together_have_so_many_uploads(make_server, new_user):
-    server = make_server(uploads=3)
-    people = [introduce(server, new_user) for _ in range(4)]
-    for client, user in people[:3]:
-        client.send_file(user, "x", b"mine")
-    for client, user in people:
-        assert_refused(client, user, "y")
-        sender, receiver, alias = two_users(client, new_user)
-        client.send_message(sender, alias, b"messages are no uploads")
-        assert len(client.pull(receiver)) == 1
-    client, user = people[0]
-    client.confirm(user, "x")
-    client, user = people[3]
-    client.put(user, "y", b"room where one was confirmed")
+def test_when_all_places_are_taken_whoever_has_most_makes_room(make_server, new_user):
+    """Users who throw many files in and confirm none, from one address, and somebody with one file, from another."""
+    server = make_server(uploads=6)
+    greedy = [introduce(server, new_user) for _ in range(2)]
+    with server.connect(source="127.0.0.77") as modest:
+        user = modest.introduce(new_user())
+        modest.send_file(user, "mine", b"one")
+        for number in range(10):
+            for client, other in greedy:
+                client.send_file(other, f"{number}", b"many")
+        sender, receiver, alias = two_users(modest, new_user)
+        modest.send_message(sender, alias, b"messages are no uploads")
+        assert len(modest.pull(receiver)) == 1
+        modest.confirm(user, "mine")
+    assert "whoever has most makes room" in server.log()
+    client, other = greedy[0]
+    client.expect_nothing_staged(other, "0")
+    client.confirm(other, "9")
 
 
 def test_uploads_of_nobody_take_no_place(make_server, new_user):

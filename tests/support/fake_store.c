@@ -175,6 +175,9 @@ static void fake_stage_open(struct ks_store *store, struct ks_store_stage_open *
     stage->file.content = ks_buffer_empty(0);
     stage->transform = request->transform;
     request->stage = stage;
+    request->has_files = false;
+    for (unsigned i = 0; i < fake->file_count; i++)
+        request->has_files |= memcmp(&fake->files[i].id, &request->id, sizeof request->id) == 0;
     complete(store, &request->request, KS_OK);
 }
 

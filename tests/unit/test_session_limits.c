@@ -65,15 +65,87 @@ static void an_upload_that_replaces_its_earlier_self_counts_once(void **state)
     }
 }
 
-static void all_users_together_have_so_many_uploads(void **state)
+/* From the same address, so that users count. */
+static void when_all_places_are_taken_whoever_has_most_makes_room(void **state)
+{
+    struct fixture *fixture = *state;
+    struct ks_client_id greedy = add_user(fixture, "greedy");
+    struct ks_client_id modest = add_user(fixture, "modest");
+    struct ks_client_id newcomer = add_user(fixture, "newcomer");
+    fixture->environment.settings.uploads = 4;
+    upload(fixture, &modest, "a");
+    upload(fixture, &greedy, "a");
+    upload(fixture, &greedy, "b");
+    upload(fixture, &greedy, "c");
+    upload(fixture, &newcomer, "a");
+    for (unsigned i = 0; i < 5; i++)
+        assert_int_equal(next_answer(fixture, NULL, NULL), KS_RESPONSE_FILE_RECEIVED);
+    assert_int_equal(fixture->store.open_stages, 4);
+    confirm(fixture, &greedy, "a");
+    confirm(fixture, &greedy, "b");
+    confirm(fixture, &modest, "a");
+    confirm(fixture, &newcomer, "a");
+    ASSERT_ANSWERS(fixture, KS_RESPONSE_DROP_ERROR, KS_RESPONSE_CONFIRMED, KS_RESPONSE_CONFIRMED,
+                   KS_RESPONSE_CONFIRMED);
+}
+
+static void uploads_on_their_way_make_no_room(void **state)
 {
     struct fixture *fixture = *state;
     struct ks_client_id one = add_user(fixture, "one");
     struct ks_client_id two = add_user(fixture, "two");
+    struct fake_connection other;
+    struct ks_buffer bytes = ks_buffer_empty(0);
+    static const uint8_t content[CONTENT_SIZE];
     fixture->environment.settings.uploads = 1;
-    upload(fixture, &one, "a");
+    add_upload(&bytes, &one, "a", content, sizeof content, 0);
+    assert_true(fake_connection_open(&other, &fixture->loop, &ks_frames_events, &fixture->environment));
+    fake_connection_send(&other, bytes.bytes, bytes.size - 1, 0);
+    ks_buffer_free(&bytes);
     upload(fixture, &two, "a");
-    ASSERT_ANSWERS(fixture, KS_RESPONSE_FILE_RECEIVED, KS_RESPONSE_DROP_ERROR);
+    ASSERT_ANSWERS(fixture, KS_RESPONSE_DROP_ERROR);
+    fake_connection_close(&other);
+}
+
+static void who_never_confirmed_anything_waits_five_minutes_when_half_of_the_places_are_taken(void **state)
+{
+    struct fixture *fixture = *state;
+    struct ks_client_id stranger = add_user(fixture, "stranger");
+    struct ks_client_id regular = add_user(fixture, "regular");
+    fixture->environment.settings.uploads = 3;
+    upload(fixture, &regular, "first");
+    confirm(fixture, &regular, "first");
+    ASSERT_ANSWERS(fixture, KS_RESPONSE_FILE_RECEIVED, KS_RESPONSE_CONFIRMED);
+    upload(fixture, &stranger, "a");
+    upload(fixture, &regular, "a");
+    ASSERT_ANSWERS(fixture, KS_RESPONSE_FILE_RECEIVED, KS_RESPONSE_FILE_RECEIVED);
+    fake_connection_wait(&fixture->connection, KS_STAGED_UNPROVEN_MS);
+    upload(fixture, &regular, "b");
+    assert_int_equal(fixture->store.open_stages, 3);
+    fake_connection_wait(&fixture->connection, 1);
+    upload(fixture, &regular, "b"); /* again: it needs no place more, but looks at the others */
+    assert_int_equal(fixture->store.open_stages, 2);
+    ASSERT_ANSWERS(fixture, KS_RESPONSE_FILE_RECEIVED, KS_RESPONSE_FILE_RECEIVED);
+    confirm(fixture, &stranger, "a");
+    confirm(fixture, &regular, "a");
+    ASSERT_ANSWERS(fixture, KS_RESPONSE_DROP_ERROR, KS_RESPONSE_CONFIRMED);
+}
+
+static void a_clock_that_jumps_makes_no_upload_old(void **state)
+{
+    struct fixture *fixture = *state;
+    struct ks_client_id id = add_user(fixture, "one");
+    upload(fixture, &id, "a");
+    fixture->loop.time.wall_seconds += INT64_C(400) * 24 * 3600;
+    fixture->store.users[0].content_key->last_used = fixture->loop.time.wall_seconds;
+    upload(fixture, &id, "b");
+    confirm(fixture, &id, "a");
+    ASSERT_ANSWERS(fixture, KS_RESPONSE_FILE_RECEIVED, KS_RESPONSE_FILE_RECEIVED, KS_RESPONSE_CONFIRMED);
+    upload(fixture, &id, "c");
+    fake_connection_wait(&fixture->connection, UINT64_C(3600) * 1000 + 1);
+    upload(fixture, &id, "d");
+    confirm(fixture, &id, "c");
+    ASSERT_ANSWERS(fixture, KS_RESPONSE_FILE_RECEIVED, KS_RESPONSE_FILE_RECEIVED, KS_RESPONSE_DROP_ERROR);
 }
 
 static void uploads_that_break_off_make_room(void **state)
@@ -201,7 +273,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LIMIT_TEST(a_user_has_so_many_uploads_and_a_confirmation_makes_room),
         LIMIT_TEST(an_upload_that_replaces_its_earlier_self_counts_once),
-        LIMIT_TEST(all_users_together_have_so_many_uploads),
+        LIMIT_TEST(when_all_places_are_taken_whoever_has_most_makes_room),
+        LIMIT_TEST(uploads_on_their_way_make_no_room),
+        LIMIT_TEST(who_never_confirmed_anything_waits_five_minutes_when_half_of_the_places_are_taken),
+        LIMIT_TEST(a_clock_that_jumps_makes_no_upload_old),
         LIMIT_TEST(uploads_that_break_off_make_room),
         LIMIT_TEST(a_payload_that_trickles_is_cut_off),
         LIMIT_TEST(without_a_rate_a_payload_may_trickle),

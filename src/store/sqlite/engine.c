@@ -177,6 +177,10 @@ static void engine_stage_open(struct ks_store *store, struct ks_store_stage_open
 {
     struct ks_engine *engine = ks_engine_of(store);
     struct ks_user user;
+    uint64_t files = 0;
+    uint64_t bytes = 0;
+    ks_quotas_sums(engine->quotas, &request->id, &files, &bytes);
+    request->has_files = files > 0;
     if (ks_users_look_up(engine->users, &request->id, true, &user) != KS_OK)
         ks_reply_now(&request->request, KS_NOT_FOUND);
     else if (ks_engine_is_short(engine))
