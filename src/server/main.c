@@ -20,6 +20,7 @@
 #include "service/frames.h"
 #include "service/groups.h"
 #include "service/metrics.h"
+#include "service/pacing.h"
 #include "service/staged.h"
 #include "service/turnstile.h"
 #include "store/embedded.h"
@@ -121,6 +122,8 @@ static void apply_settings(struct server *server, const struct ks_options *optio
     settings->keys_per_hour = options->keys_per_hour;
     settings->uploads_per_user = options->uploads_per_user;
     settings->uploads = options->uploads;
+    settings->list_budget = (uint64_t)options->list_budget * MEBIBYTE;
+    settings->list_rate = options->list_rate * 1024;
     server->chat.prompt_timeout_ms = options->prompt_timeout * UINT64_C(1000);
     server->chat.wrong_passwords = options->wrong_passwords;
     ks_groups_set_limits(server->chat.groups, &limits);
@@ -202,6 +205,8 @@ static enum ks_result prepare_services(struct server *server)
         result = ks_staged_new(&environment->staged);
     if (result == KS_OK)
         result = ks_random_fill(environment->random, &server->hash_key, sizeof server->hash_key);
+    if (result == KS_OK)
+        result = ks_pacing_new(&environment->pacing);
     if (result == KS_OK)
         result = ks_allowance_new(&server->hash_key, &environment->registrations);
     if (result == KS_OK)
@@ -431,6 +436,7 @@ static enum ks_result serve(struct server *server)
     ks_groups_free(server->chat.groups);
     ks_turnstile_free(server->chat.turnstile);
     ks_staged_free(server->environment.staged);
+    ks_pacing_free(server->environment.pacing);
     ks_allowance_free(server->environment.registrations);
     ks_allowance_free(server->environment.keys);
     ks_alias_key_free(server->alias_key);

@@ -61,6 +61,8 @@ struct ks_options {
     unsigned payload_rate; /* bytes a second */
     unsigned uploads_per_user;
     unsigned uploads;
+    unsigned list_budget;      /* MiB an hour, of one user; 0: no limit */
+    unsigned list_rate;        /* KiB a second */
     unsigned waiting_messages; /* of one receiver; 0, here and in the next four: no limit */
     unsigned waiting_bytes;    /* MiB */
     unsigned user_files;

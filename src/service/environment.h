@@ -14,6 +14,7 @@
 struct ks_alias_key;
 struct ks_allowance;
 struct ks_networks_current;
+struct ks_pacing;
 struct ks_staged;
 struct ks_tally;
 
@@ -31,6 +32,8 @@ struct ks_service_settings {
     _Atomic unsigned keys_per_hour;          /* likewise: 1026, 1027 and 600, which cost us RSA */
     _Atomic unsigned uploads_per_user;       /* on their way, or waiting for their confirmation */
     _Atomic unsigned uploads;                /* of all users */
+    _Atomic uint64_t list_budget;            /* bytes of lists of users for one user in an hour; 0: no limit */
+    _Atomic unsigned list_rate;              /* bytes a second of those above it, at least 1 */
     _Atomic uint64_t stall_timeout_ms;       /* in which a peer must take some of a long answer */
     _Atomic uint64_t settle_time_ms;  /* after its acknowledgement, in which a reset takes a message back */
     _Atomic uint32_t message_limit;   /* bytes of a message's content, at most KS_MESSAGE_LIMIT_LARGEST */
@@ -48,6 +51,7 @@ struct ks_service_environment {
     struct ks_allowance *registrations;    /* by address; NULL: no limit */
     struct ks_allowance *keys;             /* likewise */
     struct ks_networks_current *unlimited; /* networks without limits by address; NULL: none */
+    struct ks_pacing *pacing;              /* of lists of users; NULL: as fast as they can */
     struct ks_tally *tally;                /* of requests (tally.h); NULL: nobody counts */
     struct ks_service_settings settings;
 };

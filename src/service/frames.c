@@ -351,6 +351,10 @@ static void frames_deadline(struct ks_connection *connection)
         if (ks_padding_needs_silence(session)) /* not when the session is ending meanwhile */
             ks_padding_had_silence(session);
         ks_session_go_on(session);
+    } else if (session->timer == TIMER_TURN) {
+        session->timer = TIMER_NONE;
+        ks_session_keep_time(session);
+        ks_stream_turn_has_come(session->stream);
     } else if (!ks_session_time_is_up(session)) {
         session->state = STATE_ENDING;
         ks_connection_abort(connection);

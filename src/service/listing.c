@@ -1,4 +1,5 @@
 /* listing.c — 601: the list of all other users, page by page (protocol.md §1.3). */
+#include "service/pacing.h"
 #include "service/stream.h"
 #include "service/target.h"
 #include "wire/messages.h"
@@ -17,7 +18,9 @@ struct listing {
     const struct ks_service_environment *environment;
     struct ks_client_id asker;
     struct ks_user_cursor cursor;
-    union { /* one at a time, in this order */
+    bool is_paced;
+    struct ks_pacing_terms terms; /* if it is */
+    union {                       /* one at a time, in this order */
         struct ks_store_list_begin begin;
         struct ks_store_list_users users;
     } request;
@@ -63,12 +66,63 @@ static void listing_fill(struct ks_stream *stream)
     ks_store_list_users(listing->environment->store, request);
 }
 
-static void listing_ended(struct ks_stream *stream)
+/* Of what goes over the wire, at most. */
+static uint64_t next_page(const struct ks_stream *stream)
 {
-    free(KS_CONTAINER_OF(stream, struct listing, stream));
+    uint64_t size = stream->page_size / sizeof(struct ks_user) * KS_LISTED_USER_SIZE;
+    return size < stream->left ? size : stream->left;
 }
 
-static const struct ks_stream_source listing_source = {.fill = listing_fill, .ended = listing_ended};
+static uint64_t listing_take_turn(struct ks_stream *stream)
+{
+    const struct listing *listing = KS_CONTAINER_OF(stream, struct listing, stream);
+    const struct ks_service_environment *environment = listing->environment;
+    if (!listing->is_paced)
+        return 0;
+    return ks_pacing_turn(environment->pacing, &listing->terms, next_page(stream),
+                          ks_clock_monotonic_ms(environment->clock));
+}
+
+static void listing_ended(struct ks_stream *stream)
+{
+    struct listing *listing = KS_CONTAINER_OF(stream, struct listing, stream);
+    if (listing->is_paced && stream->has_turn)
+        ks_pacing_give_back(listing->environment->pacing, &listing->terms, next_page(stream));
+    free(listing);
+}
+
+static const struct ks_stream_source listing_source = {
+    .fill = listing_fill, .take_turn = listing_take_turn, .ended = listing_ended};
+
+static struct ks_pacing_terms terms_of(const struct ks_exchange *exchange)
+{
+    const struct ks_service_environment *environment = exchange->environment;
+    uint8_t address[KS_PEER_ADDRESS_SIZE];
+    struct ks_pacing_terms terms = {.id = exchange->header.client_id,
+                                    .budget = environment->settings.list_budget,
+                                    .rate = environment->settings.list_rate};
+    ks_connection_peer_address(ks_session_connection(exchange->session), address);
+    terms.has_network =
+        environment->unlimited == NULL || !ks_networks_current_contain(environment->unlimited, address);
+    ks_networks_customer(address, terms.network);
+    return terms;
+}
+
+/* Beyond its budget a list is paced. */
+static void judge_pace(struct listing *listing, uint64_t size)
+{
+    const struct ks_service_environment *environment = listing->environment;
+    const struct ks_exchange *exchange = listing->stream.exchange;
+    char peer[KS_PEER_TEXT_SIZE];
+    if (environment->pacing == NULL || exchange->session == NULL)
+        return;
+    listing->terms = terms_of(exchange);
+    listing->is_paced = !ks_pacing_begin(environment->pacing, &listing->terms, size,
+                                         ks_clock_monotonic_ms(environment->clock));
+    if (listing->is_paced)
+        ks_log_info(environment->log, "%s: a list is slowed: too many in an hour (limit: list-budget)",
+                    ks_exchange_peer(exchange, peer));
+}
 
 static void listing_begun(struct ks_store_request *request)
 {
@@ -87,6 +141,7 @@ static void listing_begun(struct ks_store_request *request)
         return;
     }
     listing->cursor = listing->request.begin.cursor;
+    judge_pace(listing, count * KS_LISTED_USER_SIZE);
     size_t users = count < USERS_PER_PAGE ? (size_t)count : USERS_PER_PAGE;
     ks_stream_begin(&listing->stream, &listing_source, exchange, KS_RESPONSE_USERS,
                     (uint32_t)count * KS_LISTED_USER_SIZE, users * sizeof(struct ks_user));

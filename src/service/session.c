@@ -148,7 +148,7 @@ static bool waits_for_delivery(const struct ks_session *session)
 void ks_session_keep_time(struct ks_session *session)
 {
     const struct ks_service_settings *settings = &session->environment->settings;
-    if (session->deferred != NULL)
+    if (session->deferred != NULL || session->timer == TIMER_TURN)
         return;
     if (session->state != STATE_PAYLOAD || session->blocked)
         session->window_begin_ms = 0;
@@ -367,6 +367,11 @@ void ks_session_set_stream(struct ks_session *session, struct ks_stream *stream)
     ks_session_keep_time(session);
 }
 
+void ks_session_wait_for_turn(struct ks_session *session, uint64_t after_ms)
+{
+    set_timer(session, TIMER_TURN, after_ms);
+}
+
 void ks_session_write(struct ks_session *session, const void *bytes, size_t size)
 {
     ks_connection_write(session->connection, bytes, size);
@@ -423,6 +428,8 @@ struct ks_service_settings ks_service_settings_default(void)
         .settle_time_ms = 5000,
         .uploads_per_user = 256,
         .uploads = 20000,
+        .list_budget = UINT64_C(128) * 1024 * 1024,
+        .list_rate = 256 * 1024,
         .message_limit = UINT32_C(64) * 1024 * 1024,
         .spool_threshold = 256 * 1024,
         .pull_limit = UINT64_C(256) * 1024 * 1024,

@@ -153,6 +153,10 @@ void ks_session_wait_for(struct ks_session *session, struct ks_holder *holder);
 /* Makes `stream` the one that writes the answer to the oldest exchange; NULL when it is over. */
 void ks_session_set_stream(struct ks_session *session, struct ks_stream *stream);
 
+/* Has ks_stream_turn_has_come called after `after_ms` milliseconds, at least 1. The peer is not hurried
+ * meanwhile. */
+void ks_session_wait_for_turn(struct ks_session *session, uint64_t after_ms);
+
 /* Writes bytes of a stream's answer. */
 void ks_session_write(struct ks_session *session, const void *bytes, size_t size);
 

@@ -24,6 +24,7 @@ enum timer {
     TIMER_DELIVERY,
     TIMER_SILENCE,
     TIMER_PRESS,
+    TIMER_TURN,
 };
 
 struct ks_session {

@@ -112,7 +112,7 @@ static void called_by_budget(struct ks_holder *holder, size_t granted, bool is_c
 
 static bool is_held_up(const struct ks_stream *stream)
 {
-    return stream->filling || stream->holder.is_waiting || stream->orphaned;
+    return stream->filling || stream->holder.is_waiting || stream->pausing || stream->orphaned;
 }
 
 static void watch(struct ks_stream *stream)
@@ -121,6 +121,27 @@ static void watch(struct ks_stream *stream)
     const struct ks_clock *clock = stream->exchange->environment->clock;
     if (is_peers_turn != stream->holder.is_watched)
         ks_holder_watch(&stream->holder, is_peers_turn, ks_clock_monotonic_ms(clock));
+}
+
+/* True when the turn for the next page is still to come. */
+static bool must_pause(struct ks_stream *stream)
+{
+    if (stream->has_turn || stream->source->take_turn == NULL)
+        return false;
+    uint64_t after_ms = stream->source->take_turn(stream);
+    stream->has_turn = true;
+    if (after_ms == 0)
+        return false;
+    stream->pausing = true;
+    free_page(stream);
+    ks_session_wait_for_turn(stream->exchange->session, after_ms);
+    return true;
+}
+
+void ks_stream_turn_has_come(struct ks_stream *stream)
+{
+    stream->pausing = false;
+    ks_stream_go_on(stream);
 }
 
 void ks_stream_go_on(struct ks_stream *stream)
@@ -136,7 +157,7 @@ void ks_stream_go_on(struct ks_stream *stream)
             end_stream(stream);
             return;
         }
-        if (!have_page(stream))
+        if (must_pause(stream) || !have_page(stream))
             break;
         stream->filling = true;
         stream->source->fill(stream);
@@ -162,6 +183,7 @@ void ks_stream_page(struct ks_stream *stream, enum ks_result result, size_t size
         return;
     }
     stream->left -= size;
+    stream->has_turn = false;
     ks_session_write(session, stream->page, size);
     ks_stream_go_on(stream);
 }

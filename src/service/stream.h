@@ -20,6 +20,9 @@ struct ks_stream_source {
     /* Puts the next bytes into stream->page, at most stream->page_size, and calls ks_stream_page, in the call
      * or later. */
     void (*fill)(struct ks_stream *stream);
+    /* Optional: takes the turn for the next page, and returns in how many milliseconds it comes. Until then
+     * no memory is held. */
+    uint64_t (*take_turn)(struct ks_stream *stream);
     /* The stream is over, complete or not: its last call. The object may go. */
     void (*ended)(struct ks_stream *stream);
 };
@@ -33,6 +36,8 @@ struct ks_stream {
     size_t page_size;
     bool filling;  /* the source has the page */
     bool pumping;  /* the loop over the pages is running further up the stack */
+    bool has_turn; /* for the next page … */
+    bool pausing;  /* … which is still to come */
     bool orphaned; /* the connection is gone, or about to go */
     bool is_over;  /* ended, but for the budget's last call */
 };
@@ -47,8 +52,9 @@ void ks_stream_begin(struct ks_stream *stream, const struct ks_stream_source *so
  * a failure. The object may be gone afterwards. */
 void ks_stream_page(struct ks_stream *stream, enum ks_result result, size_t size);
 
-/* frames.c: the output has room again; the connection is gone. */
+/* frames.c: the output has room again; the turn for the next page has come; the connection is gone. */
 void ks_stream_go_on(struct ks_stream *stream);
+void ks_stream_turn_has_come(struct ks_stream *stream);
 void ks_stream_orphan(struct ks_stream *stream);
 
 #endif

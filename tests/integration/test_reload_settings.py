@@ -25,9 +25,9 @@ from peer.chat import (
 )
 from peer.conversation import assert_served, send_all, send_while_receiving, taken, two_users
 from peer.drop import User, file_frame
-from peer.frames import NO_ID, Answer, ConnectionEnded, Request, text_field
+from peer.frames import NO_ID, Answer, ConnectionEnded, MessageAnswer, Request, text_field
 from peer.kesherd import Kesherd, program
-from peer.messages import MessagesClient, Type, message_frame
+from peer.messages import MessagesClient, Type, list_users_frame, message_frame
 
 FLOOD = 1000
 SMALL_BUFFER = 4096
@@ -198,6 +198,28 @@ def uploads_that_wait(scene: Scene) -> int:
     return count
 
 
+def uploads_that_stay(scene: Scene) -> int:
+    """Of files of a new user, of which the newest push out the oldest."""
+    with scene.connect() as client:
+        user = client.introduce(scene.new_user())
+        for name in "abcde":
+            client.send_file(user, name, b"content")
+        answers = [client.ask(user.id, Request.CRC_OK, text_field(name)) for name in "abcde"]
+        return sum(answer.code == Answer.THANKS for answer in answers)
+
+
+def a_list_is_slowed(scene: Scene) -> bool:
+    """Of so many that they make more than a mebibyte."""
+    start = len(scene.server.log())
+    with scene.connect() as client:
+        user = client.register(scene.new_user())
+        for _ in range(200):
+            client.send(list_users_frame(user.id) * 20)
+            for _ in range(20):
+                assert client.receive().code == MessageAnswer.USERS
+    return "a list is slowed" in scene.server.log()[start:]
+
+
 def groups_that_are_created(scene: Scene) -> int:
     """At a time; they are gone afterwards."""
     hosts = [scene.open_chat() for _ in range(3)]
@@ -268,7 +290,8 @@ SETTINGS = [
     ("message-limit", 499, 500, takes_a_message_of_500_bytes, False, True),
     ("pull-limit", 1500, 2500, messages_of_one_pull, 1, 2),
     ("uploads-per-user", 1, 3, uploads_that_wait, 1, 3),
-    ("uploads", 1, 3, uploads_that_wait, 1, 3),
+    ("uploads", 1, 3, uploads_that_stay, 1, 3),
+    ("list-budget", 1, 0, a_list_is_slowed, True, False),
     ("groups", 1, 2, groups_that_are_created, 1, 2),
     ("group-members", 1, 3, members_of_a_group, 1, 3),
     ("wrong-passwords", 1, 3, guesses_before_the_last, 0, 2),
@@ -329,7 +352,7 @@ def test_every_setting_that_is_read_again_has_a_test():
         pytest.skip("kesherd-describe is not built")
     rows = [line.split("\t") for line in subprocess.check_output([describe], text=True).splitlines()]
     read_again = {row[1] for row in rows if row[0] == "option" and row[8] == "reloads"}
-    tested = {row[0] for row in SETTINGS} | {"unlimited-networks", "payload-rate"} | IN_TEST_QUOTA
+    tested = {row[0] for row in SETTINGS} | {"unlimited-networks", "payload-rate", "list-rate"} | IN_TEST_QUOTA
     assert tested == read_again
 
 

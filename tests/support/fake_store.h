@@ -6,7 +6,7 @@
 #include "base/buffer.h"
 #include "store/store.h"
 
-enum { FAKE_USERS_LIMIT = 64, FAKE_FILES_LIMIT = 256 };
+enum { FAKE_USERS_LIMIT = 1024, FAKE_FILES_LIMIT = 256 };
 
 struct fake_message {
     struct fake_message *next;

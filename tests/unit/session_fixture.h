@@ -8,6 +8,7 @@
 #include "fake_connection.h"
 #include "fake_store.h"
 #include "service/frames.h"
+#include "service/pacing.h"
 #include "service/staged.h"
 #include "wire/drop.h"
 
@@ -41,6 +42,7 @@ static inline int set_up(void **state)
     fixture->environment.log = &fixture->loop.log;
     fixture->environment.settings = ks_service_settings_default();
     assert_int_equal(ks_staged_new(&fixture->environment.staged), KS_OK);
+    assert_int_equal(ks_pacing_new(&fixture->environment.pacing), KS_OK);
     assert_true(
         fake_connection_open(&fixture->connection, &fixture->loop, &ks_frames_events, &fixture->environment));
     *state = fixture;
@@ -56,6 +58,7 @@ static inline int tear_down(void **state)
     assert_null(fixture->loop.contents.shares); /* every claim is over */
     assert_null(fixture->loop.answers.shares);
     ks_staged_free(fixture->environment.staged);
+    ks_pacing_free(fixture->environment.pacing);
     fake_store_destroy(&fixture->store);
     fake_loop_destroy(&fixture->loop);
     free(fixture);
