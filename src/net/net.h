@@ -19,10 +19,10 @@ struct ks_net_options {
                                   it. 0: 20000, or what RLIMIT_NOFILE allows if that is less */
     unsigned address_limit;    /* connections of one address; 0: no limit */
     struct ks_networks_current *unlimited; /* networks without that limit */
-    struct ks_hash_key hash_key; /* random: of what is counted by address */
-    size_t buffer_limit;         /* bytes in buffers of all connections together, three quarters of them for
-                                    what comes in, one for answers; 0: 256 MiB */
-    uint64_t alive_ms;           /* how often `alive` is wanted; 0: never */
+    struct ks_hash_key hash_key;           /* random: of what is counted by address */
+    size_t buffer_limit; /* bytes in buffers of all connections together, three quarters of them for
+                            what comes in, one for answers; 0: 256 MiB */
+    uint64_t alive_ms;   /* how often `alive` is wanted; 0: never */
     /* While ks_net_run runs, on the main thread; NULL is allowed. `alive` is not called while the loop of a
      * worker does not turn; `stopping` once, when a signal has said so. */
     void (*alive)(void *context);

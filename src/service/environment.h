@@ -32,12 +32,12 @@ struct ks_service_settings {
     _Atomic unsigned keys_per_hour;          /* likewise: 1026, 1027 and 600, which cost us RSA */
     _Atomic unsigned uploads_per_user;       /* on their way, or waiting for their confirmation */
     _Atomic unsigned uploads;                /* of all users */
-    _Atomic uint64_t list_budget;            /* bytes of lists of users for one user in an hour; 0: no limit */
-    _Atomic unsigned list_rate;              /* bytes a second of those above it, at least 1 */
-    _Atomic uint64_t stall_timeout_ms;       /* in which a peer must take some of a long answer */
-    _Atomic uint64_t settle_time_ms;  /* after its acknowledgement, in which a reset takes a message back */
-    _Atomic uint32_t message_limit;   /* bytes of a message's content, at most KS_MESSAGE_LIMIT_LARGEST */
-    _Atomic uint32_t spool_threshold; /* bytes; larger contents of messages go to disk while they arrive */
+    _Atomic uint64_t list_budget;      /* bytes of lists of users for one user in an hour; 0: no limit */
+    _Atomic unsigned list_rate;        /* bytes a second of those above it, at least 1 */
+    _Atomic uint64_t stall_timeout_ms; /* in which a peer must take some of a long answer */
+    _Atomic uint64_t settle_time_ms;   /* after its acknowledgement, in which a reset takes a message back */
+    _Atomic uint32_t message_limit;    /* bytes of a message's content, at most KS_MESSAGE_LIMIT_LARGEST */
+    _Atomic uint32_t spool_threshold;  /* bytes; larger contents of messages go to disk while they arrive */
     _Atomic uint64_t pull_limit; /* bytes of an answer to 604 at most, unless its first message is larger */
 };
 

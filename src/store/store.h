@@ -252,12 +252,13 @@ enum {
 };
 
 /* 603: appends a message to what waits for `receiver`. KS_OK, durable, with `message_id`; KS_NOT_FOUND for an
- * unknown receiver; KS_REFUSED when what waits for it would pass a limit; KS_INVALID when the stage is not
- * complete or has not content_size bytes; KS_TOO_LARGE without a stage, over KS_MESSAGE_IN_MEMORY_LIMIT;
- * KS_NO_SPACE, KS_IO, KS_NO_MEMORY, or what the stage failed with. Ids count up from 1 over all receivers, in
- * the order of the commits; their low 32 bits are never 0, and none is used again after deletion, but one may
- * be left out after a failure. Messages that one thread appends go in the order of asking; one with a stage
- * takes its turn only when its content is safe, so whoever needs an order behind it waits for `done`. */
+ * unknown receiver; KS_REFUSED when what waits for it would pass a limit, or the sender would have more of it
+ * than there is room left for others; KS_INVALID when the stage is not complete or has not content_size
+ * bytes; KS_TOO_LARGE without a stage, over KS_MESSAGE_IN_MEMORY_LIMIT; KS_NO_SPACE, KS_IO, KS_NO_MEMORY, or
+ * what the stage failed with. Ids count up from 1 over all receivers, in the order of the commits; their low
+ * 32 bits are never 0, and none is used again after deletion, but one may be left out after a failure.
+ * Messages that one thread appends for one receiver go in the order of asking; one with a stage takes its
+ * turn only when its content is safe, so whoever needs an order behind it waits for `done`. */
 struct ks_store_append_message {
     struct ks_store_request request;
     struct ks_client_id receiver; /* in: the id */

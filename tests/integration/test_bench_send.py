@@ -82,7 +82,7 @@ def test_small_answers_to_pulls(make_server):
 
 def test_a_limit_of_what_waits(make_server):
     line = bench_fails("send", make_server(waiting_messages=5).address, *FEW)
-    assert "refused message 5" in line and "--waiting-messages" in line
+    assert "refused message 3" in line and "--waiting-messages" in line
 
 
 # -- servers that are wrong

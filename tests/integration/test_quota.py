@@ -47,7 +47,7 @@ def content(size: int) -> bytes:
 
 
 def test_a_message_too_many_gets_9000_until_the_receiver_has_taken_some(make_server, new_user):
-    server = make_server(waiting_messages=3)
+    server = make_server(waiting_messages=5)  # of which one sender fills half
     with server.connect() as client:
         sender, receiver, target = two_users(client, new_user)
         for number in range(3):
@@ -70,7 +70,7 @@ def test_the_log_tells_who_was_refused_a_message_and_for_which_limit(make_server
 
 
 def test_of_pipelined_messages_exactly_those_that_fit_are_stored(make_server, new_user):
-    server = make_server(waiting_messages=20)
+    server = make_server(waiting_messages=40)  # likewise
     with server.connect() as client:
         sender, receiver, target = two_users(client, new_user)
         texts = [b"%d" % number for number in range(100)]
@@ -92,7 +92,7 @@ def test_bytes_too_many_get_9000_and_leave_nothing(make_server, new_user, size):
         assert server.staged_paths() == []
         assert len(list((server.data / "messages").iterdir())) == 1
         last = content(size - 1)
-        client.send_message(sender, target, last)
+        client.send_message(client.register(new_user()), target, last)
         assert contents(client.pull_until_empty(receiver)) == [first, last]
 
 
@@ -104,12 +104,35 @@ def test_what_waits_counts_after_a_restart_and_a_reload_raises_the_limit(make_se
     server.restart()
     with server.connect() as client:
         assert refuses_message(client, sender, target, b"two")
-        server.reload(waiting_messages=2)
+        server.reload(waiting_messages=3)
         client.send_message(sender, target, b"two")
         assert refuses_message(client, sender, target, b"three")
         server.reload(waiting_messages=0)
         client.send_message(sender, target, b"three")
         assert contents(client.pull(receiver)) == [b"one", b"two", b"three"]
+
+
+def test_a_flood_leaves_half_of_an_inbox_to_others(make_server, new_user):
+    server = make_server(waiting_messages=1000)
+    with server.connect() as client, server.connect() as other:
+        flooder, receiver, target = two_users(client, new_user)
+        friend = other.register(new_user())
+        frame = message_frame(flooder.id, target, Type.TEXT, b"flood")
+        for _ in range(12):
+            client.send(frame * 100)
+            answers = [client.receive() for _ in range(100)]
+        assert answers == [MESSAGES_ERROR] * 100
+        assert len(server.waiting_ids(receiver.id)) == 500
+        for number in range(250):
+            other.send_message(friend, target, b"%d" % number)
+        assert refuses_message(other, friend, target, b"now as many as there is room for others")
+        other.send_message(other.register(new_user()), target, b"a first message")
+        server.restart_after_kill()
+    with server.connect() as client:
+        assert refuses_message(client, flooder, target, b"flood")
+        texts = contents(client.pull_until_empty(receiver))
+        assert texts[500:] == [b"%d" % number for number in range(250)] + [b"a first message"]
+        client.send_message(flooder, target, b"welcome again")
 
 
 # -- what a user keeps

@@ -226,13 +226,16 @@ static void engine_free(struct ks_engine *engine)
 {
     if (engine->vault != NULL)
         ks_vault_stop(engine->vault);
+    ks_counting_close(engine);
     ks_writer_stop(engine);
     ks_readers_stop(engine);
     ks_pulls_stop(engine);
+    ks_counting_finish(engine);
     ks_thread_stop(engine->reaper); /* last: the others have it delete */
     ks_filing_stop(engine);
     ks_writer_disconnect(engine);
     ks_departures_destroy(&engine->departures);
+    ks_counting_destroy(&engine->counting);
     ks_vault_free(engine->vault);
     ks_inboxes_free(engine->inboxes);
     ks_quotas_free(engine->quotas);
@@ -323,6 +326,7 @@ static struct ks_engine *engine_new(const struct ks_embedded_options *options)
     engine->lock_fd = -1;
     ks_departures_init(&engine->departures);
     ks_reserve_init(&engine->reserve);
+    ks_counting_init(&engine->counting);
     ks_journal_init(&engine->filing.journal);
     engine->keys = ks_key_cache_new(CACHED_PUBLIC_KEYS);
     engine->inboxes =

@@ -11,6 +11,7 @@
 #include "store/reserve.h"
 #include "store/space.h"
 #include "store/sqlite/age.h"
+#include "store/sqlite/counting.h"
 #include "store/sqlite/departures.h"
 #include "store/sqlite/filing.h"
 #include "store/sqlite/inboxes.h"
@@ -48,6 +49,7 @@ struct ks_engine {
     struct ks_space space;     /* set at opening; the writer's tick looks */
     struct ks_writer writer;
     struct ks_filing filing;
+    struct ks_counting counting;
     struct ks_removal removal; /* the writer's thread's */
     struct ks_departures departures;
     struct ks_readers readers;

@@ -2,6 +2,7 @@
 #include "store/sqlite/inboxes_state.h"
 
 #include "store/id_hash.h"
+#include "store/sqlite/senders.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +39,7 @@ static struct ks_inbox *inbox_get(struct ks_inboxes *inboxes, const struct ks_cl
     if (inbox == NULL)
         return NULL;
     inbox->id = *id;
+    inbox->era = ++inboxes->eras;
     HASH_ADD_KEYPTR_BYHASHVALUE(hh, inboxes->inboxes, inbox->id.bytes, sizeof inbox->id.bytes, ks_id_hash(id),
                                 inbox);
     if (inbox->hh.tbl != NULL)
@@ -46,12 +48,20 @@ static struct ks_inbox *inbox_get(struct ks_inboxes *inboxes, const struct ks_cl
     return NULL;
 }
 
-void ks_inbox_set_waiting(struct ks_inboxes *inboxes, struct ks_inbox *inbox, uint64_t count, uint64_t bytes)
+static void change_sums(struct ks_inboxes *inboxes, struct ks_inbox *inbox, uint64_t count, uint64_t bytes)
 {
     inboxes->count += count - inbox->count; /* wraps round when it is less, and so does the sum */
     inboxes->bytes += bytes - inbox->bytes;
     inbox->count = count;
     inbox->bytes = bytes;
+}
+
+void ks_inbox_set_waiting(struct ks_inboxes *inboxes, struct ks_inbox *inbox, uint64_t count, uint64_t bytes)
+{
+    change_sums(inboxes, inbox, count, bytes);
+    ks_senders_free(inbox->senders);
+    inbox->senders = NULL;
+    inbox->era = ++inboxes->eras;
 }
 
 /* Frees an inbox that nobody needs any more. */
@@ -60,6 +70,7 @@ static void inbox_put(struct ks_inboxes *inboxes, struct ks_inbox *inbox)
     if (inbox->count > 0 || inbox->expected > 0 || inbox->removals > 0 || inbox->undeleted ||
         inbox->settling != NULL)
         return;
+    ks_senders_free(inbox->senders);
     HASH_DELETE(hh, inboxes->inboxes, inbox);
     free(inbox);
 }
@@ -83,6 +94,7 @@ void ks_inboxes_free(struct ks_inboxes *inboxes)
         next = inbox->hh.next;
         ks_inbox_forget_parts(inbox);
         ks_inbox_free_parts(&inbox->leaving);
+        ks_senders_free(inbox->senders);
         free(inbox);
     }
     pthread_mutex_destroy(&inboxes->lock);
@@ -139,20 +151,57 @@ static bool has_room(const struct ks_store_limits *limits, const struct ks_inbox
            !passes(atomic_load(&limits->waiting_bytes), inbox->bytes + inbox->expected_bytes + content_size);
 }
 
+/* Whether `has` of a sender, with its message, is more than the room that is left before the message. */
+static bool passes_share(uint64_t limit, uint64_t waits, uint64_t has)
+{
+    return limit != 0 && (waits > limit || has > limit - waits);
+}
+
+/* With `share` for the sender. Of who has all that waits, this asks for no more than half of the limits. */
+static bool is_fair(const struct ks_store_limits *limits, const struct ks_inbox *inbox,
+                    const struct ks_senders_share *share, uint64_t content_size)
+{
+    return !passes_share(atomic_load(&limits->waiting_messages), inbox->count + inbox->expected,
+                         share->messages + 1) &&
+           !passes_share(atomic_load(&limits->waiting_bytes), inbox->bytes + inbox->expected_bytes,
+                         share->bytes + content_size);
+}
+
+static enum ks_result judge(const struct ks_store_limits *limits, const struct ks_inbox *inbox,
+                            const struct ks_client_id *sender, uint64_t content_size, bool can_wait)
+{
+    const struct ks_senders_share all = {.messages = inbox->count + inbox->expected,
+                                         .bytes = inbox->bytes + inbox->expected_bytes};
+    if (!has_room(limits, inbox, content_size))
+        return KS_REFUSED;
+    if (is_fair(limits, inbox, &all, content_size))
+        return KS_OK; /* whoever has how much */
+    if (inbox->senders == NULL)
+        return can_wait ? KS_MORE : KS_OK;
+    const struct ks_senders_share share = ks_senders_share(inbox->senders, sender);
+    return is_fair(limits, inbox, &share, content_size) ? KS_OK : KS_REFUSED;
+}
+
+static void expect(struct ks_inbox *inbox, const struct ks_client_id *sender, uint64_t content_size)
+{
+    inbox->expected++;
+    inbox->expected_bytes += content_size;
+    if (inbox->senders != NULL)
+        ks_senders_add(inbox->senders, sender, content_size);
+}
+
 enum ks_result ks_inboxes_expect(struct ks_inboxes *inboxes, const struct ks_client_id *receiver,
-                                 uint64_t content_size)
+                                 const struct ks_client_id *sender, uint64_t content_size, bool can_wait)
 {
     enum ks_result result = KS_NO_MEMORY;
     pthread_mutex_lock(&inboxes->lock);
     struct ks_inbox *inbox = inbox_get(inboxes, receiver);
-    if (inbox != NULL && has_room(inboxes->limits, inbox, content_size)) {
-        inbox->expected++;
-        inbox->expected_bytes += content_size;
-        result = KS_OK;
-    } else if (inbox != NULL) {
+    if (inbox != NULL)
+        result = judge(inboxes->limits, inbox, sender, content_size, can_wait);
+    if (result == KS_OK)
+        expect(inbox, sender, content_size);
+    else if (inbox != NULL)
         inbox_put(inboxes, inbox);
-        result = KS_REFUSED;
-    }
     pthread_mutex_unlock(&inboxes->lock);
     return result;
 }
@@ -165,23 +214,61 @@ void ks_inboxes_arrived(struct ks_inboxes *inboxes, const struct ks_client_id *r
     if (inbox != NULL) { /* it is expected, so it is there */
         inbox->expected--;
         inbox->expected_bytes -= content_size;
-        ks_inbox_set_waiting(inboxes, inbox, inbox->count + 1, inbox->bytes + content_size);
+        change_sums(inboxes, inbox, inbox->count + 1, inbox->bytes + content_size);
         inbox->last = message_id;
     }
     pthread_mutex_unlock(&inboxes->lock);
 }
 
 void ks_inboxes_not_arrived(struct ks_inboxes *inboxes, const struct ks_client_id *receiver,
-                            uint64_t content_size)
+                            const struct ks_client_id *sender, uint64_t content_size)
 {
     pthread_mutex_lock(&inboxes->lock);
     struct ks_inbox *inbox = ks_inbox_find(inboxes, receiver);
     if (inbox != NULL) { /* likewise */
         inbox->expected--;
         inbox->expected_bytes -= content_size;
+        if (inbox->senders != NULL)
+            ks_senders_take(inbox->senders, sender, content_size);
         inbox_put(inboxes, inbox);
     }
     pthread_mutex_unlock(&inboxes->lock);
+}
+
+/* All that waits has ids above this. */
+static uint64_t waits_above(const struct ks_inbox *inbox)
+{
+    uint64_t after = inbox->tail;
+    if (inbox->returned != NULL && inbox->returned->part.after < after)
+        after = inbox->returned->part.after;
+    if (inbox->leases != NULL && inbox->leases->part.after < after)
+        after = inbox->leases->part.after;
+    return after;
+}
+
+void ks_inboxes_count_from(struct ks_inboxes *inboxes, const struct ks_client_id *receiver, uint64_t *after,
+                           uint64_t *era)
+{
+    pthread_mutex_lock(&inboxes->lock);
+    const struct ks_inbox *inbox = ks_inbox_find(inboxes, receiver);
+    *after = inbox != NULL ? waits_above(inbox) : 0;
+    *era = inbox != NULL ? inbox->era : 0;
+    pthread_mutex_unlock(&inboxes->lock);
+}
+
+bool ks_inboxes_counted(struct ks_inboxes *inboxes, const struct ks_client_id *receiver, uint64_t era,
+                        struct ks_senders **senders)
+{
+    pthread_mutex_lock(&inboxes->lock);
+    struct ks_inbox *inbox = ks_inbox_find(inboxes, receiver);
+    bool is_over = inbox != NULL && inbox->era != era;
+    if (inbox != NULL && !is_over) {
+        ks_senders_free(inbox->senders);
+        inbox->senders = *senders;
+        *senders = NULL;
+    }
+    pthread_mutex_unlock(&inboxes->lock);
+    return !is_over;
 }
 
 static void empty_inbox(struct ks_inboxes *inboxes, struct ks_inbox *inbox)

@@ -19,6 +19,7 @@
 #include "store/store.h"
 
 struct ks_inboxes;
+struct ks_senders;
 
 /* A run of messages: those with ids above `after` and up to `last`. */
 struct ks_part {
@@ -91,9 +92,11 @@ void ks_inboxes_release(struct ks_inboxes *inboxes, const struct ks_client_id *r
 
 /* A message is about to be committed: makes sure that there is an inbox. KS_OK, then one of the next two
  * follows, with the same content_size; KS_REFUSED when it would pass a limit, with what waits and what is
- * expected already; KS_NO_MEMORY. */
+ * expected already, or its sender's share: a sender may have as much as there is room left for others, which
+ * below half of the limits is always so. KS_MORE, if the message `can_wait`, when that has to be counted
+ * first (counting.h); else it counts for nobody. KS_NO_MEMORY. */
 enum ks_result ks_inboxes_expect(struct ks_inboxes *inboxes, const struct ks_client_id *receiver,
-                                 uint64_t content_size);
+                                 const struct ks_client_id *sender, uint64_t content_size, bool can_wait);
 
 /* It is committed. Ids ascend. */
 void ks_inboxes_arrived(struct ks_inboxes *inboxes, const struct ks_client_id *receiver, uint64_t message_id,
@@ -101,7 +104,18 @@ void ks_inboxes_arrived(struct ks_inboxes *inboxes, const struct ks_client_id *r
 
 /* It is not. */
 void ks_inboxes_not_arrived(struct ks_inboxes *inboxes, const struct ks_client_id *receiver,
-                            uint64_t content_size);
+                            const struct ks_client_id *sender, uint64_t content_size);
+
+/* It is to be counted who has how much (counting.h): from behind which id, and in which *era*, which ends
+ * whenever anything but an arrival changes what waits. What settles behind something that came back counts,
+ * too. */
+void ks_inboxes_count_from(struct ks_inboxes *inboxes, const struct ks_client_id *receiver, uint64_t *after,
+                           uint64_t *era);
+
+/* It was counted in that era: takes *senders over and sets it to NULL. False, and nothing is taken over, when
+ * the era is over. True when there is no inbox any more. */
+bool ks_inboxes_counted(struct ks_inboxes *inboxes, const struct ks_client_id *receiver, uint64_t era,
+                        struct ks_senders **senders);
 
 /* The receiver is no more: nothing waits, nothing is leased, and what there was is undeleted. */
 void ks_inboxes_abandon(struct ks_inboxes *inboxes, const struct ks_client_id *receiver);

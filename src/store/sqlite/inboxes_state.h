@@ -32,6 +32,8 @@ struct ks_inbox {
     uint64_t leased_count;
     uint64_t leased_bytes;
     struct ks_inbox_part *leases; /* oldest first */
+    struct ks_senders *senders;   /* who has how much of it, and of what is expected; NULL: not counted */
+    uint64_t era;                 /* in which it was, or can be */
     /* What of that waits again, before the tail. */
     uint64_t returned_count;
     uint64_t returned_bytes;
@@ -57,6 +59,7 @@ struct ks_inboxes {
     struct ks_inbox *undeleted; /* longest waiting first */
     uint64_t count;             /* of all: what waits or is leased */
     uint64_t bytes;
+    uint64_t eras; /* how many there were: none has the number of another, of any inbox */
     const struct ks_clock *clock;
     uint64_t lease_lifetime_ms;
     const struct ks_store_limits *limits;
@@ -65,7 +68,7 @@ struct ks_inboxes {
 /* inboxes.c: NULL when there is none. */
 struct ks_inbox *ks_inbox_find(struct ks_inboxes *inboxes, const struct ks_client_id *id);
 
-/* inboxes.c: what waits or is leased is now so much. */
+/* inboxes.c: what waits or is leased is now so much, and whose it is has to be counted again. */
 void ks_inbox_set_waiting(struct ks_inboxes *inboxes, struct ks_inbox *inbox, uint64_t count, uint64_t bytes);
 
 /* leases.c: frees all parts but those that are on their way to deletion; what was leased or settling is not

@@ -18,15 +18,17 @@ static uint64_t next_message_id(struct ks_engine *engine)
     return *last;
 }
 
-enum ks_result ks_messages_apply(struct ks_engine *engine, struct ks_store_append_message *request,
-                                 const char *place)
+/* KS_MORE when it has to be counted first who has how much, and the message can wait. */
+static enum ks_result apply(struct ks_engine *engine, struct ks_store_append_message *request,
+                            const char *place, bool can_wait)
 {
     const struct ks_user_entry *receiver = ks_users_find(engine->users, &request->receiver);
     if (receiver == NULL || !receiver->published || receiver->leaving)
         return KS_NOT_FOUND;
     enum ks_result result = engine->writer.failure;
     if (result == KS_OK)
-        result = ks_inboxes_expect(engine->inboxes, &request->receiver, request->content_size);
+        result = ks_inboxes_expect(engine->inboxes, &request->receiver, &request->sender,
+                                   request->content_size, can_wait);
     if (result != KS_OK)
         return result;
     request->message_id = next_message_id(engine);
@@ -35,13 +37,24 @@ enum ks_result ks_messages_apply(struct ks_engine *engine, struct ks_store_appen
     return KS_OK;
 }
 
+/* What is on disk already goes before the count, which then is for the next one. */
+enum ks_result ks_messages_apply(struct ks_engine *engine, struct ks_store_append_message *request,
+                                 const char *place)
+{
+    enum ks_result result = apply(engine, request, place, true);
+    if (result != KS_MORE)
+        return result;
+    (void)ks_counting_begin(engine, &request->receiver, NULL); /* without memory, the next one tries again */
+    return apply(engine, request, place, false);
+}
+
 void ks_messages_settle(struct ks_engine *engine, const struct ks_store_append_message *request,
                         bool committed)
 {
     if (committed)
         ks_inboxes_arrived(engine->inboxes, &request->receiver, request->message_id, request->content_size);
     else
-        ks_inboxes_not_arrived(engine->inboxes, &request->receiver, request->content_size);
+        ks_inboxes_not_arrived(engine->inboxes, &request->receiver, &request->sender, request->content_size);
 }
 
 static struct ks_store_append_message *append_of(struct ks_task *task)
@@ -59,12 +72,28 @@ static void settle_append(struct ks_task *task)
     ks_reply_post(&request->request, failure != KS_OK ? failure : request->request.result);
 }
 
+static void has_applied(struct ks_engine *engine, struct ks_store_append_message *request,
+                        enum ks_result result)
+{
+    request->request.result = result;
+    ks_writer_settle_later(engine, &request->request.task, settle_append);
+}
+
 static void apply_append(struct ks_task *task)
 {
     struct ks_store_append_message *request = append_of(task);
     struct ks_engine *engine = ks_engine_of(request->request.store);
-    request->request.result = ks_messages_apply(engine, request, NULL);
-    ks_writer_settle_later(engine, task, settle_append);
+    enum ks_result result = KS_MORE;
+    if (!ks_counting_is_awaited(engine, &request->receiver))
+        result = apply(engine, request, NULL, true);
+    if (result == KS_MORE && (result = ks_counting_begin(engine, &request->receiver, request)) == KS_OK)
+        return; /* until it is counted */
+    has_applied(engine, request, result);
+}
+
+void ks_messages_apply_counted(struct ks_engine *engine, struct ks_store_append_message *request)
+{
+    has_applied(engine, request, apply(engine, request, NULL, false));
 }
 
 void ks_messages_append(struct ks_store *store, struct ks_store_append_message *request)

@@ -26,6 +26,10 @@ void ks_messages_lease_release(struct ks_store *store, const struct ks_client_id
 enum ks_result ks_messages_apply(struct ks_engine *engine, struct ks_store_append_message *request,
                                  const char *place);
 
+/* The writer's thread: the same for a message without a place that has waited for a count (counting.h), and
+ * settles it with the batch. */
+void ks_messages_apply_counted(struct ks_engine *engine, struct ks_store_append_message *request);
+
 /* The writer's thread, when the batch is over, for what was applied with KS_OK: from now on it waits, if
  * `committed`. */
 void ks_messages_settle(struct ks_engine *engine, const struct ks_store_append_message *request,

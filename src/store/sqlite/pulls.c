@@ -29,8 +29,9 @@ enum { READ_ID, READ_SENDER, READ_TYPE, READ_SIZE, READ_PLACE, READ_CONTENT };
 
 static void disconnect(struct ks_pulls *pulls)
 {
-    sqlite3_stmt **const statements[] = {&pulls->walk_sizes, &pulls->read_messages, &pulls->describe_user,
-                                         &pulls->describe_users, &pulls->sum_files};
+    sqlite3_stmt **const statements[] = {&pulls->walk_sizes,    &pulls->read_messages,
+                                         &pulls->describe_user, &pulls->describe_users,
+                                         &pulls->sum_files,     &pulls->count_senders};
     for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++) {
         sqlite3_finalize(*statements[i]);
         *statements[i] = NULL;

@@ -23,6 +23,7 @@ struct ks_pulls {
     sqlite3_stmt *describe_user; /* these three are details.c's */
     sqlite3_stmt *describe_users;
     sqlite3_stmt *sum_files;
+    sqlite3_stmt *count_senders; /* counting.c's */
 };
 
 /* KS_OK; KS_NO_MEMORY, KS_IO. */
@@ -31,8 +32,8 @@ enum ks_result ks_pulls_start(struct ks_engine *engine);
 /* Answers what was asked, ends the thread. Not started is fine. */
 void ks_pulls_stop(struct ks_engine *engine);
 
-/* The thread itself: makes sure that there is a connection, with all statements but those of details.c.
- * KS_OK, KS_NO_MEMORY, KS_IO. */
+/* The thread itself: makes sure that there is a connection, with all statements but those of details.c and
+ * counting.c. KS_OK, KS_NO_MEMORY, KS_IO. */
 enum ks_result ks_pulls_connect(struct ks_engine *engine);
 
 /* The thread itself: a read failed with `result`; the next connection may do better. Returns `result`. */
