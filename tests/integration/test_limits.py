@@ -96,7 +96,7 @@ def test_silent_strangers_throw_out_neither_users_nor_members(make_talker, new_u
 
 
 def test_the_silent_make_room_first_then_half_headers_then_strangers(make_server, new_user):
-    server = make_server(connections=4)
+    server = make_server(connections=4, workers=1)
     user_client, stranger, half, silent = (server.connect() for _ in range(4))
     user = user_client.register_for_messages(new_user())
     assert is_served(stranger)
