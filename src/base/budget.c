@@ -369,25 +369,32 @@ static void release_claim(struct ks_holder *holder)
     }
 }
 
-static bool claim_share(struct ks_holder *holder, size_t *count, enum ks_share_kind kind, const uint8_t *key)
+/* A share of `parts` of the limit. */
+static bool claim_share(struct ks_holder *holder, size_t *count, enum ks_share_kind kind, const uint8_t *key,
+                        size_t parts)
 {
     struct ks_budget *budget = holder->budget;
-    size_t part = kind == KS_SHARE_USER ? KS_BUDGET_USER_PART : KS_BUDGET_NETWORK_PART;
-    holder->shares[*count] = ks_shares_get(&budget->shares, kind, key, budget->limit / part);
+    size_t limit = budget->limit / KS_BUDGET_PARTS * parts;
+    holder->shares[*count] = ks_shares_get(&budget->shares, kind, key, limit);
     return holder->shares[(*count)++] != NULL;
+}
+
+static bool claim_networks(struct ks_holder *holder, size_t *count, const uint8_t *address)
+{
+    const struct ks_network_levels levels = ks_networks_levels(address);
+    bool done = true;
+    for (unsigned i = 0; i < levels.count && done; i++)
+        done = claim_share(holder, count, KS_SHARE_NETWORK, levels.keys[i], KS_BUDGET_NETWORK_SHARE + i);
+    return done;
 }
 
 enum ks_result ks_holder_claim(struct ks_holder *holder, const uint8_t *user, const uint8_t *address)
 {
-    uint8_t network[KS_NETWORK_ADDRESS_SIZE];
     size_t count = 0;
     pthread_mutex_lock(&holder->budget->lock);
-    bool done = user == NULL || claim_share(holder, &count, KS_SHARE_USER, user);
-    if (done && address != NULL) {
-        /* The customer's; wider networks around it would be further shares, of larger parts. */
-        ks_networks_customer(address, network);
-        done = claim_share(holder, &count, KS_SHARE_NETWORK, network);
-    }
+    bool done = user == NULL || claim_share(holder, &count, KS_SHARE_USER, user, 1);
+    if (done && address != NULL)
+        done = claim_networks(holder, &count, address);
     if (!done)
         release_claim(holder);
     holder->is_claimed = done;

@@ -32,10 +32,10 @@ enum {
     KS_BUDGET_BLOCK_SIZE = 1024 * 1024,
     KS_BUDGET_BLOCK_ALIGNMENT = 4096, /* what direct I/O asks of memory, on every disk that we know */
     KS_BUDGET_BLOCKS_KEPT = 8,
-    KS_BUDGET_USER_PART = 8,    /* one user's share is an eighth of the limit, */
-    KS_BUDGET_NETWORK_PART = 4, /* one network's a quarter */
-    KS_BUDGET_LOOK_MS = 20,     /* looking for the slowest holder costs; not more often than this */
-    KS_HOLDER_USER_SIZE = 16,   /* bytes that tell users apart */
+    KS_BUDGET_PARTS = 8,         /* one user's share is one of these parts of the limit, */
+    KS_BUDGET_NETWORK_SHARE = 2, /* one customer's two, and one more for each wider network around it */
+    KS_BUDGET_LOOK_MS = 20,      /* looking for the slowest holder costs; not more often than this */
+    KS_HOLDER_USER_SIZE = 16,    /* bytes that tell users apart */
     KS_HOLDER_PATIENCE_MS = 5000,
     KS_HOLDER_PRESS_MS = 1000, /* how often those who wait are to press */
 };
@@ -76,7 +76,7 @@ void ks_budget_block_free(struct ks_budget *budget, void *block);
 
 /* ---- holders ---- */
 
-enum { KS_HOLDER_SHARES = 4 }; /* of a user, and of the networks around an address */
+enum { KS_HOLDER_SHARES = 1 + KS_NETWORK_LEVELS }; /* of a user, and of the networks around an address */
 
 struct ks_holder {
     /* ---- the holder's thread ---- */
@@ -110,8 +110,8 @@ void ks_holder_init(struct ks_holder *holder, struct ks_budget *budget, struct k
                     void (*called)(struct ks_holder *holder, size_t granted, bool is_cut));
 
 /* Counts what it takes from now on for a user (KS_HOLDER_USER_SIZE bytes; NULL: not known yet) and for the
- * network of an address (NULL: one without limits). Once, before it takes anything. KS_OK, or KS_NO_MEMORY:
- * then it is not claimed. */
+ * networks around an address (ks_networks_levels; NULL: one without limits). Once, before it takes anything.
+ * KS_OK, or KS_NO_MEMORY: then it is not claimed. */
 enum ks_result ks_holder_claim(struct ks_holder *holder, const uint8_t *user, const uint8_t *address);
 
 /* Takes `size` bytes; false, and nothing taken, when the limit or a share would be passed, or others wait. A

@@ -102,9 +102,8 @@ static struct ks_pacing_terms terms_of(const struct ks_exchange *exchange)
                                     .budget = environment->settings.list_budget,
                                     .rate = environment->settings.list_rate};
     ks_connection_peer_address(ks_session_connection(exchange->session), address);
-    terms.has_network =
-        environment->unlimited == NULL || !ks_networks_current_contain(environment->unlimited, address);
-    ks_networks_customer(address, terms.network);
+    if (environment->unlimited == NULL || !ks_networks_current_contain(environment->unlimited, address))
+        terms.networks = ks_networks_levels(address);
     return terms;
 }
 

@@ -14,7 +14,7 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
-enum { LOOKED_AT = 4 }; /* old entries, for each list that begins: more than it can add */
+enum { LOOKED_AT = 8 }; /* old entries, for each list that begins: more than it can add */
 
 static const uint64_t hour_us = UINT64_C(3600) * 1000000;
 
@@ -113,13 +113,28 @@ static void forget_settled(struct ks_pacing *pacing, uint64_t now_us)
     }
 }
 
-/* The user, and the network if it counts. False without memory. */
-static bool find_payers(struct ks_pacing *pacing, const struct ks_pacing_terms *terms,
-                        struct payer *payers[2])
+/* Who pays for an answer: its user, and the networks that count; each has so many times what a user has. */
+struct payers {
+    unsigned count;
+    struct payer *payer[1 + KS_NETWORK_LEVELS];
+    unsigned times[1 + KS_NETWORK_LEVELS];
+};
+
+/* False without memory. */
+static bool find_payers(struct ks_pacing *pacing, const struct ks_pacing_terms *terms, struct payers *payers)
 {
-    payers[0] = find_or_add(pacing, terms->id.bytes, false);
-    payers[1] = terms->has_network ? find_or_add(pacing, terms->network, true) : NULL;
-    return payers[0] != NULL && (payers[1] != NULL || !terms->has_network);
+    *payers = (struct payers){.count = 1, .times = {1}};
+    payers->payer[0] = find_or_add(pacing, terms->id.bytes, false);
+    if (payers->payer[0] == NULL)
+        return false;
+    for (unsigned i = 0; i < terms->networks.count; i++) {
+        struct payer *network = find_or_add(pacing, terms->networks.keys[i], true);
+        if (network == NULL)
+            return false;
+        payers->times[payers->count] = KS_PACING_NETWORK_SHARE * ks_network_shares[i];
+        payers->payer[payers->count++] = network;
+    }
+    return true;
 }
 
 /* How long `size` bytes take where `per_hour` may go in an hour. */
@@ -133,32 +148,34 @@ static uint64_t later_of(uint64_t one, uint64_t other)
     return one > other ? one : other;
 }
 
-static bool has_budget(const struct payer *payer, uint64_t now_us)
+static bool have_budget(const struct payers *payers, uint64_t now_us)
 {
-    return payer == NULL || payer->paid_at_us < now_us + hour_us;
+    for (unsigned i = 0; i < payers->count; i++)
+        if (payers->payer[i]->paid_at_us >= now_us + hour_us)
+            return false;
+    return true;
 }
 
-static void charge(struct payer *payer, uint64_t time_us, uint64_t now_us)
+static void charge(const struct payers *payers, uint64_t size, uint64_t budget, uint64_t now_us)
 {
-    if (payer != NULL)
-        payer->paid_at_us = later_of(payer->paid_at_us, now_us) + time_us;
+    for (unsigned i = 0; i < payers->count; i++) {
+        struct payer *payer = payers->payer[i];
+        payer->paid_at_us = later_of(payer->paid_at_us, now_us) + time_of(size, budget * payers->times[i]);
+    }
 }
 
 bool ks_pacing_begin(struct ks_pacing *pacing, const struct ks_pacing_terms *terms, uint64_t size,
                      uint64_t now_ms)
 {
-    struct payer *payers[2] = {NULL};
+    struct payers payers;
     uint64_t now_us = now_ms * 1000;
     if (terms->budget == 0)
         return true;
     pthread_mutex_lock(&pacing->lock);
     forget_settled(pacing, now_us);
-    bool at_once =
-        find_payers(pacing, terms, payers) && has_budget(payers[0], now_us) && has_budget(payers[1], now_us);
-    if (at_once) {
-        charge(payers[0], time_of(size, terms->budget), now_us);
-        charge(payers[1], time_of(size, terms->budget * KS_PACING_NETWORK_SHARE), now_us);
-    }
+    bool at_once = find_payers(pacing, terms, &payers) && have_budget(&payers, now_us);
+    if (at_once)
+        charge(&payers, size, terms->budget, now_us);
     pthread_mutex_unlock(&pacing->lock);
     return at_once;
 }
@@ -166,8 +183,6 @@ bool ks_pacing_begin(struct ks_pacing *pacing, const struct ks_pacing_terms *ter
 /* In how many microseconds the payer's turn comes. */
 static uint64_t take_turn(struct payer *payer, uint64_t time_us, uint64_t now_us)
 {
-    if (payer == NULL)
-        return 0;
     uint64_t turn_us = later_of(payer->turn_at_us, now_us);
     payer->turn_at_us = turn_us + time_us;
     return turn_us - now_us;
@@ -176,32 +191,33 @@ static uint64_t take_turn(struct payer *payer, uint64_t time_us, uint64_t now_us
 uint64_t ks_pacing_turn(struct ks_pacing *pacing, const struct ks_pacing_terms *terms, uint64_t size,
                         uint64_t now_ms)
 {
-    struct payer *payers[2] = {NULL};
+    struct payers payers;
     uint64_t now_us = now_ms * 1000;
     uint64_t time_us = time_of(size, terms->rate * 3600);
-    uint64_t after_us = time_us;
+    uint64_t after_us = 0;
     pthread_mutex_lock(&pacing->lock);
-    if (find_payers(pacing, terms, payers))
-        after_us = later_of(take_turn(payers[0], time_us, now_us),
-                            take_turn(payers[1], time_us / KS_PACING_NETWORK_SHARE, now_us));
+    if (!find_payers(pacing, terms, &payers)) {
+        payers.count = 0;
+        after_us = time_us;
+    }
+    for (unsigned i = 0; i < payers.count; i++)
+        after_us = later_of(after_us, take_turn(payers.payer[i], time_us / payers.times[i], now_us));
     pthread_mutex_unlock(&pacing->lock);
     return (after_us + 999) / 1000;
 }
 
 static void return_turn(struct payer *payer, uint64_t time_us)
 {
-    if (payer != NULL)
-        payer->turn_at_us -= time_us < payer->turn_at_us ? time_us : payer->turn_at_us;
+    payer->turn_at_us -= time_us < payer->turn_at_us ? time_us : payer->turn_at_us;
 }
 
 void ks_pacing_give_back(struct ks_pacing *pacing, const struct ks_pacing_terms *terms, uint64_t size)
 {
-    struct payer *payers[2] = {NULL};
+    struct payers payers;
     uint64_t time_us = time_of(size, terms->rate * 3600);
     pthread_mutex_lock(&pacing->lock);
-    if (find_payers(pacing, terms, payers)) {
-        return_turn(payers[0], time_us);
-        return_turn(payers[1], time_us / KS_PACING_NETWORK_SHARE);
-    }
+    if (find_payers(pacing, terms, &payers))
+        for (unsigned i = 0; i < payers.count; i++)
+            return_turn(payers.payer[i], time_us / payers.times[i]);
     pthread_mutex_unlock(&pacing->lock);
 }

@@ -1,10 +1,11 @@
 /* pacing.h — how fast lists of users leave, by user and network: 23 bytes of a request bring an answer of 271
  * for each user there is, and menus ask for one before every send.
  *
- * Each user has a budget of bytes an hour, and each network eight of these. A list that begins while there is
+ * Each user has a budget of bytes an hour, and each customer's network eight of these (wider ones more, as
+ * ks_network_shares says). A list that begins while there is
  * some left of both goes at any speed, and is charged. Others are not refused but *paced*: before each page
  * they take a turn, and the turns of a user, over all its connections, together make a rate; those of a
- * network eight times as much.
+ * network as much more.
  *
  * Memory: some 120 bytes for each user and network that has asked within about an hour. Any thread.
  */
@@ -21,10 +22,9 @@ enum { KS_PACING_NETWORK_SHARE = 8 };
 /* Whose answer it is, and how fast it may go. */
 struct ks_pacing_terms {
     struct ks_client_id id;
-    bool has_network;                         /* false: its network does not count */
-    uint8_t network[KS_NETWORK_ADDRESS_SIZE]; /* as ks_networks_customer makes it */
-    uint64_t budget;                          /* bytes an hour; 0: no limit */
-    uint64_t rate;                            /* bytes a second, at least 1 */
+    struct ks_network_levels networks; /* none of them: its network does not count */
+    uint64_t budget;                   /* bytes an hour; 0: no limit */
+    uint64_t rate;                     /* bytes a second, at least 1 */
 };
 
 /* KS_OK with *pacing for ks_pacing_free; KS_NO_MEMORY. */

@@ -202,9 +202,8 @@ static struct user_entry *add_user_of(struct ks_staged *staged, const struct ks_
 static struct user_entry *add_user(struct ks_staged *staged, const struct ks_client_id *id,
                                    const uint8_t *address)
 {
-    uint8_t key[KS_NETWORK_ADDRESS_SIZE];
-    ks_networks_customer(address, key);
-    struct network_entry *network = find_or_add_network(staged, key);
+    const struct ks_network_levels levels = ks_networks_levels(address);
+    struct network_entry *network = find_or_add_network(staged, levels.keys[levels.count - 1]);
     if (network == NULL)
         return NULL;
     struct user_entry *user = add_user_of(staged, id, network);

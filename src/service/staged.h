@@ -7,8 +7,8 @@
  *
  * Shares. When all places are taken, whoever has most makes room: of the network with most uploads here the
  * user with most, of these the oldest. What is on its way makes no room, so only then, when there is nothing
- * else, is a newcomer turned away. A user's uploads count to the network that the first of them came from. A
- * network is what ks_networks_customer says.
+ * else, is a newcomer turned away. A user's uploads count to the network that the first of them came from:
+ * the widest one around its address (ks_networks_levels), or a /48 would be as many as it has /64s.
  */
 #ifndef KS_SERVICE_STAGED_H
 #define KS_SERVICE_STAGED_H

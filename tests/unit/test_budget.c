@@ -263,8 +263,8 @@ static void who_stops_waiting_gets_nothing_and_the_others_do(void **state)
 
 enum {
     LIMIT = 800,
-    USER_SHARE = LIMIT / KS_BUDGET_USER_PART,
-    NETWORK_SHARE = LIMIT / KS_BUDGET_NETWORK_PART
+    USER_SHARE = LIMIT / KS_BUDGET_PARTS,
+    NETWORK_SHARE = USER_SHARE * KS_BUDGET_NETWORK_SHARE,
 };
 
 static void a_user_has_a_share_wherever_it_comes_from(void **state)
@@ -318,6 +318,29 @@ static void a_network_has_a_share_for_all_its_users(void **state)
     for (size_t i = 0; i < 3; i++)
         taker_end(&takers[i]);
     taker_end(&unlimited);
+    desk_destroy(&desk);
+}
+
+/* Customers of one /48, each far from the share of its own /64. */
+static void wider_networks_have_larger_shares(void **state)
+{
+    (void)state;
+    struct desk desk;
+    struct taker takers[8];
+    size_t granted = 0;
+    desk_init(&desk, LIMIT);
+    for (uint8_t i = 0; i < 8; i++) {
+        uint8_t address[KS_NETWORK_ADDRESS_SIZE];
+        const uint8_t user[USER_SIZE] = {i};
+        memcpy(address, here, sizeof address);
+        address[6] = i / 2; /* two customers in each /56 */
+        address[7] = i;
+        claimant_init(&desk, &takers[i], user, address);
+        granted += ks_holder_take(&takers[i].holder, USER_SHARE) ? 1 : 0;
+    }
+    assert_int_equal(granted, KS_BUDGET_NETWORK_SHARE + 2);
+    for (size_t i = 0; i < 8; i++)
+        taker_end(&takers[i]);
     desk_destroy(&desk);
 }
 
@@ -618,6 +641,7 @@ int main(void)
         cmocka_unit_test(who_stops_waiting_gets_nothing_and_the_others_do),
         cmocka_unit_test(a_user_has_a_share_wherever_it_comes_from),
         cmocka_unit_test(a_network_has_a_share_for_all_its_users),
+        cmocka_unit_test(wider_networks_have_larger_shares),
         cmocka_unit_test(a_user_that_is_not_known_yet_counts_for_its_network_only),
         cmocka_unit_test(a_share_is_never_too_small_for_one),
         cmocka_unit_test(who_waits_has_the_slowest_holder_cut),

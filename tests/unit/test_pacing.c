@@ -11,11 +11,14 @@ static const uint64_t hour_ms = UINT64_C(3600) * 1000;
 
 /* ---- counts ---- */
 
+/* Of a user, from a /64 of that number; 0: from a network that does not count. */
 static struct ks_pacing_terms terms(uint8_t user, uint8_t network)
 {
-    struct ks_pacing_terms result = {.has_network = network != 0, .budget = 1000, .rate = 1000};
+    const uint8_t address[KS_NETWORK_ADDRESS_SIZE] = {[0] = 0x20, [7] = network};
+    struct ks_pacing_terms result = {.budget = 1000, .rate = 1000};
     result.id.bytes[0] = user;
-    result.network[0] = network;
+    if (network != 0)
+        result.networks = ks_networks_levels(address);
     return result;
 }
 
@@ -65,6 +68,16 @@ static void the_users_of_a_network_share_eight_budgets(void **state)
     const struct ks_pacing_terms elsewhere = terms(99, 8);
     assert_false(ks_pacing_begin(*state, &ninth, 1, 1));
     assert_true(ks_pacing_begin(*state, &elsewhere, 1, 1));
+}
+
+static void many_networks_of_one_larger_network_have_a_budget_together(void **state)
+{
+    unsigned granted = 0;
+    for (uint8_t user = 1; user <= 100; user++) {
+        const struct ks_pacing_terms each = terms(user, user); /* all in one /56 */
+        granted += ks_pacing_begin(*state, &each, 1000, 1) ? 1 : 0;
+    }
+    assert_int_equal(granted, KS_PACING_NETWORK_SHARE * ks_network_shares[1]);
 }
 
 static void turns_of_a_user_follow_each_other_and_make_the_rate(void **state)
@@ -136,8 +149,8 @@ static void the_first_list_comes_at_once_and_the_next_at_the_pace_of_the_rate(vo
     assert_int_equal(of_list(&fixture->connection, 1), 0);
     ask_over(&fixture->connection);
     size_t before = of_list(&fixture->connection, 1);
-    assert_in_range(before, KS_RESPONSE_HEADER_SIZE + 1, 65536);  /* a page */
-    assert_int_equal(atomic_load(&fixture->loop.budget.used), 0); /* none is held while it pauses */
+    assert_in_range(before, KS_RESPONSE_HEADER_SIZE + 1, 65536);   /* a page */
+    assert_int_equal(atomic_load(&fixture->loop.answers.used), 0); /* none is held while it pauses */
     fake_connection_wait(&fixture->connection, 900);
     assert_int_equal(of_list(&fixture->connection, 1), before);
     for (unsigned i = 0; i < LIST_SIZE / RATE + 1; i++)
@@ -221,6 +234,7 @@ int main(void)
         COUNT_TEST(a_budget_lasts_for_an_hour_and_fills_again),
         COUNT_TEST(a_list_that_begins_in_the_budget_is_charged_whole),
         COUNT_TEST(the_users_of_a_network_share_eight_budgets),
+        COUNT_TEST(many_networks_of_one_larger_network_have_a_budget_together),
         COUNT_TEST(turns_of_a_user_follow_each_other_and_make_the_rate),
         COUNT_TEST(a_turn_that_is_given_back_is_the_next_ones),
         COUNT_TEST(no_limit_is_no_limit),

@@ -13,14 +13,14 @@ enum {
     HEAD = KS_REQUEST_HEADER_SIZE + KS_SEND_MESSAGE_FIXED_SIZE,
     SIZE = 200 * 1000, /* of a message; it would be taken into memory */
     SMALL_LIMIT = 1024 * 1024,
-    USER_SHARE = SMALL_LIMIT / KS_BUDGET_USER_PART,
-    NETWORK_SHARE = SMALL_LIMIT / KS_BUDGET_NETWORK_PART,
+    USER_SHARE = SMALL_LIMIT / KS_BUDGET_PARTS,
+    NETWORK_SHARE = USER_SHARE * KS_BUDGET_NETWORK_SHARE,
     CROWD = 40,
 };
 
 static uint8_t content[SIZE];
 
-static void fill_content(void)
+static void make_content(void)
 {
     for (size_t i = 0; i < SIZE; i++)
         content[i] = (uint8_t)(i * 7 + i / 251);
@@ -28,7 +28,7 @@ static void fill_content(void)
 
 static int set_up_memory(void **state)
 {
-    fill_content();
+    make_content();
     return set_up_people(state);
 }
 
@@ -72,7 +72,7 @@ static void address_of(unsigned number, uint8_t address[KS_PEER_ADDRESS_SIZE])
 {
     memset(address, 0, KS_PEER_ADDRESS_SIZE);
     address[0] = 0x20;
-    address[7] = (uint8_t)number; /* of the /64 */
+    address[5] = (uint8_t)number; /* of the /48 */
     address[15] = 1;
 }
 

@@ -104,6 +104,15 @@ static void of_all_networks_the_one_with_most_makes_room_though_no_user_has_many
     assert_in_range(goes_for(*state, 3, 4), 10, 13);
 }
 
+static void a_larger_network_counts_as_one_whatever_its_parts(void **state)
+{
+    const unsigned part = 1U << 24; /* another /64 of the same /48 */
+    stage(*state, 1, 1, 2);
+    for (unsigned i = 0; i < 4; i++)
+        stage(*state, 10 + i, 2 + i * part, 1);
+    assert_in_range(goes_for(*state, 2, 3), 10, 13);
+}
+
 static void of_the_largest_the_oldest_goes(void **state)
 {
     struct ks_staged *staged = *state;
@@ -215,6 +224,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STAGED_TEST(of_one_network_the_user_with_most_makes_room),
         STAGED_TEST(of_all_networks_the_one_with_most_makes_room_though_no_user_has_many),
+        STAGED_TEST(a_larger_network_counts_as_one_whatever_its_parts),
         STAGED_TEST(of_the_largest_the_oldest_goes),
         STAGED_TEST(who_has_most_makes_room_for_itself_and_can_push_out_nobody),
         STAGED_TEST(what_is_on_its_way_makes_no_room),
