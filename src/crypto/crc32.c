@@ -5,5 +5,10 @@
 
 uint32_t ks_crc32(const uint8_t *bytes, size_t size)
 {
-    return crc32_gzip_refl(0, bytes, size);
+    return ks_crc32_add(0, bytes, size);
+}
+
+uint32_t ks_crc32_add(uint32_t crc, const uint8_t *bytes, size_t size)
+{
+    return crc32_gzip_refl(crc, bytes, size);
 }

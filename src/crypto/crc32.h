@@ -9,4 +9,7 @@
 
 uint32_t ks_crc32(const uint8_t *bytes, size_t size);
 
+/* Of what `crc` is the value of, and these bytes behind it; of nothing the value is 0. */
+uint32_t ks_crc32_add(uint32_t crc, const uint8_t *bytes, size_t size);
+
 #endif

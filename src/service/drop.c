@@ -92,6 +92,8 @@ void ks_drop_crc_ok(struct ks_exchange *exchange, const uint8_t *fixed)
     memcpy(confirmation->name, fixed,
            KS_TEXT_FIELD_SIZE); /* it has its NUL, else it would have named nothing */
     confirmation->request.stage = upload.stage;
+    confirmation->request.has_cksum = true;
+    confirmation->request.cksum = upload.cksum;
     confirmation->request.request.reply_to = &exchange->loop->executor;
     confirmation->request.request.done = confirmed;
     ks_store_confirm(environment->store, &confirmation->request);

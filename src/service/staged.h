@@ -29,6 +29,7 @@ struct ks_staged_upload {
     bool has_files; /* the user had some verified when the upload began */
     uint32_t content_size;
     uint64_t completed_ms; /* monotonic */
+    uint32_t cksum;        /* as the 2103 tells */
 };
 
 /* KS_OK with *staged for ks_staged_free; KS_NO_MEMORY. */

@@ -36,7 +36,7 @@ struct upload {
     struct ks_content_key *key;
     struct content content;
     bool is_counted; /* in the registry of staged uploads, for this upload to count out */
-    union {        /* one at a time */
+    union {          /* one at a time */
         struct ks_store_content_key key;
         struct ks_store_drop_content_key drop;
     } question;
@@ -95,6 +95,7 @@ static void stage_and_answer(struct upload *upload)
         .content_size = incoming->size,
         .has_files = incoming->open.has_files,
         .completed_ms = ks_clock_monotonic_ms(environment->clock),
+        .cksum = ks_cksum_value(&upload->content.cksum),
     };
     struct ks_staged_upload replaced;
     bool has_replaced = false;
@@ -288,7 +289,8 @@ void ks_upload_begin(struct ks_exchange *exchange, const uint8_t *fixed)
         result = ks_kept_name(payload.name, payload.name_size, &kept, &kept_size);
     bool sound =
         result == KS_OK && payload.content_size > 0 && payload.content_size % KS_CONTENT_BLOCK_SIZE == 0;
-    struct upload *upload = sound && ks_places_enter(exchange) ? upload_new(exchange, &payload, kept, kept_size) : NULL;
+    struct upload *upload =
+        sound && ks_places_enter(exchange) ? upload_new(exchange, &payload, kept, kept_size) : NULL;
     if (upload == NULL) {
         ks_session_set_payload(exchange->session, follows, NULL, NULL);
         ks_refusal_of_content(exchange);

@@ -199,6 +199,8 @@ struct ks_store_stage_write {
 struct ks_store_confirm {
     struct ks_store_request request;
     struct ks_stage *stage;    /* in; invalid afterwards */
+    bool has_cksum;            /* in */
+    uint32_t cksum;            /* in, if has_cksum: of the content, as its 2103 told; kept with the file */
     enum ks_store_limit limit; /* out, with KS_REFUSED; NONE before */
 };
 

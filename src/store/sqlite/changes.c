@@ -290,6 +290,17 @@ void ks_change_reset_key(struct ks_engine *engine, struct ks_store_reset_key *re
 
 /* ---- rows of files and messages ---- */
 
+static void bind_cksum(struct ks_query *query, const struct ks_vault_row *row)
+{
+    if (row->has_cksum) {
+        ks_query_integer(query, row->cksum);
+        ks_query_integer(query, row->written);
+    } else {
+        ks_query_null(query);
+        ks_query_null(query);
+    }
+}
+
 /* KS_NOT_FOUND when the user was removed: then the vault takes the file away again. */
 static enum ks_result put_file(struct ks_engine *engine, const struct ks_vault_row *row)
 {
@@ -304,6 +315,7 @@ static enum ks_result put_file(struct ks_engine *engine, const struct ks_vault_r
     ks_query_text(&query, row->path_name, strlen(row->path_name));
     ks_query_text(&query, row->kept_name, strlen(row->kept_name));
     ks_query_integer(&query, (int64_t)row->size);
+    bind_cksum(&query, row);
     return ks_writer_check(engine, ks_query_run(&query));
 }
 

@@ -3,7 +3,7 @@
  * main thread's.
  *
  * Stopping goes with the stream: the vault posts to the writer, the writer to the readers, so they end in
- * this order and nothing is lost between them. */
+ * this order and nothing is lost between them. What posts the other way, damage.h, is stopped before. */
 #include "store/sqlite/engine.h"
 
 #include "crypto/secret.h"
@@ -226,6 +226,7 @@ static void engine_free(struct ks_engine *engine)
 {
     if (engine->vault != NULL)
         ks_vault_stop(engine->vault);
+    ks_damage_stop(engine);
     ks_counting_close(engine);
     ks_writer_stop(engine);
     ks_readers_stop(engine);

@@ -12,6 +12,7 @@
 #include "store/space.h"
 #include "store/sqlite/age.h"
 #include "store/sqlite/counting.h"
+#include "store/sqlite/damage.h"
 #include "store/sqlite/departures.h"
 #include "store/sqlite/filing.h"
 #include "store/sqlite/inboxes.h"
@@ -50,6 +51,7 @@ struct ks_engine {
     struct ks_writer writer;
     struct ks_filing filing;
     struct ks_counting counting;
+    struct ks_damage damage;
     struct ks_removal removal; /* the writer's thread's */
     struct ks_departures departures;
     struct ks_readers readers;

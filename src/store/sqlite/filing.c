@@ -3,6 +3,7 @@
 
 #include "store/reply.h"
 #include "store/sqlite/engine.h"
+#include "store/sums.h"
 
 #include <errno.h>
 #include <string.h>
@@ -27,6 +28,20 @@ static enum ks_result run_without_conflict(struct ks_engine *engine, struct ks_q
     return ks_writer_check(engine, result == KS_EXISTS ? KS_IO : result);
 }
 
+static uint32_t sum_of(const struct ks_journal_record *record)
+{
+    bool has_place = record->place != NULL;
+    return ks_sums_of_row(&(struct ks_sums_row){
+        .message_id = record->message_id,
+        .receiver = &record->receiver,
+        .sender = &record->sender,
+        .type = record->type,
+        .content_size = record->content_size,
+        .bytes = has_place ? (const void *)record->place : record->content,
+        .size = has_place ? strlen(record->place) : record->content_size,
+    });
+}
+
 static void bind_row(struct ks_query *query, const struct ks_journal_record *record)
 {
     ks_query_integer(query, (int64_t)record->message_id);
@@ -43,6 +58,7 @@ static void bind_row(struct ks_query *query, const struct ks_journal_record *rec
         ks_query_blob(query, record->content_size > 0 ? record->content : (const void *)"",
                       record->content_size);
     }
+    ks_query_integer(query, sum_of(record));
 }
 
 /* One row, or KS_INSERTED_TOGETHER. */

@@ -319,6 +319,18 @@ static void end_removal(struct ks_inbox *inbox, uint64_t after, bool gone)
         DL_APPEND(inbox->staying, part);
 }
 
+void ks_inboxes_forget(struct ks_inboxes *inboxes, const struct ks_client_id *receiver, uint64_t message_id,
+                       uint64_t size)
+{
+    pthread_mutex_lock(&inboxes->lock);
+    struct ks_inbox *inbox = ks_inbox_find(inboxes, receiver);
+    if (inbox != NULL && ks_inbox_forget(inbox, message_id, size)) {
+        ks_inbox_set_waiting(inboxes, inbox, inbox->count - 1, inbox->bytes - size);
+        inbox_put(inboxes, inbox);
+    }
+    pthread_mutex_unlock(&inboxes->lock);
+}
+
 void ks_inboxes_removed(struct ks_inboxes *inboxes, const struct ks_client_id *receiver, uint64_t after,
                         bool gone)
 {

@@ -197,11 +197,12 @@ enum ks_result ks_inboxes_lease(struct ks_inboxes *inboxes, const struct ks_clie
     return result;
 }
 
-/* Whether there can be such a run at the beginning of the range. */
+/* Whether there can be such a run at the beginning of the range. A message that was forgotten may have been
+ * the range's last. */
 static bool is_within(const struct ks_part *part, const struct ks_part *range)
 {
     if (part->count == range->count)
-        return part->bytes == range->bytes && part->last == range->last;
+        return part->bytes == range->bytes && part->last <= range->last;
     return part->count > 0 && part->count < range->count && part->bytes <= range->bytes &&
            part->last < range->last;
 }
@@ -214,7 +215,11 @@ static enum ks_result lease_run(struct ks_inbox *inbox, struct ks_part *part)
         *part = (struct ks_part){.after = range.after, .last = range.last};
         return KS_PENDING;
     }
-    return is_within(part, &range) ? lease_part(inbox, part) : KS_IO;
+    if (!is_within(part, &range))
+        return KS_IO;
+    if (part->count == range.count)
+        part->last = range.last;
+    return lease_part(inbox, part);
 }
 
 enum ks_result ks_inboxes_lease_run(struct ks_inboxes *inboxes, const struct ks_client_id *receiver,
@@ -279,6 +284,49 @@ void ks_inboxes_release(struct ks_inboxes *inboxes, const struct ks_client_id *r
     if (inbox != NULL)
         unsettle_all_of(inboxes, inbox, owner);
     pthread_mutex_unlock(&inboxes->lock);
+}
+
+/* ---- forgetting ---- */
+
+static struct ks_inbox_part *part_with(struct ks_inbox_part *parts, uint64_t message_id)
+{
+    while (parts != NULL && (message_id <= parts->part.after || message_id > parts->part.last))
+        parts = parts->next;
+    return parts;
+}
+
+/* Ends the lease of this part and of all that are newer. */
+static void end_leases_from(struct ks_inbox *inbox, const struct ks_inbox_part *oldest)
+{
+    bool more = true;
+    while (more) {
+        struct ks_inbox_part *newest = inbox->leases->prev;
+        more = newest != oldest;
+        DL_DELETE(inbox->leases, newest);
+        inbox->leased_count -= newest->part.count;
+        inbox->leased_bytes -= newest->part.bytes;
+        put_back(inbox, newest);
+    }
+    end_empty_lease(inbox);
+}
+
+bool ks_inbox_forget(struct ks_inbox *inbox, uint64_t message_id, uint64_t size)
+{
+    const struct ks_inbox_part *leased = part_with(inbox->leases, message_id);
+    if (leased != NULL)
+        end_leases_from(inbox, leased);
+    struct ks_inbox_part *returned = part_with(inbox->returned, message_id);
+    if (returned == NULL)
+        return message_id > inbox->tail && inbox->count > inbox->leased_count + inbox->returned_count;
+    returned->part.count--;
+    returned->part.bytes -= size;
+    inbox->returned_count--;
+    inbox->returned_bytes -= size;
+    if (returned->part.count == 0) {
+        DL_DELETE(inbox->returned, returned);
+        ks_table_free(returned);
+    }
+    return true;
 }
 
 /* ---- settling ---- */

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "store/sqlite/engine.h"
 #include "store/sqlite/relocation.h"
+#include "store/vault/contents.h"
 #include "store/vault/sweep.h"
 
 #include <string.h>
@@ -146,7 +147,7 @@ static void report_missing(struct ks_engine *engine, const char *path_name)
                  ks_text_escape(path_name, strlen(path_name), escaped, sizeof escaped));
 }
 
-enum { FILE_NUMBER, FILE_PATH, FILE_SIZE, FILE_USER };
+enum { FILE_NUMBER, FILE_PATH, FILE_SIZE, FILE_USER, FILE_CKSUM, FILE_WRITTEN };
 
 /* Of users who are there: nobody else will ever have another. */
 static enum ks_result count_file(struct ks_engine *engine, sqlite3_stmt *row, uint64_t size)
@@ -158,11 +159,20 @@ static enum ks_result count_file(struct ks_engine *engine, sqlite3_stmt *row, ui
     return ks_users_find(engine->users, &id) != NULL ? ks_quotas_load(engine->quotas, &id, size) : KS_OK;
 }
 
-/* Adopted files have no size yet, nor have those that an older kesher has kept. */
-static enum ks_result correct_size(struct ks_engine *engine, sqlite3_stmt *row, uint64_t size)
+/* A file that was written at another time than its row's is another one. That one of another size was written
+ * at the same time is damage, and is for the check to tell. */
+static bool is_row_of(sqlite3_stmt *row, uint64_t size, int64_t written)
 {
-    if (sqlite3_column_type(row, FILE_SIZE) == SQLITE_INTEGER &&
-        (uint64_t)sqlite3_column_int64(row, FILE_SIZE) == size)
+    if (sqlite3_column_type(row, FILE_CKSUM) == SQLITE_INTEGER)
+        return sqlite3_column_int64(row, FILE_WRITTEN) == written;
+    return sqlite3_column_type(row, FILE_SIZE) == SQLITE_INTEGER &&
+           (uint64_t)sqlite3_column_int64(row, FILE_SIZE) == size;
+}
+
+/* Adopted files have no size yet, nor have those that an older kesher has kept. */
+static enum ks_result correct_row(struct ks_engine *engine, sqlite3_stmt *row, uint64_t size, int64_t written)
+{
+    if (is_row_of(row, size, written))
         return KS_OK;
     enum ks_result result = ks_writer_begin(engine);
     if (result != KS_OK)
@@ -177,8 +187,9 @@ static enum ks_result check_file(struct ks_engine *engine, sqlite3_stmt *row)
 {
     const char *path_name = (const char *)sqlite3_column_text(row, FILE_PATH);
     uint64_t size = 0;
-    if (path_name != NULL && ks_sweep_file_size(engine->directory_fd, path_name, &size)) {
-        enum ks_result result = correct_size(engine, row, size);
+    int64_t written = 0;
+    if (path_name != NULL && ks_sweep_look(engine->directory_fd, path_name, &size, &written)) {
+        enum ks_result result = correct_row(engine, row, size, written);
         return result == KS_OK ? count_file(engine, row, size) : result;
     }
     report_missing(engine, path_name == NULL ? "" : path_name);
@@ -190,9 +201,10 @@ static enum ks_result check_files(struct ks_engine *engine)
 {
     struct ks_query query;
     size_t looked_at = 0;
-    enum ks_result result = start_reading(
-        engine, "SELECT rowid, PathName, Size, ID FROM files WHERE ID NOT IN (SELECT ID FROM removals)",
-        &query);
+    enum ks_result result = start_reading(engine,
+                                          "SELECT rowid, PathName, Size, ID, Cksum, Written FROM files"
+                                          " WHERE ID NOT IN (SELECT ID FROM removals)",
+                                          &query);
     if (result != KS_OK)
         return result;
     while (result == KS_OK && ks_query_next(&query)) {
@@ -240,51 +252,37 @@ static enum ks_result remove_unknown_contents(struct ks_engine *engine)
     return result;
 }
 
-static bool has_content(const struct ks_engine *engine, sqlite3_stmt *row)
+/* NULL when the row has its file. */
+static const char *judge_spooled(const struct ks_engine *engine, sqlite3_stmt *statement,
+                                 struct ks_damage_row *row)
 {
-    const char *place = (const char *)sqlite3_column_text(row, 1);
-    return place != NULL &&
-           ks_sweep_has_file_of_size(engine->directory_fd, place, (uint64_t)sqlite3_column_int64(row, 2));
+    uint64_t size = 0;
+    const char *why = ks_damage_read_row(statement, row);
+    if (why != NULL || row->place == NULL)
+        return why;
+    if (!ks_sweep_file_size(engine->directory_fd, row->place, &size))
+        return "its file is missing";
+    return ks_contents_has_size(size, row->content_size) ? NULL : "its file has another size";
 }
 
-static enum ks_result drop_message(struct ks_engine *engine, int64_t message_id)
-{
-    enum ks_result result = ks_writer_begin(engine);
-    if (result != KS_OK)
-        return result;
-    struct ks_query query = ks_writer_query(engine, KS_STATEMENT_DELETE_WAITING_ONE);
-    ks_query_integer(&query, message_id);
-    result = ks_writer_check(engine, ks_query_run(&query));
-    if (result != KS_OK)
-        return result;
-    query = ks_writer_query(engine, KS_STATEMENT_DELETE_MESSAGE);
-    ks_query_integer(&query, message_id);
-    return ks_writer_check(engine, ks_query_run(&query));
-}
-
-/* Nobody could ever read them, nor what waits behind them. */
-static enum ks_result drop_messages_without_content(struct ks_engine *engine)
+/* Their receivers would find out; but here it costs nobody a connection. */
+static enum ks_result put_aside_without_content(struct ks_engine *engine)
 {
     struct ks_query query;
-    size_t dropped = 0;
-    enum ks_result result = start_reading(
-        engine, "SELECT ID, Place, ContentSize FROM messages INDEXED BY messages_place WHERE Place NOT NULL",
-        &query);
+    struct ks_damage_row row;
+    enum ks_result result = start_reading(engine,
+                                          "SELECT " KS_DAMAGE_COLUMNS " FROM messages AS m"
+                                          " INDEXED BY messages_place WHERE m.Place NOT NULL",
+                                          &query);
     if (result != KS_OK)
         return result;
     while (result == KS_OK && ks_query_next(&query)) {
-        if (has_content(engine, query.statement))
-            continue;
-        result = drop_message(engine, sqlite3_column_int64(query.statement, 0));
-        dropped++;
+        const char *why = judge_spooled(engine, query.statement, &row);
+        if (why != NULL)
+            result = ks_damage_put_aside(engine, &row, why);
     }
     enum ks_result read = end_reading(&query);
-    enum ks_result finished = ks_writer_finish(engine);
-    ks_writer_forget_failure(engine);
-    if (dropped > 0)
-        ks_log_error(engine->log, "dropped %zu messages whose files in messages/ are missing or damaged",
-                     dropped);
-    return result != KS_OK ? result : read != KS_OK ? read : finished;
+    return result != KS_OK ? result : read;
 }
 
 static enum ks_result load_inbox(struct ks_engine *engine, sqlite3_stmt *row)
@@ -317,7 +315,7 @@ static enum ks_result load_inboxes(struct ks_engine *engine)
 
 enum ks_result ks_loading_messages(struct ks_engine *engine)
 {
-    enum ks_result result = drop_messages_without_content(engine);
+    enum ks_result result = put_aside_without_content(engine);
     if (result == KS_OK)
         result = remove_unknown_contents(engine);
     if (result == KS_OK)

@@ -19,7 +19,7 @@ enum ks_result ks_loading_users(struct ks_engine *engine);
  * KS_NO_SPACE, KS_NO_MEMORY, KS_IO. */
 enum ks_result ks_loading_files(struct ks_engine *engine);
 
-/* After the users. Drops and logs the messages whose file in messages/ is missing or has another size,
+/* After the users. Puts the messages aside whose file in messages/ is missing or has another size (damage.h),
  * removes each file there without a row, then fills engine->inboxes and finds the last message id. What waits
  * for users who are no more is left to the removal. KS_OK; KS_NO_SPACE, KS_NO_MEMORY, KS_IO; KS_INVALID when
  * a row breaks the rules of the schema. */

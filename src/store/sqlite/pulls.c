@@ -5,13 +5,10 @@
 
 #include "store/reply.h"
 #include "store/sqlite/engine.h"
+#include "store/vault/contents.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { WALK_PIECE = 100 * 1000 }; /* messages looked at in one go */
 
@@ -20,10 +17,10 @@ static const char walk_text[] = "SELECT ID, ContentSize FROM waiting"
 enum { WALK_ID, WALK_SIZE };
 
 /* CROSS JOIN: in the order of the tables. */
-static const char read_text[] = "SELECT m.ID, m.FromClient, m.Type, m.ContentSize, m.Place, m.Content"
+static const char read_text[] = "SELECT " KS_DAMAGE_COLUMNS ", w.ContentSize"
                                 " FROM waiting AS w CROSS JOIN messages AS m ON m.ID=w.ID"
                                 " WHERE w.ToClient=? AND w.ID>? AND w.ID<=? ORDER BY w.ID";
-enum { READ_ID, READ_SENDER, READ_TYPE, READ_SIZE, READ_PLACE, READ_CONTENT };
+enum { READ_COUNTED_SIZE = KS_DAMAGE_COLUMN_COUNT };
 
 /* ---- the connection ---- */
 
@@ -167,83 +164,69 @@ void ks_pulls_lease(struct ks_engine *engine, struct ks_store_lease_waiting *req
 
 /* ---- the bytes of a part ---- */
 
-/* Reads bytes of a content that lies in a file. KS_OK; KS_IO when the file is not what the row says. */
-static enum ks_result read_file(const struct ks_engine *engine, const char *place, uint8_t *bytes,
-                                size_t size, const struct ks_message_cursor *cursor, uint32_t content_size)
+/* KS_OK; KS_INVALID when the content is damaged; KS_NO_MEMORY, KS_IO. */
+static enum ks_result read_content(const struct ks_engine *engine, const struct ks_damage_row *row,
+                                   uint8_t *bytes, size_t size, uint64_t offset)
 {
-    struct stat status;
-    int fd = openat(engine->directory_fd, place, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return KS_IO;
-    bool whole = fstat(fd, &status) == 0 && status.st_size == (off_t)content_size;
-    size_t done = 0;
-    while (whole && done < size) {
-        ssize_t count = pread(fd, bytes + done, size - done, (off_t)(cursor->offset + done));
-        if (count > 0)
-            done += (size_t)count;
-        else if (count == 0 || errno != EINTR)
-            whole = false;
+    if (row->place == NULL) {
+        if (size > 0)
+            memcpy(bytes, (const uint8_t *)row->content + offset, size);
+        return KS_OK;
     }
-    close(fd);
-    return whole ? KS_OK : KS_IO;
+    struct ks_contents contents = {.directory_fd = engine->directory_fd,
+                                   .place = row->place,
+                                   .content_size = row->content_size,
+                                   .scratch = engine->pulls.scratch};
+    return ks_contents_read(&contents, offset, bytes, size);
 }
 
-static enum ks_result read_content(const struct ks_engine *engine, sqlite3_stmt *row, uint8_t *bytes,
-                                   size_t size, const struct ks_message_cursor *cursor, uint32_t content_size)
+/* False when the row is none that can be read here: not sound, of another receiver or size than was counted,
+ * or another one than the cursor stands in. */
+static bool read_row(sqlite3_stmt *statement, const struct ks_store_lease_read *request,
+                     struct ks_damage_row *row)
 {
-    const char *place = (const char *)sqlite3_column_text(row, READ_PLACE);
-    if (place != NULL)
-        return read_file(engine, place, bytes, size, cursor, content_size);
-    if (sqlite3_column_bytes(row, READ_CONTENT) != (int)content_size)
-        return KS_IO;
-    if (size > 0)
-        memcpy(bytes, (const uint8_t *)sqlite3_column_blob(row, READ_CONTENT) + cursor->offset, size);
-    return KS_OK;
+    const struct ks_message_cursor *cursor = &request->cursor;
+    return ks_damage_read_row(statement, row) == NULL &&
+           memcmp(&row->receiver, &request->receiver, sizeof row->receiver) == 0 &&
+           sqlite3_column_int64(statement, READ_COUNTED_SIZE) == (int64_t)row->content_size &&
+           (cursor->next == 0 || cursor->next == row->message_id);
 }
 
-/* False when the row is none that can be read here: another one than the cursor stands in, or not sound. */
-static bool describe_message(sqlite3_stmt *row, const struct ks_message_cursor *cursor,
-                             struct ks_stored_message *message)
+static void begin_message(struct ks_store_lease_read *request, const struct ks_damage_row *row)
 {
-    int64_t size = sqlite3_column_int64(row, READ_SIZE);
-    message->message_id = (uint64_t)sqlite3_column_int64(row, READ_ID);
-    message->type = (uint8_t)sqlite3_column_int(row, READ_TYPE);
-    message->content_size = (uint32_t)size;
-    if (sqlite3_column_bytes(row, READ_SENDER) != KS_CLIENT_ID_SIZE || size < 0 || size > UINT32_MAX ||
-        (cursor->next != 0 && cursor->next != message->message_id))
-        return false;
-    memcpy(message->sender.bytes, sqlite3_column_blob(row, READ_SENDER), KS_CLIENT_ID_SIZE);
-    return true;
+    const struct ks_stored_message message = {.message_id = row->message_id,
+                                              .sender = row->sender,
+                                              .type = row->type,
+                                              .content_size = row->content_size};
+    request->encode(request->context, &message, request->bytes + request->size);
+    request->size += request->overhead;
+    request->cursor.next = row->message_id;
+    request->cursor.offset = 0;
 }
 
 /* The next bytes of one message: its head, if it is not given yet, and of its content what there is room for.
- * KS_OK; KS_IO when the row is not what it should be. */
+ * KS_OK; KS_INVALID when it is damaged, and nothing of it is given in this call; KS_NO_MEMORY, KS_IO. */
 static enum ks_result take_message(const struct ks_engine *engine, struct ks_store_lease_read *request,
-                                   sqlite3_stmt *row)
+                                   sqlite3_stmt *statement)
 {
     struct ks_message_cursor *cursor = &request->cursor;
-    struct ks_stored_message message;
-    if (!describe_message(row, cursor, &message))
-        return KS_IO;
-    if (cursor->next == 0) {
-        request->encode(request->context, &message, request->bytes + request->size);
-        request->size += request->overhead;
-        cursor->next = message.message_id;
-        cursor->offset = 0;
-    }
-    uint64_t left = message.content_size - cursor->offset;
+    struct ks_damage_row row;
+    if (!read_row(statement, request, &row))
+        return KS_INVALID;
+    if (cursor->next == 0)
+        begin_message(request, &row);
+    uint64_t left = row.content_size - cursor->offset;
     size_t room = request->capacity - request->size;
     size_t size = left < room ? (size_t)left : room;
-    enum ks_result result =
-        read_content(engine, row, request->bytes + request->size, size, cursor, message.content_size);
+    enum ks_result result = read_content(engine, &row, request->bytes + request->size, size, cursor->offset);
     if (result != KS_OK)
         return result;
     request->size += size;
     cursor->offset += size;
-    if (cursor->offset == message.content_size) {
-        *cursor = (struct ks_message_cursor){.message_id = message.message_id,
+    if (cursor->offset == row.content_size) {
+        *cursor = (struct ks_message_cursor){.message_id = row.message_id,
                                              .given = cursor->given + 1,
-                                             .given_size = cursor->given_size + message.content_size};
+                                             .given_size = cursor->given_size + row.content_size};
     }
     return KS_OK;
 }
@@ -284,9 +267,11 @@ static enum ks_result read_rows(struct ks_engine *engine, struct ks_store_lease_
     return taken;
 }
 
+/* KS_PENDING: ks_damage_look answers. */
 static enum ks_result read_part(struct ks_engine *engine, struct ks_store_lease_read *request)
 {
     struct ks_part part;
+    const struct ks_message_cursor before = request->cursor;
     if (ks_inboxes_part(engine->inboxes, &request->receiver, request->owner, request->last, &part) != KS_OK)
         return KS_NOT_FOUND;
     if (request->cursor.given == part.count)
@@ -298,14 +283,19 @@ static enum ks_result read_part(struct ks_engine *engine, struct ks_store_lease_
     if (ks_inboxes_part(engine->inboxes, &request->receiver, request->owner, request->last, &part) != KS_OK)
         return KS_NOT_FOUND;
     ks_log_error(engine->log, "a waiting message cannot be read: %s", ks_result_text(result));
-    return result;
+    request->cursor = before;
+    request->size = 0;
+    ks_damage_look(engine, request);
+    return KS_PENDING;
 }
 
 static void run_read(struct ks_task *task)
 {
     struct ks_store_lease_read *request = KS_CONTAINER_OF(task, struct ks_store_lease_read, request.task);
     struct ks_engine *engine = ks_engine_of(request->request.store);
-    ks_reply_post(&request->request, read_part(engine, request));
+    enum ks_result result = read_part(engine, request);
+    if (result != KS_PENDING)
+        ks_reply_post(&request->request, result);
 }
 
 void ks_pulls_read(struct ks_engine *engine, struct ks_store_lease_read *request)
@@ -319,7 +309,8 @@ void ks_pulls_read(struct ks_engine *engine, struct ks_store_lease_read *request
 enum ks_result ks_pulls_start(struct ks_engine *engine)
 {
     const struct ks_thread_hooks hooks = {.context = engine};
-    enum ks_result result = ks_pulls_connect(engine);
+    engine->pulls.scratch = malloc(KS_SUMS_PIECE);
+    enum ks_result result = engine->pulls.scratch != NULL ? ks_pulls_connect(engine) : KS_NO_MEMORY;
     return result != KS_OK ? result : ks_thread_start(&engine->pulls.thread, "store-pull", &hooks);
 }
 
@@ -327,5 +318,7 @@ void ks_pulls_stop(struct ks_engine *engine)
 {
     ks_thread_stop(engine->pulls.thread);
     engine->pulls.thread = NULL;
+    free(engine->pulls.scratch);
+    engine->pulls.scratch = NULL;
     disconnect(&engine->pulls);
 }

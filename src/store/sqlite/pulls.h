@@ -18,6 +18,7 @@ struct ks_engine;
 struct ks_pulls {
     struct ks_thread *thread;
     sqlite3 *database; /* the thread's; NULL after an error, until the next read */
+    uint8_t *scratch;  /* KS_SUMS_PIECE bytes, for contents in files */
     sqlite3_stmt *walk_sizes;
     sqlite3_stmt *read_messages;
     sqlite3_stmt *describe_user; /* these three are details.c's */

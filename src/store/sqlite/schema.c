@@ -61,6 +61,7 @@ static const char *const migrations[] = {
     "",
     /* sums.h; and an older kesher would look for files under users' ids (relocation.h). */
     "ALTER TABLE files ADD COLUMN Cksum INTEGER;"
+    "ALTER TABLE files ADD COLUMN Written INTEGER;"
     "ALTER TABLE messages ADD COLUMN Sum INTEGER;",
 };
 

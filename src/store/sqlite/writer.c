@@ -11,10 +11,10 @@ enum { TICK_MS = 1000 };
 
 /* FAIL, where a statement has many rows: no copies of pages to undo the statement alone. Whatever fails
  * undoes the whole transaction. */
-#define ONE_MESSAGE "(?, ?, ?, ?, ?, ?, ?)"
+#define ONE_MESSAGE "(?, ?, ?, ?, ?, ?, ?, ?)"
 #define FOUR_MORE   "," ONE_MESSAGE "," ONE_MESSAGE "," ONE_MESSAGE "," ONE_MESSAGE
 #define INSERT_MESSAGE                                                                                       \
-    "INSERT OR FAIL INTO messages(ID, ToClient, FromClient, Type, ContentSize, Place, Content)"              \
+    "INSERT OR FAIL INTO messages(ID, ToClient, FromClient, Type, ContentSize, Place, Content, Sum)"         \
     " VALUES" ONE_MESSAGE
 
 static const char *const statement_texts[KS_STATEMENT_COUNT] = {
@@ -37,12 +37,13 @@ static const char *const statement_texts[KS_STATEMENT_COUNT] = {
     [KS_STATEMENT_SET_LAST_SEEN] =
         "UPDATE clients SET LastSeen=?, AESKeyUsed=coalesce(?, AESKeyUsed) WHERE rowid=?",
     /* REPLACE for both of its keys: the row of that name, and one that was adopted under that path. */
-    [KS_STATEMENT_PUT_FILE] = "INSERT OR REPLACE INTO files(ID, FileName, PathName, Verified, KeptName, Size)"
-                              " VALUES(?, ?, ?, 1, ?, ?)",
+    [KS_STATEMENT_PUT_FILE] = "INSERT OR REPLACE INTO files(ID, FileName, PathName, Verified, KeptName, Size,"
+                              " Cksum, Written) VALUES(?, ?, ?, 1, ?, ?, ?, ?)",
     [KS_STATEMENT_ADOPT_FILE] = "INSERT OR IGNORE INTO files(ID, FileName, PathName, Verified, KeptName)"
                                 " SELECT ?1, ?2, ?3, 1, ?4"
                                 " WHERE NOT EXISTS (SELECT 1 FROM removals WHERE ID=?1)",
-    [KS_STATEMENT_SET_FILE_SIZE] = "UPDATE files SET Size=? WHERE rowid=?",
+    /* Of a file that is another one now, nobody was told a cksum. */
+    [KS_STATEMENT_SET_FILE_SIZE] = "UPDATE files SET Size=?, Cksum=NULL, Written=NULL WHERE rowid=?",
     [KS_STATEMENT_INSERT_MESSAGE] = INSERT_MESSAGE,
     [KS_STATEMENT_INSERT_MESSAGES_TOGETHER] =
         INSERT_MESSAGE FOUR_MORE FOUR_MORE FOUR_MORE "," ONE_MESSAGE "," ONE_MESSAGE "," ONE_MESSAGE,
@@ -56,8 +57,7 @@ static const char *const statement_texts[KS_STATEMENT_COUNT] = {
                                      " (SELECT ID FROM waiting WHERE ToClient=? AND ID>? AND ID<=?)",
     [KS_STATEMENT_DELETE_WAITING] = "DELETE FROM waiting WHERE ToClient=? AND ID>? AND ID<=?",
     [KS_STATEMENT_DELETE_MESSAGE] = "DELETE FROM messages WHERE ID=?",
-    [KS_STATEMENT_DELETE_WAITING_ONE] =
-        "DELETE FROM waiting WHERE ToClient=(SELECT ToClient FROM messages WHERE ID=?1) AND ID=?1",
+    [KS_STATEMENT_DELETE_WAITING_ONE] = "DELETE FROM waiting WHERE ToClient=? AND ID=?",
     [KS_STATEMENT_FILE_MESSAGES] = "INSERT OR FAIL INTO waiting(ToClient, ID, ContentSize)"
                                    " SELECT ToClient, ID, ContentSize FROM messages WHERE ID>? AND ID<=?"
                                    " ORDER BY ToClient, ID",
@@ -245,6 +245,7 @@ static void writer_batch_done(void *context)
     }
     ks_writer_forget_failure(engine);
     ks_filing_batch_over(engine);
+    ks_damage_batch_over(engine);
 }
 
 static void writer_tick(void *context)

@@ -3,6 +3,7 @@
 #define KS_STORE_VAULT_INTERNAL_H
 
 #include "base/thread.h"
+#include "store/sums.h"
 #include "store/table.h"
 #include "store/vault/vault.h"
 
@@ -65,6 +66,8 @@ struct ks_stage {
     unsigned failed_syncs;     /* of vault->failed_syncs, when the first byte was about to be written */
     bool is_direct;            /* it bypasses the page cache */
     uint64_t size;
+    bool is_dated;       /* row.written is known */
+    struct ks_sums sums; /* of a message's content */
     uint64_t write_back; /* up to here the kernel was asked to write */
     uint64_t last_byte_ms;
     struct ks_stage *age_previous, *age_next;

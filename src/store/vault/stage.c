@@ -3,10 +3,12 @@
 #include "base/file.h"
 #include "store/reply.h"
 #include "store/vault/internal.h"
+#include "store/vault/sweep.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The kernel is asked to write each piece as soon as it is whole, and waited for some pieces later: so a
@@ -189,6 +191,25 @@ static enum ks_result write_bytes(struct ks_stage *stage, const uint8_t *bytes, 
     return result == KS_OK ? KS_OK : ks_vault_failure(errno);
 }
 
+/* The sums of a message's content stand behind it, and do not count as its size. */
+static enum ks_result sum_up(struct ks_stage *stage, const uint8_t *bytes, size_t size, bool last)
+{
+    enum ks_result result = ks_sums_add(&stage->sums, bytes, size);
+    if (result != KS_OK || !last)
+        return result;
+    result = ks_sums_end(&stage->sums);
+    return result == KS_OK ? write_bytes(stage, stage->sums.bytes, stage->sums.size) : result;
+}
+
+/* Of a file that is whole; it is not written again. */
+static void date_file(struct ks_stage *stage)
+{
+    struct stat status;
+    stage->is_dated = fstat(stage->fd, &status) == 0;
+    if (stage->is_dated)
+        stage->row.written = ks_sweep_written(&status);
+}
+
 static enum ks_result write_chunk(struct ks_vault_thread *thread, struct ks_stage *stage,
                                   const struct ks_store_stage_write *request)
 {
@@ -203,7 +224,12 @@ static enum ks_result write_chunk(struct ks_vault_thread *thread, struct ks_stag
         return result;
     stage->size += size;
     mark_used(thread, stage);
-    return write_back(stage);
+    result = write_back(stage);
+    if (result == KS_OK && stage->purpose == KS_STAGE_MESSAGE)
+        result = sum_up(stage, request->bytes, size, request->last);
+    else if (result == KS_OK && request->last)
+        date_file(stage);
+    return result;
 }
 
 void ks_stage_run_write(struct ks_task *task)
@@ -276,6 +302,8 @@ void ks_stage_run_confirm(struct ks_task *task)
     struct ks_stage *stage = request->stage;
     if (stage->purpose != KS_STAGE_FILE && stage->state != STAGE_FAILED)
         fail_stage(stage->owner->thread, stage, KS_INVALID);
+    stage->row.has_cksum = request->has_cksum && stage->is_dated;
+    stage->row.cksum = request->cksum;
     hand_over(stage, &request->request, ks_confirm_run);
 }
 

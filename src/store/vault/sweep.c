@@ -274,13 +274,25 @@ bool ks_sweep_has_file(int directory_fd, const char *path_name)
     return find_file(directory_fd, path_name, &status);
 }
 
-bool ks_sweep_file_size(int directory_fd, const char *path_name, uint64_t *size)
+int64_t ks_sweep_written(const struct stat *status)
+{
+    return (int64_t)status->st_mtim.tv_sec * 1000 * 1000 * 1000 + status->st_mtim.tv_nsec;
+}
+
+bool ks_sweep_look(int directory_fd, const char *path_name, uint64_t *size, int64_t *written)
 {
     struct stat status;
     if (!find_file(directory_fd, path_name, &status))
         return false;
     *size = (uint64_t)status.st_size;
+    *written = ks_sweep_written(&status);
     return true;
+}
+
+bool ks_sweep_file_size(int directory_fd, const char *path_name, uint64_t *size)
+{
+    int64_t written = 0;
+    return ks_sweep_look(directory_fd, path_name, size, &written);
 }
 
 bool ks_sweep_has_file_of_size(int directory_fd, const char *path_name, uint64_t size)

@@ -8,6 +8,8 @@
 #include "base/log.h"
 #include "store/vault/vault.h"
 
+#include <sys/stat.h>
+
 /* Removes everything in staging/. KS_OK, KS_NO_MEMORY, KS_IO. */
 enum ks_result ks_sweep_clear_staging(int directory_fd);
 
@@ -51,7 +53,13 @@ bool ks_sweep_has_file(int directory_fd, const char *path_name);
 /* True when it also has this size. */
 bool ks_sweep_has_file_of_size(int directory_fd, const char *path_name, uint64_t size);
 
-/* The same as the first, with its size. Any thread. */
+/* When a file was last written, in nanoseconds. */
+int64_t ks_sweep_written(const struct stat *status);
+
+/* True when there is a regular file of this path, with its size and when it was written. Any thread. */
+bool ks_sweep_look(int directory_fd, const char *path_name, uint64_t *size, int64_t *written);
+
+/* The same, with its size alone. Any thread. */
 bool ks_sweep_file_size(int directory_fd, const char *path_name, uint64_t *size);
 
 #endif

@@ -92,6 +92,7 @@ void ks_vault_release(struct ks_stage *stage)
     DL_DELETE2(vault->stages, stage, all_previous, all_next);
     owner_put(vault, stage->owner);
     pthread_mutex_unlock(&vault->lock);
+    ks_sums_free(&stage->sums);
     free(stage);
 }
 

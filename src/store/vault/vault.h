@@ -30,6 +30,9 @@ struct ks_vault_row {
     const char *kept_name;
     char path_name[KS_NAMES_PATH_SIZE]; /* relative to the data directory */
     uint64_t size;                      /* bytes */
+    bool has_cksum;                     /* of a file … */
+    uint32_t cksum;                     /* … as its 2103 told … */
+    int64_t written;                    /* … and when it was last written (st_mtim), in nanoseconds */
     enum ks_result result;              /* out: of this row alone; KS_NOT_FOUND: the file is nobody's */
 };
 

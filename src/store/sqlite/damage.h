@@ -1,0 +1,67 @@
+/* damage.h — waiting messages that are damaged: found, put aside into damaged/ (store/damaged.h), and gone
+ * from their receiver's inbox, so that what follows is delivered. Nothing is deleted: what of a message can
+ * be read lies in damaged/, with a note that says whose it is; and a row that SQLite cannot read stays where
+ * it is, but is not listed for its receiver any more.
+ *
+ * The pull thread finds out when a part cannot be read: it looks for the first message of it that is damaged,
+ * puts its content aside, and has the writer remove the rows, in a transaction of their own, between batches:
+ * where SQLite refuses that, nobody else's request fails with it. The asker is answered when all is done.
+ *
+ * Damaged is: a row that is missing, that SQLite calls corrupt or cannot read, of another size than was
+ * counted, or with another sum; and a file of which ks_contents_read says so. Anything else that fails (no
+ * memory, no descriptor) may be better the next time, and is left alone.
+ */
+#ifndef KS_STORE_SQLITE_DAMAGE_H
+#define KS_STORE_SQLITE_DAMAGE_H
+
+#include "store/sqlite/query.h"
+#include "store/store.h"
+
+struct ks_engine;
+struct ks_damage_removal;
+
+struct ks_damage {
+    struct ks_damage_removal *first; /* rows that are to go after this batch; the writer's */
+    _Atomic uint64_t count;          /* messages that were put aside since the start */
+    _Atomic bool stopped;            /* the writer is about to stop: nothing is posted to it */
+};
+
+/* What a message's row says, while the statement stands on it. */
+struct ks_damage_row {
+    uint64_t message_id;
+    struct ks_client_id receiver;
+    struct ks_client_id sender;
+    uint8_t type;
+    uint32_t content_size;
+    const char *place;   /* NULL: `content` is here */
+    const void *content; /* content_bytes of it */
+    size_t content_bytes;
+    bool has_sum;
+    uint32_t sum;
+};
+
+/* The columns that ks_damage_read_row wants, from `m`, in this order, as the first ones. */
+#define KS_DAMAGE_COLUMNS "m.ID, m.ToClient, m.FromClient, m.Type, m.ContentSize, m.Place, m.Content, m.Sum"
+enum { KS_DAMAGE_COLUMN_COUNT = 8 };
+
+/* Reads and judges a row; what lies in a file is not looked at. NULL when it is sound, else what is wrong. */
+const char *ks_damage_read_row(sqlite3_stmt *statement, struct ks_damage_row *row);
+
+/* The pull thread: the part of `request` could not be read, behind the cursor. Finds what is damaged, and
+ * answers: KS_IO; when a message was put aside, and nothing of this part was given yet, KS_NOT_FOUND: its
+ * lease is over, and a new one leads past that message. */
+void ks_damage_look(struct ks_engine *engine, struct ks_store_lease_read *request);
+
+/* The opener's thread, with the writer's connection, before there are inboxes: puts a message of a sound row
+ * aside, for its content in a file is not what it should be. KS_OK; KS_NO_SPACE, KS_NO_MEMORY, KS_IO. */
+enum ks_result ks_damage_put_aside(struct ks_engine *engine, const struct ks_damage_row *row,
+                                   const char *why);
+
+/* The writer's thread, when a batch is over: removes the rows of what was put aside. */
+void ks_damage_batch_over(struct ks_engine *engine);
+
+/* Before the writer stops: when it returns, what was put aside so far is with the writer, and nothing more
+ * will come. Threads that were not started are fine. */
+void ks_damage_stop(struct ks_engine *engine);
+
+#endif
