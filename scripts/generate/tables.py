@@ -99,11 +99,11 @@ def nouns(tables):
     """The first words of operators' commands as commands, whose operands are the second ones."""
     verbs = {}
     for command in tables.operators:
-        noun, verb = command.name.split()
-        verbs.setdefault(noun, []).append(verb)
+        noun, _, verb = command.name.partition(" ")
+        verbs.setdefault(noun, []).extend([verb] if verb else [])
     takes = [option.name for option in tables.operator_options]
     return [
-        Command(noun, " | ".join(each), "for operators: " + ", ".join(each), takes=takes)
+        Command(noun, " | ".join(each), "for operators: " + (", ".join(each) or noun), takes=takes)
         for noun, each in verbs.items()
     ]
 
@@ -124,7 +124,7 @@ def read_tables(rows, texts_path=None):
             tables.specials.append(Option(*fields, kind="special"))
         elif kind == "operator":
             noun, verb, operand, help_ = fields
-            tables.operators.append(Command(f"{noun} {verb}", operand, help_))
+            tables.operators.append(Command(f"{noun} {verb}".strip(), operand, help_))
         elif kind == "operator-option":
             tables.operator_options.append(Option(*fields, kind="special"))
         elif kind == "command":

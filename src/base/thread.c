@@ -164,6 +164,26 @@ uint64_t ks_thread_waiting(const struct ks_thread *thread)
     return atomic_load_explicit(&thread->posted, memory_order_relaxed) - ran;
 }
 
+struct milestone {
+    struct ks_task task;
+    sem_t reached;
+};
+
+static void pass_milestone(struct ks_task *task)
+{
+    sem_post(&KS_CONTAINER_OF(task, struct milestone, task)->reached);
+}
+
+void ks_thread_reach(struct ks_thread *thread)
+{
+    struct milestone milestone = {.task.run = pass_milestone};
+    sem_init(&milestone.reached, 0, 0); /* cannot fail with these */
+    ks_executor_post(ks_thread_executor(thread), &milestone.task);
+    while (sem_wait(&milestone.reached) != 0)
+        ;
+    sem_destroy(&milestone.reached);
+}
+
 void ks_thread_stop(struct ks_thread *thread)
 {
     if (thread == NULL)

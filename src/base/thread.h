@@ -39,6 +39,9 @@ struct ks_executor *ks_thread_executor(struct ks_thread *thread);
 /* How many tasks were posted and have not run yet. Any thread, between start and stop. */
 uint64_t ks_thread_waiting(const struct ks_thread *thread);
 
+/* Returns when all that was posted before has run; its batch may not be over. Not from the thread itself. */
+void ks_thread_reach(struct ks_thread *thread);
+
 /* Runs all that was posted before the call (and whatever that posts to this thread), ends the thread and
  * frees it. NULL is allowed. Not from the thread itself; nobody may post any more. */
 void ks_thread_stop(struct ks_thread *thread);

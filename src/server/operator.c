@@ -24,6 +24,7 @@ struct request {
     char *config;
     bool json;
     bool yes;
+    bool repair;
     bool help;
 };
 
@@ -52,14 +53,15 @@ bool ks_operator_is_meant(int argc, char **argv)
 static void print_help(void)
 {
     printf("usage: kesherd user list | show NAME | reset-key NAME | remove NAME [--OPTION]...\n"
-           "       kesherd group list [--OPTION]...\n\n"
+           "       kesherd group list [--OPTION]...\n"
+           "       kesherd check [--repair] [--OPTION]...\n\n"
            "Asks the server that runs on the data directory or, when none does, works on the directory "
            "itself.\n\n");
     char left[64];
     for (size_t i = 0; i < ks_operator_command_count(); i++) {
         const struct ks_operator_command *command = ks_operator_command_at(i);
-        snprintf(left, sizeof left, "%s %s%s", command->noun, command->verb,
-                 command->takes_name ? " NAME" : "");
+        snprintf(left, sizeof left, "%s%s%s%s", command->noun, command->verb[0] != '\0' ? " " : "",
+                 command->verb, command->takes_name ? " NAME" : "");
         printf("  %-20s  %s\n", left, command->help);
     }
     putchar('\n');
@@ -93,6 +95,8 @@ static int read_option(struct request *request, char **argv, int *index)
         flag = &request->json;
     else if (strcmp(name, "yes") == 0)
         flag = &request->yes;
+    else if (strcmp(name, "repair") == 0)
+        flag = &request->repair;
     else if (strcmp(name, "help") == 0)
         flag = &request->help;
     if (flag != NULL) {
@@ -123,6 +127,13 @@ static const struct ks_operator_command *find_command(const char *noun, const ch
 /* 0 when the words make a command. */
 static int read_words(struct request *request, const char *noun, const char *const *words, size_t count)
 {
+    request->command = find_command(noun, "");
+    if (request->command != NULL && count == 0)
+        return 0;
+    if (request->command != NULL) {
+        complain("%s takes nothing more, see kesherd %s --help", noun, noun);
+        return EXIT_USAGE;
+    }
     if (count == 0) {
         complain("%s what? see kesherd %s --help", noun, noun);
         return EXIT_USAGE;
@@ -162,7 +173,13 @@ static int read_arguments(struct request *request, int argc, char **argv)
             words[count++] = argv[i];
         }
     }
-    return request->help ? 0 : read_words(request, argv[1], words, count);
+    request->name = "";
+    int status = request->help ? 0 : read_words(request, argv[1], words, count);
+    if (status == 0 && request->repair && !request->help && request->command->request != KS_CONTROL_CHECK) {
+        complain("--repair goes with kesherd check");
+        return EXIT_USAGE;
+    }
+    return status;
 }
 
 /* The options that say where the data is, judged as the server would. 0 when they are sound. */
@@ -254,8 +271,9 @@ static int carry_out(const struct request *request, struct ks_operator_access *a
         if (status != 0)
             return status;
     }
-    const struct ks_control_request wire = request_for(request, request->command->request);
-    struct ks_operator_show show = ks_operator_show_begin(request->command->request, request->json);
+    enum ks_control_verb verb = request->repair ? KS_CONTROL_REPAIR : request->command->request;
+    const struct ks_control_request wire = request_for(request, verb);
+    struct ks_operator_show show = ks_operator_show_begin(verb, request->json);
     int status = ask(access, &wire, &show);
     if (status == 0 && (!print_done(request) || fflush(stdout) != 0)) {
         complain("cannot print the answer");

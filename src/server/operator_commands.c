@@ -9,6 +9,8 @@ static const struct ks_operator_command commands[] = {
      "forget the user's keys: the next public key that it sends is stored"},
     {"user", "remove", KS_CONTROL_REMOVE, true, true, "removed",
      "remove the user, its files and what waits for it; its name is free"},
+    {"check", "", KS_CONTROL_CHECK, false, false, NULL,
+     "look at all that is stored: what is wrong, and what that means"},
     {"group", "list", KS_CONTROL_GROUPS, false, false, NULL, "the groups of the chat, on a running server"},
 };
 
@@ -19,6 +21,8 @@ static const struct ks_option_row option_rows[] = {
     {.name = "config", .value = "FILE", .help = "read options from FILE, as the server does"},
     {.name = "json", .help = "a JSON object to a line"},
     {.name = "yes", .help = "remove without asking; needed where stdin is no terminal"},
+    {.name = "repair",
+     .help = "check: put aside what is damaged, so that the rest is served; deletes nothing"},
     {.name = "help", .help = "print this"},
 };
 

@@ -9,7 +9,7 @@
 
 struct ks_operator_command {
     const char *noun;
-    const char *verb;
+    const char *verb; /* "" where the noun says it all */
     enum ks_control_verb request;
     bool takes_name;
     bool asks_first;  /* it cannot be undone */

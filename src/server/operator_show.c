@@ -129,6 +129,48 @@ static void print_group(struct ks_operator_show *show, const struct ks_control_g
            group->messages);
 }
 
+/* ---- checks ---- */
+
+static void print_finding(const struct ks_operator_show *show, const struct ks_control_finding *finding)
+{
+    if (!show->terminal) {
+        printf("%s\t%s\t%s\t%s\n", finding->is_wrong ? "wrong" : "note", finding->what, finding->meaning,
+               finding->done);
+        return;
+    }
+    printf("%s: %s\n  %s\n", finding->is_wrong ? "WRONG" : "note", finding->what, finding->meaning);
+    if (finding->done[0] != '\0')
+        printf("  %s\n", finding->done);
+}
+
+static void print_sums(const struct ks_operator_show *show, const struct ks_control_sums *sums)
+{
+    char verdict[64] = "all is sound";
+    if (sums->wrong > 0)
+        snprintf(verdict, sizeof verdict, "%" PRIu64 " %s wrong", sums->wrong,
+                 sums->wrong == 1 ? "thing is" : "things are");
+    if (show->terminal)
+        printf("%" PRIu64 " files and %" PRIu64 " messages were looked at: %s\n", sums->files, sums->messages,
+               verdict);
+    else
+        printf("sums\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\n", sums->files, sums->messages, sums->wrong);
+}
+
+/* False when the line is neither. */
+static bool show_check(const struct ks_operator_show *show, const char *line, size_t size)
+{
+    struct ks_control_finding finding;
+    struct ks_control_sums sums;
+    if (ks_control_finding_parse(line, size, &finding) == KS_OK)
+        print_finding(show, &finding);
+    else if (ks_control_sums_parse(line, size, &sums) == KS_OK)
+        print_sums(show, &sums);
+    else
+        return false;
+    fflush(stdout); /* what fails is seen at the end */
+    return true;
+}
+
 /* ---- lines ---- */
 
 bool ks_operator_show_line(void *context, const char *line, size_t size)
@@ -139,7 +181,9 @@ bool ks_operator_show_line(void *context, const char *line, size_t size)
     bool understood = true;
     if (show->json)
         return fwrite(line, 1, size, stdout) == size;
-    if (show->verb == KS_CONTROL_GROUPS) {
+    if (show->verb == KS_CONTROL_CHECK || show->verb == KS_CONTROL_REPAIR) {
+        understood = show_check(show, line, size);
+    } else if (show->verb == KS_CONTROL_GROUPS) {
         understood = ks_control_group_parse(line, size, &group) == KS_OK;
         if (understood)
             print_group(show, &group);

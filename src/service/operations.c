@@ -14,6 +14,7 @@
 enum {
     USERS_PER_PAGE = 32,
     GROUPS_PER_PAGE = 32,
+    FINDINGS_PER_PAGE = 16,
 };
 
 struct ks_operation {
@@ -27,8 +28,13 @@ struct ks_operation {
         struct ks_store_describe_users users;
         struct ks_store_reset_key reset;
         struct ks_store_remove_user removal;
+        struct ks_store_check check;
     } asked;
-    struct ks_user_details details[USERS_PER_PAGE];
+    struct ks_check_cursor check;
+    union { /* likewise */
+        struct ks_user_details details[USERS_PER_PAGE];
+        struct ks_check_finding findings[FINDINGS_PER_PAGE];
+    };
     uint64_t cursor;
     unsigned group;
     bool asking;   /* an answer is on its way */
@@ -231,6 +237,59 @@ static void ask_for_removal(struct ks_operation *operation)
     ks_store_remove_user(operation->environment->store, request);
 }
 
+/* Each with a line of its own: an operator may watch them come. */
+static void tell_finding(struct ks_operation *operation, const struct ks_check_finding *found)
+{
+    struct ks_control_finding finding = {.is_wrong = found->is_wrong};
+    snprintf(finding.what, sizeof finding.what, "%s", found->what);
+    snprintf(finding.meaning, sizeof finding.meaning, "%s", found->meaning);
+    snprintf(finding.done, sizeof finding.done, "%s", found->done);
+    if (found->is_wrong && operation->environment->groups != NULL) /* else stderr has it already */
+        ks_log_error(operation->environment->log, "a check has found: %s: %s%s%s", found->what,
+                     found->meaning, found->done[0] != '\0' ? "; " : "", found->done);
+    operation->size += ks_control_finding_encode(&finding, line_room(operation));
+}
+
+static void end_check(struct ks_operation *operation)
+{
+    const struct ks_check_cursor *cursor = &operation->check;
+    const struct ks_control_sums sums = {
+        .files = cursor->files, .messages = cursor->messages, .wrong = cursor->wrong};
+    operation->size += ks_control_sums_encode(&sums, line_room(operation));
+    if (cursor->wrong == 0)
+        end_with(operation, KS_OK, "");
+    else
+        end_with(operation, KS_IO, "not all is as it should be");
+}
+
+static void checked(struct ks_store_request *request)
+{
+    struct ks_operation *operation = KS_CONTAINER_OF(request, struct ks_operation, asked.check.request);
+    operation->asking = false;
+    operation->check = operation->asked.check.cursor;
+    for (size_t i = 0; i < operation->asked.check.count && request->result == KS_OK; i++)
+        tell_finding(operation, &operation->findings[i]);
+    if (request->result != KS_OK)
+        end_with_failure(operation, "check what is stored", KS_IO);
+    else if (operation->asked.check.is_complete)
+        end_check(operation);
+    else
+        flush(operation);
+    run(operation);
+}
+
+static void ask_for_check(struct ks_operation *operation)
+{
+    struct ks_store_check *request = &operation->asked.check;
+    ask(operation, &request->request, checked);
+    request->repair = operation->request.verb == KS_CONTROL_REPAIR;
+    request->is_alone = operation->environment->groups == NULL;
+    request->cursor = operation->check;
+    request->findings = operation->findings;
+    request->limit = FINDINGS_PER_PAGE;
+    ks_store_check(operation->environment->store, request);
+}
+
 static void tell_groups(struct ks_operation *operation)
 {
     struct ks_group_details details[GROUPS_PER_PAGE];
@@ -269,6 +328,10 @@ static void step(struct ks_operation *operation)
         return;
     case KS_CONTROL_GROUPS:
         tell_groups(operation);
+        return;
+    case KS_CONTROL_CHECK:
+    case KS_CONTROL_REPAIR:
+        ask_for_check(operation);
         return;
     }
 }

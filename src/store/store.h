@@ -321,8 +321,10 @@ struct ks_message_cursor {
 
 /* The next bytes of a leased part: for each message what `encode` makes of it, then its content, in one run
  * over as many calls as it takes. What `encode` makes is never split, contents are. KS_OK with `size` > 0, or
- * 0 when all was given; KS_NOT_FOUND when the lease was taken over or released; KS_IO, KS_NO_MEMORY. When a
- * message of the part is missing or damaged the answer is KS_IO, never a part of another size. */
+ * 0 when all was given; KS_NOT_FOUND when the lease was taken over or released; KS_IO, KS_NO_MEMORY. A
+ * message that is missing or damaged is never given, nor is a part of another size: it is put aside, and this
+ * part and those behind it are released. The answer is KS_NOT_FOUND then, or KS_IO when some of the part was
+ * given before, or the message could not be put aside; whoever leases anew gets what follows. */
 struct ks_store_lease_read {
     struct ks_store_request request;
     struct ks_client_id receiver;    /* in */
@@ -400,6 +402,40 @@ struct ks_store_remove_user {
     char name[KS_TEXT_FIELD_SIZE]; /* in */
 };
 
+enum { KS_CHECK_TEXT_SIZE = 640 };
+
+/* What a check has found; lines for people, whatever strangers wrote in it is escaped. */
+struct ks_check_finding {
+    bool is_wrong; /* else it is only told */
+    char what[KS_CHECK_TEXT_SIZE];
+    char meaning[KS_CHECK_TEXT_SIZE];
+    char done[KS_CHECK_TEXT_SIZE]; /* what was done about it; "" for nothing */
+};
+
+/* A place in a check; starts as zeros. */
+struct ks_check_cursor {
+    unsigned phase; /* the engine's */
+    uint64_t after; /* the engine's */
+    uint64_t files; /* that were looked at so far */
+    uint64_t messages;
+    uint64_t wrong; /* findings so far */
+};
+
+/* The next piece of a check of all that is stored; again until `is_complete`. Deletes nothing, and does not
+ * report what is only in motion. With `repair`, what is damaged is put aside, and what is sound is served. A
+ * piece may take as long as reading the largest file; nobody else waits for it. KS_OK; KS_CLOSED when the
+ * engine is about to close; KS_NO_MEMORY, KS_IO. */
+struct ks_store_check {
+    struct ks_store_request request;
+    bool repair;                       /* in */
+    bool is_alone;                     /* in: nobody else uses the store, so it may be more thorough */
+    struct ks_check_cursor cursor;     /* in and out */
+    struct ks_check_finding *findings; /* in: room for `limit`, at least 16 */
+    size_t limit;                      /* in */
+    size_t count;                      /* out */
+    bool is_complete;                  /* out */
+};
+
 /* KS_OK as soon as whoever makes changes durable has had a turn: the engine is alive. */
 struct ks_store_probe {
     struct ks_store_request request;
@@ -433,6 +469,7 @@ struct ks_store_operations {
     void (*describe_users)(struct ks_store *store, struct ks_store_describe_users *request);
     void (*reset_key)(struct ks_store *store, struct ks_store_reset_key *request);
     void (*remove_user)(struct ks_store *store, struct ks_store_remove_user *request);
+    void (*check)(struct ks_store *store, struct ks_store_check *request);
     void (*probe)(struct ks_store *store, struct ks_store_probe *request);
     void (*close)(struct ks_store *store);
 };
@@ -575,6 +612,11 @@ static inline void ks_store_reset_key(struct ks_store *store, struct ks_store_re
 static inline void ks_store_remove_user(struct ks_store *store, struct ks_store_remove_user *request)
 {
     store->operations->remove_user(store, request);
+}
+
+static inline void ks_store_check(struct ks_store *store, struct ks_store_check *request)
+{
+    store->operations->check(store, request);
 }
 
 static inline void ks_store_probe(struct ks_store *store, struct ks_store_probe *request)

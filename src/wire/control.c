@@ -17,7 +17,8 @@ static const struct {
 } verbs[] = {
     [KS_CONTROL_USERS] = {"users", false},        [KS_CONTROL_USER] = {"user", true},
     [KS_CONTROL_RESET_KEY] = {"reset-key", true}, [KS_CONTROL_REMOVE] = {"remove", true},
-    [KS_CONTROL_GROUPS] = {"groups", false},
+    [KS_CONTROL_GROUPS] = {"groups", false},      [KS_CONTROL_CHECK] = {"check", false},
+    [KS_CONTROL_REPAIR] = {"repair", false},
 };
 
 /* ---- requests ---- */
@@ -220,6 +221,85 @@ enum ks_result ks_control_group_parse(const char *line, size_t size, struct ks_c
         if (!read_group_member(&member, group))
             return KS_INVALID;
     return result == KS_NOT_FOUND && group->number > 0 ? KS_OK : KS_INVALID;
+}
+
+/* ---- checks ---- */
+
+/* What does not fit a line is cut: half of it is enough for all three texts, whatever is escaped in them. */
+static void put_cut(struct ks_json_writer *writer, const char *name, const char *text, size_t limit)
+{
+    ks_json_text(writer, name, text, strnlen(text, limit));
+}
+
+size_t ks_control_finding_encode(const struct ks_control_finding *finding,
+                                 char line[static KS_CONTROL_LINE_LIMIT])
+{
+    enum { WHAT_LIMIT = 560, MEANING_LIMIT = 200, DONE_LIMIT = 200 };
+    struct ks_json_writer writer = ks_json_begin(line, KS_CONTROL_LINE_LIMIT);
+    ks_json_flag(&writer, "wrong", finding->is_wrong);
+    put_cut(&writer, "what", finding->what, WHAT_LIMIT);
+    put_cut(&writer, "means", finding->meaning, MEANING_LIMIT);
+    if (finding->done[0] != '\0')
+        put_cut(&writer, "done", finding->done, DONE_LIMIT);
+    else
+        ks_json_null(&writer, "done");
+    return ks_json_end(&writer);
+}
+
+static bool read_finding_member(const struct ks_json_member *member, struct ks_control_finding *finding)
+{
+    if (strcmp(member->name, "what") == 0)
+        return read_text(member, finding->what, sizeof finding->what);
+    if (strcmp(member->name, "means") == 0)
+        return read_text(member, finding->meaning, sizeof finding->meaning);
+    if (strcmp(member->name, "done") == 0)
+        return read_text(member, finding->done, sizeof finding->done);
+    if (strcmp(member->name, "wrong") != 0)
+        return true; /* a member of a newer kesher */
+    finding->is_wrong = member->kind == KS_JSON_TRUE;
+    return member->kind == KS_JSON_TRUE || member->kind == KS_JSON_FALSE;
+}
+
+enum ks_result ks_control_finding_parse(const char *line, size_t size, struct ks_control_finding *finding)
+{
+    struct ks_json_reader reader = ks_json_read(line, size);
+    struct ks_json_member member;
+    enum ks_result result = KS_OK;
+    memset(finding, 0, sizeof *finding);
+    while ((result = ks_json_next(&reader, &member)) == KS_OK)
+        if (!read_finding_member(&member, finding))
+            return KS_INVALID;
+    return result == KS_NOT_FOUND && finding->what[0] != '\0' ? KS_OK : KS_INVALID;
+}
+
+size_t ks_control_sums_encode(const struct ks_control_sums *sums, char line[static KS_CONTROL_LINE_LIMIT])
+{
+    struct ks_json_writer writer = ks_json_begin(line, KS_CONTROL_LINE_LIMIT);
+    ks_json_number(&writer, "files", sums->files);
+    ks_json_number(&writer, "messages", sums->messages);
+    ks_json_number(&writer, "wrong_things", sums->wrong);
+    return ks_json_end(&writer);
+}
+
+enum ks_result ks_control_sums_parse(const char *line, size_t size, struct ks_control_sums *sums)
+{
+    struct ks_json_reader reader = ks_json_read(line, size);
+    struct ks_json_member member;
+    enum ks_result result = KS_OK;
+    bool is_whole = false;
+    memset(sums, 0, sizeof *sums);
+    while ((result = ks_json_next(&reader, &member)) == KS_OK) {
+        bool sound = true;
+        if (strcmp(member.name, "files") == 0)
+            sound = read_number(&member, &sums->files);
+        else if (strcmp(member.name, "messages") == 0)
+            sound = read_number(&member, &sums->messages);
+        else if (strcmp(member.name, "wrong_things") == 0)
+            sound = is_whole = read_number(&member, &sums->wrong);
+        if (!sound)
+            return KS_INVALID;
+    }
+    return result == KS_NOT_FOUND && is_whole ? KS_OK : KS_INVALID;
 }
 
 /* ---- the end ---- */

@@ -8,6 +8,8 @@
  *   1 reset-key NAME    the next public key that the user sends is stored
  *   1 remove NAME       the user and all that is kept for it go
  *   1 groups            every group of the chat
+ *   1 check             all that is stored is looked at: a line for each thing that is worth telling, then
+ * one with the sums 1 repair            the same, and what is damaged is put aside
  *
  * NAME is the rest of the line. The answer is any number of lines, each a flat JSON object, and one more that
  * ends it, which alone has the member "result": "ok", "not found", "invalid" (what the server does not
@@ -38,6 +40,8 @@ enum ks_control_verb {
     KS_CONTROL_RESET_KEY,
     KS_CONTROL_REMOVE,
     KS_CONTROL_GROUPS,
+    KS_CONTROL_CHECK,
+    KS_CONTROL_REPAIR,
 };
 
 struct ks_control_request {
@@ -75,6 +79,23 @@ struct ks_control_group {
     uint64_t messages;
 };
 
+enum { KS_CONTROL_TEXT_SIZE = 640 };
+
+/* Something that a check has found. */
+struct ks_control_finding {
+    bool is_wrong; /* else it is only told */
+    char what[KS_CONTROL_TEXT_SIZE];
+    char meaning[KS_CONTROL_TEXT_SIZE];
+    char done[KS_CONTROL_TEXT_SIZE]; /* "" for nothing */
+};
+
+/* The last line of a check. */
+struct ks_control_sums {
+    uint64_t files;
+    uint64_t messages;
+    uint64_t wrong;
+};
+
 struct ks_control_end {
     enum ks_result result; /* KS_OK, KS_NOT_FOUND, KS_INVALID, KS_REFUSED (busy); anything else is "failed" */
     char message[KS_CONTROL_MESSAGE_SIZE];
@@ -82,6 +103,9 @@ struct ks_control_end {
 
 size_t ks_control_user_encode(const struct ks_control_user *user, char line[static KS_CONTROL_LINE_LIMIT]);
 size_t ks_control_group_encode(const struct ks_control_group *group, char line[static KS_CONTROL_LINE_LIMIT]);
+size_t ks_control_finding_encode(const struct ks_control_finding *finding,
+                                 char line[static KS_CONTROL_LINE_LIMIT]);
+size_t ks_control_sums_encode(const struct ks_control_sums *sums, char line[static KS_CONTROL_LINE_LIMIT]);
 size_t ks_control_end_encode(const struct ks_control_end *end, char line[static KS_CONTROL_LINE_LIMIT]);
 
 /* Each parses a line, with or without LF. KS_OK; KS_INVALID for any other line. Members that they do not know
@@ -89,6 +113,8 @@ size_t ks_control_end_encode(const struct ks_control_end *end, char line[static 
  * answer. */
 enum ks_result ks_control_user_parse(const char *line, size_t size, struct ks_control_user *user);
 enum ks_result ks_control_group_parse(const char *line, size_t size, struct ks_control_group *group);
+enum ks_result ks_control_finding_parse(const char *line, size_t size, struct ks_control_finding *finding);
+enum ks_result ks_control_sums_parse(const char *line, size_t size, struct ks_control_sums *sums);
 enum ks_result ks_control_end_parse(const char *line, size_t size, struct ks_control_end *end);
 
 #endif

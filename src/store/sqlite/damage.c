@@ -15,11 +15,12 @@
 
 enum { NOTE_SIZE = 2048, ESCAPED_SIZE = 512, HEX_SIZE = 2 * KS_CLIENT_ID_SIZE + 1, WHO_SIZE = 640 };
 
-struct ks_damage_removal {
-    struct ks_task task;
-    struct ks_damage_removal *next;
-    struct ks_engine *engine;
-    struct ks_store_lease_read *request;
+/* Rows that are to go. */
+struct removal {
+    struct ks_interlude interlude;
+    struct ks_store_lease_read *request; /* to be answered, or … */
+    sem_t *done;                         /* … who waits for this, and … */
+    bool *removed;                       /* … is told here */
     struct ks_client_id receiver;
     uint64_t message_id;
     uint64_t counted_size; /* what the receiver's sums have for it */
@@ -91,15 +92,7 @@ static const char *describe_user(const struct ks_engine *engine, const struct ks
     return who;
 }
 
-/* What was found, and what of it can be told. */
-struct finding {
-    struct ks_damage_row row;
-    bool has_row;
-    uint64_t counted_size;
-    const char *why;
-};
-
-static void write_note(const struct ks_engine *engine, const struct finding *finding,
+static void write_note(const struct ks_engine *engine, const struct ks_damage_finding *finding,
                        char note[static NOTE_SIZE])
 {
     char receiver[WHO_SIZE];
@@ -121,7 +114,8 @@ static void write_note(const struct ks_engine *engine, const struct finding *fin
                  finding->counted_size);
 }
 
-static void log_finding(const struct ks_engine *engine, const struct finding *finding, const char *path)
+static void log_finding(const struct ks_engine *engine, const struct ks_damage_finding *finding,
+                        const char *path)
 {
     char receiver[WHO_SIZE];
     char sender[WHO_SIZE] = "a sender that cannot be read";
@@ -133,7 +127,7 @@ static void log_finding(const struct ks_engine *engine, const struct finding *fi
 }
 
 /* Puts aside what there is of it. When this is KS_OK, the rows may go. */
-static enum ks_result put_aside(struct ks_engine *engine, const struct finding *finding)
+static enum ks_result put_aside(struct ks_engine *engine, const struct ks_damage_finding *finding)
 {
     const struct ks_damage_row *row = &finding->row;
     char name[64];
@@ -166,8 +160,7 @@ static const char next_text[] = "SELECT ID, ContentSize FROM waiting"
                                 " WHERE ToClient=? AND ID>? AND ID<=? ORDER BY ID LIMIT 1";
 static const char message_text[] = "SELECT " KS_DAMAGE_COLUMNS " FROM messages AS m WHERE m.ID=?";
 
-/* Whether SQLite says that what it read is not sound, or that it could not be read from the disk. */
-static bool is_damage(int code)
+bool ks_damage_is(int code)
 {
     return (code & 0xff) == SQLITE_CORRUPT || code == SQLITE_IOERR_READ || code == SQLITE_IOERR_SHORT_READ;
 }
@@ -175,14 +168,14 @@ static bool is_damage(int code)
 /* KS_OK with the next message's id and counted size; KS_NOT_FOUND behind the last one. */
 static enum ks_result next_message(struct ks_engine *engine, sqlite3_stmt *statement,
                                    const struct ks_store_lease_read *request, uint64_t after,
-                                   struct finding *finding)
+                                   struct ks_damage_finding *finding)
 {
     struct ks_query query = ks_query_start(statement);
     ks_query_blob(&query, request->receiver.bytes, sizeof request->receiver.bytes);
     ks_query_integer(&query, (int64_t)after);
     ks_query_integer(&query, (int64_t)request->last);
     bool found = ks_query_next(&query);
-    *finding = (struct finding){.row.receiver = request->receiver};
+    *finding = (struct ks_damage_finding){.row.receiver = request->receiver};
     if (found) {
         finding->row.message_id = (uint64_t)sqlite3_column_int64(statement, 0);
         finding->counted_size = (uint64_t)sqlite3_column_int64(statement, 1);
@@ -193,8 +186,8 @@ static enum ks_result next_message(struct ks_engine *engine, sqlite3_stmt *state
     return found ? KS_OK : KS_NOT_FOUND;
 }
 
-/* Judges the row that the statement stands on, and what lies in its file. */
-static enum ks_result judge(struct ks_engine *engine, sqlite3_stmt *statement, struct finding *finding)
+enum ks_result ks_damage_judge(struct ks_engine *engine, sqlite3_stmt *statement, uint8_t *scratch,
+                               struct ks_damage_finding *finding)
 {
     const struct ks_client_id receiver = finding->row.receiver;
     finding->why = ks_damage_read_row(statement, &finding->row);
@@ -208,7 +201,7 @@ static enum ks_result judge(struct ks_engine *engine, sqlite3_stmt *statement, s
         struct ks_contents contents = {.directory_fd = engine->directory_fd,
                                        .place = finding->row.place,
                                        .content_size = finding->row.content_size,
-                                       .scratch = engine->pulls.scratch};
+                                       .scratch = scratch};
         enum ks_result result = ks_contents_check(&contents, NULL, NULL);
         if (result != KS_INVALID)
             return result;
@@ -219,14 +212,15 @@ static enum ks_result judge(struct ks_engine *engine, sqlite3_stmt *statement, s
 
 /* KS_OK when the message is sound; KS_INVALID when it was damaged, and is put aside now; anything else:
  * nobody knows, or it could not be put aside. */
-static enum ks_result examine(struct ks_engine *engine, sqlite3_stmt *statement, struct finding *finding)
+static enum ks_result examine(struct ks_engine *engine, sqlite3_stmt *statement,
+                              struct ks_damage_finding *finding)
 {
     struct ks_query query = ks_query_start(statement);
     ks_query_integer(&query, (int64_t)finding->row.message_id);
     enum ks_result result = KS_INVALID;
     if (ks_query_next(&query))
-        result = judge(engine, statement, finding);
-    else if (is_damage(query.code))
+        result = ks_damage_judge(engine, statement, engine->pulls.scratch, finding);
+    else if (ks_damage_is(query.code))
         finding->why = "the database cannot read it";
     else if (query.code == SQLITE_DONE)
         finding->why = "it is missing from the database";
@@ -243,7 +237,7 @@ static enum ks_result examine(struct ks_engine *engine, sqlite3_stmt *statement,
 /* The first damaged message of the part, behind the cursor. KS_INVALID when it is put aside; KS_NOT_FOUND
  * when there is none. */
 static enum ks_result find_damaged(struct ks_engine *engine, const struct ks_store_lease_read *request,
-                                   struct finding *finding)
+                                   struct ks_damage_finding *finding)
 {
     sqlite3_stmt *next = NULL;
     sqlite3_stmt *message = NULL;
@@ -266,14 +260,6 @@ static enum ks_result find_damaged(struct ks_engine *engine, const struct ks_sto
 }
 
 /* ---- removing, on the writer's thread ---- */
-
-static void join(struct ks_task *task)
-{
-    struct ks_damage_removal *removal = KS_CONTAINER_OF(task, struct ks_damage_removal, task);
-    struct ks_damage *damage = &removal->engine->damage;
-    removal->next = damage->first;
-    damage->first = removal;
-}
 
 static enum ks_result delete_row(struct ks_engine *engine, enum ks_statement statement,
                                  const struct ks_client_id *receiver, uint64_t message_id)
@@ -315,67 +301,78 @@ static void answer(struct ks_store_lease_read *request, bool put_aside)
     ks_reply_post(&request->request, put_aside && !is_begun ? KS_NOT_FOUND : KS_IO);
 }
 
-void ks_damage_batch_over(struct ks_engine *engine)
+static void end_removal(struct removal *removal, bool removed)
 {
-    while (engine->damage.first != NULL) {
-        struct ks_damage_removal *removal = engine->damage.first;
-        engine->damage.first = removal->next;
-        bool done = unlist(engine, &removal->receiver, removal->message_id) == KS_OK;
-        if (done)
-            ks_inboxes_forget(engine->inboxes, &removal->receiver, removal->message_id,
-                              removal->counted_size);
-        answer(removal->request, done);
+    if (removal->request != NULL) {
+        answer(removal->request, removed);
         free(removal);
+        return;
     }
+    *removal->removed = removed;
+    sem_post(removal->done); /* the removal is the waiter's */
+}
+
+static void run_removal(struct ks_interlude *interlude)
+{
+    struct removal *removal = KS_CONTAINER_OF(interlude, struct removal, interlude);
+    struct ks_engine *engine = interlude->engine;
+    bool done = unlist(engine, &removal->receiver, removal->message_id) == KS_OK;
+    if (done)
+        ks_inboxes_forget(engine->inboxes, &removal->receiver, removal->message_id, removal->counted_size);
+    end_removal(removal, done);
 }
 
 void ks_damage_look(struct ks_engine *engine, struct ks_store_lease_read *request)
 {
-    struct finding finding;
-    struct ks_damage_removal *removal = calloc(1, sizeof *removal);
+    struct ks_damage_finding finding;
+    struct removal *removal = calloc(1, sizeof *removal);
     if (removal == NULL || atomic_load(&engine->damage.stopped) ||
         find_damaged(engine, request, &finding) != KS_INVALID) {
         free(removal);
         answer(request, false);
         return;
     }
-    *removal = (struct ks_damage_removal){.task.run = join,
-                                          .engine = engine,
-                                          .request = request,
-                                          .receiver = request->receiver,
-                                          .message_id = finding.row.message_id,
-                                          .counted_size = finding.counted_size};
-    ks_writer_post(engine, &removal->task);
+    *removal = (struct removal){.interlude.run = run_removal,
+                                .request = request,
+                                .receiver = request->receiver,
+                                .message_id = finding.row.message_id,
+                                .counted_size = finding.counted_size};
+    ks_writer_between(engine, &removal->interlude);
+}
+
+enum ks_result ks_damage_take_out(struct ks_engine *engine, const struct ks_damage_finding *finding)
+{
+    sem_t done;
+    bool removed = false;
+    struct removal removal = {.interlude.run = run_removal,
+                              .done = &done,
+                              .removed = &removed,
+                              .receiver = finding->row.receiver,
+                              .message_id = finding->row.message_id,
+                              .counted_size = finding->counted_size};
+    enum ks_result result = put_aside(engine, finding);
+    if (result != KS_OK)
+        return result;
+    sem_init(&done, 0, 0); /* cannot fail with these */
+    ks_writer_between(engine, &removal.interlude);
+    while (sem_wait(&done) != 0)
+        ;
+    sem_destroy(&done);
+    return removed ? KS_OK : KS_IO;
 }
 
 /* ---- at the end and at the start ---- */
 
-struct barrier {
-    struct ks_task task;
-    sem_t reached;
-};
-
-static void reach(struct ks_task *task)
-{
-    sem_post(&KS_CONTAINER_OF(task, struct barrier, task)->reached);
-}
-
 void ks_damage_stop(struct ks_engine *engine)
 {
-    struct barrier barrier = {.task.run = reach};
     atomic_store(&engine->damage.stopped, true);
-    if (engine->pulls.thread == NULL)
-        return;
-    sem_init(&barrier.reached, 0, 0); /* cannot fail with these */
-    ks_executor_post(ks_thread_executor(engine->pulls.thread), &barrier.task);
-    while (sem_wait(&barrier.reached) != 0)
-        ;
-    sem_destroy(&barrier.reached);
+    if (engine->pulls.thread != NULL)
+        ks_thread_reach(engine->pulls.thread);
 }
 
 enum ks_result ks_damage_put_aside(struct ks_engine *engine, const struct ks_damage_row *row, const char *why)
 {
-    const struct finding finding = {
+    const struct ks_damage_finding finding = {
         .row = *row, .has_row = true, .counted_size = row->content_size, .why = why};
     const struct ks_client_id receiver = row->receiver;
     const uint64_t message_id = row->message_id;

@@ -18,12 +18,10 @@
 #include "store/store.h"
 
 struct ks_engine;
-struct ks_damage_removal;
 
 struct ks_damage {
-    struct ks_damage_removal *first; /* rows that are to go after this batch; the writer's */
-    _Atomic uint64_t count;          /* messages that were put aside since the start */
-    _Atomic bool stopped;            /* the writer is about to stop: nothing is posted to it */
+    _Atomic uint64_t count; /* messages that were put aside since the start */
+    _Atomic bool stopped;   /* the writer is about to stop: nothing is posted to it */
 };
 
 /* What a message's row says, while the statement stands on it. */
@@ -47,6 +45,27 @@ enum { KS_DAMAGE_COLUMN_COUNT = 8 };
 /* Reads and judges a row; what lies in a file is not looked at. NULL when it is sound, else what is wrong. */
 const char *ks_damage_read_row(sqlite3_stmt *statement, struct ks_damage_row *row);
 
+/* A message that is damaged, and what of it can be told. */
+struct ks_damage_finding {
+    struct ks_damage_row row; /* the receiver and the id are always known */
+    bool has_row;
+    uint64_t counted_size; /* of the content, in the receiver's sums */
+    const char *why;
+};
+
+/* Whether SQLite's code says that what it read is not sound, or that it could not be read from the disk. */
+bool ks_damage_is(int code);
+
+/* Judges the row that the statement stands on, and what lies in its file. finding->row has the receiver, and
+ * counted_size is set. `scratch` has KS_SUMS_PIECE bytes. KS_OK; KS_INVALID with the finding, which points
+ * into the row; KS_NO_MEMORY, KS_IO: nobody knows. The thread that has the statement. */
+enum ks_result ks_damage_judge(struct ks_engine *engine, sqlite3_stmt *statement, uint8_t *scratch,
+                               struct ks_damage_finding *finding);
+
+/* Puts a message aside, and waits until its rows are gone. KS_OK; KS_NO_SPACE, KS_NO_MEMORY, KS_IO. Neither
+ * the writer's thread nor the pull thread; before the writer stops. */
+enum ks_result ks_damage_take_out(struct ks_engine *engine, const struct ks_damage_finding *finding);
+
 /* The pull thread: the part of `request` could not be read, behind the cursor. Finds what is damaged, and
  * answers: KS_IO; when a message was put aside, and nothing of this part was given yet, KS_NOT_FOUND: its
  * lease is over, and a new one leads past that message. */
@@ -56,9 +75,6 @@ void ks_damage_look(struct ks_engine *engine, struct ks_store_lease_read *reques
  * aside, for its content in a file is not what it should be. KS_OK; KS_NO_SPACE, KS_NO_MEMORY, KS_IO. */
 enum ks_result ks_damage_put_aside(struct ks_engine *engine, const struct ks_damage_row *row,
                                    const char *why);
-
-/* The writer's thread, when a batch is over: removes the rows of what was put aside. */
-void ks_damage_batch_over(struct ks_engine *engine);
 
 /* Before the writer stops: when it returns, what was put aside so far is with the writer, and nothing more
  * will come. Threads that were not started are fine. */

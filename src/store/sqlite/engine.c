@@ -3,7 +3,8 @@
  * main thread's.
  *
  * Stopping goes with the stream: the vault posts to the writer, the writer to the readers, so they end in
- * this order and nothing is lost between them. What posts the other way, damage.h, is stopped before. */
+ * this order and nothing is lost between them. What posts the other way, check.h and damage.h, is stopped
+ * before. */
 #include "store/sqlite/engine.h"
 
 #include "crypto/secret.h"
@@ -224,6 +225,7 @@ static void engine_list_users(struct ks_store *store, struct ks_store_list_users
 /* Whatever was opened so far. */
 static void engine_free(struct ks_engine *engine)
 {
+    ks_check_stop(engine);
     if (engine->vault != NULL)
         ks_vault_stop(engine->vault);
     ks_damage_stop(engine);
@@ -285,6 +287,7 @@ static const struct ks_store_operations engine_operations = {
     .describe_users = ks_operators_describe_users,
     .reset_key = ks_operators_reset_key,
     .remove_user = ks_operators_remove_user,
+    .check = ks_check_ask,
     .probe = ks_operators_probe,
     .close = engine_close,
 };
@@ -453,6 +456,8 @@ static enum ks_result start_threads(struct ks_engine *engine, const struct ks_em
         result = ks_pulls_start(engine);
     if (result == KS_OK)
         result = ks_writer_start(engine);
+    if (result == KS_OK)
+        result = ks_check_start(engine);
     if (result != KS_OK)
         return result;
     const struct ks_vault_options vault = {

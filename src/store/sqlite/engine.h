@@ -11,6 +11,7 @@
 #include "store/reserve.h"
 #include "store/space.h"
 #include "store/sqlite/age.h"
+#include "store/sqlite/check.h"
 #include "store/sqlite/counting.h"
 #include "store/sqlite/damage.h"
 #include "store/sqlite/departures.h"
@@ -52,6 +53,7 @@ struct ks_engine {
     struct ks_filing filing;
     struct ks_counting counting;
     struct ks_damage damage;
+    struct ks_check check;
     struct ks_removal removal; /* the writer's thread's */
     struct ks_departures departures;
     struct ks_readers readers;

@@ -31,6 +31,7 @@ static const char *const statement_texts[KS_STATEMENT_COUNT] = {
     [KS_STATEMENT_DELETE_REMOVAL] = "DELETE FROM removals WHERE ID=?",
     [KS_STATEMENT_DELETE_FILES] =
         "DELETE FROM files WHERE rowid IN (SELECT rowid FROM files WHERE ID=? LIMIT ?)",
+    [KS_STATEMENT_DELETE_FILE] = "DELETE FROM files WHERE rowid=? AND PathName=?",
     [KS_STATEMENT_SET_CONTENT_KEY] = "UPDATE clients SET AESKey=?, AESKeyUsed=? WHERE rowid=?",
     [KS_STATEMENT_FORGET_CONTENT_KEY] =
         "UPDATE clients SET AESKey=NULL, AESKeyUsed=NULL WHERE rowid=? AND AESKey=?",
@@ -228,6 +229,30 @@ void ks_writer_settle_later(struct ks_engine *engine, struct ks_task *task,
     writer->to_settle++;
 }
 
+static void join_interludes(struct ks_task *task)
+{
+    struct ks_interlude *interlude = KS_CONTAINER_OF(task, struct ks_interlude, task);
+    struct ks_writer *writer = &interlude->engine->writer;
+    interlude->next = writer->interludes;
+    writer->interludes = interlude;
+}
+
+void ks_writer_between(struct ks_engine *engine, struct ks_interlude *interlude)
+{
+    interlude->engine = engine;
+    interlude->task.run = join_interludes;
+    ks_writer_post(engine, &interlude->task);
+}
+
+static void run_interludes(struct ks_writer *writer)
+{
+    while (writer->interludes != NULL) {
+        struct ks_interlude *interlude = writer->interludes;
+        writer->interludes = interlude->next;
+        interlude->run(interlude);
+    }
+}
+
 static void writer_batch_done(void *context)
 {
     struct ks_engine *engine = context;
@@ -245,7 +270,7 @@ static void writer_batch_done(void *context)
     }
     ks_writer_forget_failure(engine);
     ks_filing_batch_over(engine);
-    ks_damage_batch_over(engine);
+    run_interludes(&engine->writer);
 }
 
 static void writer_tick(void *context)

@@ -33,6 +33,7 @@ enum ks_statement {
     KS_STATEMENT_INSERT_REMOVAL,     /* ID */
     KS_STATEMENT_DELETE_REMOVAL,     /* ID */
     KS_STATEMENT_DELETE_FILES,       /* ID, how many */
+    KS_STATEMENT_DELETE_FILE,        /* rowid, PathName */
     KS_STATEMENT_SET_CONTENT_KEY,    /* AESKey, AESKeyUsed, rowid */
     KS_STATEMENT_FORGET_CONTENT_KEY, /* rowid, AESKey */
     KS_STATEMENT_SET_LAST_SEEN,      /* LastSeen, AESKeyUsed, rowid */
@@ -63,6 +64,15 @@ struct ks_writer_counts {
 extern const uint64_t ks_writer_request_bounds[KS_HISTOGRAM_BOUNDS];
 extern const uint64_t ks_writer_microsecond_bounds[KS_HISTOGRAM_BOUNDS];
 
+/* Something that the writer does between two batches, in transactions of its own: no request fails with it.
+ */
+struct ks_interlude {
+    struct ks_task task;       /* the writer's until `run` */
+    struct ks_engine *engine;  /* likewise */
+    struct ks_interlude *next; /* likewise */
+    void (*run)(struct ks_interlude *interlude);
+};
+
 struct ks_writer {
     struct ks_writer_counts counts;
     struct ks_thread *thread;
@@ -70,7 +80,8 @@ struct ks_writer {
     sqlite3_stmt *statements[KS_STATEMENT_COUNT];
     struct ks_task *first_to_settle; /* of this batch, in the order of applying */
     struct ks_task *last_to_settle;
-    size_t to_settle; /* how many those are */
+    struct ks_interlude *interludes; /* due when this batch is over; the last one first */
+    size_t to_settle;                /* how many those are */
     bool in_transaction;
     bool must_commit;         /* this batch has changed the database; else the transaction is filing.h's */
     enum ks_result failure;   /* of this batch */
@@ -92,6 +103,9 @@ void ks_writer_stop(struct ks_engine *engine);
 
 /* Any thread: posts a task. */
 void ks_writer_post(struct ks_engine *engine, struct ks_task *task);
+
+/* Any thread: has the interlude run, once. */
+void ks_writer_between(struct ks_engine *engine, struct ks_interlude *interlude);
 
 /* Makes sure that a transaction is open, which ends with the batch. KS_OK; else the batch has failed: settle
  * later all the same. */

@@ -270,6 +270,44 @@ void ks_vault_expel(struct ks_vault *vault, struct ks_vault_expulsion *expulsion
     ks_executor_post(ks_thread_executor(expulsion->thread->thread), &expulsion->task);
 }
 
+/* Twice: what runs with a task is in its batch, and a batch is over when another one runs. */
+void ks_vault_settle(struct ks_vault *vault)
+{
+    ks_thread_reach(vault->confirm_thread);
+    ks_thread_reach(vault->confirm_thread);
+}
+
+static void wait_for(sem_t *semaphore)
+{
+    while (sem_wait(semaphore) != 0)
+        ;
+}
+
+static void stay(struct ks_task *task)
+{
+    struct ks_vault_pause *pause = KS_CONTAINER_OF(task, struct ks_vault_pause, task);
+    sem_post(&pause->reached);
+    wait_for(&pause->over);
+    sem_post(&pause->reached);
+}
+
+void ks_vault_hold(struct ks_vault *vault, struct ks_vault_pause *pause)
+{
+    pause->task.run = stay;
+    sem_init(&pause->reached, 0, 0); /* cannot fail with these */
+    sem_init(&pause->over, 0, 0);
+    ks_executor_post(ks_thread_executor(vault->confirm_thread), &pause->task);
+    wait_for(&pause->reached);
+}
+
+void ks_vault_let_go(struct ks_vault_pause *pause)
+{
+    sem_post(&pause->over);
+    wait_for(&pause->reached);
+    sem_destroy(&pause->reached);
+    sem_destroy(&pause->over);
+}
+
 void ks_vault_waiting(const struct ks_vault *vault, uint64_t *stages, uint64_t *confirms)
 {
     *stages = 0;

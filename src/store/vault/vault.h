@@ -18,6 +18,8 @@
 #include "store/store.h"
 #include "store/vault/names.h"
 
+#include <semaphore.h>
+
 struct ks_vault;
 
 /* What the index should know of one file: a verified one of the user `id`, or the content of a message that
@@ -81,6 +83,19 @@ struct ks_vault_expulsion {
     void (*done)(struct ks_vault_expulsion *expulsion); /* runs on a stage thread, once */
 };
 void ks_vault_expel(struct ks_vault *vault, struct ks_vault_expulsion *expulsion);
+
+/* Returns when all that was confirmed or appended before is with the index. Any other thread. */
+void ks_vault_settle(struct ks_vault *vault);
+
+/* Between these two nothing is put into files/ or messages/: the confirm thread waits. Any other thread, one
+ * at a time; not for long. */
+struct ks_vault_pause {
+    struct ks_task task;
+    sem_t reached;
+    sem_t over;
+};
+void ks_vault_hold(struct ks_vault *vault, struct ks_vault_pause *pause);
+void ks_vault_let_go(struct ks_vault_pause *pause);
 
 /* How many tasks wait for the stage threads, and for the confirm thread. Any thread. */
 void ks_vault_waiting(const struct ks_vault *vault, uint64_t *stages, uint64_t *confirms);
