@@ -252,6 +252,44 @@ static void members_of_newer_servers_are_passed_over_and_wrong_ones_refused(void
     assert_int_equal(ks_control_end_parse("{\"result\":7}", 12, &end), KS_INVALID);
 }
 
+static void findings_and_sums_come_back_as_they_were(void **state)
+{
+    (void)state;
+    char line[KS_CONTROL_LINE_LIMIT];
+    struct ks_control_finding finding = {
+        .is_wrong = true, .what = "a \\x00 file", .meaning = "it is \"lost\""};
+    struct ks_control_finding found;
+    struct ks_control_sums sums = {.files = 12, .messages = 0, .wrong = 3};
+    struct ks_control_sums read;
+    size_t size = ks_control_finding_encode(&finding, line);
+    assert_int_equal(ks_control_finding_parse(line, size, &found), KS_OK);
+    assert_true(found.is_wrong);
+    assert_string_equal(found.what, finding.what);
+    assert_string_equal(found.meaning, finding.meaning);
+    assert_string_equal(found.done, "");
+    assert_int_equal(ks_control_sums_parse(line, size, &read), KS_INVALID);
+    size = ks_control_sums_encode(&sums, line);
+    assert_int_equal(ks_control_sums_parse(line, size, &read), KS_OK);
+    assert_memory_equal(&read, &sums, sizeof sums);
+    assert_int_equal(ks_control_finding_parse(line, size, &found), KS_INVALID);
+}
+
+/* Whatever stands in them. */
+static void the_longest_finding_is_a_whole_line(void **state)
+{
+    (void)state;
+    char line[KS_CONTROL_LINE_LIMIT];
+    struct ks_control_finding finding = {.is_wrong = true};
+    struct ks_control_finding found;
+    memset(finding.what, '\\', sizeof finding.what - 1);
+    memset(finding.meaning, '\\', sizeof finding.meaning - 1);
+    memset(finding.done, '\\', sizeof finding.done - 1);
+    size_t size = ks_control_finding_encode(&finding, line);
+    assert_true(size < KS_CONTROL_LINE_LIMIT && line[size - 1] == '\n');
+    assert_int_equal(ks_control_finding_parse(line, size, &found), KS_OK);
+    assert_true(strlen(found.what) > 500);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -265,6 +303,8 @@ int main(void)
         cmocka_unit_test(times_are_written_for_people_and_machines),
         cmocka_unit_test(groups_and_ends_come_back_as_they_were_written),
         cmocka_unit_test(members_of_newer_servers_are_passed_over_and_wrong_ones_refused),
+        cmocka_unit_test(findings_and_sums_come_back_as_they_were),
+        cmocka_unit_test(the_longest_finding_is_a_whole_line),
     };
     return cmocka_run_group_tests_name("control_codec", tests, NULL, NULL);
 }
