@@ -67,6 +67,7 @@ class Kesherd:
         self.ask_address: tuple[str, int] | None = None
         self.metrics_address: tuple[str, int] | None = None
         self.process: subprocess.Popen | None = None
+        self.variables: dict[str, str] = {}  # more of the environment
         self.configure(**options)
 
     def configure(self, **options) -> None:
@@ -103,7 +104,11 @@ class Kesherd:
         start_of_log = self.log_path.stat().st_size if self.log_path.exists() else 0
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment()
+                self.command(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**environment(), **self.variables},
             )
         listeners = self._wait_until_ready(start_of_log)
         self.address = listeners.get("drop and messages")
@@ -122,7 +127,7 @@ class Kesherd:
                 return {name: (host, int(port)) for name, host, port in _LISTENER.findall(found[0])}
             if ended:
                 break
-            time.sleep(0.01)
+            time.sleep(0.003)
         raise AssertionError(f"kesherd did not become ready:\n{self.log(start_of_log)}")
 
     def reload(self, **options) -> str:

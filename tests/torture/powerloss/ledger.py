@@ -1,0 +1,225 @@
+"""What a server owes to its clients at some moment, and whether what is found after a crash is that.
+
+A run notes what its clients sent and which answers they got (`Notes`). `Ledger.at` makes of it what was
+acknowledged at a moment of the recording; `Ledger.settle` compares that with what a server has found on an image,
+and becomes what it owes from then on: what came out of a crash must stay, and what did not must never come back.
+"""
+
+import copy
+import functools
+import hashlib
+import random
+import struct
+from dataclasses import dataclass, field
+
+from .recording import Streams
+
+LABEL = struct.Struct("<II")  # of a message: number of its sender, its number there; the rest follows from it
+
+Answered = tuple[int, int]  # the client's port, and how many bytes it had received with the answer
+Label = tuple[int, int]
+FileKey = tuple[bytes, str]  # user's id, name
+
+
+@functools.lru_cache(maxsize=20_000)
+def content_of(sender: int, number: int, size: int) -> bytes:
+    """The one content of that message of that sender; at least a label's size."""
+    return LABEL.pack(sender, number) + random.Random(sender << 32 | number).randbytes(size - LABEL.size)
+
+
+def digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+@dataclass
+class Letter:
+    """A message that was sent at some time."""
+
+    sender_id: bytes
+    receiver_id: bytes
+    type: int
+    size: int
+    state: str = "sent"  # "acknowledged", "taken" (it was sent to its receiver), "gone"
+    id: int | None = None  # as it was told
+
+
+@dataclass
+class Upload:
+    """What may be found under one name: the first, or any that was sent later. None is no file."""
+
+    allowed: list[str | None] = field(default_factory=lambda: [None])
+
+
+@dataclass
+class Note:
+    """One thing that a client did, or was answered."""
+
+    what: str
+    answered: Answered | None
+    values: tuple
+
+
+class Notes:
+    """What the clients of one run have noted, in the order in which each of them did."""
+
+    def __init__(self):
+        self.all: list[Note] = []  # appending is atomic
+
+    def add(self, what: str, answered: Answered | None, *values) -> None:
+        self.all.append(Note(what, answered, values))
+
+    def timed(self, streams: Streams) -> list[tuple[int, str, tuple]]:
+        """(moment, what, values): of an answer, when it may have arrived; of what was sent, the beginning."""
+        return [
+            (streams.moment(*note.answered) if note.answered else 0, note.what, note.values)
+            for note in self.all
+        ]
+
+
+@dataclass
+class Found:
+    """What a server has after a start."""
+
+    users: dict[str, tuple[bytes, bool]]  # name -> id, has a key
+    files: dict[FileKey, str]  # digest of the content; its absence is told by "missing"
+    messages: list[tuple[int, bytes, bytes, int, bytes]]  # id, receiver, sender, type, content; by id
+
+
+class Ledger:
+    def __init__(self):
+        self.users: dict[str, tuple[bytes | None, bool]] = {}  # id, when acknowledged; whether its key was
+        self.gone_users: set[str] = set()
+        self.files: dict[FileKey, Upload] = {}
+        self.letters: dict[Label, Letter] = {}
+        self.ids: dict[int, Label] = {}
+
+    def copy(self) -> "Ledger":
+        other = Ledger()
+        other.users = dict(self.users)
+        other.gone_users = set(self.gone_users)
+        other.files = {key: Upload(list(upload.allowed)) for key, upload in self.files.items()}
+        other.letters = {label: copy.copy(letter) for label, letter in self.letters.items()}
+        other.ids = dict(self.ids)
+        return other
+
+    # -- what clients noted
+
+    def at(self, notes: list[tuple[int, str, tuple]], moment: int) -> "Ledger":
+        """What is owed at that moment of the run that began with this ledger and had these notes."""
+        ledger = self.copy()
+        for answered, what, values in notes:
+            if answered <= moment:
+                getattr(ledger, "_note_" + what.replace(" ", "_"))(*values)
+        return ledger
+
+    def _note_registering(self, name: str) -> None:
+        self.users.setdefault(name, (None, False))
+
+    def _note_registered(self, name: str, client_id: bytes, has_key: bool) -> None:
+        self.users[name] = (client_id, has_key)
+
+    def _note_upload(self, client_id: bytes, name: str, content: str) -> None:
+        self.files.setdefault((client_id, name), Upload()).allowed.append(content)
+
+    def _note_verified(self, client_id: bytes, name: str, content: str) -> None:
+        allowed = self.files[client_id, name].allowed
+        del allowed[: allowed.index(content)]
+
+    def _note_letter(self, label: Label, sender: bytes, receiver: bytes, kind: int, size: int) -> None:
+        self.letters[label] = Letter(sender, receiver, kind, size)
+
+    def _note_stored(self, label: Label, message_id: int) -> None:
+        letter = self.letters[label]
+        letter.id = message_id
+        if letter.state == "sent":
+            letter.state = "acknowledged"
+        self._claim(message_id, label)
+
+    def _note_delivered(self, labels: list[tuple[int, Label]]) -> None:
+        for message_id, label in labels:
+            self.letters[label].state = "taken"
+            self._claim(message_id, label)
+
+    def _claim(self, message_id: int, label: Label) -> None:
+        """An id that anybody was told is that message's for ever."""
+        if self.ids.setdefault(message_id, label) != label:
+            raise AssertionError(f"id given twice: {message_id} is {self.ids[message_id]} and {label}")
+
+    # -- what was found
+
+    def settle(self, found: Found) -> list[str]:
+        """What is wrong, each problem beginning with its kind. The ledger is then what is owed from now on."""
+        problems: list[str] = []
+        self._settle_users(found, problems)
+        self._settle_files(found, problems)
+        self._settle_messages(found, problems)
+        return problems
+
+    def _settle_users(self, found: Found, problems: list[str]) -> None:
+        for name, (client_id, has_key) in list(self.users.items()):
+            there = found.users.get(name)
+            if there is None:
+                if client_id is not None:
+                    problems.append(f"user lost: {name}")
+                self.gone_users.add(name)
+                del self.users[name]
+                continue
+            if client_id is not None and there[0] != client_id:
+                problems.append(f"user changed: {name} has another id")
+            if has_key and not there[1]:
+                problems.append(f"key lost: of {name}")
+            self.users[name] = there
+        for name in found.users.keys() - self.users.keys():
+            problems.append(f"user unknown: {name}{' came back' if name in self.gone_users else ''}")
+
+    def _settle_files(self, found: Found, problems: list[str]) -> None:
+        for key, upload in self.files.items():
+            content = found.files.get(key)
+            if content not in upload.allowed:
+                kind = "file lost" if content in (None, "missing") else "file wrong"
+                problems.append(f"{kind}: {key[1]} is {content}, not one of {upload.allowed}")
+            upload.allowed = [content]
+        for key in found.files.keys() - self.files.keys():
+            problems.append(f"file unknown: {key[1]} of {key[0].hex()} was never confirmed")
+
+    def _settle_messages(self, found: Found, problems: list[str]) -> None:
+        there: dict[Label, int] = {}
+        last: dict[int, int] = {}
+        for message_id, receiver, sender, kind, content in found.messages:
+            label = self._label_of(message_id, receiver, sender, kind, content, problems)
+            if label is None:
+                continue
+            if label in there:
+                problems.append(f"message twice: {label} under {there[label]} and {message_id}")
+            if last.get(label[0], -1) > label[1]:
+                problems.append(f"messages disordered: {label} behind {last[label[0]]}")
+            there[label] = message_id
+            last[label[0]] = label[1]
+        for label, letter in self.letters.items():
+            self._settle_letter(label, letter, there.get(label), problems)
+
+    def _label_of(self, message_id, receiver, sender, kind, content, problems: list[str]) -> Label | None:
+        """Whose message that is; None, with a problem, when it is nobody's."""
+        label = LABEL.unpack_from(content) if len(content) >= LABEL.size else None
+        letter = self.letters.get(label)
+        if letter is None:
+            problems.append(f"message unknown: {message_id} was never sent, {len(content)} bytes")
+            return None
+        if (receiver, sender, kind) != (letter.receiver_id, letter.sender_id, letter.type):
+            problems.append(f"message wrong: {label} has another sender, receiver or type")
+        if content != content_of(*label, letter.size):
+            problems.append(f"message wrong: {label} has another content")
+        return label
+
+    def _settle_letter(self, label: Label, letter: Letter, found_id: int | None, problems: list[str]) -> None:
+        if found_id is None:
+            if letter.state == "acknowledged":
+                problems.append(f"message lost: {label}, acknowledged as {letter.id}")
+            letter.state = "gone"
+            return
+        if letter.state == "gone":
+            problems.append(f"message came back: {label} as {found_id}, which was not there after a crash")
+        owner = self.ids.setdefault(found_id, label)
+        if owner != label or (letter.id is not None and letter.id != found_id):
+            problems.append(f"message id given twice: {found_id} is {label}, and was told for {owner}")
+        letter.state, letter.id = "acknowledged", found_id

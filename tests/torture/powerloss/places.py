@@ -1,0 +1,70 @@
+"""From which place of the server each sync of a recording was called, by name, so that it can be left out."""
+
+import functools
+import re
+import struct
+import subprocess
+from collections import defaultdict
+from pathlib import Path
+
+from .recording import Entry, Kind, Sync
+
+_MAP = re.compile(rb"^([\da-f]+)-([\da-f]+) \S+ ([\da-f]+) \S+ \S+ +(/.*)$", re.MULTILINE)
+_HEX = re.compile(r"[\da-f]{32}")
+_LEVELS = 3  # of callers that make a name
+
+
+class Places:
+    def __init__(self, entries: list[Entry], program: Path):
+        (maps,) = [entry.payload for entry in entries if entry.kind == Kind.MAPS]
+        self._program = program
+        self._modules = [
+            (int(start, 16), int(end, 16), int(offset, 16), Path(path.decode()))
+            for start, end, offset, path in _MAP.findall(maps)
+        ]
+        self._files = {
+            entry.inode: entry.name for entry in entries if entry.kind in (Kind.CREATE, Kind.MKDIR)
+        }
+
+    def calls(self, entries: list[Entry]) -> dict[str, set[int]]:
+        """For each place, the syncs that were called there."""
+        found: dict[str, set[int]] = defaultdict(set)
+        for entry in entries:
+            if entry.kind == Kind.SYNC_BEGIN:
+                found[self.name(entry)].add(entry.call)
+        return found
+
+    def name(self, entry: Entry) -> str:
+        addresses = struct.unpack(f"<{len(entry.payload) // 8}Q", entry.payload)
+        names: list[str] = []
+        in_sqlite: list[str] = []
+        for address in addresses:
+            module, offset = self._find(address)
+            if module is not None and module.name == self._program.name:
+                names += _functions(self._program, offset - 1)
+            elif module is not None and "sqlite" in module.name:
+                in_sqlite.append(f"+{offset:x}")
+        call = f"{Sync(entry.length).name.lower()} of {self._kind_of(entry.inode)}"
+        if in_sqlite:  # whose functions have no names: the innermost ones are the system's calls
+            return f"SQLite: {call}, {' < '.join(in_sqlite[1:3])}"
+        return f"{call}, {' < '.join(names[:_LEVELS])}"
+
+    def _find(self, address: int) -> tuple[Path | None, int]:
+        for start, end, offset, path in self._modules:
+            if start <= address < end:
+                return path, address - start + offset
+        return None, 0
+
+    def _kind_of(self, inode: int) -> str:
+        name = self._files.get(inode, "the root")
+        return "something of a user's" if _HEX.fullmatch(name) else name
+
+
+@functools.lru_cache(maxsize=None)
+def _functions(program: Path, offset: int) -> tuple[str, ...]:
+    """The functions at an address, the innermost first: some may be inlined. That one has its line, too."""
+    done = subprocess.run(
+        ["addr2line", "-f", "-i", "-e", str(program), hex(offset)], capture_output=True, text=True, check=True
+    )
+    names, lines = done.stdout.splitlines()[::2], done.stdout.splitlines()[1::2]
+    return (f"{names[0]}:{lines[0].rpartition(':')[2].split()[0]}", *names[1:])

@@ -1,0 +1,250 @@
+"""Rounds: a recorded run of a load, images of it, a start on each; and a second run that begins on an image.
+
+A recorded run is as its threads happened to run, whatever the seed; an image of a recording is the same each time.
+So the recording of a round in which something was wrong is kept, with all that is needed to repeat its images.
+"""
+
+import pickle
+import random
+import shutil
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from peer.crypto import private_key
+from peer.drop import User
+from peer.kesherd import REPOSITORY
+
+from .disk import Disk, Snapshot, Style
+from .ledger import Ledger
+from .loads import LOADS, Run
+from .recording import Entry, Kind, Streams, new_log, read_log
+from .server import Server, look, use
+
+KEPT = "round.pickle"
+SCRIPT = "tests/torture/torture_powerloss.py"
+
+
+@dataclass(frozen=True)
+class Image:
+    """A number gives, for one recording, a moment and a style; both may be told instead."""
+
+    number: int
+    moment: int
+    style: Style
+
+
+@dataclass
+class Problem:
+    """What was found wrong on one image."""
+
+    text: str
+    round: "Round"
+    image: Image
+
+    @property
+    def kind(self) -> str:
+        return self.text.partition(":")[0]
+
+    def __str__(self) -> str:
+        return (
+            f"{self.text}\n    {self.round.what}, moment {self.image.moment}, {self.image.style}\n"
+            f"    repeat: {SCRIPT} --repeat {self.round.folder} --image {self.image.number}"
+        )
+
+
+@dataclass
+class Round:
+    """A recorded run, with all that is needed to make images of it and to judge them."""
+
+    folder: Path
+    load: str
+    seed: str
+    before: Snapshot
+    owed_before: Ledger
+    owed_when_ready: Ledger  # what came out of the crash before is owed, once the server was ready
+    life: int = 1
+    ready: int = 0  # the moment at which it was
+    notes: list = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)  # of its own start on an image
+
+    @property
+    def what(self) -> str:
+        return f"{self.load}, seed {self.seed}, {'first' if self.life == 1 else 'second'} life"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log"
+
+    def entries(self) -> list[Entry]:
+        return read_log(self.log)
+
+    def owed(self, moment: int) -> Ledger:
+        if moment < self.ready:
+            return self.owed_before.copy()
+        return self.owed_when_ready.at(self.notes, moment)
+
+    def image(self, number: int, entries: list[Entry]) -> Image:
+        chance = random.Random(f"{self.seed} image {number}")
+        return Image(number, choose_moment(chance, entries), Style.choose(chance))
+
+    def save(self) -> None:
+        (self.folder / KEPT).write_bytes(pickle.dumps(self))
+
+    @classmethod
+    def kept_in(cls, folder: Path) -> "Round":
+        kept = pickle.loads((folder / KEPT).read_bytes())
+        kept.folder = folder
+        return kept
+
+    def forget(self) -> None:
+        shutil.rmtree(self.folder)
+
+
+def choose_moment(chance: random.Random, entries: list[Entry]) -> int:
+    """Any moment; those when a send or a sync begins or has ended are chosen as often as all others."""
+    if chance.random() < 0.5:
+        kinds = (Kind.SEND_BEGIN, Kind.SYNC_BEGIN, Kind.SYNC_END)
+        marked = [index + 1 for index, entry in enumerate(entries) if entry.kind in kinds]
+        if marked:
+            return chance.choice(marked)
+    return chance.randint(0, len(entries))
+
+
+def the_key():
+    """The private key of all users: a fixture, for making keys takes time."""
+    import json
+    from base64 import b64decode
+
+    vectors = json.loads((REPOSITORY / "tests" / "vectors.json").read_text())
+    return private_key(b64decode(vectors["keys"][0]["private_pkcs8_base64"]))
+
+
+KEY = the_key()
+
+
+# -- recording
+
+
+def record(
+    folder: Path, load: str, seed: str, *, owed: Ledger | None = None, act=None, fail: str | None = None
+) -> Round:
+    """Runs a load (or `act` in its place) on what is in `folder`/root, a new directory or an image."""
+    root = folder / "root"
+    root.mkdir(parents=True, exist_ok=True)
+    is_first = owed is None
+    owed = owed or Ledger()
+    made = Round(folder, load, seed, Snapshot.of(root), owed, owed.copy(), 1 if is_first else 2)
+    chance = random.Random(f"{seed} life {made.life}")
+    new_log(made.log)
+    server = Server(root, log=made.log, fail=fail)
+    try:
+        server.start()
+        if not is_first:
+            found, made.problems = look(server)
+            made.problems += made.owed_when_ready.settle(found)
+            made.ready = len(made.entries())
+        users = [
+            User(name, KEY, client_id)
+            for name, (client_id, has_key) in made.owed_when_ready.users.items()
+            if has_key and client_id
+        ]
+        run = Run(server, made.life, chance, KEY, users)
+        (act or LOADS[load])(run)
+        if chance.random() < 0.4:
+            server.stop()  # an orderly end has moments of its own
+    finally:
+        server.kill()
+    shorten(made.log)
+    made.notes = run.notes.timed(Streams(made.entries()))
+    return made
+
+
+def shorten(log: Path) -> None:
+    """Cuts off what was not used of its room."""
+    import struct
+
+    with log.open("r+b") as file:
+        file.seek(24)
+        (size,) = struct.unpack("<Q", file.read(8))
+        file.truncate(size)
+
+
+def differences(made: Round) -> list[str]:
+    """How the real directory differs from what the whole recording makes of it: nothing may have escaped."""
+    disk = Disk(made.before)
+    entries = made.entries()
+    disk.follow(entries, len(entries))
+    whole = made.folder / "whole"
+    disk.write_image(random.Random(0), Style("keep", "all"), whole)
+    differing = list(_compare(made.folder / "root", whole, ""))
+    shutil.rmtree(whole)
+    return differing
+
+
+def _compare(real: Path, replayed: Path, where: str) -> Iterator[str]:
+    if real.is_socket() or real.name.endswith("-shm"):
+        return
+    if real.is_dir() and replayed.is_dir():
+        names = {path.name for path in real.iterdir() if not path.is_socket()}
+        others = {path.name for path in replayed.iterdir()}
+        yield from (f"{where}/{name} is on one side only" for name in names ^ others)
+        for name in sorted(names & others):
+            yield from _compare(real / name, replayed / name, f"{where}/{name}")
+    elif real.is_dir() or replayed.is_dir() or real.read_bytes() != replayed.read_bytes():
+        yield f"{where} differs"
+
+
+# -- images
+
+
+def judge(root: Path, owed: Ledger) -> list[str]:
+    """Starts a server on the image in `root`, and says what is wrong. The image is gone afterwards."""
+    server = Server(root)
+    try:
+        server.start()
+        found, problems = look(server)
+        problems += owed.settle(found)
+        problems += use(server, found, KEY)
+    except AssertionError as failure:
+        problems = [f"start failed: {str(failure)[-600:]}"]
+    except Exception as failure:  # whatever it is, it is the server's answer
+        problems = [f"answers wrong: {type(failure).__name__} {failure}"]
+    finally:
+        try:
+            server.kill()
+        except AssertionError as failure:
+            problems.append(f"sanitizer: {failure}")
+        shutil.rmtree(root, ignore_errors=True)
+        server.log_path.unlink(missing_ok=True)
+        server.configuration.unlink(missing_ok=True)
+    return problems
+
+
+def check_images(
+    made: Round, images: list[Image], scratch: Path, *, ignored: Collection[int] = (), stop_at_first: bool = False
+) -> list[Problem]:
+    """A start on each image of a recording; what was wrong."""
+    entries = made.entries()
+    disk = Disk(made.before, ignored)
+    problems: list[Problem] = []
+    for image in sorted(images, key=lambda image: image.moment):
+        disk.follow(entries, image.moment)
+        disk.write_image(image_chance(made, image), image.style, scratch)
+        problems += [Problem(text, made, image) for text in judge(scratch, made.owed(image.moment))]
+        if problems and stop_at_first:
+            break
+    return problems
+
+
+def image_chance(made: Round, image: Image) -> random.Random:
+    return random.Random(f"{made.seed} content of {image.number}")
+
+
+def second_life(made: Round, image: Image, folder: Path, **options) -> Round:
+    """A recorded run that begins on an image of another one."""
+    disk = Disk(made.before)
+    disk.follow(made.entries(), image.moment)
+    folder.mkdir(parents=True)
+    disk.write_image(image_chance(made, image), image.style, folder / "root")
+    return record(folder, made.load, f"{made.seed} {image.number}", owed=made.owed(image.moment), **options)

@@ -1,0 +1,164 @@
+"""The server under test: the one that is recorded, the one that starts on an image; and what it has found."""
+
+import sqlite3
+from pathlib import Path
+
+from peer.drop import User, reconnect_frame
+from peer.frames import Answer
+from peer.kesherd import REPOSITORY, Kesherd, program
+from peer.messages import MessagesClient
+
+from .ledger import Answered, Found, digest
+
+SYNC_DELAY = 300  # microseconds; a memory disk syncs in none, and then nothing would ever be a group
+FOLDER = Path("tests", "torture", "powerloss")
+
+
+def build_directory() -> Path:
+    """Where the programs under test were built."""
+    return program("KESHERD", "kesherd").parent
+
+
+def release_program() -> Path:
+    return build_directory() / FOLDER / "kesherd-release"
+
+
+def recorder_library() -> Path:
+    return build_directory() / FOLDER / "powerloss-recorder.so"
+
+
+def is_built() -> bool:
+    return release_program().exists() and recorder_library().exists()
+
+
+class CountingClient(MessagesClient):
+    """A client that knows how many bytes of the server's it has read."""
+
+    received = 0
+
+    def receive_exactly(self, size: int) -> bytes:
+        data = super().receive_exactly(size)
+        self.received += size
+        return data
+
+    def answered(self) -> Answered:
+        """The place of the last answer in what the server sent."""
+        return self.socket.getsockname()[1], self.received
+
+
+class Server(Kesherd):
+    """kesherd as it is released, on the data directory in `root`; recorded into `log` if there is one."""
+
+    def __init__(self, root: Path, *, log: Path | None = None, fail: str | None = None, **options):
+        super().__init__(
+            root / "data",
+            workers=2 if log else 1,
+            log_level=None,
+            public_ids="plain",
+            **options,
+        )
+        self.log_path = root.with_name(root.name + ".log")
+        if log is not None:
+            self.variables = {
+                "LD_PRELOAD": str(recorder_library()),
+                "KESHER_RECORDER_LOG": str(log),
+                "KESHER_RECORDER_ROOT": str(root.resolve()),
+                "KESHER_RECORDER_DELAY": str(SYNC_DELAY),
+                **({"KESHER_RECORDER_FAIL": fail} if fail else {}),
+            }
+
+    def command(self) -> list[str]:
+        return [str(release_program()), *super().command()[1:]]
+
+    def configure(self, **options) -> None:
+        self.configuration = self.data.parent.with_name(self.data.parent.name + ".ini")
+        super().configure(**options)
+
+    def connect(self, timeout: float = 30, **options) -> CountingClient:
+        return CountingClient(self.address, timeout, **options)
+
+
+# -- what is there
+
+
+def look(server: Server) -> tuple[Found, list[str]]:
+    """What the server has, read from its directory while it runs; and what is wrong whatever was promised."""
+    problems: list[str] = []
+    database = sqlite3.connect(f"file:{server.data / 'kesher.db'}?mode=ro", uri=True, timeout=30)
+    try:
+        state = [row[0] for row in database.execute("PRAGMA integrity_check")]
+        users = {
+            name: (client_id, bool(has_key))
+            for name, client_id, has_key in database.execute(
+                "SELECT Name, ID, PublicKey IS NOT NULL FROM clients"
+            )
+        }
+        files = database.execute("SELECT ID, FileName, PathName, Verified FROM files").fetchall()
+        messages = database.execute(
+            "SELECT ID, ToClient, FromClient, Type, Content, Place FROM messages ORDER BY ID"
+        ).fetchall()
+    finally:
+        database.close()
+    if state != ["ok"]:
+        problems.append(f"database corrupt: {state[:3]}")
+    found = Found(
+        users,
+        {
+            (client_id, name): _digest_of(server.data / path)
+            for client_id, name, path, verified in files
+            if verified == 1
+        },
+        [
+            (number, receiver, sender, kind, content if place is None else _bytes_of(server.data / place))
+            for number, receiver, sender, kind, content, place in messages
+        ],
+    )
+    _check_folders(server, [path for *_, path, _ in files], [place for *_, place in messages if place], problems)
+    return found, problems
+
+
+def _bytes_of(path: Path) -> bytes:
+    return path.read_bytes() if path.exists() else b""
+
+
+def _digest_of(path: Path) -> str:
+    return digest(path.read_bytes()) if path.exists() else "missing"
+
+
+def _check_folders(server: Server, paths: list[str], places: list[str], problems: list[str]) -> None:
+    if server.staged_paths():
+        problems.append(f"rubbish: {len(server.staged_paths())} files are left in staging/")
+    if sorted(server.data / path for path in paths) != server.stored_paths():
+        problems.append("rows and files differ: in files/")
+    kept = sorted((server.data / "messages").iterdir())
+    if sorted(server.data / place for place in places) != kept:
+        problems.append("rows and files differ: in messages/")
+
+
+def use(server: Server, found: Found, private_key) -> list[str]:
+    """What is wrong for those who ask the server itself: each user logs in, and takes what waits for it."""
+    problems: list[str] = []
+    with server.connect() as client:
+        for name, (client_id, has_key) in found.users.items():
+            user = User(name, private_key, client_id)
+            client.send(reconnect_frame(user))
+            code = client.receive().code
+            if code != (Answer.KEY_AGAIN if has_key else Answer.RECONNECT_REFUSED):
+                problems.append(f"log-in refused: {name} is answered {code}")
+            waiting = [
+                (number, sender, kind, content)
+                for number, receiver, sender, kind, content in found.messages
+                if receiver == client_id
+            ]
+            if not waiting and len(found.users) > 12:
+                continue
+            pulled = [
+                (message.id, message.sender, message.type, message.content)
+                for message in client.pull_until_empty(user)
+            ]
+            if pulled != waiting:
+                problems.append(
+                    f"delivery wrong: {name} got {[m[0] for m in pulled][:40]}, "
+                    f"{[m[0] for m in waiting][:40]} are stored"
+                )
+    return problems
