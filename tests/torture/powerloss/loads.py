@@ -128,28 +128,51 @@ def upload(run: Run, user: User, *, batches: int, longest: int, names: int, size
             upload_batch(run, client, user, files, unconfirmed=chance.choice((0, 0, 0, 1)) if count > 1 else 0)
 
 
+@dataclass
+class Letters:
+    """Messages of one sender that are ready to be sent."""
+
+    sender: User
+    sent: list[tuple[tuple[int, int], User, int, int]]  # label, receiver, type, size
+    frames: list[bytes]
+
+
+def new_letters(run: Run, user: User, receivers: Sequence[User], sizes: Sequence[int]) -> Letters:
+    """One of each size, to receivers and of types by chance."""
+    chance, sender = run.new_chance(), run.new_sender()
+    letters = Letters(user, [], [])
+    for number, size in enumerate(sizes):
+        receiver, kind, label = chance.choice(receivers), chance.choice(TYPES), (sender, number)
+        size = max(LABEL.size, size)
+        letters.sent.append((label, receiver, int(kind), size))
+        letters.frames.append(message_frame(user.id, receiver.id, kind, content_of(*label, size)))
+    return letters
+
+
+def send_group(run: Run, client: CountingClient, letters: Letters, count: int) -> None:
+    """Pipelines so many of them."""
+    sent, frames = letters.sent[:count], letters.frames[:count]
+    del letters.sent[:count], letters.frames[:count]
+    for label, receiver, kind, size in sent:
+        run.notes.add("letter", None, label, letters.sender.id, receiver.id, kind, size)
+
+    def take() -> None:
+        for label, receiver, _, _ in sent:
+            message_id = client.expect_stored(receiver.id)
+            run.notes.add("stored", client.answered(), label, message_id)
+
+    pipelined(client, frames, take)
+
+
 def send_letters(
     run: Run, user: User, receivers: Sequence[User], *, batches: Sequence[int], sizes: Sequence[int]
 ) -> None:
-    """Messages, so many of them pipelined at a time."""
-    chance, sender, number = run.new_chance(), run.new_sender(), 0
+    """Messages of sizes by chance, so many of them pipelined at a time."""
+    chance = run.new_chance()
+    letters = new_letters(run, user, receivers, [chance.choice(sizes) for _ in range(sum(batches))])
     with run.server.connect() as client:
         for batch in batches:
-            frames, sent = [], []
-            for _ in range(batch):
-                receiver, kind = chance.choice(receivers), chance.choice(TYPES)
-                label, size = (sender, number), max(LABEL.size, chance.choice(sizes))
-                run.notes.add("letter", None, label, user.id, receiver.id, int(kind), size)
-                frames.append(message_frame(user.id, receiver.id, kind, content_of(*label, size)))
-                sent.append((label, receiver.id))
-                number += 1
-
-            def take(sent=sent) -> None:
-                for label, target in sent:
-                    message_id = client.expect_stored(target)
-                    run.notes.add("stored", client.answered(), label, message_id)
-
-            pipelined(client, frames, take)
+            send_group(run, client, letters, batch)
 
 
 def pull(run: Run, user: User, is_over: threading.Event) -> None:

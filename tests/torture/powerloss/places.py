@@ -10,7 +10,7 @@ from pathlib import Path
 from .recording import Entry, Kind, Sync
 
 _MAP = re.compile(rb"^([\da-f]+)-([\da-f]+) \S+ ([\da-f]+) \S+ \S+ +(/.*)$", re.MULTILINE)
-_HEX = re.compile(r"[\da-f]{32}")
+_HEX = re.compile(r"[\da-f]{16,}")
 _LEVELS = 3  # of callers that make a name
 
 

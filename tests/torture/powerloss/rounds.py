@@ -7,7 +7,7 @@ So the recording of a round in which something was wrong is kept, with all that 
 import pickle
 import random
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -127,9 +127,17 @@ KEY = the_key()
 
 
 def record(
-    folder: Path, load: str, seed: str, *, owed: Ledger | None = None, act=None, fail: str | None = None
+    folder: Path,
+    load: str,
+    seed: str,
+    *,
+    owed: Ledger | None = None,
+    act: Callable[[Run], None] | None = None,
+    orderly: bool | None = None,
+    **options,
 ) -> Round:
-    """Runs a load (or `act` in its place) on what is in `folder`/root, a new directory or an image."""
+    """Runs a load (or `act` in its place) on what is in `folder`/root, a new directory or an image. The server
+    ends in order, is killed, or either by chance. `options` are the recorded server's."""
     root = folder / "root"
     root.mkdir(parents=True, exist_ok=True)
     is_first = owed is None
@@ -137,7 +145,7 @@ def record(
     made = Round(folder, load, seed, Snapshot.of(root), owed, owed.copy(), 1 if is_first else 2)
     chance = random.Random(f"{seed} life {made.life}")
     new_log(made.log)
-    server = Server(root, log=made.log, fail=fail)
+    server = Server(root, log=made.log, **options)
     try:
         server.start()
         if not is_first:
@@ -151,7 +159,7 @@ def record(
         ]
         run = Run(server, made.life, chance, KEY, users)
         (act or LOADS[load])(run)
-        if chance.random() < 0.4:
+        if chance.random() < 0.4 if orderly is None else orderly:
             server.stop()  # an orderly end has moments of its own
     finally:
         server.kill()

@@ -49,13 +49,14 @@ class CountingClient(MessagesClient):
 class Server(Kesherd):
     """kesherd as it is released, on the data directory in `root`; recorded into `log` if there is one."""
 
-    def __init__(self, root: Path, *, log: Path | None = None, fail: str | None = None, **options):
+    def __init__(
+        self, root: Path, *, log: Path | None = None, delay: int = SYNC_DELAY, fail: str | None = None
+    ):
         super().__init__(
             root / "data",
             workers=2 if log else 1,
             log_level=None,
             public_ids="plain",
-            **options,
         )
         self.log_path = root.with_name(root.name + ".log")
         if log is not None:
@@ -63,7 +64,7 @@ class Server(Kesherd):
                 "LD_PRELOAD": str(recorder_library()),
                 "KESHER_RECORDER_LOG": str(log),
                 "KESHER_RECORDER_ROOT": str(root.resolve()),
-                "KESHER_RECORDER_DELAY": str(SYNC_DELAY),
+                "KESHER_RECORDER_DELAY": str(delay),
                 **({"KESHER_RECORDER_FAIL": fail} if fail else {}),
             }
 

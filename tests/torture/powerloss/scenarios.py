@@ -1,0 +1,250 @@
+"""Courses of events that once lost what had been acknowledged, each told step by step. A scenario returns what is
+wrong on its images: nothing, of a server that is sound."""
+
+import contextlib
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from peer.conversation import wait_until
+from peer.crypto import aes_encrypt
+from peer.drop import User, file_frame, named_frame
+from peer.frames import Answer, Request
+from peer.messages import SEND_FIXED, Type, message_frame
+
+from .disk import ALL_KEPT, SECTOR, Change, File, Style, _units
+from .ledger import content_of, digest
+from .loads import KIB, Run, in_threads, new_letters, send_group
+from .recording import Entry, Kind
+from .rounds import Image, Problem, Round, check_images, record, second_life
+from .server import CountingClient
+
+JOURNAL_HEAD = 4096
+JOURNAL_SEGMENT = 1 << 20
+RECORD_FIXED = 56  # of a record of the journal
+ATTEMPTS = 8
+SMALLEST = 64  # a record of a message that has a label only
+UNDER_LOAD = 70  # messages after which they go to the journal
+
+
+class NotReached(Exception):
+    """The course of events did not come as far as the scenario needs."""
+
+
+@dataclass(frozen=True)
+class FirstSectorLost(Style):
+    """All that was written is there, but for the first sector of one write."""
+
+    write: int = 0  # its place in the recording
+
+    def choose_damaged(self, chance: random.Random, pending: list[File]) -> Change | None:
+        (change,) = [change for file in pending for change in file.pending if change.moment == self.write]
+        return change
+
+    def _parts(self, chance, change, share, behind_torn, goes_on, damaged) -> Iterator[tuple[int, int]]:
+        parts = list(_units(change, SECTOR))
+        yield from parts[1:] if change is damaged else parts
+
+
+# -- stale records of the journal
+
+
+def journal_of(made: Round, entries: list[Entry]) -> int:
+    """The journal's inode."""
+    data = made.before.content.get("data")
+    if data is not None and "journal" in data.content:
+        return data.content["journal"].number
+    return next(entry.inode for entry in entries if entry.kind == Kind.CREATE and entry.name == "journal")
+
+
+def journal_batches(made: Round, entries: list[Entry]) -> list[tuple[int, int, int]]:
+    """(place in the recording, offset in the journal behind its head, size) of each batch that was written."""
+    journal = journal_of(made, entries)
+    return [
+        (index, entry.offset - JOURNAL_HEAD, entry.length)
+        for index, entry in enumerate(entries)
+        if entry.kind == Kind.WRITE
+        and entry.inode == journal
+        and RECORD_FIXED < entry.length < JOURNAL_SEGMENT
+        and entry.offset >= JOURNAL_HEAD
+    ]
+
+
+def write_letters(run: Run, *groups: list[int], then: tuple[list[int], ...] = ()) -> None:
+    """Messages whose records in the journal have these sizes: each group is pipelined when the one before it is
+    answered; those of `then` at last, all at once. There is no moment without any, or the journal would be emptied."""
+    users = run.people(1 + len(then))
+    letters = [
+        new_letters(run, user, [user], [size - RECORD_FIXED for size in sizes])
+        for user, sizes in zip(users, [sum(groups, []), *then])
+    ]
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(run.server.connect()) for _ in users]
+        for group in groups:
+            send_group(run, clients[0], letters[0], len(group))
+        in_threads(
+            *(
+                lambda client=client, its=its: send_group(run, client, its, len(its.sent))
+                for client, its in zip(clients[1:], letters[1:])
+            )
+        )
+
+
+def damage_batch(made: Round, is_right: Callable[[int, int], bool]) -> Image:
+    """The power goes when a batch was written that has the right offset and size, and takes its first sector."""
+    batches = journal_batches(made, made.entries())
+    for write, offset, size in batches:
+        if is_right(offset, size):
+            return Image(0, write + 1, FirstSectorLost("one sector", "all", write))
+    raise NotReached(f"no batch was right: {[batch[1:] for batch in batches]}")
+
+
+def after_each_sync(made: Round) -> list[Image]:
+    """Power cuts that lose nothing, one after each sync of the journal once the server was ready, and after the
+    answers behind it."""
+    entries = made.entries()
+    journal = journal_of(made, entries)
+    moments = [
+        index + 1
+        for index, entry in enumerate(entries)
+        if index >= made.ready
+        and (entry.kind == Kind.SEND_END or (entry.kind == Kind.SYNC_END and entry.inode == journal))
+    ]
+    return [Image(number, moment, ALL_KEPT) for number, moment in enumerate(moments)]
+
+
+def stale_records_come_alive(folder: Path) -> list[Problem]:
+    """A cut takes the first sector of a batch of small messages and leaves the others. Ids are given out again;
+    where new messages end at the edge of a stale record with a higher id, a second cut brings that alive."""
+    first = record(
+        folder / "first",
+        "stale records",
+        "1",
+        act=lambda run: write_letters(run, [SMALLEST] * 600),
+        orderly=False,
+        delay=5000,
+    )
+    second = second_life(
+        first,
+        damage_batch(first, lambda offset, size: offset == 0 and size > 2 * UNDER_LOAD * SMALLEST),
+        folder / "second",
+        act=lambda run: write_letters(run, [SMALLEST] * UNDER_LOAD, *[[8 * SMALLEST] * 4] * 4),
+        orderly=False,
+        delay=1000,
+    )
+    if not journal_batches(second, second.entries()):
+        raise NotReached("nothing was journalled in the second life")
+    return check_images(second, after_each_sync(second), folder / "image")
+
+
+def fill_segment(run: Run) -> None:
+    """Large records to near the end of a segment, then three times 250 of the smallest: they end behind the 36 of
+    the other life, wherever one batch of them ends and the next begins."""
+    large = [4096] * 25
+    write_letters(run, large * 3, *[large] * 9, [4096] * 16 + [51 * SMALLEST], then=([SMALLEST] * 250,) * 3)
+
+
+def newer_segment_is_skipped(folder: Path) -> list[Problem]:
+    """The same near the end of a segment, which larger messages of the second life fill up to the edge of a stale
+    record. It is the older segment then, and the ids of its stale tail are higher than those of the newer one,
+    whose acknowledged messages look as if they were in the database."""
+    large = 450 * SMALLEST  # 36 of them fill a segment, to the edge of a smallest one and nearly to the end
+    end = 36 * large
+    first = record(folder / "first", "skipped segment", "1", act=fill_segment, orderly=False, delay=5000)
+    second = second_life(
+        first,
+        damage_batch(first, lambda offset, size: offset + 200 * SMALLEST < end < offset + size < JOURNAL_SEGMENT),
+        folder / "second",
+        act=lambda run: write_letters(run, [SMALLEST] * UNDER_LOAD, *[[large] * 4] * 21),
+        orderly=False,
+        delay=1000,
+    )
+    offsets = [offset for _, offset, _ in journal_batches(second, second.entries())]
+    turns = sum(before > after for before, after in zip(offsets, offsets[1:]))
+    if turns == 0 or offsets[-1] < JOURNAL_SEGMENT:
+        raise NotReached(f"the segments were not filled one after the other: {offsets}")
+    return check_images(second, after_each_sync(second)[-20:], folder / "image")
+
+
+# -- a write-back error that somebody else was told
+
+
+def confirm_together(run: Run, client: CountingClient, user: User, files: list[tuple[str, bytes]]) -> int:
+    """Pipelines the 1029s of staged files, each of which may be refused; how many were not."""
+    for name, plain in files:
+        run.notes.add("upload", None, user.id, name, digest(plain))
+    client.send(b"".join(named_frame(user.id, Request.CRC_OK, name) for name, _ in files))
+    verified = 0
+    for name, plain in files:
+        if client.expect(Answer.THANKS, Answer.ERROR).code == Answer.THANKS:
+            run.notes.add("verified", client.answered(), user.id, name, digest(plain))
+            verified += 1
+    return verified
+
+
+def stage(client: CountingClient, user: User, files: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+    for name, plain in files:
+        client.send(file_frame(user.id, name, aes_encrypt(user.aes_key, plain)))
+        client.expect(Answer.FILE_RECEIVED)
+    return files
+
+
+def some_files(run: Run, word: str, count: int) -> list[tuple[str, bytes]]:
+    return [(f"{word} {number}", run.chance.randbytes(5000)) for number in range(count)]
+
+
+def error_is_told_to_a_group(run: Run) -> None:
+    """A file is staged, and a message half sent, when the sync of a group fails; they are confirmed in the next
+    one. Before, that one's sync was told of no error, for the error had been told."""
+    staged, sending = run.people(2)
+    content = content_of(run.new_sender(), 0, 900 * KIB)
+    with run.server.connect() as client, run.server.connect() as sender:
+        client.reconnect(staged)
+        waiting = stage(client, staged, some_files(run, "waiting", 1))
+        frame = message_frame(sending.id, staged.id, Type.TEXT, content)
+        sender.send(frame[: 700 * KIB])
+        wait_until(
+            lambda: any(path.stat().st_size >= 256 * KIB for path in run.server.staged_paths()),
+            "the first part of a large message",
+        )
+        confirm_together(run, client, staged, stage(client, staged, some_files(run, "group", 6)))
+        others = stage(client, staged, some_files(run, "later", 6))
+        run.notes.add(
+            "letter", None, (run.life * 1000 + run.senders, 0), sending.id, staged.id, int(Type.TEXT), len(content)
+        )
+        sender.send(frame[700 * KIB :])
+        confirm_together(run, client, staged, others[:3] + waiting + others[3:])
+        answer = sender.receive()
+        if len(answer.payload) == 20:
+            message_id = int.from_bytes(answer.payload[16:], "little")
+            run.notes.add("stored", sender.answered(), (run.life * 1000 + run.senders, 0), message_id)
+
+
+def failed_sync_is_told_once(folder: Path) -> list[Problem]:
+    made = record(
+        folder / "first",
+        "failed sync",
+        "1",
+        act=error_is_told_to_a_group,
+        orderly=False,
+        delay=5000,
+        fail="syncfs:1",
+    )
+    entries = made.entries()
+    if not any(entry.kind == Kind.LOST for entry in entries):
+        raise NotReached("no sync of a group failed")
+    return check_images(made, [Image(0, len(entries), ALL_KEPT)], folder / "image")
+
+
+def run_scenario(scenario: Callable[[Path], list[Problem]], folder: Path) -> list[Problem]:
+    """Threads may take another course; then it is tried again."""
+    for attempt in range(ATTEMPTS):
+        try:
+            return scenario(folder / str(attempt))
+        except NotReached as reason:
+            last = reason
+    raise last
+
+
+SCENARIOS = (stale_records_come_alive, newer_segment_is_skipped, failed_sync_is_told_once)
