@@ -249,10 +249,19 @@ def image_chance(made: Round, image: Image) -> random.Random:
     return random.Random(f"{made.seed} content of {image.number}")
 
 
-def second_life(made: Round, image: Image, folder: Path, **options) -> Round:
-    """A recorded run that begins on an image of another one."""
+def image_of(made: Round, number: int) -> Image:
+    """Of that number, as `check_images` has had it."""
+    return made.image(number, made.entries())
+
+
+def write_image(made: Round, image: Image, root: Path) -> None:
     disk = Disk(made.before)
     disk.follow(made.entries(), image.moment)
+    disk.write_image(image_chance(made, image), image.style, root)
+
+
+def second_life(made: Round, image: Image, folder: Path, **options) -> Round:
+    """A recorded run that begins on an image of another one."""
     folder.mkdir(parents=True)
-    disk.write_image(image_chance(made, image), image.style, folder / "root")
+    write_image(made, image, folder / "root")
     return record(folder, made.load, f"{made.seed} {image.number}", owed=made.owed(image.moment), **options)
