@@ -275,7 +275,7 @@ class Style:
         if not file.pending:
             return file.durable
         data = bytearray(file.durable)
-        grows = self.data == "zeros" or chance.random() < 0.3
+        grows = self.data == "zeros" or (self.data not in ("keep", "drop") and chance.random() < 0.3)
         share = chance.choice((0.1, 0.5, 0.9, 0.98))
         torn = chance.randrange(len(file.pending))
         goes_on = chance.random() < 0.5

@@ -1,6 +1,7 @@
 """What clients do to a recorded server. Each kind of load is a function of a `Run`; what its clients send and are
 answered goes into the notes."""
 
+import itertools
 import random
 import threading
 from collections.abc import Callable, Sequence
@@ -162,6 +163,39 @@ def send_group(run: Run, client: CountingClient, letters: Letters, count: int) -
             run.notes.add("stored", client.answered(), label, message_id)
 
     pipelined(client, frames, take)
+
+
+def send_letters_in_pairs(
+    run: Run, client: CountingClient, letters: Letters, groups: Sequence[int], sent: threading.Event
+) -> None:
+    """Groups of so many, two of them unanswered at any time: so there is no moment at which the server has nothing
+    to do. `sent` is set when the last one is on its way."""
+    answered = [threading.Event() for _ in groups]
+    sender = threading.Thread(target=_send_paced, args=(client, letters.frames, groups, answered, sent))
+    for label, receiver, kind, size in letters.sent:
+        run.notes.add("letter", None, label, letters.sender.id, receiver.id, kind, size)
+    sender.start()
+    try:
+        rest = iter(letters.sent)
+        for count, event in zip(groups, answered):
+            for label, receiver, _, _ in itertools.islice(rest, count):
+                message_id = client.expect_stored(receiver.id)
+                run.notes.add("stored", client.answered(), label, message_id)
+            event.set()
+    finally:
+        for event in answered:
+            event.set()
+        sender.join()
+
+
+def _send_paced(client, frames, groups, answered, sent) -> None:
+    place = 0
+    for number, count in enumerate(groups):
+        if number >= 2:
+            answered[number - 2].wait()
+        client.send_as_far_as_taken(b"".join(frames[place : place + count]))
+        place += count
+    sent.set()
 
 
 def send_letters(

@@ -3,6 +3,7 @@ wrong on its images: nothing, of a server that is sound."""
 
 import contextlib
 import random
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from peer.messages import SEND_FIXED, Type, message_frame
 
 from .disk import ALL_KEPT, SECTOR, Change, File, Style, _units
 from .ledger import content_of, digest
-from .loads import KIB, Run, in_threads, new_letters, send_group
+from .loads import KIB, Letters, Run, in_threads, new_letters, send_group, send_letters_in_pairs
 from .recording import Entry, Kind
 from .rounds import Image, Problem, Round, check_images, record, second_life
 from .server import CountingClient
@@ -24,6 +25,7 @@ JOURNAL_HEAD = 4096
 JOURNAL_SEGMENT = 1 << 20
 RECORD_FIXED = 56  # of a record of the journal
 ATTEMPTS = 8
+SLOW_SYNC = 12_000  # microseconds, in which whoever sends has a turn, and which are no quiet moment
 SMALLEST = 64  # a record of a message that has a label only
 UNDER_LOAD = 70  # messages after which they go to the journal
 
@@ -72,22 +74,27 @@ def journal_batches(made: Round, entries: list[Entry]) -> list[tuple[int, int, i
 
 
 def write_letters(run: Run, *groups: list[int], then: tuple[list[int], ...] = ()) -> None:
-    """Messages whose records in the journal have these sizes: each group is pipelined when the one before it is
-    answered; those of `then` at last, all at once. There is no moment without any, or the journal would be emptied."""
+    """Messages whose records in the journal have these sizes, in groups; those of `then` at last, all at once.
+    There is no quiet moment, in which the journal would be emptied."""
     users = run.people(1 + len(then))
     letters = [
         new_letters(run, user, [user], [size - RECORD_FIXED for size in sizes])
         for user, sizes in zip(users, [sum(groups, []), *then])
     ]
+    sent = threading.Event()
+
+    def send_last(client: CountingClient, its: Letters) -> None:
+        sent.wait()
+        send_group(run, client, its, len(its.sent))
+
     with contextlib.ExitStack() as stack:
         clients = [stack.enter_context(run.server.connect()) for _ in users]
-        for group in groups:
-            send_group(run, clients[0], letters[0], len(group))
         in_threads(
+            lambda: send_letters_in_pairs(run, clients[0], letters[0], [len(group) for group in groups], sent),
             *(
-                lambda client=client, its=its: send_group(run, client, its, len(its.sent))
+                lambda client=client, its=its: send_last(client, its)
                 for client, its in zip(clients[1:], letters[1:])
-            )
+            ),
         )
 
 
@@ -139,32 +146,43 @@ def stale_records_come_alive(folder: Path) -> list[Problem]:
 
 
 def fill_segment(run: Run) -> None:
-    """Large records to near the end of a segment, then three times 250 of the smallest: they end behind the 36 of
-    the other life, wherever one batch of them ends and the next begins."""
-    large = [4096] * 25
-    write_letters(run, large * 3, *[large] * 9, [4096] * 16 + [51 * SMALLEST], then=([SMALLEST] * 250,) * 3)
+    """Large records to near the end of a segment, then three times 250 of the smallest, behind whose first ones
+    the 72 of the other life end."""
+    write_letters(
+        run,
+        [SMALLEST] * UNDER_LOAD,
+        *[[4096] * 12] * 20,
+        [115 * SMALLEST],
+        then=([SMALLEST] * 250,) * 3,
+    )
 
 
 def newer_segment_is_skipped(folder: Path) -> list[Problem]:
     """The same near the end of a segment, which larger messages of the second life fill up to the edge of a stale
     record. It is the older segment then, and the ids of its stale tail are higher than those of the newer one,
     whose acknowledged messages look as if they were in the database."""
-    large = 450 * SMALLEST  # 36 of them fill a segment, to the edge of a smallest one and nearly to the end
-    end = 36 * large
-    first = record(folder / "first", "skipped segment", "1", act=fill_segment, orderly=False, delay=5000)
+    large = 225 * SMALLEST  # 72 of them fill a segment, to the edge of a smallest one and nearly to the end
+    end = 72 * large
+    first = record(folder / "first", "skipped segment", "1", act=fill_segment, orderly=False, delay=SLOW_SYNC)
     second = second_life(
         first,
-        damage_batch(first, lambda offset, size: offset + 200 * SMALLEST < end < offset + size < JOURNAL_SEGMENT),
+        damage_batch(first, lambda offset, size: offset + 400 * SMALLEST < end < offset + size < JOURNAL_SEGMENT),
         folder / "second",
-        act=lambda run: write_letters(run, [SMALLEST] * UNDER_LOAD, *[[large] * 4] * 21),
+        act=lambda run: write_letters(run, [SMALLEST] * UNDER_LOAD, *[[large] * 4] * 70),
         orderly=False,
-        delay=1000,
+        delay=SLOW_SYNC,
     )
-    offsets = [offset for _, offset, _ in journal_batches(second, second.entries())]
-    turns = sum(before > after for before, after in zip(offsets, offsets[1:]))
-    if turns == 0 or offsets[-1] < JOURNAL_SEGMENT:
-        raise NotReached(f"the segments were not filled one after the other: {offsets}")
-    return check_images(second, after_each_sync(second)[-20:], folder / "image")
+    batches = journal_batches(second, second.entries())
+    turns = [
+        place
+        for place, (before, after) in enumerate(zip(batches, batches[1:]), 1)
+        if before[1] < JOURNAL_SEGMENT <= after[1]
+    ]
+    if not turns:
+        raise NotReached(f"the segments were not filled one after the other: {[batch[1] for batch in batches]}")
+    turn = batches[turns[0]][0]
+    images = [image for image in after_each_sync(second) if turn < image.moment < turn + 40]
+    return check_images(second, images, folder / "image")
 
 
 # -- a write-back error that somebody else was told

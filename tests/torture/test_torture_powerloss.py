@@ -1,0 +1,293 @@
+"""Power cuts as tests: some images of each load always, thousands with KESHER_SLOW=1; and tests of the instrument
+itself, which must follow the server, be as cruel as it says, and miss no sync that is left out."""
+
+import random
+
+import pytest
+from powerloss import campaign, scenarios
+from powerloss.disk import ALL_KEPT, ALL_LOST, Disk, Snapshot, Style
+from powerloss.ledger import Found, Ledger, content_of
+from powerloss.loads import LOADS
+from powerloss.recording import Entry, Kind, Sync
+from powerloss.rounds import differences, record
+from powerloss.server import is_built
+
+needs_server = pytest.mark.skipif(not is_built(), reason="kesherd-release and its recorder are not built")
+
+
+# -- the disk
+
+
+ROOT, FOLDER, FILE = 1, 2, 3
+EMPTY = Snapshot(ROOT, {})
+
+
+def entry(kind: Kind, payload: bytes = b"", **fields) -> Entry:
+    values = {"error": 0, "inode": 0, "other": 0, "offset": 0, "length": 0, "call": 0, **fields}
+    return Entry(kind=kind, payload=payload, **values)
+
+
+def create(name: bytes, inode: int = FILE, directory: int = ROOT) -> Entry:
+    return entry(Kind.CREATE, name, inode=inode, other=directory)
+
+
+def write(data: bytes, offset: int = 0, inode: int = FILE) -> Entry:
+    return entry(Kind.WRITE, data, inode=inode, offset=offset, length=len(data))
+
+
+def sync(inode: int, kind: Sync = Sync.FSYNC, call: int = 1, error: int = 0) -> list[Entry]:
+    return [
+        entry(Kind.SYNC_BEGIN, inode=inode, length=kind, call=call),
+        entry(Kind.SYNC_END, inode=inode, length=kind, call=call, error=error),
+    ]
+
+
+@pytest.fixture
+def image(tmp_path):
+    """Makes images of what these entries leave: name -> content of each file, or None for a directory."""
+    numbers = iter(range(1000))
+
+    def make(entries: list[Entry], style: Style, *, before: Snapshot = EMPTY, ignored=(), seed=1) -> dict:
+        disk = Disk(before, ignored)
+        disk.follow(entries, len(entries))
+        root = tmp_path / str(next(numbers))
+        disk.write_image(random.Random(seed), style, root)
+        return {
+            str(path.relative_to(root)): path.read_bytes() if path.is_file() else None
+            for path in sorted(root.rglob("*"))
+        }
+
+    return make
+
+
+def test_a_power_cut_may_take_or_leave_what_is_not_synced(image):
+    entries = [create(b"a"), write(b"data")]
+    assert image(entries, ALL_KEPT) == {"a": b"data"}
+    assert image(entries, ALL_LOST) == {}
+    assert image(entries, Style("drop", "all")) == {"a": b""}
+    assert image(entries, Style("zeros", "all")) == {"a": bytes(4)}
+
+
+def test_a_sync_of_a_file_keeps_its_data_but_not_its_name(image):
+    entries = [create(b"a"), write(b"data"), *sync(FILE)]
+    assert image(entries, ALL_LOST) == {}
+    assert image(entries, Style("drop", "all")) == {"a": b"data"}
+    assert image([*entries, *sync(ROOT, call=2)], ALL_LOST) == {"a": b"data"}
+
+
+def test_syncfs_keeps_everything(image):
+    entries = [create(b"a"), write(b"data"), *sync(ROOT, Sync.SYNCFS)]
+    assert image(entries, ALL_LOST) == {"a": b"data"}
+
+
+def test_a_sync_covers_only_what_was_written_before_it_began(image):
+    begin, end = sync(FILE)
+    entries = [create(b"a"), write(b"data"), begin, write(b"DATA"), end]
+    assert image(entries, Style("drop", "all")) == {"a": b"data"}
+    assert image(entries[:-1], Style("drop", "all")) == {"a": b""}, "a sync that has not ended covers nothing"
+
+
+def test_a_sync_that_failed_or_is_left_out_covers_nothing(image):
+    entries = [create(b"a"), write(b"data")]
+    assert image(entries + sync(FILE, error=5), Style("drop", "all")) == {"a": b""}
+    assert image(entries + sync(FILE, call=7), Style("drop", "all"), ignored={7}) == {"a": b""}
+
+
+def test_what_a_write_back_lost_never_arrives(image):
+    entries = [create(b"a"), write(b"data"), entry(Kind.LOST, inode=FILE), *sync(FILE), *sync(ROOT, call=2)]
+    for style in (ALL_KEPT, ALL_LOST):
+        assert image(entries, style) == {"a": bytes(4)}
+    assert image([*entries, write(b"DATA")], ALL_KEPT) == {"a": b"DATA"}
+
+
+BOTH = Snapshot(ROOT, {"from": Snapshot(FOLDER, {"a": Snapshot(FILE, b"new")}), "to": Snapshot(4, {"a": Snapshot(5, b"old")})})
+RENAMED = [entry(Kind.RENAME, b"a\0a", other=FOLDER, inode=4)]
+
+
+def test_a_rename_is_kept_by_a_sync_of_the_directory_that_it_goes_to(image):
+    assert image(RENAMED, ALL_LOST, before=BOTH)["to/a"] == b"old"
+    kept = image([*RENAMED, *sync(4)], ALL_LOST, before=BOTH)
+    assert (kept["to/a"], kept["from/a"]) == (b"new", b"new"), "the old name may still be there, too"
+    assert "from/a" not in image(RENAMED, ALL_KEPT, before=BOTH)
+
+
+def test_names_arrive_as_a_prefix_or_directory_by_directory(image):
+    entries = [create(b"a", 10), create(b"b", 11, FOLDER), create(b"c", 12)]
+    before = Snapshot(ROOT, {"folder": Snapshot(FOLDER, {})})
+    prefixes = {tuple(image(entries, Style("keep", "prefix"), before=before, seed=seed)) for seed in range(40)}
+    assert prefixes <= {("a", "folder"), ("a", "folder", "folder/b"), ("a", "c", "folder", "folder/b")}
+    alone = {tuple(image(entries, Style("keep", "directories"), before=before, seed=seed)) for seed in range(60)}
+    assert ("folder", "folder/b") in alone and ("a", "c", "folder") in alone
+
+
+@pytest.mark.parametrize("data, unit", [("sectors", 512), ("torn", 512), ("pages", 4096), ("torn page", 4096)])
+def test_writes_are_torn_at_the_edges_of_sectors_and_pages(image, data, unit):
+    before = Snapshot(ROOT, {"a": Snapshot(FILE, b"o" * 20_000)})
+    found = {image([write(b"n" * 16_000, 100)], Style(data, "all"), before=before, seed=s)["a"] for s in range(20)}
+    assert len(found) > 3
+    for content in found:
+        edges = [i for i in range(1, 20_000) if content[i - 1] != content[i]]
+        assert all(edge % unit == 0 or edge in (100, 16_100) for edge in edges), edges
+
+
+def test_one_sector_may_be_lost_of_all(image):
+    before = Snapshot(ROOT, {"a": Snapshot(FILE, b"o" * 8192)})
+    content = image([write(b"n" * 8192)], Style("one sector", "all"), before=before)["a"]
+    assert content.count(b"o") == 512
+
+
+def test_an_image_is_the_same_each_time(image):
+    entries = [create(b"a"), *(write(bytes([n]) * 700, n * 600) for n in range(20)), create(b"b", 9)]
+    for seed in range(20):
+        style = Style.choose(random.Random(seed))
+        assert image(entries, style, seed=seed) == image(entries, style, seed=seed)
+
+
+# -- the ledger
+
+
+ALICE, BOB = b"alice's id 16 by", b"bob's id 16 byte"
+LETTER = ("letter", ((1, 0), ALICE, BOB, 3, 20))
+STORED = ("stored", ((1, 0), 7))
+MESSAGE = (7, BOB, ALICE, 3, content_of(1, 0, 20))
+
+
+def settle(notes: list[tuple], *, messages=(), files=None, users=None, ledger: Ledger | None = None):
+    """The kinds of what is wrong, and what is owed then."""
+    owed = (ledger or Ledger()).at([(0, what, values) for what, values in notes], 0)
+    problems = owed.settle(Found(users or {}, files or {}, list(messages)))
+    return [problem.partition(":")[0] for problem in problems], owed
+
+
+def test_an_acknowledged_message_must_be_there_as_it_was_sent():
+    assert settle([LETTER, STORED], messages=[MESSAGE])[0] == []
+    assert settle([LETTER, STORED])[0] == ["message lost"]
+    assert settle([LETTER, STORED], messages=[(*MESSAGE[:4], MESSAGE[4][:-1] + b"?")])[0] == ["message wrong"]
+    assert settle([LETTER, STORED], messages=[(8, *MESSAGE[1:])])[0] == ["message id given twice"]
+    assert settle([LETTER, STORED], messages=[MESSAGE, (8, *MESSAGE[1:])])[0][0] == "message twice"
+
+
+def test_a_message_that_nobody_acknowledged_may_be_there_but_never_come_back():
+    assert settle([LETTER], messages=[MESSAGE])[0] == []
+    wrong, owed = settle([LETTER])
+    assert wrong == []
+    assert settle([], messages=[MESSAGE], ledger=owed)[0] == ["message came back"]
+
+
+def test_what_came_out_of_a_crash_must_stay():
+    _, owed = settle([LETTER], messages=[MESSAGE])
+    assert settle([], ledger=owed)[0] == ["message lost"]
+
+
+def test_a_message_that_was_sent_to_its_receiver_may_be_gone_or_come_again_with_its_id():
+    taken = ("delivered", ([(7, (1, 0))],))
+    assert settle([LETTER, STORED, taken])[0] == []
+    assert settle([LETTER, STORED, taken], messages=[MESSAGE])[0] == []
+    assert settle([LETTER, STORED, taken], messages=[(9, *MESSAGE[1:])])[0] == ["message id given twice"]
+
+
+def test_an_id_that_was_told_is_never_another_messages():
+    other = ("letter", ((2, 0), ALICE, BOB, 3, 20))
+    told = [LETTER, STORED, ("delivered", ([(7, (1, 0))],)), other]
+    found = [(7, BOB, ALICE, 3, content_of(2, 0, 20))]
+    assert settle(told, messages=found)[0] == ["message id given twice"]
+
+
+def test_a_message_that_was_never_sent_is_found_out():
+    assert settle([], messages=[MESSAGE])[0] == ["message unknown"]
+
+
+def test_a_verified_file_stays_until_a_later_one_of_its_name():
+    first, second = ("upload", (ALICE, "a", "one")), ("upload", (ALICE, "a", "two"))
+    verified = ("verified", (ALICE, "a", "one"))
+    for content in ("one", "two"):
+        assert settle([first, verified, second], files={(ALICE, "a"): content})[0] == []
+    assert settle([first, verified, second])[0] == ["file lost"]
+    assert settle([first, verified, second, ("verified", (ALICE, "a", "two"))], files={(ALICE, "a"): "one"})[0] == [
+        "file wrong"
+    ]
+    assert settle([], files={(ALICE, "a"): "one"})[0] == ["file unknown"]
+
+
+def test_a_registered_user_stays_with_the_id_and_the_key():
+    told = [("registering", ("alice",)), ("registered", ("alice", ALICE, True))]
+    assert settle(told, users={"alice": (ALICE, True)})[0] == []
+    assert settle(told)[0] == ["user lost"]
+    assert settle(told, users={"alice": (BOB, True)})[0] == ["user changed"]
+    assert settle(told, users={"alice": (ALICE, False)})[0] == ["key lost"]
+    assert settle(told[:1])[0] == []
+    assert settle([], users={"alice": (ALICE, True)})[0] == ["user unknown"]
+
+
+# -- the recorder
+
+
+@needs_server
+@pytest.mark.parametrize("load", ["mixtures", "replacements", "checkpoints"])
+def test_a_recording_makes_the_directory_that_the_server_made(tmp_path, load):
+    """Byte for byte: nothing escapes it."""
+    made = record(tmp_path / "round", load, "1", orderly=True)
+    assert differences(made) == []
+    assert {Kind.WRITE, Kind.RENAME, Kind.SYNC_END, Kind.SEND_END} >= {
+        kind for kind in (Kind.WRITE, Kind.SYNC_END, Kind.SEND_END)
+    } and len(made.notes) > 20
+
+
+# -- the server
+
+
+def run(tmp_path, capsys=None, **plan) -> dict[str, campaign.Counts]:
+    totals = campaign.run_plan(campaign.Plan(**plan), tmp_path / "rounds", campaign.tell_on_screen)
+    if capsys is not None:
+        with capsys.disabled():
+            print("\n" + campaign.table(totals))
+    problems = [problem for counts in totals.values() for problem in counts.problems]
+    assert problems == [], "\n".join(problems[:20])
+    return totals
+
+
+@needs_server
+def test_what_was_acknowledged_survives_power_cuts_and_two_in_a_row(tmp_path):
+    totals = run(tmp_path, images=12, pairs=30)
+    assert {counts.images for counts in totals.values()} == {12}
+    assert sum(counts.pairs for counts in totals.values()) == 30
+
+
+@needs_server
+@pytest.mark.parametrize("scenario", scenarios.SCENARIOS, ids=lambda scenario: scenario.__name__)
+def test_what_was_once_lost_is_not_lost_again(tmp_path, scenario):
+    problems = [problem.text for problem in scenarios.run_scenario(scenario, tmp_path)]
+    assert problems == [], problems[:5]
+
+
+@needs_server
+@pytest.mark.parametrize(
+    "load, words",
+    [
+        ("registrations", "of kesher.db-wal,"),
+        ("replacements", "of something of a user's,"),
+        ("small-messages", "of journal, ks_journal_commit"),
+        ("large-messages", "of messages,"),
+    ],
+)
+def test_a_sync_that_is_left_out_is_missed(tmp_path, load, words):
+    controls = campaign.run_controls(tmp_path, loads=(load,), images=60, words=words)
+    assert any(control.caught for control in controls), campaign.control_table(controls)
+
+
+@needs_server
+@pytest.mark.slow
+@pytest.mark.timeout(4 * 3600)
+def test_what_was_acknowledged_survives_a_thousand_power_cuts_under_each_load(tmp_path, capsys):
+    run(tmp_path, capsys, images=1000, pairs=300, seed=random.SystemRandom().randrange(1 << 32))
+
+
+@needs_server
+@pytest.mark.slow
+@pytest.mark.timeout(4 * 3600)
+def test_every_sync_is_missed_or_known_to_be_redundant(tmp_path, capsys):
+    controls = campaign.run_controls(tmp_path, images=200)
+    with capsys.disabled():
+        print("\n" + campaign.control_table(controls))
+    missed = [c.place for c in controls if not c.caught and not campaign.why_redundant(c.place)]
+    assert missed == []
