@@ -5,8 +5,10 @@ import re
 import struct
 import subprocess
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
+from .disk import Snapshot
 from .recording import Entry, Kind, Sync
 
 _MAP = re.compile(rb"^([\da-f]+)-([\da-f]+) \S+ ([\da-f]+) \S+ \S+ +(/.*)$", re.MULTILINE)
@@ -15,14 +17,15 @@ _LEVELS = 3  # of callers that make a name
 
 
 class Places:
-    def __init__(self, entries: list[Entry], program: Path):
+    def __init__(self, entries: list[Entry], before: Snapshot, program: Path):
         (maps,) = [entry.payload for entry in entries if entry.kind == Kind.MAPS]
         self._program = program
         self._modules = [
             (int(start, 16), int(end, 16), int(offset, 16), Path(path.decode()))
             for start, end, offset, path in _MAP.findall(maps)
         ]
-        self._files = {
+        self._files = dict(_names(before))
+        self._files |= {
             entry.inode: entry.name for entry in entries if entry.kind in (Kind.CREATE, Kind.MKDIR)
         }
 
@@ -58,6 +61,14 @@ class Places:
     def _kind_of(self, inode: int) -> str:
         name = self._files.get(inode, "the root")
         return "something of a user's" if _HEX.fullmatch(name) else name
+
+
+def _names(before: Snapshot) -> Iterator[tuple[int, str]]:
+    """The name of each inode that was there."""
+    if isinstance(before.content, dict):
+        for name, inside in before.content.items():
+            yield inside.number, name
+            yield from _names(inside)
 
 
 @functools.lru_cache(maxsize=None)

@@ -1,19 +1,18 @@
 /* recorder.c — a library to be preloaded (LD_PRELOAD): it enters into a recording what a program does to the
- * files below one directory, and when it sends. The program is as it is; its calls of the C library come here, and
- * so do SQLite's.
+ * files below one directory, and when it sends. The program is as it is; its calls of the C library come
+ * here, and so do SQLite's.
  *
  * From the environment, at the start:
  *   KESHER_RECORDER_LOG    the log (recording.h); without it everything goes straight to the system
  *   KESHER_RECORDER_ROOT   the directory, absolute, without links in it
- *   KESHER_RECORDER_DELAY  microseconds that each sync takes longer: a memory disk syncs in none, and then nothing
- *                          ever waits for the next group
- *   KESHER_RECORDER_FAIL   "syncfs:2": the second syncfs answers EIO, and what was written to the files that were
- *                          created in `staging` and is not synced is lost. Also fsync and fdatasync: what was
- *                          written to that file is lost. Later syncs of such a file by descriptor answer EIO as
+ *   KESHER_RECORDER_DELAY  microseconds that each sync takes longer: a memory disk syncs in none, and then
+ * nothing ever waits for the next group KESHER_RECORDER_FAIL   "syncfs:2": the second syncfs answers EIO, and
+ * what was written to the files that were created in `staging` and is not synced is lost. Also fsync and
+ * fdatasync: what was written to that file is lost. Later syncs of such a file by descriptor answer EIO as
  *                          Linux does it: once for each that was open, and for the first one opened later.
  *
- * The system is called by syscall(), so nothing here comes here again. Names of the C library that headers have
- * already declared are given to our functions as names of the linker's.
+ * The system is called by syscall(), so nothing here comes here again. Names of the C library that headers
+ * have already declared are given to our functions as names of the linker's.
  */
 #include "recording.h"
 
@@ -23,8 +22,8 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -45,7 +44,8 @@ static struct {
     enum recording_sync fails;
     uint64_t fails_at; /* of its kind, counted from 1; 0: none */
     uint64_t syncs[RECORDING_SYNCFS + 1];
-    unsigned failures_seen[DESCRIPTORS]; /* by descriptor: of its inode's, those that it was told or need not be */
+    unsigned
+        failures_seen[DESCRIPTORS]; /* by descriptor: of its inode's, those that it was told or need not be */
 } recorder;
 
 /* ---- the start ---- */
@@ -317,7 +317,8 @@ int recorded_rmdir(const char *path)
 static void enter_rename(const struct place *from, const struct place *to)
 {
     char names[2 * NAME_MAX + 2];
-    struct recording_entry entry = {.kind = RECORDING_RENAME, .other = from->directory, .inode = to->directory};
+    struct recording_entry entry = {
+        .kind = RECORDING_RENAME, .other = from->directory, .inode = to->directory};
     int size = snprintf(names, sizeof names, "%s%c%s", from->name, '\0', to->name);
     recording_enter(&entry, names, (size_t)size);
 }
@@ -546,7 +547,8 @@ static int set_size(int fd, off_t size, long (*change)(int fd, off_t size))
     int failure = errno;
     const struct recording_inode *inode = recording_find(number);
     if (result == 0 && inode != NULL && !inode->is_shared_memory) {
-        struct recording_entry entry = {.kind = RECORDING_TRUNCATE, .inode = number, .length = (uint64_t)size};
+        struct recording_entry entry = {
+            .kind = RECORDING_TRUNCATE, .inode = number, .length = (uint64_t)size};
         recording_enter(&entry, NULL, 0);
     }
     recording_unlock();
@@ -689,10 +691,8 @@ static int sync_recorded(enum recording_sync kind, long number, int fd, struct r
     void *frames[FRAMES];
     int depth = backtrace(frames, FRAMES);
     recording_lock();
-    struct recording_entry entry = {.kind = RECORDING_SYNC_BEGIN,
-                                    .inode = inode->number,
-                                    .length = kind,
-                                    .call = recording_next_call()};
+    struct recording_entry entry = {
+        .kind = RECORDING_SYNC_BEGIN, .inode = inode->number, .length = kind, .call = recording_next_call()};
     recording_enter(&entry, frames, (size_t)depth * sizeof frames[0]);
     bool fails = must_fail(kind, fd, inode);
     if (!fails)

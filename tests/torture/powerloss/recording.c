@@ -30,7 +30,8 @@ bool recording_open(const char *path)
         return false;
     void *bytes = MAP_FAILED;
     if (fstat(fd, &status) == 0 && status.st_size > (off_t)sizeof(struct recording_head))
-        bytes = (void *)syscall(SYS_mmap, NULL, (size_t)status.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0L);
+        bytes = (void *)syscall(SYS_mmap, NULL, (size_t)status.st_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+                                fd, 0L);
     syscall(SYS_close, fd);
     if (bytes == MAP_FAILED)
         return false;

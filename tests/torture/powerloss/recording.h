@@ -1,13 +1,15 @@
 /* recording.h — what a program does to its data directory, in one order: the log that recorder.c writes and
  * disk.py reads.
  *
- * The log is a file that its maker has made as long as it may become, mapped by the recorded program: what is in
- * it survives `kill -9`. A head (struct recording_head), then entries, one behind the other, each a multiple of 8
- * bytes: struct recording_entry and a payload. An entry's place in the file is its place in the order.
+ * The log is a file that its maker has made as long as it may become, mapped by the recorded program: what is
+ * in it survives `kill -9`. A head (struct recording_head), then entries, one behind the other, each a
+ * multiple of 8 bytes: struct recording_entry and a payload. An entry's place in the file is its place in the
+ * order.
  *
- * Changes (CREATE … LINK) are made and entered under one lock, so their order is the true one. A sync is entered
- * when it begins and when it has ended, and runs without the lock: it covers what was entered before it began,
- * nothing else. A send is entered before the system is called: from then on its bytes may have arrived.
+ * Changes (CREATE … LINK) are made and entered under one lock, so their order is the true one. A sync is
+ * entered when it begins and when it has ended, and runs without the lock: it covers what was entered before
+ * it began, nothing else. A send is entered before the system is called: from then on its bytes may have
+ * arrived.
  *
  * All functions here but recording_lock need the lock. Any thread.
  */
@@ -30,12 +32,13 @@ enum recording_kind {
     RECORDING_RMDIR,      /* likewise */
     RECORDING_RENAME,     /* from directory `other` to `inode`; payload: old name, NUL, new name */
     RECORDING_LINK,       /* inode in directory `other`; payload: name */
-    RECORDING_SYNC_BEGIN, /* call, inode, length: enum recording_sync; payload: return addresses, 8 bytes each */
+    RECORDING_SYNC_BEGIN, /* call, inode, length: enum recording_sync; payload: return addresses, 8 bytes each
+                           */
     RECORDING_SYNC_END,   /* call, inode, length; error */
     RECORDING_LOST,       /* what was written to the inode before, and not synced, never will be */
     RECORDING_SEND_BEGIN, /* call, offset: the peer's port */
     RECORDING_SEND_END,   /* call, length: bytes that were taken */
-    RECORDING_UNKNOWN,    /* payload: a call that the recorder cannot follow; the recording is worth nothing */
+    RECORDING_UNKNOWN, /* payload: a call that the recorder cannot follow; the recording is worth nothing */
 };
 
 enum recording_sync {
@@ -64,12 +67,12 @@ struct recording_entry {
 
 /* An inode of the data directory. */
 struct recording_inode {
-    uint64_t number;         /* 0: a free row of the table */
-    unsigned failures;       /* write-backs that were made to fail */
-    bool is_written;         /* since it was last synced */
-    bool is_victim;          /* a write-back that is made to fail loses what was written to it */
-    bool failure_is_unseen;  /* by any sync: who opens the file now is told, as Linux does it */
-    bool is_shared_memory;   /* SQLite's index of its log: mapped, and worth nothing after a crash */
+    uint64_t number;        /* 0: a free row of the table */
+    unsigned failures;      /* write-backs that were made to fail */
+    bool is_written;        /* since it was last synced */
+    bool is_victim;         /* a write-back that is made to fail loses what was written to it */
+    bool failure_is_unseen; /* by any sync: who opens the file now is told, as Linux does it */
+    bool is_shared_memory;  /* SQLite's index of its log: mapped, and worth nothing after a crash */
 };
 
 /* Maps the log. False when there is none, or it cannot be. */

@@ -2,7 +2,9 @@
 wrong on its images: nothing, of a server that is sound."""
 
 import contextlib
+import functools
 import random
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ from peer.frames import Answer, Request
 from peer.messages import SEND_FIXED, Type, message_frame
 
 from .disk import ALL_KEPT, SECTOR, Change, File, Style, _units
-from .ledger import content_of, digest
+from .ledger import LABEL, content_of, digest
 from .loads import KIB, Letters, Run, in_threads, new_letters, send_group, send_letters_in_pairs
 from .recording import Entry, Kind
 from .rounds import Image, Problem, Round, check_images, record, second_life
@@ -23,10 +25,9 @@ from .server import CountingClient
 
 JOURNAL_HEAD = 4096
 JOURNAL_SEGMENT = 1 << 20
-RECORD_FIXED = 56  # of a record of the journal
+SIZE_OF_RECORD = slice(4, 8)  # where a record has it
 ATTEMPTS = 8
 SLOW_SYNC = 12_000  # microseconds, in which whoever sends has a turn, and which are no quiet moment
-SMALLEST = 64  # a record of a message that has a label only
 UNDER_LOAD = 70  # messages after which they go to the journal
 
 
@@ -68,9 +69,26 @@ def journal_batches(made: Round, entries: list[Entry]) -> list[tuple[int, int, i
         for index, entry in enumerate(entries)
         if entry.kind == Kind.WRITE
         and entry.inode == journal
-        and RECORD_FIXED < entry.length < JOURNAL_SEGMENT
         and entry.offset >= JOURNAL_HEAD
+        and any(entry.payload[SIZE_OF_RECORD])  # zeros mark a segment empty
     ]
+
+
+@functools.cache
+def smallest_record() -> int:
+    """What a record of a message takes that has nothing but a label, in this version of the journal."""
+    with tempfile.TemporaryDirectory() as folder:
+        act = lambda run: write_letters(run, [0] * (2 * UNDER_LOAD))
+        made = record(Path(folder, "probe"), "probe", "1", act=act, orderly=False, delay=SLOW_SYNC)
+        entries = made.entries()
+        for place, _, _ in journal_batches(made, entries):
+            return int.from_bytes(entries[place].payload[SIZE_OF_RECORD], "little")
+    raise NotReached("nothing was journalled")
+
+
+def content_size(record_size: int) -> int:
+    """Of the message whose record has that size; of none, the smallest."""
+    return LABEL.size + (record_size - smallest_record() if record_size > 0 else 0)
 
 
 def write_letters(run: Run, *groups: list[int], then: tuple[list[int], ...] = ()) -> None:
@@ -78,7 +96,7 @@ def write_letters(run: Run, *groups: list[int], then: tuple[list[int], ...] = ()
     There is no quiet moment, in which the journal would be emptied."""
     users = run.people(1 + len(then))
     letters = [
-        new_letters(run, user, [user], [size - RECORD_FIXED for size in sizes])
+        new_letters(run, user, [user], [content_size(size) for size in sizes])
         for user, sizes in zip(users, [sum(groups, []), *then])
     ]
     sent = threading.Event()
@@ -124,19 +142,20 @@ def after_each_sync(made: Round) -> list[Image]:
 def stale_records_come_alive(folder: Path) -> list[Problem]:
     """A cut takes the first sector of a batch of small messages and leaves the others. Ids are given out again;
     where new messages end at the edge of a stale record with a higher id, a second cut brings that alive."""
+    small = smallest_record()
     first = record(
         folder / "first",
         "stale records",
         "1",
-        act=lambda run: write_letters(run, [SMALLEST] * 600),
+        act=lambda run: write_letters(run, [small] * 600),
         orderly=False,
         delay=5000,
     )
     second = second_life(
         first,
-        damage_batch(first, lambda offset, size: offset == 0 and size > 2 * UNDER_LOAD * SMALLEST),
+        damage_batch(first, lambda offset, size: offset == 0 and size > 2 * UNDER_LOAD * small),
         folder / "second",
-        act=lambda run: write_letters(run, [SMALLEST] * UNDER_LOAD, *[[8 * SMALLEST] * 4] * 4),
+        act=lambda run: write_letters(run, [small] * UNDER_LOAD, *[[8 * small] * 4] * 4),
         orderly=False,
         delay=1000,
     )
@@ -145,30 +164,43 @@ def stale_records_come_alive(folder: Path) -> list[Problem]:
     return check_images(second, after_each_sync(second), folder / "image")
 
 
-def fill_segment(run: Run) -> None:
-    """Large records to near the end of a segment, then three times 250 of the smallest, behind whose first ones
-    the 72 of the other life end."""
-    write_letters(
-        run,
-        [SMALLEST] * UNDER_LOAD,
-        *[[4096] * 12] * 20,
-        [115 * SMALLEST],
-        then=([SMALLEST] * 250,) * 3,
-    )
+def fill_segment(run: Run, end: int) -> None:
+    """Large records to some way before `end`, then many of the smallest, to behind it."""
+    small = smallest_record()
+    large = 4096 // small * small
+    begin = beginning()
+    rest = (end - 46_400 - sum(begin[1]) - 216 * large) // small * small
+    last = [small] * (16_000 // small)
+    write_letters(run, *begin, *[[large] * 12] * 18, [rest], then=(last, last, last))
+
+
+def beginning() -> list[list[int]]:
+    """What makes the server journal whatever comes then, however long it waits for it: a lot that is a load by
+    itself, and more bytes than may be taken into the database at once."""
+    small = smallest_record()
+    return [[small] * UNDER_LOAD, [1024 // small * small] * 100]
 
 
 def newer_segment_is_skipped(folder: Path) -> list[Problem]:
     """The same near the end of a segment, which larger messages of the second life fill up to the edge of a stale
     record. It is the older segment then, and the ids of its stale tail are higher than those of the newer one,
     whose acknowledged messages look as if they were in the database."""
-    large = 225 * SMALLEST  # 72 of them fill a segment, to the edge of a smallest one and nearly to the end
+    small = smallest_record()
+    large = 14_400 // small * small  # 72 of them fill a segment, to the edge of a small one and nearly to the end
     end = 72 * large
-    first = record(folder / "first", "skipped segment", "1", act=fill_segment, orderly=False, delay=SLOW_SYNC)
+    first = record(
+        folder / "first",
+        "skipped segment",
+        "1",
+        act=lambda run: fill_segment(run, end),
+        orderly=False,
+        delay=SLOW_SYNC,
+    )
     second = second_life(
         first,
-        damage_batch(first, lambda offset, size: offset + 400 * SMALLEST < end < offset + size < JOURNAL_SEGMENT),
+        damage_batch(first, lambda offset, size: offset + 36_000 < end < offset + size < JOURNAL_SEGMENT),
         folder / "second",
-        act=lambda run: write_letters(run, [SMALLEST] * UNDER_LOAD, *[[large] * 4] * 70),
+        act=lambda run: write_letters(run, *beginning(), *[[large] * 4] * 75),
         orderly=False,
         delay=SLOW_SYNC,
     )

@@ -1,5 +1,6 @@
 """The server under test: the one that is recorded, the one that starts on an image; and what it has found."""
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -20,7 +21,8 @@ def build_directory() -> Path:
 
 
 def release_program() -> Path:
-    return build_directory() / FOLDER / "kesherd-release"
+    """$KESHERD_RELEASE, for a server of another build, else the one that is built with the tests."""
+    return Path(os.environ.get("KESHERD_RELEASE") or build_directory() / FOLDER / "kesherd-release")
 
 
 def recorder_library() -> Path:
