@@ -188,9 +188,16 @@ def try_control(control: Control, made: Round, calls: set[int], scratch: Path, c
 
 
 def run_controls(
-    folder: Path, *, loads: tuple[str, ...] = tuple(LOADS), seed: int = 1, images: int = 60, words: str = ""
+    folder: Path,
+    *,
+    loads: tuple[str, ...] = tuple(LOADS),
+    seed: int = 1,
+    images: int = 60,
+    words: str = "",
+    one_is_enough: bool = False,
 ) -> list[Control]:
-    """Leaves out each place in turn whose name has these words, in recordings of these loads, and in second lives."""
+    """Leaves out each place in turn whose name has these words, in recordings of these loads, and in second lives;
+    where one is enough, until one was caught."""
     controls: dict[str, Control] = {}
     for load in loads:
         first = record(folder / load, load, f"control {seed}", orderly=True)
@@ -204,6 +211,8 @@ def run_controls(
                 if words in place:
                     control = controls.setdefault(place, Control(place))
                     try_control(control, made, calls, folder / "image", images)
+                    if one_is_enough and control.caught:
+                        return [control]
             made.forget()
     return sorted(controls.values(), key=lambda control: control.place)
 
