@@ -13,8 +13,8 @@ from pathlib import Path
 from peer.conversation import wait_until
 from peer.crypto import aes_encrypt
 from peer.drop import User, file_frame, named_frame
-from peer.frames import Answer, Request
-from peer.messages import SEND_FIXED, Type, message_frame
+from peer.frames import Answer, MessageAnswer, Request
+from peer.messages import STORED, Type, message_frame
 
 from .disk import ALL_KEPT, SECTOR, Change, File, Style, _units
 from .ledger import LABEL, content_of, digest
@@ -220,17 +220,24 @@ def newer_segment_is_skipped(folder: Path) -> list[Problem]:
 # -- a write-back error that somebody else was told
 
 
-def confirm_together(run: Run, client: CountingClient, user: User, files: list[tuple[str, bytes]]) -> int:
-    """Pipelines the 1029s of staged files, each of which may be refused; how many were not."""
+def confirm_together(
+    run: Run,
+    client: CountingClient,
+    user: User,
+    files: list[tuple[str, bytes]],
+    meanwhile: Callable[[], None] = lambda: None,
+) -> None:
+    """Sends the 1029s of staged files, of which each may be refused: the first one alone, then what is done
+    meanwhile, then all others, which are a group when the first one is safe."""
     for name, plain in files:
         run.notes.add("upload", None, user.id, name, digest(plain))
-    client.send(b"".join(named_frame(user.id, Request.CRC_OK, name) for name, _ in files))
-    verified = 0
+    frames = [named_frame(user.id, Request.CRC_OK, name) for name, _ in files]
+    client.send(frames[0])
+    meanwhile()
+    client.send(b"".join(frames[1:]))
     for name, plain in files:
         if client.expect(Answer.THANKS, Answer.ERROR).code == Answer.THANKS:
             run.notes.add("verified", client.answered(), user.id, name, digest(plain))
-            verified += 1
-    return verified
 
 
 def stage(client: CountingClient, user: User, files: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
@@ -247,28 +254,27 @@ def some_files(run: Run, word: str, count: int) -> list[tuple[str, bytes]]:
 def error_is_told_to_a_group(run: Run) -> None:
     """A file is staged, and a message half sent, when the sync of a group fails; they are confirmed in the next
     one. Before, that one's sync was told of no error, for the error had been told."""
-    staged, sending = run.people(2)
-    content = content_of(run.new_sender(), 0, 900 * KIB)
+    user, writer = run.people(2)
+    label, size = (run.new_sender(), 0), 900 * KIB
+    frame = message_frame(writer.id, user.id, Type.TEXT, content_of(*label, size))
     with run.server.connect() as client, run.server.connect() as sender:
-        client.reconnect(staged)
-        waiting = stage(client, staged, some_files(run, "waiting", 1))
-        frame = message_frame(sending.id, staged.id, Type.TEXT, content)
+        client.reconnect(user)
+        waiting = stage(client, user, some_files(run, "waiting", 1))
         sender.send(frame[: 700 * KIB])
         wait_until(
             lambda: any(path.stat().st_size >= 256 * KIB for path in run.server.staged_paths()),
             "the first part of a large message",
         )
-        confirm_together(run, client, staged, stage(client, staged, some_files(run, "group", 6)))
-        others = stage(client, staged, some_files(run, "later", 6))
-        run.notes.add(
-            "letter", None, (run.life * 1000 + run.senders, 0), sending.id, staged.id, int(Type.TEXT), len(content)
+        confirm_together(run, client, user, stage(client, user, some_files(run, "group", 6)))
+        others = stage(client, user, some_files(run, "later", 6))
+        run.notes.add("letter", None, label, writer.id, user.id, int(Type.TEXT), size)
+        confirm_together(
+            run, client, user, others[:3] + waiting + others[3:], lambda: sender.send(frame[700 * KIB :])
         )
-        sender.send(frame[700 * KIB :])
-        confirm_together(run, client, staged, others[:3] + waiting + others[3:])
         answer = sender.receive()
-        if len(answer.payload) == 20:
-            message_id = int.from_bytes(answer.payload[16:], "little")
-            run.notes.add("stored", sender.answered(), (run.life * 1000 + run.senders, 0), message_id)
+        if answer.code == MessageAnswer.STORED:
+            _, message_id = STORED.unpack(answer.payload)
+            run.notes.add("stored", sender.answered(), label, message_id)
 
 
 def failed_sync_is_told_once(folder: Path) -> list[Problem]:
