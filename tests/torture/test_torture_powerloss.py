@@ -9,9 +9,8 @@ import pytest
 from powerloss import campaign, scenarios
 from powerloss.disk import ALL_KEPT, ALL_LOST, Disk, Snapshot, Style
 from powerloss.ledger import Found, Ledger, content_of
-from powerloss.loads import LOADS
 from powerloss.recording import Entry, Kind, Sync
-from powerloss.rounds import differences, record
+from powerloss.rounds import Round, differences, image_of, record, write_image
 from powerloss.server import is_built
 from torture_powerloss import scratch_parent
 
@@ -240,6 +239,22 @@ def test_a_recording_makes_the_directory_that_the_server_made(scratch, load):
     assert differences(made) == []
     kinds = {entry.kind for entry in made.entries()}
     assert {Kind.CREATE, Kind.WRITE, Kind.UNLINK, Kind.SYNC_BEGIN, Kind.SYNC_END, Kind.SEND_END} <= kinds
+
+
+def files_below(root: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+@needs_server
+def test_a_recording_that_was_kept_makes_the_same_image_again(scratch):
+    made = record(scratch / "round", "replacements", "1")
+    made.save()
+    image = made.image(5, made.entries())
+    write_image(made, image, scratch / "then")
+    kept = Round.kept_in(made.folder)
+    assert image_of(kept, 5) == image
+    write_image(kept, image, scratch / "now")
+    assert files_below(scratch / "then") == files_below(scratch / "now") != {}
 
 
 # -- the server

@@ -62,6 +62,13 @@ def new_log(path: Path) -> None:
         file.truncate(LOG_ROOM)
 
 
+def shorten_log(path: Path) -> None:
+    """Cuts off what was not used of its room."""
+    with path.open("r+b") as file:
+        _, size, _ = HEAD.unpack(file.read(HEAD.size))
+        file.truncate(size)
+
+
 def read_log(path: Path) -> list[Entry]:
     """All entries in their order. A moment is a number of entries: those before it have happened."""
     entries = []

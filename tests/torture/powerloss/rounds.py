@@ -4,9 +4,11 @@ A recorded run is as its threads happened to run, whatever the seed; an image of
 So the recording of a round in which something was wrong is kept, with all that is needed to repeat its images.
 """
 
+import json
 import pickle
 import random
 import shutil
+from base64 import b64decode
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +20,7 @@ from peer.kesherd import REPOSITORY
 from .disk import Disk, Snapshot, Style
 from .ledger import Ledger
 from .loads import LOADS, Run
-from .recording import Entry, Kind, Streams, new_log, read_log
+from .recording import Entry, Kind, Streams, new_log, read_log, shorten_log
 from .server import Server, look, use
 
 KEPT = "round.pickle"
@@ -111,16 +113,12 @@ def choose_moment(chance: random.Random, entries: list[Entry]) -> int:
     return chance.randint(0, len(entries))
 
 
-def the_key():
-    """The private key of all users: a fixture, for making keys takes time."""
-    import json
-    from base64 import b64decode
-
+def _key():
     vectors = json.loads((REPOSITORY / "tests" / "vectors.json").read_text())
     return private_key(b64decode(vectors["keys"][0]["private_pkcs8_base64"]))
 
 
-KEY = the_key()
+KEY = _key()  # of all users: making keys takes time
 
 
 # -- recording
@@ -163,19 +161,9 @@ def record(
             server.stop()  # an orderly end has moments of its own
     finally:
         server.kill()
-    shorten(made.log)
+    shorten_log(made.log)
     made.notes = run.notes.timed(Streams(made.entries()))
     return made
-
-
-def shorten(log: Path) -> None:
-    """Cuts off what was not used of its room."""
-    import struct
-
-    with log.open("r+b") as file:
-        file.seek(24)
-        (size,) = struct.unpack("<Q", file.read(8))
-        file.truncate(size)
 
 
 def differences(made: Round) -> list[str]:

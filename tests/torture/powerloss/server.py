@@ -6,7 +6,7 @@ from pathlib import Path
 
 from peer.drop import User, reconnect_frame
 from peer.frames import Answer
-from peer.kesherd import REPOSITORY, Kesherd, program
+from peer.kesherd import Kesherd, program
 from peer.messages import MessagesClient
 
 from .ledger import Answered, Found, digest
