@@ -290,7 +290,7 @@ def test_what_was_once_lost_is_not_lost_again(scratch, scenario):
     [
         ("registrations", "of kesher.db-wal,"),
         ("replacements", "of something of a user's,"),
-        ("small-messages", "of journal, ks_journal_commit"),
+        ("small-messages", "of journal,"),
         ("large-messages", "of messages,"),
     ],
 )

@@ -198,7 +198,7 @@ def newer_segment_is_skipped(folder: Path) -> list[Problem]:
     )
     second = second_life(
         first,
-        damage_batch(first, lambda offset, size: offset + 36_000 < end < offset + size < JOURNAL_SEGMENT),
+        damage_batch(first, lambda offset, size: offset + 26_000 < end < offset + size < JOURNAL_SEGMENT),
         folder / "second",
         act=lambda run: write_letters(run, *beginning(), *[[large] * 4] * 75),
         orderly=False,
