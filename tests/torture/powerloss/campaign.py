@@ -59,7 +59,7 @@ def run_round(load: str, seed: str, folder: Path, images: int, lives: int) -> Co
     counts.note(found)
     is_kept = keep(made, found)
     for number in range(images, images + lives):
-        image = made.image(number, entries)
+        image = made.image(number, entries, is_first_of_two=True)
         try:
             second = second_life(made, image, folder / f"second-{number}")
         except AssertionError as failure:  # the server did not start, or not answer
@@ -102,11 +102,10 @@ class Plan:
         lives = -(-self.pairs // PAIRS_OF_A_SECOND_LIFE)
         for number in range(recordings):
             for place, load in enumerate(self.loads):
-                index = number * len(self.loads) + place
+                # Evenly to all loads, and then to their recordings.
+                of_load = lives * (place + 1) // len(self.loads) - lives * place // len(self.loads)
+                its = of_load * (number + 1) // recordings - of_load * number // recordings
                 images = min(IMAGES_OF_A_RECORDING, self.images - number * IMAGES_OF_A_RECORDING)
-                # The lives are spread evenly over all recordings.
-                total = recordings * len(self.loads)
-                its = lives * (index + 1) // total - lives * index // total
                 yield load, f"{self.seed}-{number}", images, its
 
 

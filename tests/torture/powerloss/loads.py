@@ -279,6 +279,18 @@ def small_messages(run: Run) -> None:
     )
 
 
+def tiny_messages(run: Run) -> None:
+    """All of one size, a multiple of the smallest: what is in the journal has the same edges in each round."""
+    people = run.people(4)
+    size = run.chance.choice((LABEL.size, LABEL.size, LABEL.size + 64, LABEL.size + 448))
+    in_threads(
+        *(
+            lambda user=user: send_letters(run, user, people, batches=(150, 50), sizes=(size,))
+            for user in people
+        )
+    )
+
+
 def journal_segments(run: Run) -> None:
     """More than a segment of the journal."""
     people = run.people(4)
@@ -362,6 +374,7 @@ LOADS: dict[str, Callable[[Run], None]] = {
     "small-uploads": small_uploads,
     "large-uploads": large_uploads,
     "replacements": replacements,
+    "tiny-messages": tiny_messages,
     "small-messages": small_messages,
     "journal-segments": journal_segments,
     "large-messages": large_messages,

@@ -86,9 +86,15 @@ class Round:
             return self.owed_before.copy()
         return self.owed_when_ready.at(self.notes, moment)
 
-    def image(self, number: int, entries: list[Entry]) -> Image:
+    def image(self, number: int, entries: list[Entry], *, is_first_of_two: bool = False) -> Image:
+        """Of two cuts in a row the first one is made while a sync is on its way: what it leaves half done is what
+        the second life has to live with."""
         chance = random.Random(f"{self.seed} image {number}")
-        return Image(number, choose_moment(chance, entries), Style.choose(chance))
+        moment = choose_moment(chance, entries)
+        syncs = [index + 1 for index, entry in enumerate(entries) if entry.kind == Kind.SYNC_BEGIN]
+        if is_first_of_two and syncs and chance.random() < 0.7:
+            moment = chance.choice(syncs)
+        return Image(number, moment, Style.choose(chance))
 
     def save(self) -> None:
         (self.folder / KEPT).write_bytes(pickle.dumps(self))
