@@ -26,7 +26,7 @@ from .server import CountingClient
 JOURNAL_HEAD = 4096
 JOURNAL_SEGMENT = 1 << 20
 SIZE_OF_RECORD = slice(4, 8)  # where a record has it
-ATTEMPTS = 8
+ATTEMPTS = 12
 SLOW_SYNC = 12_000  # microseconds, in which whoever sends has a turn, and which are no quiet moment
 UNDER_LOAD = 70  # messages after which they go to the journal
 
