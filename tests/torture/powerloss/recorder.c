@@ -82,6 +82,7 @@ __attribute__((constructor)) static void start(void)
 {
     struct stat status;
     void *frames[1];
+    /* There is one thread yet. NOLINTBEGIN(concurrency-mt-unsafe) */
     const char *log = getenv("KESHER_RECORDER_LOG");
     const char *root = getenv("KESHER_RECORDER_ROOT");
     const char *delay = getenv("KESHER_RECORDER_DELAY");
@@ -95,10 +96,11 @@ __attribute__((constructor)) static void start(void)
     recorder.device = status.st_dev;
     recorder.delay = delay != NULL ? (useconds_t)strtoul(delay, NULL, 10) : 0;
     read_failure(getenv("KESHER_RECORDER_FAIL"));
+    /* NOLINTEND(concurrency-mt-unsafe) */
     recording_remember(status.st_ino);
     enter_maps();
-    strcpy(recorder.root, root);
     recorder.root_size = strlen(root);
+    memcpy(recorder.root, root, recorder.root_size);
 }
 
 /* ---- where a path leads ---- */
