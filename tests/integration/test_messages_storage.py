@@ -30,7 +30,7 @@ class Post:
     def pull(self) -> list[tuple[int, bytes]]:
         """(id, content) of what waits."""
         with self.server.connect() as client:
-            return [(message.id, message.content) for message in client.pull(self.receiver)]
+            return [(message.id, message.content) for message in client.pull_until_empty(self.receiver)]
 
     def pull_for_good(self) -> list[tuple[int, bytes]]:
         """The same, until the server has deleted it."""
@@ -106,7 +106,7 @@ def test_nothing_of_a_conversation_can_be_read_on_the_disk(post, private_keys):
         assert one.keys[post.alias] not in stored
         assert marker[:16] not in stored
         two = Correspondent(post.receiver)
-        _, text, file = [two.read(message) for message in client.pull(post.receiver)]
+        _, text, file = [two.read(message) for message in client.pull_until_empty(post.receiver)]
     assert (text, file) == (marker, marker * 20_000)
 
 
