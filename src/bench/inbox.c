@@ -240,6 +240,9 @@ static bool run_loop(struct inbox *inbox)
                       sizeof reason) != KS_OK)
         ks_run_fail(run, "%s", reason);
     bool is_done = ks_run_loop(run);
+    /* Politely: a reset would make what they took wait again (protocol.md §1.3). */
+    for (uint32_t i = 0; inbox->fleet != NULL && i < plan.count; i++)
+        ks_link_close(ks_fleet_link(inbox->fleet, i));
     ks_fleet_free(inbox->fleet);
     return is_done;
 }
