@@ -211,11 +211,11 @@ static void a_list_waits_for_a_reader_who_does_not_read(void **state)
 {
     struct office *office = *state;
     char line[KS_CONTROL_LINE_LIMIT];
-    enum { ASKED = 200 };
+    enum { ASKED = 200, USERS = 64 };
     char name[KS_TEXT_FIELD_SIZE];
     memset(name, '"', sizeof name - 1);
     name[sizeof name - 1] = '\0';
-    for (int i = 0; i < FAKE_USERS_LIMIT; i++) {
+    for (int i = 0; i < USERS; i++) {
         name[0] = (char)('0' + i);
         register_user(office, name, true);
     }
@@ -233,7 +233,7 @@ static void a_list_waits_for_a_reader_who_does_not_read(void **state)
             users += strstr(line, "\"name\"") != NULL;
         }
     }
-    assert_int_equal(users, ASKED * FAKE_USERS_LIMIT);
+    assert_int_equal(users, ASKED * USERS);
     assert_no_line(office);
 }
 
