@@ -60,40 +60,13 @@ static struct ks_worker *least_loaded(const struct ks_listener_shared *shared)
     return least;
 }
 
-static struct ks_worker *with_longest_idle(const struct ks_listener_shared *shared, unsigned standing)
-{
-    struct ks_worker *with_oldest = NULL;
-    uint64_t oldest_ms = UINT64_MAX;
-    for (unsigned i = 0; i < shared->worker_count; i++) {
-        uint64_t idle_ms =
-            atomic_load_explicit(&shared->workers[i]->oldest_idle_ms[standing], memory_order_relaxed);
-        if (idle_ms < oldest_ms) {
-            oldest_ms = idle_ms;
-            with_oldest = shared->workers[i];
-        }
-    }
-    return with_oldest;
-}
-
 /* Who may make room for a newcomer, which is a stranger: users and members only while they hold more than
  * what is reserved for them. */
 static enum ks_standing highest_to_leave(const struct ks_listener_shared *shared)
 {
-    unsigned limit = atomic_load(&shared->connection_limit);
+    unsigned limit = atomic_load(&shared->counts->connection_limit);
     unsigned reserved = limit - limit / STRANGERS_PART;
     return atomic_load(&shared->counts->known_count) > reserved ? KS_STANDING_KNOWN : KS_STANDING_STRANGER;
-}
-
-/* True when somebody idle was found, who will leave shortly. */
-static bool make_room(const struct ks_listener_shared *shared)
-{
-    enum ks_standing up_to = highest_to_leave(shared);
-    for (unsigned standing = 0; standing <= up_to; standing++) {
-        struct ks_worker *worker = with_longest_idle(shared, standing);
-        if (worker != NULL)
-            return ks_worker_evict(worker, up_to);
-    }
-    return false;
 }
 
 static void refuse_connection(struct ks_listener *listener, int fd, enum ks_net_refusal why)
@@ -134,7 +107,8 @@ static void take_connection(struct ks_listener *listener, int fd, const struct s
     if (!admit(listener, fd, address))
         return;
     unsigned before = atomic_fetch_add(&shared->counts->connection_count, 1);
-    bool welcome = listener->path != NULL || before < shared->connection_limit || make_room(shared);
+    bool welcome = listener->path != NULL || before < atomic_load(&shared->counts->connection_limit) ||
+                   ks_worker_make_room(shared->counts, highest_to_leave(shared));
     if (welcome && ks_worker_hand_over(least_loaded(shared), fd, peer, listener->events, listener->service,
                                        listener->counts) == KS_OK) {
         ks_count(&listener->counts->accepted, 1);

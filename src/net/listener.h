@@ -11,7 +11,6 @@ struct ks_listener_shared {
     uv_loop_t *uv;
     struct ks_worker **workers;
     unsigned worker_count;
-    _Atomic unsigned connection_limit; /* may change at any time */
     struct ks_worker_shared *counts;
 };
 

@@ -172,6 +172,8 @@ static enum ks_result start_workers(struct ks_net *net, unsigned count)
             net->listening.worker_count++;
         }
     }
+    net->counts.workers = net->workers;
+    net->counts.worker_count = net->listening.worker_count;
     return result;
 }
 
@@ -204,7 +206,8 @@ enum ks_result ks_net_open(const struct ks_net_options *options, struct ks_net *
     created->listening.uv = &created->uv;
     created->listening.workers = created->workers;
     created->listening.counts = &created->counts;
-    atomic_init(&created->listening.connection_limit,
+    atomic_init(&created->counts.owed, 0);
+    atomic_init(&created->counts.connection_limit,
                 connection_limit(options->connection_limit, created->counts.descriptors));
     ks_crowd_init(&created->counts.crowd, &options->hash_key, options->address_limit, options->unlimited);
     unsigned workers = options->workers != 0 ? options->workers : uv_available_parallelism();
@@ -277,7 +280,7 @@ void ks_net_statistics(const struct ks_net *net, struct ks_net_statistics *stati
     const struct ks_worker_shared *counts = &net->counts;
     unsigned listeners = atomic_load(&net->listeners_opened);
     *statistics = (struct ks_net_statistics){
-        .connection_limit = atomic_load(&net->listening.connection_limit),
+        .connection_limit = atomic_load(&net->counts.connection_limit),
         .workers = net->listening.worker_count,
         .contents = budget_statistics(&counts->contents),
         .answers = budget_statistics(&counts->answers),
@@ -292,7 +295,7 @@ void ks_net_statistics(const struct ks_net *net, struct ks_net_statistics *stati
 
 void ks_net_set_limits(struct ks_net *net, unsigned limit, unsigned address_limit)
 {
-    atomic_store(&net->listening.connection_limit, connection_limit(limit, net->counts.descriptors));
+    atomic_store(&net->counts.connection_limit, connection_limit(limit, net->counts.descriptors));
     atomic_store(&net->counts.crowd.limit, address_limit);
 }
 

@@ -25,8 +25,8 @@ void ks_tcp_reminder_passed(struct ks_deadline *reminder);
 /* Looks at every watched delivery. */
 void ks_tcp_check_deliveries(struct ks_worker *worker);
 
-/* Ends the longest-idle connection of the lowest standing up to this one, if there is one. */
-void ks_tcp_evict_idle(struct ks_worker *worker, enum ks_standing up_to);
+/* Ends the longest-idle connection of the lowest standing up to this one; false when there is none. */
+bool ks_tcp_evict_idle(struct ks_worker *worker, enum ks_standing up_to);
 
 /* Ends all connections that have nothing in flight, or, with `all`, all. */
 void ks_tcp_end_connections(struct ks_worker *worker, bool all);

@@ -114,16 +114,17 @@ void ks_tcp_dismiss(struct ks_tcp *tcp)
     begin_lingering(tcp);
 }
 
-void ks_tcp_evict_idle(struct ks_worker *worker, enum ks_standing up_to)
+bool ks_tcp_evict_idle(struct ks_worker *worker, enum ks_standing up_to)
 {
     /* At once: nothing is owed to it, and while it lingered it would still take a place. */
     struct ks_tcp *tcp = NULL;
     for (unsigned standing = 0; standing <= up_to && tcp == NULL; standing++)
         tcp = worker->idle[standing].oldest;
     if (tcp == NULL)
-        return;
+        return false;
     ks_tcp_dismiss(tcp);
     ks_count(&worker->counts.evicted, 1);
+    return true;
 }
 
 struct end_request {

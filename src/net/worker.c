@@ -173,24 +173,46 @@ enum ks_result ks_worker_hand_over(struct ks_worker *worker, int fd, const struc
 struct eviction {
     struct ks_task task;
     struct ks_worker *worker;
+    enum ks_standing standing; /* of who was found */
     enum ks_standing up_to;
 };
 
 static void eviction_run(struct ks_task *task)
 {
     struct eviction *eviction = KS_CONTAINER_OF(task, struct eviction, task);
-    ks_tcp_evict_idle(eviction->worker, eviction->up_to);
+    struct ks_worker_shared *shared = eviction->worker->shared;
+    if (!ks_tcp_evict_idle(eviction->worker, eviction->standing) &&
+        !ks_worker_make_room(shared, eviction->up_to))
+        atomic_fetch_add(&shared->owed, 1);
     free(eviction);
 }
 
-bool ks_worker_evict(struct ks_worker *worker, enum ks_standing up_to)
+static struct ks_worker *with_longest_idle(const struct ks_worker_shared *shared, unsigned standing)
 {
-    struct eviction *eviction = malloc(sizeof *eviction);
+    struct ks_worker *with_oldest = NULL;
+    uint64_t oldest_ms = UINT64_MAX;
+    for (unsigned i = 0; i < shared->worker_count; i++) {
+        uint64_t idle_ms =
+            atomic_load_explicit(&shared->workers[i]->oldest_idle_ms[standing], memory_order_relaxed);
+        if (idle_ms < oldest_ms) {
+            oldest_ms = idle_ms;
+            with_oldest = shared->workers[i];
+        }
+    }
+    return with_oldest;
+}
+
+bool ks_worker_make_room(struct ks_worker_shared *shared, enum ks_standing up_to)
+{
+    struct ks_worker *worker = NULL;
+    unsigned standing = 0;
+    while (standing <= up_to && (worker = with_longest_idle(shared, standing)) == NULL)
+        standing++;
+    struct eviction *eviction = worker != NULL ? malloc(sizeof *eviction) : NULL;
     if (eviction == NULL)
         return false;
-    eviction->task.run = eviction_run;
-    eviction->worker = worker;
-    eviction->up_to = up_to;
+    *eviction = (struct eviction){
+        .task.run = eviction_run, .worker = worker, .standing = (enum ks_standing)standing, .up_to = up_to};
     ks_executor_post(&worker->loop.executor, &eviction->task);
     return true;
 }

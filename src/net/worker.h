@@ -54,7 +54,11 @@ struct ks_worker_shared {
     _Atomic size_t output;             /* memory of what waits to be sent on all connections, roughly */
     size_t output_limit;               /* beyond, services take less work (connection.h) */
     _Atomic unsigned connection_count; /* of all workers, those still being handed over included */
-    _Atomic unsigned known_count;      /* of these: with KS_STANDING_KNOWN */
+    _Atomic unsigned connection_limit; /* may change at any time */
+    _Atomic unsigned known_count;      /* of the connections: with KS_STANDING_KNOWN */
+    _Atomic unsigned owed;             /* evictions that found nobody idle any more: ks_worker_make_room */
+    struct ks_worker *const *workers;  /* set before the first connection is handed over */
+    unsigned worker_count;
 };
 
 /* Idle connections of one standing. */
@@ -101,9 +105,11 @@ enum ks_result ks_worker_hand_over(struct ks_worker *worker, int fd, const struc
                                    const struct ks_connection_events *events, void *service,
                                    struct ks_listener_counts *listener);
 
-/* Asks for the longest-idle connection of the lowest standing to be ended, to make room, but of none above
- * `up_to`. Any thread. False when out of memory. */
-bool ks_worker_evict(struct ks_worker *worker, enum ks_standing up_to);
+/* Has the longest-idle connection of the lowest standing ended, to make room, but none above `up_to`. Any
+ * thread. False when nobody is idle, or when out of memory. Whoever was chosen may be busy by then: then
+ * somebody else is, or, where nobody is idle any more, the first stranger that becomes idle while there are
+ * too many. */
+bool ks_worker_make_room(struct ks_worker_shared *shared, enum ks_standing up_to);
 
 /* Ends every connection as soon as nothing is in flight on it. Any thread, once; wait for connection_count to
  * become 0, and after KS_QUIESCE_MS call ks_worker_end_all. */

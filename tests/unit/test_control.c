@@ -216,7 +216,8 @@ static void a_list_waits_for_a_reader_who_does_not_read(void **state)
     memset(name, '"', sizeof name - 1);
     name[sizeof name - 1] = '\0';
     for (int i = 0; i < USERS; i++) {
-        name[0] = (char)('0' + i);
+        name[0] = (char)('a' + i / 16);
+        name[1] = (char)('a' + i % 16);
         register_user(office, name, true);
     }
     office->connection.window = 0;
