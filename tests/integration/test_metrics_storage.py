@@ -63,7 +63,6 @@ def test_the_room_on_the_disk_is_told(make_server):
         ({"user_files": 1}, "kept"),
         ({"user_bytes": 1}, "kept"),
         ({"uploads_per_user": 1}, "staged"),
-        ({"uploads": 1}, "staged"),
         ({"free_space": 1_000_000_000}, "nothing"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
@@ -83,6 +82,18 @@ def test_the_log_and_the_metrics_name_the_limit(make_server, new_user, settings,
     (first, second) = (line for line in server.log().splitlines() if f"({limit})" in line)
     assert " warning " in first and " warning " in second
     assert scrape(server).value("kesher_disk_is_short") == (limit == "free-space")
+
+
+def test_an_upload_that_went_for_a_newcomer_is_counted_and_logged(make_server, new_user):
+    server = make_server(metrics="127.0.0.1:0", uploads=1)
+    with server.connect() as client:
+        user, newcomer = (client.introduce(new_user()) for _ in range(2))
+        client.send_file(user, "a", b"staged")
+        client.put(newcomer, "b", b"content")
+        client.expect_nothing_staged(user, "a")
+    assert refusals(scrape(server)) == {"uploads": 1}
+    (line,) = (line for line in server.log().splitlines() if "(uploads)" in line)
+    assert " warning " in line
 
 
 def test_a_confirmation_that_is_refused_names_the_limit_too(make_server, new_user):
