@@ -98,7 +98,7 @@ def look(server: Server) -> tuple[Found, list[str]]:
         }
         files = database.execute("SELECT ID, FileName, PathName, Verified FROM files").fetchall()
         messages = database.execute(
-            "SELECT ID, ToClient, FromClient, Type, Content, Place FROM messages ORDER BY ID"
+            "SELECT ID, ToClient, FromClient, Type, ContentSize, Content, Place FROM messages ORDER BY ID"
         ).fetchall()
     finally:
         database.close()
@@ -112,16 +112,17 @@ def look(server: Server) -> tuple[Found, list[str]]:
             if verified == 1
         },
         [
-            (number, receiver, sender, kind, content if place is None else _bytes_of(server.data / place))
-            for number, receiver, sender, kind, content, place in messages
+            (number, receiver, sender, kind, content if place is None else _content_of(server.data / place, size))
+            for number, receiver, sender, kind, size, content, place in messages
         ],
     )
     _check_folders(server, [path for *_, path, _ in files], [place for *_, place in messages if place], problems)
     return found, problems
 
 
-def _bytes_of(path: Path) -> bytes:
-    return path.read_bytes() if path.exists() else b""
+def _content_of(path: Path, size: int) -> bytes:
+    """What a file of messages/ has before its sums."""
+    return path.read_bytes()[:size] if path.exists() else b""
 
 
 def _digest_of(path: Path) -> str:
