@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from peer.ask import greeted
 from peer.chat import MENU, ChunkClient
-from peer.kesherd import Kesherd, environment, program, sanitizer_report
+from peer.kesherd import Kesherd, environment, open_descriptors, program, sanitizer_report
 
 pytestmark = pytest.mark.usefixtures("make_server")  # which skips them where there is no kesherd
 
@@ -77,7 +77,7 @@ def listening_sockets(server: Kesherd) -> int:
         for line in Path("/proc/net/tcp").read_text().splitlines()
         if (fields := line.split())[3] == "0A"
     }
-    links = [os.readlink(path) for path in Path(f"/proc/{server.process.pid}/fd").iterdir()]
+    links = [os.readlink(path) for path in open_descriptors(server)]
     return sum(link == f"socket:[{inode}]" for link in links for inode in waiting)
 
 

@@ -1,6 +1,5 @@
 """A server that runs out of descriptors, and what it does meanwhile: who is there, who waits, how busy it is."""
 
-import os
 import re
 import resource
 import time
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from peer.conversation import wait_until
 from peer.frames import NO_ID, Answer, request
-from peer.kesherd import Kesherd
+from peer.kesherd import Kesherd, open_descriptors
 from peer.messages import MessagesClient
 
 WATCH_SECONDS = 2
@@ -37,7 +36,7 @@ def descriptor_limits(server: Kesherd) -> tuple[int, int]:
 
 
 def open_numbers(server: Kesherd) -> list[int]:
-    return sorted(int(name) for name in os.listdir(f"/proc/{server.process.pid}/fd"))
+    return sorted(int(path.name) for path in open_descriptors(server))
 
 
 def take_away_descriptors(server: Kesherd) -> None:

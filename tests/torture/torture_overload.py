@@ -29,7 +29,7 @@ from peer import crypto  # noqa: E402
 from peer.chat import LineClient  # noqa: E402
 from peer.conversation import wait_until  # noqa: E402
 from peer.drop import User  # noqa: E402
-from peer.kesherd import Kesherd  # noqa: E402
+from peer.kesherd import Kesherd, open_descriptors  # noqa: E402
 from peer.load import FILE_SIZE, TEXTS, Load, Step, chatting, conversing, stop_all  # noqa: E402
 from peer.messages import MessagesClient  # noqa: E402
 
@@ -219,7 +219,7 @@ class Honest:
 def open_sockets(server: Kesherd) -> int:
     """How many descriptors of the server are sockets."""
     count = 0
-    for descriptor in Path(f"/proc/{server.process.pid}/fd").iterdir():
+    for descriptor in open_descriptors(server):
         with suppress(FileNotFoundError):  # closed meanwhile
             count += os.readlink(descriptor).startswith("socket:")
     return count
