@@ -1,0 +1,35 @@
+/* recorder.h — what the files of the recorder share. Private to them; recorder.c says what it is.
+ */
+#ifndef KS_TESTS_POWERLOSS_RECORDER_H
+#define KS_TESTS_POWERLOSS_RECORDER_H
+
+#include "recording.h"
+
+#include <limits.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+/* Our function of another name is what the program finds under this one. */
+#define INSTEAD_OF(name) __asm__(name) __attribute__((visibility("default")))
+
+enum { RECORDER_DESCRIPTORS = 65536 };
+
+/* Set at the start; what counts is changed under the lock of the recording. */
+struct recorder {
+    char root[PATH_MAX]; /* "": nothing is recorded */
+    size_t root_size;
+    dev_t device;
+    useconds_t delay;
+    enum recording_sync fails;
+    uint64_t fails_at; /* of its kind, counted from 1; 0: none */
+    uint64_t syncs[RECORDING_SYNCFS + 1];
+    /* By descriptor: of its inode's failures, those that it was told or need not be. */
+    unsigned failures_seen[RECORDER_DESCRIPTORS];
+};
+
+extern struct recorder recorder;
+
+/* Under the lock: a call that cannot be followed makes the recording worth nothing. */
+void recorder_enter_unknown(const char *what);
+
+#endif
