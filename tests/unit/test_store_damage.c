@@ -223,6 +223,64 @@ static void parts_before_the_damaged_one_stay_leased(void **state)
 }
 
 /* One page of SQLite is overwritten: all that it holds is put aside, what others hold is delivered. */
+/* As the check does at a running server, and by what the damaged row says of its size. */
+static void take_out(struct house *house, const struct ks_client_id *receiver, uint64_t id)
+{
+    const struct ks_damage_finding finding = {
+        .row = {.message_id = id, .receiver = *receiver}, .counted_size = 1000, .why = "the test says so"};
+    assert_int_equal(ks_damage_take_out(ks_engine_of(house->store), &finding), KS_OK);
+}
+
+static void assert_sums(struct house *house, const struct ks_client_id *receiver, uint64_t count,
+                        uint64_t bytes)
+{
+    uint64_t counted = 0;
+    uint64_t size = 0;
+    ks_inboxes_waiting(ks_engine_of(house->store)->inboxes, receiver, &counted, &size);
+    assert_int_equal(counted, count);
+    assert_int_equal(size, bytes);
+}
+
+static void what_two_have_found_is_taken_out_once(void **state)
+{
+    struct house *house = *state;
+    struct pair users = three_messages(house);
+    take_out(house, &users.bob, 2);
+    take_out(house, &users.bob, 2);
+    assert_sums(house, &users.bob, 2, 8);
+    assert_waiting(house, &users.bob, "one three");
+}
+
+static void what_is_not_listed_for_a_receiver_was_not_counted_for_it(void **state)
+{
+    struct house *house = *state;
+    struct pair users = three_messages(house);
+    append(house, &users.alice, &users.bob, "hers");
+    assert_waiting(house, &users.alice, "hers");
+    take_out(house, &users.alice, 2);
+    assert_sums(house, &users.alice, 1, 4);
+    assert_waiting(house, &users.alice, "hers");
+}
+
+static void what_settles_comes_back_without_what_was_put_aside(void **state)
+{
+    struct house *house = *state;
+    struct pair users = three_messages(house);
+    struct ks_store_lease_waiting part = lease(house, &users.bob, 7);
+    assert_int_equal(settle(house, &users.bob, 7, part.last), KS_OK);
+    take_out(house, &users.bob, 2);
+    ks_store_lease_release(house->store, &users.bob, 7);
+    assert_sums(house, &users.bob, 2, 8);
+    assert_waiting(house, &users.bob, "one three");
+    part = lease(house, &users.bob, 7);
+    assert_int_equal(settle(house, &users.bob, 7, part.last), KS_OK);
+    append(house, &users.bob, &users.alice, "four");
+    take_out(house, &users.bob, 1);
+    take_out(house, &users.bob, 3);
+    ks_store_lease_release(house->store, &users.bob, 7);
+    assert_waiting(house, &users.bob, "four");
+}
+
 static void a_page_that_is_corrupt_stops_nobody_else(void **state)
 {
     struct house *house = *state;
@@ -476,6 +534,9 @@ int main(void)
         HOUSE_TEST(rows_of_an_older_kesher_have_no_sum_and_are_delivered),
         HOUSE_TEST(several_damaged_messages_go_one_after_the_other),
         HOUSE_TEST(parts_before_the_damaged_one_stay_leased),
+        HOUSE_TEST(what_two_have_found_is_taken_out_once),
+        HOUSE_TEST(what_is_not_listed_for_a_receiver_was_not_counted_for_it),
+        HOUSE_TEST(what_settles_comes_back_without_what_was_put_aside),
         HOUSE_TEST(a_page_that_is_corrupt_stops_nobody_else),
         HOUSE_TEST(large_contents_are_read_with_pages_of_any_size),
         HOUSE_TEST(damage_that_is_found_on_the_way_ends_the_part_and_not_the_inbox),

@@ -23,7 +23,6 @@ struct removal {
     bool *removed;                       /* … is told here */
     struct ks_client_id receiver;
     uint64_t message_id;
-    uint64_t counted_size; /* what the receiver's sums have for it */
 };
 
 /* ---- rows ---- */
@@ -261,25 +260,42 @@ static enum ks_result find_damaged(struct ks_engine *engine, const struct ks_sto
 
 /* ---- removing, on the writer's thread ---- */
 
-static enum ks_result delete_row(struct ks_engine *engine, enum ks_statement statement,
-                                 const struct ks_client_id *receiver, uint64_t message_id)
+/* What the receiver's inbox has for a message. */
+struct listed {
+    bool is_listed;
+    uint64_t counted_size;
+};
+
+static enum ks_result delete_waiting(struct ks_engine *engine, const struct ks_client_id *receiver,
+                                     uint64_t message_id, struct listed *listed)
 {
-    struct ks_query query = ks_writer_query(engine, statement);
-    if (receiver != NULL)
-        ks_query_blob(&query, receiver->bytes, sizeof receiver->bytes);
+    struct ks_query query = ks_writer_query(engine, KS_STATEMENT_DELETE_WAITING_ONE);
+    ks_query_blob(&query, receiver->bytes, sizeof receiver->bytes);
+    ks_query_integer(&query, (int64_t)message_id);
+    *listed = (struct listed){.is_listed = ks_query_next(&query)};
+    if (listed->is_listed) {
+        listed->counted_size = (uint64_t)sqlite3_column_int64(query.statement, 0);
+        (void)ks_query_next(&query); /* there is no other; this ends the statement */
+    }
+    return ks_writer_check(engine, ks_query_end(&query));
+}
+
+static enum ks_result delete_message(struct ks_engine *engine, uint64_t message_id)
+{
+    struct ks_query query = ks_writer_query(engine, KS_STATEMENT_DELETE_MESSAGE);
     ks_query_integer(&query, (int64_t)message_id);
     return ks_writer_check(engine, ks_query_run(&query));
 }
 
-/* In a transaction of its own. */
+/* In a transaction of its own. *listed is what was, before. */
 static enum ks_result delete_rows(struct ks_engine *engine, const struct ks_client_id *receiver,
-                                  uint64_t message_id, bool from_messages)
+                                  uint64_t message_id, bool from_messages, struct listed *listed)
 {
     enum ks_result result = ks_writer_begin(engine);
     if (result == KS_OK)
-        result = delete_row(engine, KS_STATEMENT_DELETE_WAITING_ONE, receiver, message_id);
+        result = delete_waiting(engine, receiver, message_id, listed);
     if (result == KS_OK && from_messages)
-        result = delete_row(engine, KS_STATEMENT_DELETE_MESSAGE, NULL, message_id);
+        result = delete_message(engine, message_id);
     enum ks_result finished = ks_writer_finish(engine);
     ks_writer_forget_failure(engine);
     return result != KS_OK ? result : finished;
@@ -287,11 +303,11 @@ static enum ks_result delete_rows(struct ks_engine *engine, const struct ks_clie
 
 /* A row that SQLite cannot reach stays, and nothing leads to it any more. */
 static enum ks_result unlist(struct ks_engine *engine, const struct ks_client_id *receiver,
-                             uint64_t message_id)
+                             uint64_t message_id, struct listed *listed)
 {
-    if (delete_rows(engine, receiver, message_id, true) == KS_OK)
+    if (delete_rows(engine, receiver, message_id, true, listed) == KS_OK)
         return KS_OK;
-    return delete_rows(engine, receiver, message_id, false);
+    return delete_rows(engine, receiver, message_id, false, listed);
 }
 
 static void answer(struct ks_store_lease_read *request, bool put_aside)
@@ -312,13 +328,16 @@ static void end_removal(struct removal *removal, bool removed)
     sem_post(removal->done); /* the removal is the waiter's */
 }
 
+/* Two may have found the same message, and what a damaged row says of its receiver and size need not be what
+ * was counted: so the inbox loses what was listed in it, once. */
 static void run_removal(struct ks_interlude *interlude)
 {
     struct removal *removal = KS_CONTAINER_OF(interlude, struct removal, interlude);
     struct ks_engine *engine = interlude->engine;
-    bool done = unlist(engine, &removal->receiver, removal->message_id) == KS_OK;
-    if (done)
-        ks_inboxes_forget(engine->inboxes, &removal->receiver, removal->message_id, removal->counted_size);
+    struct listed listed;
+    bool done = unlist(engine, &removal->receiver, removal->message_id, &listed) == KS_OK;
+    if (done && listed.is_listed)
+        ks_inboxes_forget(engine->inboxes, &removal->receiver, removal->message_id, listed.counted_size);
     end_removal(removal, done);
 }
 
@@ -335,8 +354,7 @@ void ks_damage_look(struct ks_engine *engine, struct ks_store_lease_read *reques
     *removal = (struct removal){.interlude.run = run_removal,
                                 .request = request,
                                 .receiver = request->receiver,
-                                .message_id = finding.row.message_id,
-                                .counted_size = finding.counted_size};
+                                .message_id = finding.row.message_id};
     ks_writer_between(engine, &removal->interlude);
 }
 
@@ -348,8 +366,7 @@ enum ks_result ks_damage_take_out(struct ks_engine *engine, const struct ks_dama
                               .done = &done,
                               .removed = &removed,
                               .receiver = finding->row.receiver,
-                              .message_id = finding->row.message_id,
-                              .counted_size = finding->counted_size};
+                              .message_id = finding->row.message_id};
     enum ks_result result = put_aside(engine, finding);
     if (result != KS_OK)
         return result;
@@ -376,6 +393,7 @@ enum ks_result ks_damage_put_aside(struct ks_engine *engine, const struct ks_dam
         .row = *row, .has_row = true, .counted_size = row->content_size, .why = why};
     const struct ks_client_id receiver = row->receiver;
     const uint64_t message_id = row->message_id;
+    struct listed listed; /* nothing is counted yet */
     enum ks_result result = put_aside(engine, &finding);
-    return result == KS_OK ? delete_rows(engine, &receiver, message_id, true) : result;
+    return result == KS_OK ? delete_rows(engine, &receiver, message_id, true, &listed) : result;
 }

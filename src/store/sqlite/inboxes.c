@@ -324,8 +324,9 @@ void ks_inboxes_forget(struct ks_inboxes *inboxes, const struct ks_client_id *re
 {
     pthread_mutex_lock(&inboxes->lock);
     struct ks_inbox *inbox = ks_inbox_find(inboxes, receiver);
-    if (inbox != NULL && ks_inbox_forget(inbox, message_id, size)) {
-        ks_inbox_set_waiting(inboxes, inbox, inbox->count - 1, inbox->bytes - size);
+    if (inbox != NULL) {
+        if (ks_inbox_forget(inbox, message_id, size))
+            ks_inbox_set_waiting(inboxes, inbox, inbox->count - 1, inbox->bytes - size);
         inbox_put(inboxes, inbox);
     }
     pthread_mutex_unlock(&inboxes->lock);

@@ -125,7 +125,8 @@ void ks_inboxes_abandon(struct ks_inboxes *inboxes, const struct ks_client_id *r
 bool ks_inboxes_vacate(struct ks_inboxes *inboxes, const struct ks_client_id *receiver, uint64_t *up_to);
 
 /* A message was put aside: it waits no more. If it was part of a lease, that part and those behind it are
- * leased no more. Nothing happens when it does not wait any more. `size` is what was counted for it. */
+ * leased no more; what settles with it comes back without it. Once for each message that is listed; `size` is
+ * what was counted for it. */
 void ks_inboxes_forget(struct ks_inboxes *inboxes, const struct ks_client_id *receiver, uint64_t message_id,
                        uint64_t size);
 

@@ -78,9 +78,9 @@ void ks_inbox_forget_parts(struct ks_inbox *inbox);
 /* leases.c: frees a list of parts. */
 void ks_inbox_free_parts(struct ks_inbox_part **parts);
 
-/* leases.c: a message that waits, or is leased, does so no more; the part that has it and those behind it are
- * leased no more. `size` is what was counted for it. The sums are the caller's to change: true when they must
- * be. */
+/* leases.c: a message that waits, is leased or settles, does so no more; the leased part that has it and
+ * those behind it are leased no more. `size` is what was counted for it. The sums of what waits are the
+ * caller's to change: true when they must be. */
 bool ks_inbox_forget(struct ks_inbox *inbox, uint64_t message_id, uint64_t size);
 
 #endif

@@ -310,22 +310,35 @@ static void end_leases_from(struct ks_inbox *inbox, const struct ks_inbox_part *
     end_empty_lease(inbox);
 }
 
+/* True when nothing is left of the part, which is in no list then. */
+static bool take_out_of(struct ks_inbox_part **parts, struct ks_inbox_part *part, uint64_t size)
+{
+    part->part.count--;
+    part->part.bytes -= size;
+    if (part->part.count > 0)
+        return false;
+    DL_DELETE(*parts, part);
+    ks_table_free(part);
+    return true;
+}
+
 bool ks_inbox_forget(struct ks_inbox *inbox, uint64_t message_id, uint64_t size)
 {
+    struct ks_inbox_part *settling = part_with(inbox->settling, message_id);
+    if (settling != NULL) {
+        if (take_out_of(&inbox->settling, settling, size))
+            inbox->settling_count--;
+        return false;
+    }
     const struct ks_inbox_part *leased = part_with(inbox->leases, message_id);
     if (leased != NULL)
         end_leases_from(inbox, leased);
     struct ks_inbox_part *returned = part_with(inbox->returned, message_id);
     if (returned == NULL)
         return message_id > inbox->tail && inbox->count > inbox->leased_count + inbox->returned_count;
-    returned->part.count--;
-    returned->part.bytes -= size;
     inbox->returned_count--;
     inbox->returned_bytes -= size;
-    if (returned->part.count == 0) {
-        DL_DELETE(inbox->returned, returned);
-        ks_table_free(returned);
-    }
+    (void)take_out_of(&inbox->returned, returned, size);
     return true;
 }
 

@@ -58,7 +58,8 @@ static const char *const statement_texts[KS_STATEMENT_COUNT] = {
                                      " (SELECT ID FROM waiting WHERE ToClient=? AND ID>? AND ID<=?)",
     [KS_STATEMENT_DELETE_WAITING] = "DELETE FROM waiting WHERE ToClient=? AND ID>? AND ID<=?",
     [KS_STATEMENT_DELETE_MESSAGE] = "DELETE FROM messages WHERE ID=?",
-    [KS_STATEMENT_DELETE_WAITING_ONE] = "DELETE FROM waiting WHERE ToClient=? AND ID=?",
+    [KS_STATEMENT_DELETE_WAITING_ONE] = "DELETE FROM waiting WHERE ToClient=? AND ID=?"
+                                        " RETURNING ContentSize",
     [KS_STATEMENT_FILE_MESSAGES] = "INSERT OR FAIL INTO waiting(ToClient, ID, ContentSize)"
                                    " SELECT ToClient, ID, ContentSize FROM messages WHERE ID>? AND ID<=?"
                                    " ORDER BY ToClient, ID",

@@ -47,7 +47,7 @@ enum ks_statement {
     KS_STATEMENT_DELETE_MESSAGES,          /* the same */
     KS_STATEMENT_DELETE_WAITING,           /* the same */
     KS_STATEMENT_DELETE_MESSAGE,           /* ID */
-    KS_STATEMENT_DELETE_WAITING_ONE,       /* ToClient, ID */
+    KS_STATEMENT_DELETE_WAITING_ONE,       /* ToClient, ID; its ContentSize */
     KS_STATEMENT_FILE_MESSAGES,            /* the highest ID that is filed, the highest that is to be */
     KS_STATEMENT_SET_FILED,                /* the highest ID that is filed */
     KS_STATEMENT_SET_AGE,                  /* the directory's time (age.h) */
