@@ -80,6 +80,23 @@ static void what_the_receiver_takes_makes_room_for_its_sender(void **state)
     assert_int_equal(takes(house, &users.bob, &users.alice, "again"), 4);
 }
 
+/* What the first receiver had is older, and comes back before what the second had. */
+static void what_came_back_in_any_order_is_counted(void **state)
+{
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    struct ks_client_id carol = add_user(house, "carol");
+    atomic_store(&house->limits.waiting_messages, 10);
+    assert_int_equal(takes(house, &users.bob, &users.alice, "flood"), 5);
+    assert_int_equal(settle(house, &users.bob, 7, lease(house, &users.bob, 7).last), KS_OK);
+    append(house, &users.bob, &carol, "newer");
+    assert_int_equal(settle(house, &users.bob, 8, lease(house, &users.bob, 8).last), KS_OK);
+    ks_store_lease_release(house->store, &users.bob, 7);
+    ks_store_lease_release(house->store, &users.bob, 8);
+    assert_int_equal(takes(house, &users.bob, &users.alice, "flood"), 0);
+    assert_int_equal(takes(house, &users.bob, &carol, "more"), 2);
+}
+
 /* In one batch, most of it before anything is counted; and messages of the journal. */
 static void a_flood_is_stopped_at_the_same_message_as_one_by_one(void **state)
 {
@@ -205,6 +222,7 @@ int main(void)
         HOUSE_TEST(bytes_are_shared_likewise),
         HOUSE_TEST(what_waited_before_a_restart_is_counted_from_the_disk),
         HOUSE_TEST(what_the_receiver_takes_makes_room_for_its_sender),
+        HOUSE_TEST(what_came_back_in_any_order_is_counted),
         HOUSE_TEST(a_flood_is_stopped_at_the_same_message_as_one_by_one),
         HOUSE_TEST(messages_that_wait_for_a_count_stay_in_their_order),
         HOUSE_TEST(large_messages_of_the_largest_sender_are_refused_too),

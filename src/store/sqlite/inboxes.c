@@ -235,15 +235,18 @@ void ks_inboxes_not_arrived(struct ks_inboxes *inboxes, const struct ks_client_i
     pthread_mutex_unlock(&inboxes->lock);
 }
 
+/* Of several owners' parts the older ones may come back last: so none of them is first for sure. */
+static uint64_t lowest(const struct ks_inbox_part *parts, uint64_t after)
+{
+    for (; parts != NULL; parts = parts->next)
+        after = parts->part.after < after ? parts->part.after : after;
+    return after;
+}
+
 /* All that waits has ids above this. */
 static uint64_t waits_above(const struct ks_inbox *inbox)
 {
-    uint64_t after = inbox->tail;
-    if (inbox->returned != NULL && inbox->returned->part.after < after)
-        after = inbox->returned->part.after;
-    if (inbox->leases != NULL && inbox->leases->part.after < after)
-        after = inbox->leases->part.after;
-    return after;
+    return lowest(inbox->leases, lowest(inbox->returned, inbox->tail));
 }
 
 void ks_inboxes_count_from(struct ks_inboxes *inboxes, const struct ks_client_id *receiver, uint64_t *after,
