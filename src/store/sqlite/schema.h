@@ -3,13 +3,16 @@
  * Tables and columns are those of protocol.md §1.2, "Names and tables", with some of our own:
  *   clients.Registered  wall seconds
  *   clients.AESKeyUsed  when AESKey was used last and, before there is a public key, when the user
- * registered: in the data directory's own time (age.h) clients.KeyReset    wall seconds when an operator took
- * the public key away, while there is none again files.KeptName      what is kept of FileName; (ID, KeptName)
- * is a file files.Size          bytes removals            users that an operator has removed and of whom
- * something may be left in files/: it is nobody's, and is not adopted files.Cksum         the cksum that its
- * 2103 told; NULL for files of an older kesher, and adopted ones files.Written       with it: nanoseconds,
- * when the file was last written (st_mtim). A file that was written at another time is another one, of which
- * no row could be had: the next start forgets the cksum. What the disk does to a file does not change it
+ *                       registered: in the data directory's own time (age.h)
+ *   clients.KeyReset    wall seconds when an operator took the public key away, while there is none again
+ *   files.KeptName      what is kept of FileName; (ID, KeptName) is a file
+ *   files.Size          bytes
+ *   files.Cksum         the cksum that its 2103 told; NULL for files of an older kesher, and adopted ones
+ *   files.Written       with it: nanoseconds, when the file was last written (st_mtim). A file that was
+ *                       written at another time is another one, of which no row could be had: the next
+ *                       start forgets the cksum. What the disk does to a file does not change it
+ *   removals            users that an operator has removed and of whom something may be left in files/: it
+ *                       is nobody's, and is not adopted
  *   settings            the key of the public aliases; up to which ID messages are filed; whether all files
  *                       lie under aliases (relocation.h); the data directory's own time (age.h)
  *   messages.Sum        CRC-32 of the row and its Content (sums.h); NULL for those of older kesher
