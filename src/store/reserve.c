@@ -42,14 +42,14 @@ void ks_reserve_init(struct ks_reserve *reserve)
     *reserve = (struct ks_reserve){.fd = -1};
 }
 
-/* The size of what is there already, or that it should have. */
+/* The size that it should have, and not less than what is there already. */
 static off_t size_for(int fd, off_t room)
 {
     struct stat status;
-    if (fstat(fd, &status) == 0 && status.st_size > 0)
-        return status.st_size < LARGEST ? status.st_size : LARGEST;
-    off_t share = room / SHARE > SMALLEST ? room / SHARE : SMALLEST;
-    return share < LARGEST ? share : LARGEST;
+    off_t size = room / SHARE > SMALLEST ? room / SHARE : SMALLEST;
+    if (fstat(fd, &status) == 0 && status.st_size > size)
+        size = status.st_size;
+    return size < LARGEST ? size : LARGEST;
 }
 
 static void begin_to_refuse(struct ks_reserve *reserve)

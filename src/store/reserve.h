@@ -4,8 +4,8 @@
  * is, nothing new is taken in, unless the database has as much room inside itself. As soon as the disk has,
  * the reserve is allocated again.
  *
- * How large it is depends on the room that there was: an eighth, at most 24 mebibytes, so that the log, which
- * is written back at 16, has room to be written back.
+ * How large it is depends on the room that there was at a start, at the one with the most: an eighth, at most
+ * 24 mebibytes, so that the log, which is written back at 16, has room to be written back.
  */
 #ifndef KS_STORE_RESERVE_H
 #define KS_STORE_RESERVE_H

@@ -176,6 +176,32 @@ static void new_messages_are_refused_until_there_is_room(void **state)
     assert_database(house, "SELECT count(*) FROM messages", "0");
 }
 
+static off_t reserve_size(const struct house *house)
+{
+    char path[128];
+    struct stat status;
+    snprintf(path, sizeof path, "%s/reserve", house->directory);
+    assert_int_equal(stat(path, &status), 0);
+    return status.st_size;
+}
+
+/* The first start was on a disk that was nearly full. */
+static void the_reserve_grows_with_the_room(void **state)
+{
+    struct house *house = *state;
+    skip_unless_mounted(house);
+    char path[128];
+    snprintf(path, sizeof path, "%s/reserve", house->directory);
+    house_close(house);
+    assert_int_equal(truncate(path, MEBIBYTE / 4), 0);
+    house_open(house);
+    const off_t grown = reserve_size(house);
+    assert_true(grown > MEBIBYTE);
+    fill(house);
+    house_restart(house); /* and becomes no smaller when there is none */
+    assert_true(reserve_size(house) == 0 || reserve_size(house) == grown);
+}
+
 #define FULL_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -184,6 +210,7 @@ int main(void)
         FULL_TEST(what_waits_on_a_full_disk_is_taken_and_deleted),
         FULL_TEST(what_is_not_filed_can_be_taken_from_a_full_disk),
         FULL_TEST(a_server_starts_on_a_full_disk_and_gives_what_it_has),
+        FULL_TEST(the_reserve_grows_with_the_room),
         FULL_TEST(new_messages_are_refused_until_there_is_room),
     };
     return cmocka_run_group_tests_name("store_full", tests, NULL, NULL);
