@@ -44,7 +44,8 @@ static void break_off(struct ks_stream *stream, enum ks_result why)
 static enum ks_result claim(struct ks_stream *stream)
 {
     const struct ks_exchange *exchange = stream->exchange;
-    bool leaves_at_once = stream->left <= stream->page_size && stream->left <= KS_OUTPUT_LOW_WATER;
+    uint64_t output = ks_session_output_waiting(exchange->session) + stream->left;
+    bool leaves_at_once = stream->left <= stream->page_size && output <= KS_OUTPUT_LOW_WATER;
     if (stream->holder.is_claimed || leaves_at_once)
         return KS_OK;
     return ks_session_claim(exchange->session, &stream->holder, &exchange->header.client_id);

@@ -487,6 +487,34 @@ static void an_answer_that_nobody_takes_is_broken_off_for_one_that_waits(void **
     assert_int_equal(on_lease(people), 0);
 }
 
+/* A list of one page would leave at once, but not behind another one that is not taken. */
+static void a_short_answer_behind_one_that_nobody_takes_is_broken_off_for_one_that_waits(void **state)
+{
+    enum { USERS = 230 };
+    struct people *people = *state;
+    struct crowd crowd = {.people = people};
+    struct ks_buffer requests = ks_buffer_empty(0);
+    people->fixture->loop.answers.limit = USERS * sizeof(struct ks_user) * 2;
+    while (people->fixture->store.user_count < USERS + 1)
+        add_user(people->fixture, "u", true);
+    struct fake_connection *lazy = &crowd.connections[crowd.count++];
+    assert_true(
+        fake_connection_open(lazy, &people->fixture->loop, &ks_frames_events, &people->fixture->environment));
+    address_of(1, lazy->address);
+    lazy->window = 0;
+    add_request(&requests, &people->alice, KS_REQUEST_LIST_USERS, NULL, 0);
+    add_request(&requests, &people->alice, KS_REQUEST_LIST_USERS, NULL, 0);
+    fake_connection_send(lazy, requests.bytes, requests.size, 0);
+    ks_buffer_free(&requests);
+    ask(people, &people->bob, KS_REQUEST_LIST_USERS, NULL, 0);
+    assert_int_equal(people->fixture->connection.output.size, KS_RESPONSE_HEADER_SIZE);
+    let_seconds_pass(&crowd, 8);
+    assert_true(lazy->aborted);
+    fake_connection_close(lazy);
+    fake_connection_run(&people->fixture->connection);
+    assert_int_equal(next_answer(people->fixture, NULL, NULL), KS_RESPONSE_USERS);
+}
+
 /* ---- when the system has none ---- */
 
 /* A message in pieces while the n-th allocation fails, for every n. */
@@ -538,6 +566,7 @@ int main(void)
         MEMORY_TEST(a_connection_that_goes_while_it_waits_leaves_nothing),
         MEMORY_TEST(contents_do_not_starve_answers_nor_the_other_way_round),
         MEMORY_TEST(an_answer_that_nobody_takes_is_broken_off_for_one_that_waits),
+        MEMORY_TEST(a_short_answer_behind_one_that_nobody_takes_is_broken_off_for_one_that_waits),
         MEMORY_TEST(out_of_memory_a_message_is_refused_or_its_connection_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
