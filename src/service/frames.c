@@ -329,6 +329,8 @@ static void frames_delivered(struct ks_connection *connection)
 {
     struct ks_session *session = connection->session;
     ks_pulls_look(&session->pulls, connection);
+    if (session->stream != NULL)
+        ks_stream_look(session->stream);
     if (session->state != STATE_ENDING)
         ks_session_go_on(session);
 }

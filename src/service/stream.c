@@ -116,12 +116,39 @@ static bool is_held_up(const struct ks_stream *stream)
     return stream->filling || stream->holder.is_waiting || stream->pausing || stream->orphaned;
 }
 
+static void note_taken(struct ks_stream *stream)
+{
+    uint64_t before = stream->taken;
+    stream->taken = ks_connection_delivered_up_to(ks_session_connection(stream->exchange->session));
+    ks_holder_progressed(&stream->holder, stream->taken - before);
+}
+
+/* For the event `delivered`. */
+static void ask_for_more(struct ks_stream *stream)
+{
+    ks_connection_watch_delivery(ks_session_connection(stream->exchange->session), stream->taken + 1);
+}
+
+/* A page may take a slow peer longer than holders are given, so what it takes of one counts, too. */
+void ks_stream_look(struct ks_stream *stream)
+{
+    if (!stream->holder.is_watched)
+        return;
+    note_taken(stream);
+    ask_for_more(stream);
+}
+
 static void watch(struct ks_stream *stream)
 {
-    bool is_peers_turn = !is_held_up(stream);
+    bool is_peers_turn = stream->holder.is_claimed && !is_held_up(stream);
     const struct ks_clock *clock = stream->exchange->environment->clock;
-    if (is_peers_turn != stream->holder.is_watched)
-        ks_holder_watch(&stream->holder, is_peers_turn, ks_clock_monotonic_ms(clock));
+    if (is_peers_turn == stream->holder.is_watched)
+        return;
+    if (is_peers_turn) {
+        note_taken(stream);
+        ask_for_more(stream);
+    }
+    ks_holder_watch(&stream->holder, is_peers_turn, ks_clock_monotonic_ms(clock));
 }
 
 /* True when the turn for the next page is still to come. */

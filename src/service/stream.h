@@ -31,8 +31,9 @@ struct ks_stream {
     const struct ks_stream_source *source;
     struct ks_exchange *exchange;
     struct ks_holder holder;
-    uint64_t left; /* bytes of the payload that are not written yet */
-    uint8_t *page; /* NULL until there is memory for it */
+    uint64_t left;  /* bytes of the payload that are not written yet */
+    uint64_t taken; /* bytes of all output that the peer had taken, when we last looked */
+    uint8_t *page;  /* NULL until there is memory for it */
     size_t page_size;
     bool filling;  /* the source has the page */
     bool pumping;  /* the loop over the pages is running further up the stack */
@@ -52,7 +53,9 @@ void ks_stream_begin(struct ks_stream *stream, const struct ks_stream_source *so
  * a failure. The object may be gone afterwards. */
 void ks_stream_page(struct ks_stream *stream, enum ks_result result, size_t size);
 
-/* frames.c: the output has room again; the turn for the next page has come; the connection is gone. */
+/* frames.c: the peer has taken something; the output has room again; the turn for the next page has come; the
+ * connection is gone. */
+void ks_stream_look(struct ks_stream *stream);
 void ks_stream_go_on(struct ks_stream *stream);
 void ks_stream_turn_has_come(struct ks_stream *stream);
 void ks_stream_orphan(struct ks_stream *stream);

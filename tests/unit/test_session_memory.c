@@ -487,6 +487,40 @@ static void an_answer_that_nobody_takes_is_broken_off_for_one_that_waits(void **
     assert_int_equal(on_lease(people), 0);
 }
 
+/* One takes nothing of a small page, another one a large page slowly, and a third one waits. */
+static void an_answer_that_is_taken_slowly_is_not_the_slowest(void **state)
+{
+    struct people *people = *state;
+    struct crowd crowd = {.people = people};
+    struct ks_client_id receivers[] = {people->bob, people->carol, add_user(people->fixture, "dan", true)};
+    people->fixture->loop.answers.limit = 900 * 1000; /* for one page of 256 KiB and one of 150 kB */
+    for (unsigned i = 0; i < 2; i++) {
+        struct fake_connection *connection = &crowd.connections[crowd.count++];
+        struct ks_buffer bytes = ks_buffer_empty(0);
+        assert_true(fake_connection_open(connection, &people->fixture->loop, &ks_frames_events,
+                                         &people->fixture->environment));
+        address_of(i + 1, connection->address);
+        for (unsigned j = 0; j < 1 + 2 * i; j++)
+            add_message(&bytes, &people->alice, &receivers[i], KS_MESSAGE_FILE, content, 150 * 1000);
+        add_request(&bytes, &receivers[i], KS_REQUEST_WAITING_MESSAGES, NULL, 0);
+        connection->window = (1 + 2 * i) * (KS_RESPONSE_HEADER_SIZE + KS_MESSAGE_STORED_ANSWER_SIZE);
+        fake_connection_send(connection, bytes.bytes, bytes.size, 0);
+        ks_buffer_free(&bytes);
+    }
+    struct ks_buffer bytes = ks_buffer_empty(0);
+    add_message(&bytes, &people->alice, &receivers[2], KS_MESSAGE_FILE, content, SIZE);
+    add_request(&bytes, &receivers[2], KS_REQUEST_WAITING_MESSAGES, NULL, 0);
+    send_and_free(people->fixture, &bytes, 0);
+    assert_true(atomic_load(&people->fixture->loop.answers.waiting) > 0);
+    for (unsigned i = 0; i < 8 && !crowd.connections[0].aborted && !crowd.connections[1].aborted; i++) {
+        fake_connection_take(&crowd.connections[1], 20000);
+        let_seconds_pass(&crowd, 1);
+    }
+    assert_true(crowd.connections[0].aborted);
+    assert_false(crowd.connections[1].aborted);
+    leave_all(&crowd);
+}
+
 /* A list of one page would leave at once, but not behind another one that is not taken. */
 static void a_short_answer_behind_one_that_nobody_takes_is_broken_off_for_one_that_waits(void **state)
 {
@@ -566,6 +600,7 @@ int main(void)
         MEMORY_TEST(a_connection_that_goes_while_it_waits_leaves_nothing),
         MEMORY_TEST(contents_do_not_starve_answers_nor_the_other_way_round),
         MEMORY_TEST(an_answer_that_nobody_takes_is_broken_off_for_one_that_waits),
+        MEMORY_TEST(an_answer_that_is_taken_slowly_is_not_the_slowest),
         MEMORY_TEST(a_short_answer_behind_one_that_nobody_takes_is_broken_off_for_one_that_waits),
         MEMORY_TEST(out_of_memory_a_message_is_refused_or_its_connection_ends),
     };
