@@ -219,9 +219,8 @@ void ks_session_go_on(struct ks_session *session)
         if (!session->blocked)
             ks_connection_resume(session->connection);
     }
-    if (session->state == STATE_ENDING)
-        return;
-    if (session->input_ended && session->oldest == NULL && !session->blocked) {
+    if (session->state != STATE_ENDING && session->input_ended && session->oldest == NULL &&
+        !session->blocked) {
         if (!ks_pulls_unsettled(&session->pulls)) {
             ks_session_end(session);
             return;
@@ -267,13 +266,11 @@ static size_t frames_received(struct ks_connection *connection, const uint8_t *b
     if (session->state == STATE_PAYLOAD && !session->blocked &&
         !ks_session_payload_is_fast_enough(session, used))
         end_slow_peer(session);
-    if (session->state == STATE_ENDING)
-        return size;
-    if (session->blocked)
+    if (session->blocked && session->state != STATE_ENDING)
         ks_connection_pause(connection);
-    ks_session_keep_time(session);
+    ks_session_keep_time(session); /* of one that ends, too: it may wait for answers */
     ks_session_keep_idleness(session);
-    return used;
+    return session->state == STATE_ENDING ? size : used;
 }
 
 static void break_payload(struct ks_session *session)

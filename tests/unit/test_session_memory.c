@@ -419,6 +419,26 @@ static void an_answer_that_waits_for_memory_is_not_timed(void **state)
     assert_pulled(people, "one ");
 }
 
+static void answers_that_are_due_before_the_end_are_not_timed(void **state)
+{
+    struct people *people = *state;
+    struct fake_connection *connection = &people->fixture->connection;
+    struct ks_buffer bytes = message_of(people, &people->alice, 1000);
+    size_t first = bytes.size;
+    add_message(&bytes, &people->alice, &people->bob, KS_MESSAGE_TEXT, content, SIZE);
+    bytes.bytes[first + HEAD - 1] ^= 1; /* its sizes contradict each other */
+    people->fixture->store.later_appends = true;
+    fake_connection_send_only(connection, bytes.bytes, first + 10);
+    assert_true(connection->deadline_ms != 0);
+    fake_connection_send_only(connection, bytes.bytes + first + 10, HEAD - 10);
+    ks_buffer_free(&bytes);
+    assert_int_equal(connection->deadline_ms, 0);
+    assert_false(connection->idle);
+    fake_connection_run(connection);
+    ASSERT_ANSWERS(people->fixture, KS_RESPONSE_MESSAGE_STORED, KS_RESPONSE_ERROR);
+    assert_true(connection->finished);
+}
+
 static void a_connection_that_goes_while_it_waits_leaves_nothing(void **state)
 {
     struct people *people = *state;
@@ -597,6 +617,7 @@ int main(void)
         MEMORY_TEST(the_connection_of_a_content_that_was_cut_is_in_step),
         MEMORY_TEST(a_message_that_waits_for_memory_is_not_timed),
         MEMORY_TEST(an_answer_that_waits_for_memory_is_not_timed),
+        MEMORY_TEST(answers_that_are_due_before_the_end_are_not_timed),
         MEMORY_TEST(a_connection_that_goes_while_it_waits_leaves_nothing),
         MEMORY_TEST(contents_do_not_starve_answers_nor_the_other_way_round),
         MEMORY_TEST(an_answer_that_nobody_takes_is_broken_off_for_one_that_waits),
