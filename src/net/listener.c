@@ -21,8 +21,7 @@ enum {
     ACCEPTS_PER_EVENT = 64,
     RETRY_MS = 100,
     BACKLOG = 4096,
-    QUIET_MS = 10000,   /* between two log lines about the same trouble */
-    STRANGERS_PART = 4, /* one in so many connections is never reserved for users and members */
+    QUIET_MS = 10000, /* between two log lines about the same trouble */
 };
 
 struct ks_listener {
@@ -58,15 +57,6 @@ static struct ks_worker *least_loaded(const struct ks_listener_shared *shared)
         if (atomic_load(&shared->workers[i]->connection_count) < atomic_load(&least->connection_count))
             least = shared->workers[i];
     return least;
-}
-
-/* Who may make room for a newcomer, which is a stranger: users and members only while they hold more than
- * what is reserved for them. */
-static enum ks_standing highest_to_leave(const struct ks_listener_shared *shared)
-{
-    unsigned limit = atomic_load(&shared->counts->connection_limit);
-    unsigned reserved = limit - limit / STRANGERS_PART;
-    return atomic_load(&shared->counts->known_count) > reserved ? KS_STANDING_KNOWN : KS_STANDING_STRANGER;
 }
 
 static void refuse_connection(struct ks_listener *listener, int fd, enum ks_net_refusal why)
@@ -108,7 +98,7 @@ static void take_connection(struct ks_listener *listener, int fd, const struct s
         return;
     unsigned before = atomic_fetch_add(&shared->counts->connection_count, 1);
     bool welcome = listener->path != NULL || before < atomic_load(&shared->counts->connection_limit) ||
-                   ks_worker_make_room(shared->counts, highest_to_leave(shared));
+                   ks_worker_make_room(shared->counts, KS_STANDING_KNOWN);
     if (welcome && ks_worker_hand_over(least_loaded(shared), fd, peer, listener->events, listener->service,
                                        listener->counts) == KS_OK) {
         ks_count(&listener->counts->accepted, 1);

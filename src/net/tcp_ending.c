@@ -122,6 +122,7 @@ bool ks_tcp_evict_idle(struct ks_worker *worker, enum ks_standing up_to)
         tcp = worker->idle[standing].oldest;
     if (tcp == NULL)
         return false;
+    ks_tcp_change_standing(tcp, KS_STANDING_SILENT); /* it counts as one of the known no more */
     ks_tcp_dismiss(tcp);
     ks_count(&worker->counts.evicted, 1);
     return true;

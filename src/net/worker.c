@@ -170,6 +170,18 @@ enum ks_result ks_worker_hand_over(struct ks_worker *worker, int fd, const struc
     return KS_OK;
 }
 
+enum { STRANGERS_PART = 4 }; /* one in so many connections is never reserved for users and members */
+
+/* Who may make room for a newcomer, which is a stranger: users and members only while they hold more than
+ * what is reserved for them. */
+static enum ks_standing highest_to_leave(const struct ks_worker_shared *shared, enum ks_standing up_to)
+{
+    unsigned limit = atomic_load(&shared->connection_limit);
+    unsigned reserved = limit - limit / STRANGERS_PART;
+    bool may_be_known = atomic_load(&shared->known_count) > reserved;
+    return up_to == KS_STANDING_KNOWN && !may_be_known ? KS_STANDING_STRANGER : up_to;
+}
+
 struct eviction {
     struct ks_task task;
     struct ks_worker *worker;
@@ -181,8 +193,9 @@ static void eviction_run(struct ks_task *task)
 {
     struct eviction *eviction = KS_CONTAINER_OF(task, struct eviction, task);
     struct ks_worker_shared *shared = eviction->worker->shared;
-    if (!ks_tcp_evict_idle(eviction->worker, eviction->standing) &&
-        !ks_worker_make_room(shared, eviction->up_to))
+    /* Of a burst, those before this one may have taken what was not reserved. */
+    enum ks_standing highest = highest_to_leave(shared, eviction->standing);
+    if (!ks_tcp_evict_idle(eviction->worker, highest) && !ks_worker_make_room(shared, eviction->up_to))
         atomic_fetch_add(&shared->owed, 1);
     free(eviction);
 }
@@ -206,6 +219,7 @@ bool ks_worker_make_room(struct ks_worker_shared *shared, enum ks_standing up_to
 {
     struct ks_worker *worker = NULL;
     unsigned standing = 0;
+    up_to = highest_to_leave(shared, up_to);
     while (standing <= up_to && (worker = with_longest_idle(shared, standing)) == NULL)
         standing++;
     struct eviction *eviction = worker != NULL ? malloc(sizeof *eviction) : NULL;

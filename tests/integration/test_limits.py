@@ -1,5 +1,7 @@
 """What one address may do, and all of them together: connections, registrations, keys."""
 
+import signal
+
 import pytest
 from peer.ask import AskClient
 from peer.chat import MENU, ChunkClient, LineClient, said
@@ -123,6 +125,21 @@ def test_users_make_room_while_they_have_more_than_their_share(make_server, new_
             assert newcomer.has_ended()
             assert is_served(other)
     close_all(clients)
+
+
+def test_a_burst_of_newcomers_leaves_users_what_is_reserved_for_them(make_server, new_user):
+    server = make_server(connections=16, workers=2)
+    clients = [server.connect() for _ in range(16)]
+    for client in clients:
+        client.register_for_messages(new_user())
+    server.process.send_signal(signal.SIGSTOP)
+    burst = [server.connect() for _ in range(60)]
+    server.process.send_signal(signal.SIGCONT)
+    everybody = clients + burst
+    wait_until(lambda: sum(1 for one in everybody if one.is_silent_for(0)) <= 16, "room for the burst")
+    # 12 of 16 are reserved; both workers may find the 13th.
+    assert sum(1 for client in clients if client.is_silent_for(0)) >= 11
+    close_all(everybody)
 
 
 def test_payload_that_is_skipped_keeps_nobody_from_making_room(make_server):
