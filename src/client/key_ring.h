@@ -1,9 +1,10 @@
 /* key_ring.h — the symmetric keys that are shared with one other user, and which of them does what.
  *
- *   sending   of ours: encrypts what we send. A key that only came from the other side never does, for
- * nothing proves who made it (protocol.md §1.3) ours      made here, decrypt only: those that were replaced,
- * and those of which nobody knows whether they arrived received  came from the other side, or from whoever
- * holds that user's id; decrypt only
+ * - `sending`, of ours, encrypts what we send. A key that only came from the other side never does, for
+ * nothing proves who made it (protocol.md §1.3).
+ * - `ours` were made here and only decrypt: those that were replaced, and those of which nobody knows whether
+ *   they arrived.
+ * - `received` came from the other side, or from whoever holds that user's id; they only decrypt.
  *
  * Ours and the received ones have a limit each, so that nobody pushes out ours by sending keys. A plain value
  * without I/O; one owner, any thread. Wipe it.

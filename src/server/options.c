@@ -260,7 +260,8 @@ static void print_help(void)
 {
     printf("usage: kesherd [--config FILE] [--OPTION VALUE]...\n"
            "       kesherd user list | show NAME | reset-key NAME | remove NAME\n"
-           "       kesherd group list\n\n"
+           "       kesherd group list\n"
+           "       kesherd check [--repair]\n\n"
            "Serves encrypted file drop, messages, group chat and ask. Every option may also stand in FILE, "
            "as \"name = value\". Commands for operators: kesherd user --help.\n\n");
     for (size_t i = 0; i < OPTION_COUNT; i++)

@@ -84,6 +84,8 @@ def test_what_has_rotted_is_told_and_put_aside(own_server, operator, people, run
         about_file, about_message = wrong(outcome)
         assert f"letter of {alice.name}" in about_file["what"]
         assert "message 2 is damaged" in about_message["what"]
+        assert f"delivered to {bob.name} (" in about_message["means"]
+        assert f"; {alice.name} (" in about_message["means"]
     assert about_file["done"].startswith("put aside: damaged/")
     assert not letter.exists() and not content.exists()
     aside = sorted(path.name for path in (own_server.data / "damaged").iterdir())

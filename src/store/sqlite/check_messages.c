@@ -9,10 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PIECE = 256, STRAYS_LIMIT = 1000, DONE_SIZE = 128 };
-
-static const char damaged_means[] =
-    "it cannot be delivered as it was sent; its sender has been told that it is kept";
+enum { PIECE = 256, STRAYS_LIMIT = 1000, DONE_SIZE = 128, MEANS_SIZE = 2 * KS_DAMAGE_WHO_SIZE + 128 };
 
 /* ---- each message ---- */
 
@@ -20,15 +17,30 @@ static const char messages_text[] =
     "SELECT " KS_DAMAGE_COLUMNS " FROM messages AS m WHERE m.ID>? ORDER BY m.ID LIMIT ?";
 static const char message_text[] = "SELECT " KS_DAMAGE_COLUMNS " FROM messages AS m WHERE m.ID=?";
 
+/* Whose it is: only they can mend it, by sending it again. */
+static void say_whose(const struct ks_engine *engine, const struct ks_damage_finding *finding,
+                      char means[static MEANS_SIZE])
+{
+    char receiver[KS_DAMAGE_WHO_SIZE];
+    char sender[KS_DAMAGE_WHO_SIZE] = "its sender, whom nobody knows any more,";
+    if (finding->has_row)
+        ks_damage_describe_user(engine, &finding->row.sender, sender);
+    snprintf(means, MEANS_SIZE,
+             "it cannot be delivered to %s as it was sent; %s has been told that it is kept",
+             ks_damage_describe_user(engine, &finding->row.receiver, receiver), sender);
+}
+
 static void tell_damaged(struct ks_engine *engine, struct ks_store_check *request,
                          const struct ks_damage_finding *finding)
 {
     const char *done = "";
+    char means[MEANS_SIZE];
+    say_whose(engine, finding, means);
     if (request->repair)
         done = ks_damage_take_out(engine, finding) == KS_OK ? "put aside into damaged/"
                                                             : "nothing: it could not be put aside";
-    ks_check_tell(request, true, damaged_means, done, "message %" PRIu64 " is damaged: %s",
-                  finding->row.message_id, finding->why);
+    ks_check_tell(request, true, means, done, "message %" PRIu64 " is damaged: %s", finding->row.message_id,
+                  finding->why);
 }
 
 /* Judges the row that the statement stands on, as its own receiver's. */

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NOTE_SIZE = 2048, ESCAPED_SIZE = 512, HEX_SIZE = 2 * KS_CLIENT_ID_SIZE + 1, WHO_SIZE = 640 };
+enum { NOTE_SIZE = 2048, ESCAPED_SIZE = 512, HEX_SIZE = 2 * KS_CLIENT_ID_SIZE + 1 };
 
 /* Rows that are to go. */
 struct removal {
@@ -75,9 +75,8 @@ const char *ks_damage_read_row(sqlite3_stmt *statement, struct ks_damage_row *ro
 
 /* ---- notes ---- */
 
-/* For notes and the log: the name, if the user is still there, and the public id. */
-static const char *describe_user(const struct ks_engine *engine, const struct ks_client_id *id,
-                                 char who[static WHO_SIZE])
+const char *ks_damage_describe_user(const struct ks_engine *engine, const struct ks_client_id *id,
+                                    char who[static KS_DAMAGE_WHO_SIZE])
 {
     struct ks_user user;
     struct ks_client_id alias;
@@ -87,15 +86,15 @@ static const char *describe_user(const struct ks_engine *engine, const struct ks
         ks_text_escape(user.name, strlen(user.name), name, sizeof name);
     ks_alias_of_id(engine->aliases, id->bytes, alias.bytes);
     ks_text_to_hex(alias.bytes, sizeof alias.bytes, hex);
-    snprintf(who, WHO_SIZE, "%s (public id %s)", name, hex);
+    snprintf(who, KS_DAMAGE_WHO_SIZE, "%s (public id %s)", name, hex);
     return who;
 }
 
 static void write_note(const struct ks_engine *engine, const struct ks_damage_finding *finding,
                        char note[static NOTE_SIZE])
 {
-    char receiver[WHO_SIZE];
-    char sender[WHO_SIZE];
+    char receiver[KS_DAMAGE_WHO_SIZE];
+    char sender[KS_DAMAGE_WHO_SIZE];
     char now[KS_CLOCK_TEXT_SIZE];
     const struct ks_damage_row *row = &finding->row;
     ks_clock_format_utc(ks_clock_wall_seconds(engine->clock), now);
@@ -104,10 +103,11 @@ static void write_note(const struct ks_engine *engine, const struct ks_damage_fi
                         "kesherd has put it aside, and will not deliver it.\n\n"
                         "when  %s UTC\n"
                         "to    %s\n",
-                        row->message_id, finding->why, now, describe_user(engine, &row->receiver, receiver));
+                        row->message_id, finding->why, now,
+                        ks_damage_describe_user(engine, &row->receiver, receiver));
     if (finding->has_row)
         snprintf(note + size, NOTE_SIZE - (size_t)size, "from  %s\ntype  %u\nsize  %" PRIu32 " bytes\n",
-                 describe_user(engine, &row->sender, sender), row->type, row->content_size);
+                 ks_damage_describe_user(engine, &row->sender, sender), row->type, row->content_size);
     else
         snprintf(note + size, NOTE_SIZE - (size_t)size, "from  cannot be read\nsize  %" PRIu64 " bytes\n",
                  finding->counted_size);
@@ -116,13 +116,13 @@ static void write_note(const struct ks_engine *engine, const struct ks_damage_fi
 static void log_finding(const struct ks_engine *engine, const struct ks_damage_finding *finding,
                         const char *path)
 {
-    char receiver[WHO_SIZE];
-    char sender[WHO_SIZE] = "a sender that cannot be read";
+    char receiver[KS_DAMAGE_WHO_SIZE];
+    char sender[KS_DAMAGE_WHO_SIZE] = "a sender that cannot be read";
     if (finding->has_row)
-        describe_user(engine, &finding->row.sender, sender);
+        ks_damage_describe_user(engine, &finding->row.sender, sender);
     ks_log_error(engine->log, "message %" PRIu64 " to %s from %s is damaged: %s; it was put aside: %s",
-                 finding->row.message_id, describe_user(engine, &finding->row.receiver, receiver), sender,
-                 finding->why, path);
+                 finding->row.message_id, ks_damage_describe_user(engine, &finding->row.receiver, receiver),
+                 sender, finding->why, path);
 }
 
 /* Puts aside what there is of it. When this is KS_OK, the rows may go. */

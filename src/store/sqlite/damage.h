@@ -53,6 +53,13 @@ struct ks_damage_finding {
     const char *why;
 };
 
+enum { KS_DAMAGE_WHO_SIZE = 640 };
+
+/* For people: the user's name, escaped, if it is still there, and its public id. Writes and returns `who`.
+ * Any thread. */
+const char *ks_damage_describe_user(const struct ks_engine *engine, const struct ks_client_id *id,
+                                    char who[static KS_DAMAGE_WHO_SIZE]);
+
 /* Whether SQLite's code says that what it read is not sound, or that it could not be read from the disk. */
 bool ks_damage_is(int code);
 
