@@ -273,7 +273,7 @@ static size_t encode(unsigned point, uint8_t bytes[4])
         bytes[i] = (uint8_t)(0x80 | (point & 0x3F));
         point >>= 6;
     }
-    bytes[0] = (uint8_t)(0xF0 << (4 - size) | point);
+    bytes[0] = (uint8_t)(0xF0U << (4 - size) | point);
     return size;
 }
 
