@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct ks_content_key *ks_content_key_new(const uint8_t bytes[static KS_CONTENT_KEY_SIZE],
-                                          int64_t last_used)
+struct ks_content_key *ks_content_key_new(const uint8_t bytes[static KS_CONTENT_KEY_SIZE], int64_t last_used)
 {
     struct ks_content_key *key = malloc(sizeof *key);
     if (key == NULL)

@@ -211,7 +211,8 @@ static void a_content_without_a_message_is_told_and_put_aside(void **state)
     assert_found(house, false, "has no message");
     assert_found(house, true, "has no message");
     assert_sound(house);
-    assert_true(fixture_file_is(house->directory, "damaged/content-0123456789abcdef0123456789abcdef", "orphan"));
+    assert_true(
+        fixture_file_is(house->directory, "damaged/content-0123456789abcdef0123456789abcdef", "orphan"));
 }
 
 static void a_directory_that_is_open_to_others_is_closed(void **state)
@@ -231,9 +232,10 @@ static void a_damaged_index_is_told(void **state)
     struct house *house = *state;
     full_house(house);
     /* SQLite then takes the index for one over other rows. */
-    run_on_database(house, "PRAGMA writable_schema=ON;"
-                           "UPDATE sqlite_schema SET sql='CREATE UNIQUE INDEX messages_place ON messages(Place)"
-                           " WHERE Place IS NULL' WHERE name='messages_place'");
+    run_on_database(house,
+                    "PRAGMA writable_schema=ON;"
+                    "UPDATE sqlite_schema SET sql='CREATE UNIQUE INDEX messages_place ON messages(Place)"
+                    " WHERE Place IS NULL' WHERE name='messages_place'");
     struct found *found = check(house, false);
     assert_true(found->cursor.wrong > 0);
     assert_non_null(strstr(found->findings[0].what, "kesher.db: "));
