@@ -41,7 +41,7 @@ static enum ks_result make_room(struct ks_ranking *ranking)
     if (ranking->count < ranking->room)
         return KS_OK;
     size_t room = ranking->room == 0 ? FIRST_ROOM : 2 * ranking->room;
-    struct ks_ranked **heap = reallocarray(ranking->heap, room, sizeof *heap);
+    struct ks_ranked **heap = reallocarray(ranking->heap, room, sizeof(struct ks_ranked *));
     if (heap == NULL)
         return KS_NO_MEMORY;
     ranking->heap = heap;

@@ -60,7 +60,7 @@ static unsigned set_descriptor_limit(unsigned connections)
 {
     struct rlimit limit;
     rlim_t wanted = connections > DEFAULT_CONNECTION_LIMIT ? connections : DEFAULT_CONNECTION_LIMIT;
-    wanted += 2 * DESCRIPTORS_FOR_OURSELVES;
+    wanted += (rlim_t)2 * DESCRIPTORS_FOR_OURSELVES;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return 1024;
     limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;

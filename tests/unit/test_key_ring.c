@@ -127,7 +127,7 @@ static void received_keys_push_out_those_of_less_standing_first(void **state)
     assert_int_equal(ring.received_count, KS_KEY_RING_RECEIVED);
     assert_int_equal(standing_of(&ring, 'a'), KS_KEY_STANDING_ACCEPTED);
     assert_int_equal(standing_of(&ring, 't'), KS_KEY_STANDING_TOLD);
-    assert_null(strchr(letters_of(&ring), (char)128)); /* the oldest of the new ones went */
+    assert_null(strchr(letters_of(&ring), 128)); /* the oldest of the new ones went */
     for (int i = 1; i < KS_KEY_RING_RECEIVED - 1; i++)
         (void)show(&ring, (char)(128 + i));
     receive(&ring, 'n');

@@ -59,14 +59,14 @@ static void keep(struct house *house, const struct ks_client_id *id, const char 
     assert_int_equal(fixture_wait(&house->waiter, &request.request), KS_OK);
 }
 
-enum { HELLO = 3287646509U };
+static const uint32_t hello_cksum = 3287646509U;
 
 /* Users with two files of "hello", and three messages for bob, one of them in a file. */
 static struct pair full_house(struct house *house)
 {
     struct pair users = two_users(house);
-    keep(house, &users.alice, "one", "hello", HELLO);
-    keep(house, &users.alice, "two", "hello", HELLO);
+    keep(house, &users.alice, "one", "hello", hello_cksum);
+    keep(house, &users.alice, "two", "hello", hello_cksum);
     append(house, &users.bob, &users.alice, "first");
     append_spooled(house, &users.bob, &users.alice, "second");
     append(house, &users.bob, &users.alice, "third");
@@ -117,7 +117,7 @@ static void a_file_that_has_rotted_is_told_and_put_aside(void **state)
     assert_int_equal(files, 1);
     assert_int_equal(bytes, 5);
     assert_sound(house);
-    keep(house, &users.alice, "one", "hello", HELLO);
+    keep(house, &users.alice, "one", "hello", hello_cksum);
     assert_sound(house);
 }
 
@@ -249,7 +249,7 @@ static void many_findings_come_page_by_page(void **state)
     for (int i = 0; i < 40; i++) {
         char name[32];
         snprintf(name, sizeof name, "file %d", i);
-        keep(house, &users.alice, name, "hello", HELLO + 1);
+        keep(house, &users.alice, name, "hello", hello_cksum + 1);
         append(house, &users.bob, &users.alice, "text");
     }
     run_on_database(house, "UPDATE messages SET Type=4");
@@ -276,7 +276,7 @@ static void what_is_in_motion_is_not_wrong(void **state)
         do {
             request.request = fixture_request(&other);
             ks_store_check(house->store, &request);
-            keep(house, &users.alice, "one", "hello", HELLO);
+            keep(house, &users.alice, "one", "hello", hello_cksum);
             append_spooled(house, &users.bob, &users.alice, "passing");
             struct ks_store_lease_waiting part = lease(house, &users.bob, 7);
             assert_int_equal(delivered(house, &users.bob, 7, part.last), KS_OK);
