@@ -79,12 +79,19 @@ static enum ks_result write_note(int directory_fd, struct ks_damaged *damaged)
     return finish(fd, ks_file_write_all(fd, damaged->note, strlen(damaged->note)));
 }
 
+/* Only the note was put there. It has been opened by that name, so there is room. */
+static void name_the_note(struct ks_damaged *damaged)
+{
+    size_t size = strlen(damaged->path);
+    snprintf(damaged->path + size, sizeof damaged->path - size, ".txt");
+}
+
 enum ks_result ks_damaged_note(int directory_fd, struct ks_damaged *damaged)
 {
     enum ks_result result = write_note(directory_fd, damaged);
     if (result != KS_OK)
         return result;
-    strcat(damaged->path, ".txt"); /* there is room: the note has been opened by that name */
+    name_the_note(damaged);
     return sync_directory(directory_fd, "damaged");
 }
 
@@ -120,7 +127,7 @@ enum ks_result ks_damaged_move(int directory_fd, struct ks_damaged *damaged, con
     if (!is_there && errno != ENOENT)
         return failure_of(errno);
     if (!is_there)
-        strcat(damaged->path, ".txt"); /* as above */
+        name_the_note(damaged);
     result = sync_directory(directory_fd, "damaged");
     if (result == KS_OK && is_there)
         result = sync_parent(directory_fd, path);

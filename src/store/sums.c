@@ -11,13 +11,13 @@ enum { FIRST_CAPACITY = 64 };
 
 uint32_t ks_sums_of_row(const struct ks_sums_row *row)
 {
-    enum { HEAD_SIZE = 8 + 2 * KS_CLIENT_ID_SIZE + 4 + 1 };
+    enum { SIZE_AT = 8 + 2 * KS_CLIENT_ID_SIZE, HEAD_SIZE = SIZE_AT + 4 + 1 };
     uint8_t head[HEAD_SIZE];
     ks_store_u32(head, (uint32_t)row->message_id);
     ks_store_u32(head + 4, (uint32_t)(row->message_id >> 32));
     memcpy(head + 8, row->receiver->bytes, KS_CLIENT_ID_SIZE);
     memcpy(head + 8 + KS_CLIENT_ID_SIZE, row->sender->bytes, KS_CLIENT_ID_SIZE);
-    ks_store_u32(head + 8 + 2 * KS_CLIENT_ID_SIZE, row->content_size);
+    ks_store_u32(head + SIZE_AT, row->content_size);
     head[HEAD_SIZE - 1] = row->type;
     return ks_crc32_add(ks_crc32(head, sizeof head), row->bytes, row->size);
 }

@@ -19,13 +19,13 @@ enum { PIECE = 16, LOOKS = 3, WHO_SIZE = 384, STRAYS_LIMIT = 1000, NOTE_SIZE = 1
 /* A row of `files`. */
 struct file {
     int64_t number;
+    uint64_t size;
+    int64_t written;
+    uint32_t cksum;
+    bool has_size;
+    bool has_cksum;
     struct ks_client_id id;
     char path[KS_NAMES_PATH_SIZE];
-    bool has_size;
-    uint64_t size;
-    bool has_cksum;
-    uint32_t cksum;
-    int64_t written;
 };
 
 /* What was seen of it. */
@@ -70,7 +70,7 @@ static bool read_file_row(sqlite3_stmt *row, struct file *file)
         strlen(path) >= sizeof file->path)
         return false;
     memcpy(file->id.bytes, sqlite3_column_blob(row, USER), KS_CLIENT_ID_SIZE);
-    strcpy(file->path, path);
+    snprintf(file->path, sizeof file->path, "%s", path);
     return true;
 }
 
