@@ -40,13 +40,13 @@ static void *uv_calloc(size_t count, size_t size)
 
 static _Atomic bool no_threads;
 
-__attribute__((visibility("default"))) int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
-                                                          void *(*function)(void *), void *context)
+__attribute__((visibility("default"))) int pthread_create(pthread_t *thread, const pthread_attr_t *attr,
+                                                          void *(*start_routine)(void *), void *arg)
 {
     int (*next)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) = NULL;
     void *symbol = dlsym(RTLD_NEXT, "pthread_create");
     memcpy(&next, &symbol, sizeof next);
-    return atomic_load(&no_threads) ? EAGAIN : next(thread, attributes, function, context);
+    return atomic_load(&no_threads) ? EAGAIN : next(thread, attr, start_routine, arg);
 }
 
 /* ---- a service that answers each byte, from the pool ---- */

@@ -117,8 +117,8 @@ static void the_keyed_hash_is_siphash_2_4(void **state)
     struct ks_hash_key key;
     uint8_t bytes[KS_HASH_KEY_SIZE];
     (void)state;
-    for (uint8_t i = 0; i < KS_HASH_KEY_SIZE; i++)
-        key.bytes[i] = bytes[i] = i;
+    for (unsigned i = 0; i < KS_HASH_KEY_SIZE; i++)
+        key.bytes[i] = bytes[i] = (uint8_t)i;
     assert_int_equal(ks_keyed_hash(&key, bytes, 0), UINT64_C(0x726fdb47dd0e0e31));
     assert_int_equal(ks_keyed_hash(&key, bytes, 8), UINT64_C(0x93f5f5799a932462));
     assert_int_equal(ks_keyed_hash(&key, bytes, 15), UINT64_C(0xa129ca6149be45e5));

@@ -60,8 +60,8 @@ static void a_list_that_begins_in_the_budget_is_charged_whole(void **state)
 
 static void the_users_of_a_network_share_eight_budgets(void **state)
 {
-    for (uint8_t user = 1; user <= KS_PACING_NETWORK_SHARE; user++) {
-        const struct ks_pacing_terms each = terms(user, 7);
+    for (unsigned user = 1; user <= KS_PACING_NETWORK_SHARE; user++) {
+        const struct ks_pacing_terms each = terms((uint8_t)user, 7);
         assert_true(ks_pacing_begin(*state, &each, 1000, 1));
     }
     const struct ks_pacing_terms ninth = terms(99, 7);
