@@ -158,13 +158,13 @@ static struct address v6_of_48(uint16_t network)
 
 static void networks_of_one_56_and_one_48_slow_each_other_down_later(void **state)
 {
-    for (uint8_t i = 0; i < 4 * (FREE + 1) - 1; i++)
-        guess_wrong(*state, v6_of_48(i), 1, START_MS);
+    for (unsigned i = 0; i < 4 * (FREE + 1) - 1; i++)
+        guess_wrong(*state, v6_of_48((uint16_t)i), 1, START_MS);
     assert_int_equal(spacing_of(*state, v6_of_48(200), START_MS), 0);
     guess_wrong(*state, v6_of_48(100), 1, START_MS);
     assert_int_equal(spacing_of(*state, v6_of_48(200), START_MS), 400 / 4);
     assert_int_equal(spacing_of(*state, v6_of_48(0x200), START_MS), 0);
-    for (uint8_t i = 0; i < 16 * (FREE + 1) - 4 * (FREE + 1); i++)
+    for (unsigned i = 0; i < 16 * (FREE + 1) - 4 * (FREE + 1); i++)
         guess_wrong(*state, v6_of_48((uint16_t)(i << 8)), 1, START_MS);
     assert_int_equal(spacing_of(*state, v6_of_48(0xff00), START_MS), 400 / 16);
     assert_int_equal(spacing_of(*state, v6(1, 1), START_MS), 0);
