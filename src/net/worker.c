@@ -215,6 +215,11 @@ static struct ks_worker *with_longest_idle(const struct ks_worker_shared *shared
     return with_oldest;
 }
 
+/* The executor holds the eviction, which gcc's analyser does not see. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
+#endif
+
 bool ks_worker_make_room(struct ks_worker_shared *shared, enum ks_standing up_to)
 {
     struct ks_worker *worker = NULL;
