@@ -106,9 +106,9 @@ enum ks_result ks_worker_hand_over(struct ks_worker *worker, int fd, const struc
                                    struct ks_listener_counts *listener);
 
 /* Has the longest-idle connection of the lowest standing ended, to make room, but none above `up_to`, and of
- * KS_STANDING_KNOWN only while these hold more than what is reserved for them. Any thread. False when nobody is idle, or when out of memory. Whoever was chosen may be busy by then: then
- * somebody else is, or, where nobody is idle any more, the first stranger that becomes idle while there are
- * too many. */
+ * KS_STANDING_KNOWN only while these hold more than what is reserved for them. Any thread. False when nobody
+ * is idle, or when out of memory. Whoever was chosen may be busy by then: then somebody else is, or, where
+ * nobody is idle any more, the first stranger that becomes idle while there are too many. */
 bool ks_worker_make_room(struct ks_worker_shared *shared, enum ks_standing up_to);
 
 /* Ends every connection as soon as nothing is in flight on it. Any thread, once; wait for connection_count to
