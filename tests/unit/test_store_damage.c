@@ -157,13 +157,28 @@ static void a_changed_type_is_damage(void **state)
     assert_the_others_come(house, &users);
 }
 
-static void a_changed_receiver_is_damage(void **state)
+static void a_changed_receiver_leads_no_message_astray(void **state)
 {
     struct house *house = *state;
     struct pair users = three_messages(house);
     run_on_database(house, "UPDATE messages SET ToClient=FromClient WHERE ID=2");
-    assert_the_others_come(house, &users);
+    assert_waiting(house, &users.bob, "one two three");
     assert_waiting(house, &users.alice, "");
+    assert_int_equal(count_damaged(house), 0);
+}
+
+static void a_message_that_is_listed_for_another_receiver_is_damage(void **state)
+{
+    struct house *house = *state;
+    struct pair users = three_messages(house);
+    run_on_database(house, "UPDATE waiting SET ToClient=(SELECT FromClient FROM messages) WHERE ID=2");
+    house_restart(house);
+    struct ks_store_lease_waiting part = lease(house, &users.alice, 7);
+    assert_int_equal(part.count, 1);
+    assert_int_equal(try_to_read(house, &users.alice, &part), KS_NOT_FOUND);
+    assert_waiting(house, &users.alice, "");
+    assert_waiting(house, &users.bob, "one three");
+    assert_int_equal(count_damaged(house), 2);
 }
 
 static void a_size_that_disagrees_is_damage(void **state)
@@ -528,7 +543,8 @@ int main(void)
         HOUSE_TEST(a_changed_content_is_put_aside_and_the_rest_comes),
         HOUSE_TEST(a_changed_sender_is_damage),
         HOUSE_TEST(a_changed_type_is_damage),
-        HOUSE_TEST(a_changed_receiver_is_damage),
+        HOUSE_TEST(a_changed_receiver_leads_no_message_astray),
+        HOUSE_TEST(a_message_that_is_listed_for_another_receiver_is_damage),
         HOUSE_TEST(a_size_that_disagrees_is_damage),
         HOUSE_TEST(a_missing_row_leaves_a_note),
         HOUSE_TEST(rows_of_an_older_kesher_have_no_sum_and_are_delivered),

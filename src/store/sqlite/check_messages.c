@@ -48,7 +48,7 @@ static enum ks_result judge_own(struct ks_engine *engine, sqlite3_stmt *statemen
                                 struct ks_damage_finding *finding)
 {
     struct ks_damage_row row;
-    (void)ks_damage_read_row(statement, &row); /* judged below */
+    (void)ks_damage_read_row(statement, NULL, &row); /* judged below */
     *finding = (struct ks_damage_finding){.row = row, .counted_size = row.content_size};
     return ks_damage_judge(engine, statement, engine->check.scratch, finding);
 }

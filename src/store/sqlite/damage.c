@@ -49,9 +49,10 @@ static uint32_t sum_of(const struct ks_damage_row *row)
     });
 }
 
-const char *ks_damage_read_row(sqlite3_stmt *statement, struct ks_damage_row *row)
+const char *ks_damage_read_row(sqlite3_stmt *statement, const struct ks_client_id *receiver,
+                               struct ks_damage_row *row)
 {
-    enum { ID, RECEIVER, SENDER, TYPE, SIZE, PLACE, CONTENT, SUM };
+    enum { ID, SENDER, TYPE, SIZE, PLACE, CONTENT, SUM, RECEIVER };
     int64_t size = sqlite3_column_int64(statement, SIZE);
     *row = (struct ks_damage_row){
         .message_id = (uint64_t)sqlite3_column_int64(statement, ID),
@@ -63,7 +64,11 @@ const char *ks_damage_read_row(sqlite3_stmt *statement, struct ks_damage_row *ro
         .has_sum = sqlite3_column_type(statement, SUM) == SQLITE_INTEGER,
         .sum = (uint32_t)sqlite3_column_int64(statement, SUM),
     };
-    if (!read_id(statement, RECEIVER, &row->receiver) || !read_id(statement, SENDER, &row->sender))
+    if (receiver != NULL)
+        row->receiver = *receiver;
+    else if (!read_id(statement, RECEIVER, &row->receiver))
+        return "its row is not sound";
+    if (!read_id(statement, SENDER, &row->sender))
         return "its row is not sound";
     if (size < 0 || size > UINT32_MAX || (row->place == NULL && row->content_bytes != row->content_size) ||
         (row->content == NULL && row->content_bytes > 0))
@@ -189,7 +194,7 @@ enum ks_result ks_damage_judge(struct ks_engine *engine, sqlite3_stmt *statement
                                struct ks_damage_finding *finding)
 {
     const struct ks_client_id receiver = finding->row.receiver;
-    finding->why = ks_damage_read_row(statement, &finding->row);
+    finding->why = ks_damage_read_row(statement, NULL, &finding->row);
     finding->has_row = true;
     if (finding->why == NULL && memcmp(&finding->row.receiver, &receiver, sizeof receiver) != 0)
         finding->why = "it is another receiver's by its row";

@@ -39,11 +39,13 @@ struct ks_damage_row {
 };
 
 /* The columns that ks_damage_read_row wants, from `m`, in this order, as the first ones. */
-#define KS_DAMAGE_COLUMNS "m.ID, m.ToClient, m.FromClient, m.Type, m.ContentSize, m.Place, m.Content, m.Sum"
-enum { KS_DAMAGE_COLUMN_COUNT = 8 };
+#define KS_DAMAGE_COLUMNS     KS_DAMAGE_OWN_COLUMNS ", m.ToClient"
+#define KS_DAMAGE_OWN_COLUMNS "m.ID, m.FromClient, m.Type, m.ContentSize, m.Place, m.Content, m.Sum"
 
-/* Reads and judges a row; what lies in a file is not looked at. NULL when it is sound, else what is wrong. */
-const char *ks_damage_read_row(sqlite3_stmt *statement, struct ks_damage_row *row);
+/* Reads and judges a row; what lies in a file is not looked at. NULL when it is sound, else what is wrong.
+ * With `receiver`, KS_DAMAGE_OWN_COLUMNS are enough: the sum tells whether it is that one's. */
+const char *ks_damage_read_row(sqlite3_stmt *statement, const struct ks_client_id *receiver,
+                               struct ks_damage_row *row);
 
 /* A message that is damaged, and what of it can be told. */
 struct ks_damage_finding {

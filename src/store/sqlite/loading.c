@@ -257,7 +257,7 @@ static const char *judge_spooled(const struct ks_engine *engine, sqlite3_stmt *s
                                  struct ks_damage_row *row)
 {
     uint64_t size = 0;
-    const char *why = ks_damage_read_row(statement, row);
+    const char *why = ks_damage_read_row(statement, NULL, row);
     if (why != NULL || row->place == NULL)
         return why;
     if (!ks_sweep_file_size(engine->directory_fd, row->place, &size))

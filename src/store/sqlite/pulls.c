@@ -17,10 +17,9 @@ static const char walk_text[] = "SELECT ID, ContentSize FROM waiting"
 enum { WALK_ID, WALK_SIZE };
 
 /* CROSS JOIN: in the order of the tables. */
-static const char read_text[] = "SELECT " KS_DAMAGE_COLUMNS ", w.ContentSize"
-                                " FROM waiting AS w CROSS JOIN messages AS m ON m.ID=w.ID"
-                                " WHERE w.ToClient=? AND w.ID>? AND w.ID<=? ORDER BY w.ID";
-enum { READ_COUNTED_SIZE = KS_DAMAGE_COLUMN_COUNT };
+static const char read_text[] =
+    "SELECT " KS_DAMAGE_OWN_COLUMNS " FROM waiting AS w CROSS JOIN messages AS m ON m.ID=w.ID"
+    " WHERE w.ToClient=? AND w.ID>? AND w.ID<=? ORDER BY w.ID";
 
 /* ---- the connection ---- */
 
@@ -180,15 +179,13 @@ static enum ks_result read_content(const struct ks_engine *engine, const struct 
     return ks_contents_read(&contents, offset, bytes, size);
 }
 
-/* False when the row is none that can be read here: not sound, of another receiver or size than was counted,
- * or another one than the cursor stands in. */
+/* False when the row is none that can be read here: not sound, or another one than the cursor stands in. That
+ * all together have another size than was counted is seen at the end. */
 static bool read_row(sqlite3_stmt *statement, const struct ks_store_lease_read *request,
                      struct ks_damage_row *row)
 {
     const struct ks_message_cursor *cursor = &request->cursor;
-    return ks_damage_read_row(statement, row) == NULL &&
-           memcmp(&row->receiver, &request->receiver, sizeof row->receiver) == 0 &&
-           sqlite3_column_int64(statement, READ_COUNTED_SIZE) == (int64_t)row->content_size &&
+    return ks_damage_read_row(statement, &request->receiver, row) == NULL &&
            (cursor->next == 0 || cursor->next == row->message_id);
 }
 
