@@ -1,7 +1,6 @@
 /* Unit tests of the embedded engine, src/store/sqlite: users, keys, and how long they live. */
 #include "engine_fixture.h"
 
-#include "store/sqlite/hash.h"
 
 #include <pthread.h>
 
@@ -513,21 +512,6 @@ static void last_seen_is_written_within_a_minute_and_at_close(void **state)
     ks_store_touch(house->store, &id); /* nobody: ignored */
 }
 
-/* ---- the hash of names ---- */
-
-static void the_hash_of_names_is_siphash(void **state)
-{
-    (void)state;
-    uint8_t key[KS_HASH_KEY_SIZE];
-    uint8_t bytes[15];
-    for (size_t i = 0; i < sizeof key; i++)
-        key[i] = (uint8_t)i;
-    for (size_t i = 0; i < sizeof bytes; i++)
-        bytes[i] = (uint8_t)i;
-    /* The example in the paper's appendix. */
-    assert_true(ks_hash_keyed(key, bytes, sizeof bytes) == 0xa129ca6149be45e5U);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -553,7 +537,6 @@ int main(void)
         HOUSE_TEST(the_day_of_a_keyless_user_counts_over_restarts),
         HOUSE_TEST(a_key_on_its_way_keeps_its_user),
         HOUSE_TEST(last_seen_is_written_within_a_minute_and_at_close),
-        cmocka_unit_test(the_hash_of_names_is_siphash),
     };
     return cmocka_run_group_tests_name("store", tests, NULL, NULL);
 }

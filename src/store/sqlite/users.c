@@ -2,9 +2,9 @@
  * touched users is lock-free. */
 #include "store/sqlite/users.h"
 
+#include "base/keyed_hash.h"
 #include "base/text.h"
 #include "store/id_hash.h"
-#include "store/sqlite/hash.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -24,7 +24,7 @@ struct ks_users {
     _Atomic(struct ks_user_entry *) touched;
     struct ks_user_entry *touched_waiting; /* the writer's: taken from `touched`, not handed out yet */
     struct ks_user_entry *walk;            /* the writer's: who is next; NULL for the first */
-    uint8_t hash_key[KS_HASH_KEY_SIZE];
+    struct ks_hash_key hash_key; /* strangers choose their names */
 };
 
 static enum ks_result users_init_lock(struct ks_users *users)
@@ -46,7 +46,7 @@ enum ks_result ks_users_new(const struct ks_random *random, struct ks_users **us
         return KS_NO_MEMORY;
     atomic_init(&created->touched, NULL);
     atomic_init(&created->list_begun_ms, 0);
-    enum ks_result result = ks_random_fill(random, created->hash_key, sizeof created->hash_key);
+    enum ks_result result = ks_random_fill(random, &created->hash_key, sizeof created->hash_key);
     if (result == KS_OK)
         result = users_init_lock(created);
     if (result != KS_OK) {
@@ -97,7 +97,7 @@ static unsigned name_hash(const struct ks_users *users, const char *name, size_t
 {
     char lower[KS_TEXT_FIELD_SIZE];
     ks_text_to_lower(name, size, lower);
-    return (unsigned)ks_hash_keyed(users->hash_key, lower, size);
+    return (unsigned)ks_keyed_hash(&users->hash_key, lower, size);
 }
 
 struct ks_user_entry *ks_users_find(struct ks_users *users, const struct ks_client_id *id)
