@@ -24,7 +24,7 @@ struct ks_users {
     _Atomic(struct ks_user_entry *) touched;
     struct ks_user_entry *touched_waiting; /* the writer's: taken from `touched`, not handed out yet */
     struct ks_user_entry *walk;            /* the writer's: who is next; NULL for the first */
-    struct ks_hash_key hash_key; /* strangers choose their names */
+    struct ks_hash_key hash_key;           /* strangers choose their names */
 };
 
 static enum ks_result users_init_lock(struct ks_users *users)
