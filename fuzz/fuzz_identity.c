@@ -6,7 +6,7 @@
  */
 #include "base/buffer.h"
 #include "base/text.h"
-#include "client/address.h"
+#include "base/address.h"
 #include "client/identity_text.h"
 #include "client/lines.h"
 

@@ -25,8 +25,8 @@ def example(tables):
         lines += ["", f"# ---- {heading.lower()} ----"]
         for option in options:
             lines += ["", comment(option.text.meaning if option.text else sentence(option.help))]
-            if option.kind == "number":
-                lines.append(f"# From {option.smallest} to {option.largest}.")
+            if option.bounds:
+                lines.append(comment(option.bounds))
             elif option.words:
                 lines.append(comment("One of: " + ", ".join(option.words) + "."))
             if option.text and option.text.limit:

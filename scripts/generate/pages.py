@@ -64,9 +64,7 @@ def _value(option):
 
 def _bounds(option):
     """What may be given, and what holds when nothing is."""
-    said = []
-    if option.kind == "number":
-        said.append(f"From {option.smallest} to {option.largest}.")
+    said = [option.bounds] if option.bounds else []
     if option.default_text:
         said.append(f"Default: {option.default_text}.")
     if not option.reloads:

@@ -23,10 +23,11 @@ class Option:
     name: str
     value: str  # what the help calls it; empty for a switch
     help: str
-    kind: str = "text"  # number, word; or special: only on the command line
-    smallest: str = ""
+    kind: str  # flag, text, list, word, number
+    smallest: str = ""  # of a number
     largest: str = ""
-    default: str = ""  # of a number or a word
+    unit: str = ""  # what a number alone counts
+    default: str = ""
     words: list[str] = field(default_factory=list)
     reloads: bool = False  # a SIGHUP changes it
     text: Text | None = None
@@ -35,6 +36,13 @@ class Option:
     def placeholder(self):
         """What stands for the value: its words where there are some."""
         return "|".join(self.words) or self.value
+
+    @property
+    def bounds(self):
+        """What a number may be, as sentences; nothing for other kinds."""
+        if self.kind != "number":
+            return ""
+        return f"From {self.smallest} to {self.largest}." + (self.unit and f" A number alone counts {self.unit}.")
 
     @property
     def default_text(self):
@@ -97,43 +105,45 @@ def read_texts(path):
 
 def nouns(tables):
     """The first words of operators' commands as commands, whose operands are the second ones."""
-    verbs = {}
+    verbs, takes = {}, {}
     for command in tables.operators:
         noun, _, verb = command.name.partition(" ")
         verbs.setdefault(noun, []).extend([verb] if verb else [])
-    takes = [option.name for option in tables.operator_options]
+        takes.setdefault(noun, set()).update(command.takes)
+    ordered = {noun: [o.name for o in tables.operator_options if o.name in takes[noun]] for noun in verbs}
     return [
-        Command(noun, " | ".join(each), "for operators: " + (", ".join(each) or noun), takes=takes)
+        Command(noun, " | ".join(each), "for operators: " + (", ".join(each) or noun), takes=ordered[noun])
         for noun, each in verbs.items()
     ]
 
 
 def read_tables(rows, texts_path=None):
     """Reads one file of records, and the texts that belong to its options. They bring the options' order."""
-    tables = Tables()
+    tables, takers = Tables(), []
+    lists = {
+        "option": tables.options,
+        "special": tables.specials,
+        "operator-option": tables.operator_options,
+    }
     for line in Path(rows).read_text(encoding="utf-8").splitlines():
         kind, *fields = line.split("\t")
-        if kind == "option" and len(fields) > 3:
-            name, value, type_, smallest, largest, default, words, reloads, text = fields
-            option = Option(name, value, text, type_, smallest, largest, default, words.split())
-            option.reloads = reloads != ""
-            tables.options.append(option)
-        elif kind == "option":
-            tables.options.append(Option(*fields))
-        elif kind == "special":
-            tables.specials.append(Option(*fields, kind="special"))
+        if kind in lists:
+            name, value, type_, smallest, largest, unit, default, words, text = fields
+            lists[kind].append(Option(name, value, text, type_, smallest, largest, unit, default, words.split()))
+        elif kind == "reloads":
+            next(option for option in tables.options if option.name == fields[0]).reloads = True
         elif kind == "operator":
             noun, verb, operand, help_ = fields
-            tables.operators.append(Command(f"{noun} {verb}".strip(), operand, help_))
-        elif kind == "operator-option":
-            tables.operator_options.append(Option(*fields, kind="special"))
+            takers = tables.operators
+            takers.append(Command(f"{noun} {verb}".strip(), operand, help_))
         elif kind == "command":
-            tables.commands.append(Command(*fields))
+            takers = tables.commands
+            takers.append(Command(*fields))
         elif kind == "detail":
             command = tables.commands[-1]
             command.details = f"{command.details} {fields[0]}".strip()
         elif kind == "takes":
-            tables.commands[-1].takes.append(fields[0])
+            takers[-1].takes.append(fields[0])
         else:
             raise ValueError(f"{rows}: an unknown record: {line}")
     tables.commands += nouns(tables)

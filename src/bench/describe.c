@@ -5,19 +5,14 @@
 
 int main(void)
 {
-    for (size_t i = 0; i < ks_settings_count(); i++) {
-        struct ks_settings_row row = ks_settings_row(i);
-        (void)printf("option\t%s\t%s\t%s\n", row.name, row.value != NULL ? row.value : "", row.help);
-    }
+    ks_option_describe(stdout, "option", &ks_settings_table, ~0U, NULL);
     for (unsigned mode = 0; mode < KS_BENCH_MODES; mode++) {
         (void)printf("command\t%s\t\t%s\n", ks_settings_mode_name(mode), ks_settings_mode_help(mode));
         if (ks_settings_mode_protocols(mode) != NULL)
             (void)printf("detail\tIt speaks the protocols %s.\n", ks_settings_mode_protocols(mode));
-        for (size_t i = 0; i < ks_settings_count(); i++) {
-            struct ks_settings_row row = ks_settings_row(i);
-            if ((row.modes & (1U << mode)) != 0)
-                (void)printf("takes\t%s\n", row.name);
-        }
+        for (size_t i = 0; i < ks_settings_table.count; i++)
+            if ((ks_settings_table.options[i].uses & (1U << mode)) != 0)
+                (void)printf("takes\t%s\n", ks_settings_table.options[i].name);
     }
     return fflush(stdout) == 0 && ferror(stdout) == 0 ? 0 : 1;
 }

@@ -40,10 +40,9 @@ static int run_mode(const struct ks_settings *settings)
 int main(int argc, char **argv)
 {
     struct ks_settings settings;
-    char reason[KS_RUN_REASON_SIZE];
     (void)signal(SIGPIPE, SIG_IGN);
-    if (!ks_settings_parse(argc, argv, &settings, reason, sizeof reason)) {
-        (void)fprintf(stderr, "kesher-bench: %s\n", reason);
+    if (!ks_settings_parse(argc, argv, &settings)) {
+        (void)fprintf(stderr, "kesher-bench: %s\n", settings.reader.why);
         return STATUS_USAGE;
     }
     if (settings.help) {

@@ -3,10 +3,7 @@
 #ifndef KS_BENCH_SETTINGS_H
 #define KS_BENCH_SETTINGS_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
+#include "base/options.h"
 
 enum ks_bench_mode {
     KS_BENCH_UPLOAD,
@@ -48,12 +45,15 @@ struct ks_settings {
     bool one_user; /* upload: all connections are sessions of one user */
     bool help;
     bool version;
+    struct ks_option_reader reader; /* what was given, and why it is wrong */
 };
 
-/* Reads argv. False when it makes no sense: then the reason, one line, is in `reason`. With --help or
+/* Whose `uses` have the bit (1u << mode) of each mode that takes an option. */
+extern const struct ks_option_table ks_settings_table;
+
+/* Reads argv. False when it makes no sense: then settings->reader.why is a line that says why. With --help or
  * --version the rest need not make sense; `mode` is KS_BENCH_MODES then if there was none. */
-bool ks_settings_parse(int argc, char **argv, struct ks_settings *settings, char *reason,
-                       size_t reason_capacity);
+bool ks_settings_parse(int argc, char **argv, struct ks_settings *settings);
 
 const char *ks_settings_mode_name(enum ks_bench_mode mode);
 const char *ks_settings_mode_help(enum ks_bench_mode mode);
@@ -62,16 +62,5 @@ const char *ks_settings_mode_protocols(
 
 /* Help: of all, or of one mode. */
 void ks_settings_print(FILE *stream, enum ks_bench_mode mode);
-
-/* A row of the table, for whatever describes it: manual page, completions, tests. */
-struct ks_settings_row {
-    const char *name;
-    const char *value; /* what the help calls its value; NULL for a switch */
-    const char *help;
-    unsigned modes; /* bit (1u << mode) of each that takes it */
-};
-
-size_t ks_settings_count(void);
-struct ks_settings_row ks_settings_row(size_t index); /* index < ks_settings_count() */
 
 #endif

@@ -1,11 +1,8 @@
 /* context.c — see context.h. */
 #include "cli/context.h"
 
-#include "base/text.h"
 #include "cli/output.h"
 
-#include <errno.h>
-#include <ini.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,47 +38,27 @@ static bool default_home(char *path, size_t capacity)
     return length >= 0 && (size_t)length < capacity;
 }
 
-static bool is_word(const char *text, const char *const words[], size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (strcasecmp(text, words[i]) == 0)
-            return true;
-    return false;
-}
-
-/* inih's callback: 0 for an error. */
-static int take_setting(void *user, const char *section, const char *name, const char *value)
-{
-    static const char *const yes[] = {"yes", "true", "on", "1"};
-    static const char *const no[] = {"no", "false", "off", "0"};
-    struct ks_context *context = user;
-    if (section[0] != '\0' || strcmp(name, "pipeline") != 0)
-        return 0;
-    if (is_word(value, yes, sizeof yes / sizeof yes[0])) {
-        context->pipeline = true;
-        return 1;
-    }
-    return is_word(value, no, sizeof no / sizeof no[0]);
-}
+/* All that kesher.conf may say. */
+static const struct ks_option settings[] = {
+    {"pipeline", "yes|no", KS_OPTION_FLAG, KS_OPTIONS_ANY, KS_OPTION_MEMBER(struct ks_context, pipeline),
+     .help = ""},
+};
 
 static bool read_settings(struct ks_context *context)
 {
+    static const struct ks_option_table table = {
+        .program = "kesher", .options = settings, .count = sizeof settings / sizeof settings[0]};
     char path[KESHER_PATH_SIZE];
-    char shown[300];
-    const char *home = kesher_home_path(context->home);
-    int length = snprintf(path, sizeof path, "%s/kesher.conf", home);
+    struct ks_option_reader reader = ks_option_reader_on(&table, context, 0, NULL);
+    struct ks_buffer text = ks_buffer_empty(0);
+    int length = snprintf(path, sizeof path, "%s/kesher.conf", kesher_home_path(context->home));
     if (length < 0 || (size_t)length >= sizeof path)
         return true; /* longer than any path that can be opened */
-    errno = 0;
-    int line = ini_parse(path, take_setting, context);
-    if (line == 0 || (line < 0 && errno == ENOENT))
+    enum ks_result result = ks_option_read_file(&reader, path, KS_OPTIONS_ANY, &text);
+    ks_buffer_free(&text);
+    if (result == KS_OK || result == KS_NOT_FOUND)
         return true;
-    ks_text_escape(home, strlen(home), shown, sizeof shown);
-    if (line > 0)
-        ks_output_error("line %d of kesher.conf in '%s' is wrong; the only setting is pipeline = yes or no",
-                        line, shown);
-    else
-        ks_output_error("cannot read kesher.conf in '%s'; make it readable or remove it", shown);
+    ks_output_error("%s", reader.why);
     return false;
 }
 

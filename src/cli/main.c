@@ -6,7 +6,6 @@
 #include "base/text.h"
 
 #include <fcntl.h>
-#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -21,8 +20,10 @@ static void print_usage(FILE *stream)
         int width = strstr(form, "…") != NULL ? 23 : 21;
         (void)fprintf(stream, "  %-*s %s\n", width, form, command->help);
     }
-    (void)fputs("\nOptions:\n", stream);
-    ks_options_print(stream, UINT_MAX);
+    (void)fputs("\nOptions of every command:\n", stream);
+    ks_option_print(stream, &ks_options_table, KS_OPTIONS_ANY, NULL);
+    (void)fputs("\nOptions of some commands, whose own --help names them:\n", stream);
+    ks_option_print(stream, &ks_options_table, ~(unsigned)KS_OPTIONS_ANY, NULL);
     (void)fputs("\nExit status: 0 done, 1 failed, 2 wrong usage. `kesher COMMAND --help` tells more.\n",
                 stream);
 }
@@ -33,16 +34,31 @@ static void print_command_help(const struct ks_command *command)
     if (command->details[0] != '\0')
         (void)printf("\n%s", command->details);
     (void)fputs("\nOptions:\n", stdout);
-    ks_options_print(stdout, command->groups);
+    ks_option_print(stdout, &ks_options_table, command->groups, NULL);
+}
+
+/* Names the commands that take an option which this one does not. */
+static void refuse_option(const struct ks_command *command, const struct ks_option *option, char *reason,
+                          size_t capacity)
+{
+    size_t used = (size_t)snprintf(reason, capacity, "'%s' does not take --%s, which goes with",
+                                   command->name, option->name);
+    const char *before = " ";
+    for (size_t i = 0; i < ks_commands_count() && used < capacity; i++) {
+        if ((ks_commands_at(i)->groups & option->uses) == 0)
+            continue;
+        used += (size_t)snprintf(reason + used, capacity - used, "%s%s", before, ks_commands_at(i)->name);
+        before = ", ";
+    }
 }
 
 /* The reason why the command cannot run as it was asked for, or NULL. */
 static const char *misuse(const struct ks_command *command, const struct ks_options *options, char *reason,
                           size_t capacity)
 {
-    const char *unwelcome = ks_options_unwelcome(options, command->groups);
+    const struct ks_option *unwelcome = ks_option_unwelcome(&options->reader, command->groups);
     if (unwelcome != NULL)
-        (void)snprintf(reason, capacity, "'%s' does not take --%s", command->name, unwelcome);
+        refuse_option(command, unwelcome, reason, capacity);
     else if (options->operand_count < command->operands_at_least)
         (void)snprintf(reason, capacity, "'%s' needs %s", command->name, command->arguments);
     else if (options->operand_count > command->operands_at_most && command->operands_at_most == 0)
@@ -89,8 +105,10 @@ static enum ks_exit run(int argc, char **argv)
 {
     struct ks_options options;
     char reason[200];
-    if (!ks_options_parse(argc, argv, &options, reason, sizeof reason))
-        return usage_error(reason);
+    if (!ks_options_parse(argc, argv, &options)) {
+        ks_output_error("%s", options.reader.why);
+        return KS_EXIT_USAGE;
+    }
     if (options.command == NULL || options.version)
         return run_without_command(&options);
     const struct ks_command *command = ks_commands_find(options.command);

@@ -1,13 +1,11 @@
-/* options.h — the command line of kesher: options anywhere, a command, its operands. Pure; main thread. */
+/* options.h — the command line of kesher (base/options.h): a command, its operands, options anywhere. Pure;
+ * main thread. */
 #ifndef KS_CLI_OPTIONS_H
 #define KS_CLI_OPTIONS_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
+#include "base/options.h"
 
-/* Which commands take an option: a command names the groups that it takes. */
+/* Which commands take an option: bits of ks_option.uses. A command names the groups that it takes. */
 enum ks_options_group {
     KS_OPTIONS_ANY = 1u << 0,    /* every command, and no command */
     KS_OPTIONS_SERVER = 1u << 1, /* speaks to a server */
@@ -36,29 +34,13 @@ struct ks_options {
     const char *command;   /* NULL when there is none */
     const char **operands; /* what follows the command; points into argv */
     size_t operand_count;
+    struct ks_option_reader reader; /* what was given, and why it is wrong */
 };
 
-/* Reads argv, whose elements are moved. False for an option that does not exist or lacks its value: then the
- * reason, one line, is in `reason`. Whether the command takes the options is ks_options_unwelcome's question.
- */
-bool ks_options_parse(int argc, char **argv, struct ks_options *options, char *reason,
-                      size_t reason_capacity);
+extern const struct ks_option_table ks_options_table;
 
-/* The name of an option that was given and is in none of `groups`, or NULL. */
-const char *ks_options_unwelcome(const struct ks_options *options, unsigned groups);
-
-/* One line of help for every option of `groups`. */
-void ks_options_print(FILE *stream, unsigned groups);
-
-/* A row of the table, for whatever describes it: manual pages, completions, tests. */
-struct ks_option_row {
-    const char *name;
-    const char *value; /* what the help calls its value; NULL for a switch */
-    const char *help;
-    unsigned groups; /* of commands that take it */
-};
-
-size_t ks_options_count(void);
-struct ks_option_row ks_options_row(size_t index); /* index < ks_options_count() */
+/* Reads argv, whose elements are moved. False when it makes no sense: then options->reader.why is a line that
+ * says why. Whether the command takes the options is ks_option_unwelcome's question. */
+bool ks_options_parse(int argc, char **argv, struct ks_options *options);
 
 #endif

@@ -2,7 +2,7 @@
 #include "wire/ask.h"
 
 #include "base/text.h"
-#include "client/address.h"
+#include "base/address.h"
 #include "client/channel.h"
 #include "client/failure.h"
 #include "client/session.h"

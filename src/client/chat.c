@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "client/address.h"
+#include "base/address.h"
 #include "client/dial.h"
 #include "client/failure.h"
 #include "client/session.h"

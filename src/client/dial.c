@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "client/address.h"
+#include "base/address.h"
 #include "client/failure.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "client/address.h"
+#include "base/address.h"
 #include "client/failure.h"
 #include "client/lines.h"
 

@@ -1,42 +1,15 @@
-/* describe.c — kesherd-describe: prints the table of options for what is made from it when kesher is built:
- * manual pages, the example configuration, completions.
+/* describe.c — kesherd-describe: prints the tables of options and commands for what is made from them when
+ * kesher is built: manual pages, the example configuration, completions.
  *
- * One record per line, its fields separated by tabs:
+ * The records of ks_option_describe (base/options.h): "option" for what the configuration may have, "special"
+ * for what is only on the command line, "operator-option" for commands of operators. And, with tabs likewise:
  *
- *   option   name  value  kind  smallest  largest  default  words  reloads  help
- *   special  name  value  help
- *   operator noun  verb  operand  help
- *   operator-option  name  value  help
- *
- * kind is text, number or word; fields without a meaning for the kind are empty, words are separated by
- * blanks. What is special is only on the command line; without a value it is a switch.
+ *   reloads   the name of an option that a SIGHUP changes
+ *   operator  noun  verb  operand  help
+ *   takes     the name of an option of the operator's command before
  */
 #include "server/operator_commands.h"
 #include "server/options.h"
-
-static void print_words(const struct ks_option_row *row)
-{
-    for (size_t i = 0; i < KS_OPTION_WORDS_LIMIT && row->words[i] != NULL; i++)
-        printf("%s%s", i > 0 ? " " : "", row->words[i]);
-}
-
-static void print_option(const struct ks_option_row *row)
-{
-    printf("option\t%s\t%s\t", row->name, row->value);
-    if (row->is_number)
-        printf("number\t%u\t%u\t%u\t", row->smallest, row->largest, row->standard);
-    else if (row->words[0] != NULL)
-        printf("word\t\t\t%s\t", row->words[row->standard]);
-    else
-        printf("text\t\t\t\t");
-    print_words(row);
-    printf("\t%s\t%s\n", row->reloads ? "reloads" : "", row->help);
-}
-
-static void print_special(const char *kind, const struct ks_option_row *row)
-{
-    printf("%s\t%s\t%s\t%s\n", kind, row->name, row->value != NULL ? row->value : "", row->help);
-}
 
 static void print_operators(void)
 {
@@ -44,23 +17,21 @@ static void print_operators(void)
         const struct ks_operator_command *command = ks_operator_command_at(i);
         printf("operator\t%s\t%s\t%s\t%s\n", command->noun, command->verb, command->takes_name ? "NAME" : "",
                command->help);
-    }
-    for (size_t i = 0; i < ks_operator_option_count(); i++) {
-        struct ks_option_row row = ks_operator_option_row(i);
-        print_special("operator-option", &row);
+        for (size_t option = 0; option < ks_options_table.count; option++)
+            if ((ks_options_table.options[option].uses & command->options) != 0)
+                printf("takes\t%s\n", ks_options_table.options[option].name);
     }
 }
 
 int main(void)
 {
-    for (size_t i = 0; i < ks_options_count(); i++) {
-        struct ks_option_row row = ks_options_row(i);
-        print_option(&row);
-    }
-    for (size_t i = 0; i < ks_options_special_count(); i++) {
-        struct ks_option_row row = ks_options_special_row(i);
-        print_special("special", &row);
-    }
+    const unsigned operators = KS_OPTIONS_OPERATOR | KS_OPTIONS_REMOVE | KS_OPTIONS_CHECK;
+    ks_option_describe(stdout, "option", &ks_options_table, KS_OPTIONS_SETTING, &ks_options_defaults);
+    for (size_t i = 0; i < ks_options_table.count; i++)
+        if ((ks_options_table.options[i].uses & KS_OPTIONS_RELOADS) != 0)
+            printf("reloads\t%s\n", ks_options_table.options[i].name);
+    ks_option_describe(stdout, "special", &ks_options_table, KS_OPTIONS_SPECIAL, NULL);
+    ks_option_describe(stdout, "operator-option", &ks_options_table, operators, NULL);
     print_operators();
     return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1;
 }

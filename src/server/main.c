@@ -9,6 +9,7 @@
 #include "base/scheduling.h"
 #include "crypto/alias.h"
 #include "net/net.h"
+#include "server/data_directory.h"
 #include "server/notify.h"
 #include "server/operator.h"
 #include "server/options.h"
@@ -27,8 +28,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { EXIT_USAGE = 2 }; /* nor is it worth another try: the unit does not restart after it */
 
 struct server {
     int argc; /* for a SIGHUP, which reads everything again */
@@ -56,17 +60,15 @@ struct server {
     _Atomic bool tells_all; /* STAT */
 };
 
-enum { MEBIBYTE = 1024 * 1024 };
-
 /* What the store keeps for whom; it looks at them with every request. */
 static void set_store_limits(struct server *server, const struct ks_options *options)
 {
     struct ks_store_limits *limits = &server->store_limits;
     atomic_store(&limits->waiting_messages, options->waiting_messages);
-    atomic_store(&limits->waiting_bytes, (uint64_t)options->waiting_bytes * MEBIBYTE);
+    atomic_store(&limits->waiting_bytes, options->waiting_bytes);
     atomic_store(&limits->user_files, options->user_files);
-    atomic_store(&limits->user_bytes, (uint64_t)options->user_bytes * MEBIBYTE);
-    atomic_store(&limits->free_space, (uint64_t)options->free_space * MEBIBYTE);
+    atomic_store(&limits->user_bytes, options->user_bytes);
+    atomic_store(&limits->free_space, options->free_space);
 }
 
 static enum ks_result open_store(struct server *server)
@@ -77,8 +79,8 @@ static enum ks_result open_store(struct server *server)
                                           .clock = ks_clock_system(),
                                           .random = ks_random_system(),
                                           .log = &server->log,
-                                          .stage_lifetime = server->options.stage_lifetime,
-                                          .lease_lifetime_ms = server->options.lease_lifetime_ms,
+                                          .stage_lifetime = (int64_t)(server->options.stage_lifetime / 1000),
+                                          .lease_lifetime_ms = (int64_t)server->options.lease_lifetime,
                                           .limits = &server->store_limits};
     enum ks_result result = ks_embedded_open(&options, &server->store, why, sizeof why);
     if (result != KS_OK)
@@ -101,8 +103,8 @@ static struct ks_groups_limits groups_limits(const struct ks_options *options)
 {
     return (struct ks_groups_limits){.groups = options->groups,
                                      .members = options->group_members,
-                                     .member_queue = (size_t)options->member_queue * 1024,
-                                     .queues = (size_t)options->chat_queues * 1024 * 1024};
+                                     .member_queue = options->member_queue,
+                                     .queues = options->chat_queues};
 }
 
 /* All that may change while the server runs. */
@@ -112,19 +114,19 @@ static void apply_settings(struct server *server, const struct ks_options *optio
     const struct ks_groups_limits limits = groups_limits(options);
     atomic_store(&server->log.level, options->log_level);
     atomic_store(&server->log_rate.per_second, options->log_rate);
-    settings->header_timeout_ms = options->header_timeout * UINT64_C(1000);
-    settings->payload_timeout_ms = options->payload_timeout * UINT64_C(1000);
-    settings->payload_rate = options->payload_rate;
-    settings->crc_wrong_delay_ms = options->crc_wrong_delay_ms;
-    settings->message_limit = options->message_limit;
+    settings->header_timeout_ms = options->header_timeout;
+    settings->payload_timeout_ms = options->payload_timeout;
+    settings->payload_rate = (unsigned)options->payload_rate;
+    settings->crc_wrong_delay_ms = options->crc_wrong_delay;
+    settings->message_limit = (uint32_t)options->message_limit;
     settings->pull_limit = options->pull_limit;
     settings->registrations_per_hour = options->registrations_per_hour;
     settings->keys_per_hour = options->keys_per_hour;
     settings->uploads_per_user = options->uploads_per_user;
     settings->uploads = options->uploads;
-    settings->list_budget = (uint64_t)options->list_budget * MEBIBYTE;
-    settings->list_rate = options->list_rate * 1024;
-    server->chat.prompt_timeout_ms = options->prompt_timeout * UINT64_C(1000);
+    settings->list_budget = options->list_budget;
+    settings->list_rate = (unsigned)options->list_rate;
+    server->chat.prompt_timeout_ms = options->prompt_timeout;
     server->chat.wrong_passwords = options->wrong_passwords;
     ks_groups_set_limits(server->chat.groups, &limits);
     set_store_limits(server, options);
@@ -142,26 +144,34 @@ static enum ks_result apply_networks(struct server *server, const struct ks_opti
     return result;
 }
 
+/* Reads everything again. NULL when all of it makes sense, else why not. */
+static const char *read_fresh(struct server *server, struct ks_options *fresh)
+{
+    if (!ks_options_read(fresh, server->argc, server->argv))
+        return fresh->reader.why;
+    const char *why = ks_options_judge(fresh);
+    if (why != NULL)
+        return why;
+    enum ks_result result = apply_networks(server, fresh);
+    return result == KS_OK ? NULL : ks_result_text(result);
+}
+
 /* Everything is read and judged first; then all of it counts, or nothing. No connection is dropped. */
 static void read_again(struct server *server)
 {
     static struct ks_options fresh; /* large, and the main thread's alone */
-    char why[KS_OPTIONS_WHY_SIZE] = "";
-    const char *changed = NULL;
-    if (ks_options_read(&fresh, server->argc, server->argv, why) != KS_OPTIONS_RUN) {
+    const char *why = read_fresh(server, &fresh);
+    if (why != NULL) {
         ks_log_error(&server->log, "the configuration stays as it was: %s", why);
-        return;
+    } else {
+        ks_data_directory_choose(&fresh);
+        const char *changed = ks_options_first_change(&server->options, &fresh);
+        if (changed != NULL)
+            ks_log_warning(&server->log, "%s has changed: that takes a new start", changed);
+        apply_settings(server, &fresh);
+        ks_log_notice(&server->log, "the configuration was read again");
     }
-    enum ks_result result = apply_networks(server, &fresh);
-    if (result != KS_OK) {
-        ks_log_error(&server->log, "the configuration stays as it was: %s", ks_result_text(result));
-        return;
-    }
-    ks_options_choose_data(&fresh);
-    if (!ks_options_unchanged(&server->options, &fresh, &changed))
-        ks_log_warning(&server->log, "%s has changed: that takes a new start", changed);
-    apply_settings(server, &fresh);
-    ks_log_notice(&server->log, "the configuration was read again");
+    ks_options_free(&fresh);
 }
 
 /* SIGHUP */
@@ -195,9 +205,9 @@ static enum ks_result prepare_services(struct server *server)
     environment->clock = ks_clock_system();
     environment->log = &server->log;
     environment->settings = ks_service_settings_default();
-    environment->settings.stage_lifetime = server->options.stage_lifetime;
-    environment->settings.stall_timeout_ms = server->options.lease_lifetime_ms;
-    environment->settings.settle_time_ms = server->options.settle_time_ms;
+    environment->settings.stage_lifetime = (int64_t)(server->options.stage_lifetime / 1000);
+    environment->settings.stall_timeout_ms = server->options.lease_lifetime;
+    environment->settings.settle_time_ms = server->options.settle_time;
     environment->unlimited = &server->unlimited;
     environment->tally = server->tally;
     enum ks_result result = choose_public_ids(server);
@@ -241,7 +251,7 @@ static void prepare_ask(struct server *server)
     server->ask.clock = ks_clock_system();
     server->ask.random = ks_random_system();
     server->ask.log = &server->log;
-    server->ask.name = server->options.name[0] != '\0' ? server->options.name : "kesher";
+    server->ask.name = server->options.name;
     server->ask.status = tell_status;
     server->ask.context = server;
     server->ask.tally = server->tally;
@@ -290,7 +300,7 @@ static enum ks_result open_net(struct server *server)
                                      .address_limit = server->options.connections_per_address,
                                      .unlimited = &server->unlimited,
                                      .hash_key = server->hash_key,
-                                     .buffer_limit = (size_t)server->options.buffers * 1024 * 1024,
+                                     .buffer_limit = server->options.buffers,
                                      .hang_up = reload,
                                      .alive_ms = server->notify.watchdog_ms,
                                      .alive = tell_alive,
@@ -307,22 +317,22 @@ static enum ks_result open_net(struct server *server)
 /* ---- listeners ---- */
 
 struct listening {
-    const char *what;    /* in the ready line */
-    const char *name;    /* in metrics */
-    const char *option;  /* its address, or "off" */
-    const char *address; /* when there is none */
+    const char *what;   /* in the ready line */
+    const char *name;   /* in metrics */
+    const char *option; /* its address, or "off" */
     const struct ks_connection_events *events;
     void *service;
 };
 
 /* Opens one listener and appends it to the addresses. */
-static enum ks_result listen_on(struct server *server, const struct listening *listening, unsigned *count)
+static enum ks_result listen_on(struct server *server, const struct listening *listening)
 {
+    char address[KS_LISTENER_ADDRESS_SIZE];
     char bound[KS_ADDRESS_TEXT_SIZE];
     char why[512] = "";
     if (strcmp(listening->option, "off") == 0)
         return KS_OK;
-    const char *address = listening->option[0] != '\0' ? listening->option : listening->address;
+    ks_options_listener(listening->option, address);
     enum ks_result result = ks_net_listen(server->net, listening->name, address, listening->events,
                                           listening->service, bound, why, sizeof why);
     if (result != KS_OK) {
@@ -330,16 +340,15 @@ static enum ks_result listen_on(struct server *server, const struct listening *l
         return result;
     }
     size_t used = strlen(server->addresses);
-    snprintf(server->addresses + used, sizeof server->addresses - used, "%s%s on %s", *count > 0 ? ", " : "",
+    snprintf(server->addresses + used, sizeof server->addresses - used, "%s%s on %s", used > 0 ? ", " : "",
              listening->what, bound);
-    ++*count;
     return KS_OK;
 }
 
 /* For operators' commands. Without it the server serves all the same. */
 static void listen_for_operators(struct server *server)
 {
-    char address[KS_OPTION_TEXT_SIZE + 16];
+    char address[PATH_MAX + 16];
     char bound[KS_ADDRESS_TEXT_SIZE];
     char why[512] = "";
     snprintf(address, sizeof address, "unix:%s/control", server->options.data);
@@ -348,44 +357,29 @@ static void listen_for_operators(struct server *server)
         ks_log_warning(&server->log, "operators cannot speak to this server: %s", why);
 }
 
-/* Off unless it is asked for; only a port is one of this machine's own. */
-static const char *metrics_address(const struct server *server, char address[static KS_OPTION_TEXT_SIZE + 16])
-{
-    const char *option = server->options.metrics;
-    bool is_port = option[0] != '\0' && strspn(option, "0123456789") == strlen(option);
-    snprintf(address, KS_OPTION_TEXT_SIZE + 16, "%s%s", is_port ? "127.0.0.1:" : "",
-             option[0] != '\0' ? option : "off");
-    return address;
-}
-
 /* Opens every listener and says so in one line, which scripts wait for. */
 static enum ks_result start_listening(struct server *server)
 {
     char frames_address[64];
-    char metrics[KS_OPTION_TEXT_SIZE + 16];
-    unsigned count = 0;
-    bool asks_port = server->options.listen[0] == '\0';
-    snprintf(frames_address, sizeof frames_address, "127.0.0.1:%u",
-             asks_port ? ks_port_find(server->options.data, &server->log) : 0);
+    const struct ks_options *options = &server->options;
+    if (options->listen == NULL)
+        snprintf(frames_address, sizeof frames_address, "127.0.0.1:%u",
+                 ks_port_find(options->data, &server->log));
     const struct listening all[] = {
-        {"drop and messages", "binary", server->options.listen, frames_address, &ks_frames_events,
-         &server->environment},
-        {"chat", "chat", server->options.chat, "127.0.0.1:5555", &ks_chat_events, &server->chat},
-        {"ask", "ask", server->options.ask, "127.0.0.1:1729", &ks_ask_events, &server->ask},
-        {"metrics", "metrics", metrics_address(server, metrics), "", &ks_metrics_events, &server->metrics},
+        {"drop and messages", "binary", options->listen != NULL ? options->listen : frames_address,
+         &ks_frames_events, &server->environment},
+        {"chat", "chat", options->chat, &ks_chat_events, &server->chat},
+        {"ask", "ask", options->ask, &ks_ask_events, &server->ask},
+        {"metrics", "metrics", options->metrics, &ks_metrics_events, &server->metrics},
     };
     enum ks_result result = KS_OK;
     for (size_t i = 0; i < sizeof all / sizeof all[0] && result == KS_OK; i++)
-        result = listen_on(server, &all[i], &count);
-    if (result == KS_OK && count == 0) {
-        ks_log_error(&server->log, "every listener is off: there is nothing to serve");
-        result = KS_INVALID;
-    }
+        result = listen_on(server, &all[i]);
     if (result != KS_OK)
         return result;
     listen_for_operators(server);
     ks_log_notice(&server->log, "kesherd %s ready: %s, data in %s", KESHER_VERSION, server->addresses,
-                  server->options.data);
+                  options->data);
     check_told(server, ks_notify_ready(&server->notify, server->addresses));
     return KS_OK;
 }
@@ -457,32 +451,78 @@ static void complain(const char *why)
         fprintf(stderr, "kesherd: %s\n", why);
 }
 
+static void print_help(void)
+{
+    printf("usage: kesherd [--config FILE] [--OPTION VALUE]...\n"
+           "       kesherd user list | show NAME | reset-key NAME | remove NAME\n"
+           "       kesherd group list\n"
+           "       kesherd check [--repair]\n\n"
+           "Serves encrypted file drop, messages, group chat and ask. Every option may also stand in FILE, "
+           "as \"name = value\". Commands for operators: kesherd user --help.\n\n");
+    ks_option_print(stdout, &ks_options_table, KS_OPTIONS_SETTING, &ks_options_defaults);
+    printf("\nOnly on the command line:\n\n");
+    ks_option_print(stdout, &ks_options_table, KS_OPTIONS_SPECIAL, NULL);
+}
+
+/* What a server must not be told. 0, or the exit status after saying what. */
+static int judge(struct ks_options *options)
+{
+    const struct ks_option *unwelcome =
+        ks_option_unwelcome(&options->reader, KS_OPTIONS_SETTING | KS_OPTIONS_SPECIAL);
+    const char *why = ks_options_judge(options);
+    if (unwelcome != NULL) {
+        snprintf(options->reader.why, sizeof options->reader.why,
+                 "--%s goes with a command for operators; see kesherd user --help", unwelcome->name);
+        why = options->reader.why;
+    }
+    if (why == NULL)
+        return 0;
+    complain(why);
+    return EXIT_USAGE;
+}
+
+static int run_server(struct server *server)
+{
+    int status = judge(&server->options);
+    if (status != 0)
+        return status;
+    if (server->options.check_config) {
+        puts("the configuration is fine");
+        return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    }
+    server->log = ks_log_to_stderr(server->options.log_level);
+    server->log.rate = &server->log_rate;
+    ks_data_directory_choose(&server->options);
+    return serve(server) == KS_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int run(struct server *server)
+{
+    struct ks_options *options = &server->options;
+    if (!ks_options_read(options, server->argc, server->argv)) {
+        complain(options->reader.why);
+        return EXIT_USAGE;
+    }
+    if (options->version)
+        puts("kesherd " KESHER_VERSION);
+    else if (options->operand_count > 0)
+        return ks_operator_run(options);
+    else if (options->help)
+        print_help();
+    else
+        return run_server(server);
+    return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
     static struct server server;  /* large, and alone */
     static struct ks_tally tally; /* likewise */
-    char why[KS_OPTIONS_WHY_SIZE] = "";
     server.memory_is_hidden = ks_privacy_hide_memory() == KS_OK;
-    if (ks_operator_is_meant(argc, argv))
-        return ks_operator_run(argc, argv);
     server.tally = &tally;
     server.argc = argc;
     server.argv = argv;
-    switch (ks_options_read(&server.options, argc, argv, why)) {
-    case KS_OPTIONS_DONE:
-        return 0;
-    case KS_OPTIONS_WRONG:
-        complain(why);
-        return 2;
-    case KS_OPTIONS_RUN:
-        break;
-    }
-    if (server.options.check_only) {
-        puts("the configuration is fine");
-        return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-    }
-    server.log = ks_log_to_stderr(server.options.log_level);
-    server.log.rate = &server.log_rate;
-    ks_options_choose_data(&server.options);
-    return serve(&server) == KS_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+    int status = run(&server);
+    ks_options_free(&server.options);
+    return status;
 }

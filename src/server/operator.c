@@ -2,6 +2,7 @@
 #include "server/operator.h"
 
 #include "base/text.h"
+#include "server/data_directory.h"
 #include "server/operator_access.h"
 #include "server/operator_commands.h"
 #include "server/operator_show.h"
@@ -16,21 +17,16 @@
 
 enum { EXIT_USAGE = 2 };
 
-/* What was given; texts point into argv. */
 struct request {
     const struct ks_operator_command *command;
-    const char *name;
-    char *data;
-    char *config;
-    bool json;
-    bool yes;
-    bool repair;
-    bool help;
+    const struct ks_options *options;
+    const char *name; /* "" where the command takes none */
 };
 
-static void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static int complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-static void complain(const char *format, ...)
+/* The exit status of a command line that makes no sense, for whoever returns it. */
+static int complain(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -38,17 +34,10 @@ static void complain(const char *format, ...)
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);
     va_end(arguments);
+    return EXIT_USAGE;
 }
 
 /* ---- the command line ---- */
-
-bool ks_operator_is_meant(int argc, char **argv)
-{
-    for (size_t i = 0; argc > 1 && i < ks_operator_command_count(); i++)
-        if (strcmp(argv[1], ks_operator_command_at(i)->noun) == 0)
-            return true;
-    return false;
-}
 
 static void print_help(void)
 {
@@ -65,53 +54,8 @@ static void print_help(void)
         printf("  %-20s  %s\n", left, command->help);
     }
     putchar('\n');
-    for (size_t i = 0; i < ks_operator_option_count(); i++) {
-        struct ks_option_row row = ks_operator_option_row(i);
-        snprintf(left, sizeof left, "--%s%s%s", row.name, row.value != NULL ? " " : "",
-                 row.value != NULL ? row.value : "");
-        printf("  %-20s  %s\n", left, row.help);
-    }
-}
-
-/* The value of an option, from "--name=value" or the next argument; NULL when there is none. */
-static char *value_of(char **argv, int *index)
-{
-    char *equals = strchr(argv[*index], '=');
-    return equals != NULL ? equals + 1 : argv[++*index];
-}
-
-/* 0 when it was understood. */
-static int read_option(struct request *request, char **argv, int *index)
-{
-    const char *name = argv[*index] + 2;
-    size_t size = strcspn(name, "=");
-    char **text = NULL;
-    bool *flag = NULL;
-    if (size == 4 && strncmp(name, "data", size) == 0)
-        text = &request->data;
-    else if (size == 6 && strncmp(name, "config", size) == 0)
-        text = &request->config;
-    else if (strcmp(name, "json") == 0)
-        flag = &request->json;
-    else if (strcmp(name, "yes") == 0)
-        flag = &request->yes;
-    else if (strcmp(name, "repair") == 0)
-        flag = &request->repair;
-    else if (strcmp(name, "help") == 0)
-        flag = &request->help;
-    if (flag != NULL) {
-        *flag = true;
-        return 0;
-    }
-    if (text == NULL) {
-        complain("there is no option %s, see kesherd user --help", argv[*index]);
-        return EXIT_USAGE;
-    }
-    *text = value_of(argv, index);
-    if (*text != NULL)
-        return 0;
-    complain("--%.*s needs a value, see kesherd user --help", (int)size, name);
-    return EXIT_USAGE;
+    ks_option_print(stdout, &ks_options_table, KS_OPTIONS_OPERATOR | KS_OPTIONS_REMOVE | KS_OPTIONS_CHECK,
+                    NULL);
 }
 
 static const struct ks_operator_command *find_command(const char *noun, const char *verb)
@@ -124,86 +68,55 @@ static const struct ks_operator_command *find_command(const char *noun, const ch
     return NULL;
 }
 
-/* 0 when the words make a command. */
-static int read_words(struct request *request, const char *noun, const char *const *words, size_t count)
+static bool is_noun(const char *word)
 {
+    for (size_t i = 0; i < ks_operator_command_count(); i++)
+        if (strcmp(word, ks_operator_command_at(i)->noun) == 0)
+            return true;
+    return false;
+}
+
+/* 0 when the words make a command. */
+static int read_words(struct request *request, const char *const *words, size_t count)
+{
+    const char *noun = words[0];
     request->command = find_command(noun, "");
-    if (request->command != NULL && count == 0)
+    if (request->command != NULL && count == 1)
         return 0;
-    if (request->command != NULL) {
-        complain("%s takes nothing more, see kesherd %s --help", noun, noun);
-        return EXIT_USAGE;
-    }
-    if (count == 0) {
-        complain("%s what? see kesherd %s --help", noun, noun);
-        return EXIT_USAGE;
-    }
-    request->command = find_command(noun, words[0]);
-    if (request->command == NULL) {
-        complain("there is no command \"%s %s\", see kesherd %s --help", noun, words[0], noun);
-        return EXIT_USAGE;
-    }
-    size_t wanted = request->command->takes_name ? 2 : 1;
-    if (count != wanted) {
-        complain("%s %s takes %s, see kesherd %s --help", noun, words[0],
-                 wanted == 2 ? "one name" : "nothing more", noun);
-        return EXIT_USAGE;
-    }
-    request->name = wanted == 2 ? words[1] : "";
-    if (wanted == 2 && !ks_text_is_user_name(request->name, strlen(request->name))) {
-        complain("a name has 1 to 254 printable characters of ASCII, not all blank");
-        return EXIT_USAGE;
-    }
+    if (request->command != NULL)
+        return complain("%s takes nothing more; see kesherd %s --help", noun, noun);
+    if (!is_noun(noun))
+        return complain("there is no command \"%s\"; see kesherd --help", noun);
+    if (count == 1)
+        return complain("%s what? see kesherd %s --help", noun, noun);
+    request->command = find_command(noun, words[1]);
+    if (request->command == NULL)
+        return complain("there is no command \"%s %s\"; see kesherd %s --help", noun, words[1], noun);
+    size_t wanted = request->command->takes_name ? 3 : 2;
+    if (count != wanted)
+        return complain("%s %s takes %s; see kesherd %s --help", noun, words[1],
+                        wanted == 3 ? "one name" : "nothing more", noun);
+    request->name = wanted == 3 ? words[2] : "";
+    if (wanted == 3 && !ks_text_is_user_name(request->name, strlen(request->name)))
+        return complain("a name has 1 to 254 printable characters of ASCII, not all blank");
     return 0;
 }
 
-static int read_arguments(struct request *request, int argc, char **argv)
+/* 0 when all that was given makes sense. */
+static int read_request(struct request *request)
 {
-    const char *words[3]; /* one more than any command has */
-    size_t count = 0;
-    bool options_end = false;
-    for (int i = 2; i < argc; i++) {
-        if (!options_end && strcmp(argv[i], "--") == 0) {
-            options_end = true;
-        } else if (!options_end && strncmp(argv[i], "--", 2) == 0) {
-            int status = read_option(request, argv, &i);
-            if (status != 0)
-                return status;
-        } else if (count < sizeof words / sizeof words[0]) {
-            words[count++] = argv[i];
-        }
-    }
-    request->name = "";
-    int status = request->help ? 0 : read_words(request, argv[1], words, count);
-    if (status == 0 && request->repair && !request->help && request->command->request != KS_CONTROL_CHECK) {
-        complain("--repair goes with kesherd check");
-        return EXIT_USAGE;
-    }
-    return status;
-}
-
-/* The options that say where the data is, judged as the server would. 0 when they are sound. */
-static int read_settings(const struct request *request, struct ks_options *options)
-{
-    char why[KS_OPTIONS_WHY_SIZE] = "";
-    char program[] = "kesherd";
-    char data[] = "--data";
-    char config[] = "--config";
-    char *argv[6] = {program};
-    int argc = 1;
-    if (request->data != NULL) {
-        argv[argc++] = data;
-        argv[argc++] = request->data;
-    }
-    if (request->config != NULL) {
-        argv[argc++] = config;
-        argv[argc++] = request->config;
-    }
-    if (ks_options_read(options, argc, argv, why) != KS_OPTIONS_RUN) {
-        complain("%s", why);
-        return EXIT_USAGE;
-    }
-    ks_options_choose_data(options);
+    const struct ks_options *options = request->options;
+    int status = read_words(request, options->operands, options->operand_count);
+    if (status != 0)
+        return status;
+    const struct ks_operator_command *command = request->command;
+    const char *blank = command->verb[0] != '\0' ? " " : "";
+    const struct ks_option *unwelcome = ks_option_unwelcome(&options->reader, command->options);
+    if (unwelcome != NULL)
+        return complain("%s%s%s does not take --%s; see kesherd %s --help", command->noun, blank,
+                        command->verb, unwelcome->name, command->noun);
+    if (command->asks_first && !options->yes && isatty(STDIN_FILENO) == 0)
+        return complain("%s%s%s needs --yes where stdin is no terminal", command->noun, blank, command->verb);
     return 0;
 }
 
@@ -222,7 +135,7 @@ static bool print_done(const struct request *request)
     char line[KS_CONTROL_LINE_LIMIT];
     if (request->command->done == NULL)
         return true;
-    if (!request->json)
+    if (!request->options->json)
         return printf("%s: %s\n", request->command->done, request->name) > 0;
     struct ks_json_writer writer = ks_json_begin(line, sizeof line);
     ks_json_text(&writer, request->command->request == KS_CONTROL_REMOVE ? "removed" : "key_reset",
@@ -253,7 +166,7 @@ static int confirm(const struct request *request, struct ks_operator_access *acc
 {
     char answer[16] = "";
     const struct ks_control_request wire = request_for(request, KS_CONTROL_USER);
-    struct ks_operator_show show = ks_operator_show_begin(KS_CONTROL_USER, request->json);
+    struct ks_operator_show show = ks_operator_show_begin(KS_CONTROL_USER, request->options->json);
     int status = ask(access, &wire, &show);
     if (status != 0)
         return status;
@@ -266,14 +179,14 @@ static int confirm(const struct request *request, struct ks_operator_access *acc
 
 static int carry_out(const struct request *request, struct ks_operator_access *access)
 {
-    if (request->command->asks_first && !request->yes) {
+    if (request->command->asks_first && !request->options->yes) {
         int status = confirm(request, access);
         if (status != 0)
             return status;
     }
-    enum ks_control_verb verb = request->repair ? KS_CONTROL_REPAIR : request->command->request;
+    enum ks_control_verb verb = request->options->repair ? KS_CONTROL_REPAIR : request->command->request;
     const struct ks_control_request wire = request_for(request, verb);
-    struct ks_operator_show show = ks_operator_show_begin(verb, request->json);
+    struct ks_operator_show show = ks_operator_show_begin(verb, request->options->json);
     int status = ask(access, &wire, &show);
     if (status == 0 && (!print_done(request) || fflush(stdout) != 0)) {
         complain("cannot print the answer");
@@ -282,29 +195,25 @@ static int carry_out(const struct request *request, struct ks_operator_access *a
     return status;
 }
 
-int ks_operator_run(int argc, char **argv)
+int ks_operator_run(struct ks_options *options)
 {
-    static struct ks_options options; /* large, and alone */
-    struct request request = {.help = false};
+    struct request request = {.options = options, .name = ""};
     char why[KS_OPERATOR_WHY_SIZE] = "";
     struct ks_operator_access *access = NULL;
-    int status = read_arguments(&request, argc, argv);
-    if (status != 0)
-        return status;
-    if (request.help) {
+    if (options->help) {
         print_help();
         return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
     }
-    if (request.command->asks_first && !request.yes && isatty(STDIN_FILENO) == 0) {
-        complain("%s %s needs --yes where stdin is no terminal", request.command->noun,
-                 request.command->verb);
-        return EXIT_USAGE;
-    }
-    status = read_settings(&request, &options);
+    int status = read_request(&request);
     if (status != 0)
         return status;
+    enum ks_result result = ks_data_directory_find(options, &ks_data_directory_installed);
+    if (result != KS_OK) {
+        complain("%s", options->reader.why);
+        return result == KS_INVALID ? EXIT_USAGE : EXIT_FAILURE;
+    }
     signal(SIGPIPE, SIG_IGN);
-    if (ks_operator_open(&options, &access, why) != KS_OK) {
+    if (ks_operator_open(options, &access, why) != KS_OK) {
         complain("%s", why);
         return EXIT_FAILURE;
     }

@@ -9,12 +9,10 @@
 #ifndef KS_SERVER_OPERATOR_H
 #define KS_SERVER_OPERATOR_H
 
-#include <stdbool.h>
+#include "server/options.h"
 
-/* True when argv[1] is one of the words that are followed by a command for operators. */
-bool ks_operator_is_meant(int argc, char **argv);
-
-/* Does it; returns the exit status. In place of a server: the caller does nothing else. */
-int ks_operator_run(int argc, char **argv);
+/* Does what the operands of `options` say; returns the exit status. In place of a server: the caller does
+ * nothing else. */
+int ks_operator_run(struct ks_options *options);
 
 #endif

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -135,7 +136,7 @@ static enum ks_result ask_store(struct ks_operator_access *access, const struct 
  * directory and the database in it agree. */
 static enum ks_result become_owner(const char *directory, char why[static KS_OPERATOR_WHY_SIZE])
 {
-    char path[KS_OPTION_TEXT_SIZE + 16];
+    char path[PATH_MAX + 16];
     struct stat status;
     struct stat database;
     if (geteuid() != 0)
@@ -255,11 +256,16 @@ static enum ks_result ask_server(struct ks_operator_access *access, const struct
 
 static enum ks_result look_for_data(const char *directory, char why[static KS_OPERATOR_WHY_SIZE])
 {
-    char path[KS_OPTION_TEXT_SIZE + 16];
+    char path[PATH_MAX + 16];
     struct stat status;
     snprintf(path, sizeof path, "%s/kesher.db", directory);
     if (stat(path, &status) == 0)
         return KS_OK;
+    if (errno == EACCES) {
+        snprintf(why, KS_OPERATOR_WHY_SIZE,
+                 "cannot look into %s: only root and the user that the server runs as may", directory);
+        return KS_IO;
+    }
     if (errno != ENOENT)
         return failed(why, "look into", directory);
     snprintf(why, KS_OPERATOR_WHY_SIZE, "there is no data of kesherd in %s", directory);
@@ -271,7 +277,7 @@ static enum ks_result look_for_data(const char *directory, char why[static KS_OP
 static enum ks_result try_to_open(struct ks_operator_access *access, const struct ks_options *options,
                                   char why[static KS_OPERATOR_WHY_SIZE])
 {
-    char path[KS_OPTION_TEXT_SIZE + 16];
+    char path[PATH_MAX + 16];
     enum ks_result result = look_for_data(options->data, why);
     if (result != KS_OK)
         return result;

@@ -1,511 +1,301 @@
 /* options.c — see options.h. */
 #include "server/options.h"
 
+#include "base/address.h"
 #include "base/networks.h"
+#include "base/text.h"
+#include "service/ask.h"
 #include "service/environment.h"
 
-#include <errno.h>
-#include <ini.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum option_type {
-    OPTION_TEXT,
-    OPTION_NETWORKS, /* a text, too */
-    OPTION_NUMBER,
-    OPTION_LOG_LEVEL,
-    OPTION_PUBLIC_IDS,
-    OPTION_STAT,
-};
+#define KIB    KS_OPTION_KIB
+#define MIB    KS_OPTION_MIB
+#define SECOND KS_OPTION_SECOND
+#define DAY    (86400 * SECOND)
 
-struct option_rule {
-    const char *name;
-    const char *value; /* how --help calls it */
-    enum option_type type;
-    unsigned offset;
-    unsigned smallest;
-    unsigned largest;
-    bool reloads; /* a SIGHUP changes it; else only a new start does */
-    const char *help;
-};
-
-#define FIELD(name) (unsigned)offsetof(struct ks_options, name)
-
-enum { FIXED = false, RELOADS = true };
-
-static const struct option_rule option_rules[] = {
-    {"data", "DIR", OPTION_TEXT, FIELD(data), 0, 0, FIXED,
-     "where everything is kept (default: $STATE_DIRECTORY, else ./kesher-data)"},
-    {"listen", "ADDR:PORT", OPTION_TEXT, FIELD(listen), 0, 0, FIXED,
-     "file drop and messages, or off (default: 127.0.0.1 and the port in myport.info, else 1357)"},
-    {"chat", "ADDR:PORT", OPTION_TEXT, FIELD(chat), 0, 0, FIXED,
-     "group chat, or off (default: 127.0.0.1:5555)"},
-    {"ask", "ADDR:PORT", OPTION_TEXT, FIELD(ask), 0, 0, FIXED, "ask, or off (default: 127.0.0.1:1729)"},
-    {"metrics", "ADDR:PORT", OPTION_TEXT, FIELD(metrics), 0, 0, FIXED,
-     "metrics and health for monitors; only a port means 127.0.0.1 (default: off)"},
-    {"name", "NAME", OPTION_TEXT, FIELD(name), 0, 0, FIXED,
-     "what ask tells as the server's name (default kesher)"},
-    {"stat", "HOW", OPTION_STAT, FIELD(stat), 0, 0, RELOADS,
-     "what ask tells strangers: plain, or full with the numbers of users and groups (default plain)"},
-    {"workers", "N", OPTION_NUMBER, FIELD(workers), 0, 64, FIXED,
-     "threads for connections (default 0: one per core)"},
-    {"log-level", "LEVEL", OPTION_LOG_LEVEL, FIELD(log_level), 0, 0, RELOADS,
-     "error, warning, notice, info or debug (default info)"},
-    {"connections", "N", OPTION_NUMBER, FIELD(connections), 0, 1000000, RELOADS,
-     "at a time; at the limit the longest-idle one makes room (default 0: 20000, or what the system allows)"},
-    {"buffers", "MIB", OPTION_NUMBER, FIELD(buffers), 0, 1048576, FIXED,
-     "memory for data on its way, of all connections together (default 0: 256)"},
-    {"header-timeout", "SECONDS", OPTION_NUMBER, FIELD(header_timeout), 1, 86400, RELOADS,
-     "for a request's header, from its first byte on (default 30)"},
-    {"payload-timeout", "SECONDS", OPTION_NUMBER, FIELD(payload_timeout), 1, 86400, RELOADS,
-     "of silence inside a payload (default 60)"},
-    {"stage-lifetime", "SECONDS", OPTION_NUMBER, FIELD(stage_lifetime), 1, 31536000, FIXED,
-     "that an uploaded file waits for its confirmation (default 3600)"},
-    {"message-limit", "BYTES", OPTION_NUMBER, FIELD(message_limit), 1, KS_MESSAGE_LIMIT_LARGEST, RELOADS,
-     "of a message's content (default 67108864)"},
-    {"pull-limit", "BYTES", OPTION_NUMBER, FIELD(pull_limit), 1, KS_MESSAGE_LIMIT_LARGEST, RELOADS,
-     "of waiting messages in one answer, unless the first alone is larger (default 268435456)"},
-    {"lease-lifetime-ms", "MS", OPTION_NUMBER, FIELD(lease_lifetime_ms), 1, 86400000, FIXED,
-     "without an acknowledgement, then messages on their way may go to another connection (default 30000)"},
-    {"settle-time-ms", "MS", OPTION_NUMBER, FIELD(settle_time_ms), 1, 86400000, FIXED,
-     "after their acknowledgement, then messages are deleted without an end of input (default 5000)"},
-    {"groups", "N", OPTION_NUMBER, FIELD(groups), 1, 1000000, RELOADS, "groups of the chat (default 1000)"},
-    {"group-members", "N", OPTION_NUMBER, FIELD(group_members), 1, 1000000, RELOADS,
-     "members of one group (default 5000)"},
-    {"member-queue", "KIB", OPTION_NUMBER, FIELD(member_queue), 64, 1048576, RELOADS,
-     "that wait for a member who does not read; then it is cut off (default 4096)"},
-    {"chat-queues", "MIB", OPTION_NUMBER, FIELD(chat_queues), 1, 1048576, RELOADS,
-     "the same of all members together; then each may have 256 KiB (default 64)"},
-    {"wrong-passwords", "N", OPTION_NUMBER, FIELD(wrong_passwords), 1, 1000000, RELOADS,
-     "of groups on one connection; the last one ends it (default 10)"},
-    {"prompt-timeout", "SECONDS", OPTION_NUMBER, FIELD(prompt_timeout), 1, 86400, RELOADS,
-     "of silence at a prompt of the chat; nobody is hurried at its menu (default 600)"},
-    {"log-rate", "LINES", OPTION_NUMBER, FIELD(log_rate), 0, 1000000, RELOADS,
-     "a second; the rest is counted (default 1000, 0: no limit)"},
-    {"connections-per-address", "N", OPTION_NUMBER, FIELD(connections_per_address), 0, 1000000, RELOADS,
-     "at a time; an IPv6 address counts by its /64 (default 1000, 0: no limit)"},
-    {"unlimited-networks", "LIST", OPTION_NETWORKS, FIELD(unlimited_networks), 0, 0, RELOADS,
-     "to whose addresses no limit per address applies, as in \"10.0.0.0/8, fd00::/8\", or none (default "
-     "127.0.0.0/8, ::1)"},
-    {"registrations-per-hour", "N", OPTION_NUMBER, FIELD(registrations_per_hour), 0, 1000000000, RELOADS,
-     "of new users, from one address (default 1000, 0: no limit)"},
-    {"keys-per-hour", "N", OPTION_NUMBER, FIELD(keys_per_hour), 0, 1000000000, RELOADS,
-     "of requests that cost us RSA, from one address (default 36000, 0: no limit)"},
-    {"payload-rate", "BYTES", OPTION_NUMBER, FIELD(payload_rate), 0, 1000000000, RELOADS,
-     "a second, at least, inside a payload (default 100, 0: no limit)"},
-    {"uploads-per-user", "N", OPTION_NUMBER, FIELD(uploads_per_user), 1, 1000000, RELOADS,
-     "that arrive or wait for their confirmation (default 256)"},
-    {"uploads", "N", OPTION_NUMBER, FIELD(uploads), 1, 10000000, RELOADS,
-     "the same of all users together (default 20000)"},
-    {"list-budget", "MIB", OPTION_NUMBER, FIELD(list_budget), 0, 1048576, RELOADS,
-     "of lists of users, for one user in an hour, at any speed (default 128, 0: no limit)"},
-    {"list-rate", "KIB", OPTION_NUMBER, FIELD(list_rate), 1, 1048576, RELOADS,
-     "a second, of lists beyond that (default 256)"},
-    {"waiting-messages", "N", OPTION_NUMBER, FIELD(waiting_messages), 0, 1000000000, RELOADS,
-     "that wait for one receiver (default 1000000, 0: no limit)"},
-    {"waiting-bytes", "MIB", OPTION_NUMBER, FIELD(waiting_bytes), 0, 1073741824, RELOADS,
-     "of their contents (default 4096, 0: no limit)"},
-    {"user-files", "N", OPTION_NUMBER, FIELD(user_files), 0, 1000000000, RELOADS,
-     "that one user keeps (default 100000, 0: no limit)"},
-    {"user-bytes", "MIB", OPTION_NUMBER, FIELD(user_bytes), 0, 1073741824, RELOADS,
-     "of these (default 0: no limit)"},
-    {"free-space", "MIB", OPTION_NUMBER, FIELD(free_space), 0, 1073741824, RELOADS,
-     "that are left to others on the data directory's disk (default 64)"},
-    {"public-ids", "HOW", OPTION_PUBLIC_IDS, FIELD(public_ids), 0, 0, FIXED,
-     "what others see of a user: alias, or plain for the secret id itself, which is insecure (default "
-     "alias)"},
-    {"crc-wrong-delay-ms", "MS", OPTION_NUMBER, FIELD(crc_wrong_delay_ms), 1, 86400000, RELOADS,
-     "of silence before a request 1030 is answered (default 2000)"},
-};
-
-/* What an option of words may be, in the order of its enumeration. */
-static const char *const option_words[][KS_OPTION_WORDS_LIMIT] = {
-    [OPTION_LOG_LEVEL] = {"error", "warning", "notice", "info", "debug"},
-    [OPTION_PUBLIC_IDS] = {"alias", "plain"},
-    [OPTION_STAT] = {"plain", "full"},
-};
-
-static const struct ks_options option_defaults = {
+const struct ks_options ks_options_defaults = {
+    .chat = "127.0.0.1:5555",
+    .ask = "127.0.0.1:1729",
+    .metrics = "off",
+    .name = "kesher",
     .log_level = KS_LOG_INFO,
-    .header_timeout = 30,
-    .payload_timeout = 60,
-    .stage_lifetime = 3600,
-    .crc_wrong_delay_ms = 2000,
-    .message_limit = 64 * 1024 * 1024,
-    .pull_limit = 256 * 1024 * 1024,
-    .lease_lifetime_ms = KS_LEASE_LIFETIME_MS,
-    .settle_time_ms = 5000,
-    .groups = 1000,
-    .group_members = 5000,
-    .member_queue = 4096,
-    .chat_queues = 64,
-    .wrong_passwords = 10,
-    .prompt_timeout = 600,
-    .log_rate = 1000,
     .connections_per_address = 1000,
     .unlimited_networks = "127.0.0.0/8, ::1",
     .registrations_per_hour = 1000,
     .keys_per_hour = 36000,
-    .payload_rate = 100,
+    .groups = 1000,
+    .group_members = 5000,
+    .wrong_passwords = 10,
+    .log_rate = 1000,
     .uploads_per_user = 256,
     .uploads = 20000,
-    .list_budget = 128,
-    .list_rate = 256,
     .waiting_messages = 1000000,
-    .waiting_bytes = 4096,
     .user_files = 100000,
-    .free_space = 64,
+    .buffers = 256 * MIB,
+    .message_limit = 64 * MIB,
+    .pull_limit = 256 * MIB,
+    .member_queue = 4 * MIB,
+    .chat_queues = 64 * MIB,
+    .payload_rate = 100,
+    .list_budget = 128 * MIB,
+    .list_rate = 256 * KIB,
+    .waiting_bytes = 4096 * MIB,
+    .free_space = 64 * MIB,
+    .header_timeout = 30 * SECOND,
+    .payload_timeout = 60 * SECOND,
+    .stage_lifetime = 3600 * SECOND,
+    .prompt_timeout = 600 * SECOND,
+    .crc_wrong_delay = 2 * SECOND,
+    .lease_lifetime = KS_LEASE_LIFETIME_MS,
+    .settle_time = 5 * SECOND,
 };
 
-#define OPTION_COUNT (sizeof option_rules / sizeof option_rules[0])
-_Static_assert(OPTION_COUNT <= KS_OPTIONS_LIMIT, "ks_options.given has a bit for every option");
+/* ---- texts that make sense ---- */
 
-static void *field_of(struct ks_options *options, const struct option_rule *rule)
+static bool is_off(const char *option)
 {
-    return (char *)options + rule->offset;
+    return option != NULL && strcmp(option, "off") == 0;
 }
 
-static bool is_text(const struct option_rule *rule)
+void ks_options_listener(const char *option, char address[static KS_LISTENER_ADDRESS_SIZE])
 {
-    return rule->type == OPTION_TEXT || rule->type == OPTION_NETWORKS;
+    bool is_port = option[0] != '\0' && strspn(option, "0123456789") == strlen(option);
+    (void)snprintf(address, KS_LISTENER_ADDRESS_SIZE, "%s%s", is_port ? "127.0.0.1:" : "", option);
 }
 
-static const struct option_rule *rule_named(const char *name)
+static const char *judge_listener(const char *text)
 {
-    for (size_t i = 0; i < OPTION_COUNT; i++)
-        if (strcmp(option_rules[i].name, name) == 0)
-            return &option_rules[i];
+    struct ks_address address;
+    return is_off(text) || ks_address_parse_listener(text, &address) == KS_OK
+               ? NULL
+               : "ADDR:PORT, as in 127.0.0.1:1357, [::1]:1357 or :1357 for all interfaces, or off";
+}
+
+static const char *judge_metrics(const char *text)
+{
+    char address[KS_LISTENER_ADDRESS_SIZE];
+    ks_options_listener(text, address);
+    return judge_listener(address) == NULL
+               ? NULL
+               : "a port, or ADDR:PORT, as in 127.0.0.1:9100 or [::1]:9100, or off";
+}
+
+static const char *judge_networks(const char *text)
+{
+    struct ks_networks *networks = NULL;
+    if (ks_networks_parse(text, &networks) != KS_OK)
+        return "networks and addresses with commas between, as in 10.0.0.0/8, fd00::/8, or none";
+    ks_networks_free(networks);
     return NULL;
 }
 
-static bool set_text(struct ks_options *options, const struct option_rule *rule, const char *value)
+/* What ask would cut, or a terminal obey. */
+static const char *judge_name(const char *text)
 {
-    size_t size = strlen(value);
-    if (size == 0 || size >= KS_OPTION_TEXT_SIZE)
-        return false;
-    memcpy(field_of(options, rule), value, size + 1);
-    return true;
+    size_t size = strlen(text);
+    char shown[4 * KS_ASK_STATUS_SIZE + 8];
+    ks_text_escape(text, size, shown, sizeof shown);
+    return size > 0 && size <= KS_ASK_STATUS_SIZE && strcmp(text, shown) == 0
+               ? NULL
+               : "a name of at most 512 bytes, without control characters and backslashes";
 }
 
-static bool set_networks(struct ks_options *options, const struct option_rule *rule, const char *value)
-{
-    struct ks_networks *networks = NULL;
-    if (ks_networks_parse(value, &networks) != KS_OK)
-        return false;
-    ks_networks_free(networks);
-    return set_text(options, rule, value);
-}
+/* ---- the table ---- */
 
-static bool set_number(struct ks_options *options, const struct option_rule *rule, const char *value)
-{
-    char *end = NULL;
-    errno = 0;
-    unsigned long number = strtoul(value, &end, 10);
-    if (errno != 0 || end == value || *end != '\0' || value[0] == '-' || number < rule->smallest ||
-        number > rule->largest)
-        return false;
-    *(unsigned *)field_of(options, rule) = (unsigned)number;
-    return true;
-}
+static const char *const log_levels[] = {"error", "warning", "notice", "info", "debug", NULL};
+static const char *const public_ids[] = {"alias", "plain", NULL};
+static const char *const stats[] = {"plain", "full", NULL};
 
-static bool set_word(struct ks_options *options, const struct option_rule *rule, const char *value)
-{
-    const char *const *words = option_words[rule->type];
-    for (unsigned i = 0; i < KS_OPTION_WORDS_LIMIT && words[i] != NULL; i++) {
-        if (strcmp(words[i], value) == 0) {
-            *(unsigned *)field_of(options, rule) = i;
-            return true;
-        }
-    }
-    return false;
-}
+enum { FIXED = KS_OPTIONS_SETTING, RELOADS = KS_OPTIONS_SETTING | KS_OPTIONS_RELOADS };
 
-static bool set_option(struct ks_options *options, const struct option_rule *rule, const char *value)
-{
-    switch (rule->type) {
-    case OPTION_TEXT:
-        return set_text(options, rule, value);
-    case OPTION_NETWORKS:
-        return set_networks(options, rule, value);
-    case OPTION_NUMBER:
-        return set_number(options, rule, value);
-    case OPTION_LOG_LEVEL:
-    case OPTION_PUBLIC_IDS:
-    case OPTION_STAT:
-        return set_word(options, rule, value);
-    }
-    return false;
-}
+#define MEMBER(name) KS_OPTION_MEMBER(struct ks_options, name)
 
-/* What is only on the command line. */
-static const struct ks_option_row special_options[] = {
-    {.name = "config", .value = "FILE", .help = "read options from FILE; the command line wins"},
-    {.name = "check-config", .help = "only tell whether the options and FILE make sense"},
-    {.name = "version", .help = "print the version"},
-    {.name = "help", .help = "print this"},
+static const struct ks_option rows[] = {
+    {"data", "DIR", KS_OPTION_TEXT, FIXED | KS_OPTIONS_OPERATOR, MEMBER(data),
+     .help = "where everything is kept (default: $STATE_DIRECTORY, else ./kesher-data; operators look at the "
+             "installed server's, too)"},
+    {"listen", "ADDR:PORT", KS_OPTION_TEXT, FIXED, MEMBER(listen),
+     .help = "file drop and messages, or off (default: 127.0.0.1 and the port in myport.info, else 1357)",
+     .judge = judge_listener},
+    {"chat", "ADDR:PORT", KS_OPTION_TEXT, FIXED, MEMBER(chat), .help = "group chat, or off",
+     .judge = judge_listener},
+    {"ask", "ADDR:PORT", KS_OPTION_TEXT, FIXED, MEMBER(ask), .help = "ask, or off", .judge = judge_listener},
+    {"metrics", "ADDR:PORT", KS_OPTION_TEXT, FIXED, MEMBER(metrics),
+     .help = "metrics and health for monitors; only a port means 127.0.0.1", .judge = judge_metrics},
+    {"name", "NAME", KS_OPTION_TEXT, FIXED, MEMBER(name), .help = "what ask tells as the server's name",
+     .judge = judge_name},
+    {"stat", "HOW", KS_OPTION_WORD, RELOADS, MEMBER(stat),
+     .help = "what ask tells strangers: plain, or full with the numbers of users and groups", .words = stats},
+    {"workers", "N", KS_OPTION_COUNT, FIXED, MEMBER(workers),
+     .help = "threads for connections; 0: one per core", .least = 0, .most = 64},
+    {"log-level", "LEVEL", KS_OPTION_WORD, RELOADS, MEMBER(log_level),
+     .help = "error, warning, notice, info or debug", .words = log_levels},
+    {"connections", "N", KS_OPTION_COUNT, RELOADS, MEMBER(connections),
+     .help = "at a time; at the limit the longest-idle one makes room; 0: 20000, or what the system allows",
+     .least = 0, .most = 1000000},
+    {"buffers", "SIZE", KS_OPTION_SIZE, FIXED, MEMBER(buffers),
+     .help = "memory for data on its way, of all connections together", .unit = MIB, .least = 0,
+     .most = 1048576 * MIB},
+    {"header-timeout", "TIME", KS_OPTION_DURATION, RELOADS, MEMBER(header_timeout),
+     .help = "for a request's header, from its first byte on", .unit = SECOND, .least = SECOND, .most = DAY},
+    {"payload-timeout", "TIME", KS_OPTION_DURATION, RELOADS, MEMBER(payload_timeout),
+     .help = "of silence inside a payload", .unit = SECOND, .least = SECOND, .most = DAY},
+    {"stage-lifetime", "TIME", KS_OPTION_DURATION, FIXED, MEMBER(stage_lifetime),
+     .help = "that an uploaded file waits for its confirmation", .unit = SECOND, .least = SECOND,
+     .most = 365 * DAY},
+    {"message-limit", "SIZE", KS_OPTION_SIZE, RELOADS, MEMBER(message_limit),
+     .help = "of a message's content", .unit = 1, .least = 1, .most = KS_MESSAGE_LIMIT_LARGEST},
+    {"pull-limit", "SIZE", KS_OPTION_SIZE, RELOADS, MEMBER(pull_limit),
+     .help = "of waiting messages in one answer, unless the first alone is larger", .unit = 1, .least = 1,
+     .most = KS_MESSAGE_LIMIT_LARGEST},
+    {"lease-lifetime-ms", "TIME", KS_OPTION_DURATION, FIXED, MEMBER(lease_lifetime),
+     .help = "without an acknowledgement, then messages on their way may go to another connection", .unit = 1,
+     .least = 1, .most = DAY},
+    {"settle-time-ms", "TIME", KS_OPTION_DURATION, FIXED, MEMBER(settle_time),
+     .help = "after their acknowledgement, then messages are deleted without an end of input", .unit = 1,
+     .least = 1, .most = DAY},
+    {"groups", "N", KS_OPTION_COUNT, RELOADS, MEMBER(groups), .help = "groups of the chat", .least = 1,
+     .most = 1000000},
+    {"group-members", "N", KS_OPTION_COUNT, RELOADS, MEMBER(group_members), .help = "members of one group",
+     .least = 1, .most = 1000000},
+    {"member-queue", "SIZE", KS_OPTION_SIZE, RELOADS, MEMBER(member_queue),
+     .help = "that wait for a member who does not read; then it is cut off", .unit = KIB, .least = 64 * KIB,
+     .most = 1048576 * KIB},
+    {"chat-queues", "SIZE", KS_OPTION_SIZE, RELOADS, MEMBER(chat_queues),
+     .help = "the same of all members together; then each may have 256 KiB", .unit = MIB, .least = MIB,
+     .most = 1048576 * MIB},
+    {"wrong-passwords", "N", KS_OPTION_COUNT, RELOADS, MEMBER(wrong_passwords),
+     .help = "of groups on one connection; the last one ends it", .least = 1, .most = 1000000},
+    {"prompt-timeout", "TIME", KS_OPTION_DURATION, RELOADS, MEMBER(prompt_timeout),
+     .help = "of silence at a prompt of the chat; nobody is hurried at its menu", .unit = SECOND,
+     .least = SECOND, .most = DAY},
+    {"log-rate", "LINES", KS_OPTION_COUNT, RELOADS, MEMBER(log_rate),
+     .help = "a second; the rest is counted; 0: no limit", .least = 0, .most = 1000000},
+    {"connections-per-address", "N", KS_OPTION_COUNT, RELOADS, MEMBER(connections_per_address),
+     .help = "at a time; an IPv6 address counts by its /64; 0: no limit", .least = 0, .most = 1000000},
+    {"unlimited-networks", "LIST", KS_OPTION_LIST, RELOADS, MEMBER(unlimited_networks),
+     .help = "to whose addresses no limit per address applies, as in \"10.0.0.0/8, fd00::/8\", or none",
+     .judge = judge_networks},
+    {"registrations-per-hour", "N", KS_OPTION_COUNT, RELOADS, MEMBER(registrations_per_hour),
+     .help = "of new users, from one address; 0: no limit", .least = 0, .most = 1000000000},
+    {"keys-per-hour", "N", KS_OPTION_COUNT, RELOADS, MEMBER(keys_per_hour),
+     .help = "of requests that cost us RSA, from one address; 0: no limit", .least = 0, .most = 1000000000},
+    {"payload-rate", "SIZE", KS_OPTION_SIZE, RELOADS, MEMBER(payload_rate),
+     .help = "a second, at least, inside a payload; 0: no limit", .unit = 1, .least = 0, .most = 1000000000},
+    {"uploads-per-user", "N", KS_OPTION_COUNT, RELOADS, MEMBER(uploads_per_user),
+     .help = "that arrive or wait for their confirmation", .least = 1, .most = 1000000},
+    {"uploads", "N", KS_OPTION_COUNT, RELOADS, MEMBER(uploads), .help = "the same of all users together",
+     .least = 1, .most = 10000000},
+    {"list-budget", "SIZE", KS_OPTION_SIZE, RELOADS, MEMBER(list_budget),
+     .help = "of lists of users, for one user in an hour, at any speed; 0: no limit", .unit = MIB, .least = 0,
+     .most = 1048576 * MIB},
+    {"list-rate", "SIZE", KS_OPTION_SIZE, RELOADS, MEMBER(list_rate),
+     .help = "a second, of lists beyond that", .unit = KIB, .least = KIB, .most = 1048576 * KIB},
+    {"waiting-messages", "N", KS_OPTION_COUNT, RELOADS, MEMBER(waiting_messages),
+     .help = "that wait for one receiver; 0: no limit", .least = 0, .most = 1000000000},
+    {"waiting-bytes", "SIZE", KS_OPTION_SIZE, RELOADS, MEMBER(waiting_bytes),
+     .help = "of their contents; 0: no limit", .unit = MIB, .least = 0, .most = 1073741824 * MIB},
+    {"user-files", "N", KS_OPTION_COUNT, RELOADS, MEMBER(user_files),
+     .help = "that one user keeps; 0: no limit", .least = 0, .most = 1000000000},
+    {"user-bytes", "SIZE", KS_OPTION_SIZE, RELOADS, MEMBER(user_bytes), .help = "of these; 0: no limit",
+     .unit = MIB, .least = 0, .most = 1073741824 * MIB},
+    {"free-space", "SIZE", KS_OPTION_SIZE, RELOADS, MEMBER(free_space),
+     .help = "that are left to others on the data directory's disk", .unit = MIB, .least = 0,
+     .most = 1073741824 * MIB},
+    {"public-ids", "HOW", KS_OPTION_WORD, FIXED, MEMBER(public_ids),
+     .help = "what others see of a user: alias, or plain for the secret id itself, which is insecure",
+     .words = public_ids},
+    {"crc-wrong-delay-ms", "TIME", KS_OPTION_DURATION, RELOADS, MEMBER(crc_wrong_delay),
+     .help = "of silence before a request 1030 is answered", .unit = 1, .least = 1, .most = DAY},
+    {"config", "FILE", KS_OPTION_TEXT, KS_OPTIONS_SPECIAL | KS_OPTIONS_OPERATOR, MEMBER(config),
+     .help = "read settings from FILE; the command line wins"},
+    {"check-config", NULL, KS_OPTION_FLAG, KS_OPTIONS_SPECIAL, MEMBER(check_config),
+     .help = "only tell whether the options and FILE make sense"},
+    {"json", NULL, KS_OPTION_FLAG, KS_OPTIONS_OPERATOR, MEMBER(json), .help = "a JSON object to a line"},
+    {"yes", NULL, KS_OPTION_FLAG, KS_OPTIONS_REMOVE, MEMBER(yes),
+     .help = "user remove: do not ask first; needed where stdin is no terminal"},
+    {"repair", NULL, KS_OPTION_FLAG, KS_OPTIONS_CHECK, MEMBER(repair),
+     .help = "check: put aside what is damaged, so that the rest is served; deletes nothing"},
+    {"version", NULL, KS_OPTION_FLAG, KS_OPTIONS_SPECIAL | KS_OPTIONS_OPERATOR, MEMBER(version),
+     .help = "print the version"},
+    {"help", NULL, KS_OPTION_FLAG, KS_OPTIONS_SPECIAL | KS_OPTIONS_OPERATOR, MEMBER(help),
+     .help = "print this"},
 };
 
-#define SPECIAL_COUNT (sizeof special_options / sizeof special_options[0])
+const struct ks_option_table ks_options_table = {
+    .program = "kesherd", .options = rows, .count = sizeof rows / sizeof rows[0]};
 
-static void print_option(const char *name, const char *value, const char *help)
+_Static_assert(sizeof rows / sizeof rows[0] <= KS_OPTION_TABLE_LIMIT, "a reader has a bit for every option");
+
+/* ---- reading ---- */
+
+bool ks_options_read(struct ks_options *options, int argc, char **argv)
 {
-    char left[64];
-    snprintf(left, sizeof left, "--%s%s%s", name, value != NULL ? " " : "", value != NULL ? value : "");
-    printf("  %-28s  %s\n", left, help);
-}
-
-static void print_help(void)
-{
-    printf("usage: kesherd [--config FILE] [--OPTION VALUE]...\n"
-           "       kesherd user list | show NAME | reset-key NAME | remove NAME\n"
-           "       kesherd group list\n"
-           "       kesherd check [--repair]\n\n"
-           "Serves encrypted file drop, messages, group chat and ask. Every option may also stand in FILE, "
-           "as \"name = value\". Commands for operators: kesherd user --help.\n\n");
-    for (size_t i = 0; i < OPTION_COUNT; i++)
-        print_option(option_rules[i].name, option_rules[i].value, option_rules[i].help);
-    printf("\nOnly on the command line:\n\n");
-    for (size_t i = 0; i < SPECIAL_COUNT; i++)
-        print_option(special_options[i].name, special_options[i].value, special_options[i].help);
-}
-
-/* ---- the command line ---- */
-
-static void complain(char why[static KS_OPTIONS_WHY_SIZE], const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void complain(char why[static KS_OPTIONS_WHY_SIZE], const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(why, KS_OPTIONS_WHY_SIZE, format, arguments);
-    va_end(arguments);
-}
-
-static enum ks_options_outcome read_argument(struct ks_options *options, const char *name, const char *value,
-                                             const char **config, char why[static KS_OPTIONS_WHY_SIZE])
-{
-    if (value == NULL) {
-        complain(why, "--%s needs a value, see kesherd --help", name);
-        return KS_OPTIONS_WRONG;
-    }
-    if (strcmp(name, "config") == 0) {
-        *config = value;
-        return KS_OPTIONS_RUN;
-    }
-    const struct option_rule *rule = rule_named(name);
-    if (rule == NULL) {
-        complain(why, "there is no option --%s, see kesherd --help", name);
-        return KS_OPTIONS_WRONG;
-    }
-    if (!set_option(options, rule, value)) {
-        complain(why, "\"%s\" is no value for --%s: %s", value, name, rule->help);
-        return KS_OPTIONS_WRONG;
-    }
-    options->given |= UINT64_C(1) << (rule - option_rules);
-    return KS_OPTIONS_RUN;
-}
-
-static enum ks_options_outcome read_command_line(struct ks_options *options, int argc, char **argv,
-                                                 const char **config, char why[static KS_OPTIONS_WHY_SIZE])
-{
-    enum ks_options_outcome outcome = KS_OPTIONS_RUN;
-    for (int i = 1; i < argc && outcome == KS_OPTIONS_RUN; i++) {
-        char name[64];
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            print_help();
-            return KS_OPTIONS_DONE;
-        }
-        if (strcmp(argv[i], "--version") == 0) {
-            printf("kesherd %s\n", KESHER_VERSION);
-            return KS_OPTIONS_DONE;
-        }
-        if (strcmp(argv[i], "--check-config") == 0) {
-            options->check_only = true;
-            continue;
-        }
-        size_t size = strncmp(argv[i], "--", 2) == 0 ? strcspn(argv[i] + 2, "=") : 0;
-        if (size == 0 || size >= sizeof name) {
-            complain(why, "\"%s\" is no option, see kesherd --help", argv[i]);
-            return KS_OPTIONS_WRONG;
-        }
-        memcpy(name, argv[i] + 2, size);
-        name[size] = '\0';
-        const char *value = argv[i][2 + size] == '=' ? argv[i] + 3 + size : argv[i + 1];
-        if (argv[i][2 + size] != '=' && value != NULL)
-            i++;
-        outcome = read_argument(options, name, value, config, why);
-    }
-    return outcome;
-}
-
-/* ---- the configuration file ---- */
-
-struct file_reading {
-    struct ks_options *options;
-    FILE *file;
-    int line;           /* that was read last */
-    int complaint_line; /* the first that is wrong; 0: none yet */
-    char complaint[512];
-};
-
-static void complain_of_line(struct file_reading *reading, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void complain_of_line(struct file_reading *reading, const char *format, ...)
-{
-    va_list arguments;
-    if (reading->complaint_line != 0)
-        return;
-    reading->complaint_line = reading->line;
-    va_start(arguments, format);
-    vsnprintf(reading->complaint, sizeof reading->complaint, format, arguments);
-    va_end(arguments);
-}
-
-/* inih's reader. What it would not tell: a line too long for it, of which it would take the rest for another
- * one; and one that begins with blanks, which it would take for more of the line before. */
-static char *next_line(char *text, int size, void *context)
-{
-    struct file_reading *reading = context;
-    if (fgets(text, size, reading->file) == NULL)
-        return NULL;
-    reading->line++;
-    size_t blanks = strspn(text, " \t");
-    size_t length = strlen(text);
-    if (length == (size_t)size - 1 && text[length - 1] != '\n' && !feof(reading->file)) {
-        complain_of_line(reading, "the line is longer than %d bytes", size - 2);
-        for (int next = 0; next != EOF && next != '\n';)
-            next = getc(reading->file);
-        text[0] = '\0';
-        return text;
-    }
-    memmove(text, text + blanks, length - blanks + 1);
-    return text;
-}
-
-/* inih's handler: 1 is success. */
-static int file_line(void *context, const char *section, const char *name, const char *value)
-{
-    struct file_reading *reading = context;
-    const struct option_rule *rule = section[0] == '\0' ? rule_named(name) : NULL;
-    if (rule == NULL) {
-        complain_of_line(reading, "there is no option \"%s\"", name);
-        return 0;
-    }
-    if ((reading->options->given >> (rule - option_rules) & 1) != 0)
-        return 1;
-    if (set_option(reading->options, rule, value))
-        return 1;
-    complain_of_line(reading, "\"%s\" is no value for %s: %s", value, name, rule->help);
-    return 0;
-}
-
-/* Judges what was read; `wrong_line` is inih's first, which ours is unless only inih knows what is wrong. */
-static enum ks_options_outcome judge_file(const struct file_reading *reading, int wrong_line,
-                                          const char *path, char why[static KS_OPTIONS_WHY_SIZE])
-{
-    if (ferror(reading->file) || wrong_line < 0) {
-        complain(why, "cannot read the configuration %s", path);
-        return KS_OPTIONS_WRONG;
-    }
-    bool ours = reading->complaint_line != 0 && (wrong_line == 0 || reading->complaint_line <= wrong_line);
-    if (ours)
-        complain(why, "%s:%d: %s", path, reading->complaint_line, reading->complaint);
-    else if (wrong_line > 0)
-        complain(why, "%s:%d: not of the form name = value", path, wrong_line);
-    return ours || wrong_line > 0 ? KS_OPTIONS_WRONG : KS_OPTIONS_RUN;
-}
-
-static enum ks_options_outcome read_file(struct ks_options *options, const char *path,
-                                         char why[static KS_OPTIONS_WHY_SIZE])
-{
-    struct file_reading reading = {.options = options, .file = fopen(path, "re")};
-    if (reading.file == NULL) {
-        complain(why, "cannot read the configuration %s", path);
-        return KS_OPTIONS_WRONG;
-    }
-    int wrong_line = ini_parse_stream(next_line, &reading, file_line, &reading);
-    enum ks_options_outcome outcome = judge_file(&reading, wrong_line, path, why);
-    fclose(reading.file);
-    return outcome;
-}
-
-enum ks_options_outcome ks_options_read(struct ks_options *options, int argc, char **argv,
-                                        char why[static KS_OPTIONS_WHY_SIZE])
-{
-    const char *config = NULL;
-    *options = option_defaults;
-    enum ks_options_outcome outcome = read_command_line(options, argc, argv, &config, why);
-    if (outcome == KS_OPTIONS_RUN && config != NULL)
-        outcome = read_file(options, config, why);
-    return outcome;
-}
-
-void ks_options_choose_data(struct ks_options *options)
-{
-    if (options->data[0] != '\0')
-        return;
-    const char *state = getenv("STATE_DIRECTORY"); // NOLINT(concurrency-mt-unsafe): no other thread yet
-    snprintf(options->data, sizeof options->data, "%s",
-             state != NULL && state[0] != '\0' ? state : "kesher-data");
-}
-
-/* ---- what describes the table ---- */
-
-size_t ks_options_count(void)
-{
-    return OPTION_COUNT;
-}
-
-struct ks_option_row ks_options_row(size_t index)
-{
-    const struct option_rule *rule = &option_rules[index];
-    struct ks_option_row row = {.name = rule->name,
-                                .value = rule->value,
-                                .help = rule->help,
-                                .is_number = rule->type == OPTION_NUMBER,
-                                .reloads = rule->reloads,
-                                .smallest = rule->smallest,
-                                .largest = rule->largest};
-    if (is_text(rule))
-        return row;
-    row.standard = *(const unsigned *)((const char *)&option_defaults + rule->offset);
-    if (!row.is_number)
-        memcpy((void *)row.words, (const void *)option_words[rule->type], sizeof row.words);
-    return row;
-}
-
-size_t ks_options_special_count(void)
-{
-    return SPECIAL_COUNT;
-}
-
-struct ks_option_row ks_options_special_row(size_t index)
-{
-    return special_options[index];
-}
-
-bool ks_options_unchanged(const struct ks_options *left, const struct ks_options *right, const char **changed)
-{
-    static const size_t sizes[] = {[OPTION_TEXT] = KS_OPTION_TEXT_SIZE,
-                                   [OPTION_NETWORKS] = KS_OPTION_TEXT_SIZE,
-                                   [OPTION_NUMBER] = sizeof(unsigned),
-                                   [OPTION_LOG_LEVEL] = sizeof(enum ks_log_level),
-                                   [OPTION_PUBLIC_IDS] = sizeof(enum ks_public_ids),
-                                   [OPTION_STAT] = sizeof(enum ks_stat)};
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
-        const struct option_rule *rule = &option_rules[i];
-        const char *before = (const char *)left + rule->offset;
-        const char *after = (const char *)right + rule->offset;
-        bool same =
-            is_text(rule) ? strcmp(before, after) == 0 : memcmp(before, after, sizes[rule->type]) == 0;
-        if (same || rule->reloads)
-            continue;
-        *changed = rule->name;
+    const char *operand = NULL;
+    *options = ks_options_defaults;
+    options->reader = ks_option_reader_on(&ks_options_table, options, argc, argv);
+    while (ks_option_next_operand(&options->reader, &operand))
+        if (options->operand_count < KS_OPTIONS_OPERANDS_LIMIT)
+            options->operands[options->operand_count++] = operand;
+    if (options->reader.why[0] != '\0')
         return false;
+    if (options->config == NULL || options->help || options->version)
+        return true;
+    return ks_option_read_file(&options->reader, options->config, KS_OPTIONS_SETTING, &options->text) ==
+           KS_OK;
+}
+
+void ks_options_free(struct ks_options *options)
+{
+    ks_buffer_free(&options->text);
+}
+
+/* ---- judging all of them ---- */
+
+/* Whether both cannot be bound: the same port, not any, and one of the hosts is all or they are the same. */
+static bool clash(const char *one, const char *other)
+{
+    struct ks_address first;
+    struct ks_address second;
+    char text[KS_LISTENER_ADDRESS_SIZE];
+    if (one == NULL || other == NULL || is_off(one) || is_off(other))
+        return false;
+    ks_options_listener(one, text);
+    ks_address_parse_listener(text, &first);
+    ks_options_listener(other, text);
+    ks_address_parse_listener(text, &second);
+    return strcmp(first.port, "0") != 0 && strcmp(first.port, second.port) == 0 &&
+           (first.host[0] == '\0' || second.host[0] == '\0' || strcmp(first.host, second.host) == 0);
+}
+
+const char *ks_options_judge(struct ks_options *options)
+{
+    const char *const names[] = {"listen", "chat", "ask", "metrics"};
+    const char *const values[] = {options->listen, options->chat, options->ask, options->metrics};
+    enum { LISTENERS = sizeof names / sizeof names[0] };
+    size_t off = 0;
+    for (size_t i = 0; i < LISTENERS; i++)
+        off += is_off(values[i]) ? 1 : 0;
+    if (off == LISTENERS)
+        return "listen, chat, ask and metrics are all off: there is nothing to serve; give one an address";
+    for (size_t i = 0; i < LISTENERS; i++) {
+        for (size_t other = 0; other < i; other++) {
+            if (!clash(values[i], values[other]))
+                continue;
+            (void)snprintf(options->reader.why, sizeof options->reader.why,
+                           "%s = %s and %s = %s have the same port; give one another port, or off",
+                           names[other], values[other], names[i], values[i]);
+            return options->reader.why;
+        }
     }
-    return true;
+    return NULL;
+}
+
+const char *ks_options_first_change(const struct ks_options *left, const struct ks_options *right)
+{
+    for (size_t i = 0; i < ks_options_table.count; i++)
+        if ((rows[i].uses & RELOADS) == KS_OPTIONS_SETTING && !ks_option_is_same(&rows[i], left, right))
+            return rows[i].name;
+    return NULL;
 }

@@ -1,22 +1,29 @@
-/* options.h — what the operator can set: one table for the command line, the configuration file and --help.
+/* options.h — what the operator can set, for the server and for operators' commands: one table
+ * (base/options.h) for the command line, the configuration file, --help, and what is made from it at build
+ * time.
  *
- * Every option is `--name VALUE` on the command line and `name = value` in the file; the command line wins.
+ * Every setting is `--name VALUE` on the command line and `name = value` in the file; the command line wins.
  * Main thread: before anything is started, and again when a SIGHUP comes.
  */
 #ifndef KS_SERVER_OPTIONS_H
 #define KS_SERVER_OPTIONS_H
 
 #include "base/log.h"
+#include "base/options.h"
 #include "base/result.h"
 
 #include <stdint.h>
-#include <stdio.h>
 
-enum {
-    KS_OPTION_TEXT_SIZE = 4096,
-    KS_OPTIONS_LIMIT = 64,
-    KS_OPTIONS_WHY_SIZE = 1024,
-    KS_OPTION_WORDS_LIMIT = 6
+enum { KS_OPTIONS_OPERANDS_LIMIT = 4, KS_LISTENER_ADDRESS_SIZE = 300 };
+
+/* What takes an option, and where it may stand: bits of ks_option.uses. */
+enum ks_options_use {
+    KS_OPTIONS_SETTING = 1u << 0,  /* the server, and its configuration file */
+    KS_OPTIONS_SPECIAL = 1u << 1,  /* the server, on its command line alone */
+    KS_OPTIONS_OPERATOR = 1u << 2, /* every command for operators */
+    KS_OPTIONS_REMOVE = 1u << 3,   /* user remove */
+    KS_OPTIONS_CHECK = 1u << 4,    /* check */
+    KS_OPTIONS_RELOADS = 1u << 5,  /* nobody, but a SIGHUP changes it; the others need a new start */
 };
 
 enum ks_public_ids {
@@ -29,91 +36,80 @@ enum ks_stat {
     KS_STAT_FULL,  /* users and groups as well */
 };
 
+/* Texts point into argv, into `text`, or are constants. */
 struct ks_options {
-    char data[KS_OPTION_TEXT_SIZE];    /* "": $STATE_DIRECTORY, else ./kesher-data */
-    char listen[KS_OPTION_TEXT_SIZE];  /* "": 127.0.0.1 and the port of myport.info; "off" for not at all */
-    char chat[KS_OPTION_TEXT_SIZE];    /* "": 127.0.0.1:5555 */
-    char ask[KS_OPTION_TEXT_SIZE];     /* "": 127.0.0.1:1729 */
-    char metrics[KS_OPTION_TEXT_SIZE]; /* "": off; a port alone is one of 127.0.0.1 */
-    char name[KS_OPTION_TEXT_SIZE];    /* "": "kesher"; what ask tells as NAME */
+    const char *data; /* NULL: see server/data_directory.h */
+    const char
+        *listen; /* an address or "off", as the next three; NULL: 127.0.0.1 and the port of server/port.h */
+    const char *chat;
+    const char *ask;
+    const char *metrics; /* a port alone is one of 127.0.0.1 */
+    const char *name;    /* what ask tells as NAME */
     enum ks_log_level log_level;
     enum ks_stat stat;
+    enum ks_public_ids public_ids;
     unsigned workers;     /* 0: one per core */
     unsigned connections; /* 0: what the system allows, at most 20000 */
-    unsigned buffers;     /* MiB; 0: 256 */
-    unsigned header_timeout;
-    unsigned payload_timeout;
-    unsigned stage_lifetime;
-    unsigned crc_wrong_delay_ms;
-    unsigned message_limit; /* bytes */
-    unsigned pull_limit;    /* bytes */
-    unsigned groups;
-    unsigned group_members;
-    unsigned member_queue; /* KiB */
-    unsigned chat_queues;  /* MiB */
-    unsigned wrong_passwords;
-    unsigned prompt_timeout;
-    unsigned log_rate; /* lines a second; 0: no limit */
     unsigned connections_per_address;
-    char unlimited_networks[KS_OPTION_TEXT_SIZE];
+    char unlimited_networks[KS_OPTION_LIST_SIZE];
     unsigned registrations_per_hour; /* from one address */
     unsigned keys_per_hour;
-    unsigned payload_rate; /* bytes a second */
+    unsigned groups;
+    unsigned group_members;
+    unsigned wrong_passwords;
+    unsigned log_rate; /* lines a second; 0: no limit */
     unsigned uploads_per_user;
     unsigned uploads;
-    unsigned list_budget;      /* MiB an hour, of one user; 0: no limit */
-    unsigned list_rate;        /* KiB a second */
-    unsigned waiting_messages; /* of one receiver; 0, here and in the next four: no limit */
-    unsigned waiting_bytes;    /* MiB */
+    unsigned waiting_messages; /* of one receiver; 0, here and where nothing else is said: no limit */
     unsigned user_files;
-    unsigned user_bytes; /* MiB */
-    unsigned free_space; /* MiB */
-    bool check_only;     /* --check-config */
-    unsigned lease_lifetime_ms;
-    unsigned settle_time_ms;
-    enum ks_public_ids public_ids;
-    /* Which options were given on the command line; the file leaves those alone. By place in the table. */
-    uint64_t given;
+    uint64_t buffers; /* bytes, as all sizes; 0: 256 MiB */
+    uint64_t message_limit;
+    uint64_t pull_limit;
+    uint64_t member_queue;
+    uint64_t chat_queues;
+    uint64_t payload_rate; /* a second */
+    uint64_t list_budget;  /* an hour, of one user */
+    uint64_t list_rate;    /* a second */
+    uint64_t waiting_bytes;
+    uint64_t user_bytes;
+    uint64_t free_space;
+    uint64_t header_timeout; /* milliseconds, as all times */
+    uint64_t payload_timeout;
+    uint64_t stage_lifetime;
+    uint64_t prompt_timeout;
+    uint64_t crc_wrong_delay;
+    uint64_t lease_lifetime;
+    uint64_t settle_time;
+    const char *config; /* NULL: no file */
+    bool check_config;
+    bool help;
+    bool version;
+    bool json; /* of commands for operators, as the next two */
+    bool yes;
+    bool repair;
+    const char *operands[KS_OPTIONS_OPERANDS_LIMIT]; /* a command for operators; none: serve */
+    size_t operand_count;                            /* what is more than the limit is left out */
+    struct ks_option_reader reader;                  /* what was given, and why it is wrong */
+    struct ks_buffer text;                           /* of the configuration file */
 };
 
-enum ks_options_outcome {
-    KS_OPTIONS_RUN,   /* go on with these */
-    KS_OPTIONS_DONE,  /* --help or --version: printed, exit 0 */
-    KS_OPTIONS_WRONG, /* exit 2 */
-};
+extern const struct ks_option_table ks_options_table;
+extern const struct ks_options ks_options_defaults;
 
-/* Fills *options with defaults, then the command line, then the file named by --config. KS_OPTIONS_WRONG with
- * a sentence in `why`. Main thread. */
-enum ks_options_outcome ks_options_read(struct ks_options *options, int argc, char **argv,
-                                        char why[static KS_OPTIONS_WHY_SIZE]);
+/* Fills *options with defaults, then the command line, then the file that it names. False when something is
+ * wrong, with a line in reader.why. Whether a command takes the options, and ks_options_judge, are for the
+ * caller to ask. In any case for ks_options_free. Main thread. */
+bool ks_options_read(struct ks_options *options, int argc, char **argv);
+void ks_options_free(struct ks_options *options);
 
-/* Fills in where the data is when no option says so: $STATE_DIRECTORY, else ./kesher-data. Before other
- * threads. */
-void ks_options_choose_data(struct ks_options *options);
+/* What is wrong with options that are sound each by itself, for a server, as a line; NULL when nothing is.
+ * All that a start would find without a socket or the data. */
+const char *ks_options_judge(struct ks_options *options);
 
-/* Whether all options that only a new start changes are the same in both; else *changed is the first that is
- * not. */
-bool ks_options_unchanged(const struct ks_options *left, const struct ks_options *right,
-                          const char **changed);
+/* The address of a listener's option, with a host in front of a port alone. */
+void ks_options_listener(const char *option, char address[static KS_LISTENER_ADDRESS_SIZE]);
 
-/* A row of the table, for whatever describes it: manual pages, completions, tests. */
-struct ks_option_row {
-    const char *name;
-    const char *value; /* what --help calls it; NULL for a switch */
-    const char *help;
-    const char *words[KS_OPTION_WORDS_LIMIT]; /* all that it may be, then NULL; none where that is free */
-    bool is_number;
-    bool reloads;      /* a SIGHUP changes it */
-    unsigned smallest; /* of a number */
-    unsigned largest;
-    unsigned standard; /* the default: a number, or which of the words */
-};
-
-size_t ks_options_count(void);
-struct ks_option_row ks_options_row(size_t index); /* index < ks_options_count() */
-
-/* The same of what is only on the command line: --config, --help and the like. */
-size_t ks_options_special_count(void);
-struct ks_option_row ks_options_special_row(size_t index); /* index < ks_options_special_count() */
+/* The name of the first option that is not the same in both though only a new start changes it, or NULL. */
+const char *ks_options_first_change(const struct ks_options *left, const struct ks_options *right);
 
 #endif

@@ -122,7 +122,11 @@ def test_the_switch_may_stand_anywhere(tmp_path, place):
         ("unlimited-networks = 10.0.0.0/33", "unlimited-networks"),
         ("unlimited-networks = everybody", "everybody"),
         ("just words", "name = value"),
-        ("[section]\ngroups = 1", "groups"),
+        ("[section]", "sections"),
+        ("groups = 2", "keep one"),
+        ("listen = abc", "ADDR:PORT"),
+        ("metrics = 127.0.0.1", "ADDR:PORT"),
+        ("name = a\\b", "a name"),
     ],
 )
 def test_what_makes_no_sense_is_one_line_and_status_2(tmp_path, line, part):
@@ -142,15 +146,104 @@ LONG = "unlimited-networks = " + ", ".join(f"10.0.{number}.0/24" for number in r
         ("just words\ngroups = y", NO_LINE),
         ("groups = x\njust words", '"x"'),
         ("groups =\n    7", '""'),
-        (f"{LONG}\ngroups = y", "longer than"),
+        (f"{LONG}\ngroups = y", '"y"'),
         ("unlimited-networks = 10.0.0.0/8\ngroups = y", '"y"'),
     ],
     ids=["two values", "no value first", "no value last", "an indented line", "a long line", "a list"],
 )
 def test_the_first_mistake_is_told_with_its_line(tmp_path, mistakes, told):
     file = configuration(tmp_path, f"groups = 1\n\n# comment\n{mistakes}\n")
-    line = 5 if "10.0.0.0/8" in mistakes else 4
+    line = 5 if "unlimited" in mistakes else 4
     assert_wrong(check(tmp_path, "--config", file), f"{file}:{line}: ", told)
+
+
+def test_a_setting_that_stands_twice_is_an_error_that_names_both_lines(tmp_path):
+    file = configuration(tmp_path, "groups = 1\n\nname = x\ngroups = 1\n")
+    assert_wrong(check(tmp_path, "--config", file), f"{file}:4: groups", "line 1 ")
+
+
+def test_a_list_may_stand_in_several_lines_which_add_up(tmp_path):
+    file = configuration(tmp_path, "unlimited-networks = 10.0.0.0/8\nunlimited-networks = ::1\n")
+    assert check(tmp_path, "--config", file).returncode == 0
+    file = configuration(tmp_path, "unlimited-networks = 10.0.0.0/8\nunlimited-networks = none\n")
+    assert_wrong(check(tmp_path, "--config", file), f"{file}:2: unlimited-networks")
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["message-limit = 64M", "message-limit = 64 MiB", "user-bytes = 1.5g", "list-rate = 2048B"]
+    + ["header-timeout = 90s", "stage-lifetime = 7d", "prompt-timeout = 2 h", "settle-time-ms = 1500ms"],
+)
+def test_sizes_and_times_may_have_units(tmp_path, setting):
+    assert check(tmp_path, "--config", configuration(tmp_path, f"{setting}\n")).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "setting, told",
+    [
+        ("message-limit = 64MB", "as in 512K, 64M or 1G; a number alone counts bytes"),
+        ("user-bytes = -1", "a number alone counts MiB"),
+        ("message-limit = 4G", "from 1 to 2147483647"),
+        ("header-timeout = 500ms", "a time from 1s to 1d"),
+        ("stage-lifetime = 7 weeks", "as in 90s, 2h or 7d; a number alone counts seconds"),
+        ("groups = 1K", "a number from 1 to 1000000"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_told_with_what_would(tmp_path, setting, told):
+    assert_wrong(check(tmp_path, "--config", configuration(tmp_path, f"{setting}\n")), told)
+
+
+ADDRESSES = ["abc", ":", "1357", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:65536", "127.0.0.1:-1", ":1357x"]
+ADDRESSES += ["256.0.0.1:1", "1.2.3:1", "::1:1", "[::1:1", "[::g]:1", "[]:1", "[127.0.0.1]:1", "a b:1", "-a:1", "a..b:1"]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+@pytest.mark.parametrize("option", ["listen", "chat", "ask"])
+def test_what_cannot_be_listened_on_is_found_without_listening(tmp_path, option, address):
+    assert_wrong(check(tmp_path, f"--{option}", address), f"--{option}: ", f'"{address}"', "ADDR:PORT")
+
+
+@pytest.mark.parametrize("address", [":0", "0.0.0.0:1", "[::]:65535", "[fe80::1%lo]:1", "a-b.example:1", "off"])
+def test_what_can_be_listened_on_is_fine(tmp_path, address):
+    assert check(tmp_path, "--listen", address).returncode == 0
+
+
+def test_two_listeners_on_one_port_are_found(tmp_path):
+    assert_wrong(check(tmp_path, "--chat", ":1729"), "chat = :1729", "ask = 127.0.0.1:1729")
+    assert_wrong(check(tmp_path, "--chat", "127.0.0.1:5", "--metrics", "5"), "chat", "metrics = 5")
+    assert check(tmp_path, "--chat", "127.0.0.1:5", "--ask", "127.0.0.2:5").returncode == 0
+    assert check(tmp_path, "--chat", ":0", "--ask", ":0").returncode == 0
+
+
+def test_a_server_without_a_listener_is_found(tmp_path):
+    assert_wrong(check(tmp_path, "--listen", "off", "--chat", "off", "--ask", "off"), "nothing to serve")
+
+
+def test_a_wrong_configuration_ends_a_start_with_the_status_that_the_unit_does_not_restart(tmp_path):
+    run = subprocess.run(
+        [program("KESHERD", "kesherd"), "--data", tmp_path / "data", "--listen", "abc"],
+        capture_output=True,
+        text=True,
+        timeout=RUN_SECONDS,
+        env=environment(),
+    )
+    assert_wrong(run, '"abc"')
+    assert not (tmp_path / "data").exists()
+    unit = (Path(__file__).parents[2] / "packaging/kesherd.service.in").read_text(encoding="utf-8")
+    assert "RestartPreventExitStatus=2\n" in unit
+
+
+@pytest.mark.parametrize(
+    "arguments, told",
+    [
+        (["--json"], "--json goes with a command for operators"),
+        (["--check-config=yes"], "--check-config takes no value"),
+        (["-x"], "no option -x"),
+        (["--groups", "7", "--", "--json"], 'no command "--json"'),
+    ],
+)
+def test_what_is_for_others_is_told(tmp_path, arguments, told):
+    assert_wrong(check(tmp_path, *arguments), told)
 
 
 def test_lines_may_be_indented(tmp_path):

@@ -142,7 +142,8 @@ def test_signals_in_a_burst_are_one_reload_at_least(own_server):
 
 WRONG = {
     "no option": "nonsense = 1",
-    "a section": "[limits]\ngroups = 1",
+    "a section": "[limits]",
+    "twice": "groups = 1\ngroups = 2",
     "no number": "groups = many",
     "nothing": "groups =",
     "too small": "groups = 0",

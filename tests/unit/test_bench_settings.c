@@ -3,12 +3,11 @@
 
 #include "bench/settings.h"
 
-enum { ARGUMENTS_LIMIT = 12, REASON_SIZE = 200 };
+enum { ARGUMENTS_LIMIT = 12 };
 
 struct line {
     char *argv[ARGUMENTS_LIMIT];
     struct ks_settings settings;
-    char reason[REASON_SIZE];
 };
 
 /* Parses "kesher-bench" and `arguments`, which end in NULL. */
@@ -21,7 +20,7 @@ static bool parse(struct line *line, const char *const *arguments)
         assert_true(argc < ARGUMENTS_LIMIT - 1);
         line->argv[argc] = (char *)arguments[argc - 1];
     }
-    return ks_settings_parse(argc, line->argv, &line->settings, line->reason, sizeof line->reason);
+    return ks_settings_parse(argc, line->argv, &line->settings);
 }
 
 #define PARSE(line, ...) parse(line, (const char *const[]){__VA_ARGS__, NULL})
@@ -30,7 +29,7 @@ static void assert_refused(const char *const *arguments, const char *reason)
 {
     struct line line;
     assert_false(parse(&line, arguments));
-    assert_string_equal(line.reason, reason);
+    assert_string_equal(line.settings.reader.why, reason);
 }
 
 #define ASSERT_REFUSED(reason, ...) assert_refused((const char *const[]){__VA_ARGS__, NULL}, reason)
@@ -98,11 +97,17 @@ static void sizes_have_units_and_seconds_decimals(void **state)
     assert_int_equal(line.settings.warm_up_ms, 0);
 }
 
-#define TAKES_CONNECTIONS "'--connections' takes 1 to 1000000"
-#define TAKES_DURATION    "'--duration' takes 0.001 to 86400 seconds"
-#define TAKES_REQUEST     "'--request' takes one of: TIME NAME RAND STAT"
-#define TAKES_PROTOCOL    "'--protocol' takes one of: kesher redis memcached echo"
-#define TAKES_SIZE        "'--size' takes 1 to 4294967023 bytes, or so many K, M or G"
+#define TAKES_CONNECTIONS(value) "--connections: \"" value "\" does not fit; write a number from 1 to 1000000"
+#define TAKES_DURATION(value)                                                                                \
+    "--duration: \"" value "\" does not fit; write a time from 1ms to 1d, as in 90s, 2h or 7d; a number "    \
+    "alone counts seconds"
+#define TAKES_REQUEST(value) "--request: \"" value "\" does not fit; write one of: TIME, NAME, RAND, STAT"
+#define TAKES_PROTOCOL(value)                                                                                \
+    "--protocol: \"" value "\" does not fit; write one of: kesher redis memcached echo"
+#define TAKES_SIZE(value)                                                                                    \
+    "--size: \"" value                                                                                       \
+    "\" does not fit; write a size from 1 to 4294967023, as in 512K, 64M or 1G; a number "                   \
+    "alone counts bytes"
 
 static const struct {
     const char *mode;
@@ -110,32 +115,36 @@ static const struct {
     const char *value;
     const char *reason;
 } senseless[] = {
-    {"ask", "--connections", "0", TAKES_CONNECTIONS},
-    {"ask", "--connections", "-1", TAKES_CONNECTIONS},
-    {"ask", "--connections", "1K", TAKES_CONNECTIONS},
-    {"ask", "--connections", "1x", TAKES_CONNECTIONS},
-    {"ask", "--connections", "", TAKES_CONNECTIONS},
-    {"ask", "--connections", "1000001", TAKES_CONNECTIONS},
-    {"ask", "--connections", "99999999999999999999", TAKES_CONNECTIONS},
-    {"ask", "--depth", "4097", "'--depth' takes 1 to 4096"},
-    {"ask", "--duration", "0", TAKES_DURATION},
-    {"ask", "--duration", "1s", TAKES_DURATION},
-    {"ask", "--duration", "nan", TAKES_DURATION},
-    {"ask", "--duration", "1e9", TAKES_DURATION},
-    {"ask", "--warm-up", "3601", "'--warm-up' takes 0 to 3600 seconds"},
-    {"ask", "--request", "EXIT", TAKES_REQUEST},
-    {"ask", "--request", "NAME TIME", TAKES_REQUEST},
-    {"ask", "--request", "", TAKES_REQUEST},
-    {"ask", "--protocol", "mqtt", TAKES_PROTOCOL},
-    {"ask", "--protocol", "kes", TAKES_PROTOCOL},
-    {"ask", "--protocol", "", TAKES_PROTOCOL},
-    {"ask", "--server", "", "'--server' takes a value that is not empty"},
-    {"idle", "--protocol", "redis", "'--protocol' takes one of: kesher ask chat mqtt plain"},
-    {"upload", "--size", "0", TAKES_SIZE},
-    {"upload", "--size", "1KB", TAKES_SIZE},
-    {"upload", "--size", "4G", TAKES_SIZE},
-    {"upload", "--size", "99999999999G", TAKES_SIZE},
-    {"echo", "--threads", "0", "'--threads' takes 1 to 256"},
+    {"ask", "--connections", "0", TAKES_CONNECTIONS("0")},
+    {"ask", "--connections", "-1", TAKES_CONNECTIONS("-1")},
+    {"ask", "--connections", "1K", TAKES_CONNECTIONS("1K")},
+    {"ask", "--connections", "1x", TAKES_CONNECTIONS("1x")},
+    {"ask", "--connections", "", TAKES_CONNECTIONS("")},
+    {"ask", "--connections", "1000001", TAKES_CONNECTIONS("1000001")},
+    {"ask", "--connections", "99999999999999999999", TAKES_CONNECTIONS("99999999999999999999")},
+    {"ask", "--depth", "4097", "--depth: \"4097\" does not fit; write a number from 1 to 4096"},
+    {"ask", "--duration", "0", TAKES_DURATION("0")},
+    {"ask", "--duration", "1y", TAKES_DURATION("1y")},
+    {"ask", "--duration", "nan", TAKES_DURATION("nan")},
+    {"ask", "--duration", "1e9", TAKES_DURATION("1e9")},
+    {"ask", "--warm-up", "3601",
+     "--warm-up: \"3601\" does not fit; write a time from 0 to 1h, as in 90s, 2h or 7d; a number alone "
+     "counts "
+     "seconds"},
+    {"ask", "--request", "EXIT", TAKES_REQUEST("EXIT")},
+    {"ask", "--request", "NAME TIME", TAKES_REQUEST("NAME TIME")},
+    {"ask", "--request", "", TAKES_REQUEST("")},
+    {"ask", "--protocol", "mqtt", TAKES_PROTOCOL("mqtt")},
+    {"ask", "--protocol", "kes", TAKES_PROTOCOL("kes")},
+    {"ask", "--protocol", "", "--protocol: \"\" does not fit; write a value that is not empty"},
+    {"ask", "--server", "", "--server: \"\" does not fit; write a value that is not empty"},
+    {"idle", "--protocol", "redis",
+     "--protocol: \"redis\" does not fit; write one of: kesher ask chat mqtt plain"},
+    {"upload", "--size", "0", TAKES_SIZE("0")},
+    {"upload", "--size", "1KB", TAKES_SIZE("1KB")},
+    {"upload", "--size", "4G", TAKES_SIZE("4G")},
+    {"upload", "--size", "99999999999G", TAKES_SIZE("99999999999G")},
+    {"echo", "--threads", "0", "--threads: \"0\" does not fit; write a number from 1 to 256"},
 };
 
 static void values_that_make_no_sense_are_refused_and_those_that_do_are_told(void **state)
@@ -144,9 +153,9 @@ static void values_that_make_no_sense_are_refused_and_those_that_do_are_told(voi
     for (size_t i = 0; i < KS_COUNT_OF(senseless); i++) {
         struct line line;
         assert_false(PARSE(&line, senseless[i].mode, senseless[i].option, senseless[i].value));
-        assert_string_equal(line.reason, senseless[i].reason);
+        assert_string_equal(line.settings.reader.why, senseless[i].reason);
     }
-    ASSERT_REFUSED("'--depth' takes 1 to 4096", "ask", "--depth=x");
+    ASSERT_REFUSED("--depth: \"x\" does not fit; write a number from 1 to 4096", "ask", "--depth=x");
 }
 
 static void lines_that_make_no_sense_are_refused(void **state)
@@ -154,18 +163,17 @@ static void lines_that_make_no_sense_are_refused(void **state)
     (void)state;
     struct line line;
     assert_false(parse(&line, (const char *const[]){NULL}));
-    assert_string_equal(line.reason, "a mode is missing; see kesher-bench --help");
+    assert_string_equal(line.settings.reader.why, "a mode is missing; see kesher-bench --help");
     ASSERT_REFUSED("a mode is missing; see kesher-bench --help", "--json");
-    ASSERT_REFUSED("'asks' is no mode; see kesher-bench --help", "asks");
-    ASSERT_REFUSED("'more' is one word too many", "ask", "more");
-    ASSERT_REFUSED("'--depths' is no option; see kesher-bench --help", "ask", "--depths", "1");
-    ASSERT_REFUSED("'-depth' is no option; see kesher-bench --help", "ask", "-depth");
-    ASSERT_REFUSED("'--' is no option; see kesher-bench --help", "ask", "--");
-    ASSERT_REFUSED("'--depth' needs a value", "ask", "--depth");
-    ASSERT_REFUSED("'--json=yes' takes no value", "ask", "--json=yes");
-    ASSERT_REFUSED("'--depth' is no option of this mode", "idle", "--depth", "1");
-    ASSERT_REFUSED("'--pid' is no option of this mode", "echo", "--pid", "1");
-    ASSERT_REFUSED("'\\x1b[31m' is no mode; see kesher-bench --help", "\x1b[31m");
+    ASSERT_REFUSED("\"asks\" is no mode; see kesher-bench --help", "asks");
+    ASSERT_REFUSED("\"more\" is one word too many", "ask", "more");
+    ASSERT_REFUSED("there is no option --depths; see kesher-bench --help", "ask", "--depths", "1");
+    ASSERT_REFUSED("there is no option -depth; see kesher-bench --help", "ask", "-depth");
+    ASSERT_REFUSED("--depth needs a value: --depth N", "ask", "--depth");
+    ASSERT_REFUSED("--json takes no value", "ask", "--json=yes");
+    ASSERT_REFUSED("idle does not take --depth; see kesher-bench idle --help", "idle", "--depth", "1");
+    ASSERT_REFUSED("echo does not take --pid; see kesher-bench echo --help", "echo", "--pid", "1");
+    ASSERT_REFUSED("\"\\x1b[31m\" is no mode; see kesher-bench --help", "\x1b[31m");
 }
 
 static void there_are_no_more_writers_than_members(void **state)
@@ -215,11 +223,11 @@ static void help_has_the_options_of_its_mode(void **state)
         assert_non_null(stream);
         ks_settings_print(stream, (enum ks_bench_mode)mode);
         assert_int_equal(fclose(stream), 0);
-        for (size_t i = 0; i < ks_settings_count(); i++) {
-            struct ks_settings_row row = ks_settings_row(i);
+        for (size_t i = 0; i < ks_settings_table.count; i++) {
+            const struct ks_option *option = &ks_settings_table.options[i];
             char name[40];
-            (void)snprintf(name, sizeof name, "\n  --%s ", row.name);
-            assert_int_equal(strstr(text, name) != NULL, (row.modes >> mode & 1) != 0);
+            (void)snprintf(name, sizeof name, "\n  --%s ", option->name);
+            assert_int_equal(strstr(text, name) != NULL, (option->uses >> mode & 1) != 0);
         }
         free(text);
     }

@@ -1,8 +1,8 @@
-/* Unit tests of <kesher/home.h> and client/address.h: where the server's address comes from, and how it may
+/* Unit tests of <kesher/home.h> and base/address.h: where the server's address comes from, and how it may
  * be written. */
 #include "home_fixture.h"
 
-#include "client/address.h"
+#include "base/address.h"
 
 #include <fcntl.h>
 

@@ -80,7 +80,7 @@ def test_bash_offers_commands_for_operators(installation):
         "--data",
         "--help",
         "--json",
-        "--repair",
+        "--version",
         "--yes",
     ]
 

@@ -1,6 +1,7 @@
 /* address.c — see address.h. */
-#include "client/address.h"
+#include "base/address.h"
 
+#include <arpa/inet.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,7 +27,7 @@ static struct span trimmed(const char *text, size_t size)
     return (struct span){.text = text, .size = size};
 }
 
-static bool port_is_sound(struct span port)
+static bool port_is_sound(struct span port, unsigned least)
 {
     unsigned value = 0;
     if (port.size < 1 || port.size >= KS_ADDRESS_PORT_SIZE)
@@ -36,7 +37,7 @@ static bool port_is_sound(struct span port)
             return false;
         value = value * 10 + (unsigned)(port.text[i] - '0');
     }
-    return value >= 1 && value <= 65535;
+    return value >= least && value <= 65535;
 }
 
 static bool host_is_sound(struct span host)
@@ -73,6 +74,13 @@ static bool split(struct span text, struct span *host, struct span *port)
     return true;
 }
 
+static void store(struct span host, struct span port, struct ks_address *address)
+{
+    memset(address, 0, sizeof *address);
+    memcpy(address->host, host.text, host.size);
+    memcpy(address->port, port.text, port.size);
+}
+
 enum ks_result ks_address_parse_for(const char *text, size_t size, const char *default_port,
                                     struct ks_address *address)
 {
@@ -82,17 +90,67 @@ enum ks_result ks_address_parse_for(const char *text, size_t size, const char *d
         return KS_INVALID;
     host = trimmed(host.text, host.size);
     port = trimmed(port.text, port.size);
-    if (!host_is_sound(host) || !port_is_sound(port))
+    if (!host_is_sound(host) || !port_is_sound(port, 1))
         return KS_INVALID;
-    memset(address, 0, sizeof *address);
-    memcpy(address->host, host.text, host.size);
-    memcpy(address->port, port.text, port.size);
+    store(host, port, address);
     return KS_OK;
 }
 
 enum ks_result ks_address_parse(const char *text, size_t size, struct ks_address *address)
 {
     return ks_address_parse_for(text, size, KS_ADDRESS_DEFAULT_PORT, address);
+}
+
+/* Labels of letters, digits and hyphens (RFC 1123, 2.1), and underscores, which some have. The last one is
+ * not a number: that would be a wrong address of IPv4. */
+static bool is_host_name(const char *host)
+{
+    bool is_number = true;
+    size_t label = 0;
+    for (const char *next = host; *next != '\0'; next++) {
+        bool is_digit = *next >= '0' && *next <= '9';
+        if (*next == '.' && label == 0)
+            return false;
+        if (*next == '.') {
+            label = 0;
+            is_number = next[1] != '\0' || is_number;
+            continue;
+        }
+        bool is_letter = (*next >= 'a' && *next <= 'z') || (*next >= 'A' && *next <= 'Z');
+        if (!is_digit && !is_letter && *next != '_' && (*next != '-' || label == 0))
+            return false;
+        is_number = (label == 0 || is_number) && is_digit;
+        label++;
+        if (label > 63)
+            return false;
+    }
+    return !is_number;
+}
+
+static bool is_v6(const char *host)
+{
+    char address[KS_ADDRESS_HOST_SIZE];
+    struct in6_addr binary;
+    size_t size = strcspn(host, "%"); /* before a scope, as in fe80::1%eth0 */
+    memcpy(address, host, size);
+    address[size] = '\0';
+    return inet_pton(AF_INET6, address, &binary) == 1 && (host[size] == '\0' || host[size + 1] != '\0');
+}
+
+enum ks_result ks_address_parse_listener(const char *text, struct ks_address *address)
+{
+    struct span host;
+    struct span port = {.text = "", .size = 0};
+    struct in_addr binary;
+    if (!split((struct span){.text = text, .size = strlen(text)}, &host, &port) || !port_is_sound(port, 0) ||
+        host.size >= KS_ADDRESS_HOST_SIZE || (host.size == 0 && text[0] == '['))
+        return KS_INVALID;
+    store(host, port, address);
+    if (text[0] == '[')
+        return is_v6(address->host) ? KS_OK : KS_INVALID;
+    bool sound =
+        host.size == 0 || inet_pton(AF_INET, address->host, &binary) == 1 || is_host_name(address->host);
+    return sound ? KS_OK : KS_INVALID;
 }
 
 void ks_address_format(const struct ks_address *address, char *text, size_t capacity)
