@@ -86,7 +86,7 @@ static void receive_all(struct kesher_drop *drop)
 {
     struct ks_answer answer;
     struct kesher_error error = {.sentence = ""};
-    while (ks_answer_receive(drop->session.channel, &answer, &error) == KESHER_OK) {
+    while (ks_request_take_answer(&drop->session, &answer, &error) == KESHER_OK) {
         struct ks_key_answer key_answer;
         struct ks_file_answer file_answer;
         struct ks_client_id id;

@@ -25,10 +25,19 @@ struct kesher_observer {
 
 /* All zero is a good start: 0 stands for the default in brackets. */
 struct kesher_options {
-    uint32_t connect_ms;  /* for making a connection, name resolution aside [10,000] */
-    uint32_t progress_ms; /* in which at least one byte must move [120,000] */
-    uint32_t backoff_ms;  /* before the first reconnect; doubles with each [250] */
-    uint32_t reconnects;  /* per file or request, after a lost connection [5] */
+    uint32_t connect_ms; /* for making a connection, name resolution aside [10,000] */
+    uint32_t
+        answer_ms; /* until the first answer of the server: whoever is silent is no such server [10,000] */
+    uint32_t
+        progress_ms; /* after it: in which at least one byte must move; silence is not repeated [120,000] */
+    uint32_t backoff_ms; /* before the first reconnect; doubles with each, up to 5 s [250] */
+    uint32_t reconnects; /* per file or request, of connections that were made and lost [5] */
+    /* How long a server that answered before is waited for, while it cannot be connected to: it may be
+     * restarting. 1 is as good as not at all. [60,000] */
+    uint32_t retry_ms;
+    /* How often what the server answered with an error is asked again. Only the course's batch client does
+     * that; nothing that can be mended needs it. [0] */
+    uint32_t error_repeats;
     struct kesher_observer observer;
 };
 

@@ -65,6 +65,7 @@ static enum kesher_status send_key(struct kesher_messenger *messenger, const str
                                    struct kesher_error *error)
 {
     const struct ks_outgoing outgoing = {.target = &peer->contact.id,
+                                         .receiver = peer->contact.name,
                                          .type = KS_MESSAGE_KEY,
                                          .content_size = KS_RSA_ENCRYPTED_SIZE,
                                          .content = encrypted};
@@ -169,7 +170,8 @@ enum kesher_status ks_conversation_receive_key(struct kesher_messenger *messenge
 static enum kesher_status send_request(struct kesher_messenger *messenger, const struct ks_peer *peer,
                                        struct kesher_error *error)
 {
-    const struct ks_outgoing outgoing = {.target = &peer->contact.id, .type = KS_MESSAGE_KEY_REQUEST};
+    const struct ks_outgoing outgoing = {
+        .target = &peer->contact.id, .receiver = peer->contact.name, .type = KS_MESSAGE_KEY_REQUEST};
     return ks_outgoing_send(messenger, &outgoing, NULL, NULL, error);
 }
 

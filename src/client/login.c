@@ -1,32 +1,23 @@
 /* login.c — see login.h. */
 #include "client/login.h"
 
+#include "base/text.h"
 #include "client/failure.h"
+#include "client/request.h"
 #include "crypto/secret.h"
+#include "wire/messages.h"
 
 #include <string.h>
 
-static bool is_registered(const struct ks_answer *answer)
+enum { SHOWN_NAME_SIZE = 300 };
+
+static const char *shown_name(const struct ks_session *session, char shown[SHOWN_NAME_SIZE])
 {
-    return answer->code == KS_RESPONSE_REGISTERED && answer->payload_size == KS_CLIENT_ID_ANSWER_SIZE;
+    const char *name = session->identity->name;
+    return ks_text_escape(name, strlen(name), shown, SHOWN_NAME_SIZE);
 }
 
-/* A server that knows only messages says 9000 to what it does not know. */
-static bool is_registered_or_unknown(const struct ks_answer *answer)
-{
-    return is_registered(answer) || answer->code == KS_RESPONSE_ERROR;
-}
-
-static bool is_key(const struct ks_answer *answer)
-{
-    return answer->code == KS_RESPONSE_KEY_ACCEPTED && answer->payload_size == KS_KEY_ANSWER_SIZE;
-}
-
-static bool is_reconnected_or_denied(const struct ks_answer *answer)
-{
-    return (answer->code == KS_RESPONSE_RECONNECTED && answer->payload_size == KS_KEY_ANSWER_SIZE) ||
-           answer->code == KS_RESPONSE_RECONNECT_DENIED;
-}
+/* ---- payloads ---- */
 
 static enum kesher_status fill_name(const struct ks_session *session,
                                     uint8_t payload[static KS_NAME_PAYLOAD_SIZE], struct kesher_error *error)
@@ -60,6 +51,9 @@ static enum kesher_status take_key(struct ks_session *session, const struct ks_a
     if (taken)
         memcpy(session->key, plaintext, KS_CONTENT_KEY_SIZE);
     session->has_key = taken;
+    session->key_moved = false;
+    session->contents = 0;
+    session->unknown = false;
     ks_secret_wipe(plaintext, sizeof plaintext);
     if (taken)
         return KESHER_OK;
@@ -81,142 +75,273 @@ static enum kesher_status take_id(struct ks_session *session, const struct ks_an
     return ks_identity_save(session->home, session->identity, error);
 }
 
-/* 1026 for an identity that was registered a moment ago. */
-static enum kesher_status send_public_key(struct ks_session *session, struct kesher_error *error)
+/* ---- 1026 ---- */
+
+static bool is_key(const struct ks_answer *answer)
+{
+    return answer->code == KS_RESPONSE_KEY_ACCEPTED && answer->payload_size == KS_KEY_ANSWER_SIZE;
+}
+
+static enum kesher_status refused_key(const struct ks_session *session, uint16_t answer_code,
+                                      struct kesher_error *error)
+{
+    char shown[SHOWN_NAME_SIZE];
+    (void)answer_code;
+    return ks_failure(error, KESHER_REFUSED,
+                      "%s does not take the public key of '%s' now; try again later, or ask its operator",
+                      session->shown, shown_name(session, shown));
+}
+
+static enum kesher_status send_public_key(struct ks_session *session, enum ks_request_repeat repeat,
+                                          struct kesher_error *error)
 {
     uint8_t payload[KS_NAME_AND_KEY_PAYLOAD_SIZE];
-    const struct ks_question question = {.code = KS_REQUEST_PUBLIC_KEY,
+    const struct ks_question question = {.repeat = repeat,
+                                         .after_errors = repeat == KS_REQUEST_UNTIL_ANSWERED,
+                                         .code = KS_REQUEST_PUBLIC_KEY,
                                          .payload = payload,
                                          .payload_size = sizeof payload,
+                                         .doing = "send the public key",
                                          .accepts = is_key,
-                                         .doing = "send the public key"};
+                                         .refused = refused_key};
     struct ks_answer answer;
     enum kesher_status status = fill_name_and_key(session, payload, error);
     if (status == KESHER_OK)
-        status = ks_session_ask(session, &question, &answer, error);
+        status = ks_request_ask(session, &question, &answer, error);
     return status == KESHER_OK ? take_key(session, &answer, error) : status;
 }
 
-static enum kesher_status ask_for_name(struct ks_session *session, const char *doing,
-                                       bool (*accepts)(const struct ks_answer *answer),
+/* ---- 1025 and 600 ---- */
+
+static bool is_registered(const struct ks_answer *answer)
+{
+    return answer->code == KS_RESPONSE_REGISTERED && answer->payload_size == KS_CLIENT_ID_ANSWER_SIZE;
+}
+
+/* A server that knows only messages says 9000 to what it does not know. */
+static bool is_registered_or_unknown(const struct ks_answer *answer)
+{
+    return is_registered(answer) || answer->code == KS_RESPONSE_ERROR;
+}
+
+static enum kesher_status refused_name(const struct ks_session *session, uint16_t answer_code,
+                                       struct kesher_error *error)
+{
+    char shown[SHOWN_NAME_SIZE];
+    shown_name(session, shown);
+    if (answer_code == KS_RESPONSE_REGISTRATION_FAILED)
+        return ks_failure(error, KESHER_REFUSED,
+                          "the name '%s' is taken at %s, or not allowed there; choose another", shown,
+                          session->shown);
+    if (answer_code == KS_RESPONSE_ERROR)
+        return ks_failure(error, KESHER_REFUSED,
+                          "%s did not register '%s': the name is taken there, choose another; or it takes "
+                          "nobody now, try again later",
+                          session->shown, shown);
+    return ks_failure(error, KESHER_REFUSED, "%s registers nobody now; try again later, or ask its operator",
+                      session->shown);
+}
+
+/* The name is taken, most likely by this home itself under an id or a key that is lost. */
+static enum kesher_status refused_again(const struct ks_session *session, uint16_t answer_code,
+                                        struct kesher_error *error)
+{
+    char shown[SHOWN_NAME_SIZE];
+    if (answer_code != KS_RESPONSE_REGISTRATION_FAILED)
+        return refused_name(session, answer_code, error);
+    return ks_failure(
+        error, KESHER_REFUSED,
+        "%s does not know the id of this home, and the name '%s' is taken there; if it is "
+        "yours, its operator can free it (kesherd user remove), else register another name with "
+        "another --home",
+        session->shown, shown_name(session, shown));
+}
+
+static enum kesher_status ask_for_name(struct ks_session *session, const struct ks_question *how,
                                        struct ks_answer *answer, struct kesher_error *error)
 {
     uint8_t payload[KS_NAME_PAYLOAD_SIZE];
-    const struct ks_question question = {.code = KS_REQUEST_REGISTER_DROP,
-                                         .payload = payload,
-                                         .payload_size = sizeof payload,
-                                         .accepts = accepts,
-                                         .doing = doing};
+    struct ks_question question = *how;
+    question.repeat = KS_REQUEST_ONCE; /* a second one would find the name taken by the first */
+    question.after_errors = true;
+    question.code = KS_REQUEST_REGISTER_DROP;
+    question.payload = payload;
+    question.payload_size = sizeof payload;
     enum kesher_status status = fill_name(session, payload, error);
-    return status == KESHER_OK ? ks_session_ask(session, &question, answer, error) : status;
+    return status == KESHER_OK ? ks_request_ask(session, &question, answer, error) : status;
 }
 
 enum kesher_status ks_login_register_messages(struct ks_session *session, struct kesher_error *error)
 {
     uint8_t payload[KS_NAME_AND_KEY_PAYLOAD_SIZE];
-    const struct ks_question question = {.code = KS_REQUEST_REGISTER_MESSAGES,
+    const struct ks_question question = {.repeat = KS_REQUEST_ONCE,
+                                         .code = KS_REQUEST_REGISTER_MESSAGES,
                                          .payload = payload,
                                          .payload_size = sizeof payload,
+                                         .doing = "register the name",
                                          .accepts = is_registered,
-                                         .doing = "register the name"};
+                                         .refused = refused_name};
     struct ks_answer answer;
-    enum kesher_status status = ks_session_connect(session, error);
+    enum kesher_status status = fill_name_and_key(session, payload, error);
     if (status == KESHER_OK)
-        status = fill_name_and_key(session, payload, error);
-    if (status == KESHER_OK)
-        status = ks_session_ask(session, &question, &answer, error);
+        status = ks_request_ask(session, &question, &answer, error);
     return status == KESHER_OK ? take_id(session, &answer, error) : status;
 }
 
 enum kesher_status ks_login_register(struct ks_session *session, struct kesher_error *error)
 {
+    const struct ks_question question = {
+        .doing = "register the name", .accepts = is_registered_or_unknown, .refused = refused_name};
     struct ks_answer answer;
-    enum kesher_status status = ks_session_connect(session, error);
-    if (status != KESHER_OK)
-        return status;
-    status = ask_for_name(session, "register the name", is_registered_or_unknown, &answer, error);
-    if (status == KESHER_CONNECTION || (status == KESHER_OK && answer.code == KS_RESPONSE_ERROR))
+    enum kesher_status status = ask_for_name(session, &question, &answer, error);
+    bool was_lost = status == KESHER_CONNECTION && session->ever_connected;
+    if (was_lost || (status == KESHER_OK && answer.code == KS_RESPONSE_ERROR))
         return ks_login_register_messages(session, error);
     if (status == KESHER_OK)
         status = take_id(session, &answer, error);
-    if (status != KESHER_OK)
-        return status;
-    status = send_public_key(session, error);
-    return ks_session_was_lost(status) ? ks_login_ensure(session, error) : status;
+    return status == KESHER_OK ? send_public_key(session, KS_REQUEST_UNTIL_ANSWERED, error) : status;
 }
 
-/* The server does not know the id: a new one for the same name and key pair. */
-static enum kesher_status register_anew(struct ks_session *session, struct kesher_error *error)
+enum kesher_status ks_login_register_again(struct ks_session *session, struct kesher_error *error)
 {
+    const struct ks_question question = {.doing =
+                                             "register anew, since the server does not know this identity",
+                                         .accepts = is_registered,
+                                         .refused = refused_again};
     struct ks_answer answer;
-    enum kesher_status status =
-        ask_for_name(session, "register anew, since the server does not know this identity", is_registered,
-                     &answer, error);
+    enum kesher_status status = ask_for_name(session, &question, &answer, error);
     if (status == KESHER_OK)
         status = ks_identity_keep_old(session->home, error);
     if (status == KESHER_OK)
         status = take_id(session, &answer, error);
     if (status != KESHER_OK)
         return status;
-    session->key_refused = false;
+    session->unknown = false;
     ks_session_notice(session, "the server did not know this identity; registered anew under the same name");
-    return send_public_key(session, error);
+    return send_public_key(session, KS_REQUEST_UNTIL_ANSWERED, error);
+}
+
+/* ---- 1027 ---- */
+
+static bool is_reconnected_or_denied(const struct ks_answer *answer)
+{
+    return (answer->code == KS_RESPONSE_RECONNECTED && answer->payload_size == KS_KEY_ANSWER_SIZE) ||
+           answer->code == KS_RESPONSE_RECONNECT_DENIED;
+}
+
+static enum kesher_status ask_to_reconnect(struct ks_session *session, struct ks_answer *answer,
+                                           struct kesher_error *error)
+{
+    uint8_t payload[KS_NAME_PAYLOAD_SIZE];
+    const struct ks_question question = {.repeat = KS_REQUEST_UNTIL_ANSWERED,
+                                         .after_errors = true,
+                                         .code = KS_REQUEST_RECONNECT,
+                                         .payload = payload,
+                                         .payload_size = sizeof payload,
+                                         .doing = "reconnect as this user",
+                                         .accepts = is_reconnected_or_denied};
+    enum kesher_status status = fill_name(session, payload, error);
+    return status == KESHER_OK ? ks_request_ask(session, &question, answer, error) : status;
+}
+
+static void turn_round(struct ks_client_id *id)
+{
+    const struct ks_client_id other = *id;
+    for (size_t i = 0; i < sizeof id->bytes; i++)
+        id->bytes[i] = other.bytes[sizeof id->bytes - 1 - i];
+}
+
+/* One public client keeps the id with its bytes in reverse order in its home. If this is such a home, it is
+ * mended. *known is false, and nothing changed, when it is not. */
+static enum kesher_status try_reversed_id(struct ks_session *session, bool *known, struct kesher_error *error)
+{
+    struct ks_answer answer;
+    turn_round(&session->identity->id);
+    enum kesher_status status = ask_to_reconnect(session, &answer, error);
+    *known = status == KESHER_OK && answer.code == KS_RESPONSE_RECONNECTED;
+    if (!*known) {
+        turn_round(&session->identity->id);
+        return status == KESHER_REFUSED ? KESHER_OK : status;
+    }
+    status = take_key(session, &answer, error);
+    if (status != KESHER_OK)
+        return status;
+    ks_session_notice(session, "the id in me.info stood with its bytes in reverse order; it was put right");
+    return ks_identity_save(session->home, session->identity, error);
 }
 
 /* After a 2106: a crash between 1025 and 1026 leaves a name without a key, and then the own key is welcome.
- */
-static enum kesher_status offer_public_key(struct ks_session *session, struct kesher_error *error)
+ * There are servers that close at a 1026 from somebody unknown. */
+static enum kesher_status go_on_after_denial(struct ks_session *session, struct kesher_error *error)
 {
-    uint8_t payload[KS_NAME_AND_KEY_PAYLOAD_SIZE];
-    const struct ks_question question = {
-        .code = KS_REQUEST_PUBLIC_KEY, .payload = payload, .payload_size = sizeof payload};
-    struct ks_answer answer;
-    enum kesher_status status = fill_name_and_key(session, payload, error);
-    if (status == KESHER_OK)
-        status = ks_session_ask_once(session, &question, &answer, error);
-    if (status != KESHER_OK)
+    bool known = false;
+    enum kesher_status status = try_reversed_id(session, &known, error);
+    if (status != KESHER_OK || known)
         return status;
-    if (is_key(&answer))
-        return take_key(session, &answer, error);
-    session->key_refused = true;
-    return register_anew(session, error);
-}
-
-static enum kesher_status log_in(struct ks_session *session, struct kesher_error *error)
-{
-    uint8_t payload[KS_NAME_PAYLOAD_SIZE];
-    const struct ks_question question = {.code = KS_REQUEST_RECONNECT,
-                                         .payload = payload,
-                                         .payload_size = sizeof payload,
-                                         .accepts = is_reconnected_or_denied,
-                                         .doing = "reconnect as this user"};
-    struct ks_answer answer;
-    if (session->key_refused)
-        return register_anew(session, error);
-    enum kesher_status status = fill_name(session, payload, error);
-    if (status == KESHER_OK)
-        status = ks_session_ask(session, &question, &answer, error);
-    if (status != KESHER_OK)
+    status = send_public_key(session, KS_REQUEST_UNTIL_LOST, error);
+    if (status != KESHER_REFUSED && status != KESHER_CONNECTION)
         return status;
-    if (answer.code == KS_RESPONSE_RECONNECTED)
-        return take_key(session, &answer, error);
-    return offer_public_key(session, error);
+    session->unknown = true;
+    return ks_login_register_again(session, error);
 }
 
 enum kesher_status ks_login_ensure(struct ks_session *session, struct kesher_error *error)
 {
-    unsigned losses = 0;
-    struct kesher_error local = {.status = KESHER_OK};
-    struct kesher_error *why = error != NULL ? error : &local;
-    for (;;) {
-        enum kesher_status status = ks_session_connect(session, why);
-        if (status == KESHER_OK && session->has_key)
-            return KESHER_OK;
-        if (status == KESHER_OK)
-            status = log_in(session, why);
-        if (!ks_session_was_lost(status) || !session->ever_connected)
-            return status;
-        if (!ks_session_back_off(session, &losses, why))
-            return status;
-    }
+    struct ks_answer answer = {.code = 0};
+    enum kesher_status status = session->has_key ? ks_session_connect(session, error) : KESHER_OK;
+    if (session->has_key && status == KESHER_OK)
+        return KESHER_OK;
+    if (session->unknown)
+        return ks_login_register_again(session, error);
+    status = ask_to_reconnect(session, &answer, error);
+    bool is_denied = status == KESHER_OK && answer.code != KS_RESPONSE_RECONNECTED;
+    /* There are servers that have another no for whom they do not know. */
+    if (is_denied || (status == KESHER_REFUSED && session->options.error_repeats == 0))
+        return go_on_after_denial(session, error);
+    return status == KESHER_OK ? take_key(session, &answer, error) : status;
+}
+
+/* ---- one's own public key ---- */
+
+static bool is_user_key_or_none(const struct ks_answer *answer)
+{
+    return (answer->code == KS_RESPONSE_USER_KEY && answer->payload_size == KS_USER_KEY_ANSWER_SIZE) ||
+           answer->code == KS_RESPONSE_ERROR;
+}
+
+static enum kesher_status fail_other_key(const struct ks_session *session, struct kesher_error *error)
+{
+    char shown[SHOWN_NAME_SIZE];
+    return ks_failure(
+        error, KESHER_CHANGED,
+        "%s tells others another public key for '%s' than this home has, so what they send cannot "
+        "be read here; ask its operator (kesherd user reset-key)",
+        session->shown, shown_name(session, shown));
+}
+
+enum kesher_status ks_login_publish_key(struct ks_session *session, bool *published,
+                                        struct kesher_error *error)
+{
+    uint8_t own[KS_PUBLIC_KEY_SIZE];
+    struct ks_user_key_answer known;
+    struct ks_answer answer;
+    const struct ks_client_id id = session->identity->id;
+    const struct ks_question question = {.repeat = KS_REQUEST_UNTIL_ANSWERED,
+                                         .code = KS_REQUEST_USER_KEY,
+                                         .payload = id.bytes,
+                                         .payload_size = KS_TARGET_PAYLOAD_SIZE,
+                                         .doing = "tell one's own public key",
+                                         .accepts = is_user_key_or_none};
+    *published = false;
+    enum kesher_status status = ks_identity_public_key(session->identity, own, error);
+    if (status == KESHER_OK)
+        status = ks_request_ask(session, &question, &answer, error);
+    if (status != KESHER_OK)
+        return status;
+    if (answer.code == KS_RESPONSE_USER_KEY &&
+        ks_user_key_answer_parse(answer.payload, answer.payload_size, &known) == KS_OK)
+        return memcmp(known.public_key, own, sizeof own) == 0 ? KESHER_OK : fail_other_key(session, error);
+    status = send_public_key(session, KS_REQUEST_UNTIL_LOST, error);
+    *published = status == KESHER_OK;
+    return status;
 }

@@ -6,17 +6,28 @@
 
 #include "client/session.h"
 
-/* Registers the session's prepared identity and saves it. KESHER_OK; errors as kesher_register. */
+/* Registers the session's prepared identity and saves it: 1025 and 1026, or 600 where the server knows only
+ * messages. KESHER_OK; errors as kesher_register. */
 enum kesher_status ks_login_register(struct ks_session *session, struct kesher_error *error);
 
-/* The same with 600 only, for servers that know only messages: no key for contents comes of it. */
+/* The same with 600 only: no key for contents comes of it. */
 enum kesher_status ks_login_register_messages(struct ks_session *session, struct kesher_error *error);
 
-/* Makes sure that the session has a channel and a key that was taken on it: 1027; after a 2106 1026; when
- * that is refused too, the old files are kept under other names and the name is registered anew with the same
- * key pair. Connects again after losses, but does not repeat the very first attempt to connect. KESHER_OK;
+/* Registers the session's identity, which the server does not know any more, anew under the same name with
+ * the same key pair; the old files are kept under other names. Errors as kesher_register. */
+enum kesher_status ks_login_register_again(struct ks_session *session, struct kesher_error *error);
+
+/* Makes sure that the session has a channel and a key for contents: 1027; after a 2106 once more with the id
+ * turned round, as one public client writes it into the home, then 1026; when that is refused too, or the
+ * connection is lost over it, the name is registered anew as by ks_login_register_again. KESHER_OK;
  * KESHER_REFUSED; KESHER_CONNECTION; KESHER_TIMEOUT; KESHER_PROTOCOL; KESHER_CRYPTO when the key that comes
  * cannot be decrypted; KESHER_FILE; KESHER_NO_MEMORY. */
 enum kesher_status ks_login_ensure(struct ks_session *session, struct kesher_error *error);
+
+/* Makes sure that the server has this identity's public key, so that others can be told it (602 about
+ * oneself): sends it (1026) where there is none, as after an operator has reset it. *published: it was sent
+ * now. KESHER_OK; KESHER_CHANGED when the server has another one; errors as ks_login_ensure. */
+enum kesher_status ks_login_publish_key(struct ks_session *session, bool *published,
+                                        struct kesher_error *error);
 
 #endif

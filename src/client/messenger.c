@@ -103,5 +103,5 @@ enum kesher_status kesher_messenger_users(struct kesher_messenger *messenger,
                                           bool (*visit)(void *context, const struct kesher_user *user),
                                           void *context, struct kesher_error *error)
 {
-    return ks_user_list_each(&messenger->session, visit, context, error);
+    return ks_user_list_each(&messenger->session, KS_REQUEST_UNTIL_ANSWERED, visit, context, error);
 }

@@ -3,7 +3,6 @@
 
 #include "base/text.h"
 #include "client/conversation.h"
-#include "client/exchange.h"
 #include "client/failure.h"
 #include "client/peer.h"
 #include "client/saved_file.h"
@@ -59,8 +58,9 @@ static enum kesher_status ask_key(struct kesher_messenger *messenger, const stru
 {
     if (messenger->offline)
         return ks_failure(error, KESHER_CONNECTION, "the server cannot be asked now");
-    enum kesher_status status = ks_peer_ask_key(&messenger->session, id, false, public_key, error);
-    messenger->offline = ks_session_was_lost(status);
+    enum kesher_status status =
+        ks_peer_ask_key(&messenger->session, id, KS_REQUEST_UNTIL_LOST, public_key, error);
+    messenger->offline = status == KESHER_CONNECTION || status == KESHER_TIMEOUT;
     return messenger->offline ? KESHER_CONNECTION : status;
 }
 

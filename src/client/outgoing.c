@@ -3,8 +3,8 @@
 
 #include "base/text.h"
 #include "client/conversation.h"
-#include "client/exchange.h"
 #include "client/failure.h"
+#include "client/request.h"
 #include "crypto/secret.h"
 #include "wire/drop.h"
 #include "wire/messages.h"
@@ -13,7 +13,10 @@
 
 enum {
     FIXED_SIZE = KS_REQUEST_HEADER_SIZE + KS_SEND_MESSAGE_FIXED_SIZE,
-    SEND_ATTEMPTS = 2, /* the second with an id from a new list */
+    SEND_ATTEMPTS = 2,                      /* the second with an id from a new list */
+    USUAL_CONTENT_LIMIT = 64 * 1024 * 1024, /* kesherd's, unless it is told otherwise */
+    BUFFERS_SIZE = 16 * 1024 * 1024,
+    OLD_CONTENT_LIMIT = 1024 - FIXED_SIZE, /* of servers that read once */
 };
 
 static enum kesher_status fail_source(enum ks_result result, int error_number, struct kesher_error *error)
@@ -42,142 +45,191 @@ static void fill_fixed(struct kesher_messenger *messenger, const struct ks_outgo
     ks_secret_wipe(&header, sizeof header);
 }
 
+/* One message on its way. */
+struct sending {
+    struct kesher_messenger *messenger;
+    const struct ks_outgoing *outgoing;
+    uint32_t *message_id;
+    struct ks_content_source source; /* of a text or a file */
+    bool begun;                      /* some of it was sent */
+    bool was_sent;                   /* all of it was */
+};
+
 /* The next part of the content behind the first `used` bytes of the piece. */
-static enum kesher_status fill_content(struct kesher_messenger *messenger, const struct ks_outgoing *outgoing,
-                                       size_t used, size_t *size, struct kesher_error *error)
+static enum kesher_status fill_content(struct sending *sending, size_t used, size_t *size,
+                                       struct kesher_error *error)
 {
+    struct kesher_messenger *messenger = sending->messenger;
+    const struct ks_outgoing *outgoing = sending->outgoing;
     uint8_t *room = messenger->piece + used;
-    if (outgoing->source == NULL) {
+    if (outgoing->key == NULL) {
         *size = used > 0 ? outgoing->content_size : 0; /* small, and all of it goes with the fixed fields */
         if (*size > 0)
             memcpy(room, outgoing->content, *size);
         return KESHER_OK;
     }
     size_t capacity = (sizeof messenger->piece - used) / KS_CONTENT_BLOCK_SIZE * KS_CONTENT_BLOCK_SIZE;
-    enum ks_result result = ks_content_source_read(outgoing->source, room, capacity, size);
-    return result == KS_OK ? KESHER_OK : fail_source(result, outgoing->source->error_number, error);
+    enum ks_result result = ks_content_source_read(&sending->source, room, capacity, size);
+    return result == KS_OK ? KESHER_OK : fail_source(result, sending->source.error_number, error);
 }
 
-static void report_progress(const struct ks_session *session, const struct ks_outgoing *outgoing)
+static void report_progress(const struct sending *sending)
 {
-    if (outgoing->source != NULL && session->options.observer.progress != NULL)
-        session->options.observer.progress(session->options.observer.context,
-                                           outgoing->plain_size - outgoing->source->plain_left,
-                                           outgoing->plain_size);
+    const struct kesher_observer *observer = &sending->messenger->session.options.observer;
+    if (sending->outgoing->key != NULL && observer->progress != NULL)
+        observer->progress(observer->context, sending->outgoing->plain_size - sending->source.plain_left,
+                           sending->outgoing->plain_size);
 }
 
 /* Sends all of it, or until the server says something. *early: it did before the end. */
-static enum kesher_status send_pieces(struct kesher_messenger *messenger, const struct ks_outgoing *outgoing,
-                                      bool *sent, bool *early, struct kesher_error *error)
+static enum kesher_status send_pieces(struct sending *sending, bool *early, struct kesher_error *error)
 {
+    struct kesher_messenger *messenger = sending->messenger;
     struct ks_session *session = &messenger->session;
     struct ks_response_header unread;
-    uint64_t left = FIXED_SIZE + (uint64_t)outgoing->content_size;
+    uint64_t left = FIXED_SIZE + (uint64_t)sending->outgoing->content_size;
     const uint64_t whole = left;
     size_t used = FIXED_SIZE;
-    fill_fixed(messenger, outgoing);
+    fill_fixed(messenger, sending->outgoing);
     for (;;) {
         size_t size = 0;
-        enum kesher_status status = fill_content(messenger, outgoing, used, &size, error);
-        if (status != KESHER_OK && *sent)
+        enum kesher_status status = fill_content(sending, used, &size, error);
+        if (status != KESHER_OK && sending->begun)
             ks_session_disconnect(session); /* the frame cannot be completed any more */
         if (status != KESHER_OK || used + size == 0)
             return status;
-        *early = *sent && ks_channel_peek(session->channel, 0, &unread);
+        *early = sending->begun && ks_channel_peek(session->channel, 0, &unread);
         if (*early)
             return KESHER_OK;
-        *sent = true;
+        sending->begun = true;
         left -= used + size;
         status = left > 0
                      ? ks_channel_send(session->channel, messenger->piece, used + size, error)
                      : ks_channel_send_end(session->channel, messenger->piece, used + size, whole, error);
         if (status != KESHER_OK)
             return status;
-        report_progress(session, outgoing);
+        sending->was_sent = left == 0;
+        session->is_alive |= whole - left > BUFFERS_SIZE; /* a large content may take long to be synced */
+        report_progress(sending);
         used = 0;
     }
 }
 
-static enum kesher_status take_answer(struct ks_session *session, const struct ks_outgoing *outgoing,
-                                      uint32_t *message_id, struct kesher_error *error)
+/* What a server means that knows sender and receiver and does not take the message. */
+static enum kesher_status fail_refused(const struct sending *sending, struct kesher_error *error)
 {
+    char shown[300];
+    const struct ks_outgoing *outgoing = sending->outgoing;
+    const struct ks_session *session = &sending->messenger->session;
+    ks_text_escape(outgoing->receiver, strlen(outgoing->receiver), shown, sizeof shown);
+    if (outgoing->content_size > USUAL_CONTENT_LIMIT)
+        return ks_failure(
+            error, KESHER_REFUSED,
+            "%s did not take the message: it is larger than this server takes (usually %u MiB); "
+            "a file of any size goes up with kesher put",
+            session->shown, USUAL_CONTENT_LIMIT / (1024 * 1024));
+    if (outgoing->content_size > OLD_CONTENT_LIMIT)
+        return ks_failure(
+            error, KESHER_REFUSED,
+            "%s did not take the message: the inbox of '%s' is full, or the message is perhaps too "
+            "long for this server (old ones take %d bytes)",
+            session->shown, shown, OLD_CONTENT_LIMIT);
+    return ks_failure(error, KESHER_REFUSED,
+                      "%s did not take the message: the inbox of '%s' is full; try again when it was read",
+                      session->shown, shown);
+}
+
+/* Servers of the course that read once know only the beginning of what is longer, and most hang then. */
+static enum kesher_status add_suspicion(const struct sending *sending, enum kesher_status status,
+                                        struct kesher_error *error)
+{
+    bool is_suspicious = (status == KESHER_CONNECTION || status == KESHER_TIMEOUT) && sending->was_sent &&
+                         sending->outgoing->content_size > OLD_CONTENT_LIMIT;
+    if (!is_suspicious)
+        return status;
+    const struct kesher_error cause = *error;
+    return ks_failure(error, status,
+                      "%.500s; or the message is perhaps too long for this server (old ones take %d bytes)",
+                      cause.sentence, OLD_CONTENT_LIMIT);
+}
+
+static enum kesher_status take_answer(struct sending *sending, bool early, struct kesher_error *error)
+{
+    struct ks_session *session = &sending->messenger->session;
     struct ks_answer answer;
     struct ks_message_stored_answer stored;
-    enum kesher_status status = ks_answer_receive(session->channel, &answer, error);
-    if (status == KESHER_OK)
-        status =
-            ks_exchange_judge(session, answer.code, KS_RESPONSE_MESSAGE_STORED, "send the message", error);
+    enum kesher_status status = ks_request_take_answer(session, &answer, error);
     if (status != KESHER_OK)
-        return status;
+        return add_suspicion(sending, status, error);
+    if (answer.code == KS_RESPONSE_ERROR)
+        return fail_refused(sending, error);
+    if (answer.code != KS_RESPONSE_MESSAGE_STORED)
+        return ks_request_fail_answer(session, answer.code, error);
+    if (early)
+        return ks_channel_fail_protocol(session->channel, error, "a receipt before it had the message");
     if (answer.payload_size > sizeof answer.payload ||
         ks_message_stored_answer_parse(answer.payload, answer.payload_size, &stored) != KS_OK ||
-        memcmp(stored.target.bytes, outgoing->target->bytes, sizeof stored.target.bytes) != 0)
+        memcmp(stored.target.bytes, sending->outgoing->target->bytes, sizeof stored.target.bytes) != 0)
         return ks_channel_fail_protocol(session->channel, error,
                                         "a receipt for another message than it was sent");
-    if (message_id != NULL)
-        *message_id = stored.message_id;
+    *sending->message_id = stored.message_id;
     return KESHER_OK;
 }
 
-struct sending {
-    struct kesher_messenger *messenger;
-    const struct ks_outgoing *outgoing;
-    uint32_t *message_id;
-    bool sent;
-    enum kesher_status outcome;
-};
-
-/* An answer that came before the content was complete cannot be a receipt. */
+/* An answer that came before the content was complete says that the server does not have it, whatever it
+ * says; and nobody knows where the server takes the next request to begin. */
 static enum kesher_status take_early_answer(struct sending *sending, struct kesher_error *error)
 {
-    struct ks_session *session = &sending->messenger->session;
-    enum kesher_status status = take_answer(session, sending->outgoing, NULL, error);
-    if (status == KESHER_OK)
-        status = ks_channel_fail_protocol(session->channel, error, "a receipt before it had the message");
-    sending->sent = false;
-    ks_session_disconnect(session);
+    enum kesher_status status = take_answer(sending, true, error);
+    ks_session_disconnect(&sending->messenger->session);
     return status;
 }
 
-static enum kesher_status send_once(struct ks_session *session, struct sending *sending,
-                                    struct kesher_error *error)
+static enum kesher_status send_and_take_answer(struct sending *sending, struct kesher_error *error)
 {
     struct ks_response_header unread;
     bool early = false;
-    enum kesher_status status =
-        send_pieces(sending->messenger, sending->outgoing, &sending->sent, &early, error);
+    enum kesher_status status = send_pieces(sending, &early, error);
+    bool was_lost = status == KESHER_CONNECTION || status == KESHER_TIMEOUT;
     /* A server that refuses and closes may cut our sending short: its answer is there all the same. */
-    if (early || (ks_session_was_lost(status) && ks_channel_peek(session->channel, 0, &unread)))
+    if (early || (was_lost && ks_channel_peek(sending->messenger->session.channel, 0, &unread)))
         return take_early_answer(sending, error);
-    if (status != KESHER_OK)
-        return status;
-    status = take_answer(session, sending->outgoing, sending->message_id, error);
-    if (status == KESHER_REFUSED)
-        sending->sent = false;
-    return status;
+    return status == KESHER_OK ? take_answer(sending, false, error) : status;
 }
 
-/* Keeps ks_exchange_repeat from repeating what was sent. */
-static enum kesher_status send_once_only(struct ks_session *session, void *context,
-                                         struct kesher_error *error)
+static enum kesher_status perform(struct ks_session *session, void *context, struct kesher_error *error)
 {
     struct sending *sending = context;
-    sending->outcome = send_once(session, sending, error);
-    if (sending->outcome == KESHER_PROTOCOL || ks_session_was_lost(sending->outcome))
-        ks_session_disconnect(session);
-    return KESHER_OK;
+    const struct ks_outgoing *outgoing = sending->outgoing;
+    (void)session;
+    sending->begun = false;
+    if (outgoing->key == NULL)
+        return send_and_take_answer(sending, error);
+    enum ks_result result =
+        ks_content_source_open(&sending->source, outgoing->fd, outgoing->plain_size, outgoing->key);
+    enum kesher_status status =
+        result == KS_OK ? send_and_take_answer(sending, error) : fail_source(result, 0, error);
+    ks_content_source_close(&sending->source);
+    return status;
 }
 
 enum kesher_status ks_outgoing_send(struct kesher_messenger *messenger, const struct ks_outgoing *outgoing,
                                     uint32_t *message_id, bool *sent, struct kesher_error *error)
 {
-    struct sending sending = {
-        .messenger = messenger, .outgoing = outgoing, .message_id = message_id, .outcome = KESHER_OK};
-    enum kesher_status status = ks_exchange_repeat(&messenger->session, send_once_only, &sending, error);
+    uint32_t unwanted = 0;
+    struct sending sending = {.messenger = messenger,
+                              .outgoing = outgoing,
+                              .message_id = message_id != NULL ? message_id : &unwanted};
+    const struct ks_request request = {.repeat = KS_REQUEST_ONCE,
+                                       .doing = "send the message",
+                                       .perform = perform,
+                                       .context = &sending,
+                                       .spent = &sending.was_sent};
+    enum kesher_status status = ks_request_run(&messenger->session, &request, NULL, error);
     ks_secret_wipe(messenger->piece, FIXED_SIZE); /* the client id is a secret */
     if (sent != NULL)
-        *sent = sending.sent;
-    return status == KESHER_OK ? sending.outcome : status;
+        *sent = sending.was_sent && status != KESHER_REFUSED;
+    return status;
 }
 
 /* ---- texts and files ---- */
@@ -193,21 +245,16 @@ struct text_or_file {
 static enum kesher_status send_content(struct kesher_messenger *messenger, const struct ks_contact *contact,
                                        const struct text_or_file *content, struct kesher_error *error)
 {
-    struct ks_content_source source = {0};
-    enum ks_result result =
-        ks_content_source_open(&source, content->fd, content->size, contact->ring.sending.bytes);
-    if (result != KS_OK)
-        return fail_source(result, 0, error);
     const struct ks_outgoing outgoing = {
         .target = &contact->id,
+        .receiver = contact->name,
         .type = content->type,
         .content_size = (uint32_t)ks_content_size_of_file(content->size),
-        .source = &source,
+        .fd = content->fd,
         .plain_size = content->size,
+        .key = contact->ring.sending.bytes,
     };
-    enum kesher_status status = ks_outgoing_send(messenger, &outgoing, content->message_id, NULL, error);
-    ks_content_source_close(&source);
-    return status;
+    return ks_outgoing_send(messenger, &outgoing, content->message_id, NULL, error);
 }
 
 static enum kesher_status fail_without_key(const struct ks_contact *contact, struct kesher_error *error)

@@ -14,17 +14,19 @@
 
 struct ks_outgoing {
     const struct ks_client_id *target;
-    uint8_t type; /* enum ks_message_type */
+    const char *receiver; /* the target's name, for sentences */
+    uint8_t type;         /* enum ks_message_type */
     uint32_t content_size;
-    const uint8_t *content;           /* for types 1 and 2; NULL with `source` */
-    struct ks_content_source *source; /* freshly opened, for types 3 and 4 */
-    uint64_t plain_size;              /* of the source, for the observer */
+    const uint8_t *content; /* for types 1 and 2; NULL for what is encrypted from a file */
+    /* for types 3 and 4: */
+    int fd; /* read with pread(2) from its start; the caller's */
+    uint64_t plain_size;
+    const uint8_t *key;
 };
 
-/* Sends the message and takes the answer. Connects, but repeats nothing once a byte of the message is on its
- * way. KESHER_OK with *message_id; KESHER_REFUSED; KESHER_FILE when the source fails; else as
- * ks_exchange_judge and ks_session_connect. *sent (may be NULL) is true when the server may have the message.
- */
+/* Sends the message and takes the answer: once (see request.h). KESHER_OK with *message_id (may be NULL), 0
+ * from a server whose receipts have no id; KESHER_REFUSED; KESHER_FILE when the file fails; else as
+ * ks_request_run. *sent (may be NULL) is true when the server may have the message. */
 enum kesher_status ks_outgoing_send(struct kesher_messenger *messenger, const struct ks_outgoing *outgoing,
                                     uint32_t *message_id, bool *sent, struct kesher_error *error);
 

@@ -2,7 +2,6 @@
 #include "client/peer.h"
 
 #include "base/text.h"
-#include "client/exchange.h"
 #include "client/failure.h"
 #include "client/user_list.h"
 #include "crypto/rsa.h"
@@ -91,19 +90,29 @@ enum kesher_status ks_peer_adopt(struct kesher_messenger *messenger, const char 
 
 /* ---- 602 ---- */
 
-struct key_request {
-    const struct ks_client_id *id;
-    uint8_t *public_key;
-};
+static bool is_user_key(const struct ks_answer *answer)
+{
+    return answer->code == KS_RESPONSE_USER_KEY;
+}
 
-static enum kesher_status take_key(struct ks_session *session, const struct key_request *request,
-                                   const struct ks_answer *answer, struct kesher_error *error)
+static enum kesher_status refused_key(const struct ks_session *session, uint16_t answer_code,
+                                      struct kesher_error *error)
+{
+    (void)answer_code;
+    return ks_failure(error, KESHER_REFUSED,
+                      "%s has no public key of this user: the user's client has to come there once more",
+                      session->shown);
+}
+
+static enum kesher_status take_key(struct ks_session *session, const struct ks_client_id *id,
+                                   const struct ks_answer *answer,
+                                   uint8_t public_key[static KS_PUBLIC_KEY_SIZE], struct kesher_error *error)
 {
     struct ks_user_key_answer parsed;
     struct ks_public_key *key = NULL;
     if (answer->payload_size > sizeof answer->payload ||
         ks_user_key_answer_parse(answer->payload, answer->payload_size, &parsed) != KS_OK ||
-        !is_same_id(&parsed.target, request->id))
+        !is_same_id(&parsed.target, id))
         return ks_channel_fail_protocol(session->channel, error, "the public key of somebody else, or none");
     enum ks_result result = ks_public_key_parse(parsed.public_key, &key);
     ks_public_key_free(key);
@@ -111,33 +120,26 @@ static enum kesher_status take_key(struct ks_session *session, const struct key_
         return ks_failure_no_memory(error);
     if (result != KS_OK)
         return ks_channel_fail_protocol(session->channel, error, "a public key that is none");
-    memcpy(request->public_key, parsed.public_key, KS_PUBLIC_KEY_SIZE);
+    memcpy(public_key, parsed.public_key, KS_PUBLIC_KEY_SIZE);
     return KESHER_OK;
 }
 
-static enum kesher_status ask_key_once(struct ks_session *session, void *context, struct kesher_error *error)
-{
-    const struct key_request *request = context;
-    const struct ks_question question = {
-        .code = KS_REQUEST_USER_KEY, .payload = request->id->bytes, .payload_size = KS_TARGET_PAYLOAD_SIZE};
-    struct ks_answer answer;
-    enum kesher_status status = ks_session_ask_once(session, &question, &answer, error);
-    if (status == KESHER_OK)
-        status =
-            ks_exchange_judge(session, answer.code, KS_RESPONSE_USER_KEY, "get the user's public key", error);
-    return status == KESHER_OK ? take_key(session, request, &answer, error) : status;
-}
-
-enum kesher_status ks_peer_ask_key(struct ks_session *session, const struct ks_client_id *id, bool patient,
+enum kesher_status ks_peer_ask_key(struct ks_session *session, const struct ks_client_id *id,
+                                   enum ks_request_repeat repeat,
                                    uint8_t public_key[static KS_PUBLIC_KEY_SIZE], struct kesher_error *error)
 {
-    struct key_request request = {.id = id, .public_key = public_key};
-    if (patient)
-        return ks_exchange_repeat(session, ask_key_once, &request, error);
-    enum kesher_status status = ks_exchange_connect(session, error);
+    const struct ks_question question = {.repeat = repeat,
+                                         .code = KS_REQUEST_USER_KEY,
+                                         .payload = id->bytes,
+                                         .payload_size = KS_TARGET_PAYLOAD_SIZE,
+                                         .doing = "tell the user's public key",
+                                         .accepts = is_user_key,
+                                         .refused = refused_key};
+    struct ks_answer answer;
+    enum kesher_status status = ks_request_ask(session, &question, &answer, error);
     if (status == KESHER_OK)
-        status = ask_key_once(session, &request, error);
-    if (status == KESHER_PROTOCOL || ks_session_was_lost(status))
+        status = take_key(session, id, &answer, public_key, error);
+    if (status == KESHER_PROTOCOL)
         ks_session_disconnect(session);
     return status;
 }
@@ -174,7 +176,7 @@ enum kesher_status ks_peer_refresh(struct kesher_messenger *messenger, struct ks
     if (status == KESHER_REFUSED || (status == KESHER_OK && is_same_id(&id, &peer->contact.id)))
         return KESHER_REFUSED;
     if (status == KESHER_OK && pinned)
-        status = ks_peer_ask_key(&messenger->session, &id, true, public_key, &why);
+        status = ks_peer_ask_key(&messenger->session, &id, KS_REQUEST_UNTIL_ANSWERED, public_key, &why);
     if (status == KESHER_OK)
         status = ks_peer_adopt(messenger, peer->contact.name, &id, pinned ? public_key : NULL, &peer->contact,
                                NULL, &why);
@@ -189,12 +191,13 @@ enum kesher_status ks_peer_pin(struct kesher_messenger *messenger, struct ks_pee
     uint8_t public_key[KS_PUBLIC_KEY_SIZE];
     struct ks_client_id id = peer->contact.id;
     char name[KS_TEXT_FIELD_SIZE];
-    enum kesher_status status = ks_peer_ask_key(&messenger->session, &id, true, public_key, error);
+    enum kesher_status status =
+        ks_peer_ask_key(&messenger->session, &id, KS_REQUEST_UNTIL_ANSWERED, public_key, error);
     if (status == KESHER_REFUSED) {
         status = ks_peer_refresh(messenger, peer, error);
         if (status == KESHER_OK) {
             id = peer->contact.id;
-            status = ks_peer_ask_key(&messenger->session, &id, true, public_key, error);
+            status = ks_peer_ask_key(&messenger->session, &id, KS_REQUEST_UNTIL_ANSWERED, public_key, error);
         }
     }
     memcpy(name, peer->contact.name, sizeof name);

@@ -5,6 +5,7 @@
 #define KS_CLIENT_PEER_H
 
 #include "client/messenger.h"
+#include "client/request.h"
 
 struct ks_peer {
     struct ks_contact contact; /* has an id after ks_peer_find */
@@ -31,8 +32,9 @@ enum kesher_status ks_peer_refresh(struct kesher_messenger *messenger, struct ks
 enum kesher_status ks_peer_pin(struct kesher_messenger *messenger, struct ks_peer *peer, bool *is_new,
                                struct kesher_error *error);
 
-/* 602. KESHER_OK; errors as ks_exchange_repeat. With `patient` a lost connection is made again. */
-enum kesher_status ks_peer_ask_key(struct ks_session *session, const struct ks_client_id *id, bool patient,
+/* 602. KESHER_OK; errors as ks_request_run; `repeat` as there. */
+enum kesher_status ks_peer_ask_key(struct ks_session *session, const struct ks_client_id *id,
+                                   enum ks_request_repeat repeat,
                                    uint8_t public_key[static KS_PUBLIC_KEY_SIZE], struct kesher_error *error);
 
 /* KESHER_OK when nothing else is pinned for the contact than `public_key`, else KESHER_CHANGED with both

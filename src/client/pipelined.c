@@ -7,6 +7,7 @@
  */
 #include "client/failure.h"
 #include "client/login.h"
+#include "client/request.h"
 #include "client/upload.h"
 
 #include <string.h>
@@ -35,6 +36,7 @@ struct run {
     unsigned queue_front;
     unsigned queue_size;
     bool list_ended;
+    bool refused;   /* since the connection was made */
     bool again_due; /* some slot is in SLOT_AGAIN: drain, then send those one by one */
     bool has_held;
     struct kesher_upload held; /* taken from the list, and has to wait until nothing is out */
@@ -85,12 +87,19 @@ static void send_again_later(struct run *run, struct slot *slot)
     run->again_due = true;
 }
 
+/* An error answer: the connection is no more to be trusted once what is out on it is answered. */
+static void refuse_later(struct run *run, struct slot *slot)
+{
+    run->refused = true;
+    send_again_later(run, slot);
+}
+
 /* The connection is gone: nothing that is out will be answered. */
 static void lose_all(struct run *run)
 {
     while (run->queue_size > 0) {
         struct slot *slot = dequeue(run);
-        slot->counts.losses++;
+        slot->counts.tries.losses++;
         send_again_later(run, slot);
     }
     ks_session_disconnect(&run->drop->session);
@@ -174,9 +183,7 @@ static void take_file_answer(struct run *run, struct slot *slot, const struct ks
     struct ks_file_answer file;
     if (answer->code != KS_RESPONSE_FILE_RECEIVED ||
         ks_file_answer_parse(answer->payload, answer->payload_size, &file) != KS_OK) {
-        ks_session_notice(&run->drop->session, "server responded with an error");
-        slot->counts.errors++;
-        send_again_later(run, slot);
+        refuse_later(run, slot);
     } else if (file.cksum != slot->cksum) {
         slot->counts.mismatches++;
         slot->counts.mismatch_untold = true;
@@ -189,12 +196,24 @@ static void take_file_answer(struct run *run, struct slot *slot, const struct ks
     }
 }
 
+/* What is out is given up for the reason in run->error, and so is the rest. */
+static void fail_all(struct run *run, enum kesher_status status)
+{
+    for (size_t i = 0; i < WINDOW; i++)
+        if (run->slots[i].phase == SLOT_AGAIN)
+            finish_slot(run, &run->slots[i], status);
+    run->again_due = false;
+}
+
 static void take_answer(struct run *run)
 {
     struct ks_answer answer;
-    if (ks_answer_receive(run->drop->session.channel, &answer, &run->error) != KESHER_OK) {
+    enum kesher_status status = ks_request_take_answer(&run->drop->session, &answer, &run->error);
+    if (status != KESHER_OK) {
         ks_session_notice(&run->drop->session, run->error.sentence);
         lose_all(run);
+        if (status == KESHER_TIMEOUT) /* silence is not repeated */
+            fail_all(run, status);
         return;
     }
     struct slot *slot = dequeue(run);
@@ -203,9 +222,7 @@ static void take_answer(struct run *run)
     } else if (answer.code == KS_RESPONSE_CONFIRMED) {
         finish_slot(run, slot, KESHER_OK);
     } else {
-        ks_session_notice(&run->drop->session, "server responded with an error");
-        slot->counts.errors++;
-        send_again_later(run, slot);
+        refuse_later(run, slot);
     }
 }
 
@@ -220,6 +237,9 @@ static enum kesher_status put_alone(struct run *run, const struct kesher_upload 
 
 static void put_waiting(struct run *run)
 {
+    if (run->refused)
+        ks_session_disconnect(&run->drop->session);
+    run->refused = false;
     for (size_t i = 0; i < WINDOW; i++) {
         struct slot *slot = &run->slots[i];
         if (slot->phase == SLOT_AGAIN)
@@ -240,7 +260,8 @@ enum kesher_status kesher_drop_put_pipelined(struct kesher_drop *drop, const str
 {
     struct run run = {.drop = drop, .list = list, .status = KESHER_OK};
     for (;;) {
-        enum kesher_status status = run.given_up ? KESHER_OK : ks_login_ensure(&drop->session, &run.error);
+        bool is_idle = run.queue_size == 0 && !run.given_up;
+        enum kesher_status status = is_idle ? ks_login_ensure(&drop->session, &run.error) : KESHER_OK;
         if (status != KESHER_OK) {
             run.given_up = true;
             run.status = status;

@@ -1,14 +1,14 @@
 /* pull.c — kesher_messenger_pull: 604, and what comes of it goes to the disk. */
 #include "client/arrival.h"
-#include "client/exchange.h"
 #include "client/failure.h"
 #include "client/messenger.h"
+#include "client/request.h"
 
 struct pull {
     struct kesher_messenger *messenger;
     struct ks_arrival arrival;
     uint32_t size;
-    enum kesher_status outcome; /* once an answer has begun */
+    bool begun; /* an answer has */
 };
 
 /* All but the last byte. */
@@ -52,18 +52,18 @@ static enum kesher_status receive_payload(struct pull *pull, struct kesher_error
  * server has noticed. */
 static enum kesher_status ask(struct ks_session *session, struct pull *pull, struct kesher_error *error)
 {
-    enum kesher_status status =
-        ks_exchange_begin(session, KS_REQUEST_WAITING_MESSAGES, KS_RESPONSE_WAITING_MESSAGES,
-                          "get the waiting messages", &pull->size, error);
+    enum kesher_status status = ks_request_begin(session, KS_REQUEST_WAITING_MESSAGES,
+                                                 KS_RESPONSE_WAITING_MESSAGES, &pull->size, error);
     if (status != KESHER_OK)
         return status;
-    pull->outcome = receive_payload(pull, error);
-    if (pull->outcome == KESHER_INVALID)
-        pull->outcome = ks_channel_fail_protocol(session->channel, error,
-                                                 "messages whose sizes do not add up to their answer's");
-    if (pull->outcome != KESHER_OK)
+    pull->begun = true;
+    status = receive_payload(pull, error);
+    if (status == KESHER_INVALID)
+        status = ks_channel_fail_protocol(session->channel, error,
+                                          "messages whose sizes do not add up to their answer's");
+    if (status != KESHER_OK)
         ks_session_disconnect(session);
-    return KESHER_OK;
+    return status;
 }
 
 static enum kesher_status pull_once(struct ks_session *session, void *context, struct kesher_error *error)
@@ -78,15 +78,15 @@ static enum kesher_status pull_once(struct ks_session *session, void *context, s
 enum kesher_status kesher_messenger_pull(struct kesher_messenger *messenger, bool *more,
                                          struct kesher_error *error)
 {
-    struct pull pull = {.messenger = messenger, .outcome = KESHER_OK};
+    struct pull pull = {.messenger = messenger};
+    const struct ks_request request = {
+        .repeat = KS_REQUEST_UNTIL_ANSWERED, .perform = pull_once, .context = &pull, .spent = &pull.begun};
     enum kesher_status status =
         ks_arrival_begin(&pull.arrival, &messenger->inbox, messenger->session.options.progress_ms, error);
     if (status != KESHER_OK)
         return status;
-    status = ks_exchange_repeat(&messenger->session, pull_once, &pull, error);
+    status = ks_request_run(&messenger->session, &request, NULL, error);
     ks_arrival_end(&pull.arrival);
-    if (status == KESHER_OK)
-        status = pull.outcome;
     if (status != KESHER_OK)
         return status;
     messenger->offline = false;

@@ -86,11 +86,8 @@ static bool note_user(void *context, const struct kesher_user *user)
 /* Asks once, without patience: messages come with or without names. */
 static void ask(struct kesher_messenger *messenger)
 {
-    struct ks_session *session = &messenger->session;
-    uint32_t reconnects = session->options.reconnects;
-    session->options.reconnects = 0;
-    enum kesher_status status = ks_user_list_each(session, note_user, &messenger->senders, NULL);
-    session->options.reconnects = reconnects;
+    enum kesher_status status =
+        ks_user_list_each(&messenger->session, KS_REQUEST_UNTIL_LOST, note_user, &messenger->senders, NULL);
     if (status == KESHER_OK)
         messenger->senders.answers++;
     messenger->offline = status != KESHER_OK;

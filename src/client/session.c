@@ -5,17 +5,15 @@
 #include "client/failure.h"
 #include "crypto/secret.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     DEFAULT_CONNECT_MS = 10 * 1000,
+    DEFAULT_ANSWER_MS = 10 * 1000,
     DEFAULT_PROGRESS_MS = 120 * 1000,
     DEFAULT_BACKOFF_MS = 250,
     DEFAULT_RECONNECTS = 5,
-    LONGEST_BACKOFF_MS = 30 * 1000,
+    DEFAULT_RETRY_MS = 60 * 1000,
     LONGEST_LIMIT_MS = 24 * 60 * 60 * 1000, /* fits the int of poll(2) */
 };
 
@@ -32,9 +30,11 @@ struct kesher_options ks_session_limits(const struct kesher_options *options)
     if (options != NULL)
         result = *options;
     result.connect_ms = limit_or_default(result.connect_ms, DEFAULT_CONNECT_MS);
+    result.answer_ms = limit_or_default(result.answer_ms, DEFAULT_ANSWER_MS);
     result.progress_ms = limit_or_default(result.progress_ms, DEFAULT_PROGRESS_MS);
     result.backoff_ms = limit_or_default(result.backoff_ms, DEFAULT_BACKOFF_MS);
     result.reconnects = limit_or_default(result.reconnects, DEFAULT_RECONNECTS);
+    result.retry_ms = limit_or_default(result.retry_ms, DEFAULT_RETRY_MS);
     return result;
 }
 
@@ -60,55 +60,60 @@ void ks_session_destroy(struct ks_session *session)
     ks_secret_wipe(session, sizeof *session);
 }
 
-enum kesher_status ks_session_connect(struct ks_session *session, struct kesher_error *error)
+static enum kesher_status open_channel(struct ks_session *session, struct kesher_error *error)
 {
-    if (session->channel != NULL && !ks_channel_is_broken(session->channel))
-        return KESHER_OK;
-    ks_session_disconnect(session);
     enum kesher_status status = ks_channel_open(session->address, session->options.connect_ms,
                                                 session->options.progress_ms, &session->channel, error);
-    if (status == KESHER_OK)
-        session->ever_connected = true;
-    return status;
+    session->ever_connected |= status == KESHER_OK;
+    if (status != KESHER_NOT_FOUND)
+        return status;
+    /* The server's name does not resolve. In a session NOT_FOUND is a user whom the server does not list. */
+    if (error != NULL)
+        error->status = KESHER_CONNECTION;
+    return KESHER_CONNECTION;
+}
+
+/* Looks at what the server did since its last answer. */
+static void look(struct ks_session *session)
+{
+    struct ks_response_header unasked;
+    if (ks_channel_peek(session->channel, 0, &unasked)) {
+        if (!session->thanks_may_come)
+            ks_session_disconnect(session);
+        return;
+    }
+    if (!ks_channel_has_ended(session->channel))
+        return;
+    session->closes |= session->answers > 0;
+    ks_session_hang_up(session);
+}
+
+enum kesher_status ks_session_connect(struct ks_session *session, struct kesher_error *error)
+{
+    if (session->channel != NULL)
+        look(session);
+    if (session->channel != NULL && session->closes && session->answers > 0)
+        ks_session_hang_up(session);
+    if (session->channel != NULL && ks_channel_is_broken(session->channel))
+        ks_session_disconnect(session);
+    return session->channel != NULL ? KESHER_OK : open_channel(session, error);
+}
+
+void ks_session_hang_up(struct ks_session *session)
+{
+    ks_channel_close(session->channel);
+    session->channel = NULL;
+    session->answers = 0;
+    session->thanks_may_come = false;
+    session->key_moved = session->has_key;
 }
 
 void ks_session_disconnect(struct ks_session *session)
 {
-    ks_channel_close(session->channel);
-    session->channel = NULL;
+    ks_session_hang_up(session);
     session->has_key = false;
-    session->thanks_may_come = false;
+    session->key_moved = false;
     ks_secret_wipe(session->key, sizeof session->key);
-}
-
-bool ks_session_was_lost(enum kesher_status status)
-{
-    return status == KESHER_CONNECTION || status == KESHER_TIMEOUT;
-}
-
-static void sleep_ms(uint64_t milliseconds)
-{
-    struct timespec left = {.tv_sec = (time_t)(milliseconds / 1000U),
-                            .tv_nsec = (long)(milliseconds % 1000U) * 1000000L};
-    while (clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left) == EINTR)
-        ;
-}
-
-bool ks_session_back_off(struct ks_session *session, unsigned *losses, const struct kesher_error *why)
-{
-    char line[KESHER_SENTENCE_SIZE + 64];
-    ks_session_disconnect(session);
-    if (*losses >= session->options.reconnects)
-        return false;
-    uint64_t wait_ms = session->options.backoff_ms;
-    for (unsigned i = 0; i < *losses && wait_ms < LONGEST_BACKOFF_MS; i++)
-        wait_ms *= 2;
-    ++*losses;
-    if (why != NULL && snprintf(line, sizeof line, "%s; connecting again (%u of %u)", why->sentence, *losses,
-                                (unsigned)session->options.reconnects) > 0)
-        ks_session_notice(session, line);
-    sleep_ms(wait_ms < LONGEST_BACKOFF_MS ? wait_ms : LONGEST_BACKOFF_MS);
-    return true;
 }
 
 void ks_session_notice(const struct ks_session *session, const char *line)
@@ -126,53 +131,4 @@ struct ks_request_header ks_session_header(const struct ks_session *session, enu
         .code = (uint16_t)code,
         .payload_size = payload_size,
     };
-}
-
-enum kesher_status ks_session_ask_once(struct ks_session *session, const struct ks_question *question,
-                                       struct ks_answer *answer, struct kesher_error *error)
-{
-    struct ks_request_header header = ks_session_header(session, question->code, question->payload_size);
-    enum kesher_status status = ks_answer_request(session->channel, &header, question->payload, error);
-    if (status == KESHER_OK)
-        status = ks_answer_receive(session->channel, answer, error);
-    ks_secret_wipe(&header, sizeof header);
-    return status;
-}
-
-static const char *advice_for(uint16_t answer_code)
-{
-    switch (answer_code) {
-    case KS_RESPONSE_REGISTRATION_FAILED:
-        return "the name may be taken, choose another";
-    case KS_RESPONSE_RECONNECT_DENIED:
-        return "the server does not know this identity";
-    case KS_RESPONSE_ERROR:
-        return "the server may not offer this, or the name may be taken";
-    default:
-        return "the server's log may tell why";
-    }
-}
-
-enum kesher_status ks_session_count_error(struct ks_session *session, const char *doing, uint16_t answer_code,
-                                          unsigned *errors, struct kesher_error *error)
-{
-    ks_session_notice(session, "server responded with an error");
-    if (++*errors <= KS_SESSION_REPEATS)
-        return KESHER_OK;
-    return ks_failure(error, KESHER_REFUSED, "cannot %s: %s answered %u, %u times; %s", doing, session->shown,
-                      (unsigned)answer_code, *errors, advice_for(answer_code));
-}
-
-enum kesher_status ks_session_ask(struct ks_session *session, const struct ks_question *question,
-                                  struct ks_answer *answer, struct kesher_error *error)
-{
-    unsigned errors = 0;
-    for (;;) {
-        enum kesher_status status = ks_session_ask_once(session, question, answer, error);
-        if (status != KESHER_OK || question->accepts(answer))
-            return status;
-        status = ks_session_count_error(session, question->doing, answer->code, &errors, error);
-        if (status != KESHER_OK)
-            return status;
-    }
 }

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "client/failure.h"
 #include "client/login.h"
+#include "client/request.h"
 #include "crypto/secret.h"
 
 #include <stdio.h>
@@ -90,6 +91,7 @@ enum kesher_status ks_upload_send_small(struct kesher_drop *drop, const struct k
         return fail_source(upload, result, source.error_number, error);
     *cksum = ks_cksum_value(&source.cksum);
     size += (size_t)(content - drop->small);
+    drop->session.contents++;
     return ks_channel_send_end(drop->session.channel, drop->small, size, size, error);
 }
 
@@ -102,7 +104,7 @@ static bool answered_early(struct ks_session *session)
         if (header.code != KS_RESPONSE_CONFIRMED || !session->thanks_may_come)
             return true;
         session->thanks_may_come = false;
-        if (ks_answer_receive(session->channel, &dropped, NULL) != KESHER_OK)
+        if (ks_request_take_answer(session, &dropped, NULL) != KESHER_OK)
             return false;
     }
     return false;
@@ -115,6 +117,17 @@ static void report_progress(const struct ks_session *session, const struct keshe
         session->options.observer.progress(session->options.observer.context,
                                            content_sent < upload->size ? content_sent : upload->size,
                                            upload->size);
+}
+
+/* Sends a piece; the first one in one go with the fixed fields, which are in drop->small already: there are
+ * servers that read only once. */
+static enum kesher_status send_piece(struct kesher_drop *drop, const uint8_t *bytes, size_t size,
+                                     bool is_first, struct kesher_error *error)
+{
+    if (!is_first)
+        return ks_channel_send(drop->session.channel, bytes, size, error);
+    memcpy(drop->small + FIXED_SIZE, bytes, size);
+    return ks_channel_send(drop->session.channel, drop->small, FIXED_SIZE + size, error);
 }
 
 /* Sends what the pipeline gives. *result is how reading went, the status how sending went. */
@@ -133,7 +146,7 @@ static enum kesher_status send_pieces(struct kesher_drop *drop, const struct kes
         *early = answered_early(&drop->session);
         if (*early)
             return KESHER_OK;
-        enum kesher_status status = ks_channel_send(drop->session.channel, bytes, size, error);
+        enum kesher_status status = send_piece(drop, bytes, size, sent == 0, error);
         if (status != KESHER_OK)
             return status;
         sent += size;
@@ -147,32 +160,40 @@ static enum kesher_status send_pieces(struct kesher_drop *drop, const struct kes
 static enum kesher_status send_large(struct kesher_drop *drop, const struct kesher_upload *upload,
                                      uint32_t *cksum, bool *early, struct kesher_error *error)
 {
-    uint8_t fixed[FIXED_SIZE];
     struct ks_content_source source = {0};
-    enum kesher_status status = fill_fixed(&drop->session, upload, fixed, error);
+    enum kesher_status status = fill_fixed(&drop->session, upload, drop->small, error);
+    if (status != KESHER_OK)
+        return status;
     enum ks_result result = drop->pipeline == NULL ? ks_pipeline_new(&drop->pipeline) : KS_OK;
-    if (status == KESHER_OK && result == KS_OK)
+    if (result == KS_OK)
         result = ks_content_source_open(&source, upload->fd, upload->size, drop->session.key);
-    if (status == KESHER_OK && result != KS_OK)
-        status = fail_source(upload, result, 0, error);
-    if (status == KESHER_OK)
-        status = ks_channel_send(drop->session.channel, fixed, sizeof fixed, error);
-    ks_secret_wipe(fixed, sizeof fixed);
-    if (status == KESHER_OK) {
-        ks_pipeline_start(drop->pipeline, &source);
-        status = send_pieces(drop, upload, &result, early, error);
-        ks_pipeline_stop(drop->pipeline);
-        if (result != KS_OK) { /* the frame cannot be completed any more */
-            ks_session_disconnect(&drop->session);
-            status = fail_source(upload, result, source.error_number, error);
-        }
+    if (result != KS_OK)
+        return fail_source(upload, result, 0, error);
+    drop->session.contents++;
+    ks_pipeline_start(drop->pipeline, &source);
+    status = send_pieces(drop, upload, &result, early, error);
+    ks_pipeline_stop(drop->pipeline);
+    if (result != KS_OK) { /* the frame cannot be completed any more */
+        ks_session_disconnect(&drop->session);
+        status = fail_source(upload, result, source.error_number, error);
     }
     *cksum = ks_cksum_value(&source.cksum);
     ks_content_source_close(&source);
     return status;
 }
 
-/* Sends the 1028 and takes its answer, also one that came early or just before the connection broke. */
+/* An answer before the end of the content, or just before the connection broke: whatever it says, the server
+ * does not have the file. */
+static enum kesher_status take_early_answer(struct ks_session *session, struct ks_answer *answer,
+                                            struct kesher_error *error)
+{
+    enum kesher_status status = ks_request_take_answer(session, answer, error);
+    if (status == KESHER_OK && answer->code == KS_RESPONSE_FILE_RECEIVED)
+        answer->code = KS_RESPONSE_DROP_ERROR;
+    return status;
+}
+
+/* Sends the 1028 and takes its answer. */
 static enum kesher_status send_and_take_answer(struct kesher_drop *drop, const struct kesher_upload *upload,
                                                uint32_t *cksum, struct ks_answer *answer,
                                                struct kesher_error *error)
@@ -181,30 +202,27 @@ static enum kesher_status send_and_take_answer(struct kesher_drop *drop, const s
     bool early = false;
     enum kesher_status status = ks_upload_is_small(upload) ? ks_upload_send_small(drop, upload, cksum, error)
                                                            : send_large(drop, upload, cksum, &early, error);
-    if (ks_session_was_lost(status))
+    if (status == KESHER_CONNECTION || status == KESHER_TIMEOUT)
         early = answered_early(session);
-    if (early) {
-        status = ks_answer_receive(session->channel, answer, error);
-        ks_session_disconnect(session);
-        if (status == KESHER_OK && answer->code == KS_RESPONSE_FILE_RECEIVED)
-            answer->code = 0; /* cannot be meant: it does not have the file */
-        return status;
-    }
+    if (early)
+        return take_early_answer(session, answer, error);
     if (status == KESHER_OK)
-        status = ks_answer_receive(session->channel, answer, error);
-    if (status == KESHER_OK && answer->code == KS_RESPONSE_CONFIRMED && session->thanks_may_come) {
+        status = ks_request_take_answer(session, answer, error);
+    if (status == KESHER_OK && answer->code == KS_RESPONSE_CONFIRMED && session->thanks_may_come)
+        status = ks_request_take_answer(session, answer, error);
+    if (status == KESHER_OK)
         session->thanks_may_come = false;
-        status = ks_answer_receive(session->channel, answer, error);
-    }
     return status;
 }
+
+/* ---- 1029, 1030 and 1031 ---- */
 
 static bool is_confirmed(const struct ks_answer *answer)
 {
     return answer->code == KS_RESPONSE_CONFIRMED;
 }
 
-/* The payload of 1029, 1030 and 1031. */
+/* Their payload. */
 static enum kesher_status fill_name(const struct kesher_upload *upload, uint8_t payload[KS_NAME_PAYLOAD_SIZE],
                                     struct kesher_error *error)
 {
@@ -217,18 +235,27 @@ static enum kesher_status send_name(struct kesher_drop *drop, enum ks_request_co
                                     const struct kesher_upload *upload, struct kesher_error *error)
 {
     uint8_t payload[KS_NAME_PAYLOAD_SIZE];
-    struct ks_request_header header = ks_session_header(&drop->session, code, sizeof payload);
     enum kesher_status status = fill_name(upload, payload, error);
-    if (status == KESHER_OK)
-        status = ks_answer_request(drop->session.channel, &header, payload, error);
-    ks_secret_wipe(&header, sizeof header);
-    return status;
+    if (status != KESHER_OK)
+        return status;
+    return ks_request_send(&drop->session, code, payload, sizeof payload, error);
 }
 
 enum kesher_status ks_upload_send_confirmation(struct kesher_drop *drop, const struct kesher_upload *upload,
                                                struct kesher_error *error)
 {
     return send_name(drop, KS_REQUEST_CRC_OK, upload, error);
+}
+
+static enum kesher_status refused_confirmation(const struct ks_session *session, uint16_t answer_code,
+                                               struct kesher_error *error)
+{
+    (void)answer_code;
+    return ks_failure(
+        error, KESHER_REFUSED,
+        "%s did not keep it: no room there, for this user or at all; remove something, or ask its "
+        "operator",
+        session->shown);
 }
 
 static enum kesher_status confirm(struct kesher_drop *drop, const struct kesher_upload *upload,
@@ -239,14 +266,18 @@ static enum kesher_status confirm(struct kesher_drop *drop, const struct kesher_
     char doing[SHOWN_NAME_SIZE + 32];
     if (snprintf(doing, sizeof doing, "confirm '%s'", shown_name(upload, shown)) < 0)
         doing[0] = '\0';
-    const struct ks_question question = {.code = KS_REQUEST_CRC_OK,
+    /* A second one would find nothing to confirm: when this one is lost, the file is sent again. */
+    const struct ks_question question = {.repeat = KS_REQUEST_ONCE,
+                                         .after_errors = true,
+                                         .code = KS_REQUEST_CRC_OK,
                                          .payload = payload,
                                          .payload_size = sizeof payload,
+                                         .doing = doing,
                                          .accepts = is_confirmed,
-                                         .doing = doing};
+                                         .refused = refused_confirmation};
     struct ks_answer answer;
     enum kesher_status status = fill_name(upload, payload, error);
-    return status == KESHER_OK ? ks_session_ask(&drop->session, &question, &answer, error) : status;
+    return status == KESHER_OK ? ks_request_ask(&drop->session, &question, &answer, error) : status;
 }
 
 /* 1031, after which the answer does not matter any more. */
@@ -257,7 +288,7 @@ static enum kesher_status give_up(struct kesher_drop *drop, const struct kesher_
     struct ks_answer answer;
     enum kesher_status status = send_name(drop, KS_REQUEST_CRC_GIVE_UP, upload, error);
     if (status == KESHER_OK)
-        status = ks_answer_receive(drop->session.channel, &answer, error);
+        status = ks_request_take_answer(&drop->session, &answer, error);
     if (status != KESHER_OK)
         ks_session_disconnect(&drop->session);
     return ks_failure(error, KESHER_MISMATCH,
@@ -265,20 +296,9 @@ static enum kesher_status give_up(struct kesher_drop *drop, const struct kesher_
                       shown_name(upload, shown), drop->session.shown, MISMATCH_LIMIT);
 }
 
-static enum kesher_status count_error(struct kesher_drop *drop, const struct kesher_upload *upload,
-                                      uint16_t answer_code, struct ks_upload_counts *counts,
-                                      struct kesher_error *error)
-{
-    char shown[SHOWN_NAME_SIZE];
-    char doing[SHOWN_NAME_SIZE + 32];
-    if (snprintf(doing, sizeof doing, "send '%s'", shown_name(upload, shown)) < 0)
-        doing[0] = '\0';
-    return ks_session_count_error(&drop->session, doing, answer_code, &counts->errors, error);
-}
-
-/* 1030, and a short wait for the answer that some servers give. */
+/* 1030, and a short wait for the answer that some servers give. What else it may be is the 1028's. */
 static enum kesher_status tell_mismatch(struct kesher_drop *drop, const struct kesher_upload *upload,
-                                        struct ks_upload_counts *counts, struct kesher_error *error)
+                                        struct kesher_error *error)
 {
     struct ks_session *session = &drop->session;
     struct ks_response_header header;
@@ -286,52 +306,104 @@ static enum kesher_status tell_mismatch(struct kesher_drop *drop, const struct k
     enum kesher_status status = send_name(drop, KS_REQUEST_CRC_WRONG, upload, error);
     if (status != KESHER_OK)
         return status;
-    counts->mismatch_untold = false;
     session->thanks_may_come = true;
     if (!ks_channel_peek(session->channel, THANKS_WAIT_MS, &header))
         return KESHER_OK;
     session->thanks_may_come = false;
-    status = ks_answer_receive(session->channel, &answer, error);
-    if (status != KESHER_OK || is_confirmed(&answer))
-        return status;
-    return count_error(drop, upload, answer.code, counts, error);
+    return ks_request_take_answer(session, &answer, error);
 }
 
-/* One 1028 and what follows from its answer. KESHER_OK when confirmed, or with *again. */
-static enum kesher_status put_once(struct kesher_drop *drop, const struct kesher_upload *upload,
-                                   struct ks_upload_counts *counts, uint32_t *cksum, bool *again,
-                                   struct kesher_error *error)
+/* ---- the whole file ---- */
+
+struct attempt {
+    struct kesher_drop *drop;
+    const struct kesher_upload *upload;
+    struct ks_upload_counts *counts;
+    uint32_t cksum;
+    uint16_t answer_code;
+    bool key_was_used; /* when it was refused: the server may have dropped the key */
+};
+
+/* A server that counts wrongly has lost its place behind what it refused. */
+static enum kesher_status refuse(struct attempt *attempt, uint16_t answer_code, struct kesher_error *error)
 {
+    struct ks_session *session = &attempt->drop->session;
+    attempt->answer_code = answer_code;
+    attempt->key_was_used = session->contents > 1 || session->key_moved;
+    ks_session_disconnect(session);
+    return ks_failure(
+        error, KESHER_REFUSED,
+        "%s did not take it: it is larger than this server takes, or there is no room there, for "
+        "this user or at all; ask its operator",
+        session->shown);
+}
+
+/* One 1028 and what follows from its answer. *changed: it arrived changed, and is to be sent again. */
+static enum kesher_status send_and_compare(struct attempt *attempt, bool *changed, struct kesher_error *error)
+{
+    struct kesher_drop *drop = attempt->drop;
+    struct ks_upload_counts *counts = attempt->counts;
     struct ks_answer answer = {.code = 0};
     struct ks_file_answer file;
-    enum kesher_status status =
-        counts->mismatch_untold ? tell_mismatch(drop, upload, counts, error) : KESHER_OK;
-    if (status == KESHER_OK)
-        status = send_and_take_answer(drop, upload, cksum, &answer, error);
+    *changed = false;
+    report_progress(&drop->session, attempt->upload, 0);
+    enum kesher_status status = send_and_take_answer(drop, attempt->upload, &attempt->cksum, &answer, error);
     if (status != KESHER_OK)
         return status;
+    if (answer.code != KS_RESPONSE_FILE_RECEIVED &&
+        !ks_request_is_no(&drop->session, KS_REQUEST_SEND_FILE, answer.code))
+        return ks_request_fail_answer(&drop->session, answer.code, error);
     if (answer.code != KS_RESPONSE_FILE_RECEIVED ||
-        ks_file_answer_parse(answer.payload, answer.payload_size, &file) != KS_OK) {
-        *again = true;
-        return count_error(drop, upload, answer.code, counts, error);
-    }
-    drop->session.thanks_may_come = false;
-    if (file.cksum == *cksum)
-        return confirm(drop, upload, error);
+        ks_file_answer_parse(answer.payload, answer.payload_size, &file) != KS_OK)
+        return refuse(attempt, answer.code, error);
+    if (file.cksum == attempt->cksum)
+        return KESHER_OK;
     if (++counts->mismatches >= MISMATCH_LIMIT)
-        return give_up(drop, upload, error);
+        return give_up(drop, attempt->upload, error);
     counts->mismatch_untold = true;
-    *again = true;
+    *changed = true;
     return KESHER_OK;
 }
 
+/* Behind an answer the server may have closed; a key that came over another connection may be none there. */
+static enum kesher_status prepare_again(struct ks_session *session, struct kesher_error *error)
+{
+    if (session->key_moved)
+        ks_session_disconnect(session);
+    return ks_login_ensure(session, error);
+}
+
+static enum kesher_status perform(struct ks_session *session, void *context, struct kesher_error *error)
+{
+    struct attempt *attempt = context;
+    struct ks_upload_counts *counts = attempt->counts;
+    bool changed = counts->mismatch_untold;
+    enum kesher_status status = KESHER_OK;
+    do {
+        if (changed)
+            status = tell_mismatch(attempt->drop, attempt->upload, error);
+        if (status == KESHER_OK)
+            counts->mismatch_untold = false;
+        if (status == KESHER_OK)
+            status = send_and_compare(attempt, &changed, error);
+        if (status == KESHER_OK && changed)
+            status = prepare_again(session, error);
+    } while (status == KESHER_OK && changed);
+    return status == KESHER_OK ? confirm(attempt->drop, attempt->upload, error) : status;
+}
+
 /* The sentence about a connection or a login does not say which file it stopped. */
-static enum kesher_status fail_upload(const struct kesher_upload *upload, enum kesher_status status,
+static enum kesher_status fail_upload(const struct attempt *attempt, enum kesher_status status,
                                       struct kesher_error *error)
 {
     char shown[SHOWN_NAME_SIZE];
     const struct kesher_error cause = *error;
-    return ks_failure(error, status, "cannot send '%s': %.500s", shown_name(upload, shown), cause.sentence);
+    bool is_named = status == KESHER_FILE || status == KESHER_INVALID || status == KESHER_MISMATCH ||
+                    (status == KESHER_REFUSED && attempt->drop->session.options.error_repeats > 0);
+    if (is_named)
+        return status;
+    return ks_failure(error, status, "cannot send '%s': %.500s", shown_name(attempt->upload, shown),
+                      cause.sentence);
 }
 
 enum kesher_status ks_upload_put(struct kesher_drop *drop, const struct kesher_upload *upload,
@@ -339,23 +411,27 @@ enum kesher_status ks_upload_put(struct kesher_drop *drop, const struct kesher_u
 {
     struct kesher_error local = {.status = KESHER_OK};
     struct kesher_error *why = error != NULL ? error : &local;
+    struct attempt attempt = {.drop = drop, .upload = upload, .counts = counts};
+    char shown[SHOWN_NAME_SIZE];
+    char doing[SHOWN_NAME_SIZE + 32];
     enum kesher_status status = ks_upload_check(upload, why);
     if (status != KESHER_OK)
         return status;
-    for (;;) {
-        bool again = false;
-        status = ks_login_ensure(&drop->session, why);
-        if (status != KESHER_OK)
-            return fail_upload(upload, status, why);
-        report_progress(&drop->session, upload, 0);
-        status = put_once(drop, upload, counts, cksum, &again, why);
-        if (status == KESHER_OK && again)
-            continue;
-        if (status == KESHER_OK)
-            report_progress(&drop->session, upload, upload->size);
-        if (!ks_session_was_lost(status))
-            return status;
-        if (!ks_session_back_off(&drop->session, &counts->losses, why))
-            return fail_upload(upload, status, why);
-    }
+    if (snprintf(doing, sizeof doing, "send '%s'", shown_name(upload, shown)) < 0)
+        doing[0] = '\0';
+    const struct ks_request request = {.repeat = KS_REQUEST_UNTIL_ANSWERED,
+                                       .after_errors = true,
+                                       .doing = doing,
+                                       .prepare = ks_login_ensure,
+                                       .perform = perform,
+                                       .context = &attempt,
+                                       .answer_code = &attempt.answer_code};
+    status = ks_request_run(&drop->session, &request, &counts->tries, why);
+    if (status == KESHER_REFUSED && attempt.key_was_used)
+        status = ks_request_run(&drop->session, &request, &counts->tries, why);
+    if (status != KESHER_OK)
+        return fail_upload(&attempt, status, why);
+    report_progress(&drop->session, upload, upload->size);
+    *cksum = attempt.cksum;
+    return KESHER_OK;
 }

@@ -6,7 +6,7 @@
 #define KS_CLIENT_UPLOAD_H
 
 #include "client/pipeline.h"
-#include "client/session.h"
+#include "client/request.h"
 
 #include <kesher/drop.h>
 
@@ -21,9 +21,8 @@ struct kesher_drop {
 
 /* What has gone wrong with one file so far. */
 struct ks_upload_counts {
-    unsigned errors;
+    struct ks_request_tries tries;
     unsigned mismatches;
-    unsigned losses;
     bool mismatch_untold; /* the server has not been sent the 1030 for the last mismatch */
 };
 

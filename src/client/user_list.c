@@ -2,7 +2,6 @@
 #include "client/user_list.h"
 
 #include "base/text.h"
-#include "client/exchange.h"
 #include "client/failure.h"
 #include "wire/messages.h"
 
@@ -45,8 +44,8 @@ static enum kesher_status take_user(struct ks_session *session, struct kesher_us
 static enum kesher_status walk_once(struct ks_session *session, struct walk *walk, struct kesher_error *error)
 {
     uint32_t left = 0;
-    enum kesher_status status = ks_exchange_begin(session, KS_REQUEST_LIST_USERS, KS_RESPONSE_USERS,
-                                                  "get the list of users", &left, error);
+    enum kesher_status status =
+        ks_request_begin(session, KS_REQUEST_LIST_USERS, KS_RESPONSE_USERS, &left, error);
     if (status != KESHER_OK)
         return status;
     if (left % KS_LISTED_USER_SIZE != 0)
@@ -65,30 +64,19 @@ static enum kesher_status walk_once(struct ks_session *session, struct walk *wal
     return KESHER_OK;
 }
 
-/* A walk that broke off after it had begun is not repeated: nobody is visited twice. */
-struct attempt {
-    struct walk walk;
-    enum kesher_status outcome;
-};
-
-static enum kesher_status attempt_walk(struct ks_session *session, void *context, struct kesher_error *error)
+static enum kesher_status perform(struct ks_session *session, void *context, struct kesher_error *error)
 {
-    struct attempt *attempt = context;
-    attempt->outcome = walk_once(session, &attempt->walk, error);
-    if (attempt->outcome != KESHER_OK && attempt->walk.visited) {
-        ks_session_disconnect(session);
-        return KESHER_OK;
-    }
-    return attempt->outcome;
+    return walk_once(session, context, error);
 }
 
-enum kesher_status ks_user_list_each(struct ks_session *session,
+enum kesher_status ks_user_list_each(struct ks_session *session, enum ks_request_repeat repeat,
                                      bool (*visit)(void *context, const struct kesher_user *user),
                                      void *context, struct kesher_error *error)
 {
-    struct attempt attempt = {.walk = {.visit = visit, .context = context}, .outcome = KESHER_OK};
-    enum kesher_status status = ks_exchange_repeat(session, attempt_walk, &attempt, error);
-    return status == KESHER_OK ? attempt.outcome : status;
+    struct walk walk = {.visit = visit, .context = context};
+    const struct ks_request request = {
+        .repeat = repeat, .perform = perform, .context = &walk, .spent = &walk.visited};
+    return ks_request_run(session, &request, NULL, error);
 }
 
 struct search {
@@ -111,7 +99,8 @@ enum kesher_status ks_user_list_find(struct ks_session *session, const char *nam
 {
     char shown[300];
     struct search search = {.name = name, .id = id};
-    enum kesher_status status = ks_user_list_each(session, compare_name, &search, error);
+    enum kesher_status status =
+        ks_user_list_each(session, KS_REQUEST_UNTIL_ANSWERED, compare_name, &search, error);
     if (status != KESHER_OK || search.found)
         return status;
     return ks_failure(error, KESHER_NOT_FOUND, "there is no user '%s' at %s; the list of users has the names",

@@ -2,14 +2,14 @@
 #ifndef KS_CLIENT_USER_LIST_H
 #define KS_CLIENT_USER_LIST_H
 
-#include "client/session.h"
+#include "client/request.h"
 
 #include <kesher/messages.h>
 
-/* Calls `visit` for every entry until it returns false. A connection that is lost is made again as long as
- * nothing was visited. KESHER_OK; KESHER_REFUSED; KESHER_CONNECTION; KESHER_TIMEOUT; KESHER_PROTOCOL;
- * KESHER_NO_MEMORY. */
-enum kesher_status ks_user_list_each(struct ks_session *session,
+/* Calls `visit` for every entry until it returns false; nobody is visited twice: a list that breaks off is
+ * not asked for again once its first entry was visited. `repeat` as in request.h. KESHER_OK; KESHER_REFUSED;
+ * KESHER_CONNECTION; KESHER_TIMEOUT; KESHER_PROTOCOL; KESHER_NO_MEMORY. */
+enum kesher_status ks_user_list_each(struct ks_session *session, enum ks_request_repeat repeat,
                                      bool (*visit)(void *context, const struct kesher_user *user),
                                      void *context, struct kesher_error *error);
 

@@ -1,9 +1,8 @@
-/* Unit tests of client/channel.h and client/answer.h over socket pairs: frames sent in one piece, received in
- * any, cut anywhere, and answers that lie about their sizes. */
+/* Unit tests of client/channel.h and of how client/request.h sends and takes, over socket pairs: frames sent
+ * in one piece, received in any, cut anywhere, and answers that lie about their sizes. */
 #include "unit.h"
 
-#include "client/answer.h"
-#include "client/channel.h"
+#include "client/request.h"
 #include "wire/blocks.h"
 #include "wire/drop.h"
 
@@ -34,6 +33,22 @@ static struct pair pair_of(int type, uint32_t progress_ms)
     assert_int_equal(ks_channel_adopt(fds[0], "test", progress_ms, &pair.channel, NULL), KESHER_OK);
     pair.peer = fds[1];
     return pair;
+}
+
+/* Over the channel of a session whose server has answered before. */
+static enum kesher_status take_answer(struct ks_channel *channel, struct ks_answer *answer,
+                                      struct kesher_error *error)
+{
+    struct ks_session session = {
+        .channel = channel, .options = ks_session_limits(NULL), .is_alive = true, .shown = "test"};
+    return ks_request_take_answer(&session, answer, error);
+}
+
+static enum kesher_status send_request(struct ks_channel *channel, struct kesher_identity *identity,
+                                       const uint8_t *payload, uint32_t size)
+{
+    struct ks_session session = {.channel = channel, .identity = identity};
+    return ks_request_send(&session, KS_REQUEST_REGISTER_DROP, payload, size, NULL);
 }
 
 static void pair_close(struct pair *pair)
@@ -91,13 +106,13 @@ static void small_request_goes_out_in_one_send(void **state)
     for (size_t i = 0; i < KS_COUNT_OF(sizes); i++) {
         struct pair pair = pair_of(SOCK_SEQPACKET, PATIENT_MS);
         uint8_t got[2 * KS_SMALL_REQUEST_LIMIT];
-        struct ks_request_header header = {.version = 3, .code = 1025, .payload_size = sizes[i]};
+        struct kesher_identity identity = {.name = "Anna"};
         struct ks_request_header parsed;
-        memset(header.client_id.bytes, 'i', sizeof header.client_id.bytes);
-        assert_int_equal(ks_answer_request(pair.channel, &header, payload, NULL), KESHER_OK);
+        memset(identity.id.bytes, 'i', sizeof identity.id.bytes);
+        assert_int_equal(send_request(pair.channel, &identity, payload, sizes[i]), KESHER_OK);
         assert_int_equal(read(pair.peer, got, sizeof got), KS_REQUEST_HEADER_SIZE + sizes[i]);
         assert_int_equal(ks_request_header_parse(got, KS_REQUEST_HEADER_SIZE, &parsed), KS_OK);
-        assert_memory_equal(parsed.client_id.bytes, header.client_id.bytes, KS_CLIENT_ID_SIZE);
+        assert_memory_equal(parsed.client_id.bytes, identity.id.bytes, KS_CLIENT_ID_SIZE);
         assert_int_equal(parsed.version, 3);
         assert_int_equal(parsed.code, 1025);
         assert_int_equal(parsed.payload_size, sizes[i]);
@@ -111,10 +126,10 @@ static void request_over_the_limit_is_not_sent(void **state)
     (void)state;
     struct pair pair = pair_of(SOCK_STREAM, PATIENT_MS);
     uint8_t payload[KS_SMALL_REQUEST_LIMIT] = {0};
-    const struct ks_request_header header = {.payload_size =
-                                                 KS_SMALL_REQUEST_LIMIT - KS_REQUEST_HEADER_SIZE + 1};
+    struct kesher_identity identity = {.name = "Anna"};
+    const uint32_t size = KS_SMALL_REQUEST_LIMIT - KS_REQUEST_HEADER_SIZE + 1;
     uint8_t byte = 0;
-    assert_int_equal(ks_answer_request(pair.channel, &header, payload, NULL), KESHER_INVALID);
+    assert_int_equal(send_request(pair.channel, &identity, payload, size), KESHER_INVALID);
     assert_int_equal(recv(pair.peer, &byte, 1, MSG_DONTWAIT), -1);
     pair_close(&pair);
 }
@@ -229,9 +244,9 @@ static void answer_before_the_end_is_received_after_it(void **state)
     peer_ends(&pair);
     assert_int_equal(ks_channel_send(pair.channel, bytes, sizeof bytes, NULL), KESHER_CONNECTION);
     assert_true(ks_channel_is_broken(pair.channel));
-    assert_int_equal(ks_answer_receive(pair.channel, &answer, NULL), KESHER_OK);
+    assert_int_equal(take_answer(pair.channel, &answer, NULL), KESHER_OK);
     assert_key_answer(&answer);
-    assert_int_equal(ks_answer_receive(pair.channel, &answer, NULL), KESHER_CONNECTION);
+    assert_int_equal(take_answer(pair.channel, &answer, NULL), KESHER_CONNECTION);
     pair_close(&pair);
 }
 
@@ -266,12 +281,12 @@ static void answers_arrive_one_byte_at_a_time(void **state)
     pthread_t thread;
     struct ks_answer answer;
     assert_int_equal(pthread_create(&thread, NULL, write_slowly, &writer), 0);
-    assert_int_equal(ks_answer_receive(pair.channel, &answer, NULL), KESHER_OK);
+    assert_int_equal(take_answer(pair.channel, &answer, NULL), KESHER_OK);
     assert_key_answer(&answer);
-    assert_int_equal(ks_answer_receive(pair.channel, &answer, NULL), KESHER_OK);
+    assert_int_equal(take_answer(pair.channel, &answer, NULL), KESHER_OK);
     assert_int_equal(answer.code, KS_RESPONSE_DROP_ERROR);
     assert_int_equal(answer.payload_size, 0);
-    assert_int_equal(ks_answer_receive(pair.channel, &answer, NULL), KESHER_OK);
+    assert_int_equal(take_answer(pair.channel, &answer, NULL), KESHER_OK);
     assert_key_answer(&answer);
     pthread_join(thread, NULL);
     pair_close(&pair);
@@ -289,7 +304,7 @@ static void many_answers_in_one_segment_are_told_apart(void **state)
     peer_writes(&pair, bytes, size);
     for (int i = 0; i < COUNT; i++) {
         struct ks_answer answer;
-        assert_int_equal(ks_answer_receive(pair.channel, &answer, NULL), KESHER_OK);
+        assert_int_equal(take_answer(pair.channel, &answer, NULL), KESHER_OK);
         assert_key_answer(&answer);
     }
     pair_close(&pair);
@@ -307,7 +322,7 @@ static void answer_cut_at_any_byte_is_a_lost_connection(void **state)
         if (size > 0)
             peer_writes(&pair, bytes, size);
         peer_ends(&pair);
-        assert_int_equal(ks_answer_receive(pair.channel, &answer, &error), KESHER_CONNECTION);
+        assert_int_equal(take_answer(pair.channel, &answer, &error), KESHER_CONNECTION);
         assert_int_equal(error.status, KESHER_CONNECTION);
         assert_non_null(strstr(error.sentence, "test"));
         assert_true(ks_channel_is_broken(pair.channel));
@@ -321,7 +336,7 @@ static void silent_peer_times_out(void **state)
     struct pair pair = pair_of(SOCK_STREAM, SHORT_MS);
     struct ks_answer answer;
     peer_writes(&pair, "abc", 3);
-    assert_int_equal(ks_answer_receive(pair.channel, &answer, NULL), KESHER_TIMEOUT);
+    assert_int_equal(take_answer(pair.channel, &answer, NULL), KESHER_TIMEOUT);
     assert_true(ks_channel_is_broken(pair.channel));
     pair_close(&pair);
 }
@@ -342,7 +357,7 @@ static void peeking_takes_nothing(void **state)
     assert_true(ks_channel_peek(pair.channel, PATIENT_MS, &header));
     assert_true(ks_channel_peek(pair.channel, 0, &header));
     assert_int_equal(header.code, KS_RESPONSE_KEY_ACCEPTED);
-    assert_int_equal(ks_answer_receive(pair.channel, &answer, NULL), KESHER_OK);
+    assert_int_equal(take_answer(pair.channel, &answer, NULL), KESHER_OK);
     assert_key_answer(&answer);
     peer_ends(&pair);
     assert_false(ks_channel_peek(pair.channel, PATIENT_MS, &header));
@@ -421,11 +436,11 @@ static void longer_payload_is_dropped_up_to_the_limit(void **state)
         pthread_t thread;
         writer.first_size = frame(bytes, KS_RESPONSE_ERROR, sizes[i], NULL, 0) + sizes[i];
         assert_int_equal(pthread_create(&thread, NULL, read_slowly, &writer), 0);
-        assert_int_equal(ks_answer_receive(pair.channel, &answer, NULL), KESHER_OK);
+        assert_int_equal(take_answer(pair.channel, &answer, NULL), KESHER_OK);
         assert_int_equal(answer.code, KS_RESPONSE_ERROR);
         assert_int_equal(answer.payload_size, sizes[i]);
         peer_writes(&pair, next, key_frame(next));
-        assert_int_equal(ks_answer_receive(pair.channel, &answer, NULL), KESHER_OK);
+        assert_int_equal(take_answer(pair.channel, &answer, NULL), KESHER_OK);
         assert_key_answer(&answer);
         ks_channel_close(pair.channel);
         pthread_join(thread, NULL);
@@ -443,7 +458,7 @@ static void payload_over_the_limit_is_a_protocol_error(void **state)
         struct ks_answer answer;
         struct kesher_error error;
         peer_writes(&pair, bytes, frame(bytes, KS_RESPONSE_FILE_RECEIVED, sizes[i], NULL, 0));
-        assert_int_equal(ks_answer_receive(pair.channel, &answer, &error), KESHER_PROTOCOL);
+        assert_int_equal(take_answer(pair.channel, &answer, &error), KESHER_PROTOCOL);
         assert_true(ks_channel_is_broken(pair.channel));
         pair_close(&pair);
     }
@@ -453,8 +468,8 @@ static void payload_over_the_limit_is_a_protocol_error(void **state)
 
 static void small_request(const struct pair *pair, uint8_t *received, size_t size)
 {
-    struct ks_request_header header = {.version = 3, .code = KS_REQUEST_LIST_USERS};
-    assert_int_equal(ks_answer_request(pair->channel, &header, NULL, NULL), KESHER_OK);
+    struct kesher_identity identity = {.name = "Anna"};
+    assert_int_equal(send_request(pair->channel, &identity, NULL, 0), KESHER_OK);
     assert_int_equal(read(pair->peer, received, size), size);
 }
 
@@ -482,12 +497,12 @@ static void padding_behind_an_answer_is_dropped_however_it_is_split(void **state
             struct ks_response_header header;
             size_t size = two_padded_answers(bytes, rests[i]);
             peer_writes(&pair, bytes, split);
-            assert_int_equal(ks_answer_receive(pair.channel, &answer, NULL), KESHER_OK);
+            assert_int_equal(take_answer(pair.channel, &answer, NULL), KESHER_OK);
             assert_int_equal(answer.code, KS_RESPONSE_USERS);
             assert_int_equal(ks_channel_peek(pair.channel, 0, &header),
                              split == KS_BLOCK_SIZE + KS_RESPONSE_HEADER_SIZE);
             peer_writes(&pair, bytes + split, size - split);
-            assert_int_equal(ks_answer_receive(pair.channel, &answer, NULL), KESHER_OK);
+            assert_int_equal(take_answer(pair.channel, &answer, NULL), KESHER_OK);
             assert_key_answer(&answer);
             assert_false(ks_channel_peek(pair.channel, 0, &header));
             pair_close(&pair);
@@ -505,12 +520,12 @@ static void requests_are_padded_from_the_first_padding_on(void **state)
     small_request(&pair, received, KS_REQUEST_HEADER_SIZE);
     size_t size = key_frame(bytes);
     peer_writes(&pair, bytes, size);
-    assert_int_equal(ks_answer_receive(pair.channel, &answer, NULL), KESHER_OK);
+    assert_int_equal(take_answer(pair.channel, &answer, NULL), KESHER_OK);
     small_request(&pair, received, KS_REQUEST_HEADER_SIZE);
     memset(bytes + size, 0, sizeof bytes - size);
     peer_writes(&pair, bytes + size, sizeof bytes - size);
     peer_writes(&pair, bytes, sizeof bytes);
-    assert_int_equal(ks_answer_receive(pair.channel, &answer, NULL), KESHER_OK);
+    assert_int_equal(take_answer(pair.channel, &answer, NULL), KESHER_OK);
     for (int i = 0; i < 2; i++) {
         small_request(&pair, received, sizeof received);
         assert_memory_equal(received + KS_REQUEST_HEADER_SIZE, zeros,
@@ -519,7 +534,7 @@ static void requests_are_padded_from_the_first_padding_on(void **state)
     assert_int_equal(ks_channel_send(pair.channel, zeros, 1000, NULL), KESHER_OK);
     assert_int_equal(ks_channel_send_end(pair.channel, zeros, 1000, 2000, NULL), KESHER_OK);
     peer_writes(&pair, bytes, sizeof bytes);
-    assert_int_equal(ks_answer_receive(pair.channel, &answer, NULL), KESHER_OK);
+    assert_int_equal(take_answer(pair.channel, &answer, NULL), KESHER_OK);
     assert_int_equal(recv(pair.peer, received, sizeof received, MSG_WAITALL), sizeof received);
     assert_int_equal(recv(pair.peer, received, sizeof received, MSG_WAITALL), sizeof received);
     assert_int_equal(recv(pair.peer, received, 1, MSG_DONTWAIT), -1);
@@ -551,8 +566,8 @@ static void a_byte_inside_the_padding_is_a_protocol_error(void **state)
     size_t size = two_padded_answers(bytes, 800);
     bytes[KS_BLOCK_SIZE - 1] = 3;
     peer_writes(&pair, bytes, size);
-    assert_int_equal(ks_answer_receive(pair.channel, &answer, NULL), KESHER_OK);
-    assert_int_equal(ks_answer_receive(pair.channel, &answer, NULL), KESHER_PROTOCOL);
+    assert_int_equal(take_answer(pair.channel, &answer, NULL), KESHER_OK);
+    assert_int_equal(take_answer(pair.channel, &answer, NULL), KESHER_PROTOCOL);
     assert_true(ks_channel_is_broken(pair.channel));
     pair_close(&pair);
 }

@@ -103,7 +103,7 @@ static void messages_come_without_names_when_there_is_no_list(void **state)
     struct world *world = *state;
     ASSERT_DONE(send_text(&world->alice, &world->bob, "hello"));
     pull(&world->bob, true);
-    server_lie(&world->server, 601, 0);
+    server_lie(&world->server, 601, 9000);
     struct kesher_message message = expect(&world->bob, KESHER_MESSAGE_KEY, KESHER_CONTENT_UNREADABLE);
     assert_string_equal(message.sender.name, "");
     (void)expect(&world->bob, KESHER_MESSAGE_TEXT, KESHER_CONTENT_UNREADABLE);
