@@ -65,7 +65,7 @@ static void fail(struct talk *talk, const struct kesher_error *error)
     if (talk->leaving && !talk->patience_ms)
         return;
     talk->status = KS_EXIT_FAILED;
-    ks_output_message_failure(error);
+    ks_output_failure(error);
 }
 
 /* Leaves after all that was said; progress within `limit_ms` extends that limit when `patient`. */

@@ -43,7 +43,7 @@ static enum outcome request(struct kesher_ask *ask, const char *text, size_t siz
 {
     struct kesher_error error;
     if (kesher_ask_request(ask, text, size, reply, &error) != KESHER_OK) {
-        ks_output_message_failure(&error);
+        ks_output_failure(&error);
         return FAILED;
     }
     if (reply->ended)
@@ -143,7 +143,7 @@ enum ks_exit ks_command_ask(struct ks_context *context)
         return KS_EXIT_FAILED;
     (void)signal(SIGPIPE, SIG_IGN);
     if (kesher_ask_open(address, NULL, &ask, &error) != KESHER_OK) {
-        ks_output_message_failure(&error);
+        ks_output_failure(&error);
         return KS_EXIT_FAILED;
     }
     enum ks_exit status =

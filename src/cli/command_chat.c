@@ -145,7 +145,7 @@ static bool create_group(struct entry *entry)
         return false;
     if (kesher_chat_create(entry->chat, entry->name, entry->password, entry->password_size, &entry->group,
                            &error) != KESHER_OK) {
-        ks_output_message_failure(&error);
+        ks_output_failure(&error);
         return false;
     }
     (void)fprintf(stderr, "created group %u\n", entry->group);
@@ -155,7 +155,7 @@ static bool create_group(struct entry *entry)
 /* Asks for what was wrong. False when nobody can mend it. */
 static bool ask_again(struct entry *entry, const struct kesher_error *error)
 {
-    ks_output_message_failure(error);
+    ks_output_failure(error);
     if (!entry->asks || (error->status != KESHER_NOT_FOUND && error->status != KESHER_REFUSED))
         return false;
     return error->status == KESHER_REFUSED || ask_group(entry);
@@ -201,7 +201,7 @@ static struct kesher_chat *open_chat(const struct ks_context *context, char addr
         return NULL;
     if (kesher_chat_open(address, NULL, &chat, &error) == KESHER_OK)
         return chat;
-    ks_output_message_failure(&error);
+    ks_output_failure(&error);
     return NULL;
 }
 

@@ -53,8 +53,10 @@ enum ks_exit ks_command_inbox(struct ks_context *context)
 {
     struct kesher_error error;
     struct ks_options options = *context->options;
+    struct kesher_options patient = context->limits;
     /* Who follows tries again for ever, and wants no line for every time. */
-    const struct kesher_options patient = {.reconnects = 1};
+    patient.reconnects = 1;
+    patient.retry_ms = 1;
     if (options.follow && !ks_stop_prepare(GRACE_SECONDS))
         return KS_EXIT_FAILED;
     (void)signal(SIGPIPE, SIG_IGN);
@@ -66,6 +68,6 @@ enum ks_exit ks_command_inbox(struct ks_context *context)
     enum ks_showing_end end = options.follow ? follow(&showing, &error) : ks_showing_all(&showing, &error);
     kesher_messenger_close(messenger);
     if (end == KS_SHOWING_FAILED)
-        ks_output_message_failure(&error);
+        ks_output_failure(&error);
     return end == KS_SHOWING_DONE || end == KS_SHOWING_STOPPED ? KS_EXIT_DONE : KS_EXIT_FAILED;
 }

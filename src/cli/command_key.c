@@ -19,7 +19,7 @@ static enum ks_exit run(struct ks_context *context, key_action *action)
     kesher_messenger_close(messenger);
     if (status == KESHER_OK)
         return KS_EXIT_DONE;
-    ks_output_message_failure(&error);
+    ks_output_failure(&error);
     return KS_EXIT_FAILED;
 }
 

@@ -38,7 +38,8 @@ enum ks_exit ks_command_register(struct ks_context *context)
     char address[KESHER_ADDRESS_SIZE];
     struct kesher_error error;
     struct kesher_identity *identity = NULL;
-    struct kesher_options options = {.observer.notice = ks_progress_notice};
+    struct kesher_options options = context->limits;
+    options.observer.notice = ks_progress_notice;
     if (!ks_context_server(context, address))
         return KS_EXIT_FAILED;
     if (kesher_register(context->home, address, context->options->operands[0], &options, &identity, &error) !=

@@ -23,7 +23,7 @@ struct message {
 
 static enum ks_exit fail(const struct kesher_error *error)
 {
-    ks_output_message_failure(error);
+    ks_output_failure(error);
     return KS_EXIT_FAILED;
 }
 
@@ -55,7 +55,7 @@ static bool open_content(const struct ks_options *options, struct kesher_messeng
         return message->fd >= 0; /* it has printed why not */
     }
     if (message->fd < 0)
-        ks_output_message_failure(&error);
+        ks_output_failure(&error);
     return message->fd >= 0;
 }
 
@@ -91,7 +91,8 @@ enum ks_exit ks_command_send(struct ks_context *context)
 {
     const struct ks_options *options = context->options;
     struct ks_progress progress = {.drawing = false, .name = ""};
-    const struct kesher_options settings = {.observer = ks_messaging_observer(&progress)};
+    struct kesher_options settings = context->limits;
+    settings.observer = ks_messaging_observer(&progress);
     struct message message = {
         .user = options->operands[0],
         .type = options->file != NULL ? KESHER_MESSAGE_FILE : KESHER_MESSAGE_TEXT,

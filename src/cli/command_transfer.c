@@ -27,6 +27,7 @@ enum ks_exit ks_command_transfer(struct ks_context *context)
     const struct ks_put put = {
         .paths = &path,
         .path_count = 1,
+        .course = true,
         .register_as = kesher_identity_exists(context->home) ? NULL : transfer.name,
     };
     return ks_put_files(context, address, &put);

@@ -33,6 +33,6 @@ enum ks_exit ks_command_users(struct ks_context *context)
     kesher_messenger_close(messenger);
     if (status == KESHER_OK)
         return KS_EXIT_DONE;
-    ks_output_message_failure(&error);
+    ks_output_failure(&error);
     return KS_EXIT_FAILED;
 }

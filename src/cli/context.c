@@ -66,7 +66,12 @@ bool ks_context_open(struct ks_context *context, const struct ks_options *option
 {
     char path[KESHER_PATH_SIZE];
     struct kesher_error error;
-    *context = (struct ks_context){.options = options};
+    *context = (struct ks_context){
+        .options = options,
+        .limits = {.answer_ms = options->answer_timeout,
+                   .progress_ms = options->silence,
+                   .retry_ms = options->retry > 0 ? options->retry : 1 /* 0 is the library's default */},
+    };
     const char *home = options->home;
     if (home == NULL && default_home(path, sizeof path))
         home = path;
@@ -128,6 +133,6 @@ bool ks_context_service(const struct ks_context *context, uint16_t port, char ad
         return false;
     if (given || kesher_home_service(context->home, port, address, &error) == KESHER_OK)
         return true;
-    ks_output_message_failure(&error);
+    ks_output_failure(&error);
     return false;
 }

@@ -15,7 +15,8 @@ enum ks_exit { KS_EXIT_DONE = 0, KS_EXIT_FAILED = 1, KS_EXIT_USAGE = 2 };
 struct ks_context {
     const struct ks_options *options;
     struct kesher_home *home;
-    bool pipeline; /* --pipeline, or "pipeline = yes" in kesher.conf */
+    struct kesher_options limits; /* what the options say of times; an observer is the command's to add */
+    bool pipeline;                /* --pipeline, or "pipeline = yes" in kesher.conf */
 };
 
 struct ks_command {

@@ -32,7 +32,7 @@ static void print_command(const struct ks_command *command)
 
 int main(void)
 {
-    ks_option_describe(stdout, "option", &ks_options_table, ~0U, NULL);
+    ks_option_describe(stdout, "option", &ks_options_table, ~0U, &ks_options_defaults);
     for (size_t i = 0; i < ks_commands_count(); i++)
         print_command(ks_commands_at(i));
     return fflush(stdout) == 0 && ferror(stdout) == 0 ? 0 : 1;

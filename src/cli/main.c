@@ -21,9 +21,9 @@ static void print_usage(FILE *stream)
         (void)fprintf(stream, "  %-*s %s\n", width, form, command->help);
     }
     (void)fputs("\nOptions of every command:\n", stream);
-    ks_option_print(stream, &ks_options_table, KS_OPTIONS_ANY, NULL);
+    ks_option_print(stream, &ks_options_table, KS_OPTIONS_ANY, &ks_options_defaults);
     (void)fputs("\nOptions of some commands, whose own --help names them:\n", stream);
-    ks_option_print(stream, &ks_options_table, ~(unsigned)KS_OPTIONS_ANY, NULL);
+    ks_option_print(stream, &ks_options_table, ~(unsigned)KS_OPTIONS_ANY, &ks_options_defaults);
     (void)fputs("\nExit status: 0 done, 1 failed, 2 wrong usage. `kesher COMMAND --help` tells more.\n",
                 stream);
 }
@@ -34,7 +34,7 @@ static void print_command_help(const struct ks_command *command)
     if (command->details[0] != '\0')
         (void)printf("\n%s", command->details);
     (void)fputs("\nOptions:\n", stdout);
-    ks_option_print(stdout, &ks_options_table, command->groups, NULL);
+    ks_option_print(stdout, &ks_options_table, command->groups, &ks_options_defaults);
 }
 
 /* Names the commands that take an option which this one does not. */

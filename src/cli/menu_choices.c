@@ -64,12 +64,21 @@ static void print_sent(enum kesher_status status, const struct kesher_error *err
         print_failure(error, user);
 }
 
+/* Somebody is waiting. */
+static struct kesher_options limits_for_people(const struct ks_menu *menu)
+{
+    struct kesher_options options = menu->context->limits;
+    options.reconnects = 1;
+    options.retry_ms = 1;
+    return options;
+}
+
 /* Makes sure that there is a messenger. False after saying why not. */
 static bool is_ready(struct ks_menu *menu)
 {
     struct kesher_error error;
     const struct kesher_messenger_settings settings = {.classic = true};
-    const struct kesher_options options = {.reconnects = 1}; /* somebody is waiting */
+    const struct kesher_options options = limits_for_people(menu);
     if (menu->messenger != NULL)
         return true;
     enum kesher_status status = kesher_messenger_open(menu->context->home, menu->address, &settings, &options,
@@ -119,7 +128,7 @@ void ks_menu_register(struct ks_menu *menu)
         (void)puts("a user name has 1 to 254 printable ASCII characters, the first and the last no blank");
         return;
     }
-    const struct kesher_options options = {.reconnects = 1};
+    const struct kesher_options options = limits_for_people(menu);
     if (kesher_register_messages(menu->context->home, menu->address, line, &options, &identity, &error) !=
         KESHER_OK) {
         print_failure(&error, NULL);

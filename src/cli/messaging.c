@@ -75,13 +75,14 @@ struct kesher_messenger *ks_messaging_open(const struct ks_context *context,
     struct kesher_error error;
     struct kesher_messenger *messenger = NULL;
     const char *directory = context->options->save_to;
-    const struct kesher_options defaults = {.observer = ks_messaging_observer(NULL)};
+    struct kesher_options defaults = context->limits;
+    defaults.observer = ks_messaging_observer(NULL);
     const struct kesher_messenger_settings settings = {.file_directory = directory};
     if (!ks_context_server(context, address) || (directory != NULL && !prepare_directory(directory)))
         return NULL;
     if (kesher_messenger_open(context->home, address, &settings, options != NULL ? options : &defaults,
                               &messenger, &error) == KESHER_OK)
         return messenger;
-    ks_output_message_failure(&error);
+    ks_output_failure(&error);
     return NULL;
 }

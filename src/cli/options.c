@@ -3,11 +3,21 @@
 
 #define MEMBER(name) KS_OPTION_MEMBER(struct ks_options, name)
 
+#define LONGEST (24 * 60 * 60 * KS_OPTION_SECOND)
+
 static const struct ks_option rows[] = {
     {"home", "DIR", KS_OPTION_TEXT, KS_OPTIONS_ANY, MEMBER(home),
      .help = "directory with me.info and the like [$KESHER_HOME, else ~/.config/kesher]"},
     {"server", "ADDR:PORT", KS_OPTION_TEXT, KS_OPTIONS_SERVER, MEMBER(server),
      .help = "the server [server.info, else transfer.info, else 127.0.0.1:1357]"},
+    {"answer-timeout", "TIME", KS_OPTION_DURATION, KS_OPTIONS_SERVER, MEMBER(answer_timeout),
+     .help = "how long the server has for its first answer", .unit = KS_OPTION_SECOND, .least = 1,
+     .most = LONGEST},
+    {"silence", "TIME", KS_OPTION_DURATION, KS_OPTIONS_SERVER, MEMBER(silence),
+     .help = "how long nothing may move after that", .unit = KS_OPTION_SECOND, .least = 1, .most = LONGEST},
+    {"retry", "TIME", KS_OPTION_DURATION, KS_OPTIONS_SERVER, MEMBER(retry),
+     .help = "how long to wait for a server that is restarting; 0: not at all", .unit = KS_OPTION_SECOND,
+     .least = 0, .most = LONGEST},
     {"as", "NAME", KS_OPTION_TEXT, KS_OPTIONS_NAMES, MEMBER(as),
      .help = "the name to appear under [put: the base name of the file; chat: that of the identity]"},
     {"pipeline", NULL, KS_OPTION_FLAG, KS_OPTIONS_UPLOAD, MEMBER(pipeline),
@@ -33,10 +43,17 @@ static const struct ks_option rows[] = {
 const struct ks_option_table ks_options_table = {
     .program = "kesher", .options = rows, .count = sizeof rows / sizeof rows[0]};
 
+const struct ks_options ks_options_defaults = {
+    .answer_timeout = 10 * KS_OPTION_SECOND,
+    .silence = 120 * KS_OPTION_SECOND,
+    .retry = 60 * KS_OPTION_SECOND,
+};
+
 bool ks_options_parse(int argc, char **argv, struct ks_options *options)
 {
     const char *operand = NULL;
-    *options = (struct ks_options){.operands = (const char **)argv};
+    *options = ks_options_defaults;
+    options->operands = (const char **)argv;
     options->reader = ks_option_reader_on(&ks_options_table, options, argc, argv);
     while (ks_option_next_operand(&options->reader, &operand)) {
         if (options->command == NULL)

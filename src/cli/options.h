@@ -23,6 +23,9 @@ struct ks_options {
     const char *as;
     const char *file;
     const char *save_to;
+    unsigned answer_timeout; /* ms, here and below */
+    unsigned silence;
+    unsigned retry;
     bool accept_key;
     bool forget;
     bool follow;
@@ -38,6 +41,7 @@ struct ks_options {
 };
 
 extern const struct ks_option_table ks_options_table;
+extern const struct ks_options ks_options_defaults;
 
 /* Reads argv, whose elements are moved. False when it makes no sense: then options->reader.why is a line that
  * says why. Whether the command takes the options is ks_option_unwelcome's question. */

@@ -15,18 +15,7 @@ void ks_output_error(const char *format, ...)
     va_end(arguments);
 }
 
-static bool is_fatal(enum kesher_status status)
-{
-    return status == KESHER_REFUSED || status == KESHER_CONNECTION || status == KESHER_TIMEOUT ||
-           status == KESHER_PROTOCOL || status == KESHER_MISMATCH;
-}
-
 void ks_output_failure(const struct kesher_error *error)
-{
-    ks_output_error("%s%s", is_fatal(error->status) ? "Fatal: " : "", error->sentence);
-}
-
-void ks_output_message_failure(const struct kesher_error *error)
 {
     ks_output_error("%s", error->sentence);
 }

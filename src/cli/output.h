@@ -13,13 +13,8 @@
 /* "kesher: <what, where, what to do>" on stderr. The text must be safe for a terminal. */
 void ks_output_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The same for a failed call of the file drop; "Fatal: " stands before the sentence when the server or the
- * way to it is to blame, as the classic clients have it. */
+/* The same for a failed call of libkesher. */
 void ks_output_failure(const struct kesher_error *error);
-
-/* The same for a failed call of messages, of which the classic clients have no such word: the sentence alone.
- */
-void ks_output_message_failure(const struct kesher_error *error);
 
 /* A JSON string with its quotes; what is not UTF-8 becomes U+FFFD. */
 void ks_output_json_string(FILE *stream, const char *text);

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SHOWN_SIZE = 300 };
+enum { SHOWN_SIZE = 300, COURSE_REPEATS = 3 };
 
 struct run {
     struct ks_context *context;
@@ -34,6 +34,12 @@ static bool is_stdin(const char *path)
     return strcmp(path, "-") == 0;
 }
 
+static bool is_fatal(enum kesher_status status)
+{
+    return status == KESHER_REFUSED || status == KESHER_CONNECTION || status == KESHER_TIMEOUT ||
+           status == KESHER_PROTOCOL || status == KESHER_MISMATCH;
+}
+
 /* One file's outcome as JSON or as a line; `error` is NULL when it went well. */
 static void report(struct run *run, const char *name, uint64_t size, uint32_t cksum,
                    const struct kesher_error *error)
@@ -42,7 +48,8 @@ static void report(struct run *run, const char *name, uint64_t size, uint32_t ck
     ks_progress_clear(&run->progress);
     if (error != NULL) {
         run->failed = true;
-        ks_output_failure(error);
+        ks_output_error("%s%s", run->put->course && is_fatal(error->status) ? "Fatal: " : "",
+                        error->sentence);
     }
     if (run->context->options->json) {
         (void)fputs("{\"name\": ", stdout);
@@ -196,8 +203,10 @@ static enum kesher_status open_drop(const struct ks_context *context, const char
 enum ks_exit ks_put_files(struct ks_context *context, const char *address, const struct ks_put *put)
 {
     struct run run = {.context = context, .put = put};
-    struct kesher_options options = {
-        .observer = {.context = &run.progress, .notice = ks_progress_notice, .progress = observe_progress}};
+    struct kesher_options options = context->limits;
+    options.error_repeats = put->course ? COURSE_REPEATS : 0;
+    options.observer = (struct kesher_observer){
+        .context = &run.progress, .notice = ks_progress_notice, .progress = observe_progress};
     struct kesher_drop *drop = NULL;
     struct kesher_upload first;
     struct kesher_error error;

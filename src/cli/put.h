@@ -7,7 +7,8 @@
 struct ks_put {
     const char *const *paths; /* "-" is the standard input */
     size_t path_count;
-    const char *as;          /* the name to send under, or NULL for the base name; only with one path */
+    const char *as; /* the name to send under, or NULL for the base name; only with one path */
+    bool course;    /* repeats after error answers, and says so in the words of the course's batch client */
     const char *register_as; /* the user to register first, or NULL when the home holds an identity */
 };
 

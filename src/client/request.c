@@ -119,7 +119,7 @@ static bool is_repeated_after_loss(struct ks_session *session, const struct ks_r
 static bool is_repeated_after_refusal(struct ks_session *session, const struct ks_request *request,
                                       struct ks_request_tries *tries, struct kesher_error *error)
 {
-    if (!request->after_errors || session->options.error_repeats == 0)
+    if (!request->after_errors || session->options.error_repeats == 0 || *request->answer_code == 0)
         return false;
     ks_session_notice(session, "server responded with an error");
     if (++tries->errors <= session->options.error_repeats)

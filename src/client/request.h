@@ -51,7 +51,8 @@ struct ks_request {
     /* By `perform`: it must not be repeated any more, since all of a message was sent, or a part of an answer
      * was handed on. False again before each try. NULL: never. */
     bool *spent;
-    uint16_t *answer_code; /* by `perform`; needed with `after_errors`, else may be NULL */
+    /* By `perform`: the error answer; 0 for a refusal that was repeated already. Needed with `after_errors`. */
+    uint16_t *answer_code;
 };
 
 /* Connects where that is needed and performs the request, again where its policy says so. A channel that

@@ -379,6 +379,7 @@ static enum kesher_status perform(struct ks_session *session, void *context, str
     struct ks_upload_counts *counts = attempt->counts;
     bool changed = counts->mismatch_untold;
     enum kesher_status status = KESHER_OK;
+    attempt->answer_code = 0;
     do {
         if (changed)
             status = tell_mismatch(attempt->drop, attempt->upload, error);
