@@ -99,6 +99,11 @@ def write_identity(home: Path, user: User, file_name: str = "me.info") -> None:
     (home / file_name).write_text(f"{user.name}\n{user.id.hex()}\n{base64_of(user.private_key)}\n")
 
 
+def write_server_info(home: Path, address: tuple[str, int]) -> None:
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "server.info").write_text(f"{address[0]}:{address[1]}\n")
+
+
 def write_transfer_info(home: Path, address: tuple[str, int], name: str, path: str | Path) -> None:
     home.mkdir(parents=True, exist_ok=True)
     (home / "transfer.info").write_text(f"{address[0]}:{address[1]}\n{name}\n{path}\n")

@@ -1,5 +1,6 @@
 """Fixtures for tests of the client's messages: fake servers, and clients whose homes hold an identity."""
 
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from .drop import User
-from .kesher import Kesher, write_identity
+from .kesher import Kesher, Outcome, write_identity, write_server_info
 from .kesherd import Kesherd
 from .message_server import FakeUser, MessageScript, MessageServer
 
@@ -17,6 +18,7 @@ KEY_REQUESTED = "Request for symmetric key"
 KEY_RECEIVED = "symmetric key received"
 
 
+FORGOTTEN_ID = bytes(range(16))
 NOT_ACCEPTED = "(key not accepted)\n"
 
 
@@ -50,6 +52,21 @@ def assert_one_line(text: str) -> str:
     assert text.startswith("kesher: ") and text.endswith("\n") and text.count("\n") == 1, text
     assert text[:-1].isprintable(), text
     return text
+
+
+CODES = re.compile(r"\b(1\d\d\d|60\d|21\d\d|9000)\b")
+
+
+def assert_plain_failure(result: Outcome, *words: str) -> str:
+    """Failed with one line for people, without codes and the course's words; all of `words`, in any case, stand
+    in it. The line."""
+    assert (result.status, result.stdout) == (1, ""), result
+    line = assert_one_line(result.stderr)
+    assert not CODES.search(line.replace("127.0.0.1:", "")), line
+    assert "fatal" not in line.lower() and "responded with an error" not in line, line
+    for word in words:
+        assert word.lower() in line.lower(), line
+    return line
 
 
 def saved_path(output: str) -> Path:
@@ -102,6 +119,39 @@ def messages(make_messages) -> MessageServer:
 def alice(messages, make_kesher, home, private_keys) -> Member:
     """A client that the fake server knows as alice."""
     return Member(home, messages.address, messages.add_user("alice", private_keys[0]))
+
+
+def member_of(server: MessageServer, home: Path, user: User) -> Member:
+    """A client whose home is at home at that server."""
+    member = Member(home, server.address, user)
+    write_server_info(home, server.address)
+    return member
+
+
+@pytest.fixture
+def make_alice(make_messages, make_kesher, home, private_keys):
+    """Makes an odd server and alice, who is at home there; `knows` tells whether it knows her."""
+
+    def make(knows: bool = True, **script) -> tuple[MessageServer, Member]:
+        server = make_messages(**script)
+        user = server.add_user("alice", private_keys[0]) if knows else User("alice", private_keys[0], FORGOTTEN_ID)
+        return server, member_of(server, home, user)
+
+    return make
+
+
+@pytest.fixture
+def source(tmp_path):
+    """Makes files to be sent."""
+    folder = tmp_path / "source"
+    folder.mkdir()
+
+    def make(name: str, content: bytes) -> Path:
+        path = folder / name
+        path.write_bytes(content)
+        return path
+
+    return make
 
 
 @pytest.fixture

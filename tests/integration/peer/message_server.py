@@ -34,7 +34,6 @@ MESSAGE_CODES = (
     Request.SEND_MESSAGE,
     Request.PULL,
 )
-LOOK_AHEAD = 64 * 1024
 WAIT_SECONDS = 60
 
 
@@ -58,11 +57,6 @@ class MessageScript(Script):
     lies: dict[int, Lie] = field(default_factory=dict)
     messages_per_answer: int | None = None
     keeps_delivered: bool = False
-
-
-@dataclass
-class SeenMessage(Seen):
-    came_together: int = 0  # how many bytes were there when the first of them was
 
 
 @dataclass
@@ -175,13 +169,6 @@ class _MessageSession(Session):
             Request.SEND_MESSAGE: self._send_message,
             Request.PULL: self._pull,
         }
-
-    def _read_plainly(self) -> SeenMessage | None:
-        together = len(self.client.recv(LOOK_AHEAD, socket.MSG_PEEK))
-        seen = super()._read_plainly()
-        if seen is None:
-            return None
-        return SeenMessage(seen.connection, seen.client_id, seen.version, seen.code, seen.payload, together)
 
     def _handle(self, seen: Seen) -> bytes:
         known = seen.client_id in self.server.accounts or seen.code == Request.REGISTER_FOR_MESSAGES

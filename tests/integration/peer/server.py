@@ -8,6 +8,7 @@ import os
 import socket
 import struct
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -19,6 +20,11 @@ from .drop import SEND_FILE_FIXED_SIZE
 from .frames import DROP_VERSION, MESSAGES_VERSION, REQUEST_HEADER, TEXT_FIELD_SIZE, Answer, Request, reply
 
 READ_ONCE_SIZE = 1024
+LOOK_AHEAD = 64 * 1024
+MOMENT = 0.1
+HANG_GUARD_SECONDS = 60
+ANY = frozenset(Request)
+NONE: frozenset[int] = frozenset()
 
 
 class AnswerToCrcWrong(Enum):
@@ -27,9 +33,17 @@ class AnswerToCrcWrong(Enum):
     LATE = "after the client has gone on"
 
 
+class Ending(Enum):
+    """How a server ends a connection after an answer."""
+
+    WITH_ANSWER = "in the answer's last segment"
+    LATER = "a moment later, with a reset when more came meanwhile"
+    AT_MORE = "by a reset, once more comes"
+
+
 @dataclass
 class Script:
-    """What this server does differently from a plain one."""
+    """What this server does differently from a plain one. Sets are of request codes."""
 
     wrong_sums: int = 0
     errors: dict[int, int] = field(default_factory=dict)  # request code -> how many of them get an error
@@ -47,6 +61,18 @@ class Script:
     plaintext_size_in_answer: bool = False
     version: int = DROP_VERSION
     pause_in_content: threading.Event | None = None  # waited for between the name of a 1028 and its content
+    ending: Ending | None = None  # how it ends the connection after each answer
+    ending_after: frozenset[int] = ANY  # or only after those to these requests
+    unknown: frozenset[int] = NONE  # answered 9000, whatever they ask for
+    refuses_content: int = 0  # 1028s answered 2107 before their content, behind which it loses its place
+    ends_at_unknown_id: frozenset[int] = NONE  # of an id that it does not know, these end the connection unanswered
+    greeting: bytes = b""  # said first, to whoever connects
+    silent_at: frozenset[int] = NONE  # read, and never answered
+    silent_in: int | None = None  # neither reads on nor answers, from the middle of every request with this code
+    half_answer: int | None = None  # says nothing more, from the middle of every answer to this code
+    pause_in_answer: float = 0  # seconds between the bytes of an answer
+    away_at: int | None = None  # at the first such request every connection ends, and nobody listens ...
+    away_seconds: float = 0  # ... for so long; what was staged and the AES keys are forgotten
 
 
 @dataclass
@@ -66,6 +92,7 @@ class Seen:
     version: int
     code: int
     payload: bytes
+    came_together: int = 0  # how many bytes were there when the first of them was
 
     @property
     def name_field(self) -> bytes:
@@ -91,12 +118,14 @@ class FakeServer:
         self.problems: list[str] = []
         self.lock = threading.Lock()
         self.content_reached = threading.Event()
+        self.stopping = threading.Event()
         self._connections: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
         self.listen(0)
 
     def listen(self, port: int) -> None:
         """Begins to serve there (0: anywhere), also again after `stop`, with everything that it knew."""
+        self.stopping.clear()
         self._listener = socket.create_server(("127.0.0.1", port))
         self.address: tuple[str, int] = self._listener.getsockname()
         self._threads.append(threading.Thread(target=self._accept, args=(self._listener,), daemon=True))
@@ -106,12 +135,37 @@ class FakeServer:
     def codes(self) -> list[int]:
         return [seen.code for seen in self.requests]
 
-    def stop(self) -> None:
-        for open_socket in (self._listener, *self._connections):
+    @property
+    def connections(self) -> int:
+        return len(self._connections)
+
+    def go_away(self, seconds: float) -> None:
+        """As a server that is started again: gone for so long, and then with nothing but its accounts. For a
+        session of this server."""
+        self._end((self._listener, *self._connections))
+        self._listener.close()
+        with self.lock:
+            self.staged.clear()
+            for account in self.accounts.values():
+                account.aes_key = None
+        self._threads.append(threading.Thread(target=self._come_back, args=(seconds,), daemon=True))
+        self._threads[-1].start()
+
+    def _come_back(self, seconds: float) -> None:
+        if not self.stopping.wait(seconds):
+            self.listen(self.address[1])
+
+    @staticmethod
+    def _end(sockets: Iterable[socket.socket]) -> None:
+        for open_socket in sockets:
             try:
                 open_socket.shutdown(socket.SHUT_RDWR)
             except OSError:
-                pass  # already ended by the other side
+                pass  # already ended by the other side, or closed
+
+    def stop(self) -> None:
+        self.stopping.set()
+        self._end((self._listener, *self._connections))
         for thread in self._threads:
             thread.join(30)
         for open_socket in (self._listener, *self._connections):
@@ -141,6 +195,7 @@ class FakeServer:
     def _serve(self, client: socket.socket, number: int) -> None:
         session = self.new_session(client, number)
         try:
+            client.sendall(self.script.greeting)
             while session.serve_one():
                 pass
         except (Hangup, ConnectionError):
@@ -176,17 +231,39 @@ class Session:
         }
 
     def serve_one(self) -> bool:
+        together = len(self.client.recv(LOOK_AHEAD, socket.MSG_PEEK))
         seen = self._read_once() if self.script.read_once else self._read_plainly()
         if seen is None:
             return False
+        seen.came_together = together
         with self.server.lock:
             self.server.requests.append(seen)
+            if seen.code in self.script.silent_at:
+                return True
+            if seen.code in self.script.ends_at_unknown_id and seen.client_id not in self.server.accounts:
+                raise Hangup
             answer = self._error_by_script(seen.code) or self._handle(seen)
         if self._is_to_end(self.script.close_before_answer, seen.code):
             raise Hangup
         if answer:
             self._answer(seen.code, answer)
-        return True
+        return self._goes_on_after(seen.code)
+
+    def _goes_on_after(self, code: int) -> bool:
+        if self.script.ending is None or code not in self.script.ending_after:
+            return True
+        if self.script.ending is Ending.LATER:
+            self.server.stopping.wait(MOMENT)
+            self.client.close()
+        elif self.script.ending is Ending.AT_MORE and self.client.recv(1, socket.MSG_PEEK):
+            self.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.client.close()
+        return False
+
+    def _fall_silent(self) -> None:
+        """Until the test is over: the client's end would not be seen behind what is not read."""
+        self.server.stopping.wait(HANG_GUARD_SECONDS)
+        raise Hangup
 
     def _is_to_end(self, code_to_end: int | None, code: int) -> bool:
         if code_to_end != code or self.script.hangups == 0:
@@ -195,7 +272,7 @@ class Session:
         return True
 
     def _handle(self, seen: Seen) -> bytes:
-        handler = self.handlers.get(seen.code)
+        handler = None if seen.code in self.script.unknown else self.handlers.get(seen.code)
         if handler is None:
             return reply(Answer.MESSAGES_ERROR, version=MESSAGES_VERSION)
         return handler(seen)
@@ -220,6 +297,19 @@ class Session:
         if self._is_to_end(self.script.close_in, code):
             self._receive(size // 2)
             raise Hangup
+        if self.script.away_at == code:
+            self.script.away_at = None
+            self.server.go_away(self.script.away_seconds)
+            raise Hangup
+        if code == self.script.silent_in:
+            self._note(Seen(self.number, client_id, version, code, self._receive(size // 2)))
+            self._fall_silent()
+        if code == Request.SEND_FILE and self.script.refuses_content > 0:
+            self.script.refuses_content -= 1
+            self._note(Seen(self.number, client_id, version, code, self._receive(SEND_FILE_FIXED_SIZE)))
+            self.client.sendall(self._reply(Answer.ERROR))
+            self._take_for_content()
+            return None
         if code == Request.SEND_FILE and self.script.pause_in_content:
             payload = self._receive(SEND_FILE_FIXED_SIZE)
             self.server.content_reached.set()
@@ -230,6 +320,16 @@ class Session:
         if self.waits_for_padding and any(self._receive(rest(len(header) + size))):
             self.server.problems.append(f"something stood inside the padding of a {code}")
         return Seen(self.number, client_id, version, code, payload)
+
+    def _note(self, seen: Seen) -> None:
+        """One that is not answered as others are."""
+        with self.server.lock:
+            self.server.requests.append(seen)
+
+    def _take_for_content(self) -> None:
+        """A server that has lost its place: whatever comes still belongs to what it refused."""
+        while self.client.recv(LOOK_AHEAD):
+            pass
 
     def _read_once(self) -> Seen | None:
         """Takes what the first read gives for header and fixed fields; waits only for a file's content."""
@@ -253,11 +353,18 @@ class Session:
         if self._is_to_end(self.script.cut_answer, code):
             self.client.sendall(data[: len(data) // 2])
             raise Hangup
-        if not self.script.one_byte_at_a_time:
+        if self.script.half_answer == code:
+            self.client.sendall(data[: len(data) // 2])
+            self._fall_silent()
+        if self.script.one_byte_at_a_time or self.script.pause_in_answer > 0:
+            for index in range(len(data)):
+                self.client.sendall(data[index : index + 1])
+                self.server.stopping.wait(self.script.pause_in_answer)
+        elif self.script.ending is Ending.WITH_ANSWER and code in self.script.ending_after:
+            self.client.sendall(data, socket.MSG_MORE)
+            self.client.shutdown(socket.SHUT_WR)  # sends the rest and the end in one segment
+        else:
             self.client.sendall(data)
-            return
-        for index in range(len(data)):
-            self.client.sendall(data[index : index + 1])
 
     def _reply(self, code: int, payload: bytes = b"") -> bytes:
         return reply(code, payload, version=self.script.version)
@@ -311,6 +418,8 @@ class Session:
 
     def _send_file(self, seen: Seen) -> bytes:
         account = self._account(seen)
+        if account.aes_key is None:
+            return self._reply(Answer.ERROR)
         (size,) = struct.unpack_from("<I", seen.payload)
         content = seen.payload[SEND_FILE_FIXED_SIZE:]
         if size != len(content):

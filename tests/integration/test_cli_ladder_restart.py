@@ -1,0 +1,149 @@
+"""A server that is started again in the middle of an upload, and one that is not there."""
+
+import os
+import socket
+
+import pytest
+from peer.drop import User
+from peer.frames import Request
+from peer.kesher import write_identity
+from peer.message_fixtures import assert_one_line
+from peer.operators import Operator
+
+LONG = 10  # longer than the attempts that follow a lost connection at once
+SHORT = 1.5
+UPLOAD = [Request.RECONNECT, Request.SEND_FILE, Request.CRC_OK]
+
+
+@pytest.fixture
+def files(source):
+    """Two of them: name -> content, and their paths."""
+    plain = {"one": os.urandom(300_000), "two": os.urandom(1000)}
+    return plain, [source(name, content) for name, content in plain.items()]
+
+
+# -- it comes back
+
+
+def test_put_waits_for_a_server_that_is_started_again(make_alice, files):
+    """A minute, unless told otherwise."""
+    server, alice = make_alice(away_at=Request.CRC_OK, away_seconds=LONG)
+    plain, paths = files
+    assert alice.succeed("put", *paths).stdout.count("\n") == 2
+    assert server.files == plain
+
+
+@pytest.mark.parametrize("code", UPLOAD)
+@pytest.mark.parametrize("option", [[], ["--pipeline"]], ids=repr)
+def test_put_goes_on_whatever_was_asked_when_the_server_went(make_alice, files, code, option):
+    server, alice = make_alice(away_at=code, away_seconds=SHORT)
+    plain, paths = files
+    alice.succeed("--retry", "30", "put", *option, *paths)
+    assert server.files == plain
+
+
+def test_the_standard_input_goes_on_too(make_alice):
+    server, alice = make_alice(away_at=Request.CRC_OK, away_seconds=SHORT)
+    plain = os.urandom(100_000)
+    alice.succeed("put", "-", "--as", "x", input=plain)
+    assert server.files == {"x": plain}
+
+
+def test_put_waits_for_the_real_server(own_server, make_kesher, home, source, fresh_name):
+    """It is stopped while the client sends, and comes back at the same port."""
+    kesher = make_kesher(own_server)
+    kesher.succeed("register", fresh_name())
+    plain = os.urandom(1 << 20) * 256
+    run = kesher.start("put", source("x", plain), source("y", b"second"))
+    while run.poll() is None and not any(path.stat().st_size for path in own_server.staged_paths()):
+        pass
+    own_server.kill()
+    host, port = own_server.address
+    own_server._any_port = lambda: f"{host}:{port}"
+    own_server.start()
+    _, errors = run.communicate(timeout=60)
+    assert run.returncode == 0, errors
+    (user_id,) = own_server.rows("SELECT ID FROM clients")[0]
+    assert own_server.stored(user_id, "x") == plain and own_server.stored(user_id, "y") == b"second"
+
+
+# -- it does not
+
+
+@pytest.mark.parametrize("code", UPLOAD)
+def test_put_without_retries_fails_at_once(make_alice, files, code):
+    server, alice = make_alice(away_at=code, away_seconds=3600)
+    plain, paths = files
+    result = alice.run("--retry", "0", "put", *paths)
+    assert result.status == 1 and f"127.0.0.1:{server.address[1]}" in result.stderr, result
+    assert "connecting again" not in result.stderr and "Fatal:" not in result.stderr
+    assert server.files == {}
+
+
+@pytest.mark.parametrize("option", [[], ["--retry", "30"]], ids=repr)
+def test_put_does_not_wait_for_a_server_that_was_never_there(make_kesher, home, new_user, source, option):
+    """The first connection has nothing to lose: a mistyped address is told at once."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = listener.getsockname()
+    user = new_user()
+    user.id = bytes(range(16))
+    write_identity(home, user)
+    (home / "server.info").write_text(f"127.0.0.1:{address[1]}\n")
+    line = assert_one_line(make_kesher().fail(*option, "put", source("x", b"content")).stderr)
+    assert f"127.0.0.1:{address[1]}" in line
+
+
+@pytest.mark.parametrize("value", ["-1", "soon", "", "1e400"])
+def test_a_time_that_is_none_is_wrong_usage(make_alice, source, value):
+    server, alice = make_alice()
+    result = alice.run("--retry", value, "put", source("x", b"content"))
+    assert (result.status, result.stdout) == (2, "") and "retry" in result.stderr
+    assert server.connections == 0
+
+
+# -- a key that the operator has reset
+
+
+@pytest.fixture
+def reset(own_server, make_kesher, tmp_path, private_keys):
+    """alice, whose home has a new key pair under her old id, when the operator has reset the old one; and what
+    asks the server for her public key."""
+    member = make_kesher(own_server, tmp_path / "alice")
+    member.succeed("register", "alice")
+    make_kesher(own_server, tmp_path / "bob").succeed("register", "bob")
+    Operator(own_server.data).succeed("user", "reset-key", "alice")
+    _, id_line, *_ = (member.home / "me.info").read_text().splitlines()
+    user = User("alice", private_keys[1], bytes.fromhex(id_line))
+    (member.home / "priv.key").unlink()
+    write_identity(member.home, user)
+    key = lambda: own_server.rows("SELECT PublicKey FROM clients WHERE Name = 'alice'")[0][0]  # noqa: E731
+    assert not key()
+    return member, user, key
+
+
+@pytest.mark.parametrize("command", ["put", "inbox", "send"])
+def test_a_new_key_is_published_by(reset, source, command):
+    member, user, key = reset
+    operands = {"put": [source("x", b"content")], "inbox": [], "send": ["bob", "hello"]}
+    member.succeed(command, *operands[command])
+    assert key() == user.public_key
+
+
+@pytest.mark.parametrize("runs", [True, False], ids=["running", "stopped"])
+def test_reset_key_says_which_commands_publish_the_new_one(make_server, make_kesher, runs):
+    server = make_server()
+    make_kesher(server).succeed("register", "alice")
+    if not runs:
+        server.stop()
+    told = Operator(server.data).run("user", "reset-key", "alice")
+    assert told.status == 0 and "alice" in told.out
+    for command in ("put", "inbox", "send"):
+        assert command in told.out + told.err
+    if not runs:
+        server.start()
+
+
+def test_reset_key_prints_nothing_but_json_when_asked_for_it(make_server, make_kesher):
+    server = make_server()
+    make_kesher(server).succeed("register", "alice")
+    assert [entry["key reset"] for entry in Operator(server.data).succeed("user", "reset-key", "alice", "--json").objects()]
