@@ -6,19 +6,13 @@ import pytest
 from peer.frames import Request
 from peer.kesher import read_identity, write_transfer_info
 from peer.message_fixtures import assert_one_line, told_by
-from peer.message_server import FakeUser
 from peer.messages import Type
-from peer.server import NONE, Ending
+from peer.server import ANY, NONE, Ending
 
-MESSAGES_ONLY = frozenset(code for code in Request if code >= Request.REGISTER)
+DROP = frozenset(code for code in Request if code >= Request.REGISTER)
+MESSAGES = ANY - DROP
 SEND = Request.SEND_MESSAGE
 ONE_BY_ONE = pytest.mark.parametrize("ending", Ending)
-
-
-@pytest.fixture
-def make_bob(private_keys):
-    """Makes a user of a fake server whom the test plays."""
-    return lambda server: FakeUser(server, "bob", private_keys[1])
 
 
 def count(server, *codes: int) -> int:
@@ -29,7 +23,7 @@ def count(server, *codes: int) -> int:
 
 
 @ONE_BY_ONE
-@pytest.mark.parametrize("unknown", [NONE, MESSAGES_ONLY], ids=["both services", "messages only"])
+@pytest.mark.parametrize("unknown", [NONE, MESSAGES, DROP], ids=["both", "drop only", "messages only"])
 def test_register_works(make_messages, make_kesher, home, ending, unknown):
     """A server of messages only says 9000 to a 1025; the 600 that follows needs a connection of its own."""
     server = make_messages(ending=ending, unknown=unknown)

@@ -5,7 +5,6 @@ from peer.chat import MENU
 from peer.frames import Request
 from peer.kesher import write_transfer_info
 from peer.message_fixtures import assert_plain_failure
-from peer.message_server import FakeUser
 from peer.server import ANY
 
 SOON = ("--answer-timeout", "1")
@@ -14,17 +13,9 @@ NO_SERVER = ("no kesher server", "chat port")
 
 COMMANDS = {
     "users": ["users"],
-    "key": ["key", "bob"],
     "inbox": ["inbox"],
     "send": ["send", "bob", "hello"],
-    "request-key": ["request-key", "bob"],
 }
-
-
-@pytest.fixture
-def make_bob(private_keys):
-    """Makes a user of a fake server whom the test plays."""
-    return lambda server: FakeUser(server, "bob", private_keys[1])
 
 
 # -- from the beginning
@@ -70,15 +61,16 @@ GREETINGS = {
 
 
 @pytest.mark.parametrize("greeting", GREETINGS.values(), ids=GREETINGS)
-@pytest.mark.parametrize("command", [["users"], ["register", "Anna"]], ids=repr)
-def test_a_server_that_speaks_first_is_none(make_messages, make_alice, make_kesher, greeting, command):
-    if command == ["users"]:
-        server, kesher = make_alice(greeting=greeting, silent_at=ANY)
-    else:
-        server = make_messages(greeting=greeting, silent_at=ANY)
-        kesher = make_kesher(server)
-    assert_plain_failure(kesher.run(*SOON, *command), *NO_SERVER)
+def test_a_server_that_speaks_first_is_none(make_alice, greeting):
+    server, alice = make_alice(greeting=greeting, silent_at=ANY)
+    assert_plain_failure(alice.run(*SOON, "users"), *NO_SERVER)
     assert server.connections == 1 and len(server.requests) <= 1
+
+
+def test_a_server_that_speaks_first_is_not_registered_with(make_messages, make_kesher, home):
+    server = make_messages(greeting=MENU.encode(), silent_at=ANY)
+    assert_plain_failure(make_kesher(server).run(*SOON, "register", "Anna"), *NO_SERVER)
+    assert server.connections == 1 and not (home / "me.info").exists()
 
 
 def test_a_server_of_http_is_none(make_alice):

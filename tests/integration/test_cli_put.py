@@ -19,20 +19,6 @@ SEND, OK, WRONG, GIVE_UP = UPLOAD_CODES
 
 
 @pytest.fixture
-def source(tmp_path):
-    """Makes files to be sent."""
-    folder = tmp_path / "source"
-    folder.mkdir()
-
-    def make(name: str, content: bytes):
-        path = folder / name
-        path.write_bytes(content)
-        return path
-
-    return make
-
-
-@pytest.fixture
 def kesher(server, make_kesher, home, user):
     """A client whose home holds the identity of `user`, and who talks to the real server."""
     write_identity(home, user)

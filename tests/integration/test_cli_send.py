@@ -17,20 +17,6 @@ SMALL_REQUEST = 1024
 
 
 @pytest.fixture
-def source(tmp_path):
-    """Makes files to be sent."""
-    folder = tmp_path / "source"
-    folder.mkdir()
-
-    def make(name: str, content: bytes):
-        path = folder / name
-        path.write_bytes(content)
-        return path
-
-    return make
-
-
-@pytest.fixture
 def sharing(alice, bob):
     """alice and bob have a symmetric key that alice made; bob holds it."""
     alice.succeed("share-key", "bob")

@@ -21,7 +21,7 @@ from .frames import DROP_VERSION, MESSAGES_VERSION, REQUEST_HEADER, TEXT_FIELD_S
 
 READ_ONCE_SIZE = 1024
 LOOK_AHEAD = 64 * 1024
-MOMENT = 0.1
+MOMENT = 0.05
 HANG_GUARD_SECONDS = 60
 ANY = frozenset(Request)
 NONE: frozenset[int] = frozenset()
