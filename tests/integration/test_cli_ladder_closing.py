@@ -1,4 +1,4 @@
-"""Servers that end the connection after each answer, or lose a request: what is asked again, and what never is."""
+"""Servers that end the connection after each answer, or lose a request: what is asked again and what never."""
 
 import os
 
@@ -36,8 +36,8 @@ def test_register_works(make_messages, make_kesher, home, ending, unknown):
 @ONE_BY_ONE
 @pytest.mark.parametrize("option", [[], ["--pipeline"]], ids=repr)
 def test_put_of_several_files_works(make_alice, source, ending, option):
-    """The key of one connection is good for the 1028 on the next: a server that answers once for each connection
-    would never get further than a 1027 that stands first on all of them."""
+    """The key of one connection is good for a 1028 on the next: with a server that answers once for each, a
+    client that begins every connection with a 1027 gets no further than that."""
     server, alice = make_alice(ending=ending)
     plain = {f"file {number}": os.urandom(1000 * number) for number in range(5)}
     alice.succeed("put", *option, *[source(name, content) for name, content in plain.items()])

@@ -160,11 +160,11 @@ def test_small_requests_come_as_a_whole(make_alice, make_bob, source, size):
 # -- a message that the server does not take
 
 
-@pytest.mark.parametrize("command", [["send", "bob", "hello"], ["share-key", "bob"], ["request-key", "bob"]], ids=repr)
+@pytest.mark.parametrize("command", ["send bob hello", "share-key bob", "request-key bob"])
 def test_a_full_inbox_is_told_and_asked_once(make_alice, make_bob, command):
     server, alice = make_alice(errors={SEND: ALWAYS})
     make_bob(server)
-    assert_plain_failure(alice.run(*command), "bob", "inbox", "full")
+    assert_plain_failure(alice.run(*command.split()), "bob", "inbox", "full")
     assert (server.codes.count(Request.LIST_USERS), server.codes.count(SEND)) == (1, 1)
 
 

@@ -6,7 +6,7 @@ import socket
 import pytest
 from peer.drop import User
 from peer.frames import Request
-from peer.kesher import write_identity
+from peer.kesher import outcome_of, wait_for_staged_bytes, write_identity, write_server_info
 from peer.message_fixtures import assert_one_line
 from peer.operators import Operator
 
@@ -62,14 +62,11 @@ def test_put_waits_for_the_real_server(own_server, make_kesher, home, source, fr
     kesher.succeed("register", fresh_name())
     plain = os.urandom(1 << 20) * 256
     run = kesher.start("put", source("x", plain), source("y", b"second"))
-    while run.poll() is None and not any(path.stat().st_size for path in own_server.staged_paths()):
-        pass
+    wait_for_staged_bytes(own_server, run)
     own_server.kill()
-    host, port = own_server.address
-    own_server._any_port = lambda: f"{host}:{port}"
+    own_server.port = own_server.address[1]
     own_server.start()
-    _, errors = run.communicate(timeout=60)
-    assert run.returncode == 0, errors
+    assert outcome_of(run).status == 0
     (user_id,) = own_server.rows("SELECT ID FROM clients")[0]
     assert own_server.stored(user_id, "x") == plain and own_server.stored(user_id, "y") == b"second"
 
@@ -95,7 +92,7 @@ def test_put_does_not_wait_for_a_server_that_was_never_there(make_kesher, home, 
     user = new_user()
     user.id = bytes(range(16))
     write_identity(home, user)
-    (home / "server.info").write_text(f"127.0.0.1:{address[1]}\n")
+    write_server_info(home, address)
     line = assert_one_line(make_kesher().fail(*option, "put", source("x", b"content")).stderr)
     assert f"127.0.0.1:{address[1]}" in line
 

@@ -2,7 +2,6 @@
 
 import os
 import re
-import subprocess
 import threading
 from base64 import b64encode
 
@@ -10,7 +9,14 @@ import pytest
 from peer import crypto
 from peer.drop import SEND_FILE_FIXED_SIZE, User
 from peer.frames import DROP_VERSION, Request
-from peer.kesher import base64_of, identity_backups, outcome, read_identity, write_identity
+from peer.kesher import (
+    base64_of,
+    identity_backups,
+    outcome_of,
+    read_identity,
+    wait_for_staged_bytes,
+    write_identity,
+)
 from peer.server import AnswerToCrcWrong
 
 ERROR_LINE = "server responded with an error"
@@ -125,8 +131,7 @@ def test_two_clients_at_once_do_not_disturb_each_other(server, kesher, user, sou
     plain = {name: os.urandom(3_000_000) for name in ("one", "two")}
     runs = [kesher.start("put", source(name, text)) for name, text in plain.items()]
     for run in runs:
-        stdout, stderr = run.communicate(timeout=60)
-        assert outcome(run.returncode, stdout, stderr).status == 0
+        assert outcome_of(run).status == 0
     assert {name: server.stored(user.id, name) for name in plain} == plain
 
 
@@ -209,8 +214,7 @@ def test_a_file_that_shrinks_while_it_is_sent_is_reported(make_pair, source):
     assert fake.content_reached.wait(30)
     os.truncate(path, 1000)
     fake.script.pause_in_content.set()
-    stdout, stderr = run.communicate(timeout=60)
-    result = outcome(run.returncode, stdout, stderr)
+    result = outcome_of(run)
     assert result.status == 1 and "shrinks" in result.stderr
     assert fake.files == {} and Request.CRC_OK not in fake.codes
 
@@ -463,15 +467,8 @@ def test_a_server_that_dies_in_the_middle_of_a_file_is_a_clear_failure(
     run = make_kesher(own_server).start("put", path)
     wait_for_staged_bytes(own_server, run)
     own_server.kill()
-    stdout, stderr = run.communicate(timeout=60)
-    assert outcome(run.returncode, stdout, stderr).status == 1
-    assert stdout == b"" and stderr.strip()
-
-
-def wait_for_staged_bytes(server, run: subprocess.Popen) -> None:
-    while run.poll() is None and not any(path.stat().st_size for path in server.staged_paths()):
-        threading.Event().wait(0.01)
-    assert run.poll() is None, "the upload ended before it could be disturbed"
+    result = outcome_of(run)
+    assert result.status == 1 and result.stdout == "" and result.stderr.strip()
 
 
 # -- an identity that the server does not accept any more

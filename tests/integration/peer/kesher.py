@@ -4,6 +4,7 @@ import json
 import os
 import stat
 import subprocess
+import time
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from Cryptodome.PublicKey import RSA
 
 from . import crypto
 from .drop import User
-from .kesherd import environment, program, sanitizer_report
+from .kesherd import Kesherd, environment, program, sanitizer_report
 
 RUN_SECONDS = 60
 
@@ -91,6 +92,19 @@ def outcome(status: int, stdout: bytes, stderr: bytes) -> Outcome:
 
 def base64_of(key: RSA.RsaKey) -> str:
     return b64encode(crypto.private_key_der(key)).decode()
+
+
+def outcome_of(run: subprocess.Popen) -> Outcome:
+    """Waits for the end of what `start` began."""
+    stdout, stderr = run.communicate(timeout=RUN_SECONDS)
+    return outcome(run.returncode, stdout, stderr)
+
+
+def wait_for_staged_bytes(server: Kesherd, run: subprocess.Popen) -> None:
+    """Until the server has some of what this run uploads."""
+    while run.poll() is None and not any(path.stat().st_size for path in server.staged_paths()):
+        time.sleep(0.01)
+    assert run.poll() is None, "the upload ended before it could be disturbed"
 
 
 def write_identity(home: Path, user: User, file_name: str = "me.info") -> None:

@@ -64,6 +64,7 @@ class Kesherd:
         self.log_path = data.with_name(data.name + ".log")
         self.configuration = data.with_name(data.name + ".ini")
         self.address: tuple[str, int] | None = None
+        self.port = 0  # for drop and messages at the next start; 0 is any
         self.chat_address: tuple[str, int] | None = None
         self.ask_address: tuple[str, int] | None = None
         self.metrics_address: tuple[str, int] | None = None
@@ -82,7 +83,7 @@ class Kesherd:
             "--data",
             str(self.data),
             "--listen",
-            self._any_port(),
+            self._at_port(self.port),
             "--config",
             str(self.configuration),
             "--workers",
@@ -91,14 +92,14 @@ class Kesherd:
             *self._other_listeners(),
         ]
 
-    def _any_port(self) -> str:
-        return f"[{self.host}]:0" if ":" in self.host else f"{self.host}:0"
+    def _at_port(self, port: int) -> str:
+        return f"[{self.host}]:{port}" if ":" in self.host else f"{self.host}:{port}"
 
     def _other_listeners(self) -> list[str]:
         return [
             part
             for service in ("chat", "ask")
-            for part in (f"--{service}", self._any_port() if service in self.also else "off")
+            for part in (f"--{service}", self._at_port(0) if service in self.also else "off")
         ]
 
     def start(self) -> "Kesherd":

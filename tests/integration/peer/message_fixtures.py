@@ -134,8 +134,8 @@ def make_alice(make_messages, make_kesher, home, private_keys):
 
     def make(knows: bool = True, **script) -> tuple[MessageServer, Member]:
         server = make_messages(**script)
-        user = server.add_user("alice", private_keys[0]) if knows else User("alice", private_keys[0], FORGOTTEN_ID)
-        return server, member_of(server, home, user)
+        user = User("alice", private_keys[0], FORGOTTEN_ID)
+        return server, member_of(server, home, server.add_user(user.name, user.private_key) if knows else user)
 
     return make
 

@@ -65,11 +65,11 @@ class Script:
     ending_after: frozenset[int] = ANY  # or only after those to these requests
     unknown: frozenset[int] = NONE  # answered 9000, whatever they ask for
     refuses_content: int = 0  # 1028s answered 2107 before their content, behind which it loses its place
-    ends_at_unknown_id: frozenset[int] = NONE  # of an id that it does not know, these end the connection unanswered
+    ends_at_unknown_id: frozenset[int] = NONE  # from an id that it does not know: end the connection unanswered
     greeting: bytes = b""  # said first, to whoever connects
     silent_at: frozenset[int] = NONE  # read, and never answered
-    silent_in: int | None = None  # neither reads on nor answers, from the middle of every request with this code
-    half_answer: int | None = None  # says nothing more, from the middle of every answer to this code
+    silent_in: int | None = None  # neither reads on nor answers, from the middle of every such request
+    half_answer: int | None = None  # says nothing more, from the middle of every answer to such a request
     pause_in_answer: float = 0  # seconds between the bytes of an answer
     away_at: int | None = None  # at the first such request every connection ends, and nobody listens ...
     away_seconds: float = 0  # ... for so long; what was staged and the AES keys are forgotten
