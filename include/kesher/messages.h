@@ -101,6 +101,12 @@ KESHER_API enum kesher_status kesher_messenger_key(struct kesher_messenger *mess
 KESHER_API enum kesher_status kesher_messenger_forget(struct kesher_messenger *messenger, const char *user,
                                                       struct kesher_error *error);
 
+/* Makes sure that the server has this identity's public key, which others need to share a key with it: sends
+ * it where there is none, as after an operator has reset it. *published (may be NULL): that was so.
+ * KESHER_CHANGED when the server has another one: what others send cannot be read then. */
+KESHER_API enum kesher_status kesher_messenger_publish_key(struct kesher_messenger *messenger,
+                                                           bool *published, struct kesher_error *error);
+
 /* Type 1: asks `user` for a symmetric key. */
 KESHER_API enum kesher_status kesher_messenger_request_key(struct kesher_messenger *messenger,
                                                            const char *user, struct kesher_error *error);

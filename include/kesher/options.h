@@ -33,7 +33,7 @@ struct kesher_options {
     uint32_t backoff_ms; /* before the first reconnect; doubles with each, up to 5 s [250] */
     uint32_t reconnects; /* per file or request, of connections that were made and lost [5] */
     /* How long a server that answered before is waited for, while it cannot be connected to: it may be
-     * restarting. 1 is as good as not at all. [60,000] */
+     * restarting. Less than backoff_ms: nothing is made again. [60,000] */
     uint32_t retry_ms;
     /* How often what the server answered with an error is asked again. Only the course's batch client does
      * that; nothing that can be mended needs it. [0] */

@@ -30,10 +30,14 @@ static enum ks_showing_end follow(const struct ks_showing *showing, struct keshe
 {
     uint64_t pause_ms = SHORTEST_PAUSE_MS;
     bool loss_was_said = false;
+    bool published = false;
     enum ks_showing_end end = ks_showing_kept(showing, error);
     while (end == KS_SHOWING_DONE && !ks_stop_is_requested()) {
         bool more = false;
         end = ks_showing_pull(showing, &more, error);
+        if (end == KS_SHOWING_DONE && !published)
+            ks_messaging_publish_key(showing->messenger);
+        published |= end == KS_SHOWING_DONE;
         if (is_loss(end, error, &loss_was_said))
             end = KS_SHOWING_DONE;
         else if (more)
@@ -66,6 +70,8 @@ enum ks_exit ks_command_inbox(struct ks_context *context)
     const struct ks_showing showing = {
         .messenger = messenger, .json = options.json, .printed = printed, .context = &options};
     enum ks_showing_end end = options.follow ? follow(&showing, &error) : ks_showing_all(&showing, &error);
+    if (end == KS_SHOWING_DONE && !options.follow)
+        ks_messaging_publish_key(messenger);
     kesher_messenger_close(messenger);
     if (end == KS_SHOWING_FAILED)
         ks_output_failure(&error);

@@ -110,6 +110,8 @@ enum ks_exit ks_command_send(struct ks_context *context)
         status = send_message(messenger, options, &progress, &message);
         close(message.fd);
     }
+    if (status == KS_EXIT_DONE)
+        ks_messaging_publish_key(messenger);
     kesher_messenger_close(messenger);
     return status;
 }

@@ -86,3 +86,10 @@ struct kesher_messenger *ks_messaging_open(const struct ks_context *context,
     ks_output_failure(&error);
     return NULL;
 }
+
+void ks_messaging_publish_key(struct kesher_messenger *messenger)
+{
+    struct kesher_error error;
+    if (kesher_messenger_publish_key(messenger, NULL, &error) == KESHER_CHANGED)
+        ks_output_failure(&error);
+}

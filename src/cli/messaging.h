@@ -15,4 +15,8 @@ struct kesher_observer ks_messaging_observer(struct ks_progress *progress);
 struct kesher_messenger *ks_messaging_open(const struct ks_context *context,
                                            const struct kesher_options *options);
 
+/* Behind what the command is for: makes sure that the server has the public key of this home. Says so when it
+ * has another one; that it cannot be asked now is no failure. */
+void ks_messaging_publish_key(struct kesher_messenger *messenger);
+
 #endif

@@ -1,8 +1,8 @@
 /* ask.c — see <kesher/ask.h>. */
 #include "wire/ask.h"
 
-#include "base/text.h"
 #include "base/address.h"
+#include "base/text.h"
 #include "client/channel.h"
 #include "client/failure.h"
 #include "client/session.h"

@@ -6,9 +6,9 @@
  */
 #include "client/chat_state.h"
 
+#include "base/address.h"
 #include "base/clock.h"
 #include "base/text.h"
-#include "base/address.h"
 #include "client/dial.h"
 #include "client/failure.h"
 #include "client/session.h"

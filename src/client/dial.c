@@ -1,9 +1,9 @@
 /* dial.c — see dial.h. */
 #include "client/dial.h"
 
+#include "base/address.h"
 #include "base/clock.h"
 #include "base/text.h"
-#include "base/address.h"
 #include "client/failure.h"
 
 #include <errno.h>

@@ -1,9 +1,9 @@
 /* home.c — see <kesher/home.h> and home_files.h. */
 #include "client/home_files.h"
 
+#include "base/address.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "base/address.h"
 #include "client/failure.h"
 #include "client/lines.h"
 

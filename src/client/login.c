@@ -149,12 +149,11 @@ static enum kesher_status refused_again(const struct ks_session *session, uint16
     char shown[SHOWN_NAME_SIZE];
     if (answer_code != KS_RESPONSE_REGISTRATION_FAILED)
         return refused_name(session, answer_code, error);
-    return ks_failure(
-        error, KESHER_REFUSED,
-        "%s does not know the id of this home, and the name '%s' is taken there; if it is "
-        "yours, its operator can free it (kesherd user remove), else register another name with "
-        "another --home",
-        session->shown, shown_name(session, shown));
+    return ks_failure(error, KESHER_REFUSED,
+                      "%s does not know the id of this home, and the name '%s' is taken there; if it is "
+                      "yours, its operator can free it (kesherd user remove), else choose another: kesher "
+                      "register NAME --home DIR",
+                      session->shown, shown_name(session, shown));
 }
 
 static enum kesher_status ask_for_name(struct ks_session *session, const struct ks_question *how,
@@ -229,6 +228,15 @@ static bool is_reconnected_or_denied(const struct ks_answer *answer)
            answer->code == KS_RESPONSE_RECONNECT_DENIED;
 }
 
+static enum kesher_status refused_login(const struct ks_session *session, uint16_t answer_code,
+                                        struct kesher_error *error)
+{
+    if (answer_code == KS_RESPONSE_ERROR)
+        return ks_failure(error, KESHER_REFUSED, "%s takes no files; it has messages only", session->shown);
+    return ks_failure(error, KESHER_REFUSED, "%s lets nobody in now; try again later, or ask its operator",
+                      session->shown);
+}
+
 static enum kesher_status ask_to_reconnect(struct ks_session *session, struct ks_answer *answer,
                                            struct kesher_error *error)
 {
@@ -239,7 +247,8 @@ static enum kesher_status ask_to_reconnect(struct ks_session *session, struct ks
                                          .payload = payload,
                                          .payload_size = sizeof payload,
                                          .doing = "reconnect as this user",
-                                         .accepts = is_reconnected_or_denied};
+                                         .accepts = is_reconnected_or_denied,
+                                         .refused = refused_login};
     enum kesher_status status = fill_name(session, payload, error);
     return status == KESHER_OK ? ks_request_ask(session, &question, answer, error) : status;
 }
@@ -296,7 +305,9 @@ enum kesher_status ks_login_ensure(struct ks_session *session, struct kesher_err
     status = ask_to_reconnect(session, &answer, error);
     bool is_denied = status == KESHER_OK && answer.code != KS_RESPONSE_RECONNECTED;
     /* There are servers that have another no for whom they do not know. */
-    if (is_denied || (status == KESHER_REFUSED && session->options.error_repeats == 0))
+    if (status == KESHER_REFUSED && session->options.error_repeats == 0)
+        is_denied = answer.code != KS_RESPONSE_ERROR;
+    if (is_denied)
         return go_on_after_denial(session, error);
     return status == KESHER_OK ? take_key(session, &answer, error) : status;
 }
@@ -326,7 +337,7 @@ enum kesher_status ks_login_publish_key(struct ks_session *session, bool *publis
     struct ks_user_key_answer known;
     struct ks_answer answer;
     const struct ks_client_id id = session->identity->id;
-    const struct ks_question question = {.repeat = KS_REQUEST_UNTIL_ANSWERED,
+    const struct ks_question question = {.repeat = KS_REQUEST_UNTIL_LOST,
                                          .code = KS_REQUEST_USER_KEY,
                                          .payload = id.bytes,
                                          .payload_size = KS_TARGET_PAYLOAD_SIZE,

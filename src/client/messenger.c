@@ -105,3 +105,10 @@ enum kesher_status kesher_messenger_users(struct kesher_messenger *messenger,
 {
     return ks_user_list_each(&messenger->session, KS_REQUEST_UNTIL_ANSWERED, visit, context, error);
 }
+
+enum kesher_status kesher_messenger_publish_key(struct kesher_messenger *messenger, bool *published,
+                                                struct kesher_error *error)
+{
+    bool unwanted = false;
+    return ks_login_publish_key(&messenger->session, published != NULL ? published : &unwanted, error);
+}

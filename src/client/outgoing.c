@@ -164,7 +164,7 @@ static enum kesher_status take_answer(struct sending *sending, bool early, struc
     if (answer.code == KS_RESPONSE_ERROR)
         return fail_refused(sending, error);
     if (answer.code != KS_RESPONSE_MESSAGE_STORED)
-        return ks_request_fail_answer(session, answer.code, error);
+        return ks_request_fail_answer(session, error);
     if (early)
         return ks_channel_fail_protocol(session->channel, error, "a receipt before it had the message");
     if (answer.payload_size > sizeof answer.payload ||

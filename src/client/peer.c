@@ -95,15 +95,6 @@ static bool is_user_key(const struct ks_answer *answer)
     return answer->code == KS_RESPONSE_USER_KEY;
 }
 
-static enum kesher_status refused_key(const struct ks_session *session, uint16_t answer_code,
-                                      struct kesher_error *error)
-{
-    (void)answer_code;
-    return ks_failure(error, KESHER_REFUSED,
-                      "%s has no public key of this user: the user's client has to come there once more",
-                      session->shown);
-}
-
 static enum kesher_status take_key(struct ks_session *session, const struct ks_client_id *id,
                                    const struct ks_answer *answer,
                                    uint8_t public_key[static KS_PUBLIC_KEY_SIZE], struct kesher_error *error)
@@ -133,8 +124,7 @@ enum kesher_status ks_peer_ask_key(struct ks_session *session, const struct ks_c
                                          .payload = id->bytes,
                                          .payload_size = KS_TARGET_PAYLOAD_SIZE,
                                          .doing = "tell the user's public key",
-                                         .accepts = is_user_key,
-                                         .refused = refused_key};
+                                         .accepts = is_user_key};
     struct ks_answer answer;
     enum kesher_status status = ks_request_ask(session, &question, &answer, error);
     if (status == KESHER_OK)
@@ -185,6 +175,18 @@ enum kesher_status ks_peer_refresh(struct kesher_messenger *messenger, struct ks
     return status;
 }
 
+static enum kesher_status fail_without_key(const struct kesher_messenger *messenger,
+                                           const struct ks_peer *peer, struct kesher_error *error)
+{
+    char shown[200];
+    const char *name = peer->contact.name;
+    return ks_failure(
+        error, KESHER_REFUSED,
+        "there is no public key of '%s' at %s; it comes there with the next kesher put, inbox or "
+        "send of that user",
+        ks_text_escape(name, strlen(name), shown, sizeof shown), messenger->session.shown);
+}
+
 enum kesher_status ks_peer_pin(struct kesher_messenger *messenger, struct ks_peer *peer, bool *is_new,
                                struct kesher_error *error)
 {
@@ -200,6 +202,8 @@ enum kesher_status ks_peer_pin(struct kesher_messenger *messenger, struct ks_pee
             status = ks_peer_ask_key(&messenger->session, &id, KS_REQUEST_UNTIL_ANSWERED, public_key, error);
         }
     }
+    if (status == KESHER_REFUSED)
+        return fail_without_key(messenger, peer, error);
     memcpy(name, peer->contact.name, sizeof name);
     return status == KESHER_OK
                ? ks_peer_adopt(messenger, name, &id, public_key, &peer->contact, is_new, error)

@@ -31,12 +31,18 @@ static uint64_t pause_after(const struct ks_session *session, unsigned failures)
     return pause_ms < LONGEST_BACKOFF_MS ? pause_ms : LONGEST_BACKOFF_MS;
 }
 
+/* Without time for a first pause nothing is made again. */
+static bool is_patient(const struct ks_session *session)
+{
+    return session->options.retry_ms >= session->options.backoff_ms;
+}
+
 /* After a connection was lost: says so and waits. False when there were too many. */
 static bool wait_after_loss(struct ks_session *session, struct ks_request_tries *tries,
                             const struct kesher_error *why)
 {
     char line[KESHER_SENTENCE_SIZE + 64];
-    if (tries->losses >= session->options.reconnects)
+    if (tries->losses >= session->options.reconnects || !is_patient(session))
         return false;
     tries->losses++;
     if (snprintf(line, sizeof line, "%s; connecting again (%u of %u)", why->sentence, tries->losses,
@@ -52,6 +58,8 @@ static bool wait_for_server(struct ks_session *session, struct ks_request_tries 
 {
     char line[KESHER_SENTENCE_SIZE + 64];
     uint64_t now_ms = ks_clock_monotonic_ms(ks_clock_system());
+    if (!is_patient(session))
+        return false;
     if (tries->down_since_ms == 0) {
         tries->down_since_ms = now_ms;
         if (snprintf(line, sizeof line, "%s; waiting for it (up to %u s)", why->sentence,
@@ -75,13 +83,13 @@ static bool may_be_there_later(enum kesher_status status)
 static enum kesher_status reach(struct ks_session *session, const struct ks_request *request,
                                 struct ks_request_tries *tries, struct kesher_error *error)
 {
-    bool is_patient = session->ever_connected && request->repeat != KS_REQUEST_UNTIL_LOST;
+    bool may_wait = session->ever_connected && request->repeat != KS_REQUEST_UNTIL_LOST;
     unsigned failures = 0;
     for (;;) {
         enum kesher_status status = ks_session_connect(session, error);
         if (status == KESHER_OK)
             tries->down_since_ms = 0;
-        if (!is_patient || !may_be_there_later(status) || !wait_for_server(session, tries, &failures, error))
+        if (!may_wait || !may_be_there_later(status) || !wait_for_server(session, tries, &failures, error))
             return status;
     }
 }
@@ -177,6 +185,7 @@ enum kesher_status ks_request_run(struct ks_session *session, const struct ks_re
         if (request->spent != NULL)
             *request->spent = false;
         unsigned answers = session->answers;
+        session->is_aside = request->repeat == KS_REQUEST_UNTIL_LOST;
         status = request->perform(session, request->context, error);
         if (!is_repeated(session, request, status, answers, tries, error))
             return status;
@@ -215,7 +224,7 @@ enum kesher_status ks_request_take_header(struct ks_session *session, struct ks_
                                           struct kesher_error *error)
 {
     bool is_first = !session->is_alive;
-    if (is_first)
+    if (is_first || session->is_aside)
         ks_channel_limit(session->channel, session->options.answer_ms);
     enum kesher_status status = ks_channel_receive_header(session->channel, header, error);
     ks_channel_limit(session->channel, session->options.progress_ms);
@@ -241,7 +250,7 @@ enum kesher_status ks_request_take_answer(struct ks_session *session, struct ks_
     if (header.payload_size <= sizeof answer->payload)
         return ks_channel_receive(session->channel, answer->payload, header.payload_size, error);
     if (header.payload_size > KS_SKIP_LIMIT)
-        return ks_request_fail_answer(session, header.code, error);
+        return ks_request_fail_answer(session, error);
     return ks_channel_skip(session->channel, header.payload_size, error);
 }
 
@@ -255,13 +264,12 @@ bool ks_request_is_no(const struct ks_session *session, enum ks_request_code cod
            (answer_code == KS_RESPONSE_REGISTRATION_FAILED && code == KS_REQUEST_REGISTER_DROP);
 }
 
-enum kesher_status ks_request_fail_answer(struct ks_session *session, uint16_t answer_code,
-                                          struct kesher_error *error)
+enum kesher_status ks_request_fail_answer(struct ks_session *session, struct kesher_error *error)
 {
     (void)ks_channel_fail_protocol(session->channel, NULL, "");
     return ks_failure(error, KESHER_PROTOCOL,
-                      "%s is no kesher server (is it the chat port?): its answer makes no sense (code %u)",
-                      session->shown, (unsigned)answer_code);
+                      "%s is no kesher server (is it the chat port?): its answer makes no sense",
+                      session->shown);
 }
 
 enum kesher_status ks_request_begin(struct ks_session *session, enum ks_request_code code, uint16_t expected,
@@ -277,9 +285,9 @@ enum kesher_status ks_request_begin(struct ks_session *session, enum ks_request_
     if (header.code == expected)
         return KESHER_OK;
     if (header.code != KS_RESPONSE_ERROR)
-        return ks_request_fail_answer(session, header.code, error);
+        return ks_request_fail_answer(session, error);
     if (header.payload_size > KS_SKIP_LIMIT)
-        return ks_request_fail_answer(session, header.code, error);
+        return ks_request_fail_answer(session, error);
     status = ks_channel_skip(session->channel, header.payload_size, error);
     return status == KESHER_OK ? ks_request_fail_unknown(session, error) : status;
 }
@@ -313,7 +321,7 @@ static enum kesher_status ask_once(struct ks_session *session, void *context, st
     if (status != KESHER_OK || question->accepts(asking->answer))
         return status;
     if (!ks_request_is_no(session, question->code, asking->answer->code))
-        return ks_request_fail_answer(session, asking->answer->code, error);
+        return ks_request_fail_answer(session, error);
     return refuse(session, asking, error);
 }
 

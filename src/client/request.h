@@ -1,7 +1,8 @@
 /* request.h — a request to the binary port and its answer: the one place that decides what is sent again.
  *
  *   once            a message: it is not sent again when it may have arrived, for nobody could tell
- *   until lost      what is asked on the side, and what has another way when it does not work
+ *   until lost      what is asked on the side, and what has another way when it does not work; not waited for
+ *                   longer than for a first answer
  *   until answered  whatever has the same effect twice: sent again after a lost connection
  *
  * until accepted: any of them with `after_errors`, which the course's batch client has; the options say how
@@ -51,7 +52,8 @@ struct ks_request {
     /* By `perform`: it must not be repeated any more, since all of a message was sent, or a part of an answer
      * was handed on. False again before each try. NULL: never. */
     bool *spent;
-    /* By `perform`: the error answer; 0 for a refusal that was repeated already. Needed with `after_errors`. */
+    /* By `perform`: the error answer; 0 for a refusal that was repeated already. Needed with `after_errors`.
+     */
     uint16_t *answer_code;
 };
 
@@ -95,8 +97,7 @@ enum kesher_status ks_request_begin(struct ks_session *session, enum ks_request_
 bool ks_request_is_no(const struct ks_session *session, enum ks_request_code code, uint16_t answer_code);
 
 /* KESHER_PROTOCOL, and the channel is broken: what answers like this is no kesher server. */
-enum kesher_status ks_request_fail_answer(struct ks_session *session, uint16_t answer_code,
-                                          struct kesher_error *error);
+enum kesher_status ks_request_fail_answer(struct ks_session *session, struct kesher_error *error);
 
 /* ---- small questions ---- */
 

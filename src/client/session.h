@@ -23,6 +23,7 @@ struct ks_session {
 
     bool ever_connected;
     bool is_alive;   /* it has answered, or taken more than buffers on the way hold */
+    bool is_aside;   /* the request in hand is asked on the side: nobody waits long for it */
     bool keeps_open; /* the server has answered twice on one connection */
     bool closes;     /* it has ended a connection behind an answer: each request gets one of its own */
     bool unknown;    /* it does not know the id, and refused the public key under it */

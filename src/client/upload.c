@@ -352,7 +352,7 @@ static enum kesher_status send_and_compare(struct attempt *attempt, bool *change
         return status;
     if (answer.code != KS_RESPONSE_FILE_RECEIVED &&
         !ks_request_is_no(&drop->session, KS_REQUEST_SEND_FILE, answer.code))
-        return ks_request_fail_answer(&drop->session, answer.code, error);
+        return ks_request_fail_answer(&drop->session, error);
     if (answer.code != KS_RESPONSE_FILE_RECEIVED ||
         ks_file_answer_parse(answer.payload, answer.payload_size, &file) != KS_OK)
         return refuse(attempt, answer.code, error);
@@ -365,7 +365,7 @@ static enum kesher_status send_and_compare(struct attempt *attempt, bool *change
     return KESHER_OK;
 }
 
-/* Behind an answer the server may have closed; a key that came over another connection may be none there. */
+/* A key that came over another connection may be none to a server that has closed that. */
 static enum kesher_status prepare_again(struct ks_session *session, struct kesher_error *error)
 {
     if (session->key_moved)
@@ -380,11 +380,14 @@ static enum kesher_status perform(struct ks_session *session, void *context, str
     bool changed = counts->mismatch_untold;
     enum kesher_status status = KESHER_OK;
     attempt->answer_code = 0;
-    do {
-        if (changed)
+    do { /* before each request a server may have closed the connection */
+        status = ks_session_connect(session, error);
+        if (status == KESHER_OK && changed)
             status = tell_mismatch(attempt->drop, attempt->upload, error);
         if (status == KESHER_OK)
             counts->mismatch_untold = false;
+        if (status == KESHER_OK)
+            status = ks_session_connect(session, error);
         if (status == KESHER_OK)
             status = send_and_compare(attempt, &changed, error);
         if (status == KESHER_OK && changed)

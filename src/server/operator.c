@@ -136,7 +136,8 @@ static bool print_done(const struct request *request)
     if (request->command->done == NULL)
         return true;
     if (!request->options->json)
-        return printf("%s: %s\n", request->command->done, request->name) > 0;
+        return printf("%s: %s\n", request->command->done, request->name) > 0 &&
+               (request->command->next == NULL || puts(request->command->next) >= 0);
     struct ks_json_writer writer = ks_json_begin(line, sizeof line);
     ks_json_text(&writer, request->command->request == KS_CONTROL_REMOVE ? "removed" : "key_reset",
                  request->name, strlen(request->name));

@@ -17,6 +17,7 @@ struct ks_operator_command {
     bool takes_name;
     bool asks_first;  /* it cannot be undone */
     const char *done; /* what is said then; NULL where the answer says it all */
+    const char *next; /* what follows from it, behind that; may be NULL */
     const char *help;
 };
 

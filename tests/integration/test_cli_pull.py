@@ -32,9 +32,15 @@ class Pulled:
         self._client.settimeout(END_SECONDS)
 
     def request(self) -> int:
-        """The code of the next request, none of which has a payload here; 0 at the end of the connection."""
-        header = self._client.recv(REQUEST_HEADER.size, socket.MSG_WAITALL)
-        return REQUEST_HEADER.unpack(header)[2] if header else 0
+        """The code of the next request; 0 at the end of the connection. The question for one's own key, which
+        comes last, is answered here: there is none, and this server takes none."""
+        while header := self._client.recv(REQUEST_HEADER.size, socket.MSG_WAITALL):
+            _, _, code, payload_size = REQUEST_HEADER.unpack(header)
+            self._client.recv(payload_size, socket.MSG_WAITALL)
+            if code not in (Request.KEY_OF_USER, Request.PUBLIC_KEY):
+                return code
+            self.send(reply(9000, b"", version=MESSAGES_VERSION))
+        return 0
 
     def send(self, data: bytes) -> None:
         self._client.sendall(data)

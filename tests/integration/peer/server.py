@@ -47,6 +47,7 @@ class Script:
 
     wrong_sums: int = 0
     errors: dict[int, int] = field(default_factory=dict)  # request code -> how many of them get an error
+    honest_before: dict[int, int] = field(default_factory=dict)  # request code -> how many before those errors
     error_code: int | None = None  # instead of the service's own error
     answer_to_crc_wrong: AnswerToCrcWrong = AnswerToCrcWrong.NEVER
     refuse_reconnect: bool = False
@@ -371,6 +372,9 @@ class Session:
 
     def _error_by_script(self, code: int) -> bytes:
         if self.script.errors.get(code, 0) == 0:
+            return b""
+        if self.script.honest_before.get(code, 0) > 0:
+            self.script.honest_before[code] -= 1
             return b""
         self.script.errors[code] -= 1
         own = Answer.REGISTER_REFUSED if code == Request.REGISTER else Answer.ERROR
