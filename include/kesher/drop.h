@@ -52,7 +52,7 @@ struct kesher_upload_result {
 /* Sends one file and returns when the server has confirmed it (2104 to a 1029).
  * KESHER_OK with *cksum (may be NULL). KESHER_FILE: the file cannot be read, is too large or became shorter;
  * KESHER_INVALID: the name does not fit. The server is as before after both. KESHER_REFUSED, KESHER_MISMATCH,
- * KESHER_CONNECTION, KESHER_TIMEOUT, KESHER_PROTOCOL: given up after all repeats. KESHER_CRYPTO;
+ * KESHER_CONNECTION, KESHER_TIMEOUT, KESHER_PROTOCOL: given up after what the options allow. KESHER_CRYPTO;
  * KESHER_NO_MEMORY. The drop can be used again after any of them. */
 KESHER_API enum kesher_status kesher_drop_put(struct kesher_drop *drop, const struct kesher_upload *upload,
                                               uint32_t *cksum, struct kesher_error *error);

@@ -45,7 +45,7 @@ KESHER_API enum kesher_status kesher_identity_fingerprint(const struct kesher_id
  * the server hears of the name. A priv.key that is already there is used. Speaks 1025 and 1026; a server that
  * knows only messages gets 600 instead. `options` may be NULL. KESHER_OK with *identity for
  * kesher_identity_free; KESHER_EXISTS when the home has an identity; KESHER_INVALID for a name that is none;
- * KESHER_REFUSED when the server said no four times; KESHER_CONNECTION; KESHER_TIMEOUT; KESHER_PROTOCOL;
+ * KESHER_REFUSED when the server said no; KESHER_CONNECTION; KESHER_TIMEOUT; KESHER_PROTOCOL;
  * KESHER_FILE; KESHER_CRYPTO; KESHER_NO_MEMORY. */
 KESHER_API enum kesher_status kesher_register(const struct kesher_home *home, const char *address,
                                               const char *name, const struct kesher_options *options,
