@@ -128,6 +128,32 @@ def test_the_console_works(make_alice, make_bob, ending):
     assert shown.count("bob") == 2 and "esponded with an error" not in shown
 
 
+# -- a connection that is given up is closed before the next one
+
+
+def test_register_works_with_a_server_that_hears_one_client_at_a_time(make_messages, make_kesher, home):
+    """The new connection for the 600 would wait for the end of the old one for ever."""
+    server = make_messages(one_at_a_time=True, unknown=DROP)
+    make_kesher(server).succeed("register", "Anna")
+    assert read_identity(home).id in server.accounts
+
+
+@pytest.mark.parametrize("ending", [None, Ending.AT_MORE])
+def test_send_works_with_a_server_that_hears_one_client_at_a_time(make_alice, make_bob, ending):
+    server, alice = make_alice(one_at_a_time=True, ending=ending)
+    bob = make_bob(server)
+    alice.succeed("send", "bob", "hello")
+    key, text = bob.take()
+    bob.take_key(key)
+    assert bob.open(text) == b"hello"
+
+
+def test_put_works_with_a_server_that_hears_one_client_at_a_time(make_alice, source):
+    server, alice = make_alice(one_at_a_time=True, close_before_answer=Request.SEND_FILE, hangups=1)
+    alice.succeed("put", source("x", b"content"))
+    assert server.files == {"x": b"content"}
+
+
 # -- what is asked again
 
 

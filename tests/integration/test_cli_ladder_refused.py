@@ -43,6 +43,14 @@ def test_a_taken_name_is_asked_for_once_at_each_service_of_a_server_of_messages(
     assert server.codes.count(REGISTER_FOR_MESSAGES) == 1
 
 
+def test_a_registration_that_is_refused_as_a_file_would_be_is_told_once(make_messages, make_kesher, home):
+    """There are servers with one error for everything."""
+    server = make_messages(errors={REGISTER: ALWAYS}, error_code=2107)
+    assert_plain_failure(make_kesher(server).run("register", "Anna"), "Anna")
+    assert server.codes.count(REGISTER) == 1
+    assert not (home / "me.info").exists()
+
+
 def test_a_name_that_is_taken_at_the_real_server_is_told(server, make_kesher, tmp_path, fresh_name):
     name = fresh_name()
     make_kesher(server).succeed("register", name)
@@ -109,6 +117,15 @@ def test_a_transfer_sends_a_refused_file_again_on_a_new_connection(make_alice, s
     assert server.codes == [RECONNECT, FILE, RECONNECT, FILE, OK]
     first, second = server.requests_of(FILE)
     assert {seen.connection for seen in server.requests[2:]} == {second.connection} != {first.connection}
+
+
+@pytest.mark.parametrize("ending", Ending)
+@pytest.mark.parametrize("code", [FILE, OK])
+def test_a_transfer_goes_on_with_a_server_that_closes_after_an_error(make_alice, source, code, ending):
+    server, alice = make_alice(errors={code: 2}, ending=ending, ending_after=frozenset({code}))
+    write_transfer_info(alice.home, server.address, "alice", source("x", b"content"))
+    assert alice.succeed("transfer").text.count(ERROR_LINE) == 2
+    assert server.files == {"x": b"content"}
 
 
 def test_a_transfer_that_is_refused_four_times_ends_with_the_courses_words(make_alice, source):

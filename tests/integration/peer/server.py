@@ -64,6 +64,7 @@ class Script:
     pause_in_content: threading.Event | None = None  # waited for between the name of a 1028 and its content
     ending: Ending | None = None  # how it ends the connection after each answer
     ending_after: frozenset[int] = ANY  # or only after those to these requests
+    one_at_a_time: bool = False  # hears nobody else until a connection has ended
     unknown: frozenset[int] = NONE  # answered 9000, whatever they ask for
     refuses_content: int = 0  # 1028s answered 2107 before their content, behind which it loses its place
     ends_at_unknown_id: frozenset[int] = NONE  # from an id that it does not know: end the connection unanswered
@@ -186,6 +187,9 @@ class FakeServer:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             number = len(self._connections)
             self._connections.append(client)
+            if self.script.one_at_a_time:
+                self._serve(client, number)
+                continue
             thread = threading.Thread(target=self._serve, args=(client, number), daemon=True)
             self._threads.append(thread)
             thread.start()
