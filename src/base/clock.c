@@ -42,3 +42,11 @@ void ks_clock_format_utc(int64_t wall_seconds, char text[KS_CLOCK_TEXT_SIZE])
         strftime(text, KS_CLOCK_TEXT_SIZE, "%Y-%m-%d %H:%M:%S", &parts) == 0)
         snprintf(text, KS_CLOCK_TEXT_SIZE, "1970-01-01 00:00:00");
 }
+
+void ks_clock_show(int64_t wall_seconds, char text[KS_CLOCK_SHOWN_SIZE])
+{
+    ks_clock_format_utc(wall_seconds, text);
+    text[10] = 'T';
+    text[KS_CLOCK_SHOWN_SIZE - 2] = 'Z';
+    text[KS_CLOCK_SHOWN_SIZE - 1] = '\0';
+}

@@ -45,10 +45,15 @@ static int log_prefix(const struct ks_log *log, enum ks_log_level level, char *l
     struct timespec now;
     struct tm parts = {0};
     char stamp[32] = "";
+    char offset[8] = "";
     clock_gettime(CLOCK_REALTIME, &now);
-    if (localtime_r(&now.tv_sec, &parts) != NULL)
+    if (localtime_r(&now.tv_sec, &parts) != NULL) {
         strftime(stamp, sizeof stamp, "%Y-%m-%d %H:%M:%S", &parts);
-    return snprintf(line, size, "%s.%03ld %-7s ", stamp, now.tv_nsec / 1000000L, log_levels[level].name);
+        strftime(offset, sizeof offset, "%z",
+                 &parts); /* else nobody knows what hour a line of autumn is of */
+    }
+    return snprintf(line, size, "%s.%03ld%s %-7s ", stamp, now.tv_nsec / 1000000L, offset,
+                    log_levels[level].name);
 }
 
 /* A line of the operator's own, or within the rate. */

@@ -5,6 +5,7 @@
  */
 #include "net/listener.h"
 
+#include "base/address.h"
 #include "base/local.h"
 #include "net/peer.h"
 #include "net/tcp.h"
@@ -151,56 +152,16 @@ static void poll_event(uv_poll_t *poll, int status, int events)
 
 /* ---- opening ---- */
 
-/* A decimal number from 0, any free port, to 65535: getaddrinfo takes larger ones, and cuts them. */
-static bool port_is_sound(const char *port)
+static struct addrinfo *resolve(const struct ks_address *address, int family, char *why, size_t why_size)
 {
-    unsigned value = 0;
-    size_t digits = 0;
-    for (; port[digits] >= '0' && port[digits] <= '9' && value <= 65535; digits++)
-        value = value * 10 + (unsigned)(port[digits] - '0');
-    return digits > 0 && port[digits] == '\0' && value <= 65535;
-}
-
-/* Splits "host:port", "[v6]:port" or ":port"; host is "" for all interfaces. */
-static bool split_address(const char *address, char *host, size_t host_size, const char **port)
-{
-    const char *colon = strrchr(address, ':');
-    if (colon == NULL || !port_is_sound(colon + 1))
-        return false;
-    const char *start = address;
-    const char *end = colon;
-    if (*start == '[') {
-        start++;
-        end = colon - 1;
-        if (end < start || *end != ']')
-            return false;
-    }
-    size_t size = (size_t)(end - start);
-    if (size >= host_size)
-        return false;
-    memcpy(host, start, size);
-    host[size] = '\0';
-    *port = colon + 1;
-    return true;
-}
-
-static struct addrinfo *resolve(const char *address, char *why, size_t why_size)
-{
-    char host[256];
-    const char *port = NULL;
-    if (!split_address(address, host, sizeof host, &port)) {
-        snprintf(why, why_size, "\"%s\" is not of the form address:port", address);
-        return NULL;
-    }
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+    const struct addrinfo hints = {
+        .ai_family = family, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *found = NULL;
-    int failure = getaddrinfo(host[0] == '\0' ? NULL : host, port, &hints, &found);
-    if (failure != 0) {
-        snprintf(why, why_size, "cannot find the address \"%s\": %s", address, gai_strerror(failure));
-        return NULL;
-    }
-    return found;
+    int failure = getaddrinfo(address->host[0] == '\0' ? NULL : address->host, address->port, &hints, &found);
+    if (failure == 0)
+        return found;
+    snprintf(why, why_size, "cannot find the address \"%s\": %s", address->host, gai_strerror(failure));
+    return NULL;
 }
 
 static void set_option(int fd, int level, int option, int value)
@@ -226,6 +187,8 @@ static int open_socket(const struct addrinfo *where)
     if (fd < 0)
         return -1;
     set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (where->ai_family == AF_INET6) /* [::] takes IPv4, too, whatever the system's default is */
+        set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
     set_inherited_options(fd);
     if (bind(fd, where->ai_addr, where->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
         return fd;
@@ -233,6 +196,19 @@ static int open_socket(const struct addrinfo *where)
     close(fd);
     errno = saved_errno;
     return -1;
+}
+
+/* What a socket for all interfaces takes; nothing for others. */
+static const char *families(int fd, const char *host)
+{
+    int alone = 1;
+    socklen_t size = sizeof alone;
+    if (strcmp(host, "0.0.0.0") == 0)
+        return " (IPv4 only)";
+    if (strcmp(host, "::") != 0)
+        return "";
+    bool known = getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &alone, &size) == 0;
+    return known && alone == 0 ? " (IPv4 and IPv6)" : " (IPv6 only)";
 }
 
 static void describe_bound(int fd, char *bound, size_t bound_size)
@@ -244,14 +220,17 @@ static void describe_bound(int fd, char *bound, size_t bound_size)
     if (getsockname(fd, (struct sockaddr *)&address, &size) == 0)
         getnameinfo((struct sockaddr *)&address, size, host, sizeof host, port, sizeof port,
                     NI_NUMERICHOST | NI_NUMERICSERV);
-    snprintf(bound, bound_size, strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
+    snprintf(bound, bound_size, strchr(host, ':') != NULL ? "[%s]:%s%s" : "%s:%s%s", host, port,
+             families(fd, host));
 }
 
-static enum ks_result open_first(const char *address, int *fd, char *why, size_t why_size)
+/* Opens the first that can be opened. KS_OK; KS_NOT_FOUND without any address; KS_EXISTS; KS_IO (errno). */
+static enum ks_result open_first(const struct ks_address *address, int family, int *fd, char *why,
+                                 size_t why_size)
 {
-    struct addrinfo *found = resolve(address, why, why_size);
+    struct addrinfo *found = resolve(address, family, why, why_size);
     if (found == NULL)
-        return KS_INVALID;
+        return KS_NOT_FOUND;
     *fd = -1;
     for (struct addrinfo *where = found; where != NULL && *fd < 0; where = where->ai_next)
         *fd = open_socket(where);
@@ -260,8 +239,27 @@ static enum ks_result open_first(const char *address, int *fd, char *why, size_t
     if (*fd >= 0)
         return KS_OK;
     // NOLINTNEXTLINE(concurrency-mt-unsafe): the main thread alone
-    snprintf(why, why_size, "cannot listen on %s: %s", address, strerror(failure));
+    snprintf(why, why_size, "cannot listen on %s:%s: %s", address->host, address->port, strerror(failure));
+    errno = failure;
     return failure == EADDRINUSE ? KS_EXISTS : KS_IO;
+}
+
+/* A host that is empty is all interfaces: one socket for both families, or for IPv4 where there is no other.
+ */
+static enum ks_result open_tcp(struct ks_listener *listener, const char *text, char *why, size_t why_size)
+{
+    struct ks_address address;
+    if (ks_address_parse_listener(text, &address) != KS_OK) {
+        snprintf(why, why_size, "\"%s\" is not of the form address:port", text);
+        return KS_INVALID;
+    }
+    if (address.host[0] != '\0')
+        return open_first(&address, AF_UNSPEC, &listener->fd, why, why_size);
+    enum ks_result result = open_first(&address, AF_INET6, &listener->fd, why, why_size);
+    if (result != KS_IO || (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL))
+        return result;
+    ks_log_notice(listener->shared->counts->log, "this system has no IPv6: %s is IPv4 only", text);
+    return open_first(&address, AF_INET, &listener->fd, why, why_size);
 }
 
 /* What follows "unix:", NULL for another address. */
@@ -290,8 +288,8 @@ static enum ks_result open_address(struct ks_listener *listener, const char *add
                                    size_t bound_size, char *why, size_t why_size)
 {
     const char *path = path_of_address(address);
-    enum ks_result result = path != NULL ? open_local(listener, path, why, why_size)
-                                         : open_first(address, &listener->fd, why, why_size);
+    enum ks_result result =
+        path != NULL ? open_local(listener, path, why, why_size) : open_tcp(listener, address, why, why_size);
     if (result != KS_OK)
         return result;
     if (path != NULL)
@@ -318,6 +316,7 @@ enum ks_result ks_listener_open(const struct ks_listener_shared *shared, struct 
         snprintf(why, why_size, "out of memory");
         return KS_NO_MEMORY;
     }
+    created->shared = shared;
     enum ks_result result = open_address(created, address, bound, bound_size, why, why_size);
     if (result != KS_OK)
         goto no_socket;
@@ -330,7 +329,6 @@ enum ks_result ks_listener_open(const struct ks_listener_shared *shared, struct 
     created->poll.data = created;
     created->retry.data = created;
     created->open_handles = 2;
-    created->shared = shared;
     created->counts = counts;
     created->events = events;
     created->service = service;

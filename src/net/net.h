@@ -43,13 +43,14 @@ enum { KS_ADDRESS_TEXT_SIZE = 300 };
 
 enum { KS_NET_LISTENERS_LIMIT = 8 };
 
-/* Listens on "host:port" ("[v6]:port", ":port" for all interfaces; port 0 picks one) and gives what connects
- * to `service` by way of `events`; both must live until ks_net_close, and so must `name`, which is what
- * statistics call it. `bound` receives the address with the
- * real port. "unix:PATH" listens on a socket in the file system (base/local.h) that only programs of our own
- * user and of root may use, and for them there is room beyond the limit of connections; it is removed when
- * ks_net_run stops listening. KS_OK; KS_INVALID when the address is none; KS_EXISTS when it is in use; KS_IO.
- * `why` then holds a sentence. Main thread, before ks_net_run. */
+/* Listens on "host:port" ("[v6]:port", ":port" for all interfaces, IPv4 and IPv6; port 0 picks one) and gives
+ * what connects to `service` by way of `events`; both must live until ks_net_close, and so must `name`, which
+ * is what statistics call it. `bound` receives the address with the real port, and which families it takes
+ * where that is all interfaces. "unix:PATH" listens on a socket in the file system (base/local.h) that only
+ * programs of our own user and of root may use, and for them there is room beyond the limit of connections;
+ * it is removed when ks_net_run stops listening. KS_OK; KS_INVALID when the address is none; KS_NOT_FOUND for
+ * a host that is not known; KS_EXISTS when the address is in use; KS_IO. `why` then holds a sentence. Main
+ * thread, before ks_net_run. */
 enum ks_result ks_net_listen(struct ks_net *net, const char *name, const char *address,
                              const struct ks_connection_events *events, void *service,
                              char bound[KS_ADDRESS_TEXT_SIZE], char *why, size_t why_size);

@@ -17,9 +17,9 @@ struct ks_operator_show ks_operator_show_begin(enum ks_control_verb verb, bool j
     return (struct ks_operator_show){.verb = verb, .json = json, .terminal = isatty(STDOUT_FILENO) != 0};
 }
 
-static const char *time_text(int64_t seconds, char text[static KS_CLOCK_TEXT_SIZE])
+static const char *time_text(int64_t seconds, char text[static KS_CLOCK_SHOWN_SIZE])
 {
-    ks_clock_format_utc(seconds, text);
+    ks_clock_show(seconds, text);
     return text;
 }
 
@@ -32,8 +32,8 @@ static const char *yes_or_no(bool flag)
 
 static void print_row(const struct ks_operator_show *show, const struct ks_control_user *user)
 {
-    char registered[KS_CLOCK_TEXT_SIZE];
-    char last_seen[KS_CLOCK_TEXT_SIZE];
+    char registered[KS_CLOCK_SHOWN_SIZE];
+    char last_seen[KS_CLOCK_SHOWN_SIZE];
     time_text(user->registered, registered);
     time_text(user->last_seen, last_seen);
     if (show->terminal)
@@ -57,8 +57,8 @@ static void print_rows(struct ks_operator_show *show)
     if (show->name_width < SMALLEST_NAME_WIDTH)
         show->name_width = SMALLEST_NAME_WIDTH;
     if (is_first)
-        printf("%-*s  %-19s  %-19s  %-3s  %8s  %14s  %8s  %14s\n", show->name_width, "NAME",
-               "REGISTERED (UTC)", "LAST SEEN (UTC)", "KEY", "FILES", "BYTES", "MESSAGES", "BYTES");
+        printf("%-*s  %-20s  %-20s  %-3s  %8s  %14s  %8s  %14s\n", show->name_width, "NAME", "REGISTERED",
+               "LAST SEEN", "KEY", "FILES", "BYTES", "MESSAGES", "BYTES");
     for (size_t i = 0; i < show->row_count; i++)
         print_row(show, &show->rows[i]);
     show->row_count = 0;
@@ -99,11 +99,11 @@ static void print_number(const struct ks_operator_show *show, const char *name, 
 
 static void print_user(const struct ks_operator_show *show, const struct ks_control_user *user)
 {
-    char text[KS_CLOCK_TEXT_SIZE];
+    char text[KS_CLOCK_SHOWN_SIZE];
     print_member(show, "name", user->name);
     print_member(show, "public id", user->public_id);
-    print_member(show, "registered (UTC)", time_text(user->registered, text));
-    print_member(show, "last seen (UTC)", time_text(user->last_seen, text));
+    print_member(show, "registered", time_text(user->registered, text));
+    print_member(show, "last seen", time_text(user->last_seen, text));
     print_member(show, "key fingerprint",
                  user->has_key ? user->key_fingerprint : "none: the user has no key");
     print_number(show, "files", user->files);
@@ -116,7 +116,7 @@ static void print_user(const struct ks_operator_show *show, const struct ks_cont
 
 static void print_group(struct ks_operator_show *show, const struct ks_control_group *group)
 {
-    char since[KS_CLOCK_TEXT_SIZE];
+    char since[KS_CLOCK_SHOWN_SIZE];
     time_text(group->since, since);
     if (!show->terminal) {
         printf("%" PRIu64 "\t%" PRIu64 "\t%s\t%" PRIu64 "\n", group->number, group->members, since,
@@ -124,7 +124,7 @@ static void print_group(struct ks_operator_show *show, const struct ks_control_g
         return;
     }
     if (!show->begun)
-        printf("%7s  %7s  %-19s  %10s\n", "GROUP", "MEMBERS", "SINCE (UTC)", "MESSAGES");
+        printf("%7s  %7s  %-20s  %10s\n", "GROUP", "MEMBERS", "SINCE", "MESSAGES");
     printf("%7" PRIu64 "  %7" PRIu64 "  %s  %10" PRIu64 "\n", group->number, group->members, since,
            group->messages);
 }

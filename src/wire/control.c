@@ -78,11 +78,9 @@ size_t ks_control_request_encode(const struct ks_control_request *request,
 
 static void put_time(struct ks_json_writer *writer, const char *name, int64_t seconds)
 {
-    char text[KS_CLOCK_TEXT_SIZE + 1];
-    ks_clock_format_utc(seconds, text);
-    text[10] = 'T';
-    text[KS_CLOCK_TEXT_SIZE - 1] = 'Z';
-    ks_json_text(writer, name, text, KS_CLOCK_TEXT_SIZE);
+    char text[KS_CLOCK_SHOWN_SIZE];
+    ks_clock_show(seconds, text);
+    ks_json_text(writer, name, text, sizeof text - 1);
 }
 
 static bool read_time(const struct ks_json_member *member, int64_t *seconds)

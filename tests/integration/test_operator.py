@@ -45,8 +45,8 @@ def as_object(fields: list[str]) -> dict:
     names = ("files", "file_bytes", "messages", "message_bytes")
     return {
         "name": name,
-        "registered": registered.replace(" ", "T") + "Z",
-        "last_seen": last_seen.replace(" ", "T") + "Z",
+        "registered": registered,
+        "last_seen": last_seen,
         "has_key": has_key == "yes",
         **dict(zip(names, map(int, numbers), strict=True)),
     }
@@ -92,7 +92,7 @@ def test_on_a_terminal_columns_are_aligned_below_their_names(operator, users):
     assert terminal.wait_for_end() == 0
     terminal.close()
     header, *rows = terminal.screen.splitlines()
-    assert header.split() == "NAME REGISTERED (UTC) LAST SEEN (UTC) KEY FILES BYTES MESSAGES BYTES".split()
+    assert header.split() == "NAME REGISTERED LAST SEEN KEY FILES BYTES MESSAGES BYTES".split()
     assert [row.split()[-4:] for row in rows] == [["0"] * 4, ["2", "12", "2", "15"]]
     assert {len(row) for row in rows} == {len(header)}
     assert all(row[header.index("KEY") :].startswith("yes") for row in rows)

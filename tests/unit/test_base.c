@@ -168,6 +168,14 @@ static void clock_writes_utc(void **state)
     assert_utc(253402300799, "9999-12-31 23:59:59");
 }
 
+static void clock_shows_the_zone(void **state)
+{
+    (void)state;
+    char text[KS_CLOCK_SHOWN_SIZE];
+    ks_clock_show(951827696, text);
+    assert_string_equal(text, "2000-02-29T12:34:56Z");
+}
+
 static void clock_writes_something_harmless_where_a_date_has_no_room(void **state)
 {
     (void)state;
@@ -426,10 +434,12 @@ static void log_line_has_a_stamp_a_level_and_its_text(void **state)
     char line[200];
     logged(KS_LOG_WARNING, KS_LOG_INFO, false, "the disk is nearly full", line, sizeof line);
     int stamp[7] = {0};
+    char offset[6] = "";
     int used = 0;
-    assert_int_equal(sscanf(line, "%4d-%2d-%2d %2d:%2d:%2d.%3d %n", &stamp[0], &stamp[1], &stamp[2],
-                            &stamp[3], &stamp[4], &stamp[5], &stamp[6], &used),
-                     7);
+    assert_int_equal(sscanf(line, "%4d-%2d-%2d %2d:%2d:%2d.%3d%5[-+0-9] %n", &stamp[0], &stamp[1], &stamp[2],
+                            &stamp[3], &stamp[4], &stamp[5], &stamp[6], offset, &used),
+                     8);
+    assert_int_equal(strlen(offset), 5); /* from UTC, "+0200" */
     assert_string_equal(line + used, "warning the disk is nearly full\n");
 }
 
@@ -530,6 +540,7 @@ int main(void)
         cmocka_unit_test(dropping_the_front_moves_the_rest_up),
         cmocka_unit_test(freed_and_wiped_buffers_are_empty_and_usable),
         cmocka_unit_test(clock_writes_utc),
+        cmocka_unit_test(clock_shows_the_zone),
         cmocka_unit_test(clock_writes_something_harmless_where_a_date_has_no_room),
         cmocka_unit_test(system_clock_goes_on_and_is_after_2020),
         IN_A_PLACE(replaced_file_holds_exactly_the_new_bytes),

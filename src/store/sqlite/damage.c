@@ -100,13 +100,13 @@ static void write_note(const struct ks_engine *engine, const struct ks_damage_fi
 {
     char receiver[KS_DAMAGE_WHO_SIZE];
     char sender[KS_DAMAGE_WHO_SIZE];
-    char now[KS_CLOCK_TEXT_SIZE];
+    char now[KS_CLOCK_SHOWN_SIZE];
     const struct ks_damage_row *row = &finding->row;
-    ks_clock_format_utc(ks_clock_wall_seconds(engine->clock), now);
+    ks_clock_show(ks_clock_wall_seconds(engine->clock), now);
     int size = snprintf(note, NOTE_SIZE,
                         "Message %" PRIu64 " is damaged: %s.\n"
                         "kesherd has put it aside, and will not deliver it.\n\n"
-                        "when  %s UTC\n"
+                        "when  %s\n"
                         "to    %s\n",
                         row->message_id, finding->why, now,
                         ks_damage_describe_user(engine, &row->receiver, receiver));

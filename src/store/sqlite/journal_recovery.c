@@ -190,9 +190,8 @@ enum ks_result ks_journal_recovery_put_aside(int directory_fd, const struct ks_c
                                              char name[static KS_JOURNAL_RECOVERY_NAME_SIZE])
 {
     static const char folder[] = "damaged/";
-    char now[KS_CLOCK_TEXT_SIZE];
-    ks_clock_format_utc(ks_clock_wall_seconds(clock), now);
-    now[10] = 'T';
+    char now[KS_CLOCK_SHOWN_SIZE];
+    ks_clock_show(ks_clock_wall_seconds(clock), now);
     snprintf(name, KS_JOURNAL_RECOVERY_NAME_SIZE, "%sjournal-%s-%016" PRIx64, folder, now, number);
     int fd = open_damaged(directory_fd);
     if (fd < 0)

@@ -171,7 +171,7 @@ def test_the_filter_accuses_who_guesses_a_password(chat_server):
         with socket.create_connection(chat_server.chat_address, 60) as guest:
             guest.sendall(b"1\nguest\n1\nwrong\n")
             receive_until(guest, b"no group password like this")
-    lines = [re.sub(r"^\S+ [\d:.]+", "", line) for line in chat_server.log().splitlines()]
+    lines = [re.sub(r"^\S+ [\d:.]+[+-]\d{4}", "", line) for line in chat_server.log().splitlines()]
     assert [accused(line) for line in lines if accused(line)] == ["127.0.0.1"]
 
 
