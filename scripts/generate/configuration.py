@@ -48,6 +48,8 @@ def operations_table(tables):
         lines.append("| --- | --- | --- | --- | --- |")
         for option in options:
             meaning = option.text.meaning if option.text else sentence(option.help)
+            if option.unit:
+                meaning += f" A number alone counts {option.unit}."
             limit = option.text.limit if option.text else ""
             reload = "yes" if option.reloads else "no"
             cells = [f"`{option.name}`", option.default_text, reload, meaning, limit]

@@ -389,6 +389,30 @@ def test_the_directory_is_found_as_the_server_finds_it(own_server, operator, use
     own_server.start()
 
 
+def test_options_stand_before_the_command_or_behind(own_server, operator, users):
+    plain = operator.succeed("user", "list").out
+    for words in (
+        ("--data", str(own_server.data), "user", "list"),
+        ("--data", str(own_server.data), "user", "--", "list"),
+        ("user", f"--data={own_server.data}", "list"),
+    ):
+        assert Operator().succeed(*words).out == plain
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (("user", "list", "--repair"), "user list does not take --repair"),
+        (("user", "show", "alice", "--yes"), "user show does not take --yes"),
+        (("--listen", ":1357", "check"), "check does not take --listen"),
+        (("group", "list", "--check-config"), "group list does not take --check-config"),
+        (("users",), 'there is no command "users"'),
+    ],
+)
+def test_what_a_command_does_not_take_is_told(words, told):
+    assert told in Operator().fail(*words, status=2)
+
+
 def test_two_commands_at_once_both_get_their_answer(own_server, operator, users):
     own_server.stop()
     outcomes = in_threads(lambda _: operator.succeed("user", "list").out, range(4))

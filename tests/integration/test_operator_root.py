@@ -69,3 +69,12 @@ def test_data_of_two_users_is_left_alone(data, roots):
     before = {path: (path.lstat().st_mtime_ns, path.lstat().st_uid) for path in everything(data)}
     assert f"{NOBODY}" in Operator(data).fail("user", "list")
     assert {path: (path.lstat().st_mtime_ns, path.lstat().st_uid) for path in everything(data)} == before
+
+
+def test_who_may_not_look_into_the_directory_is_told_who_may(make_server):
+    server = make_server()
+    for path in server.data.parents:
+        if path.is_relative_to("/tmp") and path != Path("/tmp"):
+            path.chmod(path.stat().st_mode | 0o011)
+    told = Operator(server.data).fail("user", "list", user=NOBODY)
+    assert "only root and the user that the server runs as may" in told
