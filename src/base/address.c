@@ -101,30 +101,15 @@ enum ks_result ks_address_parse(const char *text, size_t size, struct ks_address
     return ks_address_parse_for(text, size, KS_ADDRESS_DEFAULT_PORT, address);
 }
 
-/* Labels of letters, digits and hyphens (RFC 1123, 2.1), and underscores, which some have. The last one is
- * not a number: that would be a wrong address of IPv4. */
+/* Labels of letters, digits, hyphens and underscores; the last one is no number, for that would be a wrong
+ * address of IPv4 (RFC 1123, 2.1). */
 static bool is_host_name(const char *host)
 {
-    bool is_number = true;
-    size_t label = 0;
-    for (const char *next = host; *next != '\0'; next++) {
-        bool is_digit = *next >= '0' && *next <= '9';
-        if (*next == '.' && label == 0)
-            return false;
-        if (*next == '.') {
-            label = 0;
-            is_number = next[1] != '\0' || is_number;
-            continue;
-        }
-        bool is_letter = (*next >= 'a' && *next <= 'z') || (*next >= 'A' && *next <= 'Z');
-        if (!is_digit && !is_letter && *next != '_' && (*next != '-' || label == 0))
-            return false;
-        is_number = (label == 0 || is_number) && is_digit;
-        label++;
-        if (label > 63)
-            return false;
-    }
-    return !is_number;
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+    const char *dot = strrchr(host, '.');
+    const char *label = dot != NULL ? dot + 1 : host;
+    return host[strspn(host, allowed)] == '\0' && host[0] != '-' && host[0] != '.' &&
+           strstr(host, "..") == NULL && label[strspn(label, "0123456789")] != '\0';
 }
 
 static bool is_v6(const char *host)

@@ -112,7 +112,7 @@ static bool take_option(struct ks_option_reader *reader, const char *text)
     char shown[SHOWN_SIZE];
     if (option == NULL) {
         ks_text_escape(text, strcspn(text, "="), shown, sizeof shown);
-        return complain(reader, "there is no option %s; see %s --help", shown, reader->table->program);
+        return complain(reader, "there is no option %s; see %s", shown, reader->table->manual);
     }
     bool taken =
         option->kind == KS_OPTION_FLAG ? take_flag(reader, option, value) : take_value(reader, option, value);
@@ -201,8 +201,8 @@ static bool take_setting(struct file *file, const char *name, const char *value)
     const struct ks_option *option = find_option(reader->table, name, strlen(name));
     if (option == NULL || (option->uses & file->uses) == 0) {
         ks_text_escape(name, strlen(name), shown, sizeof shown);
-        return complain(reader, "%s:%u: there is no setting \"%s\"; see %s --help", file->path, file->line,
-                        shown, reader->table->program);
+        return complain(reader, "%s:%u: there is no setting \"%s\"; see %s", file->path, file->line, shown,
+                        reader->table->manual);
     }
     unsigned *first = &file->set_at[option - reader->table->options];
     (void)snprintf(where, sizeof where, "%s:%u: %s", file->path, file->line, name);

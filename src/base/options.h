@@ -65,7 +65,7 @@ struct ks_option {
 };
 
 struct ks_option_table {
-    const char *program; /* whose --help tells about them */
+    const char *manual; /* what tells about them, as "program --help" */
     const struct ks_option *options;
     size_t count;
 };

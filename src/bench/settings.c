@@ -95,7 +95,7 @@ static const struct ks_option rows[] = {
 };
 
 const struct ks_option_table ks_settings_table = {
-    .program = "kesher-bench", .options = rows, .count = sizeof rows / sizeof rows[0]};
+    .manual = "kesher-bench --help", .options = rows, .count = sizeof rows / sizeof rows[0]};
 
 static const struct {
     const char *name;

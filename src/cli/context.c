@@ -47,7 +47,7 @@ static const struct ks_option settings[] = {
 static bool read_settings(struct ks_context *context)
 {
     static const struct ks_option_table table = {
-        .program = "kesher", .options = settings, .count = sizeof settings / sizeof settings[0]};
+        .manual = "man kesher", .options = settings, .count = sizeof settings / sizeof settings[0]};
     char path[KESHER_PATH_SIZE];
     struct ks_option_reader reader = ks_option_reader_on(&table, context, 0, NULL);
     struct ks_buffer text = ks_buffer_empty(0);

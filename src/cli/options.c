@@ -41,7 +41,7 @@ static const struct ks_option rows[] = {
 };
 
 const struct ks_option_table ks_options_table = {
-    .program = "kesher", .options = rows, .count = sizeof rows / sizeof rows[0]};
+    .manual = "kesher --help", .options = rows, .count = sizeof rows / sizeof rows[0]};
 
 const struct ks_options ks_options_defaults = {
     .answer_timeout = 10 * KS_OPTION_SECOND,

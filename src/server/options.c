@@ -224,7 +224,7 @@ static const struct ks_option rows[] = {
 };
 
 const struct ks_option_table ks_options_table = {
-    .program = "kesherd", .options = rows, .count = sizeof rows / sizeof rows[0]};
+    .manual = "kesherd --help", .options = rows, .count = sizeof rows / sizeof rows[0]};
 
 _Static_assert(sizeof rows / sizeof rows[0] <= KS_OPTION_TABLE_LIMIT, "a reader has a bit for every option");
 

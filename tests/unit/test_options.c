@@ -47,7 +47,7 @@ static const struct ks_option rows[] = {
 };
 
 static const struct ks_option_table table = {
-    .program = "program", .options = rows, .count = KS_COUNT_OF(rows)};
+    .manual = "program --help", .options = rows, .count = KS_COUNT_OF(rows)};
 
 static const struct settings defaults = {
     .name = "nobody", .places = "here", .colour = GREEN, .count = 3, .size = 64 * KS_OPTION_MIB};
