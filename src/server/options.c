@@ -7,6 +7,7 @@
 #include "service/ask.h"
 #include "service/environment.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define KIB    KS_OPTION_KIB
@@ -253,7 +254,14 @@ void ks_options_free(struct ks_options *options)
 
 /* ---- judging all of them ---- */
 
-/* Whether both cannot be bound: the same port, not any, and one of the hosts is all or they are the same. */
+/* Whether a socket for `host` keeps others from binding `other`, at the same port. */
+static bool covers(const char *host, const char *other)
+{
+    return host[0] == '\0' || strcmp(host, "::") == 0 || strcmp(host, other) == 0 ||
+           (strcmp(host, "0.0.0.0") == 0 && strchr(other, ':') == NULL);
+}
+
+/* Whether only one of two listeners can be opened. */
 static bool clash(const char *one, const char *other)
 {
     struct ks_address first;
@@ -265,8 +273,9 @@ static bool clash(const char *one, const char *other)
     ks_address_parse_listener(text, &first);
     ks_options_listener(other, text);
     ks_address_parse_listener(text, &second);
-    return strcmp(first.port, "0") != 0 && strcmp(first.port, second.port) == 0 &&
-           (first.host[0] == '\0' || second.host[0] == '\0' || strcmp(first.host, second.host) == 0);
+    unsigned long port = strtoul(first.port, NULL, 10);
+    return port != 0 && port == strtoul(second.port, NULL, 10) &&
+           (covers(first.host, second.host) || covers(second.host, first.host));
 }
 
 const char *ks_options_judge(struct ks_options *options)

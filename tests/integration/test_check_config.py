@@ -211,6 +211,9 @@ def test_what_can_be_listened_on_is_fine(tmp_path, address):
 def test_two_listeners_on_one_port_are_found(tmp_path):
     assert_wrong(check(tmp_path, "--chat", ":1729"), "chat = :1729", "ask = 127.0.0.1:1729")
     assert_wrong(check(tmp_path, "--chat", "127.0.0.1:5", "--metrics", "5"), "chat", "metrics = 5")
+    for everywhere in (":5", "[::]:5", "0.0.0.0:05"):
+        assert_wrong(check(tmp_path, "--ask", "127.0.0.2:5", "--chat", everywhere), "the same port")
+    assert check(tmp_path, "--chat", "0.0.0.0:5", "--ask", "[::1]:5").returncode == 0
     assert check(tmp_path, "--chat", "127.0.0.1:5", "--ask", "127.0.0.2:5").returncode == 0
     assert check(tmp_path, "--chat", ":0", "--ask", ":0").returncode == 0
 
