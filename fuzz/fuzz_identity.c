@@ -4,9 +4,9 @@
  * The properties: what is read as an identity is written strictly and read back as the same; what is taken
  * for an address formats to text that is taken for the same address; lines lie inside the text.
  */
+#include "base/address.h"
 #include "base/buffer.h"
 #include "base/text.h"
-#include "base/address.h"
 #include "client/identity_text.h"
 #include "client/lines.h"
 

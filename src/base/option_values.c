@@ -111,7 +111,7 @@ static uint64_t load_number(const struct ks_option *option, const void *member)
 static bool find_word(const char *const *words, const char *word, uint64_t *index)
 {
     for (size_t i = 0; words[i] != NULL; i++) {
-        if (strcmp(words[i], word) == 0) {
+        if (strcasecmp(words[i], word) == 0) {
             *index = i;
             return true;
         }
@@ -119,26 +119,17 @@ static bool find_word(const char *const *words, const char *word, uint64_t *inde
     return false;
 }
 
-static bool set_flag(const char *text, void *member)
-{
-    static const char *const answers[] = {"no", "yes", "false", "true", "off", "on", "0", "1", NULL};
-    uint64_t which = 0;
-    bool on = true;
-    for (const char *const *answer = answers; *answer != NULL && strcasecmp(*answer, text) != 0; answer++)
-        which++;
-    if (answers[which] == NULL)
-        return false;
-    on = which % 2 == 1;
-    memcpy(member, &on, sizeof on);
-    return true;
-}
-
 bool ks_option_set(const struct ks_option *option, const char *text, void *member)
 {
+    static const char *const answers[] = {"no", "yes", "off", "on", "false", "true", "0", "1", NULL};
     uint64_t number = 0;
     bool is_text = option->kind == KS_OPTION_TEXT || option->kind == KS_OPTION_LIST;
-    if (option->kind == KS_OPTION_FLAG)
-        return set_flag(text, member);
+    if (option->kind == KS_OPTION_FLAG) {
+        bool fits = find_word(answers, text, &number);
+        if (fits)
+            *(bool *)member = number % 2 == 1;
+        return fits;
+    }
     if (is_text && (text[0] == '\0' || (option->judge != NULL && option->judge(text) != NULL)))
         return false;
     if (option->kind == KS_OPTION_TEXT) {
