@@ -238,9 +238,10 @@ def test_addresses_of_ipv6_have_limits_and_networks_too(make_server, networks, l
     assert is_limited(server) == limited
 
 
-def test_a_listener_for_both_knows_the_addresses_of_ipv4(make_server):
+@pytest.mark.parametrize("host", ["", "::"], ids=["all interfaces", "those of IPv6"])
+def test_a_listener_for_both_knows_the_addresses_of_ipv4(make_server, host):
     """They come mapped into IPv6 there, where a whole /64 counts as one."""
-    server = make_server(host="::", connections_per_address=LIMIT, unlimited_networks="127.0.0.9")
+    server = make_server(host=host, connections_per_address=LIMIT, unlimited_networks="127.0.0.9")
     _, port = server.address
     at_v4 = [MessagesClient(("127.0.0.1", port), source=HERE) for _ in range(LIMIT + 1)]
     assert [is_served(client) for client in at_v4] == [True] * LIMIT + [False]
