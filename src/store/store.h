@@ -211,10 +211,6 @@ struct ks_store_discard {
     struct ks_stage *stage; /* in; invalid afterwards */
 };
 
-/* The part of a client's file name that is kept: what follows the last '/' or '\'. KS_OK with *kept pointing
- * into `name`; KS_INVALID for empty, ".", "..", and names with control bytes (below 0x20, 0x7f). Pure. */
-enum ks_result ks_kept_name(const char *name, size_t name_size, const char **kept, size_t *kept_size);
-
 /* ---- the list of users (protocol.md §1.3, 601) ---- */
 
 /* A place in the list of users; the engine's. */

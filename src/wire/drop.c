@@ -5,6 +5,28 @@
 
 #include <string.h>
 
+static bool is_dot_name(const char *name, size_t size)
+{
+    return (size == 1 && name[0] == '.') || (size == 2 && name[0] == '.' && name[1] == '.');
+}
+
+enum ks_result ks_kept_name(const char *name, size_t name_size, const char **kept, size_t *kept_size)
+{
+    size_t start = 0;
+    for (size_t i = 0; i < name_size; i++) {
+        unsigned char byte = (unsigned char)name[i];
+        if (byte < 0x20 || byte == 0x7f)
+            return KS_INVALID;
+        if (byte == '/' || byte == '\\')
+            start = i + 1;
+    }
+    if (start == name_size || is_dot_name(name + start, name_size - start))
+        return KS_INVALID;
+    *kept = name + start;
+    *kept_size = name_size - start;
+    return KS_OK;
+}
+
 enum ks_result ks_name_payload_parse(const uint8_t *bytes, size_t size, struct ks_name_payload *payload)
 {
     if (size < KS_NAME_PAYLOAD_SIZE)

@@ -31,6 +31,11 @@ static inline uint64_t ks_content_size_of_file(uint64_t file_size)
     return (file_size / 16 + 1) * 16;
 }
 
+/* The part of a file's name that a server keeps (protocol.md §1.2): what follows the last '/' or '\'. KS_OK
+ * with *kept pointing into `name`; KS_INVALID for empty, ".", "..", and names with control bytes (below 0x20,
+ * 0x7f), which are refused. */
+enum ks_result ks_kept_name(const char *name, size_t name_size, const char **kept, size_t *kept_size);
+
 struct ks_name_payload {
     const char *name; /* name_size bytes; the NUL that ended it follows */
     size_t name_size;

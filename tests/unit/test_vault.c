@@ -41,54 +41,6 @@ enum { MANY = 1000, CROWD = 3 * KS_VAULT_OPEN_FILES };
 
 /* ---- names ---- */
 
-static void kept_names(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *name;
-        const char *kept; /* NULL: refused */
-    } cases[] = {
-        {"letter.txt", "letter.txt"},
-        {"/etc/passwd", "passwd"},
-        {"C:\\Users\\me\\a b.doc", "a b.doc"},
-        {"a/b\\c", "c"},
-        {"a\\b/c", "c"},
-        {"../../up", "up"},
-        {"...", "..."},
-        {".hidden", ".hidden"},
-        {"-rf", "-rf"},
-        {"~", "~"},
-        {"שלום.txt", "שלום.txt"},
-        {"\xff\xfe", "\xff\xfe"},
-        {" ", " "},
-        {"", NULL},
-        {"/", NULL},
-        {"a/", NULL},
-        {"a\\", NULL},
-        {".", NULL},
-        {"..", NULL},
-        {"a/..", NULL},
-        {"a\\.", NULL},
-        {"a\nb", NULL},
-        {"a\tb", NULL},
-        {"a\x7f", NULL},
-        {"\x1f/plain", NULL},
-    };
-    for (size_t i = 0; i < KS_COUNT_OF(cases); i++) {
-        const char *kept = NULL;
-        size_t size = 0;
-        enum ks_result result = ks_kept_name(cases[i].name, strlen(cases[i].name), &kept, &size);
-        assert_int_equal(result, cases[i].kept == NULL ? KS_INVALID : KS_OK);
-        if (cases[i].kept == NULL)
-            continue;
-        assert_int_equal(size, strlen(cases[i].kept));
-        assert_memory_equal(kept, cases[i].kept, size);
-    }
-    const char *kept = NULL;
-    size_t size = 0;
-    assert_int_equal(ks_kept_name("nul\0inside", 10, &kept, &size), KS_INVALID);
-}
-
 /* The stored name: what follows "files/<hex>/". */
 static const char *stored_name(const char *kept, char path[static KS_NAMES_PATH_SIZE])
 {
@@ -487,7 +439,6 @@ static void a_transform_that_fails_fails_the_stage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(kept_names),
         HOUSE_TEST(names_that_fit_are_stored_as_they_are),
         HOUSE_TEST(long_names_are_cut_at_a_character_and_marked),
         HOUSE_TEST(no_two_kept_names_share_a_file),

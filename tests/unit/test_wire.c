@@ -360,6 +360,54 @@ static void file_answer_is_written_and_read(void **state)
         assert_int_equal(ks_file_answer_parse(bytes, size, &read), size == 279 ? KS_OK : KS_INVALID);
 }
 
+static void kept_names(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        const char *kept; /* NULL: refused */
+    } cases[] = {
+        {"letter.txt", "letter.txt"},
+        {"/etc/passwd", "passwd"},
+        {"C:\\Users\\me\\a b.doc", "a b.doc"},
+        {"a/b\\c", "c"},
+        {"a\\b/c", "c"},
+        {"../../up", "up"},
+        {"...", "..."},
+        {".hidden", ".hidden"},
+        {"-rf", "-rf"},
+        {"~", "~"},
+        {"שלום.txt", "שלום.txt"},
+        {"\xff\xfe", "\xff\xfe"},
+        {" ", " "},
+        {"", NULL},
+        {"/", NULL},
+        {"a/", NULL},
+        {"a\\", NULL},
+        {".", NULL},
+        {"..", NULL},
+        {"a/..", NULL},
+        {"a\\.", NULL},
+        {"a\nb", NULL},
+        {"a\tb", NULL},
+        {"a\x7f", NULL},
+        {"\x1f/plain", NULL},
+    };
+    for (size_t i = 0; i < KS_COUNT_OF(cases); i++) {
+        const char *kept = NULL;
+        size_t size = 0;
+        enum ks_result result = ks_kept_name(cases[i].name, strlen(cases[i].name), &kept, &size);
+        assert_int_equal(result, cases[i].kept == NULL ? KS_INVALID : KS_OK);
+        if (cases[i].kept == NULL)
+            continue;
+        assert_int_equal(size, strlen(cases[i].kept));
+        assert_memory_equal(kept, cases[i].kept, size);
+    }
+    const char *kept = NULL;
+    size_t size = 0;
+    assert_int_equal(ks_kept_name("nul\0inside", 10, &kept, &size), KS_INVALID);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -384,6 +432,7 @@ int main(void)
         cmocka_unit_test(client_id_answer_has_exactly_16_bytes),
         cmocka_unit_test(key_answer_is_written_and_read),
         cmocka_unit_test(file_answer_is_written_and_read),
+        cmocka_unit_test(kept_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

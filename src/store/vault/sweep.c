@@ -2,6 +2,7 @@
 #include "store/vault/sweep.h"
 
 #include "base/text.h"
+#include "wire/drop.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -6,6 +6,7 @@
 #include "store/reply.h"
 #include "store/vault/internal.h"
 #include "store/vault/sweep.h"
+#include "wire/drop.h"
 
 #include <errno.h>
 #include <fcntl.h>
