@@ -109,7 +109,7 @@ static enum ks_exit find_name(const struct ks_context *context, struct entry *en
     if (name == NULL)
         name = ks_context_variable("USER");
     if (name == NULL && !ks_terminal_is_there()) {
-        ks_output_error("no name for the chat; give one with --as");
+        ks_output_usage("no name for the chat; give one with --as");
         return KS_EXIT_USAGE;
     }
     bool taken = name != NULL ? take_name(entry, name) : ask("Your name: ", false, entry->name, &size);
@@ -122,14 +122,14 @@ static enum ks_exit find_password(struct entry *entry)
     const char *password = ks_context_variable("KESHER_CHAT_PASSWORD");
     entry->asks = password == NULL;
     if (entry->asks && !ks_terminal_is_there()) {
-        ks_output_error("no terminal to ask for the password; put it into KESHER_CHAT_PASSWORD");
+        ks_output_usage("no terminal to ask for the password; put it into KESHER_CHAT_PASSWORD");
         return KS_EXIT_USAGE;
     }
     if (entry->asks)
         return KS_EXIT_DONE;
     entry->password_size = strlen(password);
     if (entry->password_size > KESHER_CHAT_INPUT_LIMIT) {
-        ks_output_error("the password has more than %d bytes", (int)KESHER_CHAT_INPUT_LIMIT);
+        ks_output_usage("the password has more than %d bytes", (int)KESHER_CHAT_INPUT_LIMIT);
         return KS_EXIT_USAGE;
     }
     memcpy(entry->password, password, entry->password_size);
@@ -148,7 +148,7 @@ static bool create_group(struct entry *entry)
         ks_output_failure(&error);
         return false;
     }
-    (void)fprintf(stderr, "created group %u\n", entry->group);
+    ks_output_notice("created group %u", entry->group);
     return true;
 }
 
@@ -175,7 +175,7 @@ static bool join_group(struct entry *entry)
         status = kesher_chat_join(entry->chat, entry->password, entry->password_size, &error);
     } while (status != KESHER_OK && ask_again(entry, &error));
     if (status == KESHER_OK)
-        (void)fprintf(stderr, "joined group %u\n", entry->group);
+        ks_output_notice("joined group %u", entry->group);
     return status == KESHER_OK;
 }
 
@@ -237,7 +237,7 @@ static enum ks_exit pass_menu_through(const struct ks_context *context)
 
 static enum ks_exit usage_error(const char *reason)
 {
-    ks_output_error("%s; see kesher chat --help", reason);
+    ks_output_usage("%s; see kesher chat --help", reason);
     return KS_EXIT_USAGE;
 }
 

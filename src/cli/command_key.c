@@ -130,13 +130,13 @@ static enum ks_exit show_own_key(const struct ks_context *context)
 enum ks_exit ks_command_key(struct ks_context *context)
 {
     if (context->options->forget && context->options->accept_key) {
-        ks_output_error("--forget and --accept-key exclude each other; see kesher key --help");
+        ks_output_usage("--forget and --accept-key exclude each other; see kesher key --help");
         return KS_EXIT_USAGE;
     }
     if (context->options->operand_count == 0) {
         if (!context->options->forget && !context->options->accept_key)
             return show_own_key(context);
-        ks_output_error("whose key? see kesher key --help");
+        ks_output_usage("whose key? see kesher key --help");
         return KS_EXIT_USAGE;
     }
     if (context->options->forget)

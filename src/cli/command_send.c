@@ -99,7 +99,7 @@ enum ks_exit ks_command_send(struct ks_context *context)
         .fd = -1,
     };
     if (options->file != NULL && options->operand_count > 1) {
-        ks_output_error("a message is a text or a file, not both; see kesher send --help");
+        ks_output_usage("a message is a text or a file, not both; see kesher send --help");
         return KS_EXIT_USAGE;
     }
     struct kesher_messenger *messenger = ks_messaging_open(context, &settings);

@@ -73,7 +73,7 @@ static const char *misuse(const struct ks_command *command, const struct ks_opti
 
 static enum ks_exit usage_error(const char *reason)
 {
-    ks_output_error("%s; see kesher --help", reason);
+    ks_output_usage("%s; see kesher --help", reason);
     return KS_EXIT_USAGE;
 }
 
@@ -99,6 +99,15 @@ static enum ks_exit run_without_command(const struct ks_options *options)
     else
         return usage_error("a command is needed");
     return ks_output_flush() ? KS_EXIT_DONE : KS_EXIT_FAILED;
+}
+
+/* Before the options are read, since what is wrong with them is told as it is asked for. */
+static bool asks_for_json(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--json") == 0)
+            return true;
+    return false;
 }
 
 static enum ks_exit run(int argc, char **argv)
@@ -142,5 +151,6 @@ int main(int argc, char **argv)
     (void)ks_privacy_hide_memory(); /* where it is refused there is nothing that the user could do */
     if (!occupy_standard_descriptors())
         return KS_EXIT_FAILED;
+    ks_output_begin(asks_for_json(argc, argv));
     return (int)run(argc, argv);
 }

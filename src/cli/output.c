@@ -5,19 +5,81 @@
 #include <stdarg.h>
 #include <string.h>
 
-void ks_output_error(const char *format, ...)
+/* Set once, at the start: errors come from everywhere. */
+static bool as_json;
+
+void ks_output_begin(bool json)
+{
+    as_json = json;
+    if (json) /* an object is written at once, or those of several programs would mix */
+        (void)setvbuf(stderr, NULL, _IOLBF, 0);
+}
+
+static void print_error(const char *word, const char *before, const char *line)
+{
+    if (!as_json) {
+        (void)fprintf(stderr, "kesher: %s%s\n", before, line);
+        return;
+    }
+    (void)fprintf(stderr, "{\"error\": \"%s\", \"message\": ", word);
+    ks_output_json_string(stderr, line);
+    (void)fputs("}\n", stderr);
+}
+
+__attribute__((format(printf, 2, 0))) static void print_formatted(const char *word, const char *format,
+                                                                  va_list arguments)
 {
     char line[1024];
+    if (vsnprintf(line, sizeof line, format, arguments) >= 0)
+        print_error(word, "", line);
+}
+
+void ks_output_error(const char *format, ...)
+{
     va_list arguments;
     va_start(arguments, format);
-    if (vsnprintf(line, sizeof line, format, arguments) >= 0)
-        (void)fprintf(stderr, "kesher: %s\n", line);
+    print_formatted("failed", format, arguments);
+    va_end(arguments);
+}
+
+void ks_output_usage(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    print_formatted("usage", format, arguments);
     va_end(arguments);
 }
 
 void ks_output_failure(const struct kesher_error *error)
 {
-    ks_output_error("%s", error->sentence);
+    print_error(kesher_status_text(error->status), "", error->sentence);
+}
+
+static bool is_fatal(enum kesher_status status)
+{
+    return status == KESHER_REFUSED || status == KESHER_CONNECTION || status == KESHER_TIMEOUT ||
+           status == KESHER_PROTOCOL || status == KESHER_MISMATCH;
+}
+
+void ks_output_fatal(const struct kesher_error *error)
+{
+    print_error(kesher_status_text(error->status), is_fatal(error->status) ? "Fatal: " : "", error->sentence);
+}
+
+void ks_output_notice(const char *format, ...)
+{
+    char line[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    bool formatted = vsnprintf(line, sizeof line, format, arguments) >= 0;
+    va_end(arguments);
+    if (formatted && !as_json) {
+        (void)fprintf(stderr, "%s\n", line);
+    } else if (formatted) {
+        (void)fputs("{\"notice\": ", stderr);
+        ks_output_json_string(stderr, line);
+        (void)fputs("}\n", stderr);
+    }
 }
 
 /* Pieces are converted in steps, so that the room for their growth is on the stack. */

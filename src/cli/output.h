@@ -1,4 +1,6 @@
-/* output.h — what kesher prints: errors in one line on stderr, data on stdout, JSON. Main thread. */
+/* output.h — what kesher prints: errors and notices in one line each on stderr, data on stdout, JSON. Main
+ * thread.
+ */
 #ifndef KS_CLI_OUTPUT_H
 #define KS_CLI_OUTPUT_H
 
@@ -10,11 +12,27 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* "kesher: <what, where, what to do>" on stderr. The text must be safe for a terminal. */
+/* Once, before anything is printed: with `json` every error and every notice is an object in a line of
+ * stderr,
+ * {"error": WORD, "message": TEXT} or {"notice": TEXT}. */
+void ks_output_begin(bool json);
+
+/* "kesher: <what, where, what to do>" on stderr. The text must be safe for a terminal. As JSON its word is
+ * "failed". */
 void ks_output_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The same for a failed call of libkesher. */
+/* The same for a command that was not given as it should be; the word is "usage". */
+void ks_output_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same for a failed call of libkesher. As JSON the word is kesher_status_text's. */
 void ks_output_failure(const struct kesher_error *error);
+
+/* The same as the course's batch client has it: "Fatal: " stands before the sentence when the server or the
+ * way to it is to blame. As JSON without that. */
+void ks_output_fatal(const struct kesher_error *error);
+
+/* A line on stderr that tells of no failure. Safe for a terminal. */
+void ks_output_notice(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* A JSON string with its quotes; what is not UTF-8 becomes U+FFFD. */
 void ks_output_json_string(FILE *stream, const char *text);

@@ -2,6 +2,7 @@
 #include "cli/progress.h"
 
 #include "base/clock.h"
+#include "cli/output.h"
 
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -107,5 +108,5 @@ void ks_progress_notice(void *context, const char *line)
 {
     if (context != NULL)
         ks_progress_clear(context);
-    (void)fprintf(stderr, "%s\n", line);
+    ks_output_notice("%s", line);
 }

@@ -34,12 +34,6 @@ static bool is_stdin(const char *path)
     return strcmp(path, "-") == 0;
 }
 
-static bool is_fatal(enum kesher_status status)
-{
-    return status == KESHER_REFUSED || status == KESHER_CONNECTION || status == KESHER_TIMEOUT ||
-           status == KESHER_PROTOCOL || status == KESHER_MISMATCH;
-}
-
 /* One file's outcome as JSON or as a line; `error` is NULL when it went well. */
 static void report(struct run *run, const char *name, uint64_t size, uint32_t cksum,
                    const struct kesher_error *error)
@@ -48,8 +42,7 @@ static void report(struct run *run, const char *name, uint64_t size, uint32_t ck
     ks_progress_clear(&run->progress);
     if (error != NULL) {
         run->failed = true;
-        ks_output_error("%s%s", run->put->course && is_fatal(error->status) ? "Fatal: " : "",
-                        error->sentence);
+        (run->put->course ? ks_output_fatal : ks_output_failure)(error);
     }
     if (run->context->options->json) {
         (void)fputs("{\"name\": ", stdout);

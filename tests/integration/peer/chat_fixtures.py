@@ -1,5 +1,6 @@
 """Fixtures for tests of `kesher chat`: runs between pipes, servers by script, a group on the real one."""
 
+import json
 import re
 import shlex
 
@@ -72,13 +73,16 @@ def create_group(start_chat, server, *options: str, name: str = "kate", **variab
     """A `chat create`, and its group."""
     run = start_chat(server, "create", "--as", name, *options, **variables)
     line = run.errors.next_line()
+    if "--json" in options:
+        line = json.loads(line)["notice"] + "\n"
     group = int(re.fullmatch(r"created group (\d+)\n", line)[1])
     return run, group
 
 
 def join_group(start_chat, server, group: int, *options: str, name: str = "kate", **variables) -> Piped:
     run = start_chat(server, "join", str(group), "--as", name, *options, **variables)
-    run.told(f"joined group {group}")
+    notice = f"joined group {group}"
+    run.told(json.dumps({"notice": notice}) if "--json" in options else notice)
     return run
 
 

@@ -36,6 +36,10 @@ class Outcome:
         except json.JSONDecodeError:
             return [json.loads(line) for line in self.stdout.splitlines() if line.strip()]
 
+    def told(self) -> list[dict]:
+        """What `--json` printed on standard error: an object in each line."""
+        return [json.loads(line) for line in self.stderr.splitlines()]
+
 
 class Kesher:
     """The client with one home; with an address, every run names it by --server."""

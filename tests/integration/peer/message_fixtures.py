@@ -1,5 +1,6 @@
 """Fixtures for tests of the client's messages: fake servers, and clients whose homes hold an identity."""
 
+import json
 import re
 import stat
 from collections.abc import Iterator
@@ -48,7 +49,11 @@ def shown(sender: str, *contents: str) -> str:
 
 
 def assert_one_line(text: str) -> str:
-    """An error: one line, told as the client's, without control bytes."""
+    """An error: one line, told as the client's or as JSON, without control bytes."""
+    if text.startswith("{"):
+        error = json.loads(text)
+        assert list(error) == ["error", "message"], text
+        text = f"kesher: {error['message']}\n"
     assert text.startswith("kesher: ") and text.endswith("\n") and text.count("\n") == 1, text
     assert text[:-1].isprintable(), text
     return text
