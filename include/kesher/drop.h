@@ -36,11 +36,18 @@ KESHER_API enum kesher_status kesher_drop_register(const struct kesher_home *hom
                                                    struct kesher_drop **drop, struct kesher_error *error);
 KESHER_API void kesher_drop_close(struct kesher_drop *drop); /* NULL is allowed */
 
+/* The part of `name` that servers keep as a file's name: what follows its last slash or backslash. Two files
+ * of one user with the same kept name are one: the second takes the first one's place. KESHER_OK with *kept
+ * pointing into `name`; KESHER_INVALID for what no server may keep: nothing, ".", "..", or a name with
+ * control bytes in it. */
+KESHER_API enum kesher_status kesher_kept_name(const char *name, const char **kept,
+                                               struct kesher_error *error);
+
 /* A file to be sent. Read with pread(2) from its start, several times if need be. */
 struct kesher_upload {
     int fd;           /* a regular file, the caller's; may be unlinked */
     uint64_t size;    /* bytes to send */
-    const char *name; /* the name that the server is told: 1–254 bytes */
+    const char *name; /* the name that the server is told: 1–254 bytes, with a part that can be kept */
     void *tag;        /* the caller's */
 };
 
@@ -51,11 +58,16 @@ struct kesher_upload_result {
 
 /* Sends one file and returns when the server has confirmed it (2104 to a 1029).
  * KESHER_OK with *cksum (may be NULL). KESHER_FILE: the file cannot be read, is too large or became shorter;
- * KESHER_INVALID: the name does not fit. The server is as before after both. KESHER_REFUSED, KESHER_MISMATCH,
- * KESHER_CONNECTION, KESHER_TIMEOUT, KESHER_PROTOCOL: given up after what the options allow. KESHER_CRYPTO;
- * KESHER_NO_MEMORY. The drop can be used again after any of them. */
+ * KESHER_INVALID: the name does not fit, or cannot be kept. The server is as before after both.
+ * KESHER_REFUSED, KESHER_MISMATCH, KESHER_CONNECTION, KESHER_TIMEOUT, KESHER_PROTOCOL: given up after what the
+ * options allow. KESHER_CRYPTO; KESHER_NO_MEMORY. The drop can be used again after any of them. */
 KESHER_API enum kesher_status kesher_drop_put(struct kesher_drop *drop, const struct kesher_upload *upload,
                                               uint32_t *cksum, struct kesher_error *error);
+
+/* Notes in the home that the server has confirmed a file of that name. True when that had been noted before,
+ * for the same identity: then the file has taken the place of an older one. False says nothing, since the
+ * protocol does not tell: another program may have put one, or the home cannot be written to. */
+KESHER_API bool kesher_drop_note_confirmed(struct kesher_drop *drop, const char *name);
 
 /* Where many files come from and where their results go. */
 struct kesher_upload_list {
@@ -70,8 +82,10 @@ struct kesher_upload_list {
 
 /* Sends many files, small ones without waiting for one's confirmation before the next is sent. Only for
  * servers that take pipelined requests, as kesherd does. Files of which anything went wrong are sent again
- * one by one. Stops asking for files after one that was given up for another reason than KESHER_FILE or
- * KESHER_INVALID. KESHER_OK when all were confirmed, else the status of the last failure. */
+ * one by one, in the order in which they came. Once one was given up for another reason than KESHER_FILE or
+ * KESHER_INVALID, no file is asked for any more, and those that were to be sent again fail with what went
+ * wrong with them; one that had no turn yet with KESHER_NOT_SENT. KESHER_OK when all were confirmed, else the
+ * status of the file that ended it, or of the last that failed. */
 KESHER_API enum kesher_status kesher_drop_put_pipelined(struct kesher_drop *drop,
                                                         const struct kesher_upload_list *list,
                                                         struct kesher_error *error);

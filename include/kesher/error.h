@@ -30,7 +30,8 @@ enum kesher_status {
     KESHER_FILE,       /* a file of one's own cannot be read or written */
     KESHER_CRYPTO,     /* a key does not fit, or the crypto library said no */
     KESHER_NO_MEMORY,
-    KESHER_FULL, /* the server has no room for one more */
+    KESHER_FULL,     /* the server has no room for one more */
+    KESHER_NOT_SENT, /* left out, because an earlier file of the list was given up */
 };
 
 enum { KESHER_SENTENCE_SIZE = 768 };

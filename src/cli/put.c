@@ -1,5 +1,6 @@
 /* put.c — see put.h. Files are opened one by one as their turn comes, so that thousands of them need no more
- * descriptors than the pipelining window has places. */
+ * descriptors than the pipelining window has places. What becomes of them may be known in another order than
+ * that of the command line, in which it is told. */
 #include "cli/put.h"
 
 #include "base/text.h"
@@ -7,26 +8,42 @@
 #include "cli/progress.h"
 #include "cli/spool.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SHOWN_SIZE = 300, COURSE_REPEATS = 3 };
+enum { SHOWN_SIZE = 200, COURSE_REPEATS = 3 };
+
+/* What became of one path. */
+struct outcome {
+    bool settled;
+    bool replaced; /* an older file that this home has put */
+    bool has_size;
+    uint64_t size;
+    uint32_t cksum;
+    enum kesher_status status;
+    struct kesher_error *error; /* what is still to be told of a failure, or NULL; owned */
+};
 
 struct run {
     struct ks_context *context;
     const struct ks_put *put;
     struct ks_progress progress;
-    size_t next_path;
+    struct kesher_drop *drop; /* NULL while there is none */
+    struct outcome *outcomes; /* one for each path */
+    size_t next_path;         /* the first that had no turn yet */
+    size_t next_told;         /* the first whose outcome was not told */
+    const char *ended_by;     /* the name of the file after which nothing more was sent, or NULL */
     bool failed;
 };
 
-static const char *name_of(const struct ks_put *put, const char *path)
+/* What the server calls the file. */
+static const char *kept_name_of(const struct ks_put *put, const char *path)
 {
-    const char *slash = strrchr(path, '/');
-    if (put->as != NULL)
-        return put->as;
-    return slash == NULL ? path : slash + 1;
+    const char *name = ks_put_name(put, path);
+    const char *kept = NULL;
+    return kesher_kept_name(name, &kept, NULL) == KESHER_OK ? kept : name;
 }
 
 static bool is_stdin(const char *path)
@@ -34,37 +51,126 @@ static bool is_stdin(const char *path)
     return strcmp(path, "-") == 0;
 }
 
-/* One file's outcome as JSON or as a line; `error` is NULL when it went well. */
-static void report(struct run *run, const char *name, uint64_t size, uint32_t cksum,
-                   const struct kesher_error *error)
+/* ---- what is told ---- */
+
+static void tell_as_json(const char *name, const struct outcome *outcome)
+{
+    (void)fputs("{\"name\": ", stdout);
+    ks_output_json_string(stdout, name);
+    if (outcome->has_size)
+        (void)printf(", \"size\": %llu", (unsigned long long)outcome->size);
+    else
+        (void)fputs(", \"size\": null", stdout);
+    if (outcome->status == KESHER_OK)
+        (void)printf(", \"cksum\": %lu, \"result\": \"confirmed\"", (unsigned long)outcome->cksum);
+    else
+        (void)printf(", \"cksum\": null, \"result\": \"%s\"", kesher_status_text(outcome->status));
+    (void)fputs(outcome->replaced ? ", \"replaced\": true}\n" : "}\n", stdout);
+}
+
+static void tell_failure(const struct run *run, const struct kesher_error *error)
+{
+    (run->put->course ? ks_output_fatal : ks_output_failure)(error);
+}
+
+static void tell(const struct run *run, const char *name, const struct outcome *outcome)
 {
     char shown[SHOWN_SIZE];
-    ks_progress_clear(&run->progress);
-    if (error != NULL) {
-        run->failed = true;
-        (run->put->course ? ks_output_fatal : ks_output_failure)(error);
-    }
+    if (outcome->error != NULL)
+        tell_failure(run, outcome->error);
     if (run->context->options->json) {
-        (void)fputs("{\"name\": ", stdout);
-        ks_output_json_string(stdout, name);
-        (void)printf(", \"size\": %llu, ", (unsigned long long)size);
-        if (error == NULL)
-            (void)printf("\"cksum\": %lu, \"result\": \"confirmed\"}\n", (unsigned long)cksum);
-        else
-            (void)printf("\"cksum\": null, \"result\": \"%s\"}\n", kesher_status_text(error->status));
-    } else if (error == NULL && !run->context->options->quiet) {
-        ks_text_escape(name, strlen(name), shown, sizeof shown);
-        (void)printf("%s: %llu bytes, cksum %lu, confirmed\n", shown, (unsigned long long)size,
-                     (unsigned long)cksum);
+        tell_as_json(name, outcome);
+    } else if (outcome->status == KESHER_OK && !run->context->options->quiet) {
+        (void)printf("%s: %llu bytes, cksum %lu, confirmed%s\n",
+                     ks_text_escape(name, strlen(name), shown, sizeof shown),
+                     (unsigned long long)outcome->size, (unsigned long)outcome->cksum,
+                     outcome->replaced ? ", replaced" : "");
     }
 }
 
-static int open_file(struct run *run, const char *path, uint64_t *size)
+/* Tells all that is known of the paths before the first one of which nothing is. */
+static void tell_settled(struct run *run)
+{
+    ks_progress_clear(&run->progress);
+    for (; run->next_told < run->put->path_count; run->next_told++) {
+        struct outcome *outcome = &run->outcomes[run->next_told];
+        if (!outcome->settled)
+            return;
+        tell(run, kept_name_of(run->put, run->put->paths[run->next_told]), outcome);
+        free(outcome->error);
+        outcome->error = NULL;
+    }
+}
+
+/* `error` may be NULL for a failure of which everything was said. */
+static void settle(struct run *run, struct outcome *outcome, enum kesher_status status,
+                   const struct kesher_error *error)
+{
+    outcome->settled = true;
+    outcome->status = status;
+    run->failed |= status != KESHER_OK;
+    if (status != KESHER_OK && error != NULL && (outcome->error = malloc(sizeof *error)) != NULL)
+        *outcome->error = *error;
+    else if (status != KESHER_OK && error != NULL)
+        tell_failure(run, error); /* too early is better than never */
+    tell_settled(run);
+}
+
+/* Files that had no turn any more. */
+static void settle_rest(struct run *run)
+{
+    char shown[SHOWN_SIZE];
+    char shown_end[SHOWN_SIZE];
+    struct kesher_error error = {.status = KESHER_NOT_SENT, .sentence = "nothing was sent"};
+    if (run->next_path == run->put->path_count)
+        return;
+    if (run->ended_by == NULL)
+        ks_output_failure(&error);
+    else
+        ks_text_escape(run->ended_by, strlen(run->ended_by), shown_end, sizeof shown_end);
+    for (; run->next_path < run->put->path_count; run->next_path++) {
+        const char *name = ks_put_name(run->put, run->put->paths[run->next_path]);
+        if (run->ended_by != NULL)
+            (void)snprintf(error.sentence, sizeof error.sentence, "'%s' was not sent, because '%s' failed",
+                           ks_text_escape(name, strlen(name), shown, sizeof shown), shown_end);
+        settle(run, &run->outcomes[run->next_path], KESHER_NOT_SENT, run->ended_by != NULL ? &error : NULL);
+    }
+}
+
+static void tell_registration(const struct ks_context *context, const char *name, const char *address)
+{
+    char shown[KESHER_ADDRESS_SIZE];
+    if (context->options->json) {
+        (void)fputs("{\"registered\": ", stdout);
+        ks_output_json_string(stdout, name);
+        (void)fputs(", \"server\": ", stdout);
+        ks_output_json_string(stdout, address);
+        (void)fputs("}\n", stdout);
+    } else if (!context->options->quiet) {
+        ks_text_escape(address, strlen(address), shown, sizeof shown);
+        (void)printf("registered %s at %s\n", name, shown);
+    }
+}
+
+/* ---- one file after the other ---- */
+
+/* Opens what a path names. Below 0 after the outcome was settled. */
+static int open_path(struct run *run, const char *path, struct outcome *outcome)
 {
     struct kesher_error error;
-    int fd = ks_spool_open(path, size, &error);
+    const struct kesher_error *untold = &error;
+    int fd = -1;
+    if (is_stdin(path)) {
+        fd = ks_spool(STDIN_FILENO, KESHER_FILE_SIZE_LIMIT, &outcome->size);
+        untold = NULL; /* it has printed why not */
+    } else {
+        fd = ks_spool_open(path, &outcome->size, &error);
+    }
+    outcome->has_size = fd >= 0;
     if (fd < 0)
-        report(run, name_of(run->put, path), 0, 0, &error);
+        settle(run, outcome, KESHER_FILE, untold);
+    else if (is_stdin(path))
+        run->progress.total += outcome->size;
     return fd;
 }
 
@@ -73,42 +179,16 @@ static bool next_file(void *context, struct kesher_upload *upload)
 {
     struct run *run = context;
     while (run->next_path < run->put->path_count) {
+        struct outcome *outcome = &run->outcomes[run->next_path];
         const char *path = run->put->paths[run->next_path++];
-        uint64_t size = 0;
-        int fd = is_stdin(path) ? ks_spool(STDIN_FILENO, KESHER_FILE_SIZE_LIMIT, &size)
-                                : open_file(run, path, &size);
-        if (fd < 0) {
-            run->failed = true;
+        int fd = open_path(run, path, outcome);
+        if (fd < 0)
             continue;
-        }
-        if (is_stdin(path))
-            run->progress.total += size;
-        *upload = (struct kesher_upload){.fd = fd, .size = size, .name = name_of(run->put, path)};
+        *upload = (struct kesher_upload){
+            .fd = fd, .size = outcome->size, .name = ks_put_name(run->put, path), .tag = outcome};
         return true;
     }
     return false;
-}
-
-static void file_done(void *context, const struct kesher_upload *upload,
-                      const struct kesher_upload_result *result, const struct kesher_error *error)
-{
-    struct run *run = context;
-    close(upload->fd);
-    ks_progress_file_done(&run->progress, upload->size);
-    report(run, upload->name, upload->size, result->cksum, error);
-}
-
-/* Files that had no turn any more. */
-static void report_rest(struct run *run)
-{
-    while (run->next_path < run->put->path_count) {
-        const char *path = run->put->paths[run->next_path++];
-        if (!run->context->options->json)
-            continue;
-        (void)fputs("{\"name\": ", stdout);
-        ks_output_json_string(stdout, name_of(run->put, path));
-        (void)fputs(", \"size\": null, \"cksum\": null, \"result\": \"not sent\"}\n", stdout);
-    }
 }
 
 static bool ends_all(enum kesher_status status)
@@ -116,19 +196,31 @@ static bool ends_all(enum kesher_status status)
     return status != KESHER_OK && status != KESHER_FILE && status != KESHER_INVALID;
 }
 
-static void put_one_by_one(struct run *run, struct kesher_drop *drop, struct kesher_upload *upload)
+static void file_done(void *context, const struct kesher_upload *upload,
+                      const struct kesher_upload_result *result, const struct kesher_error *error)
+{
+    struct run *run = context;
+    struct outcome *outcome = upload->tag;
+    close(upload->fd);
+    ks_progress_file_done(&run->progress, upload->size);
+    outcome->cksum = result->cksum;
+    outcome->replaced = result->status == KESHER_OK && kesher_drop_note_confirmed(run->drop, upload->name);
+    if (run->ended_by == NULL && ends_all(result->status))
+        run->ended_by = upload->name;
+    settle(run, outcome, result->status, error);
+}
+
+static void put_one_by_one(struct run *run, struct kesher_upload *upload)
 {
     char shown[SHOWN_SIZE];
     do {
         struct kesher_error error;
         struct kesher_upload_result result = {.cksum = 0};
         run->progress.name = ks_text_escape(upload->name, strlen(upload->name), shown, sizeof shown);
-        result.status = kesher_drop_put(drop, upload, &result.cksum, &error);
+        result.status = kesher_drop_put(run->drop, upload, &result.cksum, &error);
         run->progress.name = "";
         file_done(run, upload, &result, result.status == KESHER_OK ? NULL : &error);
-        if (ends_all(result.status))
-            return;
-    } while (next_file(run, upload));
+    } while (run->ended_by == NULL && next_file(run, upload));
 }
 
 /* The list for pipelining begins with the file that was opened before the connection was. */
@@ -155,14 +247,12 @@ static void pipelined_done(void *context, const struct kesher_upload *upload,
     file_done(pipelined->run, upload, result, error);
 }
 
-static void put_pipelined(struct run *run, struct kesher_drop *drop, const struct kesher_upload *first)
+static void put_pipelined(struct run *run, const struct kesher_upload *first)
 {
-    struct kesher_error error;
     struct pipelined pipelined = {.run = run, .first = *first};
     const struct kesher_upload_list list = {
         .context = &pipelined, .next = pipelined_next, .done = pipelined_done};
-    if (kesher_drop_put_pipelined(drop, &list, &error) != KESHER_OK)
-        run->failed = true; /* each file's failure was reported by itself */
+    (void)kesher_drop_put_pipelined(run->drop, &list, NULL); /* each file's failure is told by itself */
 }
 
 static void observe_progress(void *context, uint64_t sent, uint64_t size)
@@ -193,29 +283,44 @@ static enum kesher_status open_drop(const struct ks_context *context, const char
     return kesher_drop_open(context->home, address, options, drop, error);
 }
 
+static enum ks_exit put_files(struct run *run, const char *address)
+{
+    const struct ks_put *put = run->put;
+    struct kesher_options options = run->context->limits;
+    options.error_repeats = put->course ? COURSE_REPEATS : 0;
+    options.observer = (struct kesher_observer){
+        .context = &run->progress, .notice = ks_progress_notice, .progress = observe_progress};
+    struct kesher_upload first;
+    struct kesher_error error;
+    if (!next_file(run, &first))
+        return KS_EXIT_FAILED; /* nothing that could be sent, and that was said */
+    enum kesher_status status = open_drop(run->context, address, put, &options, &run->drop, &error);
+    if (put->register_as != NULL && kesher_identity_exists(run->context->home))
+        tell_registration(run->context, put->register_as, address);
+    if (status != KESHER_OK) {
+        close(first.fd);
+        settle(run, first.tag, status, &error);
+    } else if (run->context->pipeline) {
+        put_pipelined(run, &first);
+    } else {
+        put_one_by_one(run, &first);
+    }
+    kesher_drop_close(run->drop);
+    ks_progress_clear(&run->progress);
+    settle_rest(run);
+    return run->failed ? KS_EXIT_FAILED : KS_EXIT_DONE;
+}
+
 enum ks_exit ks_put_files(struct ks_context *context, const char *address, const struct ks_put *put)
 {
     struct run run = {.context = context, .put = put};
-    struct kesher_options options = context->limits;
-    options.error_repeats = put->course ? COURSE_REPEATS : 0;
-    options.observer = (struct kesher_observer){
-        .context = &run.progress, .notice = ks_progress_notice, .progress = observe_progress};
-    struct kesher_drop *drop = NULL;
-    struct kesher_upload first;
-    struct kesher_error error;
-    ks_progress_start(&run.progress, total_size(put), context->options->quiet);
-    if (!next_file(&run, &first))
-        return KS_EXIT_FAILED; /* nothing that could be sent, and that was said */
-    if (open_drop(context, address, put, &options, &drop, &error) != KESHER_OK) {
-        close(first.fd);
-        report(&run, first.name, first.size, 0, &error);
-    } else if (context->pipeline) {
-        put_pipelined(&run, drop, &first);
-    } else {
-        put_one_by_one(&run, drop, &first);
+    run.outcomes = calloc(put->path_count, sizeof *run.outcomes);
+    if (run.outcomes == NULL) {
+        ks_output_error("out of memory; close other programs and try again");
+        return KS_EXIT_FAILED;
     }
-    kesher_drop_close(drop);
-    ks_progress_clear(&run.progress);
-    report_rest(&run);
-    return run.failed ? KS_EXIT_FAILED : KS_EXIT_DONE;
+    ks_progress_start(&run.progress, total_size(put), context->options->quiet);
+    enum ks_exit status = put_files(&run, address);
+    free(run.outcomes); /* all were told, so none holds an error */
+    return status;
 }

@@ -3,7 +3,9 @@
 #include "client/login.h"
 #include "client/upload.h"
 
+#include "base/text.h"
 #include "crypto/secret.h"
+#include "wire/drop.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +47,7 @@ static enum kesher_status drop_new(const struct kesher_home *home, const char *a
     if (created == NULL)
         return ks_failure_no_memory(error);
     created->pipeline = NULL;
+    created->confirmed = (struct ks_confirmed_names){.directory = NULL};
     enum kesher_status status = ks_session_init(&created->session, home, address, options, error);
     if (status != KESHER_OK)
         free(created);
@@ -95,6 +98,7 @@ void kesher_drop_close(struct kesher_drop *drop)
     if (drop == NULL)
         return;
     ks_pipeline_free(drop->pipeline);
+    ks_confirmed_names_close(&drop->confirmed);
     ks_session_destroy(&drop->session);
     ks_secret_wipe(drop->small, KS_REQUEST_HEADER_SIZE);
     free(drop);
@@ -109,4 +113,22 @@ enum kesher_status kesher_drop_put(struct kesher_drop *drop, const struct kesher
     if (status == KESHER_OK && cksum != NULL)
         *cksum = sum;
     return status;
+}
+
+enum kesher_status kesher_kept_name(const char *name, const char **kept, struct kesher_error *error)
+{
+    char shown[300];
+    size_t size = strlen(name);
+    if (ks_kept_name(name, size, kept, &size) == KS_OK)
+        return KESHER_OK;
+    return ks_failure(
+        error, KESHER_INVALID,
+        "the name '%s' cannot be kept: servers keep what follows the last / or \\, and refuse an "
+        "empty name, . and .., and control bytes",
+        ks_text_escape(name, size, shown, sizeof shown));
+}
+
+bool kesher_drop_note_confirmed(struct kesher_drop *drop, const char *name)
+{
+    return ks_confirmed_names_add(&drop->confirmed, drop->session.home, &drop->session.identity->id, name);
 }

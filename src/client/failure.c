@@ -38,6 +38,8 @@ const char *kesher_status_text(enum kesher_status status)
         return "out of memory";
     case KESHER_FULL:
         return "full";
+    case KESHER_NOT_SENT:
+        return "not sent";
     }
     return "unknown status";
 }

@@ -3,8 +3,10 @@
  * Answers come in the order of the requests, so a queue of slots tells which file the next one is about; each
  * slot has at most one request out. The window bounds what the server owes us to far less than a channel's
  * input buffer, and a channel takes in while it sends: nothing can lock up. Whatever goes wrong with a file
- * here, it is sent again one by one, after the queue has run dry, with what went wrong counted in.
+ * here, it is sent again one by one, after the queue has run dry, with what went wrong counted in. The first
+ * one that is given up ends the run, and every file that was taken from the list is told what became of it.
  */
+#include "base/text.h"
 #include "client/failure.h"
 #include "client/login.h"
 #include "client/request.h"
@@ -17,12 +19,14 @@ enum {
     /* Uploads out for which no 1029 was sent yet. A server drops a key after 16 contents without a 1029
      * (protocol.md §1.1), and a 1029 takes its place behind what is out already. */
     UNCONFIRMED_LIMIT = 14,
+    SHOWN_NAME_SIZE = 200,
 };
 
 enum phase { SLOT_FREE, SLOT_SENT, SLOT_CONFIRMING, SLOT_AGAIN };
 
 struct slot {
     enum phase phase;
+    uint64_t number; /* ascends as the files came */
     struct kesher_upload upload;
     uint32_t cksum;
     struct ks_upload_counts counts;
@@ -35,6 +39,7 @@ struct run {
     unsigned queue[WINDOW]; /* indices of the slots with a request out, a ring */
     unsigned queue_front;
     unsigned queue_size;
+    uint64_t taken; /* files that have had a slot */
     bool list_ended;
     bool refused;   /* since the connection was made */
     bool again_due; /* some slot is in SLOT_AGAIN: drain, then send those one by one */
@@ -42,8 +47,9 @@ struct run {
     struct kesher_upload held; /* taken from the list, and has to wait until nothing is out */
     enum kesher_status status; /* of the last failure */
     bool given_up;
-    struct kesher_error error;      /* of the file in hand */
-    struct kesher_error last_error; /* of the last failure that was told to the list */
+    char given_up_name[SHOWN_NAME_SIZE]; /* of the file that ended the run; safe for sentences */
+    struct kesher_error error;           /* of the file in hand */
+    struct kesher_error last_error;      /* of the last failure that was told to the list */
 };
 
 static void finish(struct run *run, const struct kesher_upload *upload, enum kesher_status status,
@@ -54,6 +60,7 @@ static void finish(struct run *run, const struct kesher_upload *upload, enum kes
         if (!run->given_up) { /* what follows is only a consequence */
             run->status = status;
             run->last_error = run->error;
+            ks_text_escape(upload->name, strlen(upload->name), run->given_up_name, SHOWN_NAME_SIZE);
         }
         run->given_up |= status != KESHER_FILE && status != KESHER_INVALID;
     }
@@ -91,6 +98,7 @@ static void send_again_later(struct run *run, struct slot *slot)
 static void refuse_later(struct run *run, struct slot *slot)
 {
     run->refused = true;
+    slot->counts.refused = true;
     send_again_later(run, slot);
 }
 
@@ -156,23 +164,27 @@ static void send_first(struct run *run, struct slot *slot)
     }
 }
 
+/* Makes sure that the next file of the list is in `held`. False when there is none. */
+static bool hold_next(struct run *run)
+{
+    if (!run->has_held && !run->list_ended) {
+        run->has_held = run->list->next(run->list->context, &run->held);
+        run->list_ended = !run->has_held;
+    }
+    return run->has_held;
+}
+
 /* Sends what may be sent ahead. */
 static void fill(struct run *run)
 {
     while (!run->again_due && !run->given_up) {
         struct slot *slot = free_slot(run);
-        if (slot == NULL)
+        if (slot == NULL || !hold_next(run))
             return;
-        if (!run->has_held) {
-            if (run->list_ended || !run->list->next(run->list->context, &run->held)) {
-                run->list_ended = true;
-                return;
-            }
-            run->has_held = true;
-        }
         if (!ks_upload_is_small(&run->held) || name_is_out(run, run->held.name))
             return;
         slot->upload = run->held;
+        slot->number = run->taken++;
         run->has_held = false;
         send_first(run, slot);
     }
@@ -226,12 +238,48 @@ static void take_answer(struct run *run)
     }
 }
 
-/* One file with nothing else out. After one was given up, the rest is not tried. */
+/* Of those that are to be sent again, the one that came first; NULL when there is none. */
+static struct slot *next_again(struct run *run)
+{
+    struct slot *next = NULL;
+    for (size_t i = 0; i < WINDOW; i++) {
+        struct slot *slot = &run->slots[i];
+        if (slot->phase == SLOT_AGAIN && (next == NULL || slot->number < next->number))
+            next = slot;
+    }
+    return next;
+}
+
+/* What becomes of a file that has no turn any more: what went wrong with it, if anything did. */
+static enum kesher_status fail_untried(struct run *run, const struct kesher_upload *upload,
+                                       const struct ks_upload_counts *counts)
+{
+    char shown[SHOWN_NAME_SIZE];
+    ks_text_escape(upload->name, strlen(upload->name), shown, sizeof shown);
+    if (counts->mismatches > 0)
+        return ks_failure(&run->error, KESHER_MISMATCH,
+                          "'%s' arrived changed, and was not sent again, because '%s' failed", shown,
+                          run->given_up_name);
+    if (counts->refused)
+        return ks_failure(&run->error, KESHER_REFUSED,
+                          "the server refused '%s' once, and it was not sent again, because '%s' failed",
+                          shown, run->given_up_name);
+    if (counts->tries.losses > 0)
+        return ks_failure(
+            &run->error, KESHER_CONNECTION,
+            "the connection was lost before '%s' was confirmed, and it was not sent again, because "
+            "'%s' failed",
+            shown, run->given_up_name);
+    return ks_failure(&run->error, KESHER_NOT_SENT, "'%s' was not sent, because '%s' failed", shown,
+                      run->given_up_name);
+}
+
+/* One file with nothing else out. */
 static enum kesher_status put_alone(struct run *run, const struct kesher_upload *upload,
                                     struct ks_upload_counts *counts, uint32_t *cksum)
 {
     if (run->given_up)
-        return ks_failure(&run->error, run->status, "not sent, because an earlier file was given up");
+        return fail_untried(run, upload, counts);
     return ks_upload_put(run->drop, upload, counts, cksum, &run->error);
 }
 
@@ -240,11 +288,8 @@ static void put_waiting(struct run *run)
     if (run->refused)
         ks_session_disconnect(&run->drop->session);
     run->refused = false;
-    for (size_t i = 0; i < WINDOW; i++) {
-        struct slot *slot = &run->slots[i];
-        if (slot->phase == SLOT_AGAIN)
-            finish_slot(run, slot, put_alone(run, &slot->upload, &slot->counts, &slot->cksum));
-    }
+    for (struct slot *slot = next_again(run); slot != NULL; slot = next_again(run))
+        finish_slot(run, slot, put_alone(run, &slot->upload, &slot->counts, &slot->cksum));
     run->again_due = false;
     if (run->has_held) {
         struct ks_upload_counts counts = {0};
@@ -255,6 +300,28 @@ static void put_waiting(struct run *run)
     }
 }
 
+/* There is no connection any more, or no key: the file whose turn it would be is the one that fails. */
+static void fail_login(struct run *run, enum kesher_status status)
+{
+    char shown[SHOWN_NAME_SIZE];
+    const struct kesher_error cause = run->error;
+    struct slot *slot = next_again(run);
+    if (slot == NULL && !hold_next(run)) {
+        run->given_up = true; /* of nothing: all was done before */
+        return;
+    }
+    const struct kesher_upload *upload = slot != NULL ? &slot->upload : &run->held;
+    ks_text_escape(upload->name, strlen(upload->name), shown, sizeof shown);
+    (void)ks_failure(&run->error, status, "cannot send '%s': %.500s", shown, cause.sentence);
+    if (slot != NULL) {
+        finish_slot(run, slot, status);
+    } else {
+        run->has_held = false;
+        finish(run, upload, status, 0);
+    }
+    run->given_up = true;
+}
+
 enum kesher_status kesher_drop_put_pipelined(struct kesher_drop *drop, const struct kesher_upload_list *list,
                                              struct kesher_error *error)
 {
@@ -262,11 +329,8 @@ enum kesher_status kesher_drop_put_pipelined(struct kesher_drop *drop, const str
     for (;;) {
         bool is_idle = run.queue_size == 0 && !run.given_up;
         enum kesher_status status = is_idle ? ks_login_ensure(&drop->session, &run.error) : KESHER_OK;
-        if (status != KESHER_OK) {
-            run.given_up = true;
-            run.status = status;
-            run.last_error = run.error;
-        }
+        if (status != KESHER_OK)
+            fail_login(&run, status);
         fill(&run);
         if (run.queue_size > 0)
             take_answer(&run);

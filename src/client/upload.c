@@ -46,6 +46,10 @@ enum kesher_status ks_upload_check(const struct kesher_upload *upload, struct ke
     if (name_size < 1 || name_size >= KS_TEXT_FIELD_SIZE)
         return ks_failure(error, KESHER_INVALID, "the name '%s' has %zu bytes; the server takes 1 to 254",
                           shown_name(upload, shown), name_size);
+    const char *kept = NULL;
+    enum kesher_status status = kesher_kept_name(upload->name, &kept, error);
+    if (status != KESHER_OK)
+        return status;
     if (upload->size > KS_FILE_SIZE_LIMIT)
         return ks_failure(error, KESHER_FILE,
                           "'%s' has %llu bytes, and the protocol carries at most %llu; split it",
@@ -282,7 +286,7 @@ static enum kesher_status confirm(struct kesher_drop *drop, const struct kesher_
 
 /* 1031, after which the answer does not matter any more. */
 static enum kesher_status give_up(struct kesher_drop *drop, const struct kesher_upload *upload,
-                                  struct kesher_error *error)
+                                  uint32_t cksum, uint32_t cksum_there, struct kesher_error *error)
 {
     char shown[SHOWN_NAME_SIZE];
     struct ks_answer answer;
@@ -291,9 +295,12 @@ static enum kesher_status give_up(struct kesher_drop *drop, const struct kesher_
         status = ks_request_take_answer(&drop->session, &answer, error);
     if (status != KESHER_OK)
         ks_session_disconnect(&drop->session);
-    return ks_failure(error, KESHER_MISMATCH,
-                      "'%s' arrived changed at %s, %d times; check the file and the network",
-                      shown_name(upload, shown), drop->session.shown, MISMATCH_LIMIT);
+    return ks_failure(
+        error, KESHER_MISMATCH,
+        "'%s' arrived changed at %s, %d times: its cksum is %lu here and was %lu there; check the "
+        "file and the network, or the server computes another one",
+        shown_name(upload, shown), drop->session.shown, MISMATCH_LIMIT, (unsigned long)cksum,
+        (unsigned long)cksum_there);
 }
 
 /* 1030, and a short wait for the answer that some servers give. What else it may be is the 1028's. */
@@ -359,7 +366,7 @@ static enum kesher_status send_and_compare(struct attempt *attempt, bool *change
     if (file.cksum == attempt->cksum)
         return KESHER_OK;
     if (++counts->mismatches >= MISMATCH_LIMIT)
-        return give_up(drop, attempt->upload, error);
+        return give_up(drop, attempt->upload, attempt->cksum, file.cksum, error);
     counts->mismatch_untold = true;
     *changed = true;
     return KESHER_OK;

@@ -5,6 +5,7 @@
 #ifndef KS_CLIENT_UPLOAD_H
 #define KS_CLIENT_UPLOAD_H
 
+#include "client/confirmed_names.h"
 #include "client/pipeline.h"
 #include "client/request.h"
 
@@ -16,6 +17,7 @@ enum { KS_UPLOAD_SMALL_CONTENT = 256 * 1024 };
 struct kesher_drop {
     struct ks_session session;
     struct ks_pipeline *pipeline; /* made for the first large file */
+    struct ks_confirmed_names confirmed;
     uint8_t small[KS_REQUEST_HEADER_SIZE + KS_SEND_FILE_FIXED_SIZE + KS_UPLOAD_SMALL_CONTENT];
 };
 
@@ -23,6 +25,7 @@ struct kesher_drop {
 struct ks_upload_counts {
     struct ks_request_tries tries;
     unsigned mismatches;
+    bool refused; /* when it was sent ahead of other files' answers */
     bool mismatch_untold; /* the server has not been sent the 1030 for the last mismatch */
 };
 

@@ -150,7 +150,8 @@ def test_the_fourth_error_at_any_step_is_fatal_and_the_next_transfer_goes_on(
 ):
     fake = make_fake(errors={code: 4})
     write_transfer_info(home, fake.address, "Anna", source)
-    assert "Fatal:" in make_kesher().fail("transfer").text
+    result = make_kesher().run("transfer")
+    assert result.status == 1 and "Fatal:" in result.stderr
     assert fake.codes.count(code) == 4
     make_kesher().succeed("transfer")
     assert list(fake.files.values()) == [source.read_bytes()]
@@ -163,8 +164,8 @@ def test_three_wrong_sums_are_survived_and_the_fourth_is_fatal(make_fake, make_k
         fake = make_fake(wrong_sums=times, answer_to_crc_wrong=answer)
         write_transfer_info(home / str(times), fake.address, "Anna", source)
         kesher = make_kesher(None, home / str(times))
-        result = kesher.succeed("transfer") if times == 3 else kesher.fail("transfer")
-        assert ("Fatal:" in result.text) == (times == 4)
+        result = kesher.run("transfer")
+        assert (result.status == 1) == ("Fatal:" in result.stderr) == (times == 4)
         sent = fake.codes[fake.codes.index(Request.SEND_FILE) :]
         assert sent == [Request.SEND_FILE, Request.CRC_WRONG] * 3 + [Request.SEND_FILE, last]
         assert len(fake.files) == (times == 3)
@@ -179,3 +180,35 @@ def test_ten_transfers_in_a_row_replace_the_file_ten_times(server, make_kesher, 
     user = read_identity(home)
     ((_, path, _),) = server.file_rows(user.id)
     assert (server.data / path).read_bytes() == source.read_bytes()
+
+
+# -- what it says of the registration
+
+
+def test_the_first_transfer_says_that_it_registered_and_the_second_does_not(make_fake, make_kesher, home, source):
+    fake = make_fake()
+    write_transfer_info(home, fake.address, "Anna", source)
+    first, second = make_kesher().succeed("transfer"), make_kesher().succeed("transfer")
+    assert first.stdout.splitlines()[0] == f"registered Anna at 127.0.0.1:{fake.address[1]}"
+    assert len(first.stdout.splitlines()) == 2 and "registered" not in second.text
+
+
+def test_a_registration_is_an_object_of_its_own(make_fake, make_kesher, home, source):
+    fake = make_fake()
+    write_transfer_info(home, fake.address, "Anna", source)
+    registration, file = make_kesher().succeed("transfer", "--json").objects()
+    assert registration == {"registered": "Anna", "server": f"127.0.0.1:{fake.address[1]}"}
+    assert file["result"] == "confirmed"
+
+
+def test_a_registration_is_told_when_the_file_then_fails(make_fake, make_kesher, home, source):
+    fake = make_fake(refused_files={"source.bin"})
+    write_transfer_info(home, fake.address, "Anna", source)
+    result = make_kesher().run("transfer")
+    assert result.status == 1 and result.stdout.startswith("registered Anna at ")
+
+
+def test_a_quiet_transfer_does_not_tell_of_its_registration(make_fake, make_kesher, home, source):
+    fake = make_fake()
+    write_transfer_info(home, fake.address, "Anna", source)
+    assert make_kesher().succeed("transfer", "--quiet").text == ""

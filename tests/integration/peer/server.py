@@ -48,6 +48,7 @@ class Script:
     wrong_sums: int = 0
     errors: dict[int, int] = field(default_factory=dict)  # request code -> how many of them get an error
     honest_before: dict[int, int] = field(default_factory=dict)  # request code -> how many before those errors
+    refused_files: set[str] = field(default_factory=set)  # names whose 1028 always gets one
     error_code: int | None = None  # instead of the service's own error
     answer_to_crc_wrong: AnswerToCrcWrong = AnswerToCrcWrong.NEVER
     refuse_reconnect: bool = False
@@ -425,6 +426,8 @@ class Session:
         return self._fresh_key(account, Answer.KEY_AGAIN)
 
     def _send_file(self, seen: Seen) -> bytes:
+        if seen.name in self.script.refused_files:
+            return self._reply(Answer.ERROR)
         account = self._account(seen)
         if account.aes_key is None:
             return self._reply(Answer.ERROR)
