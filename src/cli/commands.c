@@ -12,9 +12,12 @@ static const struct ks_command commands[] = {
      "remembered in server.info, unless there is one.\n",
      KS_OPTIONS_ANY | KS_OPTIONS_SERVER | KS_OPTIONS_DATA, 1, 1, ks_command_register},
     {"put", "FILE…", "send files, encrypted and verified",
-     "FILE may be - for the standard input; then --as gives the name. Files that cannot be read are reported "
-     "and\n"
-     "left out; when the server or the connection fails for good, the files after that are not sent.\n",
+     "FILE may be - for the standard input; then --as gives the name. A server keeps what follows the last / "
+     "or \\\n"
+     "of a name, and one file under each: two files of one name are refused before anything is sent, and\n"
+     "'replaced' is said of a file that this home has put before. Files that cannot be read are reported\n"
+     "and left out; when the server or the connection fails for good, the files after that are named and\n"
+     "not sent.\n",
      KS_OPTIONS_ANY | KS_OPTIONS_SERVER | KS_OPTIONS_DATA | KS_OPTIONS_UPLOAD | KS_OPTIONS_NAMES, 1, SIZE_MAX,
      ks_command_put},
     {"transfer", "", "do what the home's transfer.info says: register if need be, send its file",
