@@ -115,7 +115,7 @@ static enum ks_exit run(int argc, char **argv)
     struct ks_options options;
     char reason[200];
     if (!ks_options_parse(argc, argv, &options)) {
-        ks_output_error("%s", options.reader.why);
+        ks_output_usage("%s", options.reader.why);
         return KS_EXIT_USAGE;
     }
     if (options.command == NULL || options.version)

@@ -33,7 +33,7 @@ static const struct ks_option rows[] = {
     {"save-to", "DIR", KS_OPTION_TEXT, KS_OPTIONS_INBOX, MEMBER(save_to),
      .help = "directory for received files [$TMPDIR, else /tmp]"},
     {"json", NULL, KS_OPTION_FLAG, KS_OPTIONS_DATA, MEMBER(json),
-     .help = "print data as JSON, one object per line"},
+     .help = "print data and errors as JSON, one object per line"},
     {"quiet", NULL, KS_OPTION_FLAG, KS_OPTIONS_UPLOAD, MEMBER(quiet),
      .help = "print only errors, and data with --json"},
     {"help", NULL, KS_OPTION_FLAG, KS_OPTIONS_ANY, MEMBER(help), .help = "show help and exit"},

@@ -307,7 +307,7 @@ static void fail_login(struct run *run, enum kesher_status status)
     const struct kesher_error cause = run->error;
     struct slot *slot = next_again(run);
     if (slot == NULL && !hold_next(run)) {
-        run->given_up = true; /* of nothing: all was done before */
+        run->given_up = true; /* of what is out */
         return;
     }
     const struct kesher_upload *upload = slot != NULL ? &slot->upload : &run->held;
@@ -328,6 +328,8 @@ enum kesher_status kesher_drop_put_pipelined(struct kesher_drop *drop, const str
     struct run run = {.drop = drop, .list = list, .status = KESHER_OK};
     for (;;) {
         bool is_idle = run.queue_size == 0 && !run.given_up;
+        if (is_idle && !run.again_due && !hold_next(&run))
+            break; /* a connection that is lost now is not missed */
         enum kesher_status status = is_idle ? ks_login_ensure(&drop->session, &run.error) : KESHER_OK;
         if (status != KESHER_OK)
             fail_login(&run, status);
@@ -336,7 +338,7 @@ enum kesher_status kesher_drop_put_pipelined(struct kesher_drop *drop, const str
             take_answer(&run);
         else if (run.again_due || run.has_held)
             put_waiting(&run);
-        else if (run.list_ended || run.given_up)
+        else if (run.given_up)
             break;
     }
     if (run.status != KESHER_OK && error != NULL)
