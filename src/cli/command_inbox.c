@@ -5,6 +5,7 @@
 #include "cli/stop.h"
 
 #include <signal.h>
+#include <stdio.h>
 
 enum { SHORTEST_PAUSE_MS = 1000, LONGEST_PAUSE_MS = 5000, GRACE_SECONDS = 2 };
 
@@ -14,13 +15,21 @@ static bool printed(void *context)
     return !options->follow || !ks_stop_is_requested();
 }
 
+static void say_loss(const struct kesher_error *error)
+{
+    struct kesher_error said = {.status = error->status};
+    (void)snprintf(said.sentence, sizeof said.sentence, "%.700s; trying again until it answers",
+                   error->sentence);
+    ks_output_message_failure(&said);
+}
+
 /* A lost connection is said once, until there is one again. True when that is all that happened. */
 static bool is_loss(enum ks_showing_end end, const struct kesher_error *error, bool *said)
 {
     bool lost =
         end == KS_SHOWING_FAILED && (error->status == KESHER_CONNECTION || error->status == KESHER_TIMEOUT);
     if (lost && !*said && !ks_stop_is_requested())
-        ks_output_error("%s; trying again until it answers", error->sentence);
+        say_loss(error);
     *said = lost;
     return lost;
 }

@@ -271,6 +271,15 @@ def test_follow_notes_a_server_that_is_gone_once_and_waits_for_it(messages, talk
     assert end(run) == ("", "")
 
 
+def test_follow_as_json_notes_a_server_that_is_gone_as_an_error(messages, talking, bob):
+    run = start(talking, "--follow", "--json")
+    bob.write(talking.user, "before")
+    assert json.loads(run.stdout.readline())["text"] == "before"
+    messages.stop()
+    assert json.loads(run.stderr.readline())["error"] in ("connection failed", "timed out")
+    assert end(run) == ("", "")
+
+
 def test_follow_ends_with_0_on_a_signal_while_the_server_is_gone(messages, talking, bob):
     run = start(talking, "--follow")
     bob.write(talking.user, "before")
