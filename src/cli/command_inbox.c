@@ -20,7 +20,7 @@ static void say_loss(const struct kesher_error *error)
     struct kesher_error said = {.status = error->status};
     (void)snprintf(said.sentence, sizeof said.sentence, "%.700s; trying again until it answers",
                    error->sentence);
-    ks_output_message_failure(&said);
+    ks_output_failure(&said);
 }
 
 /* A lost connection is said once, until there is one again. True when that is all that happened. */

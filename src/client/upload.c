@@ -14,6 +14,8 @@ enum {
     FIXED_SIZE = KS_REQUEST_HEADER_SIZE + KS_SEND_FILE_FIXED_SIZE,
     MISMATCH_LIMIT = 4,
     THANKS_WAIT_MS = 200, /* for the 2104 to a 1030, which not every server sends */
+    GIVE_UP_WAIT_MS = 2000,
+    LOST_CONFIRMATIONS_LIMIT = 2,
     SHOWN_NAME_SIZE = 200,
 };
 
@@ -219,6 +221,17 @@ static enum kesher_status send_and_take_answer(struct kesher_drop *drop, const s
     return status;
 }
 
+/* One file on its way. */
+struct attempt {
+    struct kesher_drop *drop;
+    const struct kesher_upload *upload;
+    struct ks_upload_counts *counts;
+    uint32_t cksum;
+    uint16_t answer_code;
+    bool spent;
+    bool key_was_used; /* when it was refused: the server may have dropped the key */
+};
+
 /* ---- 1029, 1030 and 1031 ---- */
 
 static bool is_confirmed(const struct ks_answer *answer)
@@ -284,17 +297,33 @@ static enum kesher_status confirm(struct kesher_drop *drop, const struct kesher_
     return status == KESHER_OK ? ks_request_ask(&drop->session, &question, &answer, error) : status;
 }
 
-/* 1031, after which the answer does not matter any more. */
+/* When the connection is lost over it the file is sent again, but not for ever: there are servers that close
+ * instead of answering. */
+static enum kesher_status confirm_or_count(struct attempt *attempt, struct kesher_error *error)
+{
+    enum kesher_status status = confirm(attempt->drop, attempt->upload, error);
+    if (status != KESHER_CONNECTION)
+        return status;
+    attempt->spent = ++attempt->counts->lost_confirmations >= LOST_CONFIRMATIONS_LIMIT;
+    if (!attempt->spent)
+        return status;
+    const struct kesher_error cause = *error;
+    return ks_failure(error, status, "%.500s; twice, so it may have arrived", cause.sentence);
+}
+
+/* 1031, after which the answer does not matter any more: it is taken if it comes soon. */
 static enum kesher_status give_up(struct kesher_drop *drop, const struct kesher_upload *upload,
                                   uint32_t cksum, uint32_t cksum_there, struct kesher_error *error)
 {
     char shown[SHOWN_NAME_SIZE];
     struct ks_answer answer;
+    struct ks_response_header header;
+    struct ks_session *session = &drop->session;
     enum kesher_status status = send_name(drop, KS_REQUEST_CRC_GIVE_UP, upload, error);
-    if (status == KESHER_OK)
-        status = ks_request_take_answer(&drop->session, &answer, error);
-    if (status != KESHER_OK)
-        ks_session_disconnect(&drop->session);
+    bool came = status == KESHER_OK && ks_channel_peek(session->channel, GIVE_UP_WAIT_MS, &header) &&
+                ks_request_take_answer(session, &answer, error) == KESHER_OK;
+    if (!came)
+        ks_session_disconnect(session);
     return ks_failure(
         error, KESHER_MISMATCH,
         "'%s' arrived changed at %s, %d times: its cksum is %lu here and was %lu there; check the "
@@ -321,15 +350,6 @@ static enum kesher_status tell_mismatch(struct kesher_drop *drop, const struct k
 }
 
 /* ---- the whole file ---- */
-
-struct attempt {
-    struct kesher_drop *drop;
-    const struct kesher_upload *upload;
-    struct ks_upload_counts *counts;
-    uint32_t cksum;
-    uint16_t answer_code;
-    bool key_was_used; /* when it was refused: the server may have dropped the key */
-};
 
 /* A server that counts wrongly has lost its place behind what it refused. */
 static enum kesher_status refuse(struct attempt *attempt, uint16_t answer_code, struct kesher_error *error)
@@ -400,7 +420,7 @@ static enum kesher_status perform(struct ks_session *session, void *context, str
         if (status == KESHER_OK && changed)
             status = prepare_again(session, error);
     } while (status == KESHER_OK && changed);
-    return status == KESHER_OK ? confirm(attempt->drop, attempt->upload, error) : status;
+    return status == KESHER_OK ? confirm_or_count(attempt, error) : status;
 }
 
 /* The sentence about a connection or a login does not say which file it stopped. */
@@ -436,6 +456,7 @@ enum kesher_status ks_upload_put(struct kesher_drop *drop, const struct kesher_u
                                        .prepare = ks_login_ensure,
                                        .perform = perform,
                                        .context = &attempt,
+                                       .spent = &attempt.spent,
                                        .answer_code = &attempt.answer_code};
     status = ks_request_run(&drop->session, &request, &counts->tries, why);
     if (status == KESHER_REFUSED && attempt.key_was_used)

@@ -25,7 +25,8 @@ struct kesher_drop {
 struct ks_upload_counts {
     struct ks_request_tries tries;
     unsigned mismatches;
-    bool refused; /* when it was sent ahead of other files' answers */
+    unsigned lost_confirmations;
+    bool refused;         /* when it was sent ahead of other files' answers */
     bool mismatch_untold; /* the server has not been sent the 1030 for the last mismatch */
 };
 

@@ -455,6 +455,17 @@ def test_a_server_that_ends_every_connection_is_a_clear_failure(make_pair, sourc
     assert "Fatal:" not in result.stderr and f"127.0.0.1:{fake.address[1]}" in result.stderr
 
 
+def test_a_server_that_closes_instead_of_confirming_gets_the_file_twice_and_not_for_ever(make_pair, source):
+    fake, kesher = make_pair(close_before_answer=Request.CRC_OK)
+    assert "may have arrived" in kesher.fail("put", source("x", b"content")).stderr
+    assert upload_codes(fake) == [SEND, OK] * 2
+
+
+def test_a_last_word_that_is_not_answered_is_not_waited_for_long(make_pair, source):
+    fake, kesher = make_pair(wrong_sums=4, silent_at=frozenset({Request.GIVE_UP}))
+    assert "arrived changed" in kesher.fail("put", source("x", b"content")).stderr
+
+
 def test_a_server_that_dies_in_the_middle_of_a_file_is_a_clear_failure(
     own_server, make_kesher, home, new_user, source
 ):
