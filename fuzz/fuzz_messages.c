@@ -170,9 +170,10 @@ static void key(struct kesher_messenger *messenger, struct kesher_error *error)
 
 static void talk(struct kesher_messenger *messenger, struct kesher_error *error)
 {
-    uint32_t id = 0;
+    struct kesher_receipt receipt;
     judge(kesher_messenger_request_key(messenger, "bob", error), error);
-    judge(kesher_messenger_send(messenger, "bob", KESHER_MESSAGE_TEXT, file(), 40, true, &id, error), error);
+    judge(kesher_messenger_send(messenger, "bob", KESHER_MESSAGE_TEXT, file(), 40, true, &receipt, error),
+          error);
     judge(kesher_messenger_share_key(messenger, "bob", error), error);
 }
 

@@ -139,15 +139,21 @@ enum kesher_message_type {
     KESHER_MESSAGE_FILE = 4,
 };
 
+/* What a server says of a message that it has taken. */
+struct kesher_receipt {
+    bool has_id; /* there are servers that tell none */
+    uint32_t message_id;
+};
+
 /* Sends `size` bytes of `fd` (read with pread(2) from its start; the caller's) as a text or a file, encrypted
  * under the symmetric key with `user`. `make_key`: shares one first when there is none; otherwise
- * KESHER_NO_KEY. Shares the same one again before, when `user` may have lost it. *message_id may be NULL.
+ * KESHER_NO_KEY. Shares the same one again before, when `user` may have lost it. *receipt may be NULL.
  * KESHER_FILE when `fd` cannot be read, became shorter, or is larger than the protocol carries. A lost
  * connection is not tried again once the content was on its way: nobody could know whether the message was
  * stored. */
 KESHER_API enum kesher_status kesher_messenger_send(struct kesher_messenger *messenger, const char *user,
                                                     enum kesher_message_type type, int fd, uint64_t size,
-                                                    bool make_key, uint32_t *message_id,
+                                                    bool make_key, struct kesher_receipt *receipt,
                                                     struct kesher_error *error);
 
 /* Asks the server for what waits (604), once, and puts it on disk. *more (may be NULL) is true when anything

@@ -18,7 +18,7 @@ struct message {
     enum kesher_message_type type;
     int fd;
     uint64_t size;
-    uint32_t id;
+    struct kesher_receipt receipt;
 };
 
 static enum ks_exit fail(const struct kesher_error *error)
@@ -38,6 +38,18 @@ static enum kesher_status prepare_typing(struct kesher_messenger *messenger, con
     return status;
 }
 
+/* An empty text is a variable that was not set, or a program that failed: nobody means it. False after saying
+ * so, and closing it. */
+static bool has_something(struct message *message)
+{
+    if (message->size > 0 || message->type == KESHER_MESSAGE_FILE)
+        return true;
+    ks_output_error("the standard input is empty, and nothing was sent");
+    close(message->fd);
+    message->fd = -1;
+    return false;
+}
+
 /* Opens what is to be sent. False after printing why not. */
 static bool open_content(const struct ks_options *options, struct kesher_messenger *messenger,
                          struct message *message)
@@ -51,8 +63,8 @@ static bool open_content(const struct ks_options *options, struct kesher_messeng
         message->fd = ks_spool_open(options->file, &message->size, &error);
     } else if (options->file != NULL || isatty(STDIN_FILENO) != 1 ||
                prepare_typing(messenger, message->user, &error) == KESHER_OK) {
-        message->fd = ks_spool(STDIN_FILENO, message_size_limit, &message->size);
-        return message->fd >= 0; /* it has printed why not */
+        message->fd = ks_spool(STDIN_FILENO, message_size_limit, &message->size); /* it prints why not */
+        return message->fd >= 0 && has_something(message);
     }
     if (message->fd < 0)
         ks_output_failure(&error);
@@ -65,11 +77,15 @@ static void print_sent(const struct ks_options *options, const struct message *m
     if (options->json) {
         (void)fputs("{\"to\": ", stdout);
         ks_output_json_string(stdout, message->user);
-        (void)printf(", \"type\": \"%s\", \"id\": %lu}\n",
-                     message->type == KESHER_MESSAGE_FILE ? "file" : "text", (unsigned long)message->id);
+        (void)printf(", \"type\": \"%s\"", message->type == KESHER_MESSAGE_FILE ? "file" : "text");
+        if (message->receipt.has_id)
+            (void)printf(", \"id\": %lu", (unsigned long)message->receipt.message_id);
+        (void)puts("}");
     } else {
-        (void)printf("sent to %s, message %lu\n", ks_shown_name(message->user, shown),
-                     (unsigned long)message->id);
+        (void)printf("sent to %s", ks_shown_name(message->user, shown));
+        if (message->receipt.has_id)
+            (void)printf(", message %lu", (unsigned long)message->receipt.message_id);
+        (void)putchar('\n');
     }
 }
 
@@ -79,7 +95,7 @@ static enum ks_exit send_message(struct kesher_messenger *messenger, const struc
     struct kesher_error error;
     ks_progress_start(progress, message->size, message->size < SIZE_WITH_PROGRESS);
     enum kesher_status status = kesher_messenger_send(messenger, message->user, message->type, message->fd,
-                                                      message->size, true, &message->id, &error);
+                                                      message->size, true, &message->receipt, &error);
     ks_progress_clear(progress);
     if (status != KESHER_OK)
         return fail(&error);
@@ -100,6 +116,10 @@ enum ks_exit ks_command_send(struct ks_context *context)
     };
     if (options->file != NULL && options->operand_count > 1) {
         ks_output_usage("a message is a text or a file, not both; see kesher send --help");
+        return KS_EXIT_USAGE;
+    }
+    if (options->operand_count > 1 && options->operands[1][0] == '\0') {
+        ks_output_error("TEXT is empty, and nothing was sent; see kesher send --help");
         return KS_EXIT_USAGE;
     }
     struct kesher_messenger *messenger = ks_messaging_open(context, &settings);

@@ -138,8 +138,9 @@ static enum kesher_status refused_name(const struct ks_session *session, uint16_
                           "%s did not register '%s': the name is taken there, choose another; or it takes "
                           "nobody now, try again later",
                           session->shown, shown);
-    return ks_failure(error, KESHER_REFUSED, "%s registers nobody now; try again later, or ask its operator",
-                      session->shown);
+    return ks_failure(error, KESHER_REFUSED,
+                      "%s does not register '%s' now; try again later, or ask its operator", session->shown,
+                      shown);
 }
 
 /* The name is taken, most likely by this home itself under an id or a key that is lost. */

@@ -49,7 +49,7 @@ static void fill_fixed(struct kesher_messenger *messenger, const struct ks_outgo
 struct sending {
     struct kesher_messenger *messenger;
     const struct ks_outgoing *outgoing;
-    uint32_t *message_id;
+    struct kesher_receipt *receipt;
     struct ks_content_source source; /* of a text or a file */
     bool begun;                      /* some of it was sent */
     bool was_sent;                   /* all of it was */
@@ -157,7 +157,7 @@ static enum kesher_status take_answer(struct sending *sending, bool early, struc
 {
     struct ks_session *session = &sending->messenger->session;
     struct ks_answer answer;
-    struct ks_message_stored_answer stored;
+    struct ks_message_stored_answer stored = {.message_id = 0};
     enum kesher_status status = ks_request_take_answer(session, &answer, error);
     if (status != KESHER_OK)
         return add_suspicion(sending, status, error);
@@ -167,12 +167,14 @@ static enum kesher_status take_answer(struct sending *sending, bool early, struc
         return ks_request_fail_answer(session, error);
     if (early)
         return ks_channel_fail_protocol(session->channel, error, "a receipt before it had the message");
-    if (answer.payload_size > sizeof answer.payload ||
-        ks_message_stored_answer_parse(answer.payload, answer.payload_size, &stored) != KS_OK ||
-        memcmp(stored.target.bytes, sending->outgoing->target->bytes, sizeof stored.target.bytes) != 0)
+    bool has_id = answer.payload_size > 0; /* there are servers that only say that they have it */
+    if (has_id &&
+        (answer.payload_size > sizeof answer.payload ||
+         ks_message_stored_answer_parse(answer.payload, answer.payload_size, &stored) != KS_OK ||
+         memcmp(stored.target.bytes, sending->outgoing->target->bytes, sizeof stored.target.bytes) != 0))
         return ks_channel_fail_protocol(session->channel, error,
                                         "a receipt for another message than it was sent");
-    *sending->message_id = stored.message_id;
+    *sending->receipt = (struct kesher_receipt){.has_id = has_id, .message_id = stored.message_id};
     return KESHER_OK;
 }
 
@@ -214,12 +216,11 @@ static enum kesher_status perform(struct ks_session *session, void *context, str
 }
 
 enum kesher_status ks_outgoing_send(struct kesher_messenger *messenger, const struct ks_outgoing *outgoing,
-                                    uint32_t *message_id, bool *sent, struct kesher_error *error)
+                                    struct kesher_receipt *receipt, bool *sent, struct kesher_error *error)
 {
-    uint32_t unwanted = 0;
-    struct sending sending = {.messenger = messenger,
-                              .outgoing = outgoing,
-                              .message_id = message_id != NULL ? message_id : &unwanted};
+    struct kesher_receipt unwanted = {.has_id = false};
+    struct sending sending = {
+        .messenger = messenger, .outgoing = outgoing, .receipt = receipt != NULL ? receipt : &unwanted};
     const struct ks_request request = {.repeat = KS_REQUEST_ONCE,
                                        .doing = "send the message",
                                        .perform = perform,
@@ -239,7 +240,7 @@ struct text_or_file {
     int fd;
     uint64_t size;
     bool make_key;
-    uint32_t *message_id;
+    struct kesher_receipt *receipt;
 };
 
 static enum kesher_status send_content(struct kesher_messenger *messenger, const struct ks_contact *contact,
@@ -254,7 +255,7 @@ static enum kesher_status send_content(struct kesher_messenger *messenger, const
         .plain_size = content->size,
         .key = contact->ring.sending.bytes,
     };
-    return ks_outgoing_send(messenger, &outgoing, content->message_id, NULL, error);
+    return ks_outgoing_send(messenger, &outgoing, content->receipt, NULL, error);
 }
 
 static enum kesher_status fail_without_key(const struct ks_contact *contact, struct kesher_error *error)
@@ -287,10 +288,10 @@ static enum kesher_status check(enum kesher_message_type type, uint64_t size, st
 
 enum kesher_status kesher_messenger_send(struct kesher_messenger *messenger, const char *user,
                                          enum kesher_message_type type, int fd, uint64_t size, bool make_key,
-                                         uint32_t *message_id, struct kesher_error *error)
+                                         struct kesher_receipt *receipt, struct kesher_error *error)
 {
     const struct text_or_file content = {
-        .type = (uint8_t)type, .fd = fd, .size = size, .make_key = make_key, .message_id = message_id};
+        .type = (uint8_t)type, .fd = fd, .size = size, .make_key = make_key, .receipt = receipt};
     struct ks_peer peer;
     enum kesher_status status = check(type, size, error);
     if (status != KESHER_OK)

@@ -24,10 +24,10 @@ struct ks_outgoing {
     const uint8_t *key;
 };
 
-/* Sends the message and takes the answer: once (see request.h). KESHER_OK with *message_id (may be NULL), 0
- * from a server whose receipts have no id; KESHER_REFUSED; KESHER_FILE when the file fails; else as
- * ks_request_run. *sent (may be NULL) is true when the server may have the message. */
+/* Sends the message and takes the answer: once (see request.h). KESHER_OK with *receipt (may be NULL);
+ * KESHER_REFUSED; KESHER_FILE when the file fails; else as ks_request_run. *sent (may be NULL) is true when
+ * the server may have the message. */
 enum kesher_status ks_outgoing_send(struct kesher_messenger *messenger, const struct ks_outgoing *outgoing,
-                                    uint32_t *message_id, bool *sent, struct kesher_error *error);
+                                    struct kesher_receipt *receipt, bool *sent, struct kesher_error *error);
 
 #endif

@@ -136,6 +136,17 @@ enum kesher_status ks_peer_ask_key(struct ks_session *session, const struct ks_c
 
 /* ---- finding ---- */
 
+/* A server lists the others only: nobody knows what it calls oneself. */
+static enum kesher_status fail_oneself(const char *user, struct kesher_error *error)
+{
+    char shown[300];
+    return ks_failure(
+        error, KESHER_NOT_FOUND,
+        "'%s' is this home's own name, and messages and keys go to others; name one of those in "
+        "the list of users",
+        ks_text_escape(user, strlen(user), shown, sizeof shown));
+}
+
 enum kesher_status ks_peer_find(struct kesher_messenger *messenger, const char *user, struct ks_peer *peer,
                                 struct kesher_error *error)
 {
@@ -148,6 +159,8 @@ enum kesher_status ks_peer_find(struct kesher_messenger *messenger, const char *
     if (peer->id_was_cached)
         return KESHER_OK;
     status = ks_user_list_find(&messenger->session, user, &id, error);
+    if (status == KESHER_NOT_FOUND && strcmp(user, kesher_identity_name(messenger->session.identity)) == 0)
+        return fail_oneself(user, error);
     return status == KESHER_OK ? ks_peer_adopt(messenger, user, &id, NULL, &peer->contact, NULL, error)
                                : status;
 }

@@ -90,6 +90,8 @@ static void ask(struct kesher_messenger *messenger)
         ks_user_list_each(&messenger->session, KS_REQUEST_UNTIL_LOST, note_user, &messenger->senders, NULL);
     if (status == KESHER_OK)
         messenger->senders.answers++;
+    else
+        ks_senders_reset(&messenger->senders); /* nobody has said whom the list has */
     messenger->offline = status != KESHER_OK;
 }
 

@@ -1,4 +1,5 @@
-/* user_list.h — the server's list of users: 601, entry by entry, in constant memory. One thread at a time. */
+/* user_list.h — the server's list of users: 601. Nothing of it is used before all of it has come and makes
+ * sense. One thread at a time. */
 #ifndef KS_CLIENT_USER_LIST_H
 #define KS_CLIENT_USER_LIST_H
 
@@ -6,9 +7,10 @@
 
 #include <kesher/messages.h>
 
-/* Calls `visit` for every entry until it returns false; nobody is visited twice: a list that breaks off is
- * not asked for again once its first entry was visited. `repeat` as in request.h. KESHER_OK; KESHER_REFUSED;
- * KESHER_CONNECTION; KESHER_TIMEOUT; KESHER_PROTOCOL; KESHER_NO_MEMORY. */
+/* Calls `visit` for every entry until it returns false. `repeat` as in request.h. KESHER_OK; KESHER_REFUSED;
+ * KESHER_CONNECTION; KESHER_TIMEOUT; KESHER_PROTOCOL, also for a list that makes no sense (names without an
+ * end or that are no text, one id for several users); KESHER_NO_MEMORY, also for a list of more than some
+ * million users. */
 enum kesher_status ks_user_list_each(struct ks_session *session, enum ks_request_repeat repeat,
                                      bool (*visit)(void *context, const struct kesher_user *user),
                                      void *context, struct kesher_error *error);

@@ -4,9 +4,9 @@ import os
 
 import pytest
 from peer.frames import MESSAGES_VERSION, MessageAnswer, Request, reply
-from peer.message_fixtures import assert_one_line, shown
+from peer.message_fixtures import KEY_REQUESTED, assert_one_line, shown, told_by
 from peer.message_server import Cut
-from peer.messages import WAITING_FIXED, Message
+from peer.messages import WAITING_FIXED, Message, Type
 
 PULL = Request.PULL
 
@@ -65,6 +65,43 @@ def test_a_server_that_counts_from_1_again_loses_nothing(messages, talking, bob)
     for text in ("four", "five", "six", "seven"):
         bob.write(talking.user, text)
     assert talking.succeed("inbox").stdout == shown("bob", "four", "five", "six", "seven")
+
+
+def test_a_request_for_a_key_is_shown_each_time_also_under_the_same_id(messages, talking, bob):
+    """A server that counts from 1 again gives a second request, which has no content, the id of the first."""
+    for _ in range(3):
+        messages.next_message_id = 1
+        bob.ask_for_key(talking.user)
+        assert talking.succeed("inbox").stdout == shown("bob", KEY_REQUESTED)
+
+
+def test_a_key_is_shared_again_after_each_request_also_under_the_same_id(messages, talking, bob):
+    for _ in range(2):
+        messages.next_message_id = 1
+        bob.ask_for_key(talking.user)
+        talking.succeed("inbox")
+        talking.succeed("send", "bob", "hello")
+        assert [message.type for message in bob.take()] == [Type.KEY, Type.TEXT]
+
+
+def test_two_requests_for_a_key_in_one_answer_are_both_shown(messages, talking, bob):
+    for _ in range(2):
+        messages.next_message_id = 1
+        bob.ask_for_key(talking.user)
+    assert talking.succeed("inbox").stdout == shown("bob", KEY_REQUESTED, KEY_REQUESTED)
+
+
+def test_texts_and_files_under_an_id_that_was_seen_are_shown_where_they_differ(
+    messages, talking, bob, tmp_path
+):
+    for number in range(3):
+        messages.next_message_id = 1
+        bob.write(talking.user, f"text {number}")
+        messages.next_message_id = 1
+        bob.send_file(talking.user, b"text %d" % number)
+        told = told_by(talking, "--save-to", tmp_path / "files")
+        assert [entry["type"] for entry in told] == ["text", "file"]
+    assert len(list((tmp_path / "files").iterdir())) == 3
 
 
 def test_ids_that_all_are_the_same_lose_nothing(messages, talking, bob):

@@ -105,7 +105,7 @@ def test_a_type_2_is_128_bytes_of_oaep_around_16(messages, alice, bob):
     assert len(crypto.rsa_decrypt(bob.user.private_key, key.content)) == 16
 
 
-@pytest.mark.parametrize("size", [0, 1, 15, 16, 17, 975, 976, 977, 5000, 300_000])
+@pytest.mark.parametrize("size", [1, 15, 16, 17, 975, 976, 977, 5000, 300_000])
 def test_a_text_of_this_size_is_cbc_with_a_zero_iv_and_pkcs7(sharing, messages, bob, size):
     plain = os.urandom(size)
     sharing.succeed("send", "bob", input=plain)
@@ -114,7 +114,7 @@ def test_a_text_of_this_size_is_cbc_with_a_zero_iv_and_pkcs7(sharing, messages, 
     assert bob.open(text) == plain
 
 
-@pytest.mark.parametrize("size", [0, 1, 500, 900, 964])
+@pytest.mark.parametrize("size", [1, 500, 900, 964])
 def test_a_small_603_comes_whole_in_one_send(sharing, messages, size):
     sharing.succeed("send", "bob", input=bytes(size))
     seen = messages.requests_of(SEND)[-1]
@@ -151,7 +151,6 @@ def test_answers_that_arrive_one_byte_at_a_time_are_understood(messages, alice, 
 
 TEXTS = {
     "one word": b"hello",
-    "empty": b"",
     "newline at the end": b"hello\n",
     "only a newline": b"\n",
     "lines": b"one\ntwo\n\nthree",
@@ -170,7 +169,7 @@ def test_standard_input_is_sent_as_it_is(sharing, bob, plain):
 
 
 @pytest.mark.parametrize(
-    "text", ["hello", "", "two words", "two\nlines", "-", "--", "--json", "שלום", "\x1b[2J"], ids=repr
+    "text", ["hello", "two words", "two\nlines", "-", "--", "--json", "שלום", "\x1b[2J"], ids=repr
 )
 def test_an_operand_is_sent_as_it_is(sharing, bob, text):
     sharing.succeed("send", "--", "bob", text, input=b"not this")
@@ -180,6 +179,24 @@ def test_an_operand_is_sent_as_it_is(sharing, bob, text):
 def test_an_operand_that_is_no_utf8_is_sent_as_it_is(sharing, bob):
     sharing.succeed("send", "bob", os.fsdecode(b"caf\xe9"))
     assert bob.open(bob.take()[0]) == b"caf\xe9"
+
+
+@pytest.mark.parametrize("arguments, status", [([""], 2), ([], 1)], ids=["operand", "standard input"])
+def test_an_empty_text_is_refused_in_one_line(sharing, messages, arguments, status):
+    """A variable that was not set, or a program that failed: nobody means it."""
+    before = list(messages.codes)
+    result = sharing.run("send", "bob", *arguments)
+    assert (result.status, result.stdout) == (status, "")
+    assert "empty" in assert_one_line(result.stderr)
+    assert messages.codes == before
+
+
+@pytest.mark.parametrize("from_standard_input", [False, True])
+def test_an_empty_file_is_sent(sharing, bob, source, from_standard_input):
+    path = "-" if from_standard_input else source("empty", b"")
+    sharing.succeed("send", "bob", "--file", path)
+    (message,) = bob.take()
+    assert (message.type, bob.open(message)) == (Type.FILE, b"")
 
 
 def test_five_megabytes_of_standard_input_are_one_message(sharing, bob):
@@ -397,7 +414,6 @@ LYING_ANSWERS = {
     "another target": lambda honest: stored_reply(bytes(16), 7),
     "too short": lambda honest: reply(MessageAnswer.STORED, honest[7:-1], version=2),
     "too long": lambda honest: reply(MessageAnswer.STORED, honest[7:] + b"x", version=2),
-    "empty": lambda honest: reply(MessageAnswer.STORED, b"", version=2),
     "huge": lambda honest: Cut(honest[:3] + b"\xff\xff\xff\xff" + honest[7:]),
     "another code": lambda honest: reply(2104, honest[7:], version=2),
     "an error": lambda honest: reply(9000, b"", version=2),
@@ -448,6 +464,52 @@ def test_an_error_to_the_list_or_the_key_fails_at_once(messages, alice, bob):
         messages.script.errors = {code: 1}
         assert_one_line(alice.fail("send", "bob", "hello").stderr)
         assert messages.script.errors == {code: 0}
+    assert messages.sent == []
+
+
+# -- a server that says only that it has the message
+
+
+@pytest.fixture
+def curt(messages):
+    """Its 2103 has no payload."""
+    messages.script.lies[SEND] = lambda seen, honest: (
+        reply(MessageAnswer.STORED, b"", version=MESSAGES_VERSION)
+        if honest[1:3] == MessageAnswer.STORED.to_bytes(2, "little")
+        else honest
+    )
+    return messages
+
+
+def test_a_receipt_without_an_id_is_a_receipt(curt, alice, bob):
+    result = alice.succeed("send", "bob", "hello")
+    assert (result.stdout, result.stderr) == ("sent to bob\n", "")
+    key, text = bob.take()
+    bob.take_key(key)
+    assert bob.open(text) == b"hello"
+
+
+def test_a_receipt_without_an_id_has_none_in_json(curt, alice, bob):
+    assert alice.succeed("send", "bob", "hello", "--json").objects() == [{"to": "bob", "type": "text"}]
+
+
+def test_a_key_with_a_receipt_without_an_id_is_used(curt, alice, bob):
+    alice.succeed("share-key", "bob")
+    alice.succeed("send", "bob", "hello")
+    key, text = bob.take()
+    bob.take_key(key)
+    assert bob.open(text) == b"hello"
+
+
+# -- whom
+
+
+@pytest.mark.parametrize(
+    "command", [["send", "alice", "hello"], ["request-key", "alice"], ["share-key", "alice"]], ids=repr
+)
+def test_whoever_writes_to_oneself_is_told_so(messages, alice, bob, command):
+    told = assert_one_line(alice.fail(*command).stderr)
+    assert "'alice' is this home's own name" in told
     assert messages.sent == []
 
 

@@ -301,6 +301,17 @@ def test_the_newest_key_is_used_without_a_question(alice, bob):
     assert bob.open(bob.take()[0]) == b"hello"
 
 
+def test_a_script_loses_no_line_to_a_second_key(messages, alice, bob):
+    """The course's console asks nothing of it, so what drives that has no answer for a question."""
+    for _ in range(3):
+        bob.share_key(alice.user)
+    output = screen_of(alice, "140", "150", "bob", "140", "150", "bob", "152", "120", "150", "bob", "last")
+    assert output == screen(
+        shown("bob", *[KEY_RECEIVED] * 3), NAME + TEXT + SENT, NAME + TEXT + SENT, "bob\n", NAME + TEXT + SENT
+    )
+    assert [bob.open(message) for message in bob.take()] == [b"140", b"152", b"last"]
+
+
 def test_a_key_that_comes_after_ones_own_is_the_newest(alice, bob):
     lines = ["152", "bob", "140", "150", "bob", "hello"]
     bob.share_key(alice.user)

@@ -153,10 +153,11 @@ static inline enum kesher_status send_bytes(const struct person *from, const str
                                             bool make_key)
 {
     int fd = text_file(bytes, size);
-    uint32_t id = 0;
+    struct kesher_receipt receipt = {.has_id = false};
     enum kesher_status status =
-        kesher_messenger_send(from->messenger, to->name, type, fd, size, make_key, &id, &last_error);
-    assert_true((id != 0) == (status == KESHER_OK));
+        kesher_messenger_send(from->messenger, to->name, type, fd, size, make_key, &receipt, &last_error);
+    assert_true(receipt.has_id == (status == KESHER_OK));
+    assert_true((receipt.message_id != 0) == receipt.has_id);
     close(fd);
     return status;
 }

@@ -202,19 +202,19 @@ static void long_texts_are_read_in_pieces(void **state)
 static void what_cannot_be_sent_is_told_before_anything_is(void **state)
 {
     struct world *world = *state;
-    uint32_t id = 0;
+    struct kesher_receipt receipt;
     int fd = text_file("short", 5);
     struct kesher_messenger *alice = world->alice.messenger;
     share_key(&world->alice, &world->bob);
     size_t before = world->server.queue_size;
-    ASSERT_FAILS(kesher_messenger_send(alice, "bob", KESHER_MESSAGE_TEXT, fd, 6, true, &id, &last_error),
+    ASSERT_FAILS(kesher_messenger_send(alice, "bob", KESHER_MESSAGE_TEXT, fd, 6, true, &receipt, &last_error),
                  KESHER_FILE);
-    ASSERT_FAILS(kesher_messenger_send(alice, "bob", KESHER_MESSAGE_FILE, -1, 6, true, &id, &last_error),
+    ASSERT_FAILS(kesher_messenger_send(alice, "bob", KESHER_MESSAGE_FILE, -1, 6, true, &receipt, &last_error),
                  KESHER_FILE);
     ASSERT_FAILS(
-        kesher_messenger_send(alice, "bob", KESHER_MESSAGE_FILE, fd, UINT32_MAX, true, &id, &last_error),
+        kesher_messenger_send(alice, "bob", KESHER_MESSAGE_FILE, fd, UINT32_MAX, true, &receipt, &last_error),
         KESHER_FILE);
-    ASSERT_FAILS(kesher_messenger_send(alice, "bob", KESHER_MESSAGE_KEY, fd, 5, true, &id, &last_error),
+    ASSERT_FAILS(kesher_messenger_send(alice, "bob", KESHER_MESSAGE_KEY, fd, 5, true, &receipt, &last_error),
                  KESHER_INVALID);
     assert_int_equal(world->server.queue_size, before);
     close(fd);
