@@ -22,7 +22,8 @@
  * id, type and content), which a server may send again after a crash, are dropped, requests for a key aside:
  * all of the last pull and at least the last 65,536 are remembered. What cannot be decrypted is kept, and
  * comes again from kesher_messenger_next once a key for it has arrived; over 4,096 such messages, or 512 MiB
- * of them, the oldest are dropped.
+ * of them, the oldest are dropped. So is a file that cannot be saved, which holds up nothing that came after
+ * it: it comes again once it can be saved, and is never dropped.
  *
  * Sharing. Programs on one home take turns: while one receives, the others wait with kesher_messenger_pull;
  * while one has a message in hand, from kesher_messenger_next to _done, the others have none.
@@ -53,7 +54,8 @@ struct kesher_messenger_settings {
      * made it, encrypts what is sent; nothing has a mark. False: they are read from the home and kept there
      * (0600), and only one's own encrypt. Public keys are pinned in the home either way. */
     bool classic;
-    /* Where received files go: an existing directory; NULL for $TMPDIR, else /tmp. Copied. */
+    /* Where received files go: an existing directory. NULL for received/ in the home, which is made (0700)
+     * when the first file comes; for a classic messenger, $TMPDIR, else /tmp. Copied. */
     const char *file_directory;
 };
 
@@ -171,6 +173,7 @@ enum kesher_content {
     KESHER_CONTENT_TEXT,       /* for kesher_messenger_read */
     KESHER_CONTENT_FILE,       /* decrypted and saved, see `path` */
     KESHER_CONTENT_UNREADABLE, /* no key fits (yet), or it is broken */
+    KESHER_CONTENT_UNSAVED,    /* a file that cannot be saved now, see `reason`; it is kept */
 };
 
 /* Under whose key a text or a file came. */
@@ -185,18 +188,21 @@ struct kesher_message {
     uint32_t message_id;
     uint8_t type;              /* enum kesher_message_type; a foreign server may send others */
     struct kesher_user sender; /* name is empty when the server's list does not have the sender */
+    int64_t received;          /* when this home took it from the server: seconds since 1970, UTC. The
+                                  protocol does not say when it was sent */
     enum kesher_content content;
-    uint64_t content_size;       /* of the text or file, decrypted; of what came, when unreadable */
-    char path[KESHER_PATH_SIZE]; /* of the saved file, absolute */
-    bool again;                  /* was unreadable when it was shown before */
+    uint64_t content_size;             /* of the text or file, decrypted; of what came, when unreadable */
+    char path[KESHER_PATH_SIZE];       /* of the saved file, absolute */
+    char reason[KESHER_SENTENCE_SIZE]; /* why the file could not be saved; safe for a terminal */
+    bool again;                        /* was unreadable, or could not be saved, when it was shown before */
     enum kesher_key_mark mark;
 };
 
 /* Takes the next message from disk; without kesher_messenger_done in between, the same one again. KESHER_OK
  * with *message; KESHER_NOT_FOUND when there is none, or another program has one in hand for longer than a
- * second (`error` is left alone); KESHER_FILE also when a received file cannot be saved: the message then
- * stays and comes again. Asks the server for names and for keys that it needs; when that fails, messages come
- * all the same, with empty names. */
+ * second (`error` is left alone). A file that cannot be saved comes as KESHER_CONTENT_UNSAVED the first time,
+ * and then not before it can be; it is tried again after every KESHER_NOT_FOUND. Asks the server for names
+ * and for keys that it needs; when that fails, messages come all the same, with empty names. */
 KESHER_API enum kesher_status kesher_messenger_next(struct kesher_messenger *messenger,
                                                     struct kesher_message *message,
                                                     struct kesher_error *error);
@@ -206,9 +212,25 @@ KESHER_API enum kesher_status kesher_messenger_read(struct kesher_messenger *mes
                                                     size_t capacity, size_t *size,
                                                     struct kesher_error *error);
 
-/* That message was shown and need not come again (unless it was unreadable and becomes readable). */
+/* That message was shown and need not come again (unless it was unreadable and becomes readable, or could not
+ * be saved and can be). */
 KESHER_API enum kesher_status kesher_messenger_done(struct kesher_messenger *messenger,
                                                     struct kesher_error *error);
+
+/* Discards the first of the messages that were shown as unreadable and cannot be read still: *message says
+ * which it was. What can be read is never discarded, nor is a file that only could not be saved. KESHER_OK;
+ * KESHER_NOT_FOUND when there is none left (`error` is left alone); KESHER_CONNECTION when the server could
+ * not be asked for the names of senders, without which it is not known what can be read; KESHER_TIMEOUT while
+ * another program shows messages; KESHER_FILE. */
+KESHER_API enum kesher_status kesher_messenger_discard(struct kesher_messenger *messenger,
+                                                       struct kesher_message *message,
+                                                       struct kesher_error *error);
+
+/* How many received files wait until they can be saved, as of the last kesher_messenger_next. When there are
+ * any, `error` has the reason why the last one that was tried could not be, unless this messenger has tried
+ * none. */
+KESHER_API size_t kesher_messenger_unsaved(const struct kesher_messenger *messenger,
+                                           struct kesher_error *error);
 
 #ifdef __cplusplus
 }

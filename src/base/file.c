@@ -114,3 +114,14 @@ enum ks_result ks_file_replace(int directory_fd, const char *name, const void *b
     }
     return sync_directory(directory_fd);
 }
+
+enum ks_result ks_file_make_room(int fd, off_t size)
+{
+    while (size > 0 && fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, size) != 0) {
+        if (errno == EOPNOTSUPP || errno == ENOSYS)
+            return KS_OK;
+        if (errno != EINTR)
+            return ks_result_from_errno(errno);
+    }
+    return KS_OK;
+}

@@ -25,4 +25,8 @@ enum ks_result ks_file_replace(int directory_fd, const char *name, const void *b
 enum ks_result ks_file_write_all(int fd, const void *bytes, size_t size);
 enum ks_result ks_file_write_all_at(int fd, const void *bytes, size_t size, off_t offset);
 
+/* Makes room on the disk for the first `size` bytes of a file, whose size stays. KS_OK, also from a file
+ * system that cannot promise room; KS_NO_SPACE; KS_IO (errno). */
+enum ks_result ks_file_make_room(int fd, off_t size);
+
 #endif

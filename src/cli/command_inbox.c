@@ -34,13 +34,25 @@ static bool is_loss(enum ks_showing_end end, const struct kesher_error *error, b
     return lost;
 }
 
+/* Files that wait to be saved are told, unless the reason was told before. True when there are none. */
+static bool told_unsaved(const struct kesher_messenger *messenger, bool was_told)
+{
+    struct kesher_error error = {.sentence = ""};
+    size_t count = kesher_messenger_unsaved(messenger, &error);
+    if (count > 0 && !was_told)
+        ks_output_error("%zu received %s in the home: %s", count, count == 1 ? "file waits" : "files wait",
+                        error.sentence);
+    return count == 0;
+}
+
 /* Until a signal, or a failure that waiting does not mend. */
-static enum ks_showing_end follow(const struct ks_showing *showing, struct kesher_error *error)
+static enum ks_showing_end follow(const struct ks_showing *showing, bool can_save, struct kesher_error *error)
 {
     uint64_t pause_ms = SHORTEST_PAUSE_MS;
     bool loss_was_said = false;
     bool published = false;
     enum ks_showing_end end = ks_showing_kept(showing, error);
+    (void)told_unsaved(showing->messenger, !can_save);
     while (end == KS_SHOWING_DONE && !ks_stop_is_requested()) {
         bool more = false;
         end = ks_showing_pull(showing, &more, error);
@@ -62,27 +74,51 @@ static enum ks_showing_end follow(const struct ks_showing *showing, struct keshe
     return end;
 }
 
-enum ks_exit ks_command_inbox(struct ks_context *context)
+/* All that waits; then, with --discard, what cannot be decrypted goes. */
+static enum ks_showing_end show(const struct ks_showing *showing, bool discard, struct kesher_error *error)
+{
+    enum ks_showing_end end = ks_showing_all(showing, error);
+    return end == KS_SHOWING_DONE && discard ? ks_showing_discard(showing, error) : end;
+}
+
+static enum ks_exit receive(const struct ks_options *options, struct kesher_messenger *messenger,
+                            bool can_save)
 {
     struct kesher_error error;
-    struct ks_options options = *context->options;
+    struct ks_options own = *options;
+    const struct ks_showing showing = {
+        .messenger = messenger, .json = options->json, .printed = printed, .context = &own};
+    enum ks_showing_end end =
+        options->follow ? follow(&showing, can_save, &error) : show(&showing, options->discard, &error);
+    if (end == KS_SHOWING_DONE && !options->follow)
+        ks_messaging_publish_key(messenger);
+    if (end == KS_SHOWING_FAILED)
+        ks_output_failure(&error);
+    if (end != KS_SHOWING_DONE && end != KS_SHOWING_STOPPED)
+        return KS_EXIT_FAILED;
+    bool all_saved = options->follow || told_unsaved(messenger, !can_save);
+    return all_saved && can_save ? KS_EXIT_DONE : KS_EXIT_FAILED;
+}
+
+enum ks_exit ks_command_inbox(struct ks_context *context)
+{
+    const struct ks_options *options = context->options;
     struct kesher_options patient = context->limits;
     /* Who follows tries again for ever, and wants no line for every time. */
     patient.reconnects = 1;
     patient.retry_ms = 1;
-    if (options.follow && !ks_stop_prepare(GRACE_SECONDS))
+    if (options->follow && options->discard) {
+        ks_output_usage("--discard comes to an end, --follow does not: give one of them");
+        return KS_EXIT_USAGE;
+    }
+    if (options->follow && !ks_stop_prepare(GRACE_SECONDS))
         return KS_EXIT_FAILED;
     (void)signal(SIGPIPE, SIG_IGN);
-    struct kesher_messenger *messenger = ks_messaging_open(context, options.follow ? &patient : NULL);
+    bool can_save = ks_messaging_prepare_directory(context); /* texts come all the same */
+    struct kesher_messenger *messenger = ks_messaging_open(context, options->follow ? &patient : NULL);
     if (messenger == NULL)
         return KS_EXIT_FAILED;
-    const struct ks_showing showing = {
-        .messenger = messenger, .json = options.json, .printed = printed, .context = &options};
-    enum ks_showing_end end = options.follow ? follow(&showing, &error) : ks_showing_all(&showing, &error);
-    if (end == KS_SHOWING_DONE && !options.follow)
-        ks_messaging_publish_key(messenger);
+    enum ks_exit status = receive(options, messenger, can_save);
     kesher_messenger_close(messenger);
-    if (end == KS_SHOWING_FAILED)
-        ks_output_failure(&error);
-    return end == KS_SHOWING_DONE || end == KS_SHOWING_STOPPED ? KS_EXIT_DONE : KS_EXIT_FAILED;
+    return status;
 }

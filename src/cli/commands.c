@@ -58,9 +58,11 @@ static const struct ks_command commands[] = {
      "Messages are kept in the home until they were printed. Texts are printed with control bytes made\n"
      "visible, and with > before lines that look like those around them; files are saved under new names "
      "and\n"
-     "printed as paths. What cannot be decrypted is kept, and printed again once its key has come. What "
-     "came\n"
-     "under a key that was not accepted has a line above it: see kesher key --help.\n",
+     "printed as paths. The time is when this home received a message; nobody tells when it was sent. What\n"
+     "cannot be decrypted is kept, and printed again once its key has come; --discard gives that up. A file\n"
+     "that cannot be saved is kept, and saved by the next inbox that can. What came under a key that was "
+     "not\n"
+     "accepted has a line above it: see kesher key --help.\n",
      MESSAGES | KS_OPTIONS_INBOX, 0, 0, ks_command_inbox},
     {"menu", "", "the console of the course: a menu of numbers",
      "It reads lines from the standard input. Symmetric keys live as long as the menu, and the newest, "

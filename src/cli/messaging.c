@@ -33,13 +33,15 @@ static int prepare_path(char *path)
     return access(path, W_OK | X_OK) == 0 ? 0 : errno;
 }
 
-/* False after printing why files cannot be saved there. */
-static bool prepare_directory(const char *directory)
+bool ks_messaging_prepare_directory(const struct ks_context *context)
 {
+    const char *directory = context->options->save_to;
     char path[KESHER_PATH_SIZE];
     char shown[300];
     char reason[128];
     int failure = ENAMETOOLONG;
+    if (directory == NULL)
+        return true;
     size_t size = strlen(directory);
     if (size < sizeof path) {
         memcpy(path, directory, size + 1);
@@ -74,11 +76,10 @@ struct kesher_messenger *ks_messaging_open(const struct ks_context *context,
     char address[KESHER_ADDRESS_SIZE];
     struct kesher_error error;
     struct kesher_messenger *messenger = NULL;
-    const char *directory = context->options->save_to;
     struct kesher_options defaults = context->limits;
     defaults.observer = ks_messaging_observer(NULL);
-    const struct kesher_messenger_settings settings = {.file_directory = directory};
-    if (!ks_context_server(context, address) || (directory != NULL && !prepare_directory(directory)))
+    const struct kesher_messenger_settings settings = {.file_directory = context->options->save_to};
+    if (!ks_context_server(context, address))
         return NULL;
     if (kesher_messenger_open(context->home, address, &settings, options != NULL ? options : &defaults,
                               &messenger, &error) == KESHER_OK)

@@ -29,6 +29,7 @@ struct ks_options {
     bool accept_key;
     bool forget;
     bool follow;
+    bool discard;
     bool json;
     bool quiet;
     bool pipeline;

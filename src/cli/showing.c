@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "cli/output.h"
 #include "cli/shown_name.h"
+#include "cli/shown_time.h"
 
 #include <string.h>
 
@@ -61,6 +62,9 @@ static enum kesher_status print_plain_content(const struct ks_showing *showing,
     case KESHER_CONTENT_FILE:
         print_plain_path(message->path);
         return KESHER_OK;
+    case KESHER_CONTENT_UNSAVED:
+        (void)puts(message->reason);
+        return KESHER_OK;
     case KESHER_CONTENT_NONE:
         (void)puts(message->type == KESHER_MESSAGE_KEY ? "symmetric key received"
                                                        : "Request for symmetric key");
@@ -97,7 +101,10 @@ static enum kesher_status print_plain(const struct ks_showing *showing, const st
                                       struct kesher_error *error)
 {
     char shown[KS_SHOWN_NAME_SIZE];
+    char time[KS_SHOWN_TIME_SIZE];
     const char *name = shown_name_of(showing, &message->sender, shown);
+    if (!showing->course)
+        (void)printf("(received %s)\n", ks_shown_time(message->received, time));
     print_mark(message->mark, name);
     (void)printf("From: %s\nContent:\n", name);
     enum kesher_status status = print_plain_content(showing, message, error);
@@ -141,19 +148,32 @@ static enum kesher_status print_json_content(const struct ks_showing *showing,
     case KESHER_CONTENT_UNREADABLE:
         (void)fputs(", \"readable\": false", stdout);
         break;
+    case KESHER_CONTENT_UNSAVED:
+        (void)printf(", \"size\": %llu, \"saved\": false, \"reason\": ",
+                     (unsigned long long)message->content_size);
+        ks_output_json_string(stdout, message->reason);
+        break;
     case KESHER_CONTENT_NONE:
         break;
     }
     return status;
 }
 
+/* What every message has; the object stays open. */
+static void print_json_head(const struct kesher_message *message)
+{
+    char id[2 * KESHER_ID_SIZE + 1];
+    char time[KS_SHOWN_TIME_SIZE];
+    (void)printf("{\"id\": %lu, \"from\": ", (unsigned long)message->message_id);
+    ks_output_json_string(stdout, name_of(&message->sender, id));
+    (void)printf(", \"received\": \"%s\"", ks_shown_time_rfc3339(message->received, time));
+    print_json_type(message->type);
+}
+
 static enum kesher_status print_json(const struct ks_showing *showing, const struct kesher_message *message,
                                      struct kesher_error *error)
 {
-    char id[2 * KESHER_ID_SIZE + 1];
-    (void)printf("{\"id\": %lu, \"from\": ", (unsigned long)message->message_id);
-    ks_output_json_string(stdout, name_of(&message->sender, id));
-    print_json_type(message->type);
+    print_json_head(message);
     if (message->again)
         (void)fputs(", \"again\": true", stdout);
     if (message->mark != KESHER_KEY_MARK_NONE)
@@ -206,4 +226,34 @@ enum ks_showing_end ks_showing_all(const struct ks_showing *showing, struct kesh
     while (end == KS_SHOWING_DONE && more)
         end = ks_showing_pull(showing, &more, error);
     return end;
+}
+
+/* ---- what nobody can read ---- */
+
+static void print_discarded(const struct ks_showing *showing, const struct kesher_message *message)
+{
+    char shown[KS_SHOWN_NAME_SIZE];
+    char time[KS_SHOWN_TIME_SIZE];
+    if (showing->json) {
+        print_json_head(message);
+        (void)fputs(", \"discarded\": true}\n", stdout);
+        return;
+    }
+    (void)printf("discarded message %lu from %s, received %s\n", (unsigned long)message->message_id,
+                 shown_name_of(showing, &message->sender, shown), ks_shown_time(message->received, time));
+}
+
+enum ks_showing_end ks_showing_discard(const struct ks_showing *showing, struct kesher_error *error)
+{
+    for (;;) {
+        struct kesher_message message;
+        enum kesher_status status = kesher_messenger_discard(showing->messenger, &message, error);
+        if (status == KESHER_NOT_FOUND)
+            return KS_SHOWING_DONE;
+        if (status != KESHER_OK)
+            return KS_SHOWING_FAILED;
+        print_discarded(showing, &message);
+        if (!ks_output_flush())
+            return KS_SHOWING_CLOSED;
+    }
 }

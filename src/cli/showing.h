@@ -14,7 +14,7 @@
 struct ks_showing {
     struct kesher_messenger *messenger;
     bool json;   /* one object per line, else as the classic console has it */
-    bool course; /* names as they are: the course's console prints no quotes */
+    bool course; /* as the course's console: names without quotes, and no word of when a message came */
     /* Called after each message that is done with; false stops. NULL: all are printed. */
     bool (*printed)(void *context);
     void *context;
@@ -36,5 +36,8 @@ enum ks_showing_end ks_showing_pull(const struct ks_showing *showing, bool *more
 
 /* Prints what is on disk, then asks the server until it has no more. */
 enum ks_showing_end ks_showing_all(const struct ks_showing *showing, struct kesher_error *error);
+
+/* Discards what cannot be decrypted, and prints which messages those were. */
+enum ks_showing_end ks_showing_discard(const struct ks_showing *showing, struct kesher_error *error);
 
 #endif

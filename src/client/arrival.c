@@ -1,6 +1,7 @@
 /* arrival.c — see arrival.h. */
 #include "client/arrival.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "client/failure.h"
 #include "client/sieve.h"
@@ -88,14 +89,15 @@ static enum kesher_status sift(struct ks_arrival *arrival, struct ks_sieve *siev
 }
 
 /* A file that came whole: KESHER_INVALID when its messages do not add up, and it is removed. */
-static enum kesher_status take_in(struct ks_arrival *arrival, uint64_t size, struct kesher_error *error)
+static enum kesher_status take_in(struct ks_arrival *arrival, const struct ks_message_file *file,
+                                  struct kesher_error *error)
 {
     struct ks_seen seen;
     struct ks_sieve sieve;
     enum kesher_status status = ks_seen_open(&seen, arrival->inbox->directory, error);
     if (status != KESHER_OK)
         return status;
-    status = ks_sieve_init(&sieve, arrival->fd, size, arrival->sequence, &seen, error);
+    status = ks_sieve_init(&sieve, file, arrival->sequence, &seen, error);
     if (status == KESHER_OK) {
         status = sift(arrival, &sieve, error);
         ks_sieve_destroy(&sieve);
@@ -117,7 +119,7 @@ static enum kesher_status recover_one(struct ks_inbox *inbox, uint64_t sequence,
     char name[KS_INBOX_NAME_SIZE];
     char visible[KS_INBOX_NAME_SIZE];
     struct ks_arrival arrival = {.inbox = inbox, .sequence = sequence};
-    uint64_t size = 0;
+    struct ks_message_file file = {.fd = -1};
     uint64_t reached = 0;
     uint64_t offset = 0;
     ks_inbox_name(sequence, incoming, name);
@@ -129,14 +131,15 @@ static enum kesher_status recover_one(struct ks_inbox *inbox, uint64_t sequence,
     arrival.fd = openat(inbox->directory->directory_fd, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
     if (arrival.fd < 0)
         return ks_home_files_failure(inbox->directory, errno, "open", name, error);
-    enum ks_result result = ks_message_file_size(arrival.fd, &size);
+    file.fd = arrival.fd;
+    enum ks_result result = ks_message_file_begin(&file);
     enum kesher_status status = KESHER_INVALID;
     if (result == KS_INVALID) /* the server sends it again */
         status = remove_file(inbox, sequence, incoming, error);
     else if (result != KS_OK || fsync(arrival.fd) != 0)
         status = fail(inbox, errno, "read", error);
     else
-        status = take_in(&arrival, size, error);
+        status = take_in(&arrival, &file, error);
     close(arrival.fd);
     return status == KESHER_INVALID ? KESHER_OK : status;
 }
@@ -166,18 +169,6 @@ enum kesher_status ks_arrival_recover(struct ks_inbox *inbox, struct kesher_erro
 
 /* ---- the way in ---- */
 
-/* Not every file system can promise room; those that cannot are taken at their word. */
-static enum kesher_status make_room(const struct ks_arrival *arrival, struct kesher_error *error)
-{
-    while (fallocate(arrival->fd, FALLOC_FL_KEEP_SIZE, 0, FIRST_ROOM) != 0) {
-        if (errno == EOPNOTSUPP || errno == ENOSYS)
-            return KESHER_OK;
-        if (errno != EINTR)
-            return fail(arrival->inbox, errno, "make room for", error);
-    }
-    return KESHER_OK;
-}
-
 enum kesher_status ks_arrival_begin(struct ks_arrival *arrival, struct ks_inbox *inbox, uint32_t wait_ms,
                                     struct kesher_error *error)
 {
@@ -193,8 +184,10 @@ enum kesher_status ks_arrival_begin(struct ks_arrival *arrival, struct ks_inbox 
         ks_inbox_name(arrival->sequence, incoming, name);
         arrival->fd = openat(inbox->directory->directory_fd, name,
                              O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-        status = arrival->fd < 0 ? ks_home_files_failure(inbox->directory, errno, "create", name, error)
-                                 : make_room(arrival, error);
+        if (arrival->fd < 0)
+            status = ks_home_files_failure(inbox->directory, errno, "create", name, error);
+        else if (ks_file_make_room(arrival->fd, FIRST_ROOM) != KS_OK)
+            status = fail(inbox, errno, "make room for", error);
     }
     if (status != KESHER_OK)
         ks_arrival_end(arrival);
@@ -204,7 +197,8 @@ enum kesher_status ks_arrival_begin(struct ks_arrival *arrival, struct ks_inbox 
 enum kesher_status ks_arrival_expect(struct ks_arrival *arrival, uint32_t payload_size,
                                      struct kesher_error *error)
 {
-    if (ks_message_file_write_header(arrival->fd, payload_size) != KS_OK)
+    arrival->received = ks_clock_wall_seconds(ks_clock_system());
+    if (ks_message_file_write_header(arrival->fd, payload_size, arrival->received) != KS_OK)
         return fail(arrival->inbox, errno, "write", error);
     return KESHER_OK;
 }
@@ -227,8 +221,10 @@ enum kesher_status ks_arrival_finish(struct ks_arrival *arrival, struct kesher_e
         status = fail(arrival->inbox, errno, "sync", error);
     if (status == KESHER_OK && !is_empty)
         status = ks_inbox_sync(arrival->inbox, error);
+    const struct ks_message_file file = {
+        .fd = arrival->fd, .size = arrival->offset, .received = arrival->received};
     if (status == KESHER_OK)
-        status = take_in(arrival, arrival->offset, error);
+        status = take_in(arrival, &file, error);
     close(arrival->fd);
     arrival->fd = -1;
     return status;

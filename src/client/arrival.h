@@ -11,8 +11,9 @@ struct ks_arrival {
     struct ks_inbox *inbox;
     uint64_t sequence;
     uint64_t offset;
-    int fd;          /* of the .incoming file; -1 when there is none */
-    bool brings_new; /* out, by ks_arrival_finish: not everything had been received before */
+    int64_t received; /* when its size became known: seconds since 1970, UTC */
+    int fd;           /* of the .incoming file; -1 when there is none */
+    bool brings_new;  /* out, by ks_arrival_finish: not everything had been received before */
 };
 
 /* Takes in what a program that died left behind, and makes a file with some room on the disk: nothing is
@@ -21,8 +22,8 @@ struct ks_arrival {
 enum kesher_status ks_arrival_begin(struct ks_arrival *arrival, struct ks_inbox *inbox, uint32_t wait_ms,
                                     struct kesher_error *error);
 
-/* The size is known now, as the server says it: so no room is made for what has not come. KESHER_OK;
- * KESHER_FILE.
+/* The size is known now, as the server says it: so no room is made for what has not come. From now on is when
+ * the messages were received. KESHER_OK; KESHER_FILE.
  */
 enum kesher_status ks_arrival_expect(struct ks_arrival *arrival, uint32_t payload_size,
                                      struct kesher_error *error);

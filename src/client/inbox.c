@@ -32,7 +32,7 @@ enum kesher_status ks_inbox_open(struct ks_inbox *inbox, const struct kesher_hom
                                  struct kesher_error *error)
 {
     *inbox = (struct ks_inbox){
-        .pulling = KS_HOME_LOCK_NONE, .reading = KS_HOME_LOCK_NONE, .progress_fd = -1, .frame_fd = -1};
+        .pulling = KS_HOME_LOCK_NONE, .reading = KS_HOME_LOCK_NONE, .progress_fd = -1, .frame = {.fd = -1}};
     enum kesher_status status = ks_home_files_directory(home, "inbox", &inbox->directory, error);
     if (status == KESHER_OK)
         status = ks_home_lock_open(&inbox->pulling, inbox->directory, "pull.lock", error);
@@ -51,9 +51,9 @@ enum kesher_status ks_inbox_open(struct ks_inbox *inbox, const struct kesher_hom
 
 static void close_frame(struct ks_inbox *inbox)
 {
-    if (inbox->frame_fd >= 0)
-        close(inbox->frame_fd);
-    inbox->frame_fd = -1;
+    if (inbox->frame.fd >= 0)
+        close(inbox->frame.fd);
+    inbox->frame.fd = -1;
 }
 
 void ks_inbox_close(struct ks_inbox *inbox)
@@ -66,7 +66,7 @@ void ks_inbox_close(struct ks_inbox *inbox)
     ks_home_lock_close(&inbox->pulling);
     ks_home_lock_close(&inbox->reading);
     kesher_home_close(inbox->directory);
-    *inbox = (struct ks_inbox){.progress_fd = -1, .frame_fd = -1};
+    *inbox = (struct ks_inbox){.progress_fd = -1, .frame = {.fd = -1}};
 }
 
 enum kesher_status ks_inbox_sync(const struct ks_inbox *inbox, struct kesher_error *error)
@@ -183,17 +183,17 @@ static enum kesher_status write_progress(const struct ks_inbox *inbox, uint64_t 
 static enum kesher_status open_frame(struct ks_inbox *inbox, uint64_t sequence, struct kesher_error *error)
 {
     char name[KS_INBOX_NAME_SIZE];
-    if (inbox->frame_fd >= 0 && inbox->frame_sequence == sequence)
+    if (inbox->frame.fd >= 0 && inbox->frame_sequence == sequence)
         return KESHER_OK;
     close_frame(inbox);
     ks_inbox_name(sequence, messages, name);
-    inbox->frame_fd = openat(inbox->directory->directory_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    inbox->frame.fd = openat(inbox->directory->directory_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     inbox->frame_sequence = sequence;
-    if (inbox->frame_fd < 0 && errno == ENOENT)
+    if (inbox->frame.fd < 0 && errno == ENOENT)
         return KESHER_NOT_FOUND;
-    if (inbox->frame_fd < 0)
+    if (inbox->frame.fd < 0)
         return fail(inbox, errno, "open", name, error);
-    switch (ks_message_file_size(inbox->frame_fd, &inbox->frame_size)) {
+    switch (ks_message_file_begin(&inbox->frame)) {
     case KS_OK:
         return KESHER_OK;
     case KS_INVALID:
@@ -234,7 +234,7 @@ static enum kesher_status entry_at(struct ks_inbox *inbox, uint64_t sequence, ui
     enum kesher_status status = open_frame(inbox, sequence, error);
     if (status != KESHER_OK)
         return status;
-    switch (ks_message_file_entry(inbox->frame_fd, inbox->frame_size, offset, entry)) {
+    switch (ks_message_file_entry(&inbox->frame, offset, entry)) {
     case KS_OK:
         return KESHER_OK;
     case KS_MORE:
@@ -278,7 +278,7 @@ enum kesher_status ks_inbox_advance(struct ks_inbox *inbox, const struct ks_plac
 {
     uint64_t next = place->offset + ks_entry_size(entry);
     enum kesher_status status = write_progress(inbox, place->sequence, next, error);
-    if (status == KESHER_OK && next == inbox->frame_size)
+    if (status == KESHER_OK && next == inbox->frame.size)
         status = remove_frame(inbox, error);
     return status;
 }

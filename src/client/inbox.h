@@ -31,9 +31,8 @@ struct ks_inbox {
     struct ks_home_lock pulling;
     struct ks_home_lock reading;
     int progress_fd;
-    int frame_fd; /* the .messages file that is being read; -1 when none is open */
+    struct ks_message_file frame; /* the .messages file that is being read; the inbox's */
     uint64_t frame_sequence;
-    uint64_t frame_size;
 };
 
 /* KESHER_OK, and ks_inbox_close is due; KESHER_FILE; KESHER_NO_MEMORY. */
@@ -72,7 +71,7 @@ enum kesher_status ks_inbox_advance(struct ks_inbox *inbox, const struct ks_plac
 /* True when nothing comes behind the message in its file, which ks_inbox_advance would remove. */
 static inline bool ks_inbox_is_last(const struct ks_inbox *inbox, const struct ks_entry *entry)
 {
-    return entry->offset + ks_entry_size(entry) == inbox->frame_size;
+    return entry->offset + ks_entry_size(entry) == inbox->frame.size;
 }
 
 /* fsync(2) of the directory. KESHER_OK; KESHER_FILE. */

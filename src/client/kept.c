@@ -18,13 +18,14 @@
 
 enum { FIRST_CAPACITY = 16, NUMBER_DIGITS = 16, SENDER_DIGITS = 32 };
 
-static const char suffix[] = ".kept";
+static const char unreadable[] = ".kept";
+static const char unsaved[] = ".unsaved";
 static const char temporary[] = "kept.tmp";
 
 static enum kesher_status fail(const struct ks_kept *kept, int error_number, const char *doing,
                                struct kesher_error *error)
 {
-    return ks_home_files_failure(kept->inbox->directory, error_number, doing, "an unreadable message", error);
+    return ks_home_files_failure(kept->inbox->directory, error_number, doing, "a message", error);
 }
 
 void ks_kept_init(struct ks_kept *kept, struct ks_inbox *inbox)
@@ -45,7 +46,7 @@ static void format_name(const struct ks_kept_message *message, char name[static 
     char sender[SENDER_DIGITS + 1];
     ks_text_to_hex(message->sender.bytes, sizeof message->sender.bytes, sender);
     int size = snprintf(name, KS_INBOX_NAME_SIZE, "%016" PRIx64 "-%016" PRIx64 "-%s%s", message->sequence,
-                        message->offset, sender, suffix);
+                        message->offset, sender, message->is_unsaved ? unsaved : unreadable);
     if (size < 0 || size >= KS_INBOX_NAME_SIZE)
         name[0] = '\0';
 }
@@ -55,8 +56,9 @@ static bool parse_name(const char *name, struct ks_kept_message *message)
     char expected[KS_INBOX_NAME_SIZE];
     static const size_t sender_at = (size_t)2 * (NUMBER_DIGITS + 1);
     char *rest = NULL;
-    if (strlen(name) != sender_at + SENDER_DIGITS + sizeof suffix - 1)
+    if (strlen(name) < sender_at + SENDER_DIGITS)
         return false;
+    message->is_unsaved = strcmp(name + sender_at + SENDER_DIGITS, unsaved) == 0;
     message->sequence = strtoull(name, &rest, 16);
     message->offset = strtoull(*rest == '-' ? rest + 1 : rest, NULL, 16);
     if (!ks_text_from_hex(name + sender_at, SENDER_DIGITS, message->sender.bytes,
@@ -102,6 +104,22 @@ static int compare(const void *left, const void *right)
     return 0;
 }
 
+static void count_in(struct ks_kept *kept, const struct ks_kept_message *message)
+{
+    if (message->is_unsaved)
+        kept->unsaved++;
+    else
+        kept->bytes += message->size;
+}
+
+static void count_out(struct ks_kept *kept, const struct ks_kept_message *message)
+{
+    if (message->is_unsaved)
+        kept->unsaved--;
+    else
+        kept->bytes -= message->size;
+}
+
 static enum kesher_status append(struct ks_kept *kept, const struct ks_kept_message *message,
                                  struct kesher_error *error)
 {
@@ -114,7 +132,7 @@ static enum kesher_status append(struct ks_kept *kept, const struct ks_kept_mess
         kept->capacity = capacity;
     }
     kept->messages[kept->count++] = *message;
-    kept->bytes += message->size;
+    count_in(kept, message);
     return KESHER_OK;
 }
 
@@ -147,6 +165,7 @@ enum kesher_status ks_kept_refresh(struct ks_kept *kept, struct kesher_error *er
         return KESHER_OK;
     kept->loaded = false;
     kept->count = 0;
+    kept->unsaved = 0;
     kept->bytes = 0;
     enum kesher_status status = ks_home_files_list(kept->inbox->directory, &entries, error);
     if (status != KESHER_OK)
@@ -172,22 +191,31 @@ size_t ks_kept_find(const struct ks_kept *kept, uint64_t sequence, uint64_t offs
 
 /* ---- the messages ---- */
 
+/* The message of an open file: the only one in it, or one of those with which it came. */
+static enum ks_result find_entry(struct ks_message_file *file, uint64_t offset, struct ks_entry *entry)
+{
+    enum ks_result result = ks_message_file_begin(file);
+    if (result == KS_OK)
+        result = ks_message_file_entry(file, KS_MESSAGE_FILE_HEADER_SIZE, entry);
+    if (result == KS_OK && entry->offset + ks_entry_size(entry) != file->size)
+        result = ks_message_file_entry(file, offset, entry);
+    return result;
+}
+
 enum kesher_status ks_kept_open(const struct ks_kept *kept, size_t index, struct ks_entry *entry,
                                 struct kesher_error *error)
 {
     char name[KS_INBOX_NAME_SIZE];
-    uint64_t size = 0;
+    struct ks_message_file file = {.fd = -1};
     format_name(&kept->messages[index], name);
-    int fd = openat(kept->inbox->directory->directory_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
+    file.fd = openat(kept->inbox->directory->directory_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (file.fd < 0)
         return errno == ENOENT ? KESHER_NOT_FOUND : fail(kept, errno, "open", error);
-    enum ks_result result = ks_message_file_size(fd, &size);
-    if (result == KS_OK)
-        result = ks_message_file_entry(fd, size, KS_MESSAGE_FILE_HEADER_SIZE, entry);
+    enum ks_result result = find_entry(&file, kept->messages[index].offset, entry);
     if (result == KS_OK)
         return KESHER_OK;
     int error_number = errno;
-    close(fd);
+    close(file.fd);
     return result == KS_IO ? fail(kept, error_number, "read", error) : KESHER_NOT_FOUND;
 }
 
@@ -197,7 +225,7 @@ static enum kesher_status forget(struct ks_kept *kept, size_t index, struct kesh
     format_name(&kept->messages[index], name);
     if (unlinkat(kept->inbox->directory->directory_fd, name, 0) != 0 && errno != ENOENT)
         return fail(kept, errno, "remove", error);
-    kept->bytes -= kept->messages[index].size;
+    count_out(kept, &kept->messages[index]);
     kept->count--;
     memmove(&kept->messages[index], &kept->messages[index + 1],
             (kept->count - index) * sizeof kept->messages[0]);
@@ -220,9 +248,10 @@ static enum kesher_status write_file(const struct ks_kept *kept, const struct ks
     int fd = openat(directory_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return fail(kept, errno, "keep", error);
-    bool written = ks_message_file_write_header(fd, ks_entry_size(entry)) == KS_OK &&
-                   lseek(fd, KS_MESSAGE_FILE_HEADER_SIZE, SEEK_SET) >= 0 &&
-                   ks_message_file_copy(entry->fd, entry->offset, ks_entry_size(entry), fd) == KS_OK;
+    bool written =
+        ks_message_file_write_header(fd, (uint32_t)ks_entry_size(entry), entry->received) == KS_OK &&
+        lseek(fd, KS_MESSAGE_FILE_HEADER_SIZE, SEEK_SET) >= 0 &&
+        ks_message_file_copy(entry->fd, entry->offset, ks_entry_size(entry), fd) == KS_OK;
     int error_number = errno;
     if (close(fd) != 0 && written) {
         written = false;
@@ -231,6 +260,18 @@ static enum kesher_status write_file(const struct ks_kept *kept, const struct ks
     if (written && renameat(directory_fd, temporary, directory_fd, name) == 0)
         return KESHER_OK;
     return fail(kept, written ? errno : error_number, "keep", error);
+}
+
+/* The oldest of the unreadable, as long as there are too many: the index, or the count. */
+static size_t find_superfluous(const struct ks_kept *kept)
+{
+    size_t count = kept->count - kept->unsaved;
+    size_t index = 0;
+    if (count <= 1 || (count <= KS_KEPT_MESSAGES && kept->bytes <= KS_KEPT_BYTES))
+        return kept->count;
+    while (kept->messages[index].is_unsaved)
+        index++;
+    return index;
 }
 
 enum kesher_status ks_kept_add(struct ks_kept *kept, const struct ks_place *place,
@@ -246,10 +287,63 @@ enum kesher_status ks_kept_add(struct ks_kept *kept, const struct ks_place *plac
     if (status == KESHER_OK && ks_kept_find(kept, message.sequence, message.offset) == kept->count)
         status = append(kept, &message, error); /* the latest of all, so it stays in order */
     kept->unsynced = true;
-    while (status == KESHER_OK && kept->count > 1 &&
-           (kept->count > KS_KEPT_MESSAGES || kept->bytes > KS_KEPT_BYTES))
-        status = forget(kept, 0, error);
+    for (size_t index; status == KESHER_OK && (index = find_superfluous(kept)) < kept->count;)
+        status = forget(kept, index, error);
     return status == KESHER_OK ? count_change(kept, error) : status;
+}
+
+/* ---- files that cannot be saved ---- */
+
+static enum kesher_status fail_too_many(struct kesher_error *error)
+{
+    return ks_failure(error, KESHER_FULL,
+                      "%d received files wait to be saved, and no more are taken; make room for them",
+                      (int)KS_KEPT_MESSAGES);
+}
+
+enum kesher_status ks_kept_add_unsaved(struct ks_kept *kept, const struct ks_place *place,
+                                       const struct ks_client_id *sender, struct kesher_error *error)
+{
+    const struct ks_kept_message message = {
+        .sequence = place->sequence, .offset = place->offset, .sender = *sender, .is_unsaved = true};
+    char frame[KS_INBOX_NAME_SIZE];
+    char name[KS_INBOX_NAME_SIZE];
+    int directory_fd = kept->inbox->directory->directory_fd;
+    enum kesher_status status = ks_kept_refresh(kept, error);
+    if (status != KESHER_OK || ks_kept_find(kept, message.sequence, message.offset) < kept->count)
+        return status;
+    if (kept->unsaved >= KS_KEPT_MESSAGES)
+        return fail_too_many(error);
+    ks_inbox_name(place->sequence, "messages", frame);
+    format_name(&message, name);
+    if (linkat(directory_fd, frame, directory_fd, name, 0) != 0 && errno != EEXIST)
+        return fail(kept, errno, "keep", error);
+    status = append(kept, &message, error);
+    if (status == KESHER_OK)
+        status = ks_inbox_sync(kept->inbox, error);
+    return status == KESHER_OK ? count_change(kept, error) : status;
+}
+
+enum kesher_status ks_kept_mark_unsaved(struct ks_kept *kept, size_t index, struct kesher_error *error)
+{
+    struct ks_kept_message *message = &kept->messages[index];
+    char old_name[KS_INBOX_NAME_SIZE];
+    char new_name[KS_INBOX_NAME_SIZE];
+    int directory_fd = kept->inbox->directory->directory_fd;
+    struct ks_kept_message marked = *message;
+    if (message->is_unsaved)
+        return KESHER_OK;
+    if (kept->unsaved >= KS_KEPT_MESSAGES)
+        return fail_too_many(error);
+    marked.is_unsaved = true;
+    format_name(message, old_name);
+    format_name(&marked, new_name);
+    if (renameat(directory_fd, old_name, directory_fd, new_name) != 0)
+        return fail(kept, errno, "keep", error);
+    count_out(kept, message);
+    *message = marked;
+    count_in(kept, message);
+    return count_change(kept, error);
 }
 
 enum kesher_status ks_kept_sync(struct ks_kept *kept, struct kesher_error *error)

@@ -7,6 +7,7 @@
 #include "client/user_list.h"
 #include "crypto/secret.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,13 +34,29 @@ enum kesher_status kesher_register_messages(const struct kesher_home *home, cons
     return status;
 }
 
-static const char *directory_for_files(const struct kesher_messenger_settings *settings)
+/* $TMPDIR, as the course has it. */
+static const char *temporary_directory(void)
 {
-    if (settings->file_directory != NULL)
-        return settings->file_directory;
     const char *directory =
         getenv("TMPDIR"); /* NOLINT(concurrency-mt-unsafe): nobody changes the environment */
     return directory != NULL && directory[0] != '\0' ? directory : "/tmp";
+}
+
+/* Where received files go. What the server has handed over is nowhere else: so not where a reboot or a sweep
+ * deletes it. */
+static enum kesher_status choose_directory(struct kesher_messenger *messenger, const struct kesher_home *home,
+                                           const struct kesher_messenger_settings *settings,
+                                           struct kesher_error *error)
+{
+    const char *given = settings->file_directory;
+    if (given == NULL && settings->classic)
+        given = temporary_directory();
+    messenger->saves_at_home = given == NULL;
+    if (given != NULL)
+        messenger->file_directory = strdup(given);
+    else if (asprintf(&messenger->file_directory, "%s/" KS_RECEIVED_DIRECTORY, home->path) < 0)
+        messenger->file_directory = NULL;
+    return messenger->file_directory != NULL ? KESHER_OK : ks_failure_no_memory(error);
 }
 
 /* Fills a messenger that holds nothing yet; what it came to hold is the caller's to close. */
@@ -50,10 +67,9 @@ static enum kesher_status fill(struct kesher_messenger *messenger, const struct 
     if (status != KESHER_OK)
         return status;
     messenger->classic = settings->classic;
-    messenger->file_directory = strdup(directory_for_files(settings));
-    if (messenger->file_directory == NULL)
-        return ks_failure_no_memory(error);
-    status = ks_contacts_open(&messenger->contacts, home, !settings->classic, error);
+    status = choose_directory(messenger, home, settings, error);
+    if (status == KESHER_OK)
+        status = ks_contacts_open(&messenger->contacts, home, !settings->classic, error);
     if (status == KESHER_OK)
         status = ks_inbox_open(&messenger->inbox, home, error);
     if (status != KESHER_OK)

@@ -6,6 +6,7 @@
  *   outgoing.c      603
  *   pull.c          604
  *   receive.c       messages from disk: next, read, done
+ *   discard.c       messages that nobody can read
  *   opening.c       what is in a message: keys, texts, files
  *   senders.c       names of senders
  *
@@ -23,13 +24,19 @@
 
 #include <kesher/messages.h>
 
-enum { KS_MESSENGER_PIECE_SIZE = 64 * 1024 };
+enum {
+    KS_MESSENGER_PIECE_SIZE = 64 * 1024,
+    KS_MESSENGER_READ_WAIT_MS = 1000, /* as long as another program shows a message, it has them all */
+};
+
+#define KS_RECEIVED_DIRECTORY "received" /* in the home: files that came */
 
 /* The message that kesher_messenger_next gave last. */
 struct ks_in_hand {
     bool active;
     bool is_text;
     bool keep;                   /* not readable now, but it may become so */
+    bool is_unsaved;             /* a file that could not be saved */
     bool is_news;                /* that something under `key` was shown is to be written down */
     struct ks_symmetric_key key; /* of a text or a file */
     char sender[KS_TEXT_FIELD_SIZE];
@@ -60,6 +67,8 @@ struct kesher_messenger {
     bool classic;          /* as kesher_messenger_settings has it */
     bool offline;          /* a question asked on the side failed: no more of them until the next pull */
     char *file_directory;
+    bool saves_at_home;                        /* file_directory is the home's, and may have to be made */
+    char unsaved_reason[KESHER_SENTENCE_SIZE]; /* why the last file could not be saved */
     uint8_t piece[KS_MESSENGER_PIECE_SIZE];
 };
 

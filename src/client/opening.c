@@ -216,6 +216,43 @@ static enum kesher_status find_key(struct kesher_messenger *messenger, const str
     return status;
 }
 
+/* The home's own directory is made when the first file comes. */
+static enum kesher_status make_directory(const struct kesher_messenger *messenger, struct kesher_error *error)
+{
+    struct kesher_home *directory = NULL;
+    if (!messenger->saves_at_home)
+        return KESHER_OK;
+    enum kesher_status status =
+        ks_home_files_directory(messenger->session.home, KS_RECEIVED_DIRECTORY, &directory, error);
+    if (status == KESHER_OK)
+        kesher_home_close(directory);
+    return status;
+}
+
+/* That a file cannot be saved is no reason to hold up what came after it. */
+static enum kesher_status save_file(struct kesher_messenger *messenger, struct kesher_message *message,
+                                    struct ks_plaintext *plaintext, struct kesher_error *error)
+{
+    struct kesher_error why = {.sentence = ""};
+    enum kesher_status status = make_directory(messenger, &why);
+    if (status == KESHER_OK)
+        status = ks_saved_file_write(messenger->file_directory, message->sender.name, message->message_id,
+                                     plaintext, message->path, &why);
+    if (status == KESHER_OK) {
+        message->content = KESHER_CONTENT_FILE;
+        return KESHER_OK;
+    }
+    if (status == KESHER_FILE) {
+        message->content = KESHER_CONTENT_UNSAVED;
+        memcpy(message->reason, why.sentence, sizeof message->reason);
+        memcpy(messenger->unsaved_reason, why.sentence, sizeof messenger->unsaved_reason);
+        return KESHER_OK;
+    }
+    if (error != NULL)
+        *error = why;
+    return status;
+}
+
 static enum kesher_status open_content(struct kesher_messenger *messenger, const struct ks_entry *entry,
                                        struct ks_opened *opened, struct kesher_error *error)
 {
@@ -234,16 +271,14 @@ static enum kesher_status open_content(struct kesher_messenger *messenger, const
     message->content = KESHER_CONTENT_TEXT;
     if (message->type != KS_MESSAGE_FILE)
         return KESHER_OK;
-    message->content = KESHER_CONTENT_FILE;
-    const char *name = message->sender.name;
-    status = ks_saved_file_write(messenger->file_directory, name, message->message_id, plaintext,
-                                 message->path, error);
+    status = save_file(messenger, message, plaintext, error);
     ks_plaintext_close(plaintext);
     return status;
 }
 
-enum kesher_status ks_opening_open(struct kesher_messenger *messenger, const struct ks_entry *entry,
-                                   struct ks_opened *opened, struct kesher_error *error)
+/* All but the content: *opened has none yet. */
+static enum kesher_status open_head(struct kesher_messenger *messenger, const struct ks_entry *entry,
+                                    struct ks_opened *opened, struct kesher_error *error)
 {
     struct kesher_message *message = &opened->message;
     memset(opened, 0, sizeof *opened);
@@ -251,8 +286,39 @@ enum kesher_status ks_opening_open(struct kesher_messenger *messenger, const str
     message->type = entry->fixed.type;
     memcpy(message->sender.id, entry->fixed.sender.bytes, sizeof message->sender.id);
     message->content_size = entry->fixed.content_size;
+    message->received = entry->received;
     message->content = KESHER_CONTENT_UNREADABLE;
-    enum kesher_status status = ks_senders_name(messenger, &entry->fixed.sender, message->sender.name, error);
+    return ks_senders_name(messenger, &entry->fixed.sender, message->sender.name, error);
+}
+
+enum kesher_status ks_opening_try(struct kesher_messenger *messenger, const struct ks_entry *entry,
+                                  struct ks_opened *opened, struct kesher_error *error)
+{
+    struct kesher_message *message = &opened->message;
+    uint64_t plain_size = 0;
+    enum kesher_status status = open_head(messenger, entry, opened, error);
+    if (status == KESHER_OK && message->type == KS_MESSAGE_KEY) {
+        status = open_key(messenger, entry, opened, error);
+    } else if (status == KESHER_OK) {
+        status = find_key(messenger, entry, opened, &plain_size, error);
+        if (status == KESHER_OK)
+            message->content = message->type == KS_MESSAGE_FILE ? KESHER_CONTENT_FILE : KESHER_CONTENT_TEXT;
+    }
+    if (status != KESHER_OK && status != KESHER_NOT_FOUND)
+        return status;
+    bool asks = message->sender.name[0] == '\0' || message->type == KS_MESSAGE_KEY;
+    if (message->content == KESHER_CONTENT_UNREADABLE && asks && messenger->offline)
+        return ks_failure(error, KESHER_CONNECTION,
+                          "%s cannot be asked who sent the unreadable messages; so they are kept",
+                          messenger->session.shown);
+    return KESHER_OK;
+}
+
+enum kesher_status ks_opening_open(struct kesher_messenger *messenger, const struct ks_entry *entry,
+                                   struct ks_opened *opened, struct kesher_error *error)
+{
+    struct kesher_message *message = &opened->message;
+    enum kesher_status status = open_head(messenger, entry, opened, error);
     if (status != KESHER_OK)
         return status;
     switch (message->type) {

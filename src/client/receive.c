@@ -1,5 +1,6 @@
 /* receive.c — kesher_messenger_next, _read and _done: messages from disk, in the order in which they came;
- * those that could not be read come again before them when a key has arrived. */
+ * those that could not be read come again before them when a key has arrived, and files that could not be
+ * saved when they can be. */
 #include "client/conversation.h"
 #include "client/failure.h"
 #include "client/messenger.h"
@@ -9,9 +10,6 @@
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
-
-/* As long as another program shows a message, it has them all. */
-enum { READ_WAIT_MS = 1000 };
 
 void ks_in_hand_drop(struct kesher_messenger *messenger)
 {
@@ -34,6 +32,7 @@ static void take_in_hand(struct kesher_messenger *messenger, const struct ks_pla
     in_hand->active = true;
     in_hand->is_text = opened->message.content == KESHER_CONTENT_TEXT;
     in_hand->keep = opened->keep;
+    in_hand->is_unsaved = opened->message.content == KESHER_CONTENT_UNSAVED;
     in_hand->is_news = opened->is_news;
     in_hand->key = opened->key;
     memcpy(in_hand->sender, opened->message.sender.name, sizeof in_hand->sender);
@@ -41,7 +40,7 @@ static void take_in_hand(struct kesher_messenger *messenger, const struct ks_pla
     in_hand->entry = *entry;
 }
 
-/* ---- what could not be read before ---- */
+/* ---- what could not be read, or saved, before ---- */
 
 static bool is_behind(uint64_t sequence, uint64_t offset, uint64_t other_sequence, uint64_t other_offset)
 {
@@ -69,7 +68,7 @@ static size_t next_to_try(const struct kesher_messenger *messenger)
     return index;
 }
 
-/* Opens one of them. KESHER_NOT_FOUND when it cannot be read still. */
+/* Opens one of them. KESHER_NOT_FOUND when it cannot be read, or saved, still. */
 static enum kesher_status try_again(struct kesher_messenger *messenger, size_t index,
                                     struct ks_opened *opened, struct kesher_error *error)
 {
@@ -81,7 +80,10 @@ static enum kesher_status try_again(struct kesher_messenger *messenger, size_t i
     if (status != KESHER_OK)
         return status;
     status = ks_opening_open(messenger, &entry, opened, error);
-    if (status == KESHER_OK && opened->message.content == KESHER_CONTENT_UNREADABLE)
+    bool is_old_news =
+        opened->message.content == KESHER_CONTENT_UNREADABLE ||
+        (opened->message.content == KESHER_CONTENT_UNSAVED && messenger->kept.messages[index].is_unsaved);
+    if (status == KESHER_OK && is_old_news)
         status = KESHER_NOT_FOUND;
     if (status != KESHER_OK) {
         close(entry.fd);
@@ -154,13 +156,15 @@ enum kesher_status kesher_messenger_next(struct kesher_messenger *messenger, str
         messenger->retrial.begun = false; /* it was not done with, so it comes again */
     ks_in_hand_drop(messenger);
     enum kesher_status status =
-        ks_home_lock_take(&messenger->inbox.reading, READ_WAIT_MS, "showing messages", &why);
+        ks_home_lock_take(&messenger->inbox.reading, KS_MESSENGER_READ_WAIT_MS, "showing messages", &why);
     if (status == KESHER_TIMEOUT)
         return KESHER_NOT_FOUND;
     if (status == KESHER_OK)
         status = next_kept(messenger, &opened, &why);
     if (status == KESHER_NOT_FOUND)
         status = next_waiting(messenger, &opened, &why);
+    if (status == KESHER_NOT_FOUND && messenger->kept.unsaved > 0)
+        messenger->retrial.begun = false; /* there may be room the next time */
     if (status == KESHER_OK)
         *message = opened.message;
     else
@@ -191,15 +195,27 @@ enum kesher_status kesher_messenger_read(struct kesher_messenger *messenger, voi
 static enum kesher_status finish_kept(struct kesher_messenger *messenger, struct kesher_error *error)
 {
     const struct ks_place *place = &messenger->in_hand.place;
-    size_t index = ks_kept_find(&messenger->kept, place->sequence, place->offset);
-    return index < messenger->kept.count ? ks_kept_remove(&messenger->kept, index, error) : KESHER_OK;
+    struct ks_kept *kept = &messenger->kept;
+    size_t index = ks_kept_find(kept, place->sequence, place->offset);
+    if (index >= kept->count)
+        return KESHER_OK;
+    return messenger->in_hand.is_unsaved ? ks_kept_mark_unsaved(kept, index, error)
+                                         : ks_kept_remove(kept, index, error);
+}
+
+/* What is not done with, though it was shown, stays. */
+static enum kesher_status keep_waiting(struct kesher_messenger *messenger, struct kesher_error *error)
+{
+    const struct ks_in_hand *in_hand = &messenger->in_hand;
+    if (in_hand->is_unsaved)
+        return ks_kept_add_unsaved(&messenger->kept, &in_hand->place, &in_hand->entry.fixed.sender, error);
+    return in_hand->keep ? ks_kept_add(&messenger->kept, &in_hand->place, &in_hand->entry, error) : KESHER_OK;
 }
 
 static enum kesher_status finish_waiting(struct kesher_messenger *messenger, struct kesher_error *error)
 {
     const struct ks_in_hand *in_hand = &messenger->in_hand;
-    enum kesher_status status =
-        in_hand->keep ? ks_kept_add(&messenger->kept, &in_hand->place, &in_hand->entry, error) : KESHER_OK;
+    enum kesher_status status = keep_waiting(messenger, error);
     if (status == KESHER_OK && ks_inbox_is_last(&messenger->inbox, &in_hand->entry))
         status = ks_kept_sync(&messenger->kept, error);
     if (status == KESHER_OK)
@@ -219,4 +235,11 @@ enum kesher_status kesher_messenger_done(struct kesher_messenger *messenger, str
     if (status == KESHER_OK)
         ks_in_hand_drop(messenger);
     return status;
+}
+
+size_t kesher_messenger_unsaved(const struct kesher_messenger *messenger, struct kesher_error *error)
+{
+    if (messenger->kept.unsaved > 0)
+        (void)ks_failure(error, KESHER_FILE, "%s", messenger->unsaved_reason);
+    return messenger->kept.unsaved;
 }

@@ -64,7 +64,7 @@ static enum kesher_status fail(const struct target *target, int error_number, co
     char shown[300];
     return ks_failure_system(
         error, KESHER_FILE, error_number,
-        "cannot %s a received file in '%s' (it stays in the inbox; see to the directory "
+        "cannot %s a received file in '%s' (it is kept until it can be saved; see to the directory "
         "or name another)",
         doing, ks_text_escape(target->directory, strlen(target->directory), shown, sizeof shown));
 }
@@ -99,6 +99,9 @@ static enum kesher_status fill(const struct target *target, struct ks_plaintext 
 {
     uint8_t step[STEP];
     enum kesher_status status = KESHER_OK;
+    /* What does not fit fails before it is decrypted: it may be tried often. */
+    if (ks_file_make_room(target->fd, (off_t)plaintext->left) != KS_OK)
+        status = fail(target, errno, "make room for", error);
     for (size_t size = 1; status == KESHER_OK && size > 0;) {
         enum ks_result result = ks_plaintext_read(plaintext, step, sizeof step, &size);
         if (result == KS_CRYPTO)

@@ -59,12 +59,11 @@ static void add_coming(struct kesher_messenger *messenger)
     for (size_t i = 0; i < messenger->kept.count; i++)
         add_unknown(messenger, &messenger->kept.messages[i].sender);
     ks_inbox_progress(inbox, &sequence, &offset);
-    if (inbox->frame_fd < 0)
+    if (inbox->frame.fd < 0)
         return;
     if (inbox->frame_sequence != sequence)
         offset = KS_MESSAGE_FILE_HEADER_SIZE;
-    for (unsigned i = 0;
-         i < LOOK_AHEAD && ks_message_file_entry(inbox->frame_fd, inbox->frame_size, offset, &entry) == KS_OK;
+    for (unsigned i = 0; i < LOOK_AHEAD && ks_message_file_entry(&inbox->frame, offset, &entry) == KS_OK;
          i++) {
         add_unknown(messenger, &entry.fixed.sender);
         offset += ks_entry_size(&entry);

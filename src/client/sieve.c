@@ -12,11 +12,10 @@ static enum kesher_status fail(const struct ks_sieve *sieve, const char *doing, 
     return ks_home_files_failure(sieve->seen->directory, errno, doing, "received messages", error);
 }
 
-enum kesher_status ks_sieve_init(struct ks_sieve *sieve, int fd, uint64_t size, uint64_t number,
+enum kesher_status ks_sieve_init(struct ks_sieve *sieve, const struct ks_message_file *file, uint64_t number,
                                  struct ks_seen *seen, struct kesher_error *error)
 {
-    sieve->fd = fd;
-    sieve->size = size;
+    sieve->file = *file;
     sieve->number = number;
     sieve->seen = seen;
     sieve->brings_new = false;
@@ -40,10 +39,11 @@ static enum ks_result peek(struct ks_sieve *sieve, uint64_t offset, uint64_t wan
                            size_t *size)
 {
     if (offset < sieve->window_begin || offset >= sieve->window_begin + sieve->window_size) {
-        uint64_t left = sieve->size - offset;
+        uint64_t left = sieve->file.size - offset;
         sieve->window_begin = offset;
         sieve->window_size = left < sizeof sieve->window ? (size_t)left : sizeof sieve->window;
-        enum ks_result result = ks_message_file_read(sieve->fd, sieve->window, sieve->window_size, offset);
+        enum ks_result result =
+            ks_message_file_read(sieve->file.fd, sieve->window, sieve->window_size, offset);
         if (result != KS_OK) {
             sieve->window_size = 0;
             return KS_IO;
@@ -60,7 +60,7 @@ static enum ks_result peek(struct ks_sieve *sieve, uint64_t offset, uint64_t wan
 static enum ks_result entry_at(struct ks_sieve *sieve, uint64_t offset, struct ks_entry *entry)
 {
     uint8_t fixed[KS_WAITING_MESSAGE_FIXED_SIZE];
-    if (sieve->size - offset < sizeof fixed)
+    if (sieve->file.size - offset < sizeof fixed)
         return KS_INVALID;
     for (size_t done = 0; done < sizeof fixed;) {
         const uint8_t *bytes = NULL;
@@ -71,10 +71,11 @@ static enum ks_result entry_at(struct ks_sieve *sieve, uint64_t offset, struct k
         memcpy(fixed + done, bytes, size);
         done += size;
     }
-    entry->fd = sieve->fd;
+    entry->fd = sieve->file.fd;
     entry->offset = offset;
+    entry->received = sieve->file.received;
     if (ks_waiting_message_parse(fixed, sizeof fixed, &entry->fixed) != KS_OK ||
-        ks_entry_size(entry) > sieve->size - offset)
+        ks_entry_size(entry) > sieve->file.size - offset)
         return KS_INVALID;
     return KS_OK;
 }
@@ -83,7 +84,7 @@ enum kesher_status ks_sieve_judge(struct ks_sieve *sieve, uint64_t *count, struc
 {
     struct ks_entry entry;
     *count = 0;
-    for (uint64_t offset = KS_MESSAGE_FILE_HEADER_SIZE; offset < sieve->size;
+    for (uint64_t offset = KS_MESSAGE_FILE_HEADER_SIZE; offset < sieve->file.size;
          offset += ks_entry_size(&entry)) {
         enum ks_result result = entry_at(sieve, offset, &entry);
         if (result == KS_INVALID)
@@ -141,7 +142,7 @@ enum kesher_status ks_sieve_look(struct ks_sieve *sieve, bool *all_stays, struct
     struct ks_entry entry;
     *all_stays = true;
     for (uint64_t offset = KS_MESSAGE_FILE_HEADER_SIZE;
-         offset < sieve->size && status == KESHER_OK && *all_stays; offset += ks_entry_size(&entry)) {
+         offset < sieve->file.size && status == KESHER_OK && *all_stays; offset += ks_entry_size(&entry)) {
         if (entry_at(sieve, offset, &entry) != KS_OK)
             return fail(sieve, "read", error);
         status = remember(sieve, &entry, all_stays, error);
@@ -153,7 +154,7 @@ enum kesher_status ks_sieve_look(struct ks_sieve *sieve, bool *all_stays, struct
 static enum kesher_status copy_run(const struct ks_sieve *sieve, uint64_t begin, uint64_t end, int to,
                                    uint64_t *copied, struct kesher_error *error)
 {
-    if (ks_message_file_copy(sieve->fd, begin, end - begin, to) != KS_OK)
+    if (ks_message_file_copy(sieve->file.fd, begin, end - begin, to) != KS_OK)
         return fail(sieve, "copy", error);
     *copied += end - begin;
     return KESHER_OK;
@@ -167,7 +168,7 @@ enum kesher_status ks_sieve_copy(struct ks_sieve *sieve, int to, uint64_t *copie
     *copied = 0;
     if (lseek(to, KS_MESSAGE_FILE_HEADER_SIZE, SEEK_SET) < 0)
         return fail(sieve, "copy", error);
-    while (offset < sieve->size && status == KESHER_OK) {
+    while (offset < sieve->file.size && status == KESHER_OK) {
         struct ks_entry entry;
         bool stays = true;
         if (entry_at(sieve, offset, &entry) != KS_OK)
@@ -181,7 +182,9 @@ enum kesher_status ks_sieve_copy(struct ks_sieve *sieve, int to, uint64_t *copie
     }
     if (status == KESHER_OK)
         status = copy_run(sieve, begin, offset, to, copied, error);
-    if (status == KESHER_OK && (ks_message_file_write_header(to, *copied) != KS_OK || fsync(to) != 0))
+    if (status == KESHER_OK &&
+        (ks_message_file_write_header(to, (uint32_t)*copied, sieve->file.received) != KS_OK ||
+         fsync(to) != 0))
         status = fail(sieve, "write", error);
     return status;
 }

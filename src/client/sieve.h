@@ -11,9 +11,8 @@
 enum { KS_SIEVE_WINDOW_SIZE = 32 * 1024 };
 
 struct ks_sieve {
-    int fd;          /* the caller's, of a file as in message_file.h */
-    uint64_t size;   /* of the file */
-    uint64_t number; /* of the file among all that came */
+    struct ks_message_file file; /* its descriptor is the caller's */
+    uint64_t number;             /* of the file among all that came */
     struct ks_seen *seen;
     struct ks_digest *digest;
     bool brings_new;       /* out: not everything that was looked at had been received before */
@@ -23,7 +22,7 @@ struct ks_sieve {
 };
 
 /* KESHER_OK, and ks_sieve_destroy is due; KESHER_NO_MEMORY; KESHER_CRYPTO. */
-enum kesher_status ks_sieve_init(struct ks_sieve *sieve, int fd, uint64_t size, uint64_t number,
+enum kesher_status ks_sieve_init(struct ks_sieve *sieve, const struct ks_message_file *file, uint64_t number,
                                  struct ks_seen *seen, struct kesher_error *error);
 void ks_sieve_destroy(struct ks_sieve *sieve);
 

@@ -6,7 +6,17 @@ from pathlib import Path
 
 import pytest
 from peer.kesher import Kesher
-from peer.message_fixtures import KEY_RECEIVED, KEY_REQUESTED, NOT_ACCEPTED, Member, new_key, shown, told_by
+from peer.message_fixtures import (
+    KEY_RECEIVED,
+    KEY_REQUESTED,
+    NOT_ACCEPTED,
+    Member,
+    assert_one_line,
+    new_key,
+    shown,
+    told_by,
+    without_times,
+)
 from peer.messages import Correspondent
 
 
@@ -118,9 +128,20 @@ def test_one_that_follows_sees_what_another_sends(two):
     for text in ("one", "two"):
         anna.succeed("send", boris.name, text)
     wanted = first(anna.name, "one") + later(anna.name, "two")
-    assert run.stdout.read(len(wanted)).decode() == wanted
+    seen = ""
+    while len(without_times(seen)) < len(wanted):
+        line = run.stdout.readline().decode()
+        assert line, seen
+        seen += line
+    assert without_times(seen) == wanted
     run.send_signal(signal.SIGINT)
     assert run.communicate(timeout=60) == (b"", b"") and run.returncode == 0
+
+
+def test_whoever_writes_to_oneself_at_the_real_server_is_told_so(pair):
+    anna, _ = pair
+    told = assert_one_line(anna.fail("send", anna.name, "hello").stderr)
+    assert f"'{anna.name}' is this home's own name" in told
 
 
 def test_nothing_waits_at_the_real_server_after_it_was_pulled(server, pair):
@@ -143,7 +164,8 @@ def test_a_conversation_survives_a_kill_of_the_server(own_server, tmp_path):
     own_server.restart_after_kill()
     anna.address = boris.address = own_server.address
     anna.succeed("send", "boris", "after")
-    assert boris.succeed("inbox").stdout == first("anna", "before") + later("anna", "after")
+    told = without_times(boris.succeed("inbox").stdout)
+    assert told == first("anna", "before") + later("anna", "after")
 
 
 def test_a_client_and_the_python_peer_understand_each_other_through_the_real_server(server, pair, connection):

@@ -20,6 +20,7 @@ from peer.message_fixtures import (
     assert_one_line,
     new_key,
     shown,
+    without_times,
 )
 
 PULL = Request.PULL
@@ -43,7 +44,7 @@ def kill(run: subprocess.Popen) -> str:
     run.kill()
     stdout, stderr = run.communicate(timeout=END_SECONDS)
     assert stderr == b""
-    return stdout.decode()
+    return without_times(stdout.decode())
 
 
 def read_one(run: subprocess.Popen) -> str:
@@ -53,7 +54,7 @@ def read_one(run: subprocess.Popen) -> str:
         line = run.stdout.readline().decode()
         assert line, f"the output ended after {lines}"
         lines.append(line)
-    return "".join(lines)
+    return without_times("".join(lines))
 
 
 def end(run: subprocess.Popen, number: int = signal.SIGINT) -> tuple[str, str]:
@@ -62,7 +63,7 @@ def end(run: subprocess.Popen, number: int = signal.SIGINT) -> tuple[str, str]:
     stdout, stderr = run.communicate(timeout=END_SECONDS)
     result = outcome(run.returncode, stdout, stderr)
     assert result.status == 0, result
-    return result.stdout, result.stderr
+    return without_times(result.stdout), result.stderr
 
 
 # -- killed

@@ -158,23 +158,6 @@ static void files_of_any_size_are_saved_under_new_names(void **state)
     free(bytes);
 }
 
-static void file_that_cannot_be_saved_stays(void **state)
-{
-    struct world *world = *state;
-    struct kesher_message message;
-    char path[200];
-    ASSERT_DONE(send_bytes(&world->alice, &world->bob, KESHER_MESSAGE_FILE, "content", 7, true));
-    pull(&world->bob, true);
-    (void)expect(&world->bob, KESHER_MESSAGE_KEY, KESHER_CONTENT_NONE);
-    assert_int_equal(rmdir(world->bob.files), 0);
-    ASSERT_FAILS(kesher_messenger_next(world->bob.messenger, &message, &last_error), KESHER_FILE);
-    ASSERT_FAILS(kesher_messenger_done(world->bob.messenger, &last_error), KESHER_INVALID);
-    assert_int_equal(mkdir(world->bob.files, 0700), 0);
-    message = expect(&world->bob, KESHER_MESSAGE_FILE, KESHER_CONTENT_FILE);
-    assert_true(snprintf(path, sizeof path, "%s/alice-2", world->bob.files) > 0);
-    assert_saved(&message, path, (const uint8_t *)"content", 7);
-}
-
 static void long_texts_are_read_in_pieces(void **state)
 {
     struct world *world = *state;
@@ -255,7 +238,6 @@ int main(void)
         WORLD_TEST(strangers_have_no_name_and_one_list_serves_a_pull),
         WORLD_TEST(messages_come_without_names_when_there_is_no_list),
         WORLD_TEST(files_of_any_size_are_saved_under_new_names),
-        WORLD_TEST(file_that_cannot_be_saved_stays),
         WORLD_TEST(long_texts_are_read_in_pieces),
         WORLD_TEST(what_cannot_be_sent_is_told_before_anything_is),
         WORLD_TEST(file_that_becomes_shorter_while_it_is_sent),

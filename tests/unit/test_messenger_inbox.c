@@ -28,7 +28,10 @@ static unsigned files_with(const struct person *person, const char *suffix)
     return count;
 }
 
-enum { FOREIGN_TYPE = 7 }; /* comes without a content */
+enum {
+    FOREIGN_TYPE = 7,      /* comes without a content */
+    RECEIVED = 1700000000, /* when what a crash left behind had come */
+};
 
 /* A message with one byte, so that messages can be told apart. */
 static void put(struct world *world, char letter)
@@ -237,7 +240,7 @@ static void leave_incoming(const struct world *world, const struct person *perso
     assert_true(snprintf(path, sizeof path, "%s/inbox/%016x.incoming", person->path, number) > 0);
     int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
     assert_true(fd >= 0);
-    assert_int_equal(ks_message_file_write_header(fd, world->server.queue_size), KS_OK);
+    assert_int_equal(ks_message_file_write_header(fd, (uint32_t)world->server.queue_size, RECEIVED), KS_OK);
     assert_int_equal(pwrite(fd, world->server.queue, world->server.queue_size, KS_MESSAGE_FILE_HEADER_SIZE),
                      world->server.queue_size);
     assert_int_equal(ftruncate(fd, (off_t)size), 0);

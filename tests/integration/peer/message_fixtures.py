@@ -1,5 +1,6 @@
 """Fixtures for tests of the client's messages: fake servers, and clients whose homes hold an identity."""
 
+import dataclasses
 import json
 import re
 import stat
@@ -30,8 +31,24 @@ def new_key(name: str) -> str:
     )
 
 
+TIME_LINE = re.compile(
+    r"^\(received (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4})\)\n(?=From: |\()", re.MULTILINE
+)
+
+
+def without_times(text: str) -> str:
+    """What `inbox` prints, but for the line before each message that says when it came."""
+    return TIME_LINE.sub("", text)
+
+
 class Member(Kesher):
-    """A client whose home holds the identity of `user`."""
+    """A client whose home holds the identity of `user`. Its `inbox` is shown without times."""
+
+    def run(self, *arguments: str | Path, **options) -> Outcome:
+        result = super().run(*arguments, **options)
+        if "inbox" not in arguments or "--json" in arguments:
+            return result
+        return dataclasses.replace(result, stdout=without_times(result.stdout))
 
     def __init__(self, home: Path, address: tuple[str, int], user: User):
         super().__init__(home, address)
