@@ -45,7 +45,7 @@ class LoginRefuser(Session):
     def _send_file(self, seen):
         if self.server.codes.count(Request.SEND_FILE) < 3:
             return b""
-        self.script.errors[Request.RECONNECT] = 100
+        self.script.errors |= dict.fromkeys((Request.RECONNECT, Request.PUBLIC_KEY), 100)
         raise Hangup
 
 
