@@ -32,6 +32,17 @@ enum { TEXT_COUNT = sizeof texts / sizeof texts[0], DIGITS_LIMIT = 10 };
 
 enum likeness { DIFFERENT, BEGINS_LIKE, WHOLE };
 
+/* The course's own server was written in a word processor, which typesets. */
+static const struct {
+    const char *plain;
+    const char *typeset;
+} spellings[] = {
+    {"'", "\u2019"},
+    {"...", "\u2026"},
+};
+
+enum { SPELLING_COUNT = sizeof spellings / sizeof spellings[0] };
+
 void ks_chat_reader_init(struct ks_chat_reader *reader, bool chunk_mode)
 {
     reader->chunk_mode = chunk_mode;
@@ -69,26 +80,47 @@ static size_t count_digits(const uint8_t *bytes, size_t size)
     return count;
 }
 
+/* What stands next in a text, in either spelling: *known bytes of the text are *taken ones here. */
+static enum likeness compare_next(const char *text, const uint8_t *bytes, size_t size, size_t *known,
+                                  size_t *taken)
+{
+    *known = 1;
+    *taken = 1;
+    if (bytes[0] == (uint8_t)*text)
+        return WHOLE;
+    for (size_t i = 0; i < SPELLING_COUNT; i++) {
+        *known = strlen(spellings[i].plain);
+        *taken = strlen(spellings[i].typeset);
+        size_t shown = size < *taken ? size : *taken;
+        if (strncmp(text, spellings[i].plain, *known) == 0 && memcmp(bytes, spellings[i].typeset, shown) == 0)
+            return shown == *taken ? WHOLE : BEGINS_LIKE;
+    }
+    return DIFFERENT;
+}
+
 /* Whether `bytes` begin with the text, or are the beginning of it; then *length and the last number in it. */
 static enum likeness compare(const char *text, const uint8_t *bytes, size_t size, size_t *length,
                              unsigned *number)
 {
     size_t at = 0;
-    for (; *text != '\0'; text++) {
+    size_t known = 0;
+    for (; *text != '\0'; text += known) {
+        size_t taken = 0;
         if (at == size)
             return BEGINS_LIKE;
-        if (*text != '%') {
-            if (bytes[at++] != (uint8_t)*text)
+        if (*text == '%') {
+            taken = count_digits(bytes + at, size - at);
+            if (at + taken == size && taken <= DIGITS_LIMIT)
+                return BEGINS_LIKE;
+            if (!ks_chat_group_number(bytes + at, taken, number))
                 return DIFFERENT;
-            continue;
+            known = strlen("%u");
+        } else {
+            enum likeness likeness = compare_next(text, bytes + at, size - at, &known, &taken);
+            if (likeness != WHOLE)
+                return likeness;
         }
-        size_t digits = count_digits(bytes + at, size - at);
-        if (at + digits == size && digits <= DIGITS_LIMIT)
-            return BEGINS_LIKE;
-        if (!ks_chat_group_number(bytes + at, digits, number))
-            return DIFFERENT;
-        at += digits;
-        text++;
+        at += taken;
     }
     *length = at;
     return WHOLE;

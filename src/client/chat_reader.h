@@ -2,9 +2,10 @@
  * time.
  *
  * The stream has no frames. Before one is a member, the server says the texts of wire/chat.h, some of which
- * end without a line end: they are known by their bytes, however TCP cuts the stream. What is none of them is
- * taken to its line end, or, without one, as it came. A member hears lines; in chunk mode the end of what one
- * read returned ends a line as well, for want of anything better. Empty lines are nothing.
+ * end without a line end: they are known by their bytes, however TCP cuts the stream, and whether an
+ * apostrophe is ASCII's or U+2019. What is none of them is taken to its line end, or, without one, as it
+ * came. A member hears lines; in chunk mode the end of what one read returned ends a line as well, for want
+ * of anything better. Empty lines are nothing.
  */
 #ifndef KS_CLIENT_CHAT_READER_H
 #define KS_CLIENT_CHAT_READER_H

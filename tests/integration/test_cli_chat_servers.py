@@ -29,6 +29,7 @@ from peer.chat import (
     said,
 )
 from peer.chat_fixtures import PASSWORD, create_group, join_group, spoken
+from peer.chat_server import CourseChatServer
 from peer.memory import hold_back_little_freed_memory
 from peer.message_fixtures import assert_one_line
 from peer.scripted import Line
@@ -37,6 +38,14 @@ MIB = 1 << 20
 
 
 # -- the course's own server
+
+
+@pytest.fixture(params=["'", "\u2019"], ids=["", "typeset"])
+def course_chat(request):
+    """In both of its spellings."""
+    server = CourseChatServer(request.param)
+    yield server
+    server.stop()
 
 
 def test_creating_a_group_on_the_courses_server(course_chat, start_chat, open_chat):

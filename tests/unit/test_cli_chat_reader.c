@@ -163,6 +163,45 @@ static void line_mode_may_come_byte_by_byte(void **state)
     free(got);
 }
 
+/* The course's own server, as it is published, has U+2019 there, which bytes may cut as well. */
+static void the_welcome_may_be_typeset(void **state)
+{
+    (void)state;
+    static const char *const welcomes[] = {
+        "The id of the group is:3\nYou\u2019re connected to group chat #3\nYou can start to talk!",
+        "You\u2019re connected to group chat #3",
+    };
+    static const enum ks_chat_text kinds[] = {KS_CHAT_TEXT_CREATED, KS_CHAT_TEXT_JOINED};
+    for (size_t i = 0; i < KS_COUNT_OF(welcomes); i++) {
+        size_t size = strlen(welcomes[i]);
+        for (size_t cut = 0; cut <= size; cut++) {
+            struct ks_chat_reader *reader = new_reader(true);
+            struct record got = {.size = 0};
+            struct record wanted = {.size = 0};
+            expect(&wanted, TEXT(kinds[i], 3, "", welcomes[i]));
+            feed(reader, welcomes[i], cut, &got);
+            feed(reader, welcomes[i] + cut, size - cut, &got);
+            feed(reader, "\n", 1, &got);
+            assert_string_equal(got.text, wanted.text);
+            assert_true(reader->member);
+            free(reader);
+        }
+    }
+}
+
+static void an_invalid_option_may_be_typeset(void **state)
+{
+    (void)state;
+    struct record wanted = {.size = 0};
+    struct record got = {.size = 0};
+    struct ks_chat_reader *reader = new_reader(false);
+    expect(&wanted, TEXT(KS_CHAT_TEXT_INVALID_OPTION, 0, "", "You chose an invalid option\u2026 "));
+    feed(reader, "You chose an invalid option\u2026 \n", strlen("You chose an invalid option\u2026 \n"),
+         &got);
+    assert_string_equal(got.text, wanted.text);
+    free(reader);
+}
+
 /* Feeds reads that a server in chunk mode made, and compares. */
 static void check_chunks(const char *const *reads, const struct record *wanted)
 {
@@ -302,6 +341,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(line_mode_does_not_depend_on_how_it_is_cut),
         cmocka_unit_test(line_mode_may_come_byte_by_byte),
+        cmocka_unit_test(the_welcome_may_be_typeset),
+        cmocka_unit_test(an_invalid_option_may_be_typeset),
         cmocka_unit_test(texts_without_an_end_are_known_when_they_come_joined),
         cmocka_unit_test(the_end_of_a_read_ends_a_line_in_chunk_mode),
         cmocka_unit_test(a_message_right_behind_the_welcome_is_not_part_of_it),

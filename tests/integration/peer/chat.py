@@ -44,12 +44,12 @@ _RECEIVED_AT_ONCE = 1 << 18
 _DATA_SEGMENTS_RECEIVED = 152  # where tcpi_data_segs_in is in Linux's struct tcp_info
 
 
-def joined(group: int) -> str:
-    return f"You're connected to group chat #{group}\n"
+def joined(group: int, apostrophe: str = "'") -> str:
+    return f"You{apostrophe}re connected to group chat #{group}\n"
 
 
-def created(group: int) -> str:
-    return f"The id of the group is:{group}\n{joined(group)}You can start to talk!"
+def created(group: int, apostrophe: str = "'") -> str:
+    return f"The id of the group is:{group}\n{joined(group, apostrophe)}You can start to talk!"
 
 
 def said(name: str, text: str) -> str:
@@ -64,8 +64,10 @@ class ChunkClient(Connection):
     """Behaves as the course's client: every input is one send without a newline. The server's texts reach it as
     they stand in the protocol."""
 
-    def __init__(self, address: tuple[str, int], **options):
+    def __init__(self, address: tuple[str, int], apostrophe: str = "'", **options):
+        """`apostrophe` is what the server has for one."""
         super().__init__(address, **options)
+        self.apostrophe = apostrophe
         self.name = ""
         self.group = 0
 
@@ -146,14 +148,14 @@ class ChunkClient(Connection):
             digits += self.receive_exactly(1)
         self.name, self.group = name, int(digits)
         assert digits == b"%d\n" % self.group
-        _, _, rest = created(self.group).partition("\n")
+        _, _, rest = created(self.group, self.apostrophe).partition("\n")
         self.expect(rest)
         return self.group
 
     def join(self, name: str, group: int, password: str = "12345") -> None:
         """From the menu, which has not been read yet, to a member of that group."""
         self.come_to_password(name, group)
-        self.answer(password, joined(group))
+        self.answer(password, joined(group, self.apostrophe))
         self.name, self.group = name, group
 
     def come_to_password(self, name: str, group: int) -> None:

@@ -1,14 +1,14 @@
 #!/usr/bin/python3
 """The course's own server of group chat, as it is published, for tests of the client; a program of its own.
 
-    peer/chat_server.py [PORT]
+    peer/chat_server.py [PORT [APOSTROPHE]]
 
 Its faults are kept, since clients have to live with them: it takes whatever one recv gives for one input, with its
 newline, so that "1\\n" is no option; ids and passwords go through int(), and a thread that they end leaves its
 connection open; every group's password opens every group; a member who goes without Exit is one whose thread
 reads nothing, over and over; where there are several groups, several threads read one connection, and after an
 Exit it stays open as long as one of them waits. Different from the published one are the port, given or free, and
-the line that tells it.
+the line that tells it. Its apostrophe is ASCII's in one copy, and U+2019 in the other: a word processor's.
 """
 
 import socket
@@ -21,6 +21,7 @@ HOST = "127.0.0.1"
 FORMAT = "utf-8"
 LISTENING = "[LISTENING] server is listening on "
 
+apostrophe = "'"
 group_id_counter = 1
 clients_in_groups = []
 groups_id_list = []
@@ -51,7 +52,7 @@ def handle_client1(conn, addr):
             conn.send("There is no group password like this,try again".encode(FORMAT))
             conn.send("Enter password: \n".encode(FORMAT))
             pass1 = conn.recv(1024).decode(FORMAT)
-        conn.send(("You're connected to group chat #" + gro_id + "\n").encode(FORMAT))
+        conn.send((f"You{apostrophe}re connected to group chat #" + gro_id + "\n").encode(FORMAT))
         clients_in_groups[int(gro_id) - 1].append(conn)
         handle_conv(conn, gro_id, name)
     elif msg == "2":
@@ -67,7 +68,7 @@ def handle_client1(conn, addr):
             (
                 "The id of the group is:"
                 + str(the_group_id)
-                + "\nYou're connected to group chat #"
+                + f"\nYou{apostrophe}re connected to group chat #"
                 + str(the_group_id)
                 + "\n"
                 + "You can start to talk!"
@@ -137,9 +138,10 @@ def start_server(port):
 class CourseChatServer:
     """Runs it as the process of its own that it is; what it says of its own errors is nobody's concern."""
 
-    def __init__(self):
+    def __init__(self, apostrophe: str = "'"):
+        self.apostrophe = apostrophe
         self.process = subprocess.Popen(
-            [sys.executable, "-I", __file__],  # its neighbours are no modules of its
+            [sys.executable, "-I", __file__, "0", apostrophe],  # its neighbours are no modules of its
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -157,4 +159,5 @@ class CourseChatServer:
 
 
 if __name__ == "__main__":
+    apostrophe = sys.argv[2] if len(sys.argv) > 2 else apostrophe
     start_server(int(sys.argv[1]) if len(sys.argv) > 1 else 0)

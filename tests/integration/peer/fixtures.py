@@ -152,8 +152,10 @@ def open_chat(request, fresh_source):
     def open_on(
         kind: type[ChunkClient] = ChunkClient, server: Kesherd | CourseChatServer | None = None, **options
     ):
-        address = (server or request.getfixturevalue("talker")).chat_address
-        clients.append(kind(address, **{"source": source, **options}))
+        server = server or request.getfixturevalue("talker")
+        if isinstance(server, CourseChatServer):
+            options["apostrophe"] = server.apostrophe
+        clients.append(kind(server.chat_address, **{"source": source, **options}))
         return clients[-1]
 
     yield open_on
