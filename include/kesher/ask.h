@@ -42,6 +42,7 @@ KESHER_API const char *kesher_ask_banner(const struct kesher_ask *ask);
 struct kesher_ask_reply {
     char request[KESHER_ASK_REQUEST_SIZE + 1]; /* as it was sent, and a NUL */
     bool ended;        /* the server has closed instead of replying: the conversation is over */
+    bool unknown;      /* the banner does not name the request, and the reply has the word "unknown" in it */
     const char *bytes; /* of a stranger, without a NUL; the ask's, until the next request */
     size_t size;       /* at most KESHER_ASK_REPLY_LIMIT */
 };

@@ -3,6 +3,8 @@
 #include "cli/input.h"
 #include "cli/output.h"
 
+#include "base/text.h"
+
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -54,22 +56,41 @@ static enum outcome request(struct kesher_ask *ask, const char *text, size_t siz
 
 /* ---- requests as arguments ---- */
 
+/* What came of a request that did not end in a reply. */
+static enum ks_exit judge_end(enum outcome outcome, const struct kesher_ask_reply *reply)
+{
+    if (outcome == FAILED)
+        return KS_EXIT_FAILED;
+    if (strcmp(reply->request, "EXIT") == 0)
+        return KS_EXIT_DONE;
+    ks_output_error("the server closed the connection instead of replying");
+    return KS_EXIT_FAILED;
+}
+
+static void print_unknown(const char *text)
+{
+    char shown[100];
+    ks_output_error("the server does not know the request '%s'",
+                    ks_text_escape(text, strlen(text), shown, sizeof shown));
+}
+
 static enum ks_exit ask_for_all(struct kesher_ask *ask, const struct ks_options *options)
 {
+    enum ks_exit status = KS_EXIT_DONE;
     for (size_t i = 0; i < options->operand_count; i++) {
         struct kesher_ask_reply reply;
         const char *text = options->operands[i];
         enum outcome outcome = request(ask, text, strlen(text), options->json, &reply);
-        if (outcome == FAILED)
-            return KS_EXIT_FAILED;
-        if (outcome == ENDED && strcmp(reply.request, "EXIT") == 0)
-            return KS_EXIT_DONE;
-        if (outcome == ENDED) {
-            ks_output_error("the server closed the connection instead of replying");
-            return KS_EXIT_FAILED;
+        if (outcome != GO_ON) {
+            enum ks_exit end = judge_end(outcome, &reply);
+            return end == KS_EXIT_DONE ? status : end;
         }
+        if (!reply.unknown)
+            continue;
+        print_unknown(text);
+        status = KS_EXIT_FAILED;
     }
-    return KS_EXIT_DONE;
+    return status;
 }
 
 /* ---- requests from the input ---- */

@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define DEFAULT_PORT "1729"
 #define GREETING     "Hi"
@@ -130,6 +131,34 @@ static enum kesher_status take_reply(struct kesher_ask *ask, uint8_t digits[stat
     return status;
 }
 
+/* As a word of its own. */
+static bool is_named(const char *banner, const char *name, size_t size)
+{
+    const char *separators = " ,;:.-/|";
+    for (const char *word = banner; *word != '\0'; word += strcspn(word, separators)) {
+        word += strspn(word, separators);
+        if (strcspn(word, separators) == size && memcmp(word, name, size) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Nothing but the words tells (protocol.md §3). A reply to what the server offers may have any words. */
+static bool is_unknown(const struct kesher_ask *ask, const struct kesher_ask_reply *reply)
+{
+    static const char word[] = "unknown";
+    const size_t word_size = sizeof word - 1;
+    size_t size = strcspn(reply->request, " ");
+    char banner[sizeof ask->banner + 1] = "";
+    memcpy(banner, ask->banner, sizeof ask->banner);
+    if (size > 0 && is_named(banner, reply->request, size))
+        return false;
+    for (size_t at = 0; at + word_size <= reply->size; at++)
+        if (strncasecmp(reply->bytes + at, word, word_size) == 0)
+            return true;
+    return false;
+}
+
 enum kesher_status kesher_ask_request(struct kesher_ask *ask, const char *text, size_t size,
                                       struct kesher_ask_reply *reply, struct kesher_error *error)
 {
@@ -145,6 +174,7 @@ enum kesher_status kesher_ask_request(struct kesher_ask *ask, const char *text, 
         status = KESHER_OK;
     else if (status == KESHER_OK)
         status = take_reply(ask, digits, 1, &reply->size, error);
+    reply->unknown = status == KESHER_OK && !reply->ended && is_unknown(ask, reply);
     ask->over = reply->ended || status != KESHER_OK;
     return status;
 }

@@ -73,11 +73,40 @@ def test_only_ascii_is_upper_cased(make_scripted, ask):
     assert ask(make_scripted(script), "éa") == Outcome(0, "x\n", "")
 
 
-def test_an_unknown_request_is_answered_like_any_other(talker, ask):
-    result = ask(talker, "HELP", "NAME")
+@pytest.mark.parametrize("request_", ["HELP", "foo", "é", "NAM", "a b", ""])
+def test_an_unknown_request_is_answered_and_fails(talker, ask, request_):
+    result = ask(talker, request_, "NAME")
     unknown, name = result.stdout.splitlines()
     assert_unknown(unknown)
-    assert (name, result.status, result.stderr) == ("kesher", 0, "")
+    assert (name, result.status) == ("kesher", 1)
+    assert f"'{request_}'" in assert_one_line(result.stderr)
+
+
+def test_an_exit_after_an_unknown_request_does_not_mend_it(talker, ask):
+    assert ask(talker, "HELP", "EXIT").status == 1
+
+
+def test_a_known_request_may_be_answered_with_the_word_unknown(make_talker, ask):
+    """The name of a server is its operator's affair."""
+    server = make_talker(name="unknown")
+    assert ask(server, "NAME") == Outcome(0, "unknown\n", "")
+
+
+def test_another_servers_unknown_request(make_scripted, ask):
+    """What it offers stands in its banner; what it says of other requests is in words."""
+    banner = b"GAME DATE EXIT".center(BANNER_SIZE)
+
+    def script(line: Line) -> None:
+        line.receive_exactly(2)
+        line.send(banner)
+        assert line.receive_exactly(4) == b"DATE"
+        line.send("0012Unknown date")
+        assert line.receive_exactly(4) == b"NAME"
+        line.send("0015Unknown request")
+
+    result = ask(make_scripted(script), "date", "name")
+    assert (result.status, result.stdout) == (1, "Unknown date\nUnknown request\n")
+    assert "'name'" in assert_one_line(result.stderr)
 
 
 @pytest.mark.parametrize("form", ["EXIT", "exit", "exit now"])
@@ -144,7 +173,8 @@ def test_replies_as_json(talker, ask):
     assert [told["request"].strip() for told in objects] == ["NAME", "HELP", "STAT"]
     assert objects[0]["reply"] == "kesher"
     assert all(set(told) == {"request", "reply"} for told in objects)
-    assert (result.status, result.stderr) == (0, "")
+    assert result.status == 1
+    assert "'HELP'" in assert_one_line(result.stderr)
 
 
 def test_json_from_a_pipe_is_nothing_but_json(talker, ask):
