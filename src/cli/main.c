@@ -1,6 +1,7 @@
 /* main.c — kesher: finds the command in the table and runs it. Usage and help come from the table, too. */
 #include "cli/commands.h"
 #include "cli/output.h"
+#include "cli/stop.h"
 
 #include "base/privacy.h"
 #include "base/text.h"
@@ -87,6 +88,8 @@ static enum ks_exit run_command(const struct ks_command *command, const struct k
     /* What failed has said why, be it that stdout cannot be written to. */
     if (status == KS_EXIT_DONE && !ks_output_flush())
         status = KS_EXIT_FAILED;
+    if (status == KS_EXIT_DONE)
+        ks_stop_obey();
     return status;
 }
 

@@ -11,21 +11,34 @@
 #include <unistd.h>
 
 /* All that a signal handler can reach. */
-static volatile sig_atomic_t requested;
+static volatile sig_atomic_t requested; /* the signal, or 0 */
 static volatile sig_atomic_t grace;
+
+/* A shell that waits for us learns from it that a signal ended us, and tells 128 and its number. */
+static void die_of(int signal_number)
+{
+    sigset_t signals;
+    const struct sigaction usual = {.sa_handler = SIG_DFL};
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, signal_number);
+    (void)sigaction(signal_number, &usual, NULL);
+    (void)raise(signal_number);
+    (void)pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+    _exit(128 + signal_number); /* the first process of a container does not die of signals */
+}
 
 static void end_now(int signal_number)
 {
-    (void)signal_number;
+    int reason = requested ? (int)requested : signal_number;
     ks_terminal_restore();
-    _exit(KS_EXIT_DONE);
+    die_of(reason);
 }
 
 static void take_signal(int signal_number)
 {
     if (requested)
         end_now(signal_number);
-    requested = 1;
+    requested = signal_number;
     (void)alarm((unsigned)grace);
 }
 
@@ -54,6 +67,23 @@ bool ks_stop_prepare(unsigned grace_seconds)
 bool ks_stop_is_requested(void)
 {
     return requested != 0;
+}
+
+int ks_stop_signal(void)
+{
+    return (int)requested;
+}
+
+void ks_stop_forgive(void)
+{
+    (void)alarm(0);
+    requested = 0;
+}
+
+void ks_stop_obey(void)
+{
+    if (requested)
+        die_of((int)requested);
 }
 
 /* The signals are let in by ppoll alone: one that came after the question would not wake it otherwise. */

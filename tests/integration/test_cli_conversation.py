@@ -135,7 +135,7 @@ def test_one_that_follows_sees_what_another_sends(two):
         seen += line
     assert without_times(seen) == wanted
     run.send_signal(signal.SIGINT)
-    assert run.communicate(timeout=60) == (b"", b"") and run.returncode == 0
+    assert run.communicate(timeout=60) == (b"", b"") and run.returncode == -signal.SIGINT
 
 
 def test_whoever_writes_to_oneself_at_the_real_server_is_told_so(pair):

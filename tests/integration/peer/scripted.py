@@ -4,7 +4,17 @@ import socket
 import threading
 from collections.abc import Callable
 
-from .chat import CREATE, ENTER_NAME, ENTER_NEW_PASSWORD, MENU, created
+from .chat import (
+    CREATE,
+    ENTER_GROUP,
+    ENTER_NAME,
+    ENTER_NEW_PASSWORD,
+    ENTER_PASSWORD,
+    JOIN,
+    MENU,
+    created,
+    joined,
+)
 
 
 class Line:
@@ -57,6 +67,24 @@ class Line:
         self.send(created(1) + "\n")
         return name
 
+    def let_join(self, password: str = "12345") -> str:
+        """The same for a client that joins group 1."""
+        name = self.come_to_password()
+        assert self.receive_line() == password
+        self.send(joined(1))
+        return name
+
+    def come_to_password(self) -> str:
+        """From the menu to the question for the password of group 1; the client's name."""
+        self.send(MENU)
+        assert self.receive_line() == JOIN
+        self.send(ENTER_NAME)
+        name = self.receive_line()
+        self.send(ENTER_GROUP)
+        assert self.receive_line() == "1"
+        self.send(ENTER_PASSWORD)
+        return name
+
 
 class ScriptedServer:
     """The first connection gets the first script, and so on; the last is for all that follow. A connection ends
@@ -66,6 +94,7 @@ class ScriptedServer:
     def __init__(self, *scripts: Callable[[Line], None], at: tuple[str, int] = ("127.0.0.1", 0)):
         self.problems: list[BaseException] = []
         self.connections = 0
+        self._connected = threading.Condition()
         self._scripts = scripts
         self._listener = socket.create_server(at)
         self.address = self.chat_address = self.ask_address = self._listener.getsockname()
@@ -79,7 +108,9 @@ class ScriptedServer:
             except OSError:
                 return
             script = self._scripts[min(self.connections, len(self._scripts) - 1)]
-            self.connections += 1
+            with self._connected:
+                self.connections += 1
+                self._connected.notify_all()
             with accepted:
                 self._play(script, accepted)
 
@@ -90,6 +121,10 @@ class ScriptedServer:
             pass
         except BaseException as problem:
             self.problems.append(problem)
+
+    def wait_for_connections(self, count: int) -> None:
+        with self._connected:
+            assert self._connected.wait_for(lambda: self.connections >= count, 60), self.connections
 
     def stop(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
