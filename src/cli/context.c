@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The environment is read before there is a second thread, and never written. */
+/* The environment is read before there is a second thread, and written, for readline's sake, only then. */
 const char *ks_context_variable(const char *name)
 {
     const char *value = getenv(name); /* NOLINT(concurrency-mt-unsafe): see above */

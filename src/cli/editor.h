@@ -23,6 +23,9 @@ void ks_editor_open(const char *prompt, ks_editor_taken *taken, void *context);
 /* Takes the line away and restores the terminal. May be called when it is closed already. */
 void ks_editor_close(void);
 
+/* The same, but what was typed and not entered stays on the screen: nobody else has it any more. */
+void ks_editor_abandon(void);
+
 /* To be called when stdin can be read. */
 void ks_editor_read(void);
 

@@ -42,6 +42,11 @@ void ks_editor_close(void)
     ks_input_destroy(&editor.input);
 }
 
+void ks_editor_abandon(void)
+{
+    ks_editor_close();
+}
+
 /* A terminal gives a line at once, or several; a pasted one that does not fit its buffer comes in pieces, and
  * the rest is waited for. */
 void ks_editor_read(void)

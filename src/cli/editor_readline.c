@@ -49,13 +49,30 @@ static void take_line(char *line)
     free(line);
 }
 
-/* What is typed is UTF-8, whatever the locale is called. There is no second thread. */
+/* What is typed is UTF-8, whatever the locale is called. Readline asks the environment, not the program, for
+ * the locale, so it is told there. Before readline begins; there is no second thread. */
 static void choose_characters(void)
 {
+    static const char *const locales[] = {"C.UTF-8", "C.utf8", "en_US.UTF-8"}; /* not every system has each */
     const char *locale = setlocale(LC_CTYPE, ""); /* NOLINT(concurrency-mt-unsafe): see above */
     const char *codes = nl_langinfo(CODESET);     /* NOLINT(concurrency-mt-unsafe): see above */
-    if (locale == NULL || strcmp(codes, "UTF-8") != 0)
-        (void)setlocale(LC_CTYPE, "C.UTF-8"); /* NOLINT(concurrency-mt-unsafe): see above */
+    if (locale != NULL && strcmp(codes, "UTF-8") == 0)
+        return;
+    for (size_t i = 0; i < sizeof locales / sizeof locales[0]; i++) {
+        locale = setlocale(LC_CTYPE, locales[i]); /* NOLINT(concurrency-mt-unsafe): see above */
+        if (locale == NULL)
+            continue;
+        (void)setenv("LC_ALL", locales[i], 1); /* NOLINT(concurrency-mt-unsafe): see above */
+        return;
+    }
+}
+
+/* Where there is no locale for it, bytes with the eighth bit are characters all the same, and no commands. */
+static void let_all_bytes_through(void)
+{
+    (void)rl_variable_bind("convert-meta", "off");
+    (void)rl_variable_bind("input-meta", "on");
+    (void)rl_variable_bind("output-meta", "on");
 }
 
 void ks_editor_open(const char *prompt, ks_editor_taken *taken, void *context)
@@ -72,6 +89,7 @@ void ks_editor_open(const char *prompt, ks_editor_taken *taken, void *context)
     rl_prep_term_function = leave_settings;
     rl_deprep_term_function = leave_settings_again;
     (void)rl_initialize();
+    let_all_bytes_through();
     (void)rl_variable_bind("enable-bracketed-paste", "off"); /* what is pasted are lines like any other */
     (void)rl_bind_key('\t', rl_insert);                      /* there is nothing to complete */
     using_history();
@@ -91,6 +109,19 @@ void ks_editor_close(void)
     rl_deprep_terminal();
     clear_history();
     ks_terminal_forget();
+}
+
+void ks_editor_abandon(void)
+{
+    ks_editor_show();
+    if (editor.is_open && rl_end > 0) {
+        rl_point = rl_end;
+        rl_redisplay();
+        (void)fputc('\n', rl_outstream);
+        (void)fflush(rl_outstream);
+        editor.hidden = true;
+    }
+    ks_editor_close();
 }
 
 void ks_editor_read(void)
