@@ -10,6 +10,11 @@
 #include <stdio.h>
 #include <string.h>
 
+enum {
+    PASSWORD_MS = 10 * 1000, /* for an answer to a password */
+    SLOWED_MS = 20 * 1000,   /* more, where wrong ones may have been given before */
+};
+
 /* ---- a question and its answer ---- */
 
 static enum kesher_status fail_silence(const struct kesher_chat *chat, uint32_t limit_ms,
@@ -71,6 +76,57 @@ static enum kesher_status exchange(struct kesher_chat *chat, const void *text, s
 {
     enum kesher_status status = kesher_chat_say(chat, text, size, error);
     return status == KESHER_OK ? hear(chat, chat->options.progress_ms, said, error) : status;
+}
+
+/* ---- an answer to a password ---- */
+
+static bool is_number(const uint8_t *text, size_t size)
+{
+    size_t digits = 0;
+    while (digits < size && text[digits] >= '0' && text[digits] <= '9')
+        digits++;
+    return digits == size;
+}
+
+/* What may be the matter with a server that took a password and did no more. */
+static const char *advice(const uint8_t *password, size_t size)
+{
+    return is_number(password, size) ? "its log may tell why"
+                                     : "old servers take a password of digits only: try one of those";
+}
+
+static void tell_that_it_is_slow(const struct kesher_chat *chat, const char *advised)
+{
+    struct kesher_error line;
+    (void)ks_failure(&line, KESHER_TIMEOUT,
+                     "%s has not answered the password for %d s: it slows down guesses, or is stuck (%s)",
+                     chat->shown, PASSWORD_MS / 1000, advised);
+    if (chat->options.observer.notice != NULL)
+        chat->options.observer.notice(chat->options.observer.context, line.sentence);
+}
+
+/* Says the password. `slows`: the server may make it wait. */
+static enum kesher_status give_password(struct kesher_chat *chat, const void *password, size_t size,
+                                        bool slows, struct ks_chat_said *said, struct kesher_error *error)
+{
+    const char *advised = advice(password, size);
+    uint32_t limit_ms = chat->options.progress_ms < PASSWORD_MS ? chat->options.progress_ms : PASSWORD_MS;
+    *said = (struct ks_chat_said){.kind = KS_CHAT_TEXT_OTHER};
+    enum kesher_status status = kesher_chat_say(chat, password, size, error);
+    if (status == KESHER_OK)
+        status = hear(chat, limit_ms, said, error);
+    if (status == KESHER_TIMEOUT && slows) {
+        tell_that_it_is_slow(chat, advised);
+        limit_ms += SLOWED_MS;
+        status = hear(chat, SLOWED_MS, said, error);
+    }
+    if (status == KESHER_TIMEOUT)
+        return ks_failure(error, status, "%s has not answered the password for %u s; %s", chat->shown,
+                          limit_ms / 1000, advised);
+    if (status == KESHER_CONNECTION)
+        return ks_failure(error, status, "%s closed the connection at the password; %s", chat->shown,
+                          advised);
+    return status;
 }
 
 /* ---- what is asked for ---- */
@@ -139,7 +195,7 @@ enum kesher_status kesher_chat_create(struct kesher_chat *chat, const char *name
     if (status == KESHER_OK)
         status = choose(chat, "2", name, KS_CHAT_TEXT_ASK_NEW_PASSWORD, error);
     if (status == KESHER_OK)
-        status = exchange(chat, password, password_size, &said, error);
+        status = give_password(chat, password, password_size, false, &said, error);
     if (status != KESHER_OK)
         return status;
     if (said.kind != KS_CHAT_TEXT_CREATED)
@@ -208,7 +264,7 @@ enum kesher_status kesher_chat_join(struct kesher_chat *chat, const void *passwo
         return fail_turn(error);
     enum kesher_status status = check_password(password, password_size, error);
     if (status == KESHER_OK)
-        status = exchange(chat, password, password_size, &said, error);
+        status = give_password(chat, password, password_size, !chat->reader.chunk_mode, &said, error);
     if (status != KESHER_OK)
         return status;
     switch (said.kind) {
