@@ -59,7 +59,9 @@ KESHER_API void kesher_chat_close(struct kesher_chat *chat);
  * only blanks are left without its control characters, a password with a line end in it, or a call out of
  * turn. KESHER_FULL: the server has no room for one more. KESHER_CONNECTION, KESHER_TIMEOUT,
  * KESHER_NO_MEMORY, and KESHER_PROTOCOL for a server that does not speak as a chat server does: the chat can
- * only be closed.
+ * only be closed. KESHER_TIMEOUT after 10 s without an answer to a password: servers of the oldest kind die
+ * of one that is not digits, and the sentence says so. Where a group is joined and the server may only be
+ * slowing down guesses, `options.observer` gets that as a notice, and it is waited for another 20 s.
  *
  * A name goes to the server without its control characters, line ends among them. */
 
@@ -84,7 +86,8 @@ KESHER_API enum kesher_status kesher_chat_join(struct kesher_chat *chat, const v
 
 /* Hands over bytes of lines: each line is one message (or, before one is a member, one answer), and what has
  * no line end yet waits for it. Empty lines are nothing. "Exit" alone leaves the group. KESHER_OK;
- * KESHER_NO_MEMORY, and nothing was taken. That the connection is lost is what kesher_chat_receive tells. */
+ * KESHER_NO_MEMORY, and nothing was taken. That the connection is lost is what kesher_chat_receive tells;
+ * what is handed over then waits for kesher_chat_take_over. */
 KESHER_API enum kesher_status kesher_chat_send(struct kesher_chat *chat, const void *bytes, size_t size,
                                                struct kesher_error *error);
 
@@ -129,6 +132,21 @@ KESHER_API enum kesher_status kesher_chat_receive(struct kesher_chat *chat, stru
 /* When to call kesher_chat_receive again after KESHER_CHAT_NOTHING: as soon as `watched` has an event, and at
  * the latest after the returned number of milliseconds, -1 for no limit. */
 KESHER_API int kesher_chat_watch(const struct kesher_chat *chat, struct pollfd *watched);
+
+/* ---- a connection that was lost ----
+ *
+ * A group may go on without a member whose connection was lost: open another chat, find the group, join it,
+ * and let that one take over. What others said in between is missing, and nobody knows of the last lines that
+ * were sent whether they arrived. */
+
+/* How many lines were handed over and did not go out in full; the one that says that one leaves aside. */
+KESHER_API size_t kesher_chat_unsent(const struct kesher_chat *chat);
+
+/* `chat`, which has just become a member, sends what `lost` has not sent in full, and leaves if `lost` was to
+ * leave. A line of which a part has gone out is sent from its beginning, unless it is longer than 4096 bytes:
+ * then its rest is a line. `lost` can only be closed. KESHER_OK; KESHER_NO_MEMORY, and nothing was taken. */
+KESHER_API enum kesher_status kesher_chat_take_over(struct kesher_chat *chat, struct kesher_chat *lost,
+                                                    struct kesher_error *error);
 
 #ifdef __cplusplus
 }

@@ -1,9 +1,12 @@
-/* chat_talk.c — see chat_talk.h: one loop over the server, the input and the signals. */
+/* chat_talk.c — see chat_talk.h: one loop over the server, the input and the signals, and over the times at
+ * which something is due. */
 #include "cli/chat_talk.h"
 
 #include "base/clock.h"
+#include "base/retry.h"
 #include "base/text.h"
 #include "cli/chat_show.h"
+#include "cli/chat_signals.h"
 #include "cli/chat_words.h"
 #include "cli/editor.h"
 #include "cli/output.h"
@@ -16,7 +19,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #define PROMPT "> "
@@ -27,6 +29,8 @@ enum {
     FAREWELL_MS = 2000,        /* for people who have asked to end */
     SILENCE_MS = 120 * 1000,   /* without progress, after the end of the input */
     GRACE_SECONDS = 3,         /* more than a farewell takes */
+    PASSWORD_MS = 10 * 1000,   /* in which a password is answered */
+    LASTING_MS = 60 * 1000,    /* a connection that holds so long was no mistake */
     OUTPUT_SIZE = 64 * 1024,
     INPUT_SIZE = 16 * 1024,
     QUESTION_SIZE = 200,
@@ -34,13 +38,17 @@ enum {
 
 struct talk {
     const struct ks_chat_talk *with;
+    struct kesher_chat *chat;
     struct ks_chat_show show;
     bool interactive;
     bool input_open;
     bool output_open;
     bool leaving;
     bool stopping; /* by a signal */
+    bool forgives; /* it was a way to leave */
     bool left;     /* the server has said so */
+    bool lost;     /* the connection; what is said waits in `chat` until there is another */
+    bool asked;    /* for a password, last */
     bool over;
     bool more; /* lines that have come wait for the next turn */
     enum ks_exit status;
@@ -48,6 +56,9 @@ struct talk {
     uint64_t deadline;    /* for leaving; 0 for none */
     uint64_t patience_ms; /* what any progress sets the deadline to; 0 when it stays */
     size_t backlog;       /* when it was looked at last */
+    uint64_t answer_due;  /* to a password; 0 for none */
+    uint64_t joined_ms;   /* since when there is this connection */
+    struct ks_retry retry;
 };
 
 static uint64_t now_ms(void)
@@ -55,17 +66,52 @@ static uint64_t now_ms(void)
     return ks_clock_monotonic_ms(ks_clock_system());
 }
 
+/* ---- to whoever runs it ---- */
+
+/* On stderr, above the line that is typed. */
+static void tell(const char *text)
+{
+    ks_editor_hide();
+    (void)fflush(stdout);
+    ks_output_notice("%s", text);
+    ks_editor_show();
+}
+
+/* A failure, and what it means for what was said. */
+static void tell_failure(const struct talk *talk, enum kesher_status status, const char *sentence)
+{
+    struct kesher_error told = {.status = status};
+    size_t unsent = talk->with->seat != NULL ? kesher_chat_unsent(talk->chat) : 0;
+    if (unsent == 0)
+        (void)snprintf(told.sentence, sizeof told.sentence, "%s", sentence);
+    else
+        (void)snprintf(told.sentence, sizeof told.sentence, "%.700s (lines that were not sent: %zu)",
+                       sentence, unsent);
+    ks_output_failure(&told);
+}
+
 /* ---- ends ---- */
 
 /* Ends with a failure, for which there is one line to say; or, when one leaves anyhow, without. */
 static void fail(struct talk *talk, const struct kesher_error *error)
 {
-    ks_editor_close();
+    ks_editor_abandon();
     talk->over = true;
     if (talk->leaving && !talk->patience_ms)
         return;
     talk->status = KS_EXIT_FAILED;
-    ks_output_failure(error);
+    tell_failure(talk, error->status, error->sentence);
+}
+
+/* Leaves, or ends its input, without a connection: only the end of a pipe waits for one, to send the rest. */
+static void leave_lost(struct talk *talk)
+{
+    talk->over = talk->patience_ms == 0;
+    if (!talk->over || kesher_chat_unsent(talk->chat) == 0)
+        return;
+    tell_failure(talk, KESHER_CONNECTION, "left without a connection");
+    if (!talk->stopping)
+        talk->status = KS_EXIT_FAILED;
 }
 
 /* Leaves after all that was said; progress within `limit_ms` extends that limit when `patient`. */
@@ -76,19 +122,76 @@ static void leave(struct talk *talk, uint64_t limit_ms, bool patient)
     talk->input_open = false;
     talk->deadline = now_ms() + limit_ms;
     talk->patience_ms = patient ? limit_ms : 0;
-    if (!talk->leaving && kesher_chat_leave(talk->with->chat, &error) != KESHER_OK)
+    if (!talk->leaving && kesher_chat_leave(talk->chat, &error) != KESHER_OK)
         fail(talk, &error);
     talk->leaving = true;
+    if (talk->lost)
+        leave_lost(talk);
+}
+
+/* Whether there is something to return for. */
+static bool returns(const struct talk *talk)
+{
+    if (talk->with->seat == NULL || talk->left)
+        return false;
+    return !talk->leaving || (talk->patience_ms != 0 && kesher_chat_unsent(talk->chat) > 0);
+}
+
+/* The connection is gone, and another one is to take its place. A server that takes us in and throws us out
+ * again is not asked faster than one that does not answer. */
+static void lose(struct talk *talk, const char *sentence)
+{
+    char line[KESHER_SENTENCE_SIZE + 100];
+    uint64_t now = now_ms();
+    if (now - talk->joined_ms > LASTING_MS)
+        ks_retry_note(&talk->retry, now, false);
+    ks_retry_note(&talk->retry, now, true);
+    talk->lost = true;
+    (void)snprintf(line, sizeof line, "kesher: %s; connecting again, Ctrl-C ends", sentence);
+    tell(line);
 }
 
 static void end_connection(struct talk *talk)
 {
+    char sentence[KESHER_SENTENCE_SIZE];
+    (void)snprintf(sentence, sizeof sentence, "%s closed the connection", talk->with->address);
+    if (returns(talk)) {
+        lose(talk, sentence);
+        return;
+    }
     ks_editor_close();
     talk->over = true;
-    if (talk->with->menu || talk->left || talk->leaving)
+}
+
+static void break_connection(struct talk *talk, const struct kesher_error *error)
+{
+    if (error->status == KESHER_CONNECTION && returns(talk))
+        lose(talk, error->sentence);
+    else
+        fail(talk, error);
+}
+
+static void try_to_return(struct talk *talk)
+{
+    char line[100];
+    struct kesher_error error;
+    if (!ks_retry_is_due(&talk->retry, now_ms()))
         return;
-    ks_output_error("%s closed the connection; its log may tell why", talk->with->address);
-    talk->status = KS_EXIT_FAILED;
+    switch (ks_chat_return(talk->with->seat, &talk->chat, &error)) {
+    case KS_CHAT_BACK:
+        talk->lost = false;
+        talk->joined_ms = now_ms();
+        (void)snprintf(line, sizeof line, "joined group %u again; lines may be missing or doubled",
+                       talk->with->seat->group);
+        tell(line);
+        break;
+    case KS_CHAT_NOT_YET:
+        ks_retry_note(&talk->retry, now_ms(), true);
+        break;
+    case KS_CHAT_NEVER:
+        fail(talk, &error);
+        break;
+    }
 }
 
 static void close_output(struct talk *talk)
@@ -103,8 +206,9 @@ static void close_output(struct talk *talk)
 
 static void judge_deadline(struct talk *talk)
 {
+    char sentence[KESHER_SENTENCE_SIZE];
     uint64_t now = now_ms();
-    size_t backlog = kesher_chat_backlog(talk->with->chat);
+    size_t backlog = kesher_chat_backlog(talk->chat);
     if (talk->patience_ms != 0 && backlog != talk->backlog)
         talk->deadline = now + talk->patience_ms;
     talk->backlog = backlog;
@@ -113,71 +217,25 @@ static void judge_deadline(struct talk *talk)
     talk->over = true;
     if (talk->patience_ms == 0)
         return;
-    ks_output_error("%s has not confirmed the end for %d s; check the network and the server",
-                    talk->with->address, SILENCE_MS / 1000);
+    (void)snprintf(sentence, sizeof sentence,
+                   "%s has not confirmed the end for %d s; check the network and the server",
+                   talk->with->address, SILENCE_MS / 1000);
+    tell_failure(talk, KESHER_TIMEOUT, sentence);
     talk->status = KS_EXIT_FAILED;
 }
 
-/* ---- signals of a terminal ---- */
-
-static void make_signals(sigset_t *signals)
+/* There are servers that end a conversation so, and forget to close. */
+static void judge_silence(struct talk *talk)
 {
-    (void)sigemptyset(signals);
-    (void)sigaddset(signals, SIGWINCH);
-    (void)sigaddset(signals, SIGTSTP);
-    (void)sigaddset(signals, SIGCONT);
-}
-
-/* They come as input from now on. Without that, typing works all the same. */
-static int watch_signals(void)
-{
-    sigset_t signals;
-    make_signals(&signals);
-    if (pthread_sigmask(SIG_BLOCK, &signals, NULL) != 0)
-        return -1;
-    return signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
-}
-
-/* They do what they always do. */
-static void let_signals(void)
-{
-    sigset_t signals;
-    make_signals(&signals);
-    (void)pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
-}
-
-static void hold_signals(void)
-{
-    sigset_t signals;
-    make_signals(&signals);
-    (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
-}
-
-/* Stops as a program does that knows nothing of terminals; SIGCONT tells when it goes on. */
-static void suspend(void)
-{
-    sigset_t stop;
-    (void)sigemptyset(&stop);
-    (void)sigaddset(&stop, SIGTSTP);
-    ks_editor_suspend();
-    (void)raise(SIGTSTP);
-    (void)pthread_sigmask(SIG_UNBLOCK, &stop, NULL);
-    (void)pthread_sigmask(SIG_BLOCK, &stop, NULL);
-}
-
-static void take_signals(const struct talk *talk)
-{
-    struct signalfd_siginfo signal;
-    while (read(talk->signal_fd, &signal, sizeof signal) == (ssize_t)sizeof signal) {
-        if (signal.ssi_signo == SIGWINCH) {
-            ks_editor_resize();
-        } else if (signal.ssi_signo == SIGTSTP) {
-            suspend();
-        } else { /* who stopped us by SIGSTOP has changed the terminal behind our back */
-            ks_editor_suspend();
-            ks_editor_resume();
-        }
-    }
+    if (talk->answer_due == 0 || now_ms() < talk->answer_due || talk->over)
+        return;
+    talk->answer_due = 0;
+    ks_editor_hide();
+    ks_output_error(
+        "%s has not answered the password for %d s; old servers take one of digits only: leave with "
+        "Ctrl-C and begin again",
+        talk->with->address, PASSWORD_MS / 1000);
+    ks_editor_show();
 }
 
 /* ---- what comes ---- */
@@ -194,13 +252,14 @@ static void answer_secretly(struct talk *talk, const struct kesher_chat_line *li
     memcpy(question + strlen(question), " ", 2);
     (void)fflush(stdout);
     ks_editor_suspend();
-    let_signals();
+    ks_chat_signals_let();
     bool answered = ks_terminal_ask(question, true, secret, sizeof secret, &size);
-    hold_signals();
+    ks_chat_signals_hold();
     ks_editor_resume();
+    talk->answer_due = now_ms() + PASSWORD_MS;
     if (!answered)
         leave(talk, FAREWELL_MS, false);
-    else if (kesher_chat_say(talk->with->chat, secret, size, &error) != KESHER_OK)
+    else if (kesher_chat_say(talk->chat, secret, size, &error) != KESHER_OK)
         fail(talk, &error);
     ks_secret_wipe(secret, sizeof secret);
 }
@@ -208,9 +267,13 @@ static void answer_secretly(struct talk *talk, const struct kesher_chat_line *li
 static void take_line(struct talk *talk, const struct kesher_chat_line *line)
 {
     talk->left = talk->left || line->kind == KESHER_CHAT_FAREWELL;
+    talk->asked = line->kind == KESHER_CHAT_ASKS_PASSWORD;
+    /* In a pipe the password may have come before the question. */
+    bool given = talk->asked && (!talk->input_open || kesher_chat_backlog(talk->chat) > 0);
+    talk->answer_due = given ? now_ms() + PASSWORD_MS : 0;
     if (talk->patience_ms != 0)
         talk->deadline = now_ms() + talk->patience_ms;
-    if (line->kind == KESHER_CHAT_ASKS_PASSWORD && talk->interactive && talk->input_open) {
+    if (talk->asked && talk->interactive && talk->input_open) {
         answer_secretly(talk, line);
     } else if (talk->output_open) {
         ks_editor_hide();
@@ -223,9 +286,9 @@ static void hear(struct talk *talk)
 {
     struct kesher_chat_line line = {.kind = KESHER_CHAT_MESSAGE};
     struct kesher_error error;
-    for (unsigned count = 0; !talk->over && count < LINES_PER_TURN; count++) {
-        if (kesher_chat_receive(talk->with->chat, &line, &error) != KESHER_OK)
-            fail(talk, &error);
+    for (unsigned count = 0; !talk->over && !talk->lost && count < LINES_PER_TURN; count++) {
+        if (kesher_chat_receive(talk->chat, &line, &error) != KESHER_OK)
+            break_connection(talk, &error);
         else if (line.kind == KESHER_CHAT_END)
             end_connection(talk);
         else if (line.kind != KESHER_CHAT_NOTHING)
@@ -233,7 +296,7 @@ static void hear(struct talk *talk)
         if (line.kind == KESHER_CHAT_NOTHING)
             break;
     }
-    talk->more = line.kind != KESHER_CHAT_NOTHING;
+    talk->more = line.kind != KESHER_CHAT_NOTHING && !talk->lost;
     ks_editor_show();
     if (talk->output_open && fflush(stdout) != 0)
         close_output(talk);
@@ -257,7 +320,7 @@ static void print_unknown(const char *word, size_t size)
 static void say(struct talk *talk, const char *text, size_t size)
 {
     struct kesher_error error;
-    if (kesher_chat_say(talk->with->chat, text, size, &error) != KESHER_OK)
+    if (kesher_chat_say(talk->chat, text, size, &error) != KESHER_OK)
         fail(talk, &error);
 }
 
@@ -270,7 +333,7 @@ static void take_typed(void *context, const char *line, size_t size)
     enum ks_chat_order order = KS_CHAT_ORDER_SAY;
     if (line == NULL)
         order = KS_CHAT_ORDER_QUIT;
-    else if (!talk->with->menu)
+    else if (talk->with->seat != NULL)
         order = ks_chat_words_order(line, size, &said, &said_size);
     switch (order) {
     case KS_CHAT_ORDER_SAY:
@@ -298,9 +361,11 @@ static void take_piped(struct talk *talk)
         return;
     if (got <= 0)
         leave(talk, SILENCE_MS, true);
-    else if (kesher_chat_send(talk->with->chat, piece, (size_t)got, &error) != KESHER_OK)
+    else if (kesher_chat_send(talk->chat, piece, (size_t)got, &error) != KESHER_OK)
         fail(talk, &error);
-    if (got > 0 && talk->with->menu) /* there may be a password among it */
+    if (got > 0 && talk->asked)
+        talk->answer_due = now_ms() + PASSWORD_MS;
+    if (got > 0 && talk->with->seat == NULL) /* there may be a password among it */
         ks_secret_wipe(piece, (size_t)got);
 }
 
@@ -308,20 +373,44 @@ static void take_piped(struct talk *talk)
 
 enum { SERVER, INPUT, OUTPUT, SIGNALS, WATCHED };
 
+/* The less of a limit, of which -1 is none, and of what is left until then; 0 is never. */
+static int sooner(int limit, uint64_t at)
+{
+    if (at == 0)
+        return limit;
+    uint64_t now = now_ms();
+    int left = now < at ? (int)(at - now) : 0;
+    return limit < 0 || left < limit ? left : limit;
+}
+
 static int wait_limit(const struct talk *talk, int limit)
 {
     if (talk->more)
         return 0;
-    if (talk->deadline == 0)
-        return limit;
-    uint64_t now = now_ms();
-    int left = now < talk->deadline ? (int)(talk->deadline - now) : 0;
-    return limit < 0 || left < limit ? left : limit;
+    limit = sooner(limit, talk->lost ? talk->retry.at_ms : 0);
+    return sooner(sooner(limit, talk->answer_due), talk->deadline);
+}
+
+/* poll(2)'s. No server: what is closed would be ready all the time. */
+static int watch_server(const struct talk *talk, struct pollfd *watched)
+{
+    if (!talk->lost)
+        return kesher_chat_watch(talk->chat, watched);
+    watched->fd = -1;
+    return -1;
 }
 
 static bool wants_input(const struct talk *talk)
 {
-    return talk->input_open && kesher_chat_backlog(talk->with->chat) < BACKLOG_LIMIT;
+    return talk->input_open && kesher_chat_backlog(talk->chat) < BACKLOG_LIMIT;
+}
+
+/* Ctrl-C is a way to leave, for whoever sits at a terminal and is in a group. */
+static void stop(struct talk *talk)
+{
+    talk->stopping = true;
+    talk->forgives = talk->interactive && !talk->lost && ks_stop_signal() == SIGINT;
+    leave(talk, FAREWELL_MS, false);
 }
 
 static void wait_for_something(struct talk *talk)
@@ -331,16 +420,14 @@ static void wait_for_something(struct talk *talk)
         [OUTPUT] = {.fd = talk->output_open ? STDOUT_FILENO : -1}, /* its errors come unasked */
         [SIGNALS] = {.fd = talk->signal_fd, .events = POLLIN},
     };
-    int limit = kesher_chat_watch(talk->with->chat, &watched[SERVER]);
+    int limit = watch_server(talk, &watched[SERVER]);
     int ready = ks_stop_poll(watched, WATCHED, wait_limit(talk, limit), !talk->stopping);
-    if (ks_stop_is_requested() && !talk->stopping) {
-        talk->stopping = true;
-        leave(talk, FAREWELL_MS, false);
-    }
+    if (ks_stop_is_requested() && !talk->stopping)
+        stop(talk);
     if (ready > 0 && (watched[OUTPUT].revents & (POLLERR | POLLHUP)) != 0)
         close_output(talk);
     if (ready > 0 && watched[SIGNALS].revents != 0)
-        take_signals(talk);
+        ks_chat_signals_take(talk->signal_fd);
     if (ready > 0 && watched[INPUT].revents != 0 && talk->input_open) {
         if (talk->interactive)
             ks_editor_read();
@@ -348,12 +435,16 @@ static void wait_for_something(struct talk *talk)
             take_piped(talk);
     }
     judge_deadline(talk);
+    judge_silence(talk);
 }
 
 static void run(struct talk *talk)
 {
     while (!talk->over) {
-        hear(talk);
+        if (talk->lost)
+            try_to_return(talk);
+        else
+            hear(talk);
         if (!talk->over)
             wait_for_something(talk);
     }
@@ -361,15 +452,31 @@ static void run(struct talk *talk)
 
 static void run_on_terminal(struct talk *talk)
 {
-    talk->signal_fd = watch_signals();
-    if (!talk->with->menu)
+    talk->signal_fd = ks_chat_signals_watch();
+    if (talk->with->seat != NULL)
         (void)puts("/help lists the commands, /quit leaves");
     ks_editor_open(PROMPT, take_typed, talk);
     run(talk);
     ks_editor_close();
-    let_signals();
+    ks_chat_signals_let();
     if (talk->signal_fd >= 0)
         close(talk->signal_fd);
+}
+
+static void talk_to_the_end(struct talk *talk)
+{
+    if (!ks_stop_prepare(GRACE_SECONDS)) {
+        talk->status = KS_EXIT_FAILED;
+        return;
+    }
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)setvbuf(stdout, NULL, _IOFBF, OUTPUT_SIZE); /* flushed whenever there is nothing more to print */
+    if (talk->interactive)
+        run_on_terminal(talk);
+    else
+        run(talk);
+    if (talk->forgives)
+        ks_stop_forgive();
 }
 
 enum ks_exit ks_chat_talk(const struct ks_chat_talk *with)
@@ -377,21 +484,17 @@ enum ks_exit ks_chat_talk(const struct ks_chat_talk *with)
     bool interactive = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1 && !with->json;
     struct talk talk = {
         .with = with,
+        .chat = with->chat,
         .show = {.json = with->json, .screen = interactive},
         .interactive = interactive,
         .input_open = true,
         .output_open = true,
         .status = KS_EXIT_DONE,
         .signal_fd = -1,
+        .joined_ms = now_ms(),
     };
     talk.show.colours = interactive && ks_chat_show_has_colours();
-    if (!ks_stop_prepare(GRACE_SECONDS))
-        return KS_EXIT_FAILED;
-    (void)signal(SIGPIPE, SIG_IGN);
-    (void)setvbuf(stdout, NULL, _IOFBF, OUTPUT_SIZE); /* flushed whenever there is nothing more to print */
-    if (interactive)
-        run_on_terminal(&talk);
-    else
-        run(&talk);
+    talk_to_the_end(&talk);
+    kesher_chat_close(talk.chat);
     return talk.status;
 }

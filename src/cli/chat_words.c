@@ -25,6 +25,8 @@ enum ks_chat_order ks_chat_words_order(const char *line, size_t size, const char
     bool has_slash = size > 0 && line[0] == '/';
     *said = has_slash ? line + 1 : line;
     *said_size = has_slash ? size - 1 : size;
+    if (size == strlen(KS_CHAT_LEAVE) && memcmp(line, KS_CHAT_LEAVE, size) == 0)
+        return KS_CHAT_ORDER_QUIT;
     if (!has_slash || (size > 1 && line[1] == '/'))
         return KS_CHAT_ORDER_SAY;
     while (*said_size > 0 && (*said)[*said_size - 1] == ' ')

@@ -13,7 +13,8 @@ enum ks_chat_order {
 };
 
 /* A line that begins with one slash is an order to the client; one that begins with two is a message with one
- * slash less. *said is then the message, inside of `line`; else the order's word, without the slash. */
+ * slash less. "Exit" alone is the protocol's own order to leave. *said is then the message, inside of `line`;
+ * else the order's word, without the slash. */
 enum ks_chat_order ks_chat_words_order(const char *line, size_t size, const char **said, size_t *said_size);
 
 /* The reader's help to the orders, line by line; NULL after the last one. */

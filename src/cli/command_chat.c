@@ -180,16 +180,22 @@ static bool join_group(struct entry *entry)
 }
 
 static enum ks_exit talk(const struct ks_context *context, struct kesher_chat *chat, const char *address,
-                         bool menu)
+                         const struct ks_chat_seat *seat)
 {
     char shown[SHOWN_SIZE];
     const struct ks_chat_talk talk = {
         .chat = chat,
+        .seat = seat,
         .address = ks_text_escape(address, strlen(address), shown, sizeof shown),
         .json = context->options->json,
-        .menu = menu,
     };
     return ks_chat_talk(&talk);
+}
+
+static void print_notice(void *context, const char *line)
+{
+    (void)context;
+    ks_output_error("%s", line);
 }
 
 /* Opens the chat; NULL after printing why not. */
@@ -197,9 +203,11 @@ static struct kesher_chat *open_chat(const struct ks_context *context, char addr
 {
     struct kesher_chat *chat = NULL;
     struct kesher_error error;
+    struct kesher_options options = context->limits;
+    options.observer.notice = print_notice;
     if (!ks_context_service(context, KESHER_CHAT_PORT, address))
         return NULL;
-    if (kesher_chat_open(address, NULL, &chat, &error) == KESHER_OK)
+    if (kesher_chat_open(address, &options, &chat, &error) == KESHER_OK)
         return chat;
     ks_output_failure(&error);
     return NULL;
@@ -217,22 +225,25 @@ static enum ks_exit enter(const struct ks_context *context, struct entry *entry,
     entry->chat = open_chat(context, address);
     if (entry->chat == NULL)
         return KS_EXIT_FAILED;
-    bool entered = way_in(entry);
-    ks_secret_wipe(entry->password, sizeof entry->password);
-    status = entered ? talk(context, entry->chat, address, false) : KS_EXIT_FAILED;
-    kesher_chat_close(entry->chat);
-    return status;
+    if (!way_in(entry)) {
+        kesher_chat_close(entry->chat);
+        return KS_EXIT_FAILED;
+    }
+    const struct ks_chat_seat seat = {
+        .address = address,
+        .group = entry->group,
+        .name = entry->name,
+        .password = entry->password,
+        .password_size = entry->password_size,
+    };
+    return talk(context, entry->chat, address, &seat);
 }
 
 static enum ks_exit pass_menu_through(const struct ks_context *context)
 {
     char address[KESHER_ADDRESS_SIZE];
     struct kesher_chat *chat = open_chat(context, address);
-    if (chat == NULL)
-        return KS_EXIT_FAILED;
-    enum ks_exit status = talk(context, chat, address, true);
-    kesher_chat_close(chat);
-    return status;
+    return chat != NULL ? talk(context, chat, address, NULL) : KS_EXIT_FAILED;
 }
 
 static enum ks_exit usage_error(const char *reason)

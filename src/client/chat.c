@@ -2,7 +2,9 @@
  *
  * Lines that are to go out stand in one queue, each with its LF. In line mode the queue goes out as it is; in
  * chunk mode line by line, without LF. Before one is a member, a line waits until the one before it is
- * answered, as long as it may be that the server is of the kind that takes two for one.
+ * answered, as long as it may be that the server is of the kind that takes two for one. A member's line stays
+ * in the queue until its end has gone out: should the connection be lost before, all of it goes out over
+ * another.
  */
 #include "client/chat_state.h"
 
@@ -131,6 +133,11 @@ struct piece {
     bool ends_line;
 };
 
+size_t kesher_chat_backlog(const struct kesher_chat *chat)
+{
+    return chat->queue.size - chat->sent;
+}
+
 static bool waits_for_answer(const struct kesher_chat *chat)
 {
     return !chat->reader.member && (chat->reader.chunk_mode || !chat->mode_is_known) && !chat->answered;
@@ -139,7 +146,7 @@ static bool waits_for_answer(const struct kesher_chat *chat)
 /* In chunk mode a line without its end, and no more than a server of this kind reads at once. */
 static struct piece next_chunk(const struct kesher_chat *chat, size_t line_size, bool ends_line)
 {
-    const uint8_t *line = chat->queue.bytes;
+    const uint8_t *line = chat->queue.bytes + chat->sent;
     size_t size = ends_line ? line_size - 1 : line_size;
     if (!ends_line && size <= KS_CHAT_SEND_LIMIT)
         return (struct piece){.size = 0};
@@ -155,14 +162,15 @@ static struct piece next_chunk(const struct kesher_chat *chat, size_t line_size,
 /* The piece that may go out now; an empty one (taken is 0) when there is none. */
 static struct piece next_piece(const struct kesher_chat *chat)
 {
-    const struct ks_buffer *queue = &chat->queue;
+    size_t size = kesher_chat_backlog(chat);
     const struct piece nothing = {.size = 0};
-    if (queue->size == 0 || chat->output_ended || waits_for_answer(chat))
+    if (size == 0 || chat->output_ended || waits_for_answer(chat))
         return nothing;
     if (!chat->reader.chunk_mode && chat->mode_is_known)
-        return (struct piece){.size = queue->size, .taken = queue->size};
-    const uint8_t *newline = memchr(queue->bytes, '\n', queue->size);
-    size_t line_size = newline == NULL ? queue->size : (size_t)(newline - queue->bytes) + 1;
+        return (struct piece){.size = size, .taken = size};
+    const uint8_t *waiting = chat->queue.bytes + chat->sent;
+    const uint8_t *newline = memchr(waiting, '\n', size);
+    size_t line_size = newline == NULL ? size : (size_t)(newline - waiting) + 1;
     if (chat->reader.chunk_mode)
         return next_chunk(chat, line_size, newline != NULL);
     return newline == NULL ? nothing
@@ -191,10 +199,24 @@ static void note_input(struct kesher_chat *chat, const struct piece *piece)
     chat->answered = false;
 }
 
-static void drop_sent(struct kesher_chat *chat, size_t size)
+/* How much of what has gone out need not be kept: whole lines, and lines that are longer than a message,
+ * which servers cut anyhow. Before one is a member, all of it: a password may be among it. */
+static size_t size_done_with(const struct kesher_chat *chat)
 {
-    ks_buffer_drop_front(&chat->queue, size);
-    if (!chat->reader.member) /* a password may have been among it */
+    if (!chat->reader.member)
+        return chat->sent;
+    const uint8_t *newline = memrchr(chat->queue.bytes, '\n', chat->sent);
+    size_t whole = newline == NULL ? 0 : (size_t)(newline - chat->queue.bytes) + 1;
+    return chat->sent - whole > KS_CHAT_MESSAGE_LIMIT ? chat->sent : whole;
+}
+
+static void note_sent(struct kesher_chat *chat, size_t size)
+{
+    chat->sent += size;
+    size_t done = size_done_with(chat);
+    ks_buffer_drop_front(&chat->queue, done);
+    chat->sent -= done;
+    if (!chat->reader.member)
         explicit_bzero(chat->queue.bytes + chat->queue.size, chat->queue.capacity - chat->queue.size);
 }
 
@@ -206,7 +228,7 @@ static bool send_piece(struct kesher_chat *chat)
         return false;
     ssize_t sent = 0;
     if (piece.size > 0)
-        sent = send(chat->fd, chat->queue.bytes, piece.size, MSG_NOSIGNAL | MSG_DONTWAIT);
+        sent = send(chat->fd, chat->queue.bytes + chat->sent, piece.size, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0) {
         if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
             chat->output_errno = errno;
@@ -217,11 +239,11 @@ static bool send_piece(struct kesher_chat *chat)
     if (piece.size > 0)
         chat->due_ms = now_ms() + PAUSE_MS;
     if ((size_t)sent < piece.size) {
-        drop_sent(chat, (size_t)sent);
+        note_sent(chat, (size_t)sent);
         return false;
     }
     note_input(chat, &piece);
-    drop_sent(chat, piece.taken);
+    note_sent(chat, piece.taken);
     return true;
 }
 
@@ -235,7 +257,7 @@ static enum kesher_status queue_line(struct kesher_chat *chat, const char *line,
 /* Once everything has gone out and is answered: a member says Exit, anybody else ends his input. */
 static enum kesher_status finish_output(struct kesher_chat *chat, struct kesher_error *error)
 {
-    if (!chat->leaving || chat->output_ended || chat->queue.size > 0 || waits_for_answer(chat))
+    if (!chat->leaving || chat->output_ended || kesher_chat_backlog(chat) > 0 || waits_for_answer(chat))
         return KESHER_OK;
     if (!chat->reader.member) {
         chat->output_ended = true;
@@ -243,11 +265,14 @@ static enum kesher_status finish_output(struct kesher_chat *chat, struct kesher_
         return KESHER_OK;
     }
     chat->leaving = false;
+    chat->says_exit = true;
     return queue_line(chat, KS_CHAT_LEAVE "\n", error);
 }
 
 static enum kesher_status send_waiting(struct kesher_chat *chat, struct kesher_error *error)
 {
+    if (chat->ended)
+        return KESHER_OK;
     do {
         enum kesher_status status = finish_output(chat, error);
         if (status != KESHER_OK)
@@ -259,7 +284,7 @@ static enum kesher_status send_waiting(struct kesher_chat *chat, struct kesher_e
 enum kesher_status kesher_chat_send(struct kesher_chat *chat, const void *bytes, size_t size,
                                     struct kesher_error *error)
 {
-    if (size == 0 || chat->ended)
+    if (size == 0)
         return KESHER_OK;
     if (ks_buffer_append(&chat->queue, bytes, size) != KS_OK)
         return ks_failure_no_memory(error);
@@ -278,11 +303,6 @@ enum kesher_status kesher_chat_say(struct kesher_chat *chat, const void *text, s
     return kesher_chat_send(chat, "\n", 1, error); /* there are servers that read only once */
 }
 
-size_t kesher_chat_backlog(const struct kesher_chat *chat)
-{
-    return chat->queue.size;
-}
-
 enum kesher_status kesher_chat_leave(struct kesher_chat *chat, struct kesher_error *error)
 {
     enum kesher_status status = chat->mid_line ? queue_line(chat, "\n", error) : KESHER_OK;
@@ -290,6 +310,25 @@ enum kesher_status kesher_chat_leave(struct kesher_chat *chat, struct kesher_err
         return status;
     chat->mid_line = false;
     chat->leaving = true;
+    return send_waiting(chat, error);
+}
+
+size_t kesher_chat_unsent(const struct kesher_chat *chat)
+{
+    size_t lines = 0;
+    size_t size = chat->says_exit ? 0 : chat->queue.size; /* it stands there alone */
+    for (size_t i = 0; i < size; i++)
+        lines += chat->queue.bytes[i] == '\n' || i + 1 == size ? 1 : 0;
+    return lines;
+}
+
+enum kesher_status kesher_chat_take_over(struct kesher_chat *chat, struct kesher_chat *lost,
+                                         struct kesher_error *error)
+{
+    if (!lost->says_exit && ks_buffer_append(&chat->queue, lost->queue.bytes, lost->queue.size) != KS_OK)
+        return ks_failure_no_memory(error);
+    chat->mid_line = lost->mid_line;
+    chat->leaving = lost->leaving || lost->says_exit;
     return send_waiting(chat, error);
 }
 
@@ -400,8 +439,10 @@ enum kesher_status kesher_chat_receive(struct kesher_chat *chat, struct kesher_c
     bool any = false;
     *line = (struct kesher_chat_line){.kind = chat->ended ? KESHER_CHAT_END : KESHER_CHAT_NOTHING};
     enum kesher_status status = ks_chat_next(chat, &said, &any, error);
-    if (status != KESHER_OK)
+    if (status != KESHER_OK) {
+        chat->ended = true;
         return status;
+    }
     if (!any && chat->ended)
         line->kind = KESHER_CHAT_END;
     if (any)

@@ -26,13 +26,15 @@ struct kesher_chat {
     bool answered;      /* since the last input went out */
     bool skip_menu;     /* it comes again after connecting anew */
     bool mid_line;      /* what was handed over last has no line end yet */
-    bool leaving;
-    bool output_ended; /* we have said that nothing follows, or could not send any more */
+    bool leaving;       /* and KS_CHAT_LEAVE is not in the queue yet */
+    bool says_exit;     /* it is, alone, or was sent */
+    bool output_ended;  /* we have said that nothing follows, or could not send any more */
     bool ended;
     char choice;            /* the valid one that waits for the first answer, else 0 */
     int output_errno;       /* why nothing can be sent any more; what has come is still taken */
     uint64_t due_ms;        /* when the next message may go out in chunk mode */
     struct ks_buffer queue; /* lines that are to go out */
+    size_t sent;            /* of the first one, which is kept until all of it has gone out */
     struct ks_chat_reader reader;
     char address[KESHER_ADDRESS_SIZE];
     char shown[KESHER_ADDRESS_SIZE]; /* safe for sentences */

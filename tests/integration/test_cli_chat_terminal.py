@@ -7,65 +7,12 @@ import termios
 
 import pytest
 from peer.chat import ENTER_GROUP, ENTER_NAME, ENTER_PASSWORD, LEAVE, LEFT, LineClient, has_left, said
-from peer.chat_fixtures import PASSWORD
+from peer.chat_fixtures import PASSWORD, ChatTerminal
 from peer.kesher import Kesher
-from peer.screen import Screen
 from peer.scripted import Line
-from peer.terminal import Terminal
 
 PROMPT = "> "
 CONTROL_C, CONTROL_D, LEFT_ARROW, BACKSPACE = "\x03", "\x04", "\x1b[D", "\x7f"
-
-
-class ChatTerminal(Terminal):
-    """A `kesher chat` on a terminal of its own."""
-
-    def answer(self, prompt: str, text: str) -> None:
-        self.wait_for(prompt)
-        self.type_line(text)
-
-    def answer_password(self, text: str) -> None:
-        self.wait_for("assword")
-        self.answer(": ", text)
-
-    @property
-    def shown(self) -> Screen:
-        return Screen(self.screen)
-
-    def end(self, status: int = 0) -> list[str]:
-        """Waits for the program's end, which leaves the terminal as it was; all lines that were shown."""
-        assert self.wait_for_end() == status, self.screen
-        assert termios.tcgetattr(self._fd) == self.modes
-        return self.shown.lines
-
-
-@pytest.fixture
-def open_terminal(home):
-    terminals = []
-
-    def open_for(server, *arguments: str, **variables: str) -> ChatTerminal:
-        command = Kesher(home, server.chat_address).command("chat", *arguments)
-        variables = {"TERM": "xterm", "USER": "tester", **variables}
-        terminals.append(ChatTerminal(command, **variables))
-        return terminals[-1]
-
-    yield open_for
-    for terminal in terminals:
-        terminal.close()
-
-
-@pytest.fixture
-def member(talker, open_terminal, host):
-    """Someone at a terminal who has joined the host's group as kate."""
-
-    def join(**variables: str) -> ChatTerminal:
-        terminal = open_terminal(talker, "join", str(host.group), "--as", "kate", **variables)
-        terminal.answer_password(PASSWORD)
-        terminal.wait_for(f"joined group {host.group}\n")
-        terminal.wait_for(PROMPT)
-        return terminal
-
-    return join
 
 
 # -- passwords
@@ -134,7 +81,7 @@ def test_giving_up_at_the_password_leaves_the_terminal_as_it_was(talker, open_te
     terminal = open_terminal(talker, "join", str(host.group), "--as", "kate")
     terminal.wait_for("assword: ")
     terminal.type(key)
-    assert terminal.wait_for_end() != 0
+    assert terminal.wait_for_end() == (-signal.SIGINT if key == CONTROL_C else 1)
     assert termios.tcgetattr(terminal._fd) == terminal.modes
     assert host.is_silent_for(0.1)
 
@@ -270,6 +217,40 @@ def test_what_others_send_cannot_move_the_cursor(make_scripted, open_terminal):
     assert len(said_by_bob) == 6 and all("after" in line or "overwritten" in line for line in said_by_bob)
 
 
+# -- letters of all the world
+
+
+@pytest.fixture(params=[{"LC_ALL": "C"}, {"LC_ALL": "POSIX"}, {"LC_CTYPE": "C"}, {"LANG": "xx_XX"}, {}], ids=str)
+def member_without_utf8(request, member, monkeypatch):
+    """Someone whose locale is none of UTF-8, or who has none."""
+    for name in ("LC_ALL", "LC_CTYPE", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    return member(**request.param)
+
+
+def test_a_locale_without_utf8_loses_no_letters(member_without_utf8, host):
+    terminal = member_without_utf8
+    for text in ("שלום לכולם", "😀 👍🏽 é", "日本語 ąß"):
+        terminal.type(text)
+        terminal.wait_for(text)  # as it was typed, so it is echoed
+        terminal.type_line("")
+        host.expect(said("kate", text))
+    host.write("ברוך הבא 😀")
+    terminal.wait_for("ברוך הבא 😀\n")
+    terminal.type(CONTROL_D)
+    terminal.end()
+
+
+def test_backspace_takes_whole_letters_in_a_locale_without_utf8(member_without_utf8, host):
+    terminal = member_without_utf8
+    terminal.type(f"שלומ{BACKSPACE}ם 😀{BACKSPACE * 2}!")
+    terminal.wait_for("!")
+    terminal.type_line("")
+    host.expect("kate: שלום!")
+    terminal.type(CONTROL_D)
+    terminal.end()
+
+
 # -- commands
 
 
@@ -335,8 +316,7 @@ def test_a_signal_to_end_leaves_the_terminal_as_it_was(member, host, number):
     terminal.type("half a line")
     terminal.wait_for("half a line")
     terminal.process.send_signal(number)
-    terminal.wait_for_end()
-    assert termios.tcgetattr(terminal._fd) == terminal.modes
+    terminal.end(-number)
     host.expect(has_left("kate"))
 
 
@@ -353,17 +333,6 @@ def test_leaving_a_server_that_does_not_answer(make_scripted, open_terminal):
     terminal.type_line("/quit")
     terminal.wait_for_end()
     assert termios.tcgetattr(terminal._fd) == terminal.modes
-
-
-def test_a_server_that_goes_is_told_and_the_terminal_is_as_it_was(make_talker, open_terminal):
-    server = make_talker()
-    terminal = open_terminal(server, "create", "--as", "kate", KESHER_CHAT_PASSWORD=PASSWORD)
-    terminal.wait_for(PROMPT)
-    terminal.type("half a line")
-    terminal.wait_for("half a line")
-    server.kill()
-    told = [line for line in terminal.end(1) if line.startswith("kesher: ")]
-    assert len(told) == 1
 
 
 # -- colours

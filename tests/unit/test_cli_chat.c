@@ -18,7 +18,7 @@ static void what_is_typed_is_said_or_an_order(void **state)
         {"hello", KS_CHAT_ORDER_SAY, "hello"},      {"", KS_CHAT_ORDER_SAY, ""},
         {" /help", KS_CHAT_ORDER_SAY, " /help"},    {"a/b", KS_CHAT_ORDER_SAY, "a/b"},
         {"//help", KS_CHAT_ORDER_SAY, "/help"},     {"///", KS_CHAT_ORDER_SAY, "//"},
-        {"Exit", KS_CHAT_ORDER_SAY, "Exit"},        {"/help", KS_CHAT_ORDER_HELP, "help"},
+        {"Exit", KS_CHAT_ORDER_QUIT, "Exit"},       {"/help", KS_CHAT_ORDER_HELP, "help"},
         {"/help  ", KS_CHAT_ORDER_HELP, "help"},    {"/quit", KS_CHAT_ORDER_QUIT, "quit"},
         {"/Quit", KS_CHAT_ORDER_UNKNOWN, "Quit"},   {"/quit now", KS_CHAT_ORDER_UNKNOWN, "quit now"},
         {"/", KS_CHAT_ORDER_UNKNOWN, ""},           {"/hel", KS_CHAT_ORDER_UNKNOWN, "hel"},

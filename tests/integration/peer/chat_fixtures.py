@@ -3,16 +3,42 @@
 import json
 import re
 import shlex
+import termios
 
 import pytest
 
 from .chat import LEFT, LineClient
 from .kesher import Kesher, Outcome
 from .piped import Piped
+from .relay import Relay
+from .screen import Screen
 from .scripted import ScriptedServer
+from .terminal import Terminal
 
 
 PASSWORD = "12345"
+
+
+class ChatTerminal(Terminal):
+    """A `kesher chat` on a terminal of its own."""
+
+    def answer(self, prompt: str, text: str) -> None:
+        self.wait_for(prompt)
+        self.type_line(text)
+
+    def answer_password(self, text: str) -> None:
+        self.wait_for("assword")
+        self.answer(": ", text)
+
+    @property
+    def shown(self) -> Screen:
+        return Screen(self.screen)
+
+    def end(self, status: int = 0) -> list[str]:
+        """Waits for the program's end, which leaves the terminal as it was; all lines that were shown."""
+        assert self.wait_for_end() == status, self.screen
+        assert termios.tcgetattr(self._fd) == self.modes
+        return self.shown.lines
 
 
 @pytest.fixture
@@ -62,11 +88,53 @@ def make_scripted():
 
 
 @pytest.fixture
+def relay(talker):
+    """The shared server, over connections that can be cut."""
+    between = Relay(talker.chat_address)
+    yield between
+    between.stop()
+
+
+@pytest.fixture
 def host(open_chat):
     """The only member of its group on the shared server."""
     client = open_chat(LineClient)
     client.create("host", PASSWORD)
     return client
+
+
+@pytest.fixture
+def open_terminal(home):
+    terminals = []
+
+    def open_for(server, *arguments: str, **variables: str) -> ChatTerminal:
+        command = Kesher(home, server.chat_address).command("chat", *arguments)
+        variables = {"TERM": "xterm", "USER": "tester", **variables}
+        terminals.append(ChatTerminal(command, **variables))
+        return terminals[-1]
+
+    yield open_for
+    for terminal in terminals:
+        terminal.close()
+
+
+@pytest.fixture
+def member_at(open_terminal, host):
+    """Someone at a terminal who has joined the host's group as kate, over that address."""
+
+    def join(server, **variables: str) -> ChatTerminal:
+        terminal = open_terminal(server, "join", str(host.group), "--as", "kate", **variables)
+        terminal.answer_password(PASSWORD)
+        terminal.wait_for(f"joined group {host.group}\n")
+        terminal.wait_for("> ")
+        return terminal
+
+    return join
+
+
+@pytest.fixture
+def member(talker, member_at):
+    return lambda **variables: member_at(talker, **variables)
 
 
 def create_group(start_chat, server, *options: str, name: str = "kate", **variables) -> tuple[Piped, int]:
