@@ -163,7 +163,7 @@ enum ks_exit ks_command_ask(struct ks_context *context)
     if (!ks_context_service(context, KESHER_ASK_PORT, address))
         return KS_EXIT_FAILED;
     (void)signal(SIGPIPE, SIG_IGN);
-    if (kesher_ask_open(address, NULL, &ask, &error) != KESHER_OK) {
+    if (kesher_ask_open(address, &context->limits, &ask, &error) != KESHER_OK) {
         ks_output_failure(&error);
         return KS_EXIT_FAILED;
     }
