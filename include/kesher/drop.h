@@ -21,17 +21,18 @@ extern "C" {
 
 struct kesher_drop;
 
-/* Loads the home's identity, connects to `address` and asks for a key. An identity that the server does not
- * know (any more) is registered anew under the same name and key pair, and the old files are kept under
- * another name. `home` must outlive the drop; `options` is copied, NULL for all defaults. KESHER_OK with
- * *drop for kesher_drop_close; errors as kesher_identity_load and kesher_register. */
+/* Loads the home's identity, connects to `address` and asks for a key. An identity that the home's own server
+ * (kesher_home_server) does not know any more is registered anew under the same name and key pair, and the
+ * old files are kept under another name; at any other server that is KESHER_UNKNOWN. `home` must outlive the
+ * drop; `options` is copied, NULL for all defaults. KESHER_OK with *drop for kesher_drop_close; errors as
+ * kesher_identity_load and kesher_register. */
 KESHER_API enum kesher_status kesher_drop_open(const struct kesher_home *home, const char *address,
                                                const struct kesher_options *options,
                                                struct kesher_drop **drop, struct kesher_error *error);
 
 /* Registers `name` as kesher_register does and goes on as an open drop: on the same connection, under the key
  * that the registration brought. KESHER_OK with *drop for kesher_drop_close; errors as kesher_register. */
-KESHER_API enum kesher_status kesher_drop_register(const struct kesher_home *home, const char *address,
+KESHER_API enum kesher_status kesher_drop_register(struct kesher_home *home, const char *address,
                                                    const char *name, const struct kesher_options *options,
                                                    struct kesher_drop **drop, struct kesher_error *error);
 KESHER_API void kesher_drop_close(struct kesher_drop *drop); /* NULL is allowed */
@@ -59,8 +60,8 @@ struct kesher_upload_result {
 /* Sends one file and returns when the server has confirmed it (2104 to a 1029).
  * KESHER_OK with *cksum (may be NULL). KESHER_FILE: the file cannot be read, is too large or became shorter;
  * KESHER_INVALID: the name does not fit, or cannot be kept. The server is as before after both.
- * KESHER_REFUSED, KESHER_MISMATCH, KESHER_CONNECTION, KESHER_TIMEOUT, KESHER_PROTOCOL: given up after what the
- * options allow. KESHER_CRYPTO; KESHER_NO_MEMORY. The drop can be used again after any of them. */
+ * KESHER_REFUSED, KESHER_MISMATCH, KESHER_CONNECTION, KESHER_TIMEOUT, KESHER_PROTOCOL: given up after what
+ * the options allow. KESHER_CRYPTO; KESHER_NO_MEMORY. The drop can be used again after any of them. */
 KESHER_API enum kesher_status kesher_drop_put(struct kesher_drop *drop, const struct kesher_upload *upload,
                                               uint32_t *cksum, struct kesher_error *error);
 

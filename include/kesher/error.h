@@ -32,6 +32,7 @@ enum kesher_status {
     KESHER_NO_MEMORY,
     KESHER_FULL,     /* the server has no room for one more */
     KESHER_NOT_SENT, /* left out, because an earlier file of the list was given up */
+    KESHER_UNKNOWN,  /* the server does not know the home's identity (any more) */
 };
 
 enum { KESHER_SENTENCE_SIZE = 768 };

@@ -10,6 +10,7 @@
 
 #include <kesher/error.h>
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -24,9 +25,9 @@ enum {
 
 struct kesher_home;
 
-/* Opens `directory`, creating it and its parents (mode 0700) where they do not exist.
- * KESHER_OK with *home for kesher_home_close; KESHER_FILE; KESHER_NO_MEMORY. `error` may be NULL here and in
- * every call of this library. */
+/* Opens `directory`. One that does not exist is a home without files; the first registration makes it, with
+ * its parents (mode 0700), and nothing else does. KESHER_OK with *home for kesher_home_close; KESHER_FILE;
+ * KESHER_NO_MEMORY. `error` may be NULL here and in every call of this library. */
 KESHER_API enum kesher_status kesher_home_open(const char *directory, struct kesher_home **home,
                                                struct kesher_error *error);
 KESHER_API void kesher_home_close(struct kesher_home *home); /* NULL is allowed */
@@ -34,7 +35,19 @@ KESHER_API void kesher_home_close(struct kesher_home *home); /* NULL is allowed 
 /* The directory as it was given. Owned by the home. */
 KESHER_API const char *kesher_home_path(const struct kesher_home *home);
 
-/* The server's "address:port": server.info, else line 1 of transfer.info, else 127.0.0.1:1357.
+/* Whether there is such a directory. */
+KESHER_API bool kesher_home_exists(const struct kesher_home *home);
+
+/* Whether the home keeps its secrets: nobody but its owner may read or write me.info, my.info and priv.key,
+ * or write to the directory. The library itself uses such files all the same. KESHER_OK, also for what does
+ * not exist; KESHER_INVALID with the command that mends it; KESHER_FILE. */
+KESHER_API enum kesher_status kesher_home_check_modes(const struct kesher_home *home,
+                                                      struct kesher_error *error);
+
+/* The server's "address:port": server.info, else line 1 of transfer.info, else 127.0.0.1:1357. Registering
+ * writes server.info, unless the home says the same already; so does the first call that shows a server to
+ * know an identity whose home says nothing. The home's id is told to no other server: calls that would are
+ * refused (KESHER_INVALID), unless kesher_options.moved is set. Addresses are compared, not looked up.
  * KESHER_OK; KESHER_INVALID when a file is there and makes no sense; KESHER_FILE. */
 KESHER_API enum kesher_status kesher_home_server(const struct kesher_home *home,
                                                  char address[KESHER_ADDRESS_SIZE],
@@ -44,11 +57,6 @@ KESHER_API enum kesher_status kesher_home_server(const struct kesher_home *home,
 KESHER_API enum kesher_status kesher_home_service(const struct kesher_home *home, uint16_t port,
                                                   char address[KESHER_ADDRESS_SIZE],
                                                   struct kesher_error *error);
-
-/* Writes server.info unless there is one. KESHER_OK, also when there was one; KESHER_INVALID for an address
- * that is none; KESHER_FILE. */
-KESHER_API enum kesher_status kesher_home_remember_server(const struct kesher_home *home, const char *address,
-                                                          struct kesher_error *error);
 
 struct kesher_transfer {
     char address[KESHER_ADDRESS_SIZE];

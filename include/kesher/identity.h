@@ -41,15 +41,26 @@ KESHER_API enum kesher_status kesher_identity_fingerprint(const struct kesher_id
                                                           char fingerprint[KESHER_FINGERPRINT_SIZE],
                                                           struct kesher_error *error);
 
-/* Registers `name` with the server at `address` and writes me.info and priv.key; the key is on disk before
- * the server hears of the name. A priv.key that is already there is used. Speaks 1025 and 1026; a server that
- * knows only messages gets 600 instead. `options` may be NULL. KESHER_OK with *identity for
+/* Registers `name` with the server at `address` and writes me.info and priv.key, and the address to
+ * server.info (see kesher_home_server); the key is on disk before the server hears of the name, and the home
+ * is made when there is a connection. A priv.key that is already there is used. Speaks 1025 and 1026; a
+ * server that knows only messages gets 600 instead. `options` may be NULL. KESHER_OK with *identity for
  * kesher_identity_free; KESHER_EXISTS when the home has an identity; KESHER_INVALID for a name that is none;
  * KESHER_REFUSED when the server said no; KESHER_CONNECTION; KESHER_TIMEOUT; KESHER_PROTOCOL;
  * KESHER_FILE; KESHER_CRYPTO; KESHER_NO_MEMORY. */
-KESHER_API enum kesher_status kesher_register(const struct kesher_home *home, const char *address,
-                                              const char *name, const struct kesher_options *options,
+KESHER_API enum kesher_status kesher_register(struct kesher_home *home, const char *address, const char *name,
+                                              const struct kesher_options *options,
                                               struct kesher_identity **identity, struct kesher_error *error);
+
+/* Registers `name` anew, with the key pair of the home's identity, at a server that does not know this any
+ * more. The old files are kept under other names (me.info.old.1 and so on). KESHER_OK with *identity for
+ * kesher_identity_free; KESHER_NOT_FOUND when the home has none; KESHER_EXISTS when the server knows it, and
+ * nothing was changed; KESHER_INVALID also for another server than the home's, unless options->moved; other
+ * errors as kesher_register. */
+KESHER_API enum kesher_status kesher_register_again(const struct kesher_home *home, const char *address,
+                                                    const char *name, const struct kesher_options *options,
+                                                    struct kesher_identity **identity,
+                                                    struct kesher_error *error);
 
 #ifdef __cplusplus
 }

@@ -61,7 +61,8 @@ struct kesher_messenger_settings {
 
 /* Loads the home's identity. Does not connect yet. `home` must outlive the messenger; `options` is copied,
  * NULL for defaults. Several messengers, in several processes, may share one home. KESHER_OK with *messenger
- * for kesher_messenger_close; errors as kesher_identity_load. */
+ * for kesher_messenger_close; KESHER_INVALID also when `address` is not the home's server
+ * (kesher_home_server), unless options->moved; errors as kesher_identity_load. */
 KESHER_API enum kesher_status kesher_messenger_open(const struct kesher_home *home, const char *address,
                                                     const struct kesher_messenger_settings *settings,
                                                     const struct kesher_options *options,
@@ -70,15 +71,16 @@ KESHER_API enum kesher_status kesher_messenger_open(const struct kesher_home *ho
 KESHER_API void kesher_messenger_close(struct kesher_messenger *messenger); /* wipes; NULL is allowed */
 
 /* Registers `name` with 600 only, as the classic console does. Otherwise as kesher_register. */
-KESHER_API enum kesher_status kesher_register_messages(const struct kesher_home *home, const char *address,
+KESHER_API enum kesher_status kesher_register_messages(struct kesher_home *home, const char *address,
                                                        const char *name, const struct kesher_options *options,
                                                        struct kesher_identity **identity,
                                                        struct kesher_error *error);
 
 /* What the calls below have in common: KESHER_OK; KESHER_REFUSED when the server answered with an error (not
- * repeated); KESHER_CONNECTION, KESHER_TIMEOUT; KESHER_PROTOCOL when sizes lie or codes are wrong;
- * KESHER_FILE for the home's files; KESHER_NO_MEMORY. `user` is a name; KESHER_NOT_FOUND when the server's
- * list has no such user, KESHER_INVALID when it cannot be a name. */
+ * repeated); KESHER_UNKNOWN when it answered as one that does not know this user; KESHER_CONNECTION,
+ * KESHER_TIMEOUT; KESHER_PROTOCOL when sizes lie or codes are wrong; KESHER_FILE for the home's files;
+ * KESHER_NO_MEMORY. `user` is a name; KESHER_NOT_FOUND when the server's list has no such user,
+ * KESHER_INVALID when it cannot be a name. */
 
 /* Calls `visit` for every other user, in the order of registration. False from `visit` ends the list early,
  * which is no error. */

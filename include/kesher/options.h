@@ -7,6 +7,7 @@
 
 #include <kesher/error.h>
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -26,10 +27,10 @@ struct kesher_observer {
 /* All zero is a good start: 0 stands for the default in brackets. */
 struct kesher_options {
     uint32_t connect_ms; /* for making a connection, name resolution aside [10,000] */
-    uint32_t
-        answer_ms; /* until the first answer of the server: whoever is silent is no such server [10,000] */
-    uint32_t
-        progress_ms; /* after it: in which at least one byte must move; silence is not repeated [120,000] */
+    /* Until the first answer of the server: whoever is silent is no such server. [10,000] */
+    uint32_t answer_ms;
+    /* After it: in which at least one byte must move. Silence is not repeated. [120,000] */
+    uint32_t progress_ms;
     uint32_t backoff_ms; /* before the first reconnect; doubles with each, up to 5 s [250] */
     uint32_t reconnects; /* per file or request, of connections that were made and lost [5] */
     /* How long a server that answered before is waited for, while it cannot be connected to: it may be
@@ -38,6 +39,9 @@ struct kesher_options {
     /* How often what the server answered with an error is asked again. Only the course's batch client does
      * that; nothing that can be mended needs it. [0] */
     uint32_t error_repeats;
+    /* The home's server has moved to the address that is given: it may be told the id, and when it shows that
+     * it knows the identity, its address is written to server.info. */
+    bool moved;
     struct kesher_observer observer;
 };
 

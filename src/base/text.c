@@ -174,6 +174,40 @@ char *ks_text_escape(const void *text, size_t size, char *escaped, size_t capaci
     return escaped;
 }
 
+static bool is_all_harmless(const uint8_t *bytes, size_t size)
+{
+    while (size > 0) {
+        size_t taken = ks_text_utf8_length(bytes, size);
+        if (taken == 0 || !ks_text_is_harmless(bytes, taken))
+            return false;
+        bytes += taken;
+        size -= taken;
+    }
+    return true;
+}
+
+char *ks_text_shell_word(const char *text, char *word, size_t capacity)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:@%+,-";
+    size_t size = strlen(text);
+    size_t used = 0;
+    if (size > 0 && size < capacity && text[0] != '-' && strspn(text, plain) == size)
+        return memcpy(word, text, size + 1);
+    if (!is_all_harmless((const uint8_t *)text, size))
+        return ks_text_escape(text, size, word, capacity);
+    word[used++] = '\'';
+    for (size_t i = 0; i < size; i++) {
+        static const char quote[] = "'\\''";
+        size_t piece = text[i] == '\'' ? sizeof quote - 1 : 1;
+        if (used + piece + sizeof "'" > capacity)
+            return ks_text_escape(text, size, word, capacity);
+        memcpy(word + used, text[i] == '\'' ? quote : text + i, piece);
+        used += piece;
+    }
+    memcpy(word + used, "'", sizeof "'");
+    return word;
+}
+
 void ks_text_to_hex(const uint8_t *bytes, size_t size, char *hex)
 {
     for (size_t i = 0; i < size; i++) {

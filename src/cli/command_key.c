@@ -107,6 +107,8 @@ static enum ks_exit show_own_key(const struct ks_context *context)
     char shown[KS_SHOWN_NAME_SIZE];
     struct kesher_error error;
     struct kesher_identity *identity = NULL;
+    if (!ks_context_secrets_are_kept(context))
+        return KS_EXIT_FAILED;
     enum kesher_status status = kesher_identity_load(context->home, &identity, &error);
     if (status == KESHER_OK)
         status = kesher_identity_fingerprint(identity, fingerprint, &error);

@@ -33,26 +33,34 @@ static enum ks_exit print_identity(const struct ks_context *context, const struc
     return KS_EXIT_DONE;
 }
 
+static enum kesher_status register_name(const struct ks_context *context, const char *address,
+                                        struct kesher_identity **identity, struct kesher_error *error)
+{
+    const char *name = context->options->operands[0];
+    struct kesher_options options = context->limits;
+    options.observer.notice = ks_progress_notice;
+    if (context->options->again)
+        return kesher_register_again(context->home, address, name, &options, identity, error);
+    return kesher_register(context->home, address, name, &options, identity, error);
+}
+
 enum ks_exit ks_command_register(struct ks_context *context)
 {
     char address[KESHER_ADDRESS_SIZE];
     struct kesher_error error;
     struct kesher_identity *identity = NULL;
-    struct kesher_options options = context->limits;
-    options.observer.notice = ks_progress_notice;
-    if (!ks_context_server(context, address))
+    if (context->options->moved && !context->options->again) {
+        ks_output_usage(
+            "--moved is for a home that is registered, so with --again; see kesher register --help");
+        return KS_EXIT_USAGE;
+    }
+    if (!ks_context_server(context, address) || !ks_context_secrets_are_kept(context))
         return KS_EXIT_FAILED;
-    if (kesher_register(context->home, address, context->options->operands[0], &options, &identity, &error) !=
-        KESHER_OK) {
+    if (register_name(context, address, &identity, &error) != KESHER_OK) {
         ks_output_failure(&error);
         return KS_EXIT_FAILED;
     }
     enum ks_exit status = print_identity(context, identity, address);
     kesher_identity_free(identity);
-    if (context->options->server != NULL &&
-        kesher_home_remember_server(context->home, address, &error) != KESHER_OK) {
-        ks_output_failure(&error);
-        status = KS_EXIT_FAILED;
-    }
     return status;
 }

@@ -16,9 +16,12 @@ enum ks_exit ks_command_transfer(struct ks_context *context)
         ks_output_failure(&error);
         return KS_EXIT_FAILED;
     }
+    /* What the user has written for this command, not what the home remembers of others. */
     char address[KESHER_ADDRESS_SIZE];
-    if (!ks_context_server(context, address))
+    memcpy(address, transfer.address, sizeof address);
+    if (context->options->server != NULL && !ks_context_server(context, address))
         return KS_EXIT_FAILED;
+    ks_context_warn_of_secrets(context);
     const char *path = transfer.path;
     int length = snprintf(in_home, sizeof in_home, "%s/%s", kesher_home_path(context->home), path);
     if (path[0] != '/' && access(path, F_OK) != 0 && length > 0 && (size_t)length < sizeof in_home &&

@@ -4,13 +4,18 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { MESSAGES = KS_OPTIONS_ANY | KS_OPTIONS_SERVER | KS_OPTIONS_DATA };
+enum {
+    IDENTITY = KS_OPTIONS_ANY | KS_OPTIONS_SERVER | KS_OPTIONS_IDENTITY,
+    MESSAGES = IDENTITY | KS_OPTIONS_DATA,
+};
 
 static const struct ks_command commands[] = {
     {"register", "NAME", "register NAME with the server and keep the identity in the home",
-     "The key pair is written to the home before the server hears of the name. With --server the address is\n"
-     "remembered in server.info, unless there is one.\n",
-     KS_OPTIONS_ANY | KS_OPTIONS_SERVER | KS_OPTIONS_DATA, 1, 1, ks_command_register},
+     "The key pair is written to the home before the server hears of the name. The address is remembered in\n"
+     "server.info: a home belongs to one server, and no other one is told its id. Where the server has lost\n"
+     "its data, --again makes the home known there again, as NAME: with the same key pair, while the old\n"
+     "files are kept as me.info.old.1 and so on.\n",
+     MESSAGES | KS_OPTIONS_REGISTER, 1, 1, ks_command_register},
     {"put", "FILE…", "send files, encrypted and verified",
      "FILE may be - for the standard input; then --as gives the name. A server keeps what follows the last / "
      "or \\\n"
@@ -18,13 +23,13 @@ static const struct ks_command commands[] = {
      "'replaced' is said of a file that this home has put before. Files that cannot be read are reported\n"
      "and left out; when the server or the connection fails for good, the files after that are named and\n"
      "not sent.\n",
-     KS_OPTIONS_ANY | KS_OPTIONS_SERVER | KS_OPTIONS_DATA | KS_OPTIONS_UPLOAD | KS_OPTIONS_NAMES, 1, SIZE_MAX,
-     ks_command_put},
+     MESSAGES | KS_OPTIONS_UPLOAD | KS_OPTIONS_NAMES, 1, SIZE_MAX, ks_command_put},
     {"transfer", "", "do what the home's transfer.info says: register if need be, send its file",
      "transfer.info has three lines: address:port of the server, user name, path of the file. A relative "
      "path is\n"
-     "looked for in the working directory, then in the home.\n",
-     KS_OPTIONS_ANY | KS_OPTIONS_SERVER | KS_OPTIONS_DATA | KS_OPTIONS_UPLOAD, 0, 0, ks_command_transfer},
+     "looked for in the working directory, then in the home. Without --server the address is that of\n"
+     "transfer.info; where server.info has another one, whose identity the home holds, nothing is sent.\n",
+     MESSAGES | KS_OPTIONS_UPLOAD, 0, 0, ks_command_transfer},
     {"users", "", "list the other users of the server", "", MESSAGES, 0, 0, ks_command_users},
     {"key", "[USER]", "show the public key of USER, and remember it; or your own",
      "Without USER the fingerprint of your own key is shown, to be compared; that does not connect.\n"
@@ -68,7 +73,7 @@ static const struct ks_command commands[] = {
      "It reads lines from the standard input. Symmetric keys live as long as the menu, and the newest, "
      "whoever\n"
      "made it, encrypts what is sent; everything else is kept in the home.\n",
-     KS_OPTIONS_ANY | KS_OPTIONS_SERVER, 0, 0, ks_command_menu},
+     IDENTITY, 0, 0, ks_command_menu},
     {"chat", "[create|join ID]", "talk in a group that has a password",
      "On a terminal there is a line to type in; /help lists its commands, Ctrl-D leaves. In a pipe each "
      "line\n"

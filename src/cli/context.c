@@ -70,7 +70,8 @@ bool ks_context_open(struct ks_context *context, const struct ks_options *option
         .options = options,
         .limits = {.answer_ms = options->answer_timeout,
                    .progress_ms = options->silence,
-                   .retry_ms = options->retry > 0 ? options->retry : 1 /* 0 is the library's default */},
+                   .retry_ms = options->retry > 0 ? options->retry : 1 /* 0 is the library's default */,
+                   .moved = options->moved},
     };
     const char *home = options->home;
     if (home == NULL && default_home(path, sizeof path))
@@ -135,4 +136,20 @@ bool ks_context_service(const struct ks_context *context, uint16_t port, char ad
         return true;
     ks_output_failure(&error);
     return false;
+}
+
+bool ks_context_secrets_are_kept(const struct ks_context *context)
+{
+    struct kesher_error error;
+    if (kesher_home_check_modes(context->home, &error) == KESHER_OK)
+        return true;
+    ks_output_failure(&error);
+    return false;
+}
+
+void ks_context_warn_of_secrets(const struct ks_context *context)
+{
+    struct kesher_error error;
+    if (kesher_home_check_modes(context->home, &error) != KESHER_OK)
+        ks_output_error("warning: %s", error.sentence);
 }

@@ -41,6 +41,13 @@ bool ks_context_server(const struct ks_context *context, char address[KESHER_ADD
 /* The server to speak to for another service: --server, else the host of what the home says, with `port`. */
 bool ks_context_service(const struct ks_context *context, uint16_t port, char address[KESHER_ADDRESS_SIZE]);
 
+/* Refuses a home whose secrets others can read or change, as ssh does. False after printing what to type. */
+bool ks_context_secrets_are_kept(const struct ks_context *context);
+
+/* The same for what the course's other clients share a home with, and make readable for all: prints it, too,
+ * and goes on. */
+void ks_context_warn_of_secrets(const struct ks_context *context);
+
 /* A variable of the environment; NULL when it is not there or empty. */
 const char *ks_context_variable(const char *name);
 

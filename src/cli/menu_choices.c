@@ -46,7 +46,7 @@ static void print_failure(const struct kesher_error *error, const char *user)
     char shown[SHOWN_NAME_SIZE];
     if (user != NULL)
         ks_text_escape(user, strlen(user), shown, sizeof shown);
-    if (error->status == KESHER_REFUSED)
+    if (error->status == KESHER_REFUSED || error->status == KESHER_UNKNOWN)
         (void)puts("Server responded with an error");
     else if (error->status == KESHER_NOT_FOUND && user != NULL)
         (void)printf("there is no user %s\n", shown);

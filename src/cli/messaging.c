@@ -76,13 +76,14 @@ struct kesher_messenger *ks_messaging_open(const struct ks_context *context,
     char address[KESHER_ADDRESS_SIZE];
     struct kesher_error error;
     struct kesher_messenger *messenger = NULL;
-    struct kesher_options defaults = context->limits;
-    defaults.observer = ks_messaging_observer(NULL);
+    struct kesher_options given = context->limits;
     const struct kesher_messenger_settings settings = {.file_directory = context->options->save_to};
-    if (!ks_context_server(context, address))
+    given.observer = ks_messaging_observer(NULL);
+    if (options != NULL)
+        given = *options;
+    if (!ks_context_server(context, address) || !ks_context_secrets_are_kept(context))
         return NULL;
-    if (kesher_messenger_open(context->home, address, &settings, options != NULL ? options : &defaults,
-                              &messenger, &error) == KESHER_OK)
+    if (kesher_messenger_open(context->home, address, &settings, &given, &messenger, &error) == KESHER_OK)
         return messenger;
     ks_output_failure(&error);
     return NULL;

@@ -7,14 +7,16 @@
 
 /* Which commands take an option: bits of ks_option.uses. A command names the groups that it takes. */
 enum ks_options_group {
-    KS_OPTIONS_ANY = 1u << 0,    /* every command, and no command */
-    KS_OPTIONS_SERVER = 1u << 1, /* speaks to a server */
-    KS_OPTIONS_DATA = 1u << 2,   /* has output that is data */
-    KS_OPTIONS_UPLOAD = 1u << 3, /* sends files */
-    KS_OPTIONS_NAMES = 1u << 4,  /* gives files other names */
-    KS_OPTIONS_KEYS = 1u << 5,   /* can accept and forget a user's keys */
-    KS_OPTIONS_FILE = 1u << 6,   /* sends a text or a file */
-    KS_OPTIONS_INBOX = 1u << 7,  /* receives messages */
+    KS_OPTIONS_ANY = 1u << 0,      /* every command, and no command */
+    KS_OPTIONS_SERVER = 1u << 1,   /* speaks to a server */
+    KS_OPTIONS_DATA = 1u << 2,     /* has output that is data */
+    KS_OPTIONS_UPLOAD = 1u << 3,   /* sends files */
+    KS_OPTIONS_NAMES = 1u << 4,    /* gives files other names */
+    KS_OPTIONS_KEYS = 1u << 5,     /* can accept and forget a user's keys */
+    KS_OPTIONS_FILE = 1u << 6,     /* sends a text or a file */
+    KS_OPTIONS_INBOX = 1u << 7,    /* receives messages */
+    KS_OPTIONS_IDENTITY = 1u << 8, /* tells the server who the home's user is */
+    KS_OPTIONS_REGISTER = 1u << 9, /* registers a name */
 };
 
 struct ks_options {
@@ -26,6 +28,8 @@ struct ks_options {
     unsigned answer_timeout; /* ms, here and below */
     unsigned silence;
     unsigned retry;
+    bool moved;
+    bool again;
     bool accept_key;
     bool forget;
     bool follow;

@@ -57,8 +57,8 @@ void ks_output_failure(const struct kesher_error *error)
 
 static bool is_fatal(enum kesher_status status)
 {
-    return status == KESHER_REFUSED || status == KESHER_CONNECTION || status == KESHER_TIMEOUT ||
-           status == KESHER_PROTOCOL || status == KESHER_MISMATCH;
+    return status == KESHER_REFUSED || status == KESHER_UNKNOWN || status == KESHER_CONNECTION ||
+           status == KESHER_TIMEOUT || status == KESHER_PROTOCOL || status == KESHER_MISMATCH;
 }
 
 void ks_output_fatal(const struct kesher_error *error)

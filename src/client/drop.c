@@ -11,18 +11,14 @@
 #include <string.h>
 
 /* A session whose identity is registered and saved; the caller destroys it, whatever the outcome. */
-static enum kesher_status register_in_session(struct ks_session *session, const struct kesher_home *home,
+static enum kesher_status register_in_session(struct ks_session *session, struct kesher_home *home,
                                               const char *name, struct kesher_error *error)
 {
-    if (kesher_identity_exists(home))
-        return ks_failure(error, KESHER_EXISTS,
-                          "this home already holds an identity (me.info or my.info); use another home for "
-                          "another user");
-    enum kesher_status status = ks_identity_prepare(home, name, &session->identity, error);
+    enum kesher_status status = ks_login_prepare(session, home, name, error);
     return status == KESHER_OK ? ks_login_register(session, error) : status;
 }
 
-enum kesher_status kesher_register(const struct kesher_home *home, const char *address, const char *name,
+enum kesher_status kesher_register(struct kesher_home *home, const char *address, const char *name,
                                    const struct kesher_options *options, struct kesher_identity **identity,
                                    struct kesher_error *error)
 {
@@ -31,6 +27,25 @@ enum kesher_status kesher_register(const struct kesher_home *home, const char *a
     if (status != KESHER_OK)
         return status;
     status = register_in_session(&session, home, name, error);
+    if (status == KESHER_OK) {
+        *identity = session.identity;
+        session.identity = NULL;
+    }
+    ks_session_destroy(&session);
+    return status;
+}
+
+enum kesher_status kesher_register_again(const struct kesher_home *home, const char *address,
+                                         const char *name, const struct kesher_options *options,
+                                         struct kesher_identity **identity, struct kesher_error *error)
+{
+    struct ks_session session;
+    enum kesher_status status = ks_session_init(&session, home, address, options, error);
+    if (status != KESHER_OK)
+        return status;
+    status = ks_session_load(&session, error);
+    if (status == KESHER_OK)
+        status = ks_login_register_again(&session, name, error);
     if (status == KESHER_OK) {
         *identity = session.identity;
         session.identity = NULL;
@@ -77,11 +92,11 @@ enum kesher_status kesher_drop_open(const struct kesher_home *home, const char *
     enum kesher_status status = drop_new(home, address, options, &created, error);
     if (status != KESHER_OK)
         return status;
-    status = kesher_identity_load(home, &created->session.identity, error);
+    status = ks_session_load(&created->session, error);
     return drop_ready(created, status, drop, error);
 }
 
-enum kesher_status kesher_drop_register(const struct kesher_home *home, const char *address, const char *name,
+enum kesher_status kesher_drop_register(struct kesher_home *home, const char *address, const char *name,
                                         const struct kesher_options *options, struct kesher_drop **drop,
                                         struct kesher_error *error)
 {

@@ -40,6 +40,8 @@ const char *kesher_status_text(enum kesher_status status)
         return "full";
     case KESHER_NOT_SENT:
         return "not sent";
+    case KESHER_UNKNOWN:
+        return "not known to the server";
     }
     return "unknown status";
 }

@@ -30,11 +30,21 @@ static int make_directories(char *path)
     return mkdir(path, 0700) != 0 && errno != EEXIST ? -1 : 0;
 }
 
+static int open_directory(const char *path)
+{
+    return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static enum kesher_status fail_directory(const char *path, int error_number, struct kesher_error *error)
+{
+    char shown[300];
+    ks_text_escape(path, strlen(path), shown, sizeof shown);
+    return ks_failure_system(error, KESHER_FILE, error_number, "cannot open the home directory '%s'", shown);
+}
+
 enum kesher_status kesher_home_open(const char *directory, struct kesher_home **home,
                                     struct kesher_error *error)
 {
-    char shown[300];
-    ks_text_escape(directory, strlen(directory), shown, sizeof shown);
     if (directory[0] == '\0')
         return ks_failure(error, KESHER_INVALID, "the home directory has an empty name; give another");
     struct kesher_home *created = calloc(1, sizeof *created);
@@ -44,11 +54,9 @@ enum kesher_status kesher_home_open(const char *directory, struct kesher_home **
         status = ks_failure_no_memory(error);
         goto failed;
     }
-    created->directory_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (created->directory_fd < 0 && errno == ENOENT && make_directories(path) == 0)
-        created->directory_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (created->directory_fd < 0) {
-        status = ks_failure_system(error, KESHER_FILE, errno, "cannot open the home directory '%s'", shown);
+    created->directory_fd = open_directory(path);
+    if (created->directory_fd < 0 && errno != ENOENT) {
+        status = fail_directory(path, errno, error);
         goto failed;
     }
     created->path = path;
@@ -65,9 +73,24 @@ void kesher_home_close(struct kesher_home *home)
 {
     if (home == NULL)
         return;
-    close(home->directory_fd);
+    if (home->directory_fd >= 0)
+        close(home->directory_fd);
     free(home->path);
     free(home);
+}
+
+bool kesher_home_exists(const struct kesher_home *home)
+{
+    return home->directory_fd >= 0;
+}
+
+enum kesher_status ks_home_files_make(struct kesher_home *home, struct kesher_error *error)
+{
+    if (home->directory_fd >= 0)
+        return KESHER_OK;
+    if (make_directories(home->path) == 0)
+        home->directory_fd = open_directory(home->path);
+    return home->directory_fd >= 0 ? KESHER_OK : fail_directory(home->path, errno, error);
 }
 
 const char *kesher_home_path(const struct kesher_home *home)
@@ -130,14 +153,15 @@ enum kesher_status ks_home_files_list(const struct kesher_home *home, DIR **entr
 
 bool ks_home_files_exists(const struct kesher_home *home, const char *name)
 {
-    return faccessat(home->directory_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    return home->directory_fd >= 0 && faccessat(home->directory_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 enum kesher_status ks_home_files_read(const struct kesher_home *home, const char *name,
                                       struct ks_buffer *buffer, struct kesher_error *error)
 {
     char shown[300];
-    enum ks_result result = ks_file_read(home->directory_fd, name, buffer);
+    enum ks_result result =
+        home->directory_fd >= 0 ? ks_file_read(home->directory_fd, name, buffer) : KS_NOT_FOUND;
     int error_number = errno;
     ks_text_escape(home->path, strlen(home->path), shown, sizeof shown);
     switch (result) {
@@ -185,76 +209,13 @@ enum kesher_status ks_home_files_keep_old(const struct kesher_home *home, const 
     return status;
 }
 
-static enum kesher_status fail_content(const struct kesher_home *home, const char *name, const char *expected,
-                                       struct kesher_error *error)
+enum kesher_status ks_home_files_fail_content(const struct kesher_home *home, const char *name,
+                                              const char *expected, struct kesher_error *error)
 {
     char shown[300];
     ks_text_escape(home->path, strlen(home->path), shown, sizeof shown);
     return ks_failure(error, KESHER_INVALID, "%s in '%s' is not as it should be; it needs %s", name, shown,
                       expected);
-}
-
-/* The address in the first line of a file. */
-static enum kesher_status address_in(const struct kesher_home *home, const char *name,
-                                     char address[KESHER_ADDRESS_SIZE], struct kesher_error *error)
-{
-    struct ks_buffer bytes = ks_buffer_empty(SMALL_FILE_LIMIT);
-    enum kesher_status status = ks_home_files_read(home, name, &bytes, error);
-    if (status == KESHER_OK) {
-        struct ks_lines lines = {.text = (const char *)bytes.bytes, .size = bytes.size};
-        struct ks_address parsed;
-        const char *line = NULL;
-        size_t size = 0;
-        if (ks_lines_next(&lines, &line, &size) && ks_address_parse(line, size, &parsed) == KS_OK)
-            ks_address_format(&parsed, address, KESHER_ADDRESS_SIZE);
-        else
-            status = fail_content(home, name, "address:port in its first line", error);
-    }
-    ks_buffer_free(&bytes);
-    return status;
-}
-
-enum kesher_status kesher_home_server(const struct kesher_home *home, char address[KESHER_ADDRESS_SIZE],
-                                      struct kesher_error *error)
-{
-    enum kesher_status status = address_in(home, "server.info", address, error);
-    if (status == KESHER_NOT_FOUND)
-        status = address_in(home, "transfer.info", address, error);
-    if (status != KESHER_NOT_FOUND)
-        return status;
-    static const char default_address[] = KS_ADDRESS_DEFAULT_HOST ":" KS_ADDRESS_DEFAULT_PORT;
-    memcpy(address, default_address, sizeof default_address);
-    return KESHER_OK;
-}
-
-enum kesher_status kesher_home_service(const struct kesher_home *home, uint16_t port,
-                                       char address[KESHER_ADDRESS_SIZE], struct kesher_error *error)
-{
-    struct ks_address parsed;
-    enum kesher_status status = kesher_home_server(home, address, error);
-    if (status != KESHER_OK)
-        return status;
-    if (ks_address_parse(address, strlen(address), &parsed) != KS_OK ||
-        snprintf(parsed.port, sizeof parsed.port, "%u", (unsigned)port) < 0)
-        return ks_failure(error, KESHER_INVALID, "the home's server has no sensible address");
-    ks_address_format(&parsed, address, KESHER_ADDRESS_SIZE);
-    return KESHER_OK;
-}
-
-enum kesher_status kesher_home_remember_server(const struct kesher_home *home, const char *address,
-                                               struct kesher_error *error)
-{
-    struct ks_address parsed;
-    char line[KESHER_ADDRESS_SIZE + 1];
-    if (ks_home_files_exists(home, "server.info"))
-        return KESHER_OK;
-    if (ks_address_parse(address, strlen(address), &parsed) != KS_OK)
-        return ks_failure(error, KESHER_INVALID, "this is no server address; give it as address:port");
-    ks_address_format(&parsed, line, KESHER_ADDRESS_SIZE);
-    size_t size = strlen(line);
-    line[size] = '\n';
-    const struct ks_buffer bytes = {.bytes = (uint8_t *)line, .size = size + 1};
-    return ks_home_files_write(home, "server.info", &bytes, error);
 }
 
 static bool copy_line(struct ks_lines *lines, char *text, size_t capacity)
@@ -280,8 +241,8 @@ enum kesher_status kesher_home_transfer(const struct kesher_home *home, struct k
             ks_address_parse(transfer->address, strlen(transfer->address), &parsed) != KS_OK ||
             !copy_line(&lines, transfer->name, sizeof transfer->name) ||
             !copy_line(&lines, transfer->path, sizeof transfer->path))
-            status = fail_content(home, "transfer.info",
-                                  "three lines: address:port, user name, path of the file", error);
+            status = ks_home_files_fail_content(
+                home, "transfer.info", "three lines: address:port, user name, path of the file", error);
         else
             ks_address_format(&parsed, transfer->address, sizeof transfer->address);
     }

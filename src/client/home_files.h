@@ -10,9 +10,12 @@
 #include <stdbool.h>
 
 struct kesher_home {
-    int directory_fd;
+    int directory_fd; /* -1 while there is no such directory; then nothing is written either */
     char *path;
 };
+
+/* Makes the directory and its parents (0700) where they do not exist. KESHER_OK; KESHER_FILE. */
+enum kesher_status ks_home_files_make(struct kesher_home *home, struct kesher_error *error);
 
 /* Reads a whole small file of the home into the empty `buffer`, whose limit holds. KESHER_OK;
  * KESHER_NOT_FOUND; KESHER_FILE; KESHER_INVALID when it is longer than the limit; KESHER_NO_MEMORY. */
@@ -43,5 +46,9 @@ enum kesher_status ks_home_files_list(const struct kesher_home *home, DIR **entr
 /* KESHER_FILE with the sentence "cannot <doing> <name> in '<home>': <reason>". */
 enum kesher_status ks_home_files_failure(const struct kesher_home *home, int error_number, const char *doing,
                                          const char *name, struct kesher_error *error);
+
+/* KESHER_INVALID with the sentence "<name> in '<home>' is not as it should be; it needs <expected>". */
+enum kesher_status ks_home_files_fail_content(const struct kesher_home *home, const char *name,
+                                              const char *expected, struct kesher_error *error);
 
 #endif

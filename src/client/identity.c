@@ -110,6 +110,10 @@ enum kesher_status kesher_identity_load(const struct kesher_home *home, struct k
         status = read_info(home, my_info, &text, error);
     if (status == KESHER_NOT_FOUND) {
         ks_text_escape(home->path, strlen(home->path), shown, sizeof shown);
+        if (!kesher_home_exists(home))
+            return ks_failure(error, KESHER_NOT_FOUND,
+                              "there is no home '%s'; look at the path, or register a name, which makes it",
+                              shown);
         return ks_failure(error, KESHER_NOT_FOUND, "there is no identity in '%s'; register a name first",
                           shown);
     }
@@ -163,18 +167,31 @@ static enum kesher_status generate_key(const struct kesher_home *home, struct ks
     return save_key(home, *key, error);
 }
 
+enum kesher_status ks_identity_check_name(const char *name, struct kesher_error *error)
+{
+    if (ks_text_is_new_user_name(name, strlen(name)))
+        return KESHER_OK;
+    return ks_failure(error, KESHER_INVALID,
+                      "this is no user name; it needs 1 to 254 printable ASCII characters, the first and the "
+                      "last no blank");
+}
+
+void ks_identity_rename(struct kesher_identity *identity, const char *name)
+{
+    memset(identity->name, 0, sizeof identity->name);
+    memcpy(identity->name, name, strlen(name));
+    ks_secret_wipe(&identity->id, sizeof identity->id);
+}
+
 enum kesher_status ks_identity_prepare(const struct kesher_home *home, const char *name,
                                        struct kesher_identity **identity, struct kesher_error *error)
 {
     struct ks_identity_text text = {.key = NULL};
-    size_t name_size = strlen(name);
-    if (!ks_text_is_new_user_name(name, name_size))
-        return ks_failure(
-            error, KESHER_INVALID,
-            "this is no user name; it needs 1 to 254 printable ASCII characters, the first and the "
-            "last no blank");
-    memcpy(text.name, name, name_size);
-    enum kesher_status status = read_key(home, &text.key, error);
+    enum kesher_status status = ks_identity_check_name(name, error);
+    if (status != KESHER_OK)
+        return status;
+    memcpy(text.name, name, strlen(name));
+    status = read_key(home, &text.key, error);
     if (status == KESHER_NOT_FOUND)
         status = generate_key(home, &text.key, error);
     if (status == KESHER_OK)

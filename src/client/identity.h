@@ -13,6 +13,12 @@ struct kesher_identity {
     struct ks_private_key *key;
 };
 
+/* KESHER_OK when `name` can be registered, else KESHER_INVALID. */
+enum kesher_status ks_identity_check_name(const char *name, struct kesher_error *error);
+
+/* Makes it one that is not registered yet: `name`, which can be registered, no id, the same key. */
+void ks_identity_rename(struct kesher_identity *identity, const char *name);
+
 /* An identity that is not registered yet: `name`, and the key of the home's priv.key; without such a file a
  * new key, which is on disk (priv.key) when this returns. KESHER_OK with *identity for kesher_identity_free;
  * KESHER_INVALID; KESHER_FILE; KESHER_CRYPTO; KESHER_NO_MEMORY. */

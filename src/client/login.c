@@ -55,8 +55,10 @@ static enum kesher_status take_key(struct ks_session *session, const struct ks_a
     session->contents = 0;
     session->unknown = false;
     ks_secret_wipe(plaintext, sizeof plaintext);
-    if (taken)
+    if (taken) {
+        ks_session_is_known(session);
         return KESHER_OK;
+    }
     return ks_failure(
         error, KESHER_CRYPTO,
         "the key that %s sent was not made for this identity's key pair; check that me.info and "
@@ -72,6 +74,13 @@ static enum kesher_status take_id(struct ks_session *session, const struct ks_an
         ks_client_id_answer_parse(answer->payload, answer->payload_size, &session->identity->id);
     if (result != KS_OK)
         return ks_channel_fail_protocol(session->channel, error, "a registration without an id");
+    enum kesher_status status = session->replaces ? ks_identity_keep_old(session->home, error) : KESHER_OK;
+    if (status == KESHER_OK)
+        status = ks_home_server_record(session->home, session->address, error);
+    if (status != KESHER_OK)
+        return status;
+    session->server = (struct ks_home_server){.is_own = true};
+    session->replaces = false;
     return ks_identity_save(session->home, session->identity, error);
 }
 
@@ -188,6 +197,21 @@ enum kesher_status ks_login_register_messages(struct ks_session *session, struct
     return status == KESHER_OK ? take_id(session, &answer, error) : status;
 }
 
+enum kesher_status ks_login_prepare(struct ks_session *session, struct kesher_home *home, const char *name,
+                                    struct kesher_error *error)
+{
+    if (kesher_identity_exists(home))
+        return ks_failure(error, KESHER_EXISTS,
+                          "this home already holds an identity (me.info or my.info); use another home for "
+                          "another user, or --again where its server does not know it any more");
+    enum kesher_status status = ks_identity_check_name(name, error);
+    if (status == KESHER_OK)
+        status = ks_session_connect(session, error);
+    if (status == KESHER_OK)
+        status = ks_home_files_make(home, error);
+    return status == KESHER_OK ? ks_identity_prepare(home, name, &session->identity, error) : status;
+}
+
 enum kesher_status ks_login_register(struct ks_session *session, struct kesher_error *error)
 {
     const struct ks_question question = {
@@ -202,16 +226,18 @@ enum kesher_status ks_login_register(struct ks_session *session, struct kesher_e
     return status == KESHER_OK ? send_public_key(session, KS_REQUEST_UNTIL_ANSWERED, error) : status;
 }
 
-enum kesher_status ks_login_register_again(struct ks_session *session, struct kesher_error *error)
+/* The server does not know the id: a new one for the same name and key pair. */
+static enum kesher_status register_anew(struct ks_session *session, struct kesher_error *error)
 {
     const struct ks_question question = {.doing =
                                              "register anew, since the server does not know this identity",
                                          .accepts = is_registered,
                                          .refused = refused_again};
     struct ks_answer answer;
+    if (!session->server.is_own)
+        return ks_home_server_forgot(&session->server, session->shown, session->identity->name, error);
+    session->replaces = true;
     enum kesher_status status = ask_for_name(session, &question, &answer, error);
-    if (status == KESHER_OK)
-        status = ks_identity_keep_old(session->home, error);
     if (status == KESHER_OK)
         status = take_id(session, &answer, error);
     if (status != KESHER_OK)
@@ -223,10 +249,14 @@ enum kesher_status ks_login_register_again(struct ks_session *session, struct ke
 
 /* ---- 1027 ---- */
 
+static bool is_reconnected(const struct ks_answer *answer)
+{
+    return answer->code == KS_RESPONSE_RECONNECTED && answer->payload_size == KS_KEY_ANSWER_SIZE;
+}
+
 static bool is_reconnected_or_denied(const struct ks_answer *answer)
 {
-    return (answer->code == KS_RESPONSE_RECONNECTED && answer->payload_size == KS_KEY_ANSWER_SIZE) ||
-           answer->code == KS_RESPONSE_RECONNECT_DENIED;
+    return is_reconnected(answer) || answer->code == KS_RESPONSE_RECONNECT_DENIED;
 }
 
 static enum kesher_status refused_login(const struct ks_session *session, uint16_t answer_code,
@@ -292,7 +322,7 @@ static enum kesher_status go_on_after_denial(struct ks_session *session, struct 
     if (status != KESHER_REFUSED && status != KESHER_CONNECTION)
         return status;
     session->unknown = true;
-    return ks_login_register_again(session, error);
+    return register_anew(session, error);
 }
 
 enum kesher_status ks_login_ensure(struct ks_session *session, struct kesher_error *error)
@@ -302,7 +332,7 @@ enum kesher_status ks_login_ensure(struct ks_session *session, struct kesher_err
     if (session->has_key && status == KESHER_OK)
         return KESHER_OK;
     if (session->unknown)
-        return ks_login_register_again(session, error);
+        return register_anew(session, error);
     status = ask_to_reconnect(session, &answer, error);
     bool is_denied = status == KESHER_OK && answer.code != KS_RESPONSE_RECONNECTED;
     /* There are servers that have another no for whom they do not know. */
@@ -311,6 +341,43 @@ enum kesher_status ks_login_ensure(struct ks_session *session, struct kesher_err
     if (is_denied)
         return go_on_after_denial(session, error);
     return status == KESHER_OK ? take_key(session, &answer, error) : status;
+}
+
+/* ---- register --again ---- */
+
+/* Whether the home's own server still knows the identity: asked once, and whatever is no clear yes is a no.
+ */
+static bool is_known(struct ks_session *session)
+{
+    uint8_t payload[KS_NAME_PAYLOAD_SIZE];
+    const struct ks_question question = {.repeat = KS_REQUEST_UNTIL_LOST,
+                                         .code = KS_REQUEST_RECONNECT,
+                                         .payload = payload,
+                                         .payload_size = sizeof payload,
+                                         .doing = "reconnect as this user",
+                                         .accepts = is_reconnected};
+    struct ks_answer answer;
+    bool known = fill_name(session, payload, NULL) == KESHER_OK &&
+                 ks_request_ask(session, &question, &answer, NULL) == KESHER_OK;
+    ks_session_disconnect(session);
+    return known;
+}
+
+enum kesher_status ks_login_register_again(struct ks_session *session, const char *name,
+                                           struct kesher_error *error)
+{
+    enum kesher_status status = ks_identity_check_name(name, error);
+    if (status == KESHER_OK)
+        status = ks_session_connect(session, error);
+    if (status != KESHER_OK)
+        return status;
+    if (session->server.is_own && is_known(session))
+        return ks_failure(error, KESHER_EXISTS,
+                          "%s knows this home, as %s; there is nothing to register again", session->shown,
+                          session->identity->name);
+    ks_identity_rename(session->identity, name);
+    session->replaces = true;
+    return ks_login_register(session, error);
 }
 
 /* ---- one's own public key ---- */

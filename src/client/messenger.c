@@ -11,19 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kesher_status kesher_register_messages(const struct kesher_home *home, const char *address,
-                                            const char *name, const struct kesher_options *options,
+enum kesher_status kesher_register_messages(struct kesher_home *home, const char *address, const char *name,
+                                            const struct kesher_options *options,
                                             struct kesher_identity **identity, struct kesher_error *error)
 {
     struct ks_session session;
-    if (kesher_identity_exists(home))
-        return ks_failure(error, KESHER_EXISTS,
-                          "this home already holds an identity (me.info or my.info); use another home for "
-                          "another user");
     enum kesher_status status = ks_session_init(&session, home, address, options, error);
     if (status != KESHER_OK)
         return status;
-    status = ks_identity_prepare(home, name, &session.identity, error);
+    status = ks_login_prepare(&session, home, name, error);
     if (status == KESHER_OK)
         status = ks_login_register_messages(&session, error);
     if (status == KESHER_OK) {
@@ -63,7 +59,7 @@ static enum kesher_status choose_directory(struct kesher_messenger *messenger, c
 static enum kesher_status fill(struct kesher_messenger *messenger, const struct kesher_home *home,
                                const struct kesher_messenger_settings *settings, struct kesher_error *error)
 {
-    enum kesher_status status = kesher_identity_load(home, &messenger->session.identity, error);
+    enum kesher_status status = ks_session_load(&messenger->session, error);
     if (status != KESHER_OK)
         return status;
     messenger->classic = settings->classic;

@@ -174,6 +174,7 @@ static enum kesher_status take_answer(struct sending *sending, bool early, struc
          memcmp(stored.target.bytes, sending->outgoing->target->bytes, sizeof stored.target.bytes) != 0))
         return ks_channel_fail_protocol(session->channel, error,
                                         "a receipt for another message than it was sent");
+    ks_session_is_known(session);
     *sending->receipt = (struct kesher_receipt){.has_id = has_id, .message_id = stored.message_id};
     return KESHER_OK;
 }

@@ -112,6 +112,7 @@ static enum kesher_status take_key(struct ks_session *session, const struct ks_c
     if (result != KS_OK)
         return ks_channel_fail_protocol(session->channel, error, "a public key that is none");
     memcpy(public_key, parsed.public_key, KS_PUBLIC_KEY_SIZE);
+    ks_session_is_known(session);
     return KESHER_OK;
 }
 

@@ -3,6 +3,7 @@
 #include "client/failure.h"
 #include "client/messenger.h"
 #include "client/request.h"
+#include "client/user_list.h"
 
 struct pull {
     struct kesher_messenger *messenger;
@@ -87,6 +88,8 @@ enum kesher_status kesher_messenger_pull(struct kesher_messenger *messenger, boo
         return status;
     status = ks_request_run(&messenger->session, &request, NULL, error);
     ks_arrival_end(&pull.arrival);
+    if (status == KESHER_REFUSED)
+        return ks_user_list_explain_refusal(&messenger->session, error);
     if (status != KESHER_OK)
         return status;
     messenger->offline = false;

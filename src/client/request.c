@@ -282,14 +282,20 @@ enum kesher_status ks_request_begin(struct ks_session *session, enum ks_request_
     if (status != KESHER_OK)
         return status;
     *payload_size = header.payload_size;
-    if (header.code == expected)
+    if (header.code == expected) {
+        ks_session_is_known(session);
         return KESHER_OK;
+    }
     if (header.code != KS_RESPONSE_ERROR)
         return ks_request_fail_answer(session, error);
     if (header.payload_size > KS_SKIP_LIMIT)
         return ks_request_fail_answer(session, error);
     status = ks_channel_skip(session->channel, header.payload_size, error);
-    return status == KESHER_OK ? ks_request_fail_unknown(session, error) : status;
+    if (status != KESHER_OK)
+        return status;
+    if (code == KS_REQUEST_LIST_USERS)
+        return ks_home_server_forgot(&session->server, session->shown, session->identity->name, error);
+    return ks_failure(error, KESHER_REFUSED, "%s gives no messages; its log may tell why", session->shown);
 }
 
 /* ---- small questions ---- */
@@ -337,15 +343,4 @@ enum kesher_status ks_request_ask(struct ks_session *session, const struct ks_qu
                                        .spent = &asking.spent,
                                        .answer_code = &answer->code};
     return ks_request_run(session, &request, NULL, error);
-}
-
-enum kesher_status ks_request_fail_unknown(const struct ks_session *session, struct kesher_error *error)
-{
-    char shown[300];
-    const char *name = session->identity->name;
-    ks_text_escape(name, strlen(name), shown, sizeof shown);
-    return ks_failure(error, KESHER_REFUSED,
-                      "%s does not know this home any more, or has no messages; if it was set up anew: "
-                      "kesher register %s --again",
-                      session->shown, shown);
 }

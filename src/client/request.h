@@ -88,7 +88,8 @@ enum kesher_status ks_request_take_answer(struct ks_session *session, struct ks_
                                           struct kesher_error *error);
 
 /* Sends a request without a payload and takes the header of its answer, for an answer that is long. An error
- * answer is KESHER_REFUSED, with no sentence yet; one with another code than `expected` KESHER_PROTOCOL. */
+ * answer is KESHER_REFUSED, to 601 KESHER_UNKNOWN, since every user may have the list; one with another code
+ * than `expected` KESHER_PROTOCOL. */
 enum kesher_status ks_request_begin(struct ks_session *session, enum ks_request_code code, uint16_t expected,
                                     uint32_t *payload_size, struct kesher_error *error);
 
@@ -119,9 +120,5 @@ struct ks_question {
  * ks_request_run. *answer is the last one, whatever it was. */
 enum kesher_status ks_request_ask(struct ks_session *session, const struct ks_question *question,
                                   struct ks_answer *answer, struct kesher_error *error);
-
-/* KESHER_REFUSED, with a sentence for somebody whom the server does not know: it was set up anew, most
- * likely. */
-enum kesher_status ks_request_fail_unknown(const struct ks_session *session, struct kesher_error *error);
 
 #endif

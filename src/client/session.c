@@ -53,6 +53,28 @@ enum kesher_status ks_session_init(struct ks_session *session, const struct kesh
     return KESHER_OK;
 }
 
+enum kesher_status ks_session_load(struct ks_session *session, struct kesher_error *error)
+{
+    enum kesher_status status = kesher_identity_load(session->home, &session->identity, error);
+    if (status != KESHER_OK)
+        return status;
+    return ks_home_server_check(session->home, session->address, session->options.moved, &session->server,
+                                error);
+}
+
+void ks_session_is_known(struct ks_session *session)
+{
+    struct kesher_error error;
+    if (!session->server.is_unknown)
+        return;
+    session->server.is_unknown = false;
+    /* What was asked for is done, whether this can be written or not. */
+    if (ks_home_server_record(session->home, session->address, &error) == KESHER_OK)
+        session->server.is_own = true;
+    else
+        ks_session_notice(session, error.sentence);
+}
+
 void ks_session_destroy(struct ks_session *session)
 {
     ks_channel_close(session->channel);

@@ -7,6 +7,7 @@
 #define KS_CLIENT_SESSION_H
 
 #include "client/channel.h"
+#include "client/home_server.h"
 #include "client/identity.h"
 #include "wire/drop.h"
 
@@ -27,6 +28,8 @@ struct ks_session {
     bool keeps_open; /* the server has answered twice on one connection */
     bool closes;     /* it has ended a connection behind an answer: each request gets one of its own */
     bool unknown;    /* it does not know the id, and refused the public key under it */
+    bool replaces;   /* the home has an identity, which is kept under other names when a new one comes */
+    struct ks_home_server server; /* how it stands to the home; from ks_session_load */
 
     uint8_t key[KS_CONTENT_KEY_SIZE]; /* of the contents, while has_key */
     bool has_key;
@@ -47,6 +50,14 @@ enum kesher_status ks_session_init(struct ks_session *session, const struct kesh
                                    const char *address, const struct kesher_options *options,
                                    struct kesher_error *error);
 void ks_session_destroy(struct ks_session *session); /* wipes */
+
+/* Loads the home's identity, if the server may be told its id. Errors as kesher_identity_load and
+ * ks_home_server_check. */
+enum kesher_status ks_session_load(struct ks_session *session, struct kesher_error *error);
+
+/* To be called when the server has shown that it knows the identity: its address is written down where the
+ * home does not have it. */
+void ks_session_is_known(struct ks_session *session);
 
 /* Makes sure that there is a channel that is not known to be broken and can take the next request: a new one
  * where the server closes each behind its answer. Errors as ks_channel_open, but KESHER_CONNECTION when the

@@ -184,3 +184,20 @@ enum kesher_status ks_user_list_find(struct ks_session *session, const char *nam
     return ks_failure(error, KESHER_NOT_FOUND, "there is no user '%s' at %s; the list of users has the names",
                       ks_text_escape(name, strlen(name), shown, sizeof shown), session->shown);
 }
+
+static bool visit_nobody(void *context, const struct kesher_user *user)
+{
+    (void)context;
+    (void)user;
+    return false;
+}
+
+enum kesher_status ks_user_list_explain_refusal(struct ks_session *session, struct kesher_error *error)
+{
+    struct kesher_error why;
+    if (ks_user_list_each(session, KS_REQUEST_UNTIL_LOST, visit_nobody, NULL, &why) != KESHER_UNKNOWN)
+        return KESHER_REFUSED;
+    if (error != NULL)
+        *error = why;
+    return KESHER_UNKNOWN;
+}

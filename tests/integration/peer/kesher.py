@@ -112,9 +112,15 @@ def wait_for_staged_bytes(server: Kesherd, run: subprocess.Popen) -> None:
 
 
 def write_identity(home: Path, user: User, file_name: str = "me.info") -> None:
-    """Writes what a registered user's home holds, plainly: name, id and key in one file."""
-    home.mkdir(parents=True, exist_ok=True)
+    """Writes what a registered user's home holds, plainly: name, id and key in one file, for its owner only."""
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     (home / file_name).write_text(f"{user.name}\n{user.id.hex()}\n{base64_of(user.private_key)}\n")
+    (home / file_name).chmod(0o600)
+
+
+def write_server_info(home: Path, address: tuple[str, int]) -> None:
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (home / "server.info").write_text(f"{address[0]}:{address[1]}\n")
 
 
 def write_server_info(home: Path, address: tuple[str, int]) -> None:
