@@ -1,8 +1,11 @@
-/* Unit tests of <kesher/home.h> and base/address.h: where the server's address comes from, and how it may
- * be written. */
+/* Unit tests of <kesher/home.h>, base/address.h and client/home_server.h: where the server's address comes
+ * from, how it may be written, and who may be told the home's id. */
 #include "home_fixture.h"
 
 #include "base/address.h"
+#include "client/home_server.h"
+
+#include <kesher/identity.h>
 
 #include <fcntl.h>
 
@@ -99,13 +102,91 @@ static void senseless_server_info_is_not_passed_over(void **state)
     assert_non_null(strstr(error.sentence, "server.info"));
 }
 
-static void server_is_remembered_once(void **state)
+/* ---- one server, or another ---- */
+
+static void addresses_of_one_server_are_the_same(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *one;
+        const char *other;
+        bool same;
+    } cases[] = {
+        {"example.org", "EXAMPLE.org.:1357", true},
+        {"example.org:01357", "example.org", true},
+        {"[::1]:1357", "0:0:0:0:0:0:0:1", true},
+        {"[FE80::1%eth0]", "[fe80::1%eth0]", true},
+        {"127.0.0.1:1357", "127.0.0.1:1358", false},
+        {"127.0.0.1", "127.0.0.2", false},
+        {"localhost", "127.0.0.1", false}, /* nobody is asked what a name stands for */
+        {"127.0.0.1", "[::1]", false},
+        {"example.org", "example.org.il", false},
+    };
+    for (size_t i = 0; i < KS_COUNT_OF(cases); i++) {
+        struct ks_address one;
+        struct ks_address other;
+        assert_int_equal(ks_address_parse(cases[i].one, strlen(cases[i].one), &one), KS_OK);
+        assert_int_equal(ks_address_parse(cases[i].other, strlen(cases[i].other), &other), KS_OK);
+        assert_int_equal(ks_home_server_is_same(&one, &other), cases[i].same);
+        assert_int_equal(ks_home_server_is_same(&other, &one), cases[i].same);
+    }
+}
+
+static enum kesher_status check(const struct fixture *fixture, const char *address, bool moved,
+                                struct ks_home_server *server)
+{
+    struct kesher_error error = {.sentence = ""};
+    enum kesher_status status = ks_home_server_check(fixture->home, address, moved, server, &error);
+    if (status != KESHER_OK)
+        assert_true(strlen(error.sentence) > 0);
+    return status;
+}
+
+static void another_server_is_refused_unless_it_has_moved(void **state)
 {
     const struct fixture *fixture = *state;
-    assert_int_equal(kesher_home_remember_server(fixture->home, "nowhere:0", NULL), KESHER_INVALID);
-    assert_int_equal(kesher_home_remember_server(fixture->home, "10.0.0.1:1", NULL), KESHER_OK);
-    assert_server(fixture, "10.0.0.1:1");
-    assert_int_equal(kesher_home_remember_server(fixture->home, "10.0.0.2:2", NULL), KESHER_OK);
+    static const char *const files[] = {"transfer.info", "server.info"};
+    for (size_t i = 0; i < KS_COUNT_OF(files); i++) {
+        struct ks_home_server server;
+        put_file(fixture, files[i], "10.0.0.1:1111\nAlice\nfile\n");
+        assert_int_equal(check(fixture, "10.0.0.1:1111", false, &server), KESHER_OK);
+        assert_true(server.is_own && !server.is_unknown);
+        assert_int_equal(check(fixture, "10.0.0.1:2222", false, &server), KESHER_INVALID);
+        assert_int_equal(check(fixture, "10.0.0.1:2222", true, &server), KESHER_OK);
+        assert_true(!server.is_own && server.is_unknown);
+    }
+}
+
+static void home_that_says_nothing_may_speak_to_any_server(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct ks_home_server server;
+    assert_int_equal(check(fixture, "10.0.0.1:1111", false, &server), KESHER_OK);
+    assert_true(!server.is_own && server.is_unknown);
+    assert_int_equal(check(fixture, "127.0.0.1:1357", false, &server), KESHER_OK);
+    assert_true(server.is_own && server.is_unknown);
+}
+
+static void senseless_server_info_tells_nobody_the_id(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct ks_home_server server;
+    put_file(fixture, "server.info", "nonsense:\n");
+    assert_int_equal(check(fixture, "127.0.0.1:1357", false, &server), KESHER_INVALID);
+    assert_int_equal(check(fixture, "127.0.0.1:1357", true, &server), KESHER_OK);
+    assert_true(!server.is_own && server.is_unknown);
+}
+
+static void server_is_written_down_where_the_home_says_another_or_nothing(void **state)
+{
+    const struct fixture *fixture = *state;
+    assert_int_equal(ks_home_server_record(fixture->home, "nowhere:0", NULL), KESHER_INVALID);
+    put_file(fixture, "transfer.info", "10.0.0.1:1\nAlice\nfile\n");
+    assert_int_equal(ks_home_server_record(fixture->home, "10.0.0.1:1", NULL), KESHER_OK);
+    assert_false(ks_home_files_exists(fixture->home, "server.info"));
+    assert_int_equal(ks_home_server_record(fixture->home, "10.0.0.2:2", NULL), KESHER_OK);
+    assert_server(fixture, "10.0.0.2:2");
+    assert_int_equal(ks_home_server_record(fixture->home, "10.0.0.1:1", NULL), KESHER_OK);
     assert_server(fixture, "10.0.0.1:1");
 }
 
@@ -155,18 +236,45 @@ static void transfer_info_with_a_name_too_long_is_invalid(void **state)
 
 /* ---- the directory itself ---- */
 
-static void home_is_made_with_its_parents_and_private(void **state)
+static void missing_home_is_empty_until_it_is_made_with_its_parents_and_private(void **state)
 {
     const struct fixture *fixture = *state;
     char path[128];
+    char address[KESHER_ADDRESS_SIZE];
     struct kesher_home *home = NULL;
+    struct kesher_identity *identity = NULL;
     struct stat status;
     assert_true(snprintf(path, sizeof path, "%s/a/b/c", fixture->path) > 0);
     assert_int_equal(kesher_home_open(path, &home, NULL), KESHER_OK);
     assert_string_equal(kesher_home_path(home), path);
+    assert_false(kesher_home_exists(home) || kesher_identity_exists(home));
+    assert_int_equal(kesher_home_server(home, address, NULL), KESHER_OK);
+    assert_int_equal(kesher_identity_load(home, &identity, NULL), KESHER_NOT_FOUND);
+    assert_int_equal(kesher_home_check_modes(home, NULL), KESHER_OK);
+    assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(ks_home_files_make(home, NULL), KESHER_OK);
+    assert_true(kesher_home_exists(home));
     assert_int_equal(stat(path, &status), 0);
     assert_int_equal(status.st_mode & 07777, 0700);
     kesher_home_close(home);
+}
+
+static void command_that_mends_the_modes_names_all_that_is_open(void **state)
+{
+    const struct fixture *fixture = *state;
+    char expected[300];
+    struct kesher_error error;
+    put_file(fixture, "me.info", "");
+    put_file(fixture, "priv.key", "");
+    assert_int_equal(kesher_home_check_modes(fixture->home, NULL), KESHER_OK);
+    assert_int_equal(fchmodat(fixture->home->directory_fd, "me.info", 0640, 0), 0);
+    assert_int_equal(fchmodat(fixture->home->directory_fd, "priv.key", 0602, 0), 0);
+    assert_int_equal(chmod(fixture->path, 0770), 0);
+    assert_int_equal(kesher_home_check_modes(fixture->home, &error), KESHER_INVALID);
+    assert_true(snprintf(expected, sizeof expected,
+                         "; type: chmod go-w %s && chmod 600 %s/me.info && chmod 600 %s/priv.key",
+                         fixture->path, fixture->path, fixture->path) > 0);
+    assert_non_null(strstr(error.sentence, expected));
 }
 
 static void home_that_is_a_file_is_a_file_error(void **state)
@@ -201,11 +309,16 @@ int main(void)
         cmocka_unit_test(host_name_of_256_bytes_is_invalid),
         HOME_TEST(server_info_goes_before_transfer_info_before_the_default),
         HOME_TEST(senseless_server_info_is_not_passed_over),
-        HOME_TEST(server_is_remembered_once),
+        cmocka_unit_test(addresses_of_one_server_are_the_same),
+        HOME_TEST(another_server_is_refused_unless_it_has_moved),
+        HOME_TEST(home_that_says_nothing_may_speak_to_any_server),
+        HOME_TEST(senseless_server_info_tells_nobody_the_id),
+        HOME_TEST(server_is_written_down_where_the_home_says_another_or_nothing),
         HOME_TEST(transfer_info_is_read_liberally),
         HOME_TEST(transfer_info_that_lacks_something_is_invalid),
         HOME_TEST(transfer_info_with_a_name_too_long_is_invalid),
-        HOME_TEST(home_is_made_with_its_parents_and_private),
+        HOME_TEST(missing_home_is_empty_until_it_is_made_with_its_parents_and_private),
+        HOME_TEST(command_that_mends_the_modes_names_all_that_is_open),
         HOME_TEST(home_that_is_a_file_is_a_file_error),
         HOME_TEST(overlong_files_are_refused),
     };

@@ -262,6 +262,39 @@ static void escape_shows_what_ends_a_line_or_is_not_seen(void **state)
     assert_escaped("\xef\xbb\xbf", 3, "\\xef\\xbb\\xbf");
 }
 
+static void shell_word_is_one_word_of_a_shell(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"alice", "alice"},
+        {"a/b-1.x", "a/b-1.x"},
+        {"Anna B", "'Anna B'"},
+        {"", "''"},
+        {"it's", "'it'\\''s'"},
+        {"-rf", "'-rf'"},
+        {"$(x)", "'$(x)'"},
+        {"~", "'~'"},
+        {"a\\b", "'a\\b'"},
+        {"a\x1b"
+         "b",
+         "a\\x1bb"},
+    };
+    for (size_t i = 0; i < KS_COUNT_OF(cases); i++) {
+        char word[64];
+        assert_string_equal(ks_text_shell_word(cases[i][0], word, sizeof word), cases[i][1]);
+    }
+}
+
+static void shell_word_without_room_is_cut_and_is_no_command(void **state)
+{
+    (void)state;
+    char word[16];
+    assert_string_equal(ks_text_shell_word("012345678901234", word, sizeof word), "012345678901234");
+    assert_string_equal(ks_text_shell_word("0123456789012345", word, sizeof word), "012345678901...");
+    assert_string_equal(ks_text_shell_word("a 23456789012", word, sizeof word), "'a 23456789012'");
+    assert_string_equal(ks_text_shell_word("a 234567890123", word, sizeof word), "a 234567890123");
+}
+
 static size_t encode(unsigned point, uint8_t bytes[4])
 {
     if (point < 0x80) {
@@ -413,6 +446,8 @@ int main(void)
         cmocka_unit_test(escape_turns_controls_and_malformed_bytes_into_hex),
         cmocka_unit_test(escape_shows_what_turns_the_direction_of_writing),
         cmocka_unit_test(escape_shows_what_ends_a_line_or_is_not_seen),
+        cmocka_unit_test(shell_word_is_one_word_of_a_shell),
+        cmocka_unit_test(shell_word_without_room_is_cut_and_is_no_command),
         cmocka_unit_test(every_character_but_these_is_harmless),
         cmocka_unit_test(escape_cuts_what_does_not_fit),
         cmocka_unit_test(escape_stays_inside_every_capacity),
