@@ -359,6 +359,8 @@ static bool is_known(struct ks_session *session)
     struct ks_answer answer;
     bool known = fill_name(session, payload, NULL) == KESHER_OK &&
                  ks_request_ask(session, &question, &answer, NULL) == KESHER_OK;
+    if (known)
+        ks_session_is_known(session);
     ks_session_disconnect(session);
     return known;
 }
@@ -371,7 +373,7 @@ enum kesher_status ks_login_register_again(struct ks_session *session, const cha
         status = ks_session_connect(session, error);
     if (status != KESHER_OK)
         return status;
-    if (session->server.is_own && is_known(session))
+    if (is_known(session))
         return ks_failure(error, KESHER_EXISTS,
                           "%s knows this home, as %s; there is nothing to register again", session->shown,
                           session->identity->name);
