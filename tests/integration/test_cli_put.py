@@ -16,6 +16,8 @@ from peer.kesher import (
     read_identity,
     wait_for_staged_bytes,
     write_identity,
+    write_secret,
+    write_server_info,
 )
 from peer.server import AnswerToCrcWrong
 
@@ -258,8 +260,7 @@ IDENTITY_FORMS = {
 @pytest.mark.parametrize("form", IDENTITY_FORMS)
 @pytest.mark.parametrize("file_name", ["me.info", "my.info"])
 def test_an_identity_in_this_form_is_understood(server, make_kesher, home, user, source, form, file_name):
-    home.mkdir()
-    (home / file_name).write_bytes(IDENTITY_FORMS[form](user).encode())
+    write_secret(home / file_name, IDENTITY_FORMS[form](user))
     make_kesher(server).succeed("put", source("x", b"content"))
     assert server.stored(user.id, "x") == b"content"
 
@@ -274,15 +275,14 @@ PRIVATE_KEY_FORMS = {
 
 @pytest.mark.parametrize("form", PRIVATE_KEY_FORMS)
 def test_a_key_that_stands_only_in_priv_key_is_understood(server, make_kesher, home, user, source, form):
-    home.mkdir()
-    (home / "me.info").write_text(f"{user.name}\n{user.id.hex()}\n")
-    (home / "priv.key").write_bytes(PRIVATE_KEY_FORMS[form](user.private_key))
+    write_secret(home / "me.info", f"{user.name}\n{user.id.hex()}\n")
+    write_secret(home / "priv.key", PRIVATE_KEY_FORMS[form](user.private_key))
     make_kesher(server).succeed("put", source("x", b"content"))
     assert server.stored(user.id, "x") == b"content"
 
 
 def test_the_key_of_me_info_goes_before_that_of_priv_key(server, kesher, home, user, source, private_keys):
-    (home / "priv.key").write_text(base64_of(private_keys[1]))
+    write_secret(home / "priv.key", base64_of(private_keys[1]))
     kesher.succeed("put", source("x", b"content"))
     assert server.stored(user.id, "x") == b"content"
 
@@ -309,8 +309,7 @@ DAMAGED = {
 @pytest.mark.parametrize("kind", DAMAGED)
 def test_a_damaged_identity_is_one_clear_line_and_nothing_is_sent(make_fake, make_kesher, home, source, kind):
     fake = make_fake()
-    home.mkdir()
-    (home / "me.info").write_bytes(DAMAGED[kind])
+    write_secret(home / "me.info", DAMAGED[kind])
     result = make_kesher(fake).fail("put", source("x", b"content"))
     assert len(result.stderr.splitlines()) == 1
     assert fake.requests == []
@@ -503,7 +502,8 @@ def test_a_forgotten_user_registers_anew_with_the_same_key_and_keeps_the_old_fil
     fake, user = make_fake(), new_user()
     user.id = bytes(range(16))
     write_identity(home, user)
-    (home / "priv.key").write_text(base64_of(user.private_key) + "\n")
+    write_secret(home / "priv.key", base64_of(user.private_key) + "\n")
+    write_server_info(home, fake.address)
     before = (home / "me.info").read_bytes()
     make_kesher(fake).succeed("put", source("x", b"content"))
     assert fake.codes[:3] == [Request.RECONNECT] * 2 + [Request.PUBLIC_KEY]  # the second has the id reversed
@@ -520,6 +520,7 @@ def test_a_user_forgotten_by_the_real_server_registers_anew(
     make_kesher(first).succeed("register", fresh_name())
     before = read_identity(home)
     make_kesher(first).succeed("put", source("x", b"one"))
+    write_server_info(home, second.address)  # for the home one server, which has lost its data
     make_kesher(second).succeed("put", source("x", b"two"))
     now = read_identity(home)
     assert (now.name, now.private_key) == (before.name, before.private_key) and now.id != before.id

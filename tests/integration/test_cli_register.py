@@ -8,7 +8,7 @@ from base64 import b64encode
 import pytest
 from peer import crypto
 from peer.frames import DROP_VERSION, MESSAGES_VERSION, PUBLIC_KEY_SIZE, Request
-from peer.kesher import base64_of, read_identity, write_identity
+from peer.kesher import base64_of, read_identity, write_identity, write_secret
 from peer.server import FakeServer
 
 REGISTRATIONS = {Request.REGISTER: DROP_VERSION, Request.REGISTER_FOR_MESSAGES: MESSAGES_VERSION}
@@ -181,9 +181,7 @@ KEY_FORMS = {
 def test_a_key_that_is_there_already_is_used_whatever_its_form(
     server, make_kesher, home, private_keys, fresh_name, form
 ):
-    content = KEY_FORMS[form](private_keys[1])
-    home.mkdir()
-    (home / "priv.key").write_bytes(content if isinstance(content, bytes) else content.encode())
+    write_secret(home / "priv.key", KEY_FORMS[form](private_keys[1]))
     make_kesher(server).succeed("register", fresh_name())
     (_, _, line) = (home / "me.info").read_text().splitlines()
     assert line == base64_of(private_keys[1])
@@ -191,9 +189,8 @@ def test_a_key_that_is_there_already_is_used_whatever_its_form(
 
 def test_a_damaged_key_fails_and_is_not_overwritten(make_fake, make_kesher, home):
     fake = make_fake()
-    home.mkdir()
     damaged = b64encode(b"this is no private key")
-    (home / "priv.key").write_bytes(damaged)
+    write_secret(home / "priv.key", damaged)
     assert "priv.key" in make_kesher(fake).fail("register", "Anna").stderr
     assert (home / "priv.key").read_bytes() == damaged
     assert registrations(fake) == []

@@ -4,7 +4,7 @@ import os
 
 import pytest
 from peer.frames import Request
-from peer.kesher import identity_backups, read_identity, write_identity, write_transfer_info
+from peer.kesher import identity_backups, read_identity, write_identity, write_server_info, write_transfer_info
 from peer.server import AnswerToCrcWrong
 
 ERROR_LINE = "server responded with an error"
@@ -77,10 +77,12 @@ def test_a_relative_path_is_found_in_the_working_directory_that_is_the_home(make
     assert fake.files == {"here.txt": b"content"}
 
 
-def test_server_info_goes_before_the_address_of_transfer_info(make_fake, make_kesher, home, source):
+def test_transfer_registers_where_transfer_info_says_and_not_where_another_server_info_does(
+    make_fake, make_kesher, home, source
+):
     wanted, other = make_fake(), make_fake()
-    write_transfer_info(home, other.address, "Anna", source)
-    (home / "server.info").write_text(f"127.0.0.1:{wanted.address[1]}\n")
+    write_transfer_info(home, wanted.address, "Anna", source)
+    write_server_info(home, other.address)
     make_kesher().succeed("transfer")
     assert (len(wanted.files), other.requests) == (1, [])
 

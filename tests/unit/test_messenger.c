@@ -1,6 +1,8 @@
 /* Unit tests of <kesher/messages.h>: conversations between two users over a small server. */
 #include "messenger_fixture.h"
 
+#include "client/home_server.h"
+
 #include "crypto/content.h"
 
 static void assert_state(const struct person *person, const struct person *with,
@@ -319,6 +321,7 @@ static void server_whose_name_does_not_resolve_is_no_unknown_user(void **state)
     ASSERT_DONE(send_text(&world->alice, &world->bob, "one"));
     /* Longer than any label of DNS may be: no name server is asked for it. */
     strcpy(world->server.address, "a-name-that-is-longer-than-the-sixty-three-bytes-of-a-label-in-dns:1357");
+    assert_int_equal(ks_home_server_record(world->alice.home, world->server.address, NULL), KESHER_OK);
     person_restart(world, &world->alice);
     ASSERT_FAILS(kesher_messenger_request_key(world->alice.messenger, "carol", &last_error),
                  KESHER_CONNECTION);

@@ -2,6 +2,8 @@
  * and whole uploads against a scripted server that lies. */
 #include "home_fixture.h"
 
+#include "client/home_server.h"
+
 #include "client/pipeline.h"
 #include "client/session.h"
 #include "crypto/base64.h"
@@ -361,6 +363,7 @@ static enum kesher_status try_put(const struct fixture *fixture, struct served *
     start_server(served);
     int fd = file_of(size);
     const struct kesher_upload upload = {.fd = fd, .size = size, .name = "file"};
+    assert_int_equal(ks_home_server_record(fixture->home, served->address, NULL), KESHER_OK);
     enum kesher_status status = kesher_drop_open(fixture->home, served->address, &quick, &drop, NULL);
     if (status == KESHER_OK)
         status = kesher_drop_put(drop, &upload, &cksum, NULL);

@@ -111,11 +111,16 @@ def wait_for_staged_bytes(server: Kesherd, run: subprocess.Popen) -> None:
     assert run.poll() is None, "the upload ended before it could be disturbed"
 
 
+def write_secret(path: Path, content: bytes | str) -> None:
+    """A file of a home that nobody but its owner can read, which kesher insists on."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    path.chmod(0o600)
+
+
 def write_identity(home: Path, user: User, file_name: str = "me.info") -> None:
     """Writes what a registered user's home holds, plainly: name, id and key in one file, for its owner only."""
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (home / file_name).write_text(f"{user.name}\n{user.id.hex()}\n{base64_of(user.private_key)}\n")
-    (home / file_name).chmod(0o600)
+    write_secret(home / file_name, f"{user.name}\n{user.id.hex()}\n{base64_of(user.private_key)}\n")
 
 
 def write_server_info(home: Path, address: tuple[str, int]) -> None:
