@@ -26,13 +26,13 @@ deps: ## install the Debian packages that are missing, for building, testing and
 serve: ## install what is missing, build, and run a server here until Ctrl-C; its data is in ./kesher-data
 	@scripts/deps build
 	@scripts/configure build gcc --buildtype=release --prefix=$(prefix)
-	@ninja -C build --quiet
+	@scripts/build build kesherd kesher
 	@scripts/serve build $(ARGS)
 
 test: ## run all tests but the slow ones, with address and undefined-behaviour sanitizers
 	@scripts/deps build test
 	@scripts/configure build-test gcc $(test_options) -Db_sanitize=address,undefined
-	@ninja -C build-test --quiet
+	@scripts/build build-test
 	@$(PYTHON) tests/run.py build-test $(ARGS)
 
 test-all: export KESHER_SLOW := 1
@@ -41,7 +41,7 @@ test-all: test ## the same with the slow tests
 test-tsan: ## run the unit tests with the thread sanitizer
 	@scripts/deps build test
 	@scripts/configure build-tsan gcc $(test_options) -Db_sanitize=thread
-	@ninja -C build-tsan --quiet
+	@scripts/build build-tsan
 	@$(PYTHON) tests/run.py build-tsan --unit $(ARGS)
 
 fuzz: ## fuzz every target for SECONDS=60 each
@@ -53,7 +53,7 @@ fuzz: ## fuzz every target for SECONDS=60 each
 bench: ## measure kesher beside its peers, write docs/performance.md; ARGS=--help tells more
 	@scripts/deps build bench
 	@scripts/configure build gcc --buildtype=release --prefix=$(prefix)
-	@ninja -C build --quiet
+	@scripts/build build
 	@$(PYTHON) -B scripts/bench/bench.py $(ARGS)
 
 lint: ## check format, clang-tidy, cppcheck and gcc -fanalyzer
