@@ -63,6 +63,10 @@ static enum kesher_status adopt(struct ks_contact *contact, void *context, struc
         return ks_failure(error, KESHER_CHANGED,
                           "another program has just pinned the public key of this user; try again");
     }
+    /* The same user, known anew, at a server that has lost its data: a key that waited there is lost as well.
+     */
+    if (moves && contact->has_public_key)
+        (void)ks_key_ring_ask(&contact->ring);
     if (moves && !contact->has_public_key)
         ks_key_ring_retire(
             &contact->ring); /* whoever has the name now need not be whom they are shared with */

@@ -290,6 +290,16 @@ def test_register_again_makes_the_home_known_with_the_same_key_and_keeps_the_old
     kesher.succeed("users")
 
 
+def test_a_key_that_was_lost_with_the_servers_data_is_shared_again(forgotten, make_kesher, home):
+    _, alice = forgotten
+    write_server_info(home.parent / "bob", forgotten[0].address)
+    bob = make_kesher(None, home.parent / "bob")
+    alice.succeed("register", "alice", "--again")
+    bob.succeed("register", "bob", "--again")
+    alice.succeed("send", "bob", "Are you there?")
+    assert "\nAre you there?\n" in bob.succeed("inbox").stdout
+
+
 def test_register_again_may_take_another_name(forgotten, home):
     _, kesher = forgotten
     kesher.succeed("register", "Alice", "--again")
