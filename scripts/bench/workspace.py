@@ -164,7 +164,7 @@ class Workspace:
         """A new, empty directory."""
         path = self.path / name
         self.discard(path)
-        path.mkdir(parents=True)
+        path.mkdir(mode=0o700, parents=True)  # kesher takes no home that a group may write to
         return path
 
     def discard(self, path):

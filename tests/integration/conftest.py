@@ -6,6 +6,7 @@ Without the variables the programs are those of build-test. KESHER_SLOW=1 adds t
 program is not built are skipped. The fixtures are in peer/fixtures.py.
 """
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -15,6 +16,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 # Under nohup, or behind a shell's "&", some signals are ignored, which every program started here would inherit.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# kesher refuses homes to which a group may write, as those are that a test makes under a lax umask.
+os.umask(0o022)
 
 import pytest  # noqa: E402
 
