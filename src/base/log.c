@@ -68,10 +68,12 @@ static bool may_write(struct ks_log_rate *rate, enum ks_log_level level, unsigne
     int64_t second = atomic_load_explicit(&rate->second, memory_order_relaxed);
     if (second != now.tv_sec && atomic_compare_exchange_strong(&rate->second, &second, now.tv_sec)) {
         atomic_store_explicit(&rate->written, 0, memory_order_relaxed);
+        atomic_store_explicit(&rate->debugged, 0, memory_order_relaxed);
         *suppressed = atomic_exchange(&rate->suppressed, 0);
     }
+    _Atomic unsigned *written = level == KS_LOG_DEBUG ? &rate->debugged : &rate->written;
     if (level == KS_LOG_ERROR || level == KS_LOG_NOTICE ||
-        atomic_fetch_add_explicit(&rate->written, 1, memory_order_relaxed) < limit)
+        atomic_fetch_add_explicit(written, 1, memory_order_relaxed) < limit)
         return true;
     atomic_fetch_add_explicit(&rate->suppressed, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&rate->suppressed_in_all, 1, memory_order_relaxed);
@@ -110,7 +112,7 @@ static void write_formatted(const struct ks_log *log, enum ks_log_level level, c
 void ks_log_write(const struct ks_log *log, enum ks_log_level level, const char *format, ...)
 {
     unsigned suppressed = 0;
-    if (level > atomic_load_explicit(&log->level, memory_order_relaxed))
+    if (!ks_log_shows(log, level))
         return;
     int saved_errno = errno;
     bool allowed = may_write(log->rate, level, &suppressed);

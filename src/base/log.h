@@ -18,24 +18,35 @@ enum ks_log_level {
     KS_LOG_DEBUG,   /* every request */
 };
 
-/* How many lines a second strangers may cause; shared by all threads. Zeros: no limit. */
+/* How many lines a second strangers may cause; shared by all threads. Lines at debug have a rate of their
+ * own, or requests would push out what is refused. Zeros: no limit. */
 struct ks_log_rate {
     _Atomic unsigned per_second; /* 0: no limit */
-    _Atomic int64_t second;      /* that the next two count */
+    _Atomic int64_t second;      /* that the next three count */
     _Atomic unsigned written;
+    _Atomic unsigned debugged;
     _Atomic unsigned suppressed;
     _Atomic uint64_t suppressed_in_all;
 };
+
+struct ks_log_repeats;
 
 struct ks_log {
     int fd;                           /* usually 2 */
     _Atomic(enum ks_log_level) level; /* lines above it are dropped; may be changed at any time */
     bool journald;                    /* "<N>" before the line instead of a time stamp */
     struct ks_log_rate *rate;         /* NULL: no limit */
+    struct ks_log_repeats *repeats;   /* of log_repeats.h; NULL: no limit */
 };
 
 /* A log to stderr; the journald form when $JOURNAL_STREAM says that stderr goes there. */
 struct ks_log ks_log_to_stderr(enum ks_log_level level);
+
+/* Whether lines of this level are written: so that nothing is made ready for those that are not. */
+static inline bool ks_log_shows(const struct ks_log *log, enum ks_log_level level)
+{
+    return level <= atomic_load_explicit(&log->level, memory_order_relaxed);
+}
 
 /* Writes one line; a longer one than 1023 bytes is cut. Never fails, keeps errno. Errors and notices are
  * always written; of the rest no more than the rate allows, and then a line tells how many were left out. */

@@ -1,6 +1,7 @@
 /* net.c — see net.h. Runs on the main thread. */
 #include "net/net.h"
 
+#include "base/log_repeats.h"
 #include "net/ebb.h"
 #include "net/listener.h"
 #include "net/provision.h"
@@ -34,7 +35,7 @@ struct ks_net {
     uv_timer_t quiesce_check;
     uv_work_t first_work;
     uv_timer_t alive_timer;
-    uv_timer_t ebb_timer;
+    uv_timer_t look_timer;
     uint64_t quiesce_until_ms;
     struct ks_listener_shared listening;
     struct ks_worker *workers[WORKERS_LIMIT];
@@ -128,13 +129,13 @@ static void init_main_handles(struct ks_net *net)
     uv_signal_init(&net->uv, &net->on_hang_up);
     uv_timer_init(&net->uv, &net->quiesce_check);
     uv_timer_init(&net->uv, &net->alive_timer);
-    uv_timer_init(&net->uv, &net->ebb_timer);
+    uv_timer_init(&net->uv, &net->look_timer);
     net->on_terminate.data = net;
     net->on_interrupt.data = net;
     net->on_hang_up.data = net;
     net->quiesce_check.data = net;
     net->alive_timer.data = net;
-    net->ebb_timer.data = net;
+    net->look_timer.data = net;
 }
 
 static void close_main_loop(struct ks_net *net)
@@ -144,7 +145,7 @@ static void close_main_loop(struct ks_net *net)
     uv_close((uv_handle_t *)&net->on_hang_up, NULL);
     uv_close((uv_handle_t *)&net->quiesce_check, NULL);
     uv_close((uv_handle_t *)&net->alive_timer, NULL);
-    uv_close((uv_handle_t *)&net->ebb_timer, NULL);
+    uv_close((uv_handle_t *)&net->look_timer, NULL);
     uv_run(&net->uv, UV_RUN_DEFAULT);
     uv_loop_close(&net->uv);
 }
@@ -311,17 +312,19 @@ static void on_alive(uv_timer_t *timer)
         net->alive(net->context);
 }
 
-/* On the main thread, which serves nobody: workers wait only where they need memory meanwhile. */
-static void on_ebb(uv_timer_t *timer)
+/* On the main thread, which serves nobody: workers wait only where they need memory, or the log's table,
+ * meanwhile. */
+static void on_look(uv_timer_t *timer)
 {
     struct ks_net *net = timer->data;
     if (ks_ebb_look(&net->ebb, ks_net_connections(net), uv_now(&net->uv)))
         (void)malloc_trim(0);
+    ks_log_tell_repeats(net->counts.log, false);
 }
 
 void ks_net_run(struct ks_net *net)
 {
-    uv_timer_start(&net->ebb_timer, on_ebb, KS_EBB_LOOK_MS, KS_EBB_LOOK_MS);
+    uv_timer_start(&net->look_timer, on_look, KS_EBB_LOOK_MS, KS_EBB_LOOK_MS);
     if (net->alive != NULL && net->alive_ms != 0)
         uv_timer_start(&net->alive_timer, on_alive, 0, net->alive_ms);
     uv_run(&net->uv, UV_RUN_DEFAULT);

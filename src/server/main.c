@@ -4,6 +4,7 @@
  * Everything here runs on the main thread. `struct server` owns what there is; nothing is global.
  */
 #include "base/allowance.h"
+#include "base/log_repeats.h"
 #include "base/networks.h"
 #include "base/privacy.h"
 #include "base/scheduling.h"
@@ -221,6 +222,8 @@ static enum ks_result prepare_services(struct server *server)
         result = ks_allowance_new(&server->hash_key, &environment->registrations);
     if (result == KS_OK)
         result = ks_allowance_new(&server->hash_key, &environment->keys);
+    if (result == KS_OK)
+        result = ks_log_repeats_new(&server->hash_key, ks_clock_system(), &server->log.repeats);
     return result;
 }
 
@@ -436,6 +439,9 @@ static enum ks_result serve(struct server *server)
     ks_alias_key_free(server->alias_key);
     ks_networks_clear(&server->unlimited);
     ks_notify_close(&server->notify);
+    ks_log_tell_repeats(&server->log, true);
+    ks_log_repeats_free(server->log.repeats);
+    server->log.repeats = NULL;
     if (result == KS_OK)
         ks_log_notice(&server->log, "stopped");
     return result;

@@ -19,11 +19,20 @@ struct fake_loop {
     struct ks_budget answers;
     struct ks_log log;
     struct fake_clock time;
+    char *text; /* of the log; NULL: it is kept nowhere */
 };
 
 /* A loop with `buffer_limit` bytes each for contents and answers, logging nowhere. */
 void fake_loop_init(struct fake_loop *loop, size_t buffer_limit);
+
+/* A log that is kept says of no machine that it went a way that there is not (base/machine.h). */
 void fake_loop_destroy(struct fake_loop *loop);
+
+/* From now on the log is kept. */
+void fake_loop_keep_log(struct fake_loop *loop);
+
+/* What the log has: whole lines; good until the next call. */
+const char *fake_loop_log(struct fake_loop *loop);
 
 /* Runs posted tasks and offloaded work until nothing is left; returns how many there were. */
 unsigned fake_loop_run(struct fake_loop *loop);
