@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/executor.h"
 #include "base/log.h"
+#include "base/machine.h"
 #include "base/result.h"
 #include "base/shared.h"
 
@@ -316,6 +317,23 @@ static inline void ks_connection_peer_address(const struct ks_connection *connec
                                               uint8_t address[static KS_PEER_ADDRESS_SIZE])
 {
     connection->operations->peer_address(connection, address);
+}
+
+/* For the door of a machine that belongs to a connection (base/machine.h): makes *state `to`, and says so in
+ * the log. False when it stays what it was. Inline, for it is called with every request. */
+static inline bool ks_connection_step(const struct ks_connection *connection,
+                                      const struct ks_machine *machine, uint8_t *state, unsigned to)
+{
+    const struct ks_log *log = connection->loop->log;
+    unsigned from = *state;
+    if (!ks_machine_step(machine, log, state, to))
+        return false;
+    if (ks_log_shows(log, KS_LOG_DEBUG)) {
+        char peer[KS_PEER_TEXT_SIZE];
+        ks_connection_describe_peer(connection, peer, sizeof peer);
+        ks_machine_tell(machine, log, peer, from, to);
+    }
+    return true;
 }
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/address.h"
 #include "base/local.h"
+#include "base/log_repeats.h"
 #include "net/peer.h"
 #include "net/tcp.h"
 
@@ -60,33 +61,51 @@ static struct ks_worker *least_loaded(const struct ks_listener_shared *shared)
     return least;
 }
 
-static void refuse_connection(struct ks_listener *listener, int fd, enum ks_net_refusal why)
+/* Out of memory it says so as of any shortage; for each address that meets a limit there are lines of its
+ * own. */
+static void log_refusal(struct ks_listener *listener, const struct sockaddr_storage *from,
+                        enum ks_net_refusal why)
 {
-    static const char *const sentences[] = {
-        [KS_NET_REFUSED_FULL] = "the limit of connections is reached and nobody makes room",
-        [KS_NET_REFUSED_ADDRESS] = "an address has as many as it may",
+    static const char *const sentences[KS_NET_REFUSALS] = {
+        [KS_NET_REFUSED_FULL] = "the limit of connections is reached and nobody makes room (connections)",
+        [KS_NET_REFUSED_ADDRESS] = "this address has as many connections as it may (connections-per-address)",
         [KS_NET_REFUSED_STRANGER] = "a program of another user was turned away",
-        [KS_NET_REFUSED_MEMORY] = "out of memory",
-        [KS_NET_REFUSED_SERVICE] = "", /* the worker counts these */
     };
+    if (sentences[why] == NULL) {
+        complain(listener, "out of memory");
+        return;
+    }
+    const struct ks_peer peer = ks_peer_of(from);
+    const struct ks_log_cause cause = ks_log_cause(sentences[why], peer.bytes, NULL);
+    char text[KS_PEER_TEXT_SIZE];
+    ks_peer_describe(&peer, text, sizeof text);
+    ks_log_repeatable(listener->shared->counts->log, KS_LOG_WARNING, &cause, KS_LOG_REFUSALS,
+                      "%s: refused: %s", text, sentences[why]);
+}
+
+static void refuse_connection(struct ks_listener *listener, int fd, const struct sockaddr_storage *peer,
+                              enum ks_net_refusal why)
+{
     close(fd);
     ks_count(&listener->counts->refused[why], 1);
-    complain(listener, sentences[why]);
+    log_refusal(listener, peer, why);
 }
 
 /* True when it may stay, and is counted; else it is closed. Our own operators find a full server open, too.
  */
-static bool admit(struct ks_listener *listener, int fd, const uint8_t address[static KS_PEER_ADDRESS_SIZE])
+static bool admit(struct ks_listener *listener, int fd, const struct sockaddr_storage *peer,
+                  const uint8_t address[static KS_PEER_ADDRESS_SIZE])
 {
     const struct ks_listener_shared *shared = listener->shared;
     if (listener->path != NULL && !ks_local_peer_is_trusted(fd)) {
-        refuse_connection(listener, fd, KS_NET_REFUSED_STRANGER);
+        refuse_connection(listener, fd, peer, KS_NET_REFUSED_STRANGER);
         return false;
     }
     enum ks_result result = listener->path != NULL ? KS_OK : ks_crowd_enter(&shared->counts->crowd, address);
     if (result == KS_OK)
         return true;
-    refuse_connection(listener, fd, result == KS_REFUSED ? KS_NET_REFUSED_ADDRESS : KS_NET_REFUSED_MEMORY);
+    refuse_connection(listener, fd, peer,
+                      result == KS_REFUSED ? KS_NET_REFUSED_ADDRESS : KS_NET_REFUSED_MEMORY);
     return false;
 }
 
@@ -95,7 +114,7 @@ static void take_connection(struct ks_listener *listener, int fd, const struct s
     const struct ks_listener_shared *shared = listener->shared;
     uint8_t address[KS_PEER_ADDRESS_SIZE];
     ks_peer_address(peer, address);
-    if (!admit(listener, fd, address))
+    if (!admit(listener, fd, peer, address))
         return;
     unsigned before = atomic_fetch_add(&shared->counts->connection_count, 1);
     bool welcome = listener->path != NULL || before < atomic_load(&shared->counts->connection_limit) ||
@@ -108,7 +127,7 @@ static void take_connection(struct ks_listener *listener, int fd, const struct s
     atomic_fetch_sub(&shared->counts->connection_count, 1);
     if (listener->path == NULL)
         ks_crowd_leave(&shared->counts->crowd, address);
-    refuse_connection(listener, fd, welcome ? KS_NET_REFUSED_MEMORY : KS_NET_REFUSED_FULL);
+    refuse_connection(listener, fd, peer, welcome ? KS_NET_REFUSED_MEMORY : KS_NET_REFUSED_FULL);
 }
 
 static void poll_event(uv_poll_t *poll, int status, int events);

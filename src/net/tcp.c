@@ -10,6 +10,7 @@
  */
 #include "net/tcp.h"
 
+#include "base/log_repeats.h"
 #include "net/crowd.h"
 #include "net/tcp_state.h"
 
@@ -433,6 +434,16 @@ static void close_doomed(struct ks_worker *worker)
     }
 }
 
+/* Its service did not take it: that is out of memory, or has as many as it serves. */
+static void log_unwelcome(const struct ks_tcp *tcp)
+{
+    static const char line[] = "%s: refused: its service has no room or no memory for it";
+    const struct ks_log_cause cause = ks_log_cause(line, tcp->peer.bytes, NULL);
+    char peer[KS_PEER_TEXT_SIZE];
+    ks_peer_describe(&tcp->peer, peer, sizeof peer);
+    ks_log_repeatable(ks_tcp_worker(tcp)->shared->log, KS_LOG_WARNING, &cause, KS_LOG_REFUSALS, line, peer);
+}
+
 void ks_tcp_open(struct ks_worker *worker, int fd, const struct sockaddr_storage *peer,
                  const struct ks_connection_events *events, void *service,
                  struct ks_listener_counts *listener)
@@ -459,7 +470,8 @@ void ks_tcp_open(struct ks_worker *worker, int fd, const struct sockaddr_storage
     if (!events->opened(&tcp->connection, service)) {
         ks_tcp_leave_idle(tcp);
         ks_deadline_clear(&worker->wheel, &tcp->deadline);
-        tcp->state = STATE_DOOMED;
+        ks_tcp_become(tcp, STATE_DOOMED);
+        log_unwelcome(tcp);
         atomic_fetch_add_explicit(&listener->unwelcome, 1, memory_order_relaxed);
         close_and_free(tcp);
         return;

@@ -1,4 +1,5 @@
 /* tcp_ending.c — how a TCP connection ends: by the peer, by its service, or by us: see tcp_state.h. */
+#include "base/log_repeats.h"
 #include "net/tcp_state.h"
 
 #include <sys/socket.h>
@@ -9,6 +10,24 @@ enum {
     QUIESCING_LINGER_MS = 500,
     WANTED_END_MS = 1000,
 };
+
+/* ---- states ---- */
+
+static const char *const state_names[STATES] = {"open", "finishing", "lingering", "doomed"};
+
+/* As tcp.c tells its life. */
+static const uint16_t state_ways[STATES] = {
+    [STATE_OPEN] = KS_WAY_TO(STATE_FINISHING) | KS_WAY_TO(STATE_LINGERING) | KS_WAY_TO(STATE_DOOMED),
+    [STATE_FINISHING] = KS_WAY_TO(STATE_LINGERING) | KS_WAY_TO(STATE_DOOMED),
+    [STATE_LINGERING] = KS_WAY_TO(STATE_DOOMED),
+};
+
+static const struct ks_machine machine = {.name = "connection", .states = state_names, .ways = state_ways};
+
+void ks_tcp_become(struct ks_tcp *tcp, enum ks_tcp_state state)
+{
+    ks_connection_step(&tcp->connection, &machine, &tcp->state, state);
+}
 
 /* ---- the peer's end ---- */
 
@@ -58,7 +77,7 @@ static void begin_lingering(struct ks_tcp *tcp)
         return;
     }
     struct ks_worker *worker = ks_tcp_worker(tcp);
-    tcp->state = STATE_LINGERING;
+    ks_tcp_become(tcp, STATE_LINGERING);
     ks_deadline_set(&worker->wheel, &tcp->deadline, uv_now(&worker->uv) + linger_ms(tcp));
     ks_worker_need_ticks(worker);
     ks_tcp_poll_what_is_wanted(tcp);
@@ -90,7 +109,7 @@ void ks_tcp_finish(struct ks_connection *connection)
     if (tcp->state != STATE_OPEN)
         return;
     struct ks_worker *worker = ks_tcp_worker(tcp);
-    tcp->state = STATE_FINISHING;
+    ks_tcp_become(tcp, STATE_FINISHING);
     ks_tcp_leave_idle(tcp);
     ks_tcp_drop_kept(tcp);
     /* A peer that takes nothing for so long gets nothing more. */
@@ -114,6 +133,18 @@ void ks_tcp_dismiss(struct ks_tcp *tcp)
     begin_lingering(tcp);
 }
 
+static void log_eviction(const struct ks_tcp *tcp)
+{
+    static const char line[] = "%s: closed: it makes room for others, as %s (connections)";
+    static const char *const standings[KS_STANDINGS] = {
+        "one that has said nothing", "one with half a request", "a stranger", "the longest-idle user"};
+    const struct ks_log_cause cause = ks_log_cause(line, tcp->peer.bytes, NULL);
+    char peer[KS_PEER_TEXT_SIZE];
+    ks_peer_describe(&tcp->peer, peer, sizeof peer);
+    ks_log_repeatable(ks_tcp_worker(tcp)->shared->log, KS_LOG_INFO, &cause, KS_LOG_REFUSALS, line, peer,
+                      standings[tcp->standing]);
+}
+
 bool ks_tcp_evict_idle(struct ks_worker *worker, enum ks_standing up_to)
 {
     /* At once: nothing is owed to it, and while it lingered it would still take a place. */
@@ -122,6 +153,7 @@ bool ks_tcp_evict_idle(struct ks_worker *worker, enum ks_standing up_to)
         tcp = worker->idle[standing].oldest;
     if (tcp == NULL)
         return false;
+    log_eviction(tcp);
     ks_tcp_change_standing(tcp, KS_STANDING_SILENT); /* it counts as one of the known no more */
     ks_tcp_dismiss(tcp);
     ks_count(&worker->counts.evicted, 1);

@@ -91,7 +91,7 @@ void ks_tcp_doom(struct ks_tcp *tcp)
     struct ks_worker *worker = ks_tcp_worker(tcp);
     if (tcp->state == STATE_DOOMED)
         return;
-    tcp->state = STATE_DOOMED;
+    ks_tcp_become(tcp, STATE_DOOMED);
     ks_tcp_leave_idle(tcp);
     ks_deadline_clear(&worker->wheel, &tcp->deadline);
     if (tcp->watch != NULL)

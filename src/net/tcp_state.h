@@ -9,7 +9,7 @@
 #include "net/peer.h"
 #include "net/tcp.h"
 
-enum ks_tcp_state { STATE_OPEN, STATE_FINISHING, STATE_LINGERING, STATE_DOOMED };
+enum ks_tcp_state { STATE_OPEN, STATE_FINISHING, STATE_LINGERING, STATE_DOOMED, STATES };
 
 /* Input that was read but not consumed; offered again after resume. */
 struct kept_input {
@@ -48,7 +48,7 @@ struct ks_tcp {
     uint32_t counted_output; /* of its output's memory, in the sum of all */
     uint32_t acked_at_start;
     struct ks_peer peer;
-    uint8_t state;    /* enum ks_tcp_state */
+    uint8_t state;    /* enum ks_tcp_state; ks_tcp_become changes it */
     uint8_t standing; /* enum ks_standing */
     uint8_t polled;   /* UV_READABLE | UV_WRITABLE as uv_poll has it now */
     bool paused : 1;
@@ -127,6 +127,9 @@ void ks_tcp_poll_what_is_wanted(struct ks_tcp *tcp);
 void ks_tcp_drop_kept(struct ks_tcp *tcp);
 
 /* ---- endings: tcp_ending.c ---- */
+
+/* The only way to another state. */
+void ks_tcp_become(struct ks_tcp *tcp, enum ks_tcp_state state);
 
 /* All output has left: our end of stream follows, if that is wanted. */
 void ks_tcp_output_is_out(struct ks_tcp *tcp);
