@@ -21,14 +21,15 @@ enum {
 #define UNKNOWN_REQUEST "unknown request: there are TIME, NAME, RAND, STAT and EXIT"
 #define NO_RANDOMNESS   "no randomness to be had"
 
+enum ask_state { STATE_GREETING, STATE_ASKING, STATE_ENDING, STATES };
+
 struct ask_session {
     const struct ks_ask_environment *environment;
     struct ks_tally_shard *tally;
     uint8_t part[KS_ASK_REQUEST_SIZE]; /* of a greeting or a request */
     uint8_t part_size;
-    bool greeted;
+    uint8_t state; /* enum ask_state; `become` changes it */
     bool part_is_timed;
-    bool ending;
     int64_t time_second; /* that `time_text` tells */
     char time_text[TIME_SIZE];
     uint16_t name_size; /* of the environment's name */
@@ -47,6 +48,24 @@ struct replies {
 };
 
 _Static_assert(REPLIES_SIZE >= ANSWER_SIZE, "every answer fits");
+
+/* ---- states ---- */
+
+static const char *const state_names[STATES] = {"greeting", "asking", "ending"};
+
+static const uint16_t state_ways[STATES] = {
+    [STATE_GREETING] = KS_WAY_TO(STATE_ASKING),
+    [STATE_ASKING] = KS_WAY_TO(STATE_ENDING),
+};
+
+static const struct ks_machine machine = {.name = "ask", .states = state_names, .ways = state_ways};
+
+/* The only way to another state. */
+static void become(const struct ks_connection *connection, enum ask_state state)
+{
+    struct ask_session *session = connection->session;
+    ks_connection_step(connection, &machine, &session->state, state);
+}
 
 /* ---- answers ---- */
 
@@ -132,11 +151,20 @@ static void answer_status(struct replies *replies, const struct ks_ask_environme
     answer(replies, text, strnlen(text, sizeof text));
 }
 
+static void log_request(const struct ks_connection *connection, enum ks_ask_request request)
+{
+    char peer[KS_PEER_TEXT_SIZE];
+    ks_connection_describe_peer(connection, peer, sizeof peer);
+    ks_log_debug(connection->loop->log, "%s: ask: %s", peer, ks_tally_ask_name(request));
+}
+
 static void serve(struct ask_session *session, enum ks_ask_request request, struct replies *replies)
 {
     const struct ks_ask_environment *environment = session->environment;
     const char *text = NULL;
     ks_tally_asked(session->tally, request);
+    if (ks_log_shows(replies->connection->loop->log, KS_LOG_DEBUG))
+        log_request(replies->connection, request);
     switch (request) {
     case KS_ASK_TIME:
         text = time_text(session);
@@ -152,7 +180,7 @@ static void serve(struct ask_session *session, enum ks_ask_request request, stru
         answer_status(replies, environment);
         return;
     case KS_ASK_EXIT:
-        session->ending = true;
+        become(replies->connection, STATE_ENDING);
         return;
     case KS_ASK_UNKNOWN:
         answer(replies, UNKNOWN_REQUEST, sizeof UNKNOWN_REQUEST - 1);
@@ -167,11 +195,12 @@ static void serve(struct ask_session *session, enum ks_ask_request request, stru
 static void keep_time(struct ks_connection *connection)
 {
     struct ask_session *session = connection->session;
-    bool is_timed = session->greeted && session->part_size > 0 && !session->ending;
+    bool is_timed = session->state == STATE_ASKING && session->part_size > 0;
     if (is_timed || session->part_is_timed)
         ks_connection_set_deadline(connection, is_timed ? PART_LIMIT_MS : 0);
     session->part_is_timed = is_timed;
-    ks_connection_set_standing(connection, session->greeted ? KS_STANDING_STRANGER : KS_STANDING_INCOMPLETE);
+    ks_connection_set_standing(connection, session->state != STATE_GREETING ? KS_STANDING_STRANGER
+                                                                            : KS_STANDING_INCOMPLETE);
     ks_connection_set_idle(connection, !is_timed);
 }
 
@@ -187,7 +216,7 @@ static size_t greet(struct ks_connection *connection, const uint8_t *bytes, size
     memcpy(start + before, bytes, shown);
     if (ks_ask_greeting(start, before + shown, &greeting) != KS_OK)
         return 0;
-    session->greeted = true;
+    become(connection, STATE_ASKING);
     session->part_size = 0;
     ks_connection_write(connection, KS_ASK_BANNER, KS_ASK_BANNER_SIZE);
     return greeting < before + shown ? greeting - before : size;
@@ -201,7 +230,7 @@ static size_t serve_all(struct ks_connection *connection, const uint8_t *bytes, 
     struct replies replies;
     size_t used = 0;
     begin_replies(&replies, connection);
-    while (!session->ending && used < size && has_room(&replies)) {
+    while (session->state != STATE_ENDING && used < size && has_room(&replies)) {
         enum ks_ask_request request = KS_ASK_UNKNOWN;
         size_t taken = 0;
         enum ks_result result = ks_ask_request_parse(bytes + used, size - used, &request, &taken);
@@ -211,7 +240,7 @@ static size_t serve_all(struct ks_connection *connection, const uint8_t *bytes, 
         serve(session, request, &replies);
     }
     pass_replies_on(&replies);
-    if (session->ending)
+    if (session->state == STATE_ENDING)
         ks_connection_finish(connection);
     return used;
 }
@@ -241,12 +270,12 @@ static size_t complete_part(struct ks_connection *connection, const uint8_t *byt
 static size_t ask_received(struct ks_connection *connection, const uint8_t *bytes, size_t size)
 {
     struct ask_session *session = connection->session;
-    size_t used = session->greeted ? 0 : greet(connection, bytes, size);
-    if (session->greeted)
+    size_t used = session->state != STATE_GREETING ? 0 : greet(connection, bytes, size);
+    if (session->state != STATE_GREETING)
         used += complete_part(connection, bytes + used, size - used);
-    if (session->greeted && session->part_size == 0)
+    if (session->state != STATE_GREETING && session->part_size == 0)
         used += serve_all(connection, bytes + used, size - used);
-    if (session->ending)
+    if (session->state == STATE_ENDING)
         return size;
     if (ks_connection_output_is_full(connection) && used < size) {
         ks_connection_pause(connection);
@@ -280,11 +309,11 @@ static void flush_part(struct ks_connection *connection)
     if (session->part_size == 0)
         return;
     session->part_size = 0;
-    if (session->greeted)
+    if (session->state != STATE_GREETING)
         serve_one(connection, KS_ASK_UNKNOWN);
     else
         ks_connection_write(connection, KS_ASK_BANNER, KS_ASK_BANNER_SIZE);
-    session->greeted = true;
+    become(connection, STATE_ASKING);
 }
 
 static void ask_input_ended(struct ks_connection *connection)

@@ -10,6 +10,7 @@
 #include "service/chat.h"
 
 #include "base/buffer.h"
+#include "base/log_repeats.h"
 #include "crypto/secret.h"
 #include "service/chat_session.h"
 
@@ -234,7 +235,6 @@ static void judge_now(struct ks_chat_session *session)
 static void chat_deadline(struct ks_connection *connection)
 {
     struct ks_chat_session *session = connection->session;
-    char peer[KS_PEER_TEXT_SIZE];
     if (session->state == KS_CHAT_STATE_JUDGING) {
         judge_now(session);
         return;
@@ -243,17 +243,17 @@ static void chat_deadline(struct ks_connection *connection)
         ks_groups_look_at_queue(&session->member);
         return;
     }
-    ks_connection_describe_peer(connection, peer, sizeof peer);
-    ks_log_info(session->environment->log, "%s: chat: closed: no input in time", peer);
+    ks_chat_session_report(session, KS_LOG_INFO, "closed: no input in time (prompt-timeout)");
     ks_chat_session_end(session);
 }
 
 static void chat_closed(struct ks_connection *connection)
 {
     struct ks_chat_session *session = connection->session;
-    if (session->member.cut_off)
-        ks_chat_session_log(session, "does not read what is said, and is cut off from",
-                            ks_groups_number(&session->member));
+    if (session->member.cut_off != NULL)
+        ks_chat_session_report(session, KS_LOG_WARNING,
+                               "does not read what is said, and is cut off from group %u (%s)",
+                               ks_groups_number(&session->member), session->member.cut_off);
     ks_chat_session_leave_group(session);
     ks_chat_session_give_turn_back(session);
     ks_shared_release(session->lines);
@@ -275,13 +275,24 @@ static const struct ks_connection_events session_events = {
  *
  * has seen the menu, and has no session: only the environment is in its place. */
 
+static void log_connected(const struct ks_chat_environment *environment,
+                          const struct ks_connection *connection)
+{
+    static const char line[] = "%s: chat: connected";
+    uint8_t address[KS_PEER_ADDRESS_SIZE];
+    char peer[KS_PEER_TEXT_SIZE];
+    ks_connection_describe_peer(connection, peer, sizeof peer);
+    ks_connection_peer_address(connection, address);
+    const struct ks_log_cause cause = ks_log_cause(line, address, NULL);
+    ks_log_repeatable(environment->log, KS_LOG_INFO, &cause, KS_LOG_EVENTS, line, peer);
+}
+
 static bool silent_opened(struct ks_connection *connection, void *service)
 {
     const struct ks_chat_environment *environment = service;
-    char peer[KS_PEER_TEXT_SIZE];
     connection->session = service;
-    ks_connection_describe_peer(connection, peer, sizeof peer);
-    ks_log_info(environment->log, "%s: chat: connected", peer);
+    if (ks_log_shows(environment->log, KS_LOG_INFO))
+        log_connected(environment, connection);
     ks_connection_write_apart(connection, KS_CHAT_MENU, sizeof KS_CHAT_MENU - 1);
     return true;
 }

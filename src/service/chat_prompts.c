@@ -17,7 +17,8 @@ static void take_choice(struct ks_chat_session *session, const uint8_t *input, s
     switch (choice) {
     case '1':
     case '2':
-        session->state = choice == '1' ? KS_CHAT_STATE_NAME_TO_JOIN : KS_CHAT_STATE_NAME_TO_CREATE;
+        ks_chat_session_become(session,
+                               choice == '1' ? KS_CHAT_STATE_NAME_TO_JOIN : KS_CHAT_STATE_NAME_TO_CREATE);
         ks_chat_session_tell(session, KS_CHAT_ASK_NAME);
         return;
     case '3':
@@ -40,13 +41,13 @@ static void take_name(struct ks_chat_session *session, const uint8_t *input, siz
     memcpy(session->name, clean, name_size);
     session->name[name_size] = '\0';
     bool creates = session->state == KS_CHAT_STATE_NAME_TO_CREATE;
-    session->state = creates ? KS_CHAT_STATE_NEW_PASSWORD : KS_CHAT_STATE_GROUP;
+    ks_chat_session_become(session, creates ? KS_CHAT_STATE_NEW_PASSWORD : KS_CHAT_STATE_GROUP);
     ks_chat_session_tell(session, creates ? KS_CHAT_ASK_NEW_PASSWORD : KS_CHAT_ASK_GROUP);
 }
 
 static void refuse_group(struct ks_chat_session *session)
 {
-    session->state = KS_CHAT_STATE_GROUP;
+    ks_chat_session_become(session, KS_CHAT_STATE_GROUP);
     ks_chat_session_tell(session, KS_CHAT_NO_GROUP);
     ks_chat_session_tell(session, KS_CHAT_ASK_GROUP);
 }
@@ -58,7 +59,7 @@ static void take_group(struct ks_chat_session *session, const uint8_t *input, si
         refuse_group(session);
         return;
     }
-    session->state = KS_CHAT_STATE_PASSWORD;
+    ks_chat_session_become(session, KS_CHAT_STATE_PASSWORD);
     ks_chat_session_tell(session, KS_CHAT_ASK_PASSWORD);
 }
 
@@ -74,7 +75,7 @@ static void tell_joined(struct ks_chat_session *session)
     ks_chat_session_became_member(session);
     snprintf(text, sizeof text, KS_CHAT_JOINED, session->number);
     ks_chat_session_tell(session, text);
-    ks_chat_session_log(session, "has joined", session->number);
+    ks_chat_session_log(session, "has joined group %u", session->number);
 }
 
 static void refuse_password(struct ks_chat_session *session)
@@ -84,20 +85,23 @@ static void refuse_password(struct ks_chat_session *session)
     ks_connection_peer_address(session->member.connection, address);
     ks_turnstile_wrong(environment->turnstile, address, ks_clock_monotonic_ms(environment->clock));
     session->wrong_passwords++;
-    ks_chat_session_log(session, "gave a wrong password for", session->number);
+    ks_chat_session_report(session, KS_LOG_INFO, "gave a wrong password for group %u", session->number);
     ks_chat_session_tell(session, KS_CHAT_WRONG_PASSWORD);
     if (session->wrong_passwords >= environment->wrong_passwords) {
+        ks_chat_session_report(session, KS_LOG_WARNING,
+                               "is disconnected: too many wrong passwords (wrong-passwords)");
         ks_chat_session_end(session);
         return;
     }
-    session->state = KS_CHAT_STATE_PASSWORD;
+    ks_chat_session_become(session, KS_CHAT_STATE_PASSWORD);
     ks_chat_session_tell(session, KS_CHAT_ASK_PASSWORD);
 }
 
 static void judge_password(struct ks_chat_session *session, const uint8_t *password, size_t size)
 {
-    switch (ks_groups_join(session->environment->groups, session->number, session->serial, password, size,
-                           &session->member)) {
+    enum ks_result result = ks_groups_join(session->environment->groups, session->number, session->serial,
+                                           password, size, &session->member);
+    switch (result) {
     case KS_OK:
         tell_joined(session);
         return;
@@ -108,6 +112,9 @@ static void judge_password(struct ks_chat_session *session, const uint8_t *passw
         refuse_password(session);
         return;
     default:
+        ks_chat_session_report(session, KS_LOG_WARNING, "cannot join group %u: %s", session->number,
+                               result == KS_NO_SPACE ? "it has as many members as it may (group-members)"
+                                                     : ks_result_text(result));
         tell_full(session);
     }
 }
@@ -137,9 +144,11 @@ static void take_password(struct ks_chat_session *session, const uint8_t *input,
         judge_password(session, input, size);
         return;
     }
-    session->state = KS_CHAT_STATE_JUDGING;
+    ks_chat_session_become(session, KS_CHAT_STATE_JUDGING);
     session->password = malloc(size);
     if (session->password == NULL) {
+        ks_chat_session_report(session, KS_LOG_WARNING, "cannot join group %u: %s", session->number,
+                               ks_result_text(KS_NO_MEMORY));
         ks_chat_session_give_turn_back(session);
         tell_full(session);
         return;
@@ -161,15 +170,19 @@ void ks_chat_session_forget_password(struct ks_chat_session *session)
 static void take_new_password(struct ks_chat_session *session, const uint8_t *input, size_t size)
 {
     char text[KS_CHAT_TEXT_SIZE];
-    if (ks_groups_create(session->environment->groups, input, size, &session->member, &session->number) !=
-        KS_OK) {
+    enum ks_result result =
+        ks_groups_create(session->environment->groups, input, size, &session->member, &session->number);
+    if (result != KS_OK) {
+        ks_chat_session_report(session, KS_LOG_WARNING, "cannot create a group: %s",
+                               result == KS_NO_SPACE ? "there are as many as there may be (groups)"
+                                                     : ks_result_text(result));
         tell_full(session);
         return;
     }
     ks_chat_session_became_member(session);
     snprintf(text, sizeof text, KS_CHAT_CREATED, session->number, session->number);
     ks_chat_session_tell(session, text);
-    ks_chat_session_log(session, "has created", session->number);
+    ks_chat_session_log(session, "has created group %u", session->number);
 }
 
 void ks_chat_session_judge(struct ks_chat_session *session)
@@ -200,6 +213,7 @@ void ks_chat_session_take_answer(struct ks_chat_session *session, const uint8_t 
     case KS_CHAT_STATE_JUDGING:
     case KS_CHAT_STATE_MEMBER:
     case KS_CHAT_STATE_ENDING:
+    case KS_CHAT_STATES:
         return;
     }
 }

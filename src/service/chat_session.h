@@ -26,6 +26,7 @@ enum ks_chat_state {
     KS_CHAT_STATE_JUDGING, /* a password waits for its turn */
     KS_CHAT_STATE_MEMBER,
     KS_CHAT_STATE_ENDING,
+    KS_CHAT_STATES,
 };
 
 struct ks_chat_session {
@@ -40,7 +41,7 @@ struct ks_chat_session {
     uint64_t serial;     /* of the group whose password is asked for */
     unsigned number;
     unsigned wrong_passwords;
-    uint8_t state;
+    uint8_t state;  /* enum ks_chat_state; ks_chat_session_become changes it */
     bool after_cr;  /* an LF would belong to the CR before it */
     bool continued; /* the beginning of this line was taken already */
     bool dropping;  /* and the rest of it counts for nothing */
@@ -58,7 +59,18 @@ void ks_chat_session_end(struct ks_chat_session *session);
 /* Out of memory: what the peer said is lost, and it must know. */
 void ks_chat_session_give_up(struct ks_chat_session *session);
 
-void ks_chat_session_log(const struct ks_chat_session *session, const char *what, unsigned number);
+/* "ADDRESS: chat: "name" what": something that went well. `what` as of printf, and a literal: lines of one
+ * literal from one address are alike (base/log_repeats.h). */
+void ks_chat_session_log(const struct ks_chat_session *session, const char *what, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* The same of something that was refused, or was ended for a limit, which it names: "(groups)". Without a
+ * name while the peer has given none. */
+void ks_chat_session_report(const struct ks_chat_session *session, enum ks_log_level level, const char *what,
+                            ...) __attribute__((format(printf, 3, 4)));
+
+/* The only way to another state. */
+void ks_chat_session_become(struct ks_chat_session *session, enum ks_chat_state state);
 
 /* It is in its group now. */
 void ks_chat_session_became_member(struct ks_chat_session *session);

@@ -1,9 +1,11 @@
 /* chat_words.c — what a peer is told, and what a member says. That is collected over one read in `lines`, and
  * goes to the group in one piece.
  */
+#include "base/log_repeats.h"
 #include "base/text.h"
 #include "service/chat_session.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +13,42 @@ enum {
     LINES_SMALLEST = 256,
     LINES_LARGEST = 64 * 1024,
 };
+
+/* ---- states ---- */
+
+static const char *const state_names[KS_CHAT_STATES] = {
+    [KS_CHAT_STATE_MENU] = "menu",
+    [KS_CHAT_STATE_NAME_TO_JOIN] = "name to join",
+    [KS_CHAT_STATE_NAME_TO_CREATE] = "name to create",
+    [KS_CHAT_STATE_GROUP] = "group",
+    [KS_CHAT_STATE_PASSWORD] = "password",
+    [KS_CHAT_STATE_NEW_PASSWORD] = "new password",
+    [KS_CHAT_STATE_JUDGING] = "judging",
+    [KS_CHAT_STATE_MEMBER] = "member",
+    [KS_CHAT_STATE_ENDING] = "ending",
+};
+
+/* A group may go while its password is asked for or judged. */
+static const uint16_t state_ways[KS_CHAT_STATES] = {
+    [KS_CHAT_STATE_MENU] = KS_WAY_TO(KS_CHAT_STATE_NAME_TO_JOIN) | KS_WAY_TO(KS_CHAT_STATE_NAME_TO_CREATE) |
+                           KS_WAY_TO(KS_CHAT_STATE_ENDING),
+    [KS_CHAT_STATE_NAME_TO_JOIN] = KS_WAY_TO(KS_CHAT_STATE_GROUP) | KS_WAY_TO(KS_CHAT_STATE_ENDING),
+    [KS_CHAT_STATE_NAME_TO_CREATE] = KS_WAY_TO(KS_CHAT_STATE_NEW_PASSWORD) | KS_WAY_TO(KS_CHAT_STATE_ENDING),
+    [KS_CHAT_STATE_GROUP] = KS_WAY_TO(KS_CHAT_STATE_PASSWORD) | KS_WAY_TO(KS_CHAT_STATE_ENDING),
+    [KS_CHAT_STATE_PASSWORD] = KS_WAY_TO(KS_CHAT_STATE_GROUP) | KS_WAY_TO(KS_CHAT_STATE_JUDGING) |
+                               KS_WAY_TO(KS_CHAT_STATE_MEMBER) | KS_WAY_TO(KS_CHAT_STATE_ENDING),
+    [KS_CHAT_STATE_NEW_PASSWORD] = KS_WAY_TO(KS_CHAT_STATE_MEMBER) | KS_WAY_TO(KS_CHAT_STATE_ENDING),
+    [KS_CHAT_STATE_JUDGING] = KS_WAY_TO(KS_CHAT_STATE_GROUP) | KS_WAY_TO(KS_CHAT_STATE_PASSWORD) |
+                              KS_WAY_TO(KS_CHAT_STATE_MEMBER) | KS_WAY_TO(KS_CHAT_STATE_ENDING),
+    [KS_CHAT_STATE_MEMBER] = KS_WAY_TO(KS_CHAT_STATE_ENDING),
+};
+
+static const struct ks_machine machine = {.name = "chat", .states = state_names, .ways = state_ways};
+
+void ks_chat_session_become(struct ks_chat_session *session, enum ks_chat_state state)
+{
+    ks_connection_step(session->member.connection, &machine, &session->state, state);
+}
 
 /* ---- telling ---- */
 
@@ -34,30 +72,65 @@ void ks_chat_session_tell(struct ks_chat_session *session, const char *text)
 
 void ks_chat_session_end(struct ks_chat_session *session)
 {
-    session->state = KS_CHAT_STATE_ENDING;
+    ks_chat_session_become(session, KS_CHAT_STATE_ENDING);
     ks_connection_finish(session->member.connection);
 }
 
 void ks_chat_session_give_up(struct ks_chat_session *session)
 {
-    session->state = KS_CHAT_STATE_ENDING;
+    ks_chat_session_become(session, KS_CHAT_STATE_ENDING);
     ks_connection_abort(session->member.connection);
 }
 
-void ks_chat_session_log(const struct ks_chat_session *session, const char *what, unsigned number)
+/* ---- the log ---- */
+
+static void write_line(const struct ks_chat_session *session, enum ks_log_level level, unsigned per_hour,
+                       const char *what, va_list arguments) __attribute__((format(printf, 4, 0)));
+
+static void write_line(const struct ks_chat_session *session, enum ks_log_level level, unsigned per_hour,
+                       const char *what, va_list arguments)
 {
+    struct ks_connection *connection = session->member.connection;
+    uint8_t address[KS_PEER_ADDRESS_SIZE];
     char peer[KS_PEER_TEXT_SIZE];
     char name[4 * sizeof session->name];
-    ks_connection_describe_peer(session->member.connection, peer, sizeof peer);
+    char text[KS_CHAT_TEXT_SIZE];
+    ks_connection_describe_peer(connection, peer, sizeof peer);
+    ks_connection_peer_address(connection, address);
+    const struct ks_log_cause cause = ks_log_cause(what, address, NULL);
     ks_text_escape(session->name, strlen(session->name), name, sizeof name);
-    ks_log_info(session->environment->log, "%s: chat: \"%s\" %s group %u", peer, name, what, number);
+    const char *quote = name[0] != '\0' ? "\"" : "";
+    vsnprintf(text, sizeof text, what, arguments);
+    ks_log_repeatable(session->environment->log, level, &cause, per_hour, "%s: chat: %s%s%s%s%s", peer, quote,
+                      name, quote, name[0] != '\0' ? " " : "", text);
+}
+
+void ks_chat_session_log(const struct ks_chat_session *session, const char *what, ...)
+{
+    va_list arguments;
+    if (!ks_log_shows(session->environment->log, KS_LOG_INFO))
+        return;
+    va_start(arguments, what);
+    write_line(session, KS_LOG_INFO, KS_LOG_EVENTS, what, arguments);
+    va_end(arguments);
+}
+
+void ks_chat_session_report(const struct ks_chat_session *session, enum ks_log_level level, const char *what,
+                            ...)
+{
+    va_list arguments;
+    if (!ks_log_shows(session->environment->log, level))
+        return;
+    va_start(arguments, what);
+    write_line(session, level, KS_LOG_REFUSALS, what, arguments);
+    va_end(arguments);
 }
 
 /* ---- members ---- */
 
 void ks_chat_session_became_member(struct ks_chat_session *session)
 {
-    session->state = KS_CHAT_STATE_MEMBER;
+    ks_chat_session_become(session, KS_CHAT_STATE_MEMBER);
     ks_connection_set_deadline(session->member.connection, 0);
 }
 
@@ -70,6 +143,15 @@ static struct ks_shared *make_farewell(const struct ks_chat_session *session)
     return farewell;
 }
 
+static void log_deleted(const struct ks_chat_session *session, unsigned number)
+{
+    static const char line[] = "chat: group %u is deleted";
+    uint8_t address[KS_PEER_ADDRESS_SIZE];
+    ks_connection_peer_address(session->member.connection, address);
+    const struct ks_log_cause cause = ks_log_cause(line, address, NULL);
+    ks_log_repeatable(session->environment->log, KS_LOG_INFO, &cause, KS_LOG_EVENTS, line, number);
+}
+
 void ks_chat_session_leave_group(struct ks_chat_session *session)
 {
     bool deleted = false;
@@ -77,15 +159,25 @@ void ks_chat_session_leave_group(struct ks_chat_session *session)
         return;
     unsigned number = ks_groups_number(&session->member);
     ks_groups_leave(&session->member, make_farewell(session), &deleted);
-    ks_chat_session_log(session, "has left", number);
+    ks_chat_session_log(session, "has left group %u", number);
     if (deleted)
-        ks_log_info(session->environment->log, "chat: group %u is deleted", number);
+        log_deleted(session, number);
+}
+
+static void log_words(const struct ks_chat_session *session, const struct ks_shared *lines)
+{
+    char peer[KS_PEER_TEXT_SIZE];
+    ks_connection_describe_peer(session->member.connection, peer, sizeof peer);
+    ks_log_debug(session->environment->log, "%s: chat: says %zu bytes in group %u", peer, lines->size,
+                 ks_groups_number(&session->member));
 }
 
 void ks_chat_session_say_lines(struct ks_chat_session *session)
 {
     struct ks_shared *lines = session->lines;
     session->lines = NULL;
+    if (lines != NULL && ks_log_shows(session->environment->log, KS_LOG_DEBUG))
+        log_words(session, lines);
     if (lines != NULL && ks_groups_say(&session->member, lines, false) != KS_OK)
         ks_chat_session_give_up(session);
 }

@@ -1,6 +1,9 @@
 /* control.c — see control.h. */
 #include "service/control.h"
 
+#include "base/log_repeats.h"
+#include "base/text.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,10 +69,19 @@ static void begin_operation(struct control_session *session, const struct ks_con
         end_line(session, KS_IO, ks_result_text(result));
 }
 
+static void log_request(const struct ks_connection *connection, const char *line, size_t size)
+{
+    char shown[KS_CONTROL_REQUEST_LIMIT];
+    ks_log_debug(connection->loop->log, "this machine: an operator asks \"%s\"",
+                 ks_text_escape(line, size, shown, sizeof shown));
+}
+
 /* One line without its LF. */
 static void take_request(struct control_session *session, const char *line, size_t size)
 {
     struct ks_control_request request;
+    if (ks_log_shows(session->connection->loop->log, KS_LOG_DEBUG))
+        log_request(session->connection, line, size);
     switch (ks_control_request_parse(line, size, &request)) {
     case KS_OK:
         begin_operation(session, &request);
@@ -137,6 +149,9 @@ static bool control_opened(struct ks_connection *connection, void *service)
     connection->session = session;
     if (atomic_fetch_add(&session->environment->sessions, 1) < KS_CONTROL_SESSIONS_LIMIT)
         return true;
+    ks_log_trouble(connection->loop->log, KS_LOG_WARNING,
+                   "an operator is turned away: %d others speak to this server already",
+                   KS_CONTROL_SESSIONS_LIMIT);
     end_line(session, KS_REFUSED, "too many others speak to this server already");
     session->turned_away = true;
     ks_connection_finish(connection);

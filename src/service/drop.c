@@ -1,7 +1,7 @@
 /* drop.c — what becomes of an uploaded file: 1029, 1030 and 1031 (protocol.md §1.2). On the connection's
  * loop. */
-#include "base/text.h"
 #include "service/dismissal.h"
+#include "service/report.h"
 #include "service/session.h"
 #include "service/staged.h"
 #include "service/tally.h"
@@ -41,7 +41,7 @@ static void answer_confirmed(struct ks_exchange *exchange)
 
 struct confirmation {
     struct ks_exchange *exchange;
-    char name[KS_TEXT_FIELD_SIZE]; /* as sent, for the log */
+    uint8_t name_field[KS_TEXT_FIELD_SIZE]; /* as sent, for the log */
     struct ks_store_confirm request;
 };
 
@@ -51,29 +51,40 @@ static void confirmed(struct ks_store_request *request)
     struct ks_exchange *exchange = confirmation->exchange;
     enum ks_result result = request->result;
     enum ks_tally_limit limit = ks_tally_limit_of(confirmation->request.limit);
-    char peer[KS_PEER_TEXT_SIZE];
-    char name[KS_TEXT_FIELD_SIZE];
-    ks_text_escape(confirmation->name, strlen(confirmation->name), name, sizeof name);
+    const char *note = ks_report_limit(confirmation->request.limit);
+    char name[KS_REPORT_NAME_SIZE];
+    ks_report_file_name(confirmation->name_field, name);
     free(confirmation);
     if (result == KS_OK) {
         ks_staged_confirmed(exchange->environment->staged, &exchange->header.client_id);
-        ks_log_info(exchange->environment->log, "%s: kept \"%s\"", ks_exchange_peer(exchange, peer), name);
+        ks_report_event(exchange, "kept \"%s\"", name);
         answer_confirmed(exchange);
         return;
     }
     if (result != KS_NOT_FOUND)
-        ks_log_warning(exchange->environment->log, "%s: cannot keep \"%s\": %s%s",
-                       ks_exchange_peer(exchange, peer), name, ks_result_text(result),
-                       ks_tally_limit_note(limit));
+        ks_report(exchange, KS_LOG_WARNING, "cannot keep \"%s\": %s%s", name, ks_result_text(result), note);
+    else
+        ks_report(exchange, KS_LOG_INFO, "cannot keep \"%s\": it was discarded meanwhile (stage-lifetime)",
+                  name);
     ks_tally_refused(ks_tally_shard_of(exchange->environment->tally, exchange->loop), limit);
     ks_exchange_refuse(exchange);
+}
+
+static void report_nothing_staged(const struct ks_exchange *exchange, const uint8_t *name_field)
+{
+    char name[KS_REPORT_NAME_SIZE];
+    ks_report(exchange, KS_LOG_INFO, "cannot keep \"%s\": no upload of this name waits for its confirmation",
+              ks_report_file_name(name_field, name));
 }
 
 void ks_drop_crc_ok(struct ks_exchange *exchange, const uint8_t *fixed)
 {
     const struct ks_service_environment *environment = exchange->environment;
     struct ks_staged_upload upload;
-    if (take_named(exchange, fixed, &upload) != KS_OK) {
+    enum ks_result result = take_named(exchange, fixed, &upload);
+    if (result == KS_NOT_FOUND)
+        report_nothing_staged(exchange, fixed);
+    if (result != KS_OK) {
         ks_exchange_refuse(exchange);
         return;
     }
@@ -89,8 +100,7 @@ void ks_drop_crc_ok(struct ks_exchange *exchange, const uint8_t *fixed)
         ks_content_key_confirmed(upload.key);
     ks_content_key_release(upload.key);
     confirmation->exchange = exchange;
-    memcpy(confirmation->name, fixed,
-           KS_TEXT_FIELD_SIZE); /* it has its NUL, else it would have named nothing */
+    memcpy(confirmation->name_field, fixed, KS_TEXT_FIELD_SIZE);
     confirmation->request.stage = upload.stage;
     confirmation->request.has_cksum = true;
     confirmation->request.cksum = upload.cksum;
@@ -110,6 +120,19 @@ struct rejection {
     void (*act)(struct ks_exchange *exchange, const struct ks_staged_upload *upload);
 };
 
+/* In so many words, for lines of one literal are alike (report.h). */
+static void report_rejection(const struct rejection *rejection)
+{
+    char name[KS_REPORT_NAME_SIZE];
+    ks_report_file_name(rejection->name_field, name);
+    if (rejection->exchange->header.code == KS_REQUEST_CRC_WRONG)
+        ks_report(rejection->exchange, KS_LOG_INFO,
+                  "\"%s\" has another cksum at the client; it will be sent again (1030)", name);
+    else
+        ks_report(rejection->exchange, KS_LOG_WARNING,
+                  "\"%s\" is given up: its cksum at the client was never ours (1031)", name);
+}
+
 static void rejection_user_found(struct ks_store_request *request)
 {
     struct rejection *rejection = KS_CONTAINER_OF(request, struct rejection, look_up.request);
@@ -120,6 +143,8 @@ static void rejection_user_found(struct ks_store_request *request)
         result = take_named(exchange, rejection->name_field, &upload);
     bool understood = request->result == KS_OK && result != KS_INVALID;
     void (*act)(struct ks_exchange *, const struct ks_staged_upload *) = rejection->act;
+    if (understood)
+        report_rejection(rejection);
     free(rejection);
     if (result == KS_OK)
         ks_dismiss_upload(exchange->environment->store, exchange->loop, &upload);

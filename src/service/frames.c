@@ -3,6 +3,7 @@
  */
 #include "service/frames.h"
 
+#include "service/report.h"
 #include "service/rules.h"
 #include "service/session_state.h"
 #include "service/staged.h"
@@ -46,10 +47,11 @@ static void begin_request(struct ks_session *session, const struct ks_rule *rule
 {
     struct ks_exchange *exchange = ks_exchange_new(session, rule, header);
     if (exchange == NULL) {
-        session->state = STATE_ENDING;
+        ks_session_become(session, STATE_ENDING);
         ks_connection_abort(session->connection);
         return;
     }
+    ks_report_request(exchange, fixed != NULL);
     ks_blocks_begin(&session->padding.requests, KS_REQUEST_HEADER_SIZE);
     if (fixed == NULL) {
         ks_session_refuse_payload(exchange, 0);
@@ -72,7 +74,7 @@ static bool have_head(struct ks_session *session)
         session->head = malloc(HEAD_LIMIT);
     if (session->head != NULL)
         return true;
-    session->state = STATE_ENDING;
+    ks_session_become(session, STATE_ENDING);
     ks_connection_abort(session->connection);
     return false;
 }
@@ -155,7 +157,7 @@ static void end_in_turn(struct ks_session *session)
         return;
     }
     session->newest->last = true;
-    session->state = STATE_ENDING;
+    ks_session_become(session, STATE_ENDING);
 }
 
 static size_t take_payload(struct ks_session *session, const uint8_t *bytes, size_t size)
@@ -251,10 +253,8 @@ static size_t frames_receive_buffer(struct ks_connection *connection, uint8_t **
 
 static void end_slow_peer(struct ks_session *session)
 {
-    char peer[KS_PEER_TEXT_SIZE];
-    ks_connection_describe_peer(session->connection, peer, sizeof peer);
-    ks_log_info(session->environment->log, "%s: closed: a payload comes too slowly", peer);
-    session->state = STATE_ENDING;
+    ks_report_session(session, KS_LOG_INFO, "closed: a payload comes too slowly (payload-rate)");
+    ks_session_become(session, STATE_ENDING);
     ks_connection_abort(session->connection);
 }
 
@@ -279,7 +279,7 @@ static void break_payload(struct ks_session *session)
     session->sink = NULL;
     session->payload_left = 0;
     if (session->state == STATE_PAYLOAD)
-        session->state = STATE_HEAD;
+        ks_session_become(session, STATE_HEAD);
     if (sink != NULL)
         sink->broken(session->sink_context);
 }
@@ -355,9 +355,18 @@ static void frames_deadline(struct ks_connection *connection)
         ks_session_keep_time(session);
         ks_stream_turn_has_come(session->stream);
     } else if (!ks_session_time_is_up(session)) {
-        session->state = STATE_ENDING;
+        ks_session_become(session, STATE_ENDING);
         ks_connection_abort(connection);
     }
+}
+
+/* What it asked for is done to its end, and the log may tell of it. */
+static void orphan(struct ks_exchange *exchange, const struct ks_connection *connection)
+{
+    struct ks_exchange_gone *gone = &exchange->gone;
+    exchange->session = NULL;
+    ks_connection_peer_address(connection, gone->address);
+    ks_connection_describe_peer(connection, gone->peer, sizeof gone->peer);
 }
 
 static void frames_closed(struct ks_connection *connection)
@@ -368,9 +377,10 @@ static void frames_closed(struct ks_connection *connection)
     struct ks_exchange *exchange = session->oldest;
     while (exchange != NULL) {
         struct ks_exchange *next = exchange->next;
-        exchange->session = NULL;
         if (exchange->answered || exchange == session->deferred)
             free(exchange);
+        else
+            orphan(exchange, connection);
         exchange = next;
     }
     if (session->stream != NULL)

@@ -208,20 +208,23 @@ static size_t count_queue(struct ks_member *member, size_t memory)
     return atomic_fetch_add_explicit(&groups->queued, difference, memory_order_relaxed) + difference;
 }
 
-static bool is_over_limit(struct ks_member *member)
+/* The setting whose limit the member's queue has passed; NULL for none. */
+static const char *passed_limit(struct ks_member *member)
 {
     const struct ks_groups_limits *limits = &member->group->groups->limits;
     size_t memory = ks_connection_output_memory(member->connection);
     size_t all = count_queue(member, memory);
-    return memory > (all > limits->queues ? KS_GROUPS_SMALL_QUEUE : limits->member_queue);
+    if (memory > limits->member_queue)
+        return "member-queue";
+    return all > limits->queues && memory > KS_GROUPS_SMALL_QUEUE ? "chat-queues" : NULL;
 }
 
 void ks_groups_look_at_queue(struct ks_member *member)
 {
-    if (is_over_limit(member)) { /* all of it may have come in this turn of the loop */
+    if (passed_limit(member) != NULL) { /* all of it may have come in this turn of the loop */
         ks_connection_flush(member->connection);
-        if (is_over_limit(member)) {
-            member->cut_off = true;
+        member->cut_off = passed_limit(member);
+        if (member->cut_off != NULL) {
             ks_count(&ks_group_counts_of(member->group->groups, member->connection->loop)->cut_off, 1);
             ks_connection_abort(member->connection);
             return;

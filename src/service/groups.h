@@ -39,10 +39,10 @@ struct ks_member {
     struct ks_group *group; /* NULL: in none */
     struct ks_seat *seat;
     struct ks_credit *credit;
-    uint64_t joined_at; /* it gets the packets after this one */
-    size_t counted;     /* of its queue, in the sum of all */
-    bool cut_off;       /* its queue passed the limit, and its connection was ended */
-    bool line_mode;     /* texts end with LF and may be joined; else each goes out apart, without the LF */
+    uint64_t joined_at;  /* it gets the packets after this one */
+    size_t counted;      /* of its queue, in the sum of all */
+    const char *cut_off; /* the setting whose limit its queue passed, and its connection was ended; or NULL */
+    bool line_mode;      /* texts end with LF and may be joined; else each goes out apart, without the LF */
     /* What it said was taken by all loops, so that it has credit again; only after ks_groups_has_credit said
      * no. */
     void (*may_go_on)(struct ks_member *member);

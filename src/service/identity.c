@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "crypto/rsa.h"
 #include "crypto/secret.h"
+#include "service/report.h"
 #include "service/session.h"
 #include "service/session_keys.h"
 
@@ -28,30 +29,39 @@ static void registration_done(struct ks_store_request *request)
     struct ks_exchange *exchange = registration->exchange;
     struct ks_client_id id = registration->request.id;
     enum ks_result result = request->result;
-    char peer[KS_PEER_TEXT_SIZE];
-    char name[2 * KS_TEXT_FIELD_SIZE];
+    char name[KS_TEXT_FIELD_SIZE];
     ks_text_escape(registration->request.name, strlen(registration->request.name), name, sizeof name);
     free(registration);
     if (result == KS_OK) {
-        ks_log_info(exchange->environment->log, "%s: registered \"%s\"", ks_exchange_peer(exchange, peer),
-                    name);
+        ks_report_event(exchange, "registered \"%s\"", name);
         ks_exchange_answer(exchange, KS_RESPONSE_REGISTERED, &id, sizeof id);
         return;
     }
-    ks_log_info(exchange->environment->log, "%s: registration of \"%s\" refused: %s",
-                ks_exchange_peer(exchange, peer), name, ks_result_text(result));
+    ks_report(exchange, KS_LOG_INFO, "registration of \"%s\" refused: %s", name, ks_result_text(result));
     /* A taken name has its own code in the drop service; trouble of ours is a general error. */
     bool general = exchange->rule->version == KS_VERSION_DROP && result != KS_EXISTS;
     ks_exchange_answer(exchange, general ? KS_RESPONSE_DROP_ERROR : exchange->rule->error, NULL, 0);
 }
 
+/* The name was judged. */
+static bool may_register_now(const struct ks_exchange *exchange, const char *name, size_t name_size)
+{
+    const struct ks_service_environment *environment = exchange->environment;
+    char shown[KS_TEXT_FIELD_SIZE];
+    if (ks_session_allows(exchange, environment->registrations, environment->settings.registrations_per_hour))
+        return true;
+    ks_text_escape(name, name_size, shown, sizeof shown);
+    ks_report(exchange, KS_LOG_WARNING,
+              "refused: too many registrations from this address in an hour (registrations-per-hour): \"%s\"",
+              shown);
+    return false;
+}
+
 /* NULL when the exchange is answered already. */
 static struct registration *registration_new(struct ks_exchange *exchange, const char *name, size_t name_size)
 {
-    const struct ks_service_environment *environment = exchange->environment;
-    bool may_register = ks_text_is_new_user_name(name, name_size) &&
-                        ks_session_allows(exchange, environment->registrations,
-                                          environment->settings.registrations_per_hour, "registrations");
+    bool may_register =
+        ks_text_is_new_user_name(name, name_size) && may_register_now(exchange, name, name_size);
     struct registration *registration = may_register ? calloc(1, sizeof *registration) : NULL;
     if (registration == NULL) {
         ks_exchange_refuse(exchange);
@@ -258,7 +268,11 @@ static void issue_user_found(struct ks_store_request *request)
 static bool may_ask(const struct ks_exchange *exchange)
 {
     const struct ks_service_environment *environment = exchange->environment;
-    return ks_session_allows(exchange, environment->keys, environment->settings.keys_per_hour, "keys");
+    if (ks_session_allows(exchange, environment->keys, environment->settings.keys_per_hour))
+        return true;
+    ks_report(exchange, KS_LOG_WARNING,
+              "refused: too many keys from this address in an hour (keys-per-hour)");
+    return false;
 }
 
 static void issue_begin(struct ks_exchange *exchange, const char *name, size_t name_size,

@@ -19,6 +19,44 @@ enum {
     AHEAD_SMALLEST = 1024,
 };
 
+/* ---- phases ---- */
+
+static const char *const phase_names[KS_INCOMING_PHASES] = {"preparing", "coming", "handed over", "over"};
+
+/* One that goes to a stage when some of it is in memory is prepared anew. */
+static const uint16_t phase_ways[KS_INCOMING_PHASES] = {
+    [KS_INCOMING_PREPARING] = KS_WAY_TO(KS_INCOMING_COMING) | KS_WAY_TO(KS_INCOMING_OVER),
+    [KS_INCOMING_COMING] =
+        KS_WAY_TO(KS_INCOMING_PREPARING) | KS_WAY_TO(KS_INCOMING_HANDED_OVER) | KS_WAY_TO(KS_INCOMING_OVER),
+    [KS_INCOMING_HANDED_OVER] = KS_WAY_TO(KS_INCOMING_OVER),
+};
+
+/* Where it comes from, for the log. */
+static void describe_origin(struct ks_incoming *incoming, char text[static KS_PEER_TEXT_SIZE])
+{
+    const struct ks_exchange *exchange = incoming->exchange;
+    if (exchange == NULL)
+        snprintf(text, KS_PEER_TEXT_SIZE, "answered");
+    else if (exchange->session == NULL)
+        snprintf(text, KS_PEER_TEXT_SIZE, "%s", exchange->gone.peer);
+    else
+        ks_connection_describe_peer(ks_session_connection(exchange->session), text, KS_PEER_TEXT_SIZE);
+}
+
+/* The only way to another phase. */
+static void become(struct ks_incoming *incoming, enum ks_incoming_phase phase)
+{
+    const struct ks_machine machine = {
+        .name = incoming->kind->name, .states = phase_names, .ways = phase_ways};
+    const struct ks_log *log = incoming->environment->log;
+    unsigned from = incoming->phase;
+    if (!ks_machine_step(&machine, log, &incoming->phase, phase) || !ks_log_shows(log, KS_LOG_DEBUG))
+        return;
+    char peer[KS_PEER_TEXT_SIZE];
+    describe_origin(incoming, peer);
+    ks_machine_tell(&machine, log, peer, from, phase);
+}
+
 /* ---- what follows ---- */
 
 static bool is_complete(const struct ks_incoming *incoming)
@@ -63,7 +101,7 @@ static bool step(struct ks_incoming *incoming)
     if (incoming->phase != KS_INCOMING_COMING)
         return false;
     if (is_complete(incoming)) {
-        incoming->phase = KS_INCOMING_HANDED_OVER;
+        become(incoming, KS_INCOMING_HANDED_OVER);
         incoming->kind->complete(incoming);
         return true;
     }
@@ -111,7 +149,7 @@ static void fail(struct ks_incoming *incoming)
     stop_waiting(incoming);
     incoming->session = NULL;
     if (incoming->phase == KS_INCOMING_COMING)
-        incoming->phase = KS_INCOMING_OVER;
+        become(incoming, KS_INCOMING_OVER);
 }
 
 struct ks_exchange *ks_incoming_take_exchange(struct ks_incoming *incoming)
@@ -136,7 +174,7 @@ static void refuse(struct ks_incoming *incoming)
 
 void ks_incoming_end(struct ks_incoming *incoming)
 {
-    incoming->phase = KS_INCOMING_OVER;
+    become(incoming, KS_INCOMING_OVER);
     go_on(incoming);
 }
 
@@ -182,7 +220,7 @@ static void stage_opened(struct ks_store_request *request)
     }
     incoming->stage = incoming->open.stage;
     incoming->chunks.stage = incoming->stage;
-    incoming->phase = incoming->failed ? KS_INCOMING_OVER : KS_INCOMING_COMING;
+    become(incoming, incoming->failed ? KS_INCOMING_OVER : KS_INCOMING_COMING);
     incoming->wanted = true;
     go_on(incoming);
 }
@@ -240,7 +278,7 @@ static enum ks_result send_to_stage(struct ks_incoming *incoming)
     incoming->bytes = NULL;
     incoming->capacity = 0;
     incoming->in_memory = false;
-    incoming->phase = KS_INCOMING_PREPARING;
+    become(incoming, KS_INCOMING_PREPARING);
     open_stage(incoming);
     return KS_OK;
 }
@@ -319,13 +357,9 @@ static void has_room(struct ks_incoming *incoming, size_t size)
 
 static void cut(struct ks_incoming *incoming)
 {
-    char peer[KS_PEER_TEXT_SIZE];
     if (incoming->phase != KS_INCOMING_COMING)
         return;
-    ks_log_warning(
-        incoming->environment->log,
-        "%s: refused: others wait for memory, and this content comes most slowly for what it holds",
-        ks_incoming_peer(incoming, peer));
+    incoming->kind->was_cut(incoming);
     refuse(incoming);
 }
 
@@ -425,7 +459,7 @@ void ks_incoming_prepared(struct ks_incoming *incoming)
     } else if (!incoming->in_memory) {
         open_stage(incoming);
     } else {
-        incoming->phase = KS_INCOMING_COMING;
+        become(incoming, KS_INCOMING_COMING);
         incoming->wanted = true;
         go_on(incoming);
     }
@@ -434,12 +468,4 @@ void ks_incoming_prepared(struct ks_incoming *incoming)
 struct ks_session *ks_incoming_session(const struct ks_incoming *incoming)
 {
     return incoming->exchange != NULL ? incoming->exchange->session : NULL;
-}
-
-const char *ks_incoming_peer(const struct ks_incoming *incoming, char text[static KS_PEER_TEXT_SIZE])
-{
-    if (incoming->exchange != NULL)
-        return ks_exchange_peer(incoming->exchange, text);
-    snprintf(text, KS_PEER_TEXT_SIZE, "gone");
-    return text;
 }

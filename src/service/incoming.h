@@ -26,14 +26,18 @@ struct ks_incoming;
 
 /* What a content is for. */
 struct ks_incoming_kind {
+    const char *name; /* for the log */
     /* Says what its stage is to be opened with; all of `open` is zeros. */
     void (*describe_stage)(struct ks_incoming *incoming, struct ks_store_stage_open *open);
     /* Handed over: all of it is in `bytes`, or written to the stage. Answers the exchange that
      * ks_incoming_take_exchange gives, and calls ks_incoming_end, or ks_incoming_refuse; in the call or
      * later. Takes the stage out if it gives that away. */
     void (*complete)(struct ks_incoming *incoming);
-    /* The store cannot take it and the request is about to be refused: logs that. */
+    /* The store cannot take it and the request, whose exchange is there, is about to be refused: logs that.
+     */
     void (*cannot_take)(struct ks_incoming *incoming, enum ks_result result, enum ks_store_limit limit);
+    /* The same, for others wait for memory: logs KS_INCOMING_CUT. */
+    void (*was_cut)(struct ks_incoming *incoming);
     /* It is over: frees the object that it is a part of. */
     void (*free)(struct ks_incoming *incoming);
 };
@@ -43,7 +47,11 @@ enum ks_incoming_phase {
     KS_INCOMING_COMING,
     KS_INCOMING_HANDED_OVER,
     KS_INCOMING_OVER,
+    KS_INCOMING_PHASES,
 };
+
+#define KS_INCOMING_CUT                                                                                      \
+    "others wait for memory, and this content comes most slowly for what it holds (buffers)"
 
 /* Part of the object of its kind, which reads what is public and leaves the rest alone. */
 struct ks_incoming {
@@ -57,7 +65,7 @@ struct ks_incoming {
     const struct ks_incoming_kind *kind;
     struct ks_exchange *exchange; /* NULL once answered */
     struct ks_session *session;   /* that feeds it; NULL once all content came, or none will */
-    enum ks_incoming_phase phase;
+    uint8_t phase;                /* enum ks_incoming_phase; incoming.c changes it */
     bool in_memory;
     bool failed;        /* the request was refused, or its connection is gone */
     bool wanted;        /* the session may feed more, and is to be told */
@@ -92,8 +100,5 @@ struct ks_exchange *ks_incoming_take_exchange(struct ks_incoming *incoming);
 
 /* The session that waits for the answer; NULL when it is gone, or answered. */
 struct ks_session *ks_incoming_session(const struct ks_incoming *incoming);
-
-/* The peer for log lines; "gone" once it is. */
-const char *ks_incoming_peer(const struct ks_incoming *incoming, char text[static KS_PEER_TEXT_SIZE]);
 
 #endif

@@ -1,5 +1,6 @@
 /* listing.c — 601: the list of all other users, page by page (protocol.md §1.3). */
 #include "service/pacing.h"
+#include "service/report.h"
 #include "service/stream.h"
 #include "service/target.h"
 #include "wire/messages.h"
@@ -112,15 +113,13 @@ static void judge_pace(struct listing *listing, uint64_t size)
 {
     const struct ks_service_environment *environment = listing->environment;
     const struct ks_exchange *exchange = listing->stream.exchange;
-    char peer[KS_PEER_TEXT_SIZE];
     if (environment->pacing == NULL || exchange->session == NULL)
         return;
     listing->terms = terms_of(exchange);
     listing->is_paced = !ks_pacing_begin(environment->pacing, &listing->terms, size,
                                          ks_clock_monotonic_ms(environment->clock));
     if (listing->is_paced)
-        ks_log_info(environment->log, "%s: a list is slowed: too many in an hour (limit: list-budget)",
-                    ks_exchange_peer(exchange, peer));
+        ks_report(exchange, KS_LOG_INFO, "a list is slowed: too many in an hour (list-budget)");
 }
 
 static void listing_begun(struct ks_store_request *request)

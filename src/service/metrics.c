@@ -1,6 +1,7 @@
 /* metrics.c — see metrics.h. What takes longer than a moment is a *job*, which outlives its connection. */
 #include "service/metrics.h"
 
+#include "base/text.h"
 #include "wire/exposition.h"
 #include "wire/http.h"
 
@@ -176,9 +177,21 @@ static void begin_probe(struct metrics_session *session)
 
 /* ---- requests ---- */
 
+static void log_request(const struct metrics_session *session)
+{
+    char peer[KS_PEER_TEXT_SIZE];
+    char path[2 * KS_HTTP_PATH_SIZE];
+    const char *sent = session->request.path;
+    ks_connection_describe_peer(session->connection, peer, sizeof peer);
+    ks_log_debug(session->connection->loop->log, "%s: metrics: asks for \"%s\"", peer,
+                 ks_text_escape(sent, strlen(sent), path, sizeof path));
+}
+
 static void serve(struct metrics_session *session)
 {
     const struct ks_http_request *request = &session->request;
+    if (ks_log_shows(session->connection->loop->log, KS_LOG_DEBUG))
+        log_request(session);
     if (request->has_content)
         session->request.keep_alive = false;
     if (request->method == KS_HTTP_OTHER)

@@ -1,6 +1,7 @@
 /* padding.c — see padding.h. */
 #include "service/padding.h"
 
+#include "service/report.h"
 #include "service/session_state.h"
 
 #include <stdlib.h>
@@ -61,10 +62,8 @@ static void recognise(struct ks_session *session)
 
 static void end_for_broken_padding(struct ks_session *session)
 {
-    char peer[KS_PEER_TEXT_SIZE];
-    ks_connection_describe_peer(session->connection, peer, sizeof peer);
-    ks_log_info(session->environment->log, "%s: closed: a byte other than zero inside the padding", peer);
-    session->state = STATE_ENDING;
+    ks_report_session(session, KS_LOG_INFO, "closed: a byte other than zero inside the padding");
+    ks_session_become(session, STATE_ENDING);
     if (session->newest != NULL)
         session->newest->last = true;
     else

@@ -2,6 +2,7 @@
 #include "service/places.h"
 
 #include "service/dismissal.h"
+#include "service/report.h"
 #include "service/staged.h"
 #include "service/tally.h"
 
@@ -10,25 +11,27 @@ void ks_places_forget_stale(const struct ks_service_environment *environment, st
     uint64_t now_ms = ks_clock_monotonic_ms(environment->clock);
     uint64_t lifetime_ms = (uint64_t)environment->settings.stage_lifetime * 1000;
     struct ks_staged_upload stale;
-    while (
-        ks_staged_take_stale(environment->staged, now_ms, lifetime_ms, environment->settings.uploads, &stale))
+    while (ks_staged_take_stale(environment->staged, now_ms, lifetime_ms, environment->settings.uploads,
+                                &stale)) {
+        ks_report_user(environment, loop, &stale.id, KS_LOG_INFO,
+                       "an upload is discarded: it was not confirmed in time (stage-lifetime)");
         ks_dismiss_upload(environment->store, loop, &stale);
+    }
 }
 
-static void log_refusal(const struct ks_exchange *exchange, enum ks_staged_entry entry)
+static void refuse(const struct ks_exchange *exchange, enum ks_staged_entry entry)
 {
-    const struct ks_service_environment *environment = exchange->environment;
-    char peer[KS_PEER_TEXT_SIZE];
+    struct ks_tally_shard *shard = ks_tally_shard_of(exchange->environment->tally, exchange->loop);
     if (entry == KS_STAGED_NO_MEMORY) {
-        ks_log_warning(environment->log, "%s: an upload is refused: %s", ks_exchange_peer(exchange, peer),
-                       ks_result_text(KS_NO_MEMORY));
-        return;
+        ks_report(exchange, KS_LOG_WARNING, "an upload is refused: %s", ks_result_text(KS_NO_MEMORY));
+    } else if (entry == KS_STAGED_USER_IS_FULL) {
+        ks_tally_refused(shard, KS_TALLY_UPLOADS_PER_USER);
+        ks_report(exchange, KS_LOG_WARNING,
+                  "an upload is refused: there are too many that wait (uploads-per-user)");
+    } else {
+        ks_tally_refused(shard, KS_TALLY_UPLOADS);
+        ks_report(exchange, KS_LOG_WARNING, "an upload is refused: there are too many that wait (uploads)");
     }
-    enum ks_tally_limit limit =
-        entry == KS_STAGED_USER_IS_FULL ? KS_TALLY_UPLOADS_PER_USER : KS_TALLY_UPLOADS;
-    ks_tally_refused(ks_tally_shard_of(environment->tally, exchange->loop), limit);
-    ks_log_warning(environment->log, "%s: an upload is refused: there are too many that wait%s",
-                   ks_exchange_peer(exchange, peer), ks_tally_limit_note(limit));
 }
 
 /* Counts as refused, as it will be when its confirmation comes. */
@@ -36,8 +39,8 @@ static void evict(const struct ks_exchange *exchange, struct ks_staged_upload *u
 {
     const struct ks_service_environment *environment = exchange->environment;
     ks_tally_refused(ks_tally_shard_of(environment->tally, exchange->loop), KS_TALLY_UPLOADS);
-    ks_log_warning(environment->log, "an unconfirmed upload is discarded: whoever has most makes room%s",
-                   ks_tally_limit_note(KS_TALLY_UPLOADS));
+    ks_report_user(environment, exchange->loop, &upload->id, KS_LOG_WARNING,
+                   "an unconfirmed upload is discarded: whoever has most makes room (uploads)");
     ks_dismiss_upload(environment->store, exchange->loop, upload);
 }
 
@@ -54,7 +57,7 @@ bool ks_places_enter(const struct ks_exchange *exchange)
     if (entry == KS_STAGED_ENTERED)
         return true;
     if (entry != KS_STAGED_ENTERED_FOR_ANOTHER) {
-        log_refusal(exchange, entry);
+        refuse(exchange, entry);
         return false;
     }
     evict(exchange, &evicted);

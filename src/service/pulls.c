@@ -2,6 +2,7 @@
  * while that runs, and by its session's list until it is acknowledged or given up. */
 #include "service/pulls.h"
 
+#include "service/report.h"
 #include "service/stream.h"
 #include "service/target.h"
 #include "wire/messages.h"
@@ -294,6 +295,8 @@ static void receiver_found(struct ks_store_request *request)
     }
     ks_store_touch(pull->environment->store, &pull->receiver);
     if (ks_session_pulls(exchange->session)->count >= PULLS_LIMIT) {
+        ks_report(exchange, KS_LOG_INFO,
+                  "gets no more messages: it has not acknowledged %d answers with them", PULLS_LIMIT);
         answer_without(pull, exchange, false);
         return;
     }

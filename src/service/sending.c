@@ -5,9 +5,11 @@
  * that many share a commit. A large one is in the way until it is safe: nothing may overtake it.
  */
 #include "service/incoming.h"
+#include "service/report.h"
 #include "service/target.h"
 #include "wire/messages.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,11 +33,14 @@ static void sending_free(struct ks_incoming *incoming)
 
 static void cannot_take(struct ks_incoming *incoming, enum ks_result result, enum ks_store_limit limit)
 {
-    char peer[KS_PEER_TEXT_SIZE];
-    const char *note = result == KS_REFUSED ? " (waiting-messages, waiting-bytes)" : "";
-    (void)limit;
-    ks_log_warning(incoming->environment->log, "%s: cannot take a message: %s%s",
-                   ks_incoming_peer(incoming, peer), ks_result_text(result), note);
+    ks_report_to(incoming->exchange, &sending_of(incoming)->target.id, KS_LOG_WARNING,
+                 "cannot take a message: %s%s", ks_result_text(result), ks_report_limit(limit));
+}
+
+static void was_cut(struct ks_incoming *incoming)
+{
+    ks_report_to(incoming->exchange, &sending_of(incoming)->target.id, KS_LOG_WARNING,
+                 "cannot take a message: " KS_INCOMING_CUT);
 }
 
 static void describe_stage(struct ks_incoming *incoming, struct ks_store_stage_open *open)
@@ -55,7 +60,7 @@ static void message_stored(struct ks_store_request *request)
                                               .message_id = (uint32_t)sending->append.message_id};
     uint8_t payload[KS_MESSAGE_STORED_ANSWER_SIZE];
     if (request->result != KS_OK && request->result != KS_NOT_FOUND)
-        cannot_take(incoming, request->result, KS_STORE_LIMIT_NONE);
+        cannot_take(incoming, request->result, sending->append.limit);
     if (request->result != KS_OK) {
         ks_incoming_refuse(incoming);
         return;
@@ -87,9 +92,11 @@ static void hand_over(struct ks_incoming *incoming)
     ks_store_append_message(incoming->environment->store, append);
 }
 
-static const struct ks_incoming_kind sending_kind = {.describe_stage = describe_stage,
+static const struct ks_incoming_kind sending_kind = {.name = "message",
+                                                     .describe_stage = describe_stage,
                                                      .complete = hand_over,
                                                      .cannot_take = cannot_take,
+                                                     .was_cut = was_cut,
                                                      .free = sending_free};
 
 /* ---- the beginning ---- */
@@ -122,9 +129,13 @@ static struct sending *sending_new(struct ks_exchange *exchange,
 void ks_sending_begin(struct ks_exchange *exchange, const uint8_t *fixed)
 {
     struct ks_send_message_payload payload = {0};
-    if (ks_send_message_payload_parse(fixed, KS_SEND_MESSAGE_FIXED_SIZE, &payload) != KS_OK ||
-        payload.content_size != exchange->header.payload_size - KS_SEND_MESSAGE_FIXED_SIZE ||
-        payload.content_size > exchange->environment->settings.message_limit) {
+    bool is_sound = ks_send_message_payload_parse(fixed, KS_SEND_MESSAGE_FIXED_SIZE, &payload) == KS_OK &&
+                    payload.content_size == exchange->header.payload_size - KS_SEND_MESSAGE_FIXED_SIZE;
+    bool is_too_large = is_sound && payload.content_size > exchange->environment->settings.message_limit;
+    if (is_too_large)
+        ks_report_to(exchange, &payload.target, KS_LOG_WARNING,
+                     "cannot take a message: it has %" PRIu32 " bytes (message-limit)", payload.content_size);
+    if (!is_sound || is_too_large) {
         ks_session_refuse_payload(exchange, KS_SEND_MESSAGE_FIXED_SIZE);
         return;
     }

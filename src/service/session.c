@@ -1,6 +1,7 @@
 /* session.c — answers in the order of their requests, time limits, and what else sessions offer to services.
  * See session.h for the terms; everything runs on the connection's loop.
  */
+#include "service/report.h"
 #include "service/rules.h"
 #include "service/session_state.h"
 
@@ -12,6 +13,22 @@
 #include <string.h>
 
 enum { RATE_WINDOW_MS = 20 * 1000 };
+
+/* ---- states ---- */
+
+static const char *const state_names[STATES] = {"head", "payload", "ending"};
+
+static const uint16_t state_ways[STATES] = {
+    [STATE_HEAD] = KS_WAY_TO(STATE_PAYLOAD) | KS_WAY_TO(STATE_ENDING),
+    [STATE_PAYLOAD] = KS_WAY_TO(STATE_HEAD) | KS_WAY_TO(STATE_ENDING),
+};
+
+static const struct ks_machine machine = {.name = "session", .states = state_names, .ways = state_ways};
+
+void ks_session_become(struct ks_session *session, enum state state)
+{
+    ks_connection_step(session->connection, &machine, &session->state, state);
+}
 
 /* ---- exchanges and their answers ---- */
 
@@ -33,6 +50,8 @@ struct ks_exchange *ks_exchange_new(struct ks_session *session, const struct ks_
     exchange->last = false;
     exchange->in_the_way = rule->overlap == KS_OVERLAP_UPLOAD || rule->overlap == KS_OVERLAP_SEND;
     session->in_the_way += exchange->in_the_way;
+    session->user = header->client_id;
+    session->has_user = true;
     if (session->newest != NULL)
         session->newest->next = exchange;
     else
@@ -44,7 +63,7 @@ struct ks_exchange *ks_exchange_new(struct ks_session *session, const struct ks_
 
 void ks_session_end(struct ks_session *session)
 {
-    session->state = STATE_ENDING;
+    ks_session_become(session, STATE_ENDING);
     ks_connection_finish(session->connection);
 }
 
@@ -101,8 +120,10 @@ void ks_exchange_count(struct ks_exchange *exchange, uint16_t code)
     struct ks_tally_shard *shard = ks_tally_shard_of(exchange->environment->tally, exchange->loop);
     if (exchange->session != NULL && is_for_a_user(exchange, code))
         exchange->session->is_user = true;
-    if (!exchange->counted)
+    if (!exchange->counted) {
         ks_tally_answered(shard, ks_rules_index(exchange->rule), code);
+        ks_report_answer(exchange, code);
+    }
     exchange->counted = true;
 }
 
@@ -202,15 +223,19 @@ static bool has_taken_more(struct ks_session *session)
     return session->delivered > before;
 }
 
-static const char *too_late(uint8_t timer)
+static void report_lateness(const struct ks_session *session)
 {
-    switch (timer) {
+    switch (session->timer) {
     case TIMER_HEAD:
-        return "the rest of a request header did not come in time";
+        ks_report_session(session, KS_LOG_INFO,
+                          "closed: the rest of a request header did not come in time (header-timeout)");
+        return;
     case TIMER_PAYLOAD:
-        return "the rest of a payload did not come in time";
+        ks_report_session(session, KS_LOG_INFO,
+                          "closed: the rest of a payload did not come in time (payload-timeout)");
+        return;
     default:
-        return "it does not take its answer";
+        ks_report_session(session, KS_LOG_INFO, "closed: it does not take its answer (lease-lifetime-ms)");
     }
 }
 
@@ -234,7 +259,6 @@ bool ks_session_payload_is_fast_enough(struct ks_session *session, size_t size)
 
 bool ks_session_time_is_up(struct ks_session *session)
 {
-    char peer[KS_PEER_TEXT_SIZE];
     if (session->waiting_for != NULL) {
         ks_holder_press(session->waiting_for, ks_clock_monotonic_ms(session->environment->clock));
         set_timer(session, TIMER_PRESS, KS_HOLDER_PRESS_MS);
@@ -244,8 +268,7 @@ bool ks_session_time_is_up(struct ks_session *session)
         set_timer(session, TIMER_DELIVERY, session->environment->settings.stall_timeout_ms);
         return true;
     }
-    ks_connection_describe_peer(session->connection, peer, sizeof peer);
-    ks_log_info(session->environment->log, "%s: closed: %s", peer, too_late(session->timer));
+    report_lateness(session);
     return false;
 }
 
@@ -285,7 +308,7 @@ void ks_session_set_payload(struct ks_session *session, uint64_t size, const str
     session->payload_left = size;
     session->sink = sink;
     session->sink_context = context;
-    session->state = size > 0 ? STATE_PAYLOAD : STATE_HEAD;
+    ks_session_become(session, size > 0 ? STATE_PAYLOAD : STATE_HEAD);
 }
 
 void ks_session_skip_payload(struct ks_session *session)
@@ -294,10 +317,18 @@ void ks_session_skip_payload(struct ks_session *session)
     session->sink_context = NULL;
 }
 
+static void report_long_payload(const struct ks_session *session)
+{
+    ks_report_session(session, KS_LOG_INFO,
+                      "closed: of a request that is refused more than %d KiB would still come",
+                      KS_SKIP_LIMIT / 1024);
+}
+
 void ks_session_end_behind_payload(struct ks_session *session)
 {
     if (session->payload_left <= KS_SKIP_LIMIT)
         return;
+    report_long_payload(session);
     session->payload_left = KS_SKIP_LIMIT;
     session->ends_behind_payload = true;
 }
@@ -311,8 +342,9 @@ void ks_session_refuse_payload(struct ks_exchange *exchange, uint32_t taken)
 {
     struct ks_session *session = exchange->session;
     if (exchange->header.payload_size > KS_SKIP_LIMIT) {
+        report_long_payload(session);
         exchange->last = true;
-        session->state = STATE_ENDING;
+        ks_session_become(session, STATE_ENDING);
     } else {
         ks_session_set_payload(session, exchange->header.payload_size - taken, NULL, NULL);
     }
@@ -320,14 +352,6 @@ void ks_session_refuse_payload(struct ks_exchange *exchange, uint32_t taken)
 }
 
 /* ---- for the services ---- */
-
-const char *ks_exchange_peer(const struct ks_exchange *exchange, char text[static KS_PEER_TEXT_SIZE])
-{
-    if (exchange->session == NULL)
-        return "gone";
-    ks_connection_describe_peer(exchange->session->connection, text, KS_PEER_TEXT_SIZE);
-    return text;
-}
 
 struct ks_session_keys *ks_session_keys_of(struct ks_session *session)
 {
@@ -385,7 +409,7 @@ size_t ks_session_output_waiting(const struct ks_session *session)
 
 void ks_session_abort(struct ks_session *session)
 {
-    session->state = STATE_ENDING;
+    ks_session_become(session, STATE_ENDING);
     ks_connection_abort(session->connection);
 }
 
@@ -399,21 +423,15 @@ struct ks_connection *ks_session_connection(struct ks_session *session)
     return session->connection;
 }
 
-bool ks_session_allows(const struct ks_exchange *exchange, struct ks_allowance *allowance, unsigned per_hour,
-                       const char *what)
+bool ks_session_allows(const struct ks_exchange *exchange, struct ks_allowance *allowance, unsigned per_hour)
 {
     const struct ks_service_environment *environment = exchange->environment;
     uint8_t address[KS_PEER_ADDRESS_SIZE];
-    char peer[KS_PEER_TEXT_SIZE];
     if (allowance == NULL || per_hour == 0)
         return true;
     ks_connection_peer_address(exchange->session->connection, address);
-    if ((environment->unlimited != NULL && ks_networks_current_contain(environment->unlimited, address)) ||
-        ks_allowance_take(allowance, address, per_hour, ks_clock_monotonic_ms(environment->clock)))
-        return true;
-    ks_log_warning(environment->log, "%s: refused: too many %s from this address in an hour",
-                   ks_exchange_peer(exchange, peer), what);
-    return false;
+    return (environment->unlimited != NULL && ks_networks_current_contain(environment->unlimited, address)) ||
+           ks_allowance_take(allowance, address, per_hour, ks_clock_monotonic_ms(environment->clock));
 }
 
 struct ks_service_settings ks_service_settings_default(void)

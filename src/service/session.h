@@ -34,6 +34,7 @@ enum ks_overlap {
 };
 
 struct ks_rule {
+    const char *name; /* what a request of it does, for the log */
     uint16_t code;
     uint8_t version;     /* in the answer */
     uint16_t error;      /* the answer to a request of this code that makes no sense */
@@ -60,6 +61,12 @@ struct ks_sink {
 
 enum { KS_ANSWER_PAYLOAD_LIMIT = KS_FILE_ANSWER_SIZE };
 
+/* Where a request came from whose connection is gone. */
+struct ks_exchange_gone {
+    uint8_t address[KS_PEER_ADDRESS_SIZE];
+    char peer[KS_PEER_TEXT_SIZE];
+};
+
 struct ks_exchange {
     struct ks_exchange *next;
     struct ks_session *session; /* NULL when the connection is gone */
@@ -73,7 +80,10 @@ struct ks_exchange {
     bool last;       /* the connection ends after this answer */
     bool in_the_way; /* an upload, or a message, behind which some requests do not begin yet */
     uint16_t answer_size;
-    uint8_t answer[KS_RESPONSE_HEADER_SIZE + KS_ANSWER_PAYLOAD_LIMIT];
+    union {
+        uint8_t answer[KS_RESPONSE_HEADER_SIZE + KS_ANSWER_PAYLOAD_LIMIT]; /* once it is answered */
+        struct ks_exchange_gone gone;                                      /* until then, without a session */
+    };
 };
 
 /* Counts the exchange as answered with `code`, 0 for not at all; the first call counts. The functions below
@@ -123,19 +133,14 @@ void ks_session_unblock(struct ks_session *session);
 void ks_session_defer(struct ks_exchange *exchange, uint64_t after_ms,
                       void (*ripe)(struct ks_exchange *exchange));
 
-/* The session's peer for log lines; "gone" for an exchange whose connection is. */
-const char *ks_exchange_peer(const struct ks_exchange *exchange, char text[static KS_PEER_TEXT_SIZE]);
-
 /* The AES keys that were issued on this session (session_keys.h). */
 struct ks_session_keys *ks_session_keys_of(struct ks_session *session);
 
 /* The session's number as an owner of staged uploads (staged.h). */
 uint64_t ks_session_number(const struct ks_session *session);
 
-/* Whether the exchange's address may ask for one more of what `allowance` counts; a refusal is logged as one
- * of `what`. Within `begin`. */
-bool ks_session_allows(const struct ks_exchange *exchange, struct ks_allowance *allowance, unsigned per_hour,
-                       const char *what);
+/* Whether the exchange's address may ask for one more of what `allowance` counts. Within `begin`. */
+bool ks_session_allows(const struct ks_exchange *exchange, struct ks_allowance *allowance, unsigned per_hour);
 
 /* ---- for memory from a budget (base/budget.h) ---- */
 

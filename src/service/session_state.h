@@ -14,6 +14,7 @@ enum state {
     STATE_HEAD,    /* collecting a header and its fixed part */
     STATE_PAYLOAD, /* the rest of a payload, to a sink or nowhere */
     STATE_ENDING,  /* whatever comes is dropped */
+    STATES,
 };
 
 enum timer {
@@ -47,18 +48,23 @@ struct ks_session {
     uint64_t delivered;            /* output of a stream, when the timer last looked */
     uint64_t window_begin_ms;      /* in which the bytes of a payload are counted; 0: none begun */
     uint64_t window_bytes;
+    struct ks_client_id user; /* whose request came last, as it says */
     uint16_t head_size;
     uint16_t exchange_count;
     uint16_t in_the_way; /* exchanges behind which some requests do not begin yet */
-    uint8_t state;
+    uint8_t state;       /* enum state; ks_session_become changes it */
     uint8_t timer;
     uint8_t standing; /* enum ks_standing, as the connection knows it */
+    bool has_user : 1;
     bool is_user : 1; /* a request was answered as one of a user's */
     bool pumping : 1; /* a loop over the input is running further up the stack */
     bool blocked : 1; /* input waits for an exchange, a sink or the output */
     bool input_ended : 1;
     bool ends_behind_payload : 1;
 };
+
+/* The only way to another state. */
+void ks_session_become(struct ks_session *session, enum state state);
 
 /* frames.c: an exchange was answered, a sink has room again, the output went out: goes on where the input had
  * to stop. Not while `pumping`. */

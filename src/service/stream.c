@@ -1,6 +1,8 @@
 /* stream.c — see stream.h. */
 #include "service/stream.h"
 
+#include "service/report.h"
+
 #include <stdlib.h>
 
 enum { PAGE_AND_OUTPUT = 2 };
@@ -33,9 +35,8 @@ static void end_stream(struct ks_stream *stream)
 static void break_off(struct ks_stream *stream, enum ks_result why)
 {
     const struct ks_exchange *exchange = stream->exchange;
-    char peer[KS_PEER_TEXT_SIZE];
-    ks_log_warning(exchange->environment->log, "%s: closed in the middle of an answer to %u: %s",
-                   ks_exchange_peer(exchange, peer), (unsigned)exchange->header.code, ks_result_text(why));
+    ks_report(exchange, KS_LOG_WARNING, "closed in the middle of an answer to %u: %s",
+              (unsigned)exchange->header.code, ks_result_text(why));
     stream->orphaned = true;
     ks_session_abort(exchange->session);
 }
@@ -91,10 +92,8 @@ static void has_room(struct ks_stream *stream)
 static void cut(struct ks_stream *stream)
 {
     const struct ks_exchange *exchange = stream->exchange;
-    char peer[KS_PEER_TEXT_SIZE];
-    ks_log_info(exchange->environment->log,
-                "%s: closed: others wait for memory, and this peer takes its answer most slowly",
-                ks_exchange_peer(exchange, peer));
+    ks_report(exchange, KS_LOG_INFO,
+              "closed: others wait for memory, and this peer takes its answer most slowly (buffers)");
     stream->orphaned = true;
     ks_session_abort(exchange->session);
 }

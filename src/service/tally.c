@@ -37,6 +37,10 @@ enum ks_tally_limit ks_tally_limit_of(enum ks_store_limit limit)
     case KS_STORE_LIMIT_FREE_SPACE:
         return KS_TALLY_FREE_SPACE;
     case KS_STORE_LIMIT_NONE:
+    case KS_STORE_LIMIT_WAITING_MESSAGES:
+    case KS_STORE_LIMIT_WAITING_BYTES:
+    case KS_STORE_LIMIT_SHARE_OF_MESSAGES:
+    case KS_STORE_LIMIT_SHARE_OF_BYTES:
         break;
     }
     return KS_TALLY_LIMITS;
@@ -62,26 +66,12 @@ const char *ks_tally_ask_name(enum ks_ask_request request)
     return names[request];
 }
 
-#define NOTE(name)                                                                                           \
-    {                                                                                                        \
-        name, " (" name ")"                                                                                  \
-    }
-
-static const struct {
-    const char *name;
-    const char *note;
-} limits[] = {
-    [KS_TALLY_USER_FILES] = NOTE("user-files"), [KS_TALLY_USER_BYTES] = NOTE("user-bytes"),
-    [KS_TALLY_FREE_SPACE] = NOTE("free-space"), [KS_TALLY_UPLOADS_PER_USER] = NOTE("uploads-per-user"),
-    [KS_TALLY_UPLOADS] = NOTE("uploads"),       [KS_TALLY_LIMITS] = {"", ""},
-};
-
 const char *ks_tally_limit_name(enum ks_tally_limit limit)
 {
-    return limits[limit].name;
-}
-
-const char *ks_tally_limit_note(enum ks_tally_limit limit)
-{
-    return limits[limit].note;
+    static const char *const names[KS_TALLY_LIMITS] = {[KS_TALLY_USER_FILES] = "user-files",
+                                                       [KS_TALLY_USER_BYTES] = "user-bytes",
+                                                       [KS_TALLY_FREE_SPACE] = "free-space",
+                                                       [KS_TALLY_UPLOADS_PER_USER] = "uploads-per-user",
+                                                       [KS_TALLY_UPLOADS] = "uploads"};
+    return names[limit];
 }

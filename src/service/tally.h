@@ -85,7 +85,4 @@ const char *ks_tally_ask_name(enum ks_ask_request request);
 /* A limit is called as its setting is. Static; not for KS_TALLY_LIMITS. */
 const char *ks_tally_limit_name(enum ks_tally_limit limit);
 
-/* What follows a reason in a line of the log: " (user-files)", or nothing for KS_TALLY_LIMITS. Static. */
-const char *ks_tally_limit_note(enum ks_tally_limit limit);
-
 #endif

@@ -5,13 +5,13 @@
  * An upload is a content on its way in (incoming.h). It lives on its connection's loop, except for `struct
  * content`, which belongs to the store's thread while a chunk is there.
  */
-#include "base/text.h"
 #include "crypto/cksum.h"
 #include "crypto/content.h"
 #include "service/dismissal.h"
 #include "service/incoming.h"
 #include "service/places.h"
 #include "service/refusal.h"
+#include "service/report.h"
 #include "service/session_keys.h"
 #include "service/staged.h"
 #include "service/tally.h"
@@ -116,15 +116,31 @@ static void stage_and_answer(struct upload *upload)
 static void cannot_take(struct ks_incoming *incoming, enum ks_result result, enum ks_store_limit met)
 {
     const struct upload *upload = upload_of(incoming);
-    enum ks_tally_limit limit = ks_tally_limit_of(met);
-    char peer[KS_PEER_TEXT_SIZE];
-    char name[KS_TEXT_FIELD_SIZE];
-    const char *sent = (const char *)upload->name_field;
-    ks_text_escape(sent, strlen(sent), name, sizeof name);
-    ks_tally_refused(ks_tally_shard_of(incoming->environment->tally, incoming->loop), limit);
-    ks_log_warning(incoming->environment->log, "%s: cannot take \"%s\": %s%s",
-                   ks_incoming_peer(incoming, peer), name, ks_result_text(result),
-                   ks_tally_limit_note(limit));
+    char name[KS_REPORT_NAME_SIZE];
+    ks_tally_refused(ks_tally_shard_of(incoming->environment->tally, incoming->loop), ks_tally_limit_of(met));
+    ks_report(incoming->exchange, KS_LOG_WARNING, "cannot take \"%s\": %s%s",
+              ks_report_file_name(upload->name_field, name), ks_result_text(result), ks_report_limit(met));
+}
+
+static void was_cut(struct ks_incoming *incoming)
+{
+    char name[KS_REPORT_NAME_SIZE];
+    ks_report(incoming->exchange, KS_LOG_WARNING, "cannot take \"%s\": " KS_INCOMING_CUT,
+              ks_report_file_name(upload_of(incoming)->name_field, name));
+}
+
+/* The key is used up: by contents that were wrongly padded, or by many that nobody confirmed. */
+static void refuse_for_key(struct upload *upload)
+{
+    bool is_padding = atomic_load(&upload->key->wrong_paddings) > KS_CONTENT_KEY_WRONG_PADDINGS;
+    char name[KS_REPORT_NAME_SIZE];
+    if (upload->incoming.exchange != NULL)
+        ks_report(upload->incoming.exchange, KS_LOG_WARNING,
+                  "cannot take \"%s\": too many contents came under its AES key %s",
+                  ks_report_file_name(upload->name_field, name),
+                  is_padding ? "with a wrong padding" : "without a confirmation");
+    drop_key(upload);
+    ks_incoming_refuse(&upload->incoming);
 }
 
 static void key_is_off_disk(struct ks_store_request *request)
@@ -158,8 +174,7 @@ static void upload_complete(struct ks_incoming *incoming)
 {
     struct upload *upload = upload_of(incoming);
     if (!ks_content_key_count(upload->key, upload->content.rightly_padded)) {
-        drop_key(upload);
-        ks_incoming_refuse(incoming);
+        refuse_for_key(upload);
     } else if (upload->content.rightly_padded) {
         stage_and_answer(upload);
     } else {
@@ -199,9 +214,11 @@ static void describe_stage(struct ks_incoming *incoming, struct ks_store_stage_o
     memcpy(open->file_name, upload->name_field, strlen((const char *)upload->name_field));
 }
 
-static const struct ks_incoming_kind upload_kind = {.describe_stage = describe_stage,
+static const struct ks_incoming_kind upload_kind = {.name = "upload",
+                                                    .describe_stage = describe_stage,
                                                     .complete = upload_complete,
                                                     .cannot_take = cannot_take,
+                                                    .was_cut = was_cut,
                                                     .free = upload_free};
 
 /* ---- the beginning ---- */
@@ -211,8 +228,7 @@ static void have_key(struct upload *upload)
     upload->content.key = upload->key;
     atomic_store(&upload->key->last_used, ks_clock_steady_seconds(upload->incoming.environment->clock));
     if (ks_content_key_is_used_up(upload->key)) {
-        drop_key(upload);
-        ks_incoming_refuse(&upload->incoming);
+        refuse_for_key(upload);
         return;
     }
     ks_incoming_prepared(&upload->incoming);

@@ -16,12 +16,16 @@ struct ks_store_limits {
     _Atomic uint64_t free_space;       /* bytes that are left to others on the data directory's file system */
 };
 
-/* The limit that a file met when it was refused; named as its setting is. */
+/* The limit that a file or a message met when it was refused; named as its setting is. */
 enum ks_store_limit {
     KS_STORE_LIMIT_NONE, /* it was something else */
     KS_STORE_LIMIT_USER_FILES,
     KS_STORE_LIMIT_USER_BYTES,
     KS_STORE_LIMIT_FREE_SPACE,
+    KS_STORE_LIMIT_WAITING_MESSAGES,
+    KS_STORE_LIMIT_WAITING_BYTES,
+    KS_STORE_LIMIT_SHARE_OF_MESSAGES, /* of waiting_messages: there is room, but for other senders */
+    KS_STORE_LIMIT_SHARE_OF_BYTES,    /* likewise */
 };
 
 #endif

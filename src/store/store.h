@@ -267,6 +267,7 @@ struct ks_store_append_message {
     struct ks_stage *stage;       /* in: KS_STAGE_MESSAGE with content_size bytes, or NULL; may be asked while
                                    * chunks are still on their way; invalid afterwards, whatever the result */
     uint64_t message_id;          /* out */
+    enum ks_store_limit limit;    /* out, with KS_REFUSED and KS_NO_SPACE; NONE before */
     /* The store's, until `done`. */
     struct ks_store_append_message *next; /* of the same commit */
     const char *place;                    /* of a content that was staged */

@@ -1,5 +1,6 @@
 """What one address may do, and all of them together: connections, registrations, keys."""
 
+import re
 import signal
 
 import pytest
@@ -71,7 +72,8 @@ def test_where_nobody_is_idle_a_connection_too_many_is_closed_until_there_is_roo
     for client in busy:
         rest = make_busy(client, user)
     assert not any(may_connect(server) for _ in range(10))
-    assert server.log().count("the limit of connections is reached and nobody makes room") == 1
+    told = r"127\.0\.0\.1:\d+: refused: the limit of connections is reached and nobody makes room \(connections\)"
+    assert len(re.findall(told, server.log())) == 10
     busy.pop().close()
     wait_until(lambda: may_connect(server), "room where one has gone")
     for client in busy:
@@ -159,7 +161,8 @@ def test_an_address_has_so_many_connections_and_others_have_theirs(make_server):
     server = make_server(connections_per_address=LIMIT, unlimited_networks="none")
     here = connect_served(server, LIMIT, source=HERE)
     assert not any(may_connect(server, source=HERE) for _ in range(10))
-    assert server.log().count("an address has as many as it may") == 1
+    told = rf"{HERE}:\d+: refused: this address has as many connections as it may \(connections-per-address\)"
+    assert len(re.findall(told, server.log())) == 10
     elsewhere = connect_served(server, LIMIT, source=ELSEWHERE)
     assert not may_connect(server, source=ELSEWHERE)
     assert all(is_served(client) for client in here + elsewhere)
@@ -264,7 +267,8 @@ def test_an_address_registers_so_many_users_and_others_have_theirs(make_server, 
         assert here.ask(NO_ID, Request.REGISTER, text_field(refused.name)) == TAKEN
         here.send(register_for_messages_frame(refused.name, refused.public_key))
         assert here.receive() == MESSAGES_ERROR
-        assert "too many registrations from this address" in server.log()
+        told = "refused: too many registrations from this address in an hour (registrations-per-hour)"
+        assert f'{told}: "{refused.name}"\n' in server.log() and f" {HERE}:" in server.log()
         elsewhere.introduce(refused)
         elsewhere.put(refused, "x", b"served all the same")
         here.send_public_key(user)
@@ -313,7 +317,8 @@ def test_an_address_gets_so_many_keys_and_others_have_theirs(make_server, new_us
         for frame in (reconnect_frame(user), public_key_frame(user)):
             here.send(frame)
             assert here.receive() == DROP_ERROR
-        assert "too many keys from this address" in server.log()
+        told = rf'{HERE}:\d+: "{user.name}": refused: too many keys from this address in an hour \(keys-per-hour\)\n'
+        assert re.search(told, server.log())
         here.put(user, "x", b"the key that it has still counts")
         assert_served(here, user)
         elsewhere.reconnect(other)

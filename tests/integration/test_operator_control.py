@@ -133,6 +133,7 @@ def with_many_users(server, count: int) -> None:
 
 
 def test_a_long_list_is_streamed_and_waits_for_its_reader(own_server, new_user):
+    own_server.log_level = "info"  # what lines have used at debug, a sanitizer keeps for long
     with_many_users(own_server, MANY)
     before = own_server.resident_bytes()
     with ControlClient(own_server.data) as control, own_server.connect() as connection:

@@ -60,13 +60,24 @@ def test_a_message_too_many_gets_9000_until_the_receiver_has_taken_some(make_ser
         assert contents(client.pull(receiver)) == [b"4"]
 
 
-def test_the_log_tells_who_was_refused_a_message_and_for_which_limit(make_server, new_user):
-    server = make_server(waiting_messages=1)
+@pytest.mark.parametrize(
+    "limit, value, stored, why",
+    [
+        ("waiting_messages", 1, 1, r" \(waiting-messages\)"),
+        ("waiting_messages", 3, 2, r", the sender's share is full \(waiting-messages\)"),
+    ],
+)
+def test_the_log_tells_who_was_refused_a_message_to_whom_and_at_which_limit(
+    make_server, new_user, limit, value, stored, why
+):
+    server = make_server(**{limit: value})
     with server.connect() as client:
-        sender, _, target = two_users(client, new_user)
-        client.send_message(sender, target, b"one")
-        assert refuses_message(client, sender, target, b"two")
-    assert re.search(r"127\.0\.0\.1:\d+: cannot take a message: .*\(waiting-messages, waiting-bytes\)\n", server.log())
+        sender, receiver, target = two_users(client, new_user)
+        for _ in range(stored):
+            client.send_message(sender, target, b"stored")
+        assert refuses_message(client, sender, target, b"refused")
+    who = rf'127\.0\.0\.1:\d+: "{sender.name}" to "{receiver.name}"'
+    assert re.search(rf"{who}: cannot take a message: [a-z ]+{why}\n", server.log())
 
 
 def test_of_pipelined_messages_exactly_those_that_fit_are_stored(make_server, new_user):

@@ -49,8 +49,10 @@ static inline struct hall *hall_new(const struct ks_groups_limits *limits)
 {
     struct hall *hall = calloc(1, sizeof *hall);
     assert_non_null(hall);
-    for (unsigned i = 0; i < HALL_LOOPS; i++)
+    for (unsigned i = 0; i < HALL_LOOPS; i++) {
         fake_loop_init(&hall->loops[i], 1024);
+        fake_loop_keep_log(&hall->loops[i]);
+    }
     assert_int_equal(ks_groups_new(limits, &hall->loops[0].log, &hall->groups), KS_OK);
     assert_int_equal(ks_turnstile_new(&(struct ks_hash_key){{0}}, &hall->turnstile), KS_OK);
     hall->environment = (struct ks_chat_environment){.clock = &hall->loops[0].time.clock,

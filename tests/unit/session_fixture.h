@@ -35,6 +35,7 @@ static inline int set_up(void **state)
     struct fixture *fixture = calloc(1, sizeof *fixture);
     assert_non_null(fixture);
     fake_loop_init(&fixture->loop, BUFFER_LIMIT);
+    fake_loop_keep_log(&fixture->loop);
     fake_store_init(&fixture->store);
     fixture->environment.store = &fixture->store.store;
     fixture->environment.random = ks_random_system();

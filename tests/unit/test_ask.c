@@ -72,6 +72,7 @@ static int set_up(void **state)
     assert_non_null(desk);
     setenv("TZ", "UTC", 1);
     fake_loop_init(&desk->loop, 1024);
+    fake_loop_keep_log(&desk->loop);
     desk->environment = (struct ks_ask_environment){.clock = &desk->loop.time.clock,
                                                     .random = &random,
                                                     .log = &desk->loop.log,

@@ -327,7 +327,9 @@ static void refusals_are_counted_by_their_limit(void **state)
 {
     static const enum ks_store_limit limits[] = {KS_STORE_LIMIT_NONE, KS_STORE_LIMIT_USER_FILES,
                                                  KS_STORE_LIMIT_USER_BYTES, KS_STORE_LIMIT_FREE_SPACE};
-    static const char *const notes[] = {"", " (user-files)", " (user-bytes)", " (free-space)"};
+    static const enum ks_store_limit of_messages[] = {
+        KS_STORE_LIMIT_WAITING_MESSAGES, KS_STORE_LIMIT_WAITING_BYTES, KS_STORE_LIMIT_SHARE_OF_MESSAGES,
+        KS_STORE_LIMIT_SHARE_OF_BYTES};
     struct ks_loop loops[2] = {{.number = 0}, {.number = KS_LOOPS_LIMIT - 1}};
     struct ks_tally *tally = aligned_alloc(_Alignof(struct ks_tally), sizeof *tally);
     (void)state;
@@ -335,10 +337,12 @@ static void refusals_are_counted_by_their_limit(void **state)
     memset(tally, 0, sizeof *tally);
     for (size_t i = 0; i < KS_COUNT_OF(limits); i++) {
         enum ks_tally_limit limit = ks_tally_limit_of(limits[i]);
-        assert_string_equal(ks_tally_limit_note(limit), notes[i]);
         ks_tally_refused(ks_tally_shard_of(tally, &loops[0]), limit);
         ks_tally_refused(ks_tally_shard_of(tally, &loops[1]), limit);
     }
+    for (size_t i = 0; i < KS_COUNT_OF(of_messages); i++)
+        assert_int_equal(ks_tally_limit_of(of_messages[i]), KS_TALLY_LIMITS); /* these are no uploads */
+    assert_string_equal(ks_tally_limit_name(KS_TALLY_USER_FILES), "user-files");
     for (unsigned limit = 0; limit < KS_TALLY_LIMITS; limit++)
         assert_int_equal(ks_tally_refusals(tally, (enum ks_tally_limit)limit),
                          limit <= KS_TALLY_FREE_SPACE ? 2 : 0);

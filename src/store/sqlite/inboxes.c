@@ -144,11 +144,15 @@ static bool passes(uint64_t limit, uint64_t sum)
     return limit != 0 && sum > limit;
 }
 
-static bool has_room(const struct ks_store_limits *limits, const struct ks_inbox *inbox,
-                     uint64_t content_size)
+/* The limit that the inbox would pass. */
+static enum ks_store_limit passed_limit(const struct ks_store_limits *limits, const struct ks_inbox *inbox,
+                                        uint64_t content_size)
 {
-    return !passes(atomic_load(&limits->waiting_messages), inbox->count + inbox->expected + 1) &&
-           !passes(atomic_load(&limits->waiting_bytes), inbox->bytes + inbox->expected_bytes + content_size);
+    if (passes(atomic_load(&limits->waiting_messages), inbox->count + inbox->expected + 1))
+        return KS_STORE_LIMIT_WAITING_MESSAGES;
+    if (passes(atomic_load(&limits->waiting_bytes), inbox->bytes + inbox->expected_bytes + content_size))
+        return KS_STORE_LIMIT_WAITING_BYTES;
+    return KS_STORE_LIMIT_NONE;
 }
 
 /* Whether `has` of a sender, with its message, is more than the room that is left before the message. */
@@ -157,29 +161,36 @@ static bool passes_share(uint64_t limit, uint64_t waits, uint64_t has)
     return limit != 0 && (waits > limit || has > limit - waits);
 }
 
-/* With `share` for the sender. Of who has all that waits, this asks for no more than half of the limits. */
-static bool is_fair(const struct ks_store_limits *limits, const struct ks_inbox *inbox,
-                    const struct ks_senders_share *share, uint64_t content_size)
+/* The limit of which the sender would have more than its share, with `share` for it. Of who has all that
+ * waits, this asks for no more than half of the limits. */
+static enum ks_store_limit passed_share(const struct ks_store_limits *limits, const struct ks_inbox *inbox,
+                                        const struct ks_senders_share *share, uint64_t content_size)
 {
-    return !passes_share(atomic_load(&limits->waiting_messages), inbox->count + inbox->expected,
-                         share->messages + 1) &&
-           !passes_share(atomic_load(&limits->waiting_bytes), inbox->bytes + inbox->expected_bytes,
-                         share->bytes + content_size);
+    if (passes_share(atomic_load(&limits->waiting_messages), inbox->count + inbox->expected,
+                     share->messages + 1))
+        return KS_STORE_LIMIT_SHARE_OF_MESSAGES;
+    if (passes_share(atomic_load(&limits->waiting_bytes), inbox->bytes + inbox->expected_bytes,
+                     share->bytes + content_size))
+        return KS_STORE_LIMIT_SHARE_OF_BYTES;
+    return KS_STORE_LIMIT_NONE;
 }
 
 static enum ks_result judge(const struct ks_store_limits *limits, const struct ks_inbox *inbox,
-                            const struct ks_client_id *sender, uint64_t content_size, bool can_wait)
+                            const struct ks_client_id *sender, uint64_t content_size, bool can_wait,
+                            enum ks_store_limit *limit)
 {
     const struct ks_senders_share all = {.messages = inbox->count + inbox->expected,
                                          .bytes = inbox->bytes + inbox->expected_bytes};
-    if (!has_room(limits, inbox, content_size))
+    *limit = passed_limit(limits, inbox, content_size);
+    if (*limit != KS_STORE_LIMIT_NONE)
         return KS_REFUSED;
-    if (is_fair(limits, inbox, &all, content_size))
+    if (passed_share(limits, inbox, &all, content_size) == KS_STORE_LIMIT_NONE)
         return KS_OK; /* whoever has how much */
     if (inbox->senders == NULL)
         return can_wait ? KS_MORE : KS_OK;
     const struct ks_senders_share share = ks_senders_share(inbox->senders, sender);
-    return is_fair(limits, inbox, &share, content_size) ? KS_OK : KS_REFUSED;
+    *limit = passed_share(limits, inbox, &share, content_size);
+    return *limit == KS_STORE_LIMIT_NONE ? KS_OK : KS_REFUSED;
 }
 
 static void expect(struct ks_inbox *inbox, const struct ks_client_id *sender, uint64_t content_size)
@@ -191,13 +202,14 @@ static void expect(struct ks_inbox *inbox, const struct ks_client_id *sender, ui
 }
 
 enum ks_result ks_inboxes_expect(struct ks_inboxes *inboxes, const struct ks_client_id *receiver,
-                                 const struct ks_client_id *sender, uint64_t content_size, bool can_wait)
+                                 const struct ks_client_id *sender, uint64_t content_size, bool can_wait,
+                                 enum ks_store_limit *limit)
 {
     enum ks_result result = KS_NO_MEMORY;
     pthread_mutex_lock(&inboxes->lock);
     struct ks_inbox *inbox = inbox_get(inboxes, receiver);
     if (inbox != NULL)
-        result = judge(inboxes->limits, inbox, sender, content_size, can_wait);
+        result = judge(inboxes->limits, inbox, sender, content_size, can_wait, limit);
     if (result == KS_OK)
         expect(inbox, sender, content_size);
     else if (inbox != NULL)

@@ -91,12 +91,13 @@ void ks_inboxes_release(struct ks_inboxes *inboxes, const struct ks_client_id *r
 /* ---- the writer's thread only ---- */
 
 /* A message is about to be committed: makes sure that there is an inbox. KS_OK, then one of the next two
- * follows, with the same content_size; KS_REFUSED when it would pass a limit, with what waits and what is
- * expected already, or its sender's share: a sender may have as much as there is room left for others, which
- * below half of the limits is always so. KS_MORE, if the message `can_wait`, when that has to be counted
- * first (counting.h); else it counts for nobody. KS_NO_MEMORY. */
+ * follows, with the same content_size; KS_REFUSED with *limit when it would pass one, with what waits and
+ * what is expected already, or its sender's share: a sender may have as much as there is room left for
+ * others, which below half of the limits is always so. KS_MORE, if the message `can_wait`, when that has to
+ * be counted first (counting.h); else it counts for nobody. KS_NO_MEMORY. */
 enum ks_result ks_inboxes_expect(struct ks_inboxes *inboxes, const struct ks_client_id *receiver,
-                                 const struct ks_client_id *sender, uint64_t content_size, bool can_wait);
+                                 const struct ks_client_id *sender, uint64_t content_size, bool can_wait,
+                                 enum ks_store_limit *limit);
 
 /* It is committed. Ids ascend. */
 void ks_inboxes_arrived(struct ks_inboxes *inboxes, const struct ks_client_id *receiver, uint64_t message_id,

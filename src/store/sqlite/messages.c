@@ -28,7 +28,7 @@ static enum ks_result apply(struct ks_engine *engine, struct ks_store_append_mes
     enum ks_result result = engine->writer.failure;
     if (result == KS_OK)
         result = ks_inboxes_expect(engine->inboxes, &request->receiver, &request->sender,
-                                   request->content_size, can_wait);
+                                   request->content_size, can_wait, &request->limit);
     if (result != KS_OK)
         return result;
     request->message_id = next_message_id(engine);
@@ -105,6 +105,7 @@ void ks_messages_append(struct ks_store *store, struct ks_store_append_message *
     } else if (request->content_size > KS_MESSAGE_IN_MEMORY_LIMIT) {
         ks_reply_now(&request->request, KS_TOO_LARGE);
     } else if (ks_engine_is_short(engine)) {
+        request->limit = KS_STORE_LIMIT_FREE_SPACE;
         ks_reply_now(&request->request, KS_NO_SPACE);
     } else {
         request->request.task.run = apply_append;

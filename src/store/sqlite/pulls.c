@@ -3,6 +3,7 @@
  * them. */
 #include "store/sqlite/pulls.h"
 
+#include "base/log_repeats.h"
 #include "store/reply.h"
 #include "store/sqlite/engine.h"
 #include "store/vault/contents.h"
@@ -44,7 +45,7 @@ enum ks_result ks_pulls_connect(struct ks_engine *engine)
         return KS_OK;
     enum ks_result result = ks_database_open(engine->database_path, false, &pulls->database, why, sizeof why);
     if (result != KS_OK) {
-        ks_log_error(engine->log, "%s", why);
+        ks_log_trouble(engine->log, KS_LOG_ERROR, "messages cannot be read: %s", why);
         return result;
     }
     result = ks_database_prepare(pulls->database, walk_text, &pulls->walk_sizes);
@@ -57,7 +58,8 @@ enum ks_result ks_pulls_connect(struct ks_engine *engine)
 
 enum ks_result ks_pulls_failed(struct ks_engine *engine, enum ks_result result)
 {
-    ks_log_error(engine->log, "the database cannot be read: %s", sqlite3_errmsg(engine->pulls.database));
+    ks_log_trouble(engine->log, KS_LOG_ERROR, "the database cannot be read: %s",
+                   sqlite3_errmsg(engine->pulls.database));
     disconnect(&engine->pulls);
     return result;
 }
@@ -129,7 +131,7 @@ static enum ks_result lease_found(struct ks_engine *engine, struct ks_store_leas
     else if (result == KS_OK)
         request->more = part.more;
     else if (result == KS_IO)
-        ks_log_error(engine->log, "the database has other messages than were counted");
+        ks_log_trouble(engine->log, KS_LOG_ERROR, "the database has other messages than were counted");
     return result;
 }
 
@@ -279,7 +281,7 @@ static enum ks_result read_part(struct ks_engine *engine, struct ks_store_lease_
     /* What another owner has got meanwhile may be deleted. */
     if (ks_inboxes_part(engine->inboxes, &request->receiver, request->owner, request->last, &part) != KS_OK)
         return KS_NOT_FOUND;
-    ks_log_error(engine->log, "a waiting message cannot be read: %s", ks_result_text(result));
+    ks_log_trouble(engine->log, KS_LOG_ERROR, "a waiting message cannot be read: %s", ks_result_text(result));
     request->cursor = before;
     request->size = 0;
     ks_damage_look(engine, request);

@@ -1,6 +1,7 @@
 /* readers.c — see readers.h. */
 #include "store/sqlite/readers.h"
 
+#include "base/log_repeats.h"
 #include "store/reply.h"
 #include "store/sqlite/engine.h"
 
@@ -23,7 +24,7 @@ static enum ks_result connect_reader(struct ks_engine *engine)
     enum ks_result result =
         ks_database_open(engine->database_path, false, &readers->database, why, sizeof why);
     if (result != KS_OK) {
-        ks_log_error(engine->log, "%s", why);
+        ks_log_trouble(engine->log, KS_LOG_ERROR, "public keys cannot be read: %s", why);
         return result;
     }
     result = ks_database_prepare(readers->database, "SELECT PublicKey FROM clients WHERE ID=?",
@@ -50,7 +51,8 @@ static enum ks_result read_public_key(struct ks_engine *engine, struct ks_store_
     enum ks_result result = ks_query_end(&query);
     if (result == KS_OK)
         return found;
-    ks_log_error(engine->log, "the database cannot be read: %s", sqlite3_errmsg(engine->readers.database));
+    ks_log_trouble(engine->log, KS_LOG_ERROR, "the database cannot be read: %s",
+                   sqlite3_errmsg(engine->readers.database));
     disconnect(&engine->readers);
     return result;
 }

@@ -2,6 +2,7 @@
  * stands in changes.c, what time does in upkeep.c. */
 #include "store/sqlite/writer.h"
 
+#include "base/log_repeats.h"
 #include "store/sqlite/engine.h"
 #include "store/sqlite/upkeep.h"
 
@@ -101,9 +102,9 @@ static enum ks_result reconnect(struct ks_engine *engine)
         return KS_OK;
     enum ks_result result = ks_writer_connect(engine, why, sizeof why);
     if (result == KS_OK)
-        ks_log_notice(engine->log, "the database is open again");
+        ks_log_trouble(engine->log, KS_LOG_NOTICE, "the database is open again");
     else
-        ks_log_error(engine->log, "%s", why);
+        ks_log_trouble(engine->log, KS_LOG_ERROR, "the database cannot be changed: %s", why);
     return result;
 }
 
@@ -115,8 +116,8 @@ enum ks_result ks_writer_check(struct ks_engine *engine, enum ks_result result)
     if (result == KS_OK || result == KS_EXISTS || writer->failure != KS_OK)
         return result;
     writer->failure = result;
-    ks_log_error(engine->log, "the database refused a change: %s",
-                 writer->database != NULL ? sqlite3_errmsg(writer->database) : ks_result_text(result));
+    ks_log_trouble(engine->log, KS_LOG_ERROR, "the database refused a change: %s",
+                   writer->database != NULL ? sqlite3_errmsg(writer->database) : ks_result_text(result));
     return result;
 }
 

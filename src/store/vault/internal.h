@@ -43,6 +43,7 @@ enum stage_state {
     STAGE_GROWING,
     STAGE_COMPLETE,
     STAGE_FAILED, /* for `failure`; a stage discarded for its age has KS_NOT_FOUND */
+    STAGE_STATES,
 };
 
 struct ks_stage {
@@ -57,7 +58,7 @@ struct ks_stage {
     struct ks_stage *all_previous, *all_next; /* under vault->lock: every stage there is */
 
     /* The stage thread's until a confirm hands it over, then the confirm thread's. */
-    enum stage_state state;
+    uint8_t state; /* enum stage_state; stage.c changes it */
     enum ks_result failure;
     enum ks_store_limit limit; /* with KS_REFUSED */
     bool on_disk;              /* there is a file in staging/ */

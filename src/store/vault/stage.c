@@ -1,6 +1,7 @@
 /* stage.c — the work of a stage thread: chunks are transformed and written, stages handed to the confirm
  * thread or discarded, old ones swept. Everything here runs on the thread that the stage is pinned to. */
 #include "base/file.h"
+#include "base/machine.h"
 #include "store/reply.h"
 #include "store/vault/internal.h"
 #include "store/vault/sweep.h"
@@ -19,6 +20,26 @@ enum { WRITE_BACK_PIECE = 8 * 1024 * 1024, WRITE_BACK_LAG = 8 * WRITE_BACK_PIECE
  * each gibibyte, and what the cache holds for others stays in it. Small ones are better off there, for their
  * files are synced together. */
 enum { DIRECT_SIZE = 512 * 1024, DIRECT_ALIGNMENT = 4096 };
+
+/* ---- states ---- */
+
+static const char *const state_names[STAGE_STATES] = {"growing", "complete", "failed"};
+
+static const uint16_t state_ways[STAGE_STATES] = {
+    [STAGE_GROWING] = KS_WAY_TO(STAGE_COMPLETE) | KS_WAY_TO(STAGE_FAILED),
+    [STAGE_COMPLETE] = KS_WAY_TO(STAGE_FAILED),
+};
+
+static const struct ks_machine machine = {.name = "stage", .states = state_names, .ways = state_ways};
+
+/* The only way to another state. */
+static void become(struct ks_stage *stage, enum stage_state state)
+{
+    const struct ks_log *log = stage->vault->options.log;
+    unsigned from = stage->state;
+    if (ks_machine_step(&machine, log, &stage->state, state) && ks_log_shows(log, KS_LOG_DEBUG))
+        ks_machine_tell(&machine, log, stage->name, from, state);
+}
 
 /* ---- lists and files ---- */
 
@@ -50,7 +71,7 @@ static void fail_stage(struct ks_vault_thread *thread, struct ks_stage *stage, e
 {
     delist(thread, stage);
     ks_vault_remove_file(stage);
-    stage->state = STAGE_FAILED;
+    become(stage, STAGE_FAILED);
     stage->failure = failure;
 }
 
@@ -245,7 +266,7 @@ void ks_stage_run_write(struct ks_task *task)
     if (result != KS_OK && stage->state != STAGE_FAILED)
         fail_stage(thread, stage, result);
     if (result == KS_OK && request->last)
-        stage->state = STAGE_COMPLETE;
+        become(stage, STAGE_COMPLETE);
     ks_reply_post(&request->request, result);
 }
 

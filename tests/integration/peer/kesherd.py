@@ -179,8 +179,10 @@ class Kesherd:
         self.check_log()
 
     def check_log(self) -> None:
-        report = sanitizer_report(self.log())
+        log = self.log()
+        report = sanitizer_report(log)
         assert not report, report
+        assert "a fault of kesherd's" not in log  # a state machine that went a way that there is not
 
     def restart(self) -> "Kesherd":
         self.stop()
