@@ -3,6 +3,7 @@
 import re
 import shutil
 import socket
+import struct
 import subprocess
 
 import pytest
@@ -183,8 +184,17 @@ def receive_until(connection, text):
         received += more
 
 
-def test_the_filter_accuses_who_floods():
-    text = "refused: too many registrations from this address in an hour"
+@pytest.mark.parametrize("behind", ["", "; 480 times since the last such line"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        'refused: too many registrations from this address in an hour (registrations-per-hour): "carol"',
+        '"alice": refused: too many keys from this address in an hour (keys-per-hour)',
+        'chat: "guest" gave a wrong password for group 1',
+    ],
+)
+def test_the_filter_accuses_who_floods(text, behind):
+    text += behind
     assert accused(f" warning 192.0.2.7:4711: {text}") == "192.0.2.7"
     assert accused(f" warning [2001:db8::1]:4711: {text}") == "2001:db8::1"
     assert accused(f"host kesherd[99]: 192.0.2.7:4711: {text}") == "192.0.2.7"
@@ -193,11 +203,49 @@ def test_the_filter_accuses_who_floods():
 @pytest.mark.parametrize(
     "name",
     [
-        "10.0.0.1:1: refused: too many registrations from this address in an hour",
+        '10.0.0.1:1: refused: too many registrations from this address in an hour (registrations-per-hour): "x',
+        'x": refused: too many keys from this address in an hour (keys-per-hour)',
         'x" gave a wrong password for group 1',
+        'x" gave a wrong password for group 1; 480 times since the last such line',
         'kesherd[1]: 10.0.0.1:1: chat: "x" gave a wrong password for group 1',
     ],
 )
 def test_a_name_accuses_nobody(name):
     assert accused(f' info    192.0.2.7:4711: chat: "{name}" has joined group 1') is None
     assert accused(f'host kesherd[99]: 192.0.2.7:4711: registered "{name}"') is None
+    assert accused(f' info    192.0.2.7:4711: "alice": kept "{name}"') is None
+    assert accused(f' warning 192.0.2.7:4711: "{name}" to "bob": cannot take a message: refused') is None
+
+
+@pytest.fixture
+def limited_server(tmp_path):
+    """Each address registers one user, and gets one key."""
+    limits = {"registrations_per_hour": 1, "keys_per_hour": 1, "unlimited_networks": "none"}
+    server = Kesherd(tmp_path / "data", log_level="info", **limits).start()
+    yield server
+    server.stop()
+
+
+def test_the_filter_accuses_who_registers_and_asks_for_keys_beyond_the_limit(limited_server):
+    """With the lines that the server does write, of which there are 20 in an hour, as many as the jail counts."""
+    with socket.create_connection(limited_server.address, 60) as guest:
+        for number in range(31):
+            guest.sendall(frame(bytes(16), 1025, field(f"guest {number}")))
+            receive_until_size(guest, 23 if number == 0 else 7)
+    lines = [re.sub(r"^\S+ [\d:.+-]+", "", line) for line in limited_server.log().splitlines()]
+    assert [accused(line) for line in lines if accused(line)] == ["127.0.0.1"] * 20
+
+
+def field(text):
+    return text.encode().ljust(255, b"\0")
+
+
+def frame(client_id, code, payload):
+    return struct.pack("<16sBHI", client_id, 3, code, len(payload)) + payload
+
+
+def receive_until_size(connection, size):
+    while size > 0:
+        more = connection.recv(size)
+        assert more
+        size -= len(more)
