@@ -77,6 +77,14 @@ static void tell(const char *text)
     ks_editor_show();
 }
 
+static void tell_error(const struct kesher_error *error)
+{
+    ks_editor_hide();
+    (void)fflush(stdout);
+    ks_output_failure(error);
+    ks_editor_show();
+}
+
 /* A failure, and what it means for what was said. */
 static void tell_failure(const struct talk *talk, enum kesher_status status, const char *sentence)
 {
@@ -141,14 +149,14 @@ static bool returns(const struct talk *talk)
  * again is not asked faster than one that does not answer. */
 static void lose(struct talk *talk, const char *sentence)
 {
-    char line[KESHER_SENTENCE_SIZE + 100];
+    struct kesher_error loss = {.status = KESHER_CONNECTION};
     uint64_t now = now_ms();
     if (now - talk->joined_ms > LASTING_MS)
         ks_retry_note(&talk->retry, now, false);
     ks_retry_note(&talk->retry, now, true);
     talk->lost = true;
-    (void)snprintf(line, sizeof line, "kesher: %s; connecting again, Ctrl-C ends", sentence);
-    tell(line);
+    (void)snprintf(loss.sentence, sizeof loss.sentence, "%.700s; connecting again, Ctrl-C ends", sentence);
+    tell_error(&loss);
 }
 
 static void end_connection(struct talk *talk)
@@ -227,15 +235,15 @@ static void judge_deadline(struct talk *talk)
 /* There are servers that end a conversation so, and forget to close. */
 static void judge_silence(struct talk *talk)
 {
+    struct kesher_error silence = {.status = KESHER_TIMEOUT};
     if (talk->answer_due == 0 || now_ms() < talk->answer_due || talk->over)
         return;
     talk->answer_due = 0;
-    ks_editor_hide();
-    ks_output_error(
-        "%s has not answered the password for %d s; old servers take one of digits only: leave with "
-        "Ctrl-C and begin again",
-        talk->with->address, PASSWORD_MS / 1000);
-    ks_editor_show();
+    (void)snprintf(silence.sentence, sizeof silence.sentence,
+                   "%s has not answered the password for %d s; old servers take one of digits only: leave "
+                   "with Ctrl-C and begin again",
+                   talk->with->address, PASSWORD_MS / 1000);
+    tell_error(&silence);
 }
 
 /* ---- what comes ---- */

@@ -100,7 +100,8 @@ static void look(struct ks_session *session)
 {
     struct ks_response_header unasked;
     if (ks_channel_peek(session->channel, 0, &unasked)) {
-        if (!session->thanks_may_come)
+        /* What comes before anything was asked will be taken for an answer, and be none. */
+        if (!session->thanks_may_come && session->answers > 0)
             ks_session_disconnect(session);
         return;
     }

@@ -169,7 +169,7 @@ def test_one_that_follows_tells_what_waits_and_saves_it_when_it_can(talking, bob
     (home / "received").unlink()
     lines = [run.stdout.readline().decode() for _ in range(5)]
     run.send_signal(signal.SIGINT)
-    assert run.communicate(timeout=60)[1] == b"" and run.returncode == 0
+    assert run.communicate(timeout=60)[1] == b"" and run.returncode == -signal.SIGINT
     assert saved_path(without_times("".join(lines)) + "\n").read_bytes() == b"content"
 
 
