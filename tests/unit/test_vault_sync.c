@@ -78,22 +78,37 @@ static int set_up(void **state)
 
 /* ---- groups ---- */
 
+/* Keeps a thread busy from when it says so until it is told to go on. */
+struct gate {
+    sem_t begun;
+    sem_t open;
+};
+
+static void wait_at_gate(void *context)
+{
+    struct gate *gate = context;
+    sem_post(&gate->begun);
+    fixture_hold(&gate->open);
+}
+
 /* Confirms these in one group: while the confirm thread is busy, all of them arrive. */
 static void confirm_together(struct house *house, struct ks_stage *const *stages, enum ks_result *results)
 {
     struct ks_store_confirm confirms[GROUP];
-    sem_t gate;
-    struct fixture_call busy = {.task.run = fixture_call_run, .function = fixture_hold, .context = &gate};
-    assert_int_equal(sem_init(&gate, 0, 0), 0);
+    struct gate gate;
+    struct fixture_call busy = {.task.run = fixture_call_run, .function = wait_at_gate, .context = &gate};
+    assert_int_equal(sem_init(&gate.begun, 0, 0), 0);
+    assert_int_equal(sem_init(&gate.open, 0, 0), 0);
     assert_int_equal(sem_init(&busy.done, 0, 0), 0);
     ks_executor_post(ks_thread_executor(house->vault->confirm_thread), &busy.task);
+    fixture_hold(&gate.begun); /* or the first of them would be in one batch with it */
     for (size_t i = 0; i < GROUP; i++) {
         confirms[i] =
             (struct ks_store_confirm){.request = fixture_request(&house->waiter), .stage = stages[i]};
         ks_vault_confirm(house->vault, &confirms[i]);
     }
     house_tick(house); /* behind them on their thread: all are handed over */
-    sem_post(&gate);
+    sem_post(&gate.open);
     fixture_hold(&busy.done);
     for (size_t i = 0; i < GROUP; i++)
         fixture_wait(&house->waiter, &confirms[i].request);
