@@ -211,7 +211,8 @@ void ks_holder_stop_waiting(struct ks_holder *holder)
         struct ks_line *line = holder->line;
         leave_line(holder);
         holder->is_waiting = false;
-        serve(line); /* those behind may have less in their way */
+        serve(line);                  /* those behind may have less in their way */
+        serve(&holder->budget->line); /* or stand there now, after something was given back unseen */
     }
     pthread_mutex_unlock(&holder->budget->lock);
 }
