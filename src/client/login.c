@@ -159,11 +159,20 @@ static enum kesher_status refused_again(const struct ks_session *session, uint16
     char shown[SHOWN_NAME_SIZE];
     if (answer_code != KS_RESPONSE_REGISTRATION_FAILED)
         return refused_name(session, answer_code, error);
-    return ks_failure(error, KESHER_REFUSED,
-                      "%s does not know the id of this home, and the name '%s' is taken there; if it is "
-                      "yours, its operator can free it (kesherd user remove), else choose another: kesher "
-                      "register NAME --home DIR",
-                      session->shown, shown_name(session, shown));
+    shown_name(session, shown);
+    if (session->is_doubtful)
+        return ks_failure(
+            error, KESHER_REFUSED,
+            "%s lets '%s' in neither with the id of this home nor anew; it may have too much to do: "
+            "try again later, and if that does not help ask its operator, or choose another name: "
+            "kesher register NAME --home DIR",
+            session->shown, shown);
+    return ks_failure(
+        error, KESHER_REFUSED,
+        "%s does not know the id of this home, and the name '%s' is taken there; if it is yours, "
+        "its operator can free it (kesherd user remove, which deletes what it has there), else "
+        "choose another: kesher register NAME --home DIR",
+        session->shown, shown);
 }
 
 static enum kesher_status ask_for_name(struct ks_session *session, const struct ks_question *how,
@@ -336,8 +345,8 @@ enum kesher_status ks_login_ensure(struct ks_session *session, struct kesher_err
     status = ask_to_reconnect(session, &answer, error);
     bool is_denied = status == KESHER_OK && answer.code != KS_RESPONSE_RECONNECTED;
     /* There are servers that have another no for whom they do not know. */
-    if (status == KESHER_REFUSED && session->options.error_repeats == 0)
-        is_denied = answer.code != KS_RESPONSE_ERROR;
+    session->is_doubtful = status == KESHER_REFUSED && answer.code != KS_RESPONSE_ERROR;
+    is_denied |= session->is_doubtful && session->options.error_repeats == 0;
     if (is_denied)
         return go_on_after_denial(session, error);
     return status == KESHER_OK ? take_key(session, &answer, error) : status;
