@@ -3,9 +3,33 @@
 #include "cli/output.h"
 #include "cli/put.h"
 
+#include "base/text.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+/* The home's server, as for every command (protocol.md, "Ports"); with --moved and no --server the one that
+ * stands in transfer.info. False after printing why not. */
+static bool find_server(const struct ks_context *context, const struct kesher_transfer *transfer,
+                        char address[KESHER_ADDRESS_SIZE])
+{
+    char shown[KESHER_ADDRESS_SIZE];
+    char shown_other[KESHER_ADDRESS_SIZE];
+    if (context->options->moved && context->options->server == NULL) {
+        memcpy(address, transfer->address, sizeof transfer->address);
+        return true;
+    }
+    if (!ks_context_server(context, address))
+        return false;
+    if (context->options->server == NULL && strcmp(address, transfer->address) != 0)
+        ks_output_notice(
+            "transfer.info says %s, and the home's server.info %s, which counts; if the server has "
+            "moved, add --moved",
+            ks_text_escape(transfer->address, strlen(transfer->address), shown_other, sizeof shown_other),
+            ks_text_escape(address, strlen(address), shown, sizeof shown));
+    return true;
+}
 
 enum ks_exit ks_command_transfer(struct ks_context *context)
 {
@@ -16,10 +40,8 @@ enum ks_exit ks_command_transfer(struct ks_context *context)
         ks_output_failure(&error);
         return KS_EXIT_FAILED;
     }
-    /* What the user has written for this command, not what the home remembers of others. */
     char address[KESHER_ADDRESS_SIZE];
-    memcpy(address, transfer.address, sizeof address);
-    if (context->options->server != NULL && !ks_context_server(context, address))
+    if (!find_server(context, &transfer, address))
         return KS_EXIT_FAILED;
     ks_context_warn_of_secrets(context);
     const char *path = transfer.path;

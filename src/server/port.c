@@ -55,9 +55,7 @@ unsigned ks_port_find(const char *data_directory, const struct ks_log *log)
     if (port == 0)
         port = port_in_directory(".", log);
     if (port == 0) {
-        /* Every server of one's own starts like this: nothing is wrong. */
-        ks_log_info(log, "the port of drop and messages is the usual one, %d: there is no myport.info",
-                    KS_DEFAULT_PORT);
+        ks_log_warning(log, "neither myport.info nor port.info names a port: using %d", KS_DEFAULT_PORT);
         port = KS_DEFAULT_PORT;
     }
     return port;

@@ -8,8 +8,8 @@
 
 enum { KS_DEFAULT_PORT = 1357 };
 
-/* The port to listen on. A file that is there but holds no port is skipped with a warning; that there is none
- * at all is only mentioned, as information. */
+/* The port to listen on. A file that is there but holds no port is skipped with a warning, and so is the lack
+ * of any (protocol.md, "Ports"). */
 unsigned ks_port_find(const char *data_directory, const struct ks_log *log);
 
 #endif

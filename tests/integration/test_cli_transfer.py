@@ -77,13 +77,13 @@ def test_a_relative_path_is_found_in_the_working_directory_that_is_the_home(make
     assert fake.files == {"here.txt": b"content"}
 
 
-def test_transfer_registers_where_transfer_info_says_and_not_where_another_server_info_does(
+def test_server_info_goes_before_the_address_of_transfer_info_and_that_is_said(
     make_fake, make_kesher, home, source
 ):
     wanted, other = make_fake(), make_fake()
-    write_transfer_info(home, wanted.address, "Anna", source)
-    write_server_info(home, other.address)
-    make_kesher().succeed("transfer")
+    write_transfer_info(home, other.address, "Anna", source)
+    write_server_info(home, wanted.address)
+    assert f"127.0.0.1:{other.address[1]}" in make_kesher().succeed("transfer").stderr
     assert (len(wanted.files), other.requests) == (1, [])
 
 
