@@ -1,5 +1,6 @@
 /* log_repeats.c — see log_repeats.h. A table of fixed size; a cause may stand in any of the places of its
- * row, and the last place of a row is for whoever finds no other.
+ * row, and the last place of a row is for whoever finds no other. What is about nobody has rows of its own,
+ * which nobody can fill: there are as many of it as the program has lines.
  */
 #include "base/log_repeats.h"
 
@@ -10,7 +11,9 @@
 #include <string.h>
 
 enum {
-    ROWS = 128,
+    PEER_ROWS = 120, /* the first ones */
+    OWN_ROWS = 8,
+    ROWS = PEER_ROWS + OWN_ROWS,
     PLACES = 8,
     SUFFIX_SIZE = 64,
 };
@@ -73,12 +76,23 @@ void ks_log_repeats_free(struct ks_log_repeats *repeats)
     free(repeats);
 }
 
+static bool is_about_nobody(const struct ks_log_cause *cause)
+{
+    const struct ks_log_cause nobody = {.kind = cause->kind};
+    return memcmp(cause, &nobody, sizeof nobody) == 0;
+}
+
+static struct place *row_of(struct ks_log_repeats *repeats, const struct ks_log_cause *cause)
+{
+    uint64_t hash = ks_keyed_hash(&repeats->key, cause, sizeof *cause);
+    return repeats->rows[is_about_nobody(cause) ? PEER_ROWS + hash % OWN_ROWS : hash % PEER_ROWS];
+}
+
 /* Under the lock. The cause's place, or one that owes nothing, or the shared one. */
 static struct place *place_of(struct ks_log_repeats *repeats, const struct ks_log_cause *cause,
                               uint64_t now_ms)
 {
-    uint64_t hash = ks_keyed_hash(&repeats->key, cause, sizeof *cause);
-    struct place *row = repeats->rows[hash % ROWS];
+    struct place *row = row_of(repeats, cause);
     struct place *place = &row[PLACES - 1];
     for (size_t i = 0; i < PLACES - 1; i++) {
         if (memcmp(&row[i].cause, cause, sizeof *cause) == 0)

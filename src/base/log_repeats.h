@@ -7,7 +7,8 @@
  * there were since the one before, and so does ks_log_tell_repeats when no other one comes.
  *
  * Constant memory: some hundreds of kinds and causes. Where too many of them have lines in one hour, those
- * that find no place share one. Any thread.
+ * that find no place share one; lines about nobody, without an address and a user, have places of their own,
+ * so no crowd of peers hides trouble of ours. Any thread.
  */
 #ifndef KS_BASE_LOG_REPEATS_H
 #define KS_BASE_LOG_REPEATS_H

@@ -166,6 +166,20 @@ static void a_crowd_of_addresses_writes_no_more_than_the_table_has_places(void *
     assert_non_null(strstr(fake_loop_log(&desk->loop), " lines of others were left out\n"));
 }
 
+/* Nobody's crowd takes a place from lines that are not about anybody. */
+static void trouble_of_ours_is_written_however_full_the_table_is(void **state)
+{
+    struct desk *desk = *state;
+    for (unsigned i = 0; i < 20000; i++) {
+        const struct ks_log_cause cause = cause_of(kind, i, 0);
+        say(desk, &cause, 2);
+    }
+    unsigned before = lines(desk);
+    ks_log_trouble(&desk->loop.log, KS_LOG_ERROR, "the database refused a change: %s", "no space");
+    assert_int_equal(lines(desk), before + 1);
+    assert_string_equal(last_line(desk), "<3>the database refused a change: no space\n");
+}
+
 static void who_owes_nothing_makes_room_in_the_table(void **state)
 {
     struct desk *desk = *state;
@@ -267,6 +281,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(addresses_of_one_ipv6_customer_are_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_crowd_of_addresses_writes_no_more_than_the_table_has_places, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(trouble_of_ours_is_written_however_full_the_table_is, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(who_owes_nothing_makes_room_in_the_table, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_level_that_is_not_shown_counts_nothing, set_up, tear_down),
