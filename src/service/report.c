@@ -27,17 +27,25 @@ struct scene {
     bool may_ask; /* the store */
 };
 
+/* Whose names are asked for: of a receiver, what the id says, and what it says as an alias. */
+enum asked { ASKED_USER, ASKED_RECEIVER, ASKED_ALIAS, ASKED_COUNT };
+
+struct report;
+
+struct question {
+    struct ks_store_look_up look_up;
+    struct report *report;
+};
+
+/* All is asked for at once, while the request is served: by the time of an answer that was waited for, the
+ * store may be closed. */
 struct report {
     const struct ks_service_environment *environment;
-    struct ks_executor *reply_to;
     enum ks_log_level level;
     unsigned per_hour; /* 0: no limit */
     struct ks_log_cause cause;
-    struct ks_client_id user_id;
-    struct ks_client_id receiver_id;
-    bool has_receiver;
-    bool tried_alias;
-    struct ks_store_look_up look_up;
+    unsigned outstanding; /* answers, and `begin` */
+    struct question questions[ASKED_COUNT];
     char peer[KS_PEER_TEXT_SIZE];
     char user[KS_TEXT_FIELD_SIZE]; /* "" for none; escaped */
     char receiver[KS_TEXT_FIELD_SIZE];
@@ -77,55 +85,60 @@ static void write_line(const struct report *report)
 
 /* ---- names ---- */
 
-static void look_up(struct report *report, const struct ks_client_id *id,
-                    void (*done)(struct ks_store_request *request))
+/* Returns whether there is such a user. */
+static bool take_name(const struct question *question, char name[static KS_TEXT_FIELD_SIZE])
 {
-    memset(&report->look_up, 0, sizeof report->look_up);
-    report->look_up.id = *id;
-    report->look_up.request.reply_to = report->reply_to;
-    report->look_up.request.done = done;
-    ks_store_look_up(report->environment->store, &report->look_up);
-}
-
-static void take_name(const struct report *report, char name[static KS_TEXT_FIELD_SIZE])
-{
-    const char *found = report->look_up.user.name;
+    const char *found = question->look_up.user.name;
+    if (question->look_up.request.result != KS_OK)
+        return false;
     ks_text_escape(found, strnlen(found, KS_TEXT_FIELD_SIZE), name, KS_TEXT_FIELD_SIZE);
+    return true;
 }
 
-static void finish(struct report *report)
+/* Writes when nothing is outstanding any more. */
+static void settle_one(struct report *report)
 {
+    const struct question *questions = report->questions;
+    if (--report->outstanding > 0)
+        return;
+    if (take_name(&questions[ASKED_USER], report->user))
+        memcpy(report->cause.user, questions[ASKED_USER].look_up.id.bytes, sizeof report->cause.user);
+    if (!take_name(&questions[ASKED_RECEIVER], report->receiver))
+        (void)take_name(&questions[ASKED_ALIAS], report->receiver);
     write_line(report);
     free(report);
 }
 
-static void receiver_found(struct ks_store_request *request)
+static void answered(struct ks_store_request *request)
 {
-    struct report *report = KS_CONTAINER_OF(request, struct report, look_up.request);
-    const struct ks_alias_key *alias_key = report->environment->alias_key;
-    if (request->result == KS_NOT_FOUND && !report->tried_alias && alias_key != NULL) {
-        struct ks_client_id id = {{0}};
-        report->tried_alias = true;
-        ks_alias_to_id(alias_key, report->receiver_id.bytes, id.bytes);
-        look_up(report, &id, receiver_found);
-        return;
-    }
-    if (request->result == KS_OK)
-        take_name(report, report->receiver);
-    finish(report);
+    settle_one(KS_CONTAINER_OF(request, struct question, look_up.request)->report);
 }
 
-static void user_found(struct ks_store_request *request)
+static void ask(struct report *report, enum asked which, const struct ks_client_id *id, struct ks_loop *loop)
 {
-    struct report *report = KS_CONTAINER_OF(request, struct report, look_up.request);
-    if (request->result == KS_OK) {
-        take_name(report, report->user);
-        memcpy(report->cause.user, report->user_id.bytes, sizeof report->cause.user);
+    struct ks_store_look_up *look_up = &report->questions[which].look_up;
+    report->questions[which].report = report;
+    look_up->id = *id;
+    look_up->request.reply_to = &loop->executor;
+    look_up->request.done = answered;
+    report->outstanding++;
+    ks_store_look_up(report->environment->store, look_up);
+}
+
+static void ask_for_names(struct report *report, const struct scene *scene)
+{
+    const struct ks_alias_key *alias_key = scene->environment->alias_key;
+    struct ks_client_id id = {{0}};
+    report->outstanding = 1;
+    if (scene->user != NULL)
+        ask(report, ASKED_USER, scene->user, scene->loop);
+    if (scene->receiver != NULL)
+        ask(report, ASKED_RECEIVER, scene->receiver, scene->loop);
+    if (scene->receiver != NULL && alias_key != NULL) {
+        ks_alias_to_id(alias_key, scene->receiver->bytes, id.bytes);
+        ask(report, ASKED_ALIAS, &id, scene->loop);
     }
-    if (report->has_receiver)
-        look_up(report, &report->receiver_id, receiver_found);
-    else
-        finish(report);
+    settle_one(report);
 }
 
 _Static_assert((int)KS_LOG_USER_SIZE == (int)KS_CLIENT_ID_SIZE, "users are told apart by their ids");
@@ -135,16 +148,12 @@ static void fill(struct report *report, const struct scene *scene, enum ks_log_l
 {
     memset(report, 0, offsetof(struct report, text));
     report->environment = scene->environment;
-    report->reply_to = &scene->loop->executor;
     report->level = level;
     report->per_hour = per_hour;
     report->cause = ks_log_cause(format, scene->address, NULL);
     snprintf(report->peer, sizeof report->peer, "%s", scene->peer);
-    if (scene->user != NULL)
-        report->user_id = *scene->user;
-    if (scene->receiver != NULL)
-        report->receiver_id = *scene->receiver;
-    report->has_receiver = scene->receiver != NULL;
+    for (size_t i = 0; i < ASKED_COUNT; i++)
+        report->questions[i].look_up.request.result = KS_NOT_FOUND; /* until it is asked */
 }
 
 static void begin(const struct scene *scene, enum ks_log_level level, unsigned per_hour, const char *format,
@@ -160,10 +169,8 @@ static void begin(const struct scene *scene, enum ks_log_level level, unsigned p
     vsnprintf(made->text, sizeof made->text, format, arguments);
     if (report == NULL)
         write_line(&unnamed);
-    else if (scene->user != NULL)
-        look_up(report, &report->user_id, user_found);
     else
-        finish(report);
+        ask_for_names(report, scene);
 }
 
 /* ---- scenes ---- */

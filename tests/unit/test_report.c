@@ -268,6 +268,34 @@ static void names_are_told_when_the_store_takes_its_time(void **state)
     assert_says(people, "<4>" PEER "\"alice\" to \"bob\": cannot take a message");
 }
 
+static void asked_too_late(struct ks_store *store, struct ks_store_look_up *request)
+{
+    (void)store;
+    (void)request;
+    fail_msg("%s", "the store is asked for a name when it may be closed");
+}
+
+/* A server that stops closes the store behind the last connection, and then runs what was posted. */
+static void no_name_is_asked_for_behind_the_request(void **state)
+{
+    struct people *people = *state;
+    const struct ks_client_id alias = alias_of(people, &people->bob);
+    struct fake_store *store = &people->fixture->store;
+    struct ks_store_operations closed = *store->store.operations;
+    struct ks_buffer bytes = ks_buffer_empty(0);
+    closed.look_up = asked_too_late;
+    store->later = true;
+    people->fixture->environment.settings.message_limit = 4;
+    add_message(&bytes, &people->alice, &alias, KS_MESSAGE_TEXT, "hello", 5);
+    fake_connection_send_only(&people->fixture->connection, bytes.bytes, bytes.size);
+    ks_buffer_free(&bytes);
+    const struct ks_store_operations *open = store->store.operations;
+    store->store.operations = &closed;
+    fake_connection_close(&people->fixture->connection);
+    store->store.operations = open;
+    assert_says(people, "<4>" PEER "\"alice\" to \"bob\": cannot take a message");
+}
+
 static void what_ends_behind_its_connection_is_told_with_the_address(void **state)
 {
     struct people *people = *state;
@@ -402,6 +430,7 @@ int main(void)
         REPORT_TEST(who_is_no_user_has_no_name),
         REPORT_TEST(a_flood_of_refusals_is_summed_up),
         REPORT_TEST(names_are_told_when_the_store_takes_its_time),
+        REPORT_TEST(no_name_is_asked_for_behind_the_request),
         REPORT_TEST(what_ends_behind_its_connection_is_told_with_the_address),
         REPORT_TEST(every_request_and_the_code_of_its_answer_are_told),
         REPORT_TEST(a_1030_that_is_not_answered_is_told_as_such),
