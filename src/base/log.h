@@ -1,7 +1,8 @@
 /* log.h — one line per event to a file descriptor, with a level and, under journald, its priority prefix.
  *
  * Any thread may log; a line is one write(2), so lines never mix. Text from strangers goes through
- * ks_text_escape before it comes here. Never a secret: no ids, no keys, no contents.
+ * ks_text_escape_quoted before it comes here, and stands in quotation marks. Never a secret: no ids, no keys,
+ * no contents.
  */
 #ifndef KS_BASE_LOG_H
 #define KS_BASE_LOG_H

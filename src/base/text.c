@@ -135,10 +135,10 @@ static void escape_byte(uint8_t byte, char *piece)
 
 enum { LONGEST_PIECE = 12 }; /* three bytes of a character that is not harmless; those of four all are */
 
-static size_t escape_one(const uint8_t *bytes, size_t size, char *piece, size_t *piece_size)
+static size_t escape_one(const uint8_t *bytes, size_t size, bool quoted, char *piece, size_t *piece_size)
 {
     size_t length = ks_text_utf8_length(bytes, size);
-    if (ks_text_is_harmless(bytes, length) && bytes[0] != '\\') {
+    if (ks_text_is_harmless(bytes, length) && bytes[0] != '\\' && !(quoted && bytes[0] == '"')) {
         memcpy(piece, bytes, length);
         *piece_size = length;
         return length;
@@ -150,15 +150,14 @@ static size_t escape_one(const uint8_t *bytes, size_t size, char *piece, size_t 
     return taken;
 }
 
-char *ks_text_escape(const void *text, size_t size, char *escaped, size_t capacity)
+static char *escape(const uint8_t *bytes, size_t size, bool quoted, char *escaped, size_t capacity)
 {
-    const uint8_t *bytes = text;
     size_t used = 0;
     size_t room_for_dots = 0; /* the last length after which "..." and the NUL still fit */
     while (size > 0) {
         char piece[LONGEST_PIECE];
         size_t piece_size = 0;
-        size_t taken = escape_one(bytes, size, piece, &piece_size);
+        size_t taken = escape_one(bytes, size, quoted, piece, &piece_size);
         if (used + piece_size + 1 > capacity) {
             memcpy(escaped + room_for_dots, "...", 4);
             return escaped;
@@ -172,6 +171,16 @@ char *ks_text_escape(const void *text, size_t size, char *escaped, size_t capaci
     }
     escaped[used] = '\0';
     return escaped;
+}
+
+char *ks_text_escape(const void *text, size_t size, char *escaped, size_t capacity)
+{
+    return escape(text, size, false, escaped, capacity);
+}
+
+char *ks_text_escape_quoted(const void *text, size_t size, char *escaped, size_t capacity)
+{
+    return escape(text, size, true, escaped, capacity);
 }
 
 static bool is_all_harmless(const uint8_t *bytes, size_t size)

@@ -47,6 +47,10 @@ bool ks_text_is_direction_mark(const uint8_t *bytes, size_t size);
  * ends in "...". Returns `escaped`. `capacity` at least 8. */
 char *ks_text_escape(const void *text, size_t size, char *escaped, size_t capacity);
 
+/* The same of what stands between quotation marks: such a mark inside it becomes \x22, so that it cannot end
+ * there. */
+char *ks_text_escape_quoted(const void *text, size_t size, char *escaped, size_t capacity);
+
 /* Makes `text` one word of a shell's command line, for a command that a person is told to type: as it is, or
  * in single quotes. What is not harmless, or does not fit, is shown as ks_text_escape does, and is no command
  * then. Always NUL-terminated. Returns `word`. `capacity` at least 16. */

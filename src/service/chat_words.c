@@ -98,7 +98,7 @@ static void write_line(const struct ks_chat_session *session, enum ks_log_level 
     ks_connection_describe_peer(connection, peer, sizeof peer);
     ks_connection_peer_address(connection, address);
     const struct ks_log_cause cause = ks_log_cause(what, address, NULL);
-    ks_text_escape(session->name, strlen(session->name), name, sizeof name);
+    ks_text_escape_quoted(session->name, strlen(session->name), name, sizeof name);
     const char *quote = name[0] != '\0' ? "\"" : "";
     vsnprintf(text, sizeof text, what, arguments);
     ks_log_repeatable(session->environment->log, level, &cause, per_hour, "%s: chat: %s%s%s%s%s", peer, quote,

@@ -73,7 +73,7 @@ static void log_request(const struct ks_connection *connection, const char *line
 {
     char shown[KS_CONTROL_REQUEST_LIMIT];
     ks_log_debug(connection->loop->log, "this machine: an operator asks \"%s\"",
-                 ks_text_escape(line, size, shown, sizeof shown));
+                 ks_text_escape_quoted(line, size, shown, sizeof shown));
 }
 
 /* One line without its LF. */

@@ -30,7 +30,7 @@ static void registration_done(struct ks_store_request *request)
     struct ks_client_id id = registration->request.id;
     enum ks_result result = request->result;
     char name[KS_TEXT_FIELD_SIZE];
-    ks_text_escape(registration->request.name, strlen(registration->request.name), name, sizeof name);
+    ks_text_escape_quoted(registration->request.name, strlen(registration->request.name), name, sizeof name);
     free(registration);
     if (result == KS_OK) {
         ks_report_event(exchange, "registered \"%s\"", name);
@@ -50,7 +50,7 @@ static bool may_register_now(const struct ks_exchange *exchange, const char *nam
     char shown[KS_TEXT_FIELD_SIZE];
     if (ks_session_allows(exchange, environment->registrations, environment->settings.registrations_per_hour))
         return true;
-    ks_text_escape(name, name_size, shown, sizeof shown);
+    ks_text_escape_quoted(name, name_size, shown, sizeof shown);
     ks_report(exchange, KS_LOG_WARNING,
               "refused: too many registrations from this address in an hour (registrations-per-hour): \"%s\"",
               shown);

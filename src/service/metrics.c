@@ -184,7 +184,7 @@ static void log_request(const struct metrics_session *session)
     const char *sent = session->request.path;
     ks_connection_describe_peer(session->connection, peer, sizeof peer);
     ks_log_debug(session->connection->loop->log, "%s: metrics: asks for \"%s\"", peer,
-                 ks_text_escape(sent, strlen(sent), path, sizeof path));
+                 ks_text_escape_quoted(sent, strlen(sent), path, sizeof path));
 }
 
 static void serve(struct metrics_session *session)

@@ -198,10 +198,12 @@ static void ask_for_users(struct ks_operation *operation)
 static void end_change(struct ks_operation *operation, const char *what, const char *done,
                        enum ks_result result)
 {
+    const char *name = operation->request.name;
+    char shown[KS_TEXT_FIELD_SIZE];
     operation->asking = false;
     if (result == KS_OK) {
-        ks_log_notice(operation->environment->log, "an operator has %s \"%s\"", done,
-                      operation->request.name);
+        ks_text_escape_quoted(name, strlen(name), shown, sizeof shown);
+        ks_log_notice(operation->environment->log, "an operator has %s \"%s\"", done, shown);
         end_with(operation, KS_OK, "");
     } else {
         end_with_failure(operation, what, result);

@@ -91,7 +91,7 @@ static bool take_name(const struct question *question, char name[static KS_TEXT_
     const char *found = question->look_up.user.name;
     if (question->look_up.request.result != KS_OK)
         return false;
-    ks_text_escape(found, strnlen(found, KS_TEXT_FIELD_SIZE), name, KS_TEXT_FIELD_SIZE);
+    ks_text_escape_quoted(found, strnlen(found, KS_TEXT_FIELD_SIZE), name, KS_TEXT_FIELD_SIZE);
     return true;
 }
 
@@ -312,5 +312,5 @@ const char *ks_report_file_name(const void *name_field, char shown[static KS_REP
     size_t kept_size = 0;
     if (ks_kept_name(name, size, &kept, &kept_size) != KS_OK)
         kept_size = 0;
-    return ks_text_escape(kept_size > 0 ? kept : "", kept_size, shown, KS_REPORT_NAME_SIZE);
+    return ks_text_escape_quoted(kept_size > 0 ? kept : "", kept_size, shown, KS_REPORT_NAME_SIZE);
 }

@@ -87,6 +87,16 @@ static void a_file_is_told_by_the_name_that_is_kept_and_escaped(void **state)
     assert_says_not(people, "secret plans");
 }
 
+/* Or a line about mallory's files would tell of alice's. */
+static void a_quotation_mark_in_a_name_does_not_end_it(void **state)
+{
+    struct people *people = *state;
+    give_key(people);
+    upload(people, "x\": \"bob\": y", true);
+    say_of_file(people, KS_REQUEST_CRC_OK, "x\": \"bob\": y");
+    assert_says(people, "<6>" PEER "\"alice\": kept \"x\\x22: \\x22bob\\x22: y\"\n");
+}
+
 static void a_content_that_the_store_refuses_is_told_by_the_kept_name(void **state)
 {
     struct people *people = *state;
@@ -416,6 +426,7 @@ int main(void)
         REPORT_TEST(a_refused_upload_is_told_with_its_user_and_its_setting),
         REPORT_TEST(an_upload_that_makes_room_is_told_with_whose_it_was),
         REPORT_TEST(a_file_is_told_by_the_name_that_is_kept_and_escaped),
+        REPORT_TEST(a_quotation_mark_in_a_name_does_not_end_it),
         REPORT_TEST(a_content_that_the_store_refuses_is_told_by_the_kept_name),
         REPORT_TEST(a_mismatch_is_info_and_giving_up_a_warning),
         REPORT_TEST(a_confirmation_of_nothing_is_told),

@@ -230,6 +230,14 @@ static void escape_leaves_printable_text_alone(void **state)
     assert_escaped("\xc2\xa0", 2, "\xc2\xa0"); /* the first after the C1 controls */
 }
 
+static void escape_for_quotation_marks_escapes_them_too(void **state)
+{
+    char escaped[16];
+    (void)state;
+    assert_string_equal(ks_text_escape_quoted("a\"\\\n", 4, escaped, sizeof escaped), "a\\x22\\x5c\\x0a");
+    assert_string_equal(ks_text_escape("a\"b", 3, escaped, sizeof escaped), "a\"b");
+}
+
 static void escape_turns_controls_and_malformed_bytes_into_hex(void **state)
 {
     (void)state;
@@ -443,6 +451,7 @@ int main(void)
         cmocka_unit_test(cut_takes_malformed_bytes_as_characters_of_one_byte),
         cmocka_unit_test(cutting_piece_by_piece_always_comes_to_the_end),
         cmocka_unit_test(escape_leaves_printable_text_alone),
+        cmocka_unit_test(escape_for_quotation_marks_escapes_them_too),
         cmocka_unit_test(escape_turns_controls_and_malformed_bytes_into_hex),
         cmocka_unit_test(escape_shows_what_turns_the_direction_of_writing),
         cmocka_unit_test(escape_shows_what_ends_a_line_or_is_not_seen),
