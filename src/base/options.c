@@ -57,7 +57,7 @@ static bool add_to_list(const struct ks_option *option, const char *value, char 
 {
     size_t size = strlen(member);
     size_t added = strlen(value);
-    if (size + 2 + added >= option->size)
+    if (added == 0 || size + 2 + added >= option->size)
         return false;
     memcpy(member + size, ", ", 2);
     memcpy(member + size + 2, value, added + 1);
@@ -263,12 +263,13 @@ enum ks_result ks_option_read_file(struct ks_option_reader *reader, const char *
     *text = ks_buffer_empty(KS_OPTION_FILE_LIMIT);
     char failure[128];
     enum ks_result result = ks_file_read(AT_FDCWD, path, text);
-    const char *reason =
-        result == KS_IO ? strerror_r(errno, failure, sizeof failure) : ks_result_text(result);
+    int error_number = errno;
     if (result == KS_OK)
         result = ks_buffer_append(text, "", 1);
     if (result != KS_OK) {
-        complain(reader, "cannot read the configuration %s: %s", shown, reason);
+        complain(reader, "cannot read the configuration %s: %s", shown,
+                 result == KS_IO ? strerror_r(error_number, failure, sizeof failure)
+                                 : ks_result_text(result));
         return result == KS_NOT_FOUND ? result : KS_IO;
     }
     return take_lines(&file, (char *)text->bytes, text->size - 1) ? KS_OK : KS_INVALID;

@@ -60,7 +60,7 @@ struct ks_option {
     uint64_t most;
     const char *const *words; /* of a word, in the order of its enum; NULL behind the last */
     /* Of a text or a list, may be NULL: NULL when it makes sense, else what to write instead, as in "a name".
-     */
+     * "" never makes sense. */
     const char *(*judge)(const char *text);
 };
 

@@ -85,7 +85,7 @@ static const char *judge_metrics(const char *text)
 static const char *judge_networks(const char *text)
 {
     struct ks_networks *networks = NULL;
-    if (ks_networks_parse(text, &networks) != KS_OK)
+    if (text[0] == '\0' || ks_networks_parse(text, &networks) != KS_OK)
         return "networks and addresses with commas between, as in 10.0.0.0/8, fd00::/8, or none";
     ks_networks_free(networks);
     return NULL;

@@ -193,6 +193,24 @@ def test_a_value_that_does_not_fit_is_told_with_what_would(tmp_path, setting, to
     assert_wrong(check(tmp_path, "--config", configuration(tmp_path, f"{setting}\n")), told)
 
 
+def test_an_empty_list_is_told_with_what_would_fit(tmp_path):
+    for lines in ("unlimited-networks =\n", "unlimited-networks = ::1\nunlimited-networks =\n"):
+        file = configuration(tmp_path, lines)
+        assert_wrong(check(tmp_path, "--config", file), "write networks and addresses with commas between")
+    assert_wrong(check(tmp_path, "--unlimited-networks", "::1", "--unlimited-networks="), "write networks")
+    file = configuration(tmp_path, "unlimited-networks = ::1\nunlimited-networks = none\n")
+    assert_wrong(check(tmp_path, "--config", file), "write networks and addresses with commas between")
+
+
+def test_a_file_of_more_than_a_mebibyte_is_too_large(tmp_path):
+    for size, told in ((1024 * 1024 - 1, None), (1024 * 1024, "too large"), (1024 * 1024 + 1, "too large")):
+        run = check(tmp_path, "--config", configuration(tmp_path, "#" * size))
+        if told is None:
+            assert run.returncode == 0
+        else:
+            assert_wrong(run, told)
+
+
 ADDRESSES = ["abc", ":", "1357", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:65536", "127.0.0.1:-1", ":1357x"]
 ADDRESSES += ["256.0.0.1:1", "1.2.3:1", "::1:1", "[::1:1", "[::g]:1", "[]:1", "[127.0.0.1]:1", "a b:1", "-a:1", "a..b:1"]
 
