@@ -2,6 +2,9 @@
  * users are found under the aliases after a start, wherever the last start was stopped. */
 #include "engine_fixture.h"
 
+#include <sys/mman.h>
+#include <sys/stat.h>
+
 static const char text_of_alice[] = "dear diary";
 
 /* ---- what an older kesher has left ---- */
@@ -213,6 +216,25 @@ static void an_old_directory_of_nobody_is_adopted_and_moved_once(void **state)
     assert_int_equal(fixture_count_entries(house->directory, "files"), 2);
 }
 
+static void what_is_strange_in_an_old_directory_is_told_without_the_secret_id(void **state)
+{
+    struct house *house = *state;
+    struct people people = old_people(house);
+    char old[KS_NAMES_DIRECTORY_SIZE], path[256], log[4096] = "";
+    run_on_database(house, "DELETE FROM clients WHERE Name='bob'; DELETE FROM files WHERE FileName='diary'");
+    ks_names_old_directory(&people.bob, old);
+    snprintf(path, sizeof path, "%s/%s/a folder", house->directory, old);
+    assert_int_equal(mkdir(path, 0700), 0);
+    close(house->log.fd);
+    house->log.fd = memfd_create("log", MFD_CLOEXEC);
+    assert_true(house->log.fd >= 0);
+    house_open(house);
+    assert_true(pread(house->log.fd, log, sizeof log - 1, 0) > 0);
+    assert_non_null(
+        strstr(log, "a directory of files/ holds something that kesher did not put there: a folder\n"));
+    assert_null(strstr(log, strchr(old, '/') + 1));
+}
+
 static void a_new_directory_of_nobody_stays(void **state)
 {
     struct house *house = *state;
@@ -271,6 +293,7 @@ int main(void)
         HOUSE_TEST(half_of_the_files_may_be_moved_already),
         HOUSE_TEST(of_two_files_of_one_name_the_older_is_put_aside),
         HOUSE_TEST(an_old_directory_of_nobody_is_adopted_and_moved_once),
+        HOUSE_TEST(what_is_strange_in_an_old_directory_is_told_without_the_secret_id),
         HOUSE_TEST(a_new_directory_of_nobody_stays),
         HOUSE_TEST(the_old_directory_of_a_removed_user_goes),
         HOUSE_TEST(a_move_that_fails_is_told_and_tried_again),

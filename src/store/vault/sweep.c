@@ -109,7 +109,8 @@ static enum ks_result visit_file(const struct walk *walk, const struct ks_client
     return walk->visit(walk->context, &row);
 }
 
-static enum ks_result walk_directory(const struct walk *walk, const char *directory,
+/* `shown` is the directory's name in the log. */
+static enum ks_result walk_directory(const struct walk *walk, const char *directory, const char *shown,
                                      const struct ks_client_id *id)
 {
     DIR *listing = NULL;
@@ -119,7 +120,7 @@ static enum ks_result walk_directory(const struct walk *walk, const char *direct
     const struct dirent *entry = NULL;
     while ((entry = next_entry(listing, &result)) != NULL) {
         if (!is_of_type(dirfd(listing), entry, DT_REG) || !is_stored_name(entry->d_name)) {
-            report_stranger(walk->log, directory, entry->d_name);
+            report_stranger(walk->log, shown, entry->d_name);
             continue;
         }
         result = visit_file(walk, id, directory, entry->d_name);
@@ -155,7 +156,7 @@ enum ks_result ks_sweep_walk_directory(int directory_fd, const struct ks_log *lo
                                        void *context)
 {
     const struct walk walk = {.directory_fd = directory_fd, .log = log, .visit = visit, .context = context};
-    return walk_directory(&walk, path, id);
+    return walk_directory(&walk, path, "a directory of files/", id); /* its name is the secret id */
 }
 
 enum ks_result ks_sweep_walk_files(int directory_fd, const struct ks_alias_key *aliases,
@@ -178,7 +179,7 @@ enum ks_result ks_sweep_walk_files(int directory_fd, const struct ks_alias_key *
         }
         ks_alias_to_id(aliases, id.bytes, id.bytes);
         ks_names_directory(aliases, &id, directory);
-        result = walk_directory(&walk, directory, &id);
+        result = walk_directory(&walk, directory, directory, &id);
         if (result != KS_OK)
             break;
     }

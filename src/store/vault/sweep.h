@@ -28,7 +28,8 @@ enum ks_result ks_sweep_walk_files(int directory_fd, const struct ks_alias_key *
                                    enum ks_result (*visit)(void *context, const struct ks_vault_row *row),
                                    void *context);
 
-/* The same for the one directory of this path, which counts as the user's. */
+/* The same for the one directory of this path, which is an old one (ks_names_old_directory) and counts as the
+ * user's. */
 enum ks_result ks_sweep_walk_directory(int directory_fd, const struct ks_log *log, const char *path,
                                        const struct ks_client_id *id,
                                        enum ks_result (*visit)(void *context, const struct ks_vault_row *row),
