@@ -84,8 +84,8 @@ def test_what_has_rotted_is_told_and_put_aside(own_server, operator, people, run
         about_file, about_message = wrong(outcome)
         assert f"letter of {alice.name}" in about_file["what"]
         assert "message 2 is damaged" in about_message["what"]
-        assert f"delivered to {bob.name} (" in about_message["means"]
-        assert f"; {alice.name} (" in about_message["means"]
+        assert f'delivered to "{bob.name}" (' in about_message["means"]
+        assert f'; "{alice.name}" (' in about_message["means"]
     assert about_file["done"].startswith("put aside: damaged/")
     assert not letter.exists() and not content.exists()
     aside = sorted(path.name for path in (own_server.data / "damaged").iterdir())
@@ -128,7 +128,7 @@ def test_a_damaged_message_does_not_stop_those_behind_it(own_server, people):
     change(own_server, "UPDATE messages SET Content = CAST('f1rst' AS BLOB) WHERE ID = 1")
     assert pull_all(own_server, bob) == [LARGE, b"third"]
     log = own_server.log()
-    assert f"message 1 to {bob.name}" in log and f"from {alice.name}" in log
+    assert f'message 1 to "{bob.name}"' in log and f'from "{alice.name}"' in log
     assert "put aside: damaged/message-1" in log
     assert (own_server.data / "damaged" / "message-1").read_bytes() == b"f1rst"
     assert alice.id.hex() not in log and alice.id.hex() not in (

@@ -135,8 +135,8 @@ static void a_changed_content_is_put_aside_and_the_rest_comes(void **state)
     assert_the_others_come(house, &users);
     assert_int_equal(count_damaged(house), 2);
     assert_true(fixture_file_is(house->directory, "damaged/message-2", "tvo"));
-    assert_true(note_says(house, "message-2.txt", "to    bob (public id "));
-    assert_true(note_says(house, "message-2.txt", "from  alice (public id "));
+    assert_true(note_says(house, "message-2.txt", "to    \"bob\" (public id "));
+    assert_true(note_says(house, "message-2.txt", "from  \"alice\" (public id "));
     assert_true(note_says(house, "message-2.txt", "type  3\nsize  3 bytes"));
     assert_true(note_says(house, "message-2.txt", "it is not what was stored"));
 }

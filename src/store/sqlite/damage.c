@@ -86,12 +86,16 @@ const char *ks_damage_describe_user(const struct ks_engine *engine, const struct
     struct ks_user user;
     struct ks_client_id alias;
     char hex[HEX_SIZE];
-    char name[ESCAPED_SIZE] = "nobody who is known";
-    if (ks_users_look_up(engine->users, id, true, &user) == KS_OK)
-        ks_text_escape(user.name, strlen(user.name), name, sizeof name);
+    char name[ESCAPED_SIZE];
+    bool known = ks_users_look_up(engine->users, id, true, &user) == KS_OK;
+    if (known)
+        ks_text_escape_quoted(user.name, strlen(user.name), name, sizeof name);
     ks_alias_of_id(engine->aliases, id->bytes, alias.bytes);
     ks_text_to_hex(alias.bytes, sizeof alias.bytes, hex);
-    snprintf(who, KS_DAMAGE_WHO_SIZE, "%s (public id %s)", name, hex);
+    if (known)
+        snprintf(who, KS_DAMAGE_WHO_SIZE, "\"%s\" (public id %s)", name, hex);
+    else
+        snprintf(who, KS_DAMAGE_WHO_SIZE, "nobody who is known (public id %s)", hex);
     return who;
 }
 
