@@ -198,6 +198,14 @@ static enum ks_result choose_public_ids(struct server *server)
     return result;
 }
 
+/* Before there are other threads: all of them log. */
+static enum ks_result prepare_log(struct server *server)
+{
+    enum ks_result result = ks_random_fill(ks_random_system(), &server->hash_key, sizeof server->hash_key);
+    return result == KS_OK ? ks_log_repeats_new(&server->hash_key, ks_clock_system(), &server->log.repeats)
+                           : result;
+}
+
 static enum ks_result prepare_services(struct server *server)
 {
     struct ks_service_environment *environment = &server->environment;
@@ -215,15 +223,11 @@ static enum ks_result prepare_services(struct server *server)
     if (result == KS_OK)
         result = ks_staged_new(&environment->staged);
     if (result == KS_OK)
-        result = ks_random_fill(environment->random, &server->hash_key, sizeof server->hash_key);
-    if (result == KS_OK)
         result = ks_pacing_new(&environment->pacing);
     if (result == KS_OK)
         result = ks_allowance_new(&server->hash_key, &environment->registrations);
     if (result == KS_OK)
         result = ks_allowance_new(&server->hash_key, &environment->keys);
-    if (result == KS_OK)
-        result = ks_log_repeats_new(&server->hash_key, ks_clock_system(), &server->log.repeats);
     return result;
 }
 
@@ -408,6 +412,8 @@ static enum ks_result serve(struct server *server)
     enum ks_result result = apply_networks(server, &server->options);
     if (result != KS_OK)
         ks_log_error(&server->log, "unlimited-networks: %s", ks_result_text(result));
+    if (result == KS_OK)
+        result = prepare_log(server);
     if (result == KS_OK)
         result = open_store(server);
     if (result == KS_OK)
