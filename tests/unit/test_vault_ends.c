@@ -2,8 +2,11 @@
  * many threads at once. */
 #include "vault_fixture.h"
 
+#include "base/log_repeats.h"
+
 #include <pthread.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 
@@ -240,6 +243,36 @@ static void *uploader_run(void *argument)
     return NULL;
 }
 
+static unsigned lines_of(int log_fd)
+{
+    static char text[64 * 1024];
+    unsigned count = 0;
+    ssize_t size = pread(log_fd, text, sizeof text, 0);
+    for (ssize_t i = 0; i < size; i++)
+        count += text[i] == '\n';
+    return count;
+}
+
+/* Errors are no matter of log-rate, and whoever uploads can go on and on. */
+static void a_disk_that_fails_every_confirm_does_not_fill_the_log(void **state)
+{
+    struct house *house = *state;
+    const struct ks_hash_key key = {{1}};
+    close(house->log.fd);
+    house->log.fd = memfd_create("log", MFD_CLOEXEC);
+    house->log.level = KS_LOG_INFO;
+    assert_int_equal(ks_log_repeats_new(&key, &house->clock.clock, &house->log.repeats), KS_OK);
+    assert_int_equal(unlinkat(house->directory_fd, "files", AT_REMOVEDIR), 0);
+    int in_its_place = openat(house->directory_fd, "files", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(in_its_place >= 0);
+    close(in_its_place);
+    for (unsigned i = 0; i < 3 * KS_LOG_REFUSALS; i++)
+        assert_int_not_equal(confirm(house, upload(house, "a", "a")), KS_OK);
+    assert_in_range(lines_of(house->log.fd), 1, 2 * KS_LOG_REFUSALS);
+    ks_log_repeats_free(house->log.repeats);
+    house->log.repeats = NULL;
+}
+
 static void many_threads_upload_at_once(void **state)
 {
     struct house *house = *state;
@@ -274,6 +307,7 @@ int main(void)
         HOUSE_TEST(a_vanished_staging_directory_fails_uploads_only),
         HOUSE_TEST(of_a_group_only_those_fail_that_must),
         HOUSE_TEST(a_full_disk_says_no_space_and_is_survived),
+        HOUSE_TEST(a_disk_that_fails_every_confirm_does_not_fill_the_log),
         HOUSE_TEST(many_threads_upload_at_once),
     };
     signal(SIGXFSZ, SIG_IGN);

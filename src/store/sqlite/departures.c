@@ -1,6 +1,7 @@
 /* departures.c — see departures.h. */
 #include "store/sqlite/departures.h"
 
+#include "base/log_repeats.h"
 #include "store/reply.h"
 #include "store/sqlite/engine.h"
 #include "store/vault/sweep.h"
@@ -64,8 +65,8 @@ static void answer(struct ks_departure *departure, enum ks_result result)
 /* The user is gone, but not all that it had. */
 static void put_off(struct ks_departure *departure, const char *what, enum ks_result why)
 {
-    ks_log_error(departure->engine->log, "cannot delete %s of a removed user, and will try again: %s", what,
-                 ks_result_text(why));
+    ks_log_trouble(departure->engine->log, KS_LOG_ERROR,
+                   "cannot delete %s of a removed user, and will try again: %s", what, ks_result_text(why));
     wait_for_tick(departure);
     answer(departure, KS_OK);
 }

@@ -1,6 +1,7 @@
 /* removal.c — see removal.h. */
 #include "store/sqlite/removal.h"
 
+#include "base/log_repeats.h"
 #include "store/reply.h"
 #include "store/sqlite/engine.h"
 
@@ -38,7 +39,7 @@ static void unlink_files(struct ks_task *task)
             failure = errno;
     if (failure != 0) {
         char text[128];
-        ks_log_warning(engine->log, "cannot remove a file from messages/: %s",
+        ks_log_trouble(engine->log, KS_LOG_WARNING, "cannot remove a file from messages/: %s",
                        strerror_r(failure, text, sizeof text));
     }
     free(files);

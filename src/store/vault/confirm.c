@@ -15,6 +15,7 @@
  * before (ks_vault_close_written), all that was written has reached the disk first. Directories have nothing
  * to sync but what their own group has changed, which the group's own sync or fsync tells of; no other waits
  * with a change meanwhile. SQLite and the journal sync descriptors of their own. */
+#include "base/log_repeats.h"
 #include "store/reaper.h"
 #include "store/reply.h"
 #include "store/vault/internal.h"
@@ -41,8 +42,8 @@ static void confirm_fail(struct ks_stage *stage, const char *what, int error_num
     if (vault->logged_group == vault->group)
         return; /* one line says it for a thousand files */
     vault->logged_group = vault->group;
-    ks_log_error(vault->options.log, "cannot %s a confirmed file: %s", what,
-                 strerror_r(error_number, text, sizeof text));
+    ks_log_trouble(vault->options.log, KS_LOG_ERROR, "cannot %s a confirmed file: %s", what,
+                   strerror_r(error_number, text, sizeof text));
 }
 
 /* The removal of a user may have been faster. Its directory goes with its last file. */
@@ -52,7 +53,7 @@ static void remove_from_place(struct ks_stage *stage)
     bool is_message = stage->row.message != NULL;
     if (unlinkat(vault->options.directory_fd, stage->row.path_name, 0) != 0 && errno != ENOENT) {
         char text[128];
-        ks_log_warning(vault->options.log, "cannot remove a file from %s/: %s",
+        ks_log_trouble(vault->options.log, KS_LOG_WARNING, "cannot remove a file from %s/: %s",
                        is_message ? "messages" : "files", strerror_r(errno, text, sizeof text));
     }
     if (!is_message) {
@@ -85,7 +86,7 @@ static bool sync_file_system(struct ks_vault *vault)
         return true;
     char text[128];
     atomic_fetch_add(&vault->failed_syncs, 1);
-    ks_log_warning(vault->options.log, "cannot sync the file system: %s",
+    ks_log_trouble(vault->options.log, KS_LOG_WARNING, "cannot sync the file system: %s",
                    strerror_r(errno, text, sizeof text));
     return false;
 }
@@ -216,7 +217,7 @@ static enum ks_result sync_if_dirty(struct ks_vault *vault, const char *path, bo
     enum ks_result result = *is_dirty ? sync_directory(vault, path) : KS_OK;
     *is_dirty = result != KS_OK;
     if (result != KS_OK)
-        ks_log_error(vault->options.log, "cannot sync %s/: %s", path, ks_result_text(result));
+        ks_log_trouble(vault->options.log, KS_LOG_ERROR, "cannot sync %s/: %s", path, ks_result_text(result));
     return result;
 }
 

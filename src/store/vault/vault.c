@@ -2,6 +2,7 @@
  * What the stage threads do stands in stage.c, what the confirm thread does in confirm.c. */
 #include "store/vault/vault.h"
 
+#include "base/log_repeats.h"
 #include "store/id_hash.h"
 #include "store/reply.h"
 #include "store/vault/internal.h"
@@ -203,7 +204,7 @@ void ks_vault_remove_file(struct ks_stage *stage)
     stage->fd_is_counted = false;
     if (stage->on_disk && unlinkat(vault->staging_fd, stage->name, 0) != 0) {
         char text[128];
-        ks_log_warning(vault->options.log, "cannot remove a file from staging/: %s",
+        ks_log_trouble(vault->options.log, KS_LOG_WARNING, "cannot remove a file from staging/: %s",
                        strerror_r(errno, text, sizeof text));
     }
     stage->on_disk = false;
