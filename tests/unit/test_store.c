@@ -1,7 +1,6 @@
 /* Unit tests of the embedded engine, src/store/sqlite: users, keys, and how long they live. */
 #include "engine_fixture.h"
 
-
 #include <pthread.h>
 
 /* ---- users ---- */
