@@ -3,7 +3,7 @@
 
 #define MEMBER(name) KS_OPTION_MEMBER(struct ks_options, name)
 
-#define LONGEST (24 * 60 * 60 * KS_OPTION_SECOND)
+#define LONGEST (UINT64_C(24) * 60 * 60 * KS_OPTION_SECOND)
 
 static const struct ks_option rows[] = {
     {"home", "DIR", KS_OPTION_TEXT, KS_OPTIONS_ANY, MEMBER(home),

@@ -78,13 +78,13 @@ static void payload_of_an_error_is_dropped(void **state)
 {
     struct world *world = *state;
     static const struct {
-        uint16_t request;
         call_function call;
         enum kesher_status outcome;
-    } calls[] = {{601, list, KESHER_UNKNOWN},
-                 {602, key, KESHER_REFUSED},
-                 {603, request, KESHER_REFUSED},
-                 {604, receive, KESHER_REFUSED}};
+        uint16_t request;
+    } calls[] = {{list, KESHER_UNKNOWN, 601},
+                 {key, KESHER_REFUSED, 602},
+                 {request, KESHER_REFUSED, 603},
+                 {receive, KESHER_REFUSED, 604}};
     for (size_t c = 0; c < KS_COUNT_OF(calls); c++)
         for (uint32_t size = 0; size <= 1000; size += 250) {
             told(server_lie(&world->server, calls[c].request, 9000), size, size);
