@@ -53,7 +53,7 @@ enum { KS_LOG_REPEAT_SIZE = 900 };
  * which is a literal. */
 #define ks_log_trouble(log, level, format, ...)                                                              \
     ks_log_repeatable((log), (level), &(const struct ks_log_cause){.kind = (format)}, KS_LOG_REFUSALS,       \
-                      format __VA_OPT__(, ) __VA_ARGS__)
+                      format, ##__VA_ARGS__)
 
 /* Tells what was counted and may be told by now; with `all`, what was counted. Costs nothing while nothing
  * was. */

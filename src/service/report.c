@@ -144,7 +144,10 @@ static void ask_for_names(struct report *report, const struct scene *scene)
 _Static_assert((int)KS_LOG_USER_SIZE == (int)KS_CLIENT_ID_SIZE, "users are told apart by their ids");
 
 static void fill(struct report *report, const struct scene *scene, enum ks_log_level level, unsigned per_hour,
-                 const char *format)
+                 const char *format, va_list arguments) __attribute__((format(printf, 5, 0)));
+
+static void fill(struct report *report, const struct scene *scene, enum ks_log_level level, unsigned per_hour,
+                 const char *format, va_list arguments)
 {
     memset(report, 0, offsetof(struct report, text));
     report->environment = scene->environment;
@@ -154,6 +157,19 @@ static void fill(struct report *report, const struct scene *scene, enum ks_log_l
     snprintf(report->peer, sizeof report->peer, "%s", scene->peer);
     for (size_t i = 0; i < ASKED_COUNT; i++)
         report->questions[i].look_up.request.result = KS_NOT_FOUND; /* until it is asked */
+    vsnprintf(report->text, sizeof report->text, format, arguments);
+}
+
+/* Of a peer that is gone, and without memory. */
+static void write_unnamed(const struct scene *scene, enum ks_log_level level, unsigned per_hour,
+                          const char *format, va_list arguments) __attribute__((format(printf, 4, 0)));
+
+static void write_unnamed(const struct scene *scene, enum ks_log_level level, unsigned per_hour,
+                          const char *format, va_list arguments)
+{
+    struct report unnamed;
+    fill(&unnamed, scene, level, per_hour, format, arguments);
+    write_line(&unnamed);
 }
 
 static void begin(const struct scene *scene, enum ks_log_level level, unsigned per_hour, const char *format,
@@ -163,14 +179,12 @@ static void begin(const struct scene *scene, enum ks_log_level level, unsigned p
                   va_list arguments)
 {
     struct report *report = scene->may_ask ? malloc(sizeof *report) : NULL;
-    struct report unnamed; /* of a peer that is gone, and without memory */
-    struct report *made = report != NULL ? report : &unnamed;
-    fill(made, scene, level, per_hour, format);
-    vsnprintf(made->text, sizeof made->text, format, arguments);
-    if (report == NULL)
-        write_line(&unnamed);
-    else
-        ask_for_names(report, scene);
+    if (report == NULL) {
+        write_unnamed(scene, level, per_hour, format, arguments);
+        return;
+    }
+    fill(report, scene, level, per_hour, format, arguments);
+    ask_for_names(report, scene);
 }
 
 /* ---- scenes ---- */
