@@ -1,6 +1,6 @@
-/* session_state.h — a session from within: what session.c, frames.c and padding.c share. frames.c makes and
- * frees it, and turns bytes into requests; session.c answers and keeps the time; padding.c is for peers that
- * pad. Private to those three.
+/* session_state.h — a session from within: what session.c, frames.c, padding.c and report.c share. frames.c
+ * makes and frees it, and turns bytes into requests; session.c answers and keeps the time; padding.c is for
+ * peers that pad; report.c reads whose session it is. Private to those four.
  */
 #ifndef KS_SERVICE_SESSION_STATE_H
 #define KS_SERVICE_SESSION_STATE_H
