@@ -73,11 +73,13 @@ static void tell_failure(const struct run *run, const struct kesher_error *error
     (run->put->course ? ks_output_fatal : ks_output_failure)(error);
 }
 
-static void tell(const struct run *run, const char *name, const struct outcome *outcome)
+/* `error` is NULL where there was none, or all was said of it. */
+static void tell(const struct run *run, const char *name, const struct outcome *outcome,
+                 const struct kesher_error *error)
 {
     char shown[SHOWN_SIZE];
-    if (outcome->error != NULL)
-        tell_failure(run, outcome->error);
+    if (error != NULL)
+        tell_failure(run, error);
     if (run->context->options->json) {
         tell_as_json(name, outcome);
     } else if (outcome->status == KESHER_OK && !run->context->options->quiet) {
@@ -88,32 +90,42 @@ static void tell(const struct run *run, const char *name, const struct outcome *
     }
 }
 
-/* Tells all that is known of the paths before the first one of which nothing is. */
-static void tell_settled(struct run *run)
+/* Tells the outcome of the next path, whose failure is `error` or NULL, and what is known of those behind it.
+ */
+static void tell_settled(struct run *run, const struct kesher_error *error)
 {
+    const struct ks_put *put = run->put;
+    struct outcome *outcome = &run->outcomes[run->next_told];
     ks_progress_clear(&run->progress);
-    for (; run->next_told < run->put->path_count; run->next_told++) {
-        struct outcome *outcome = &run->outcomes[run->next_told];
-        if (!outcome->settled)
-            return;
-        tell(run, kept_name_of(run->put, run->put->paths[run->next_told]), outcome);
+    tell(run, kept_name_of(put, put->paths[run->next_told]), outcome, error);
+    while (++run->next_told < put->path_count && (++outcome)->settled) {
+        tell(run, kept_name_of(put, put->paths[run->next_told]), outcome, outcome->error);
         free(outcome->error);
         outcome->error = NULL;
     }
+}
+
+static void keep_error(const struct run *run, struct outcome *outcome, const struct kesher_error *error)
+{
+    outcome->error = malloc(sizeof *error);
+    if (outcome->error == NULL)
+        tell_failure(run, error); /* too early is better than never */
+    else
+        *outcome->error = *error;
 }
 
 /* `error` may be NULL for a failure of which everything was said. */
 static void settle(struct run *run, struct outcome *outcome, enum kesher_status status,
                    const struct kesher_error *error)
 {
+    const struct kesher_error *untold = status != KESHER_OK ? error : NULL;
     outcome->settled = true;
     outcome->status = status;
     run->failed |= status != KESHER_OK;
-    if (status != KESHER_OK && error != NULL && (outcome->error = malloc(sizeof *error)) != NULL)
-        *outcome->error = *error;
-    else if (status != KESHER_OK && error != NULL)
-        tell_failure(run, error); /* too early is better than never */
-    tell_settled(run);
+    if (outcome == &run->outcomes[run->next_told])
+        tell_settled(run, untold);
+    else if (untold != NULL)
+        keep_error(run, outcome, untold);
 }
 
 /* Files that had no turn any more. */
