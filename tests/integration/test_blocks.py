@@ -8,7 +8,6 @@ from peer.blocks import BLOCK_SIZE, BlocksClient, key_of_user_frame, padded, rec
 from peer.conversation import UNKNOWN_CODE, assert_served, taken
 from peer.drop import file_frame, named_frame
 from peer.frames import RESPONSE_HEADER, Answer, Request, request
-from peer.kesher import write_identity
 from peer.messages import message_frame
 
 
@@ -83,23 +82,19 @@ def test_a_byte_inside_the_padding_ends_that_connection_alone(server, user, conn
 # -- kesher, and a server of this family
 
 
-def test_kesher_puts_files_at_a_server_that_wants_blocks(make_fake, make_kesher, home, new_user, tmp_path):
-    fake, user = make_fake(blocks=True), new_user()
-    user.id = fake.add_account(user.name, user.public_key).id
-    write_identity(home, user)
+def test_kesher_puts_files_at_a_server_that_wants_blocks(make_pair, tmp_path):
+    fake, kesher = make_pair(blocks=True)
     contents = {f"of {size} bytes": os.urandom(size) for size in (0, 700, 741, 5000, 300_000, 2_000_000)}
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
-    make_kesher(fake).succeed("put", *(str(tmp_path / name) for name in contents))
+    kesher.succeed("put", *(str(tmp_path / name) for name in contents))
     assert fake.files == contents
 
 
-def test_kesher_sends_such_a_file_again_after_a_wrong_sum(make_fake, make_kesher, home, new_user, tmp_path):
-    fake, user = make_fake(blocks=True, wrong_sums=2), new_user()
-    user.id = fake.add_account(user.name, user.public_key).id
-    write_identity(home, user)
+def test_kesher_sends_such_a_file_again_after_a_wrong_sum(make_pair, tmp_path):
+    fake, kesher = make_pair(blocks=True, wrong_sums=2)
     (tmp_path / "file").write_bytes(b"content")
-    make_kesher(fake).succeed("put", str(tmp_path / "file"))
+    kesher.succeed("put", str(tmp_path / "file"))
     assert fake.files == {"file": b"content"}
 
 

@@ -33,19 +33,6 @@ def kesher(server, make_kesher, home, user):
     return make_kesher(server)
 
 
-@pytest.fixture
-def make_pair(make_fake, make_kesher, home, new_user):
-    """Makes a fake server and a client whose home holds an identity that the fake server knows."""
-
-    def make(**script):
-        fake, user = make_fake(**script), new_user()
-        user.id = fake.add_account(user.name, user.public_key).id
-        write_identity(home, user)
-        return fake, make_kesher(fake)
-
-    return make
-
-
 def upload_codes(fake) -> list[int]:
     return [code for code in fake.codes if code in UPLOAD_CODES]
 

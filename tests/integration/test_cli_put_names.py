@@ -9,12 +9,9 @@ from peer.kesher import write_identity, write_transfer_info
 
 
 @pytest.fixture
-def pair(make_fake, make_kesher, home, new_user):
+def pair(make_pair):
     """A fake server, and a client whose home holds an identity that it knows."""
-    fake, user = make_fake(), new_user()
-    user.id = fake.add_account(user.name, user.public_key).id
-    write_identity(home, user)
-    return fake, make_kesher(fake)
+    return make_pair()
 
 
 @pytest.fixture

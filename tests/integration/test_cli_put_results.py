@@ -4,23 +4,9 @@ and why."""
 import pytest
 from peer import crypto
 from peer.frames import Request
-from peer.kesher import write_identity
 from peer.server import Hangup, Session
 
 LARGE = 300_000  # sent by itself, when nothing else is out
-
-
-@pytest.fixture
-def make_pair(make_fake, make_kesher, home, new_user):
-    """Makes a fake server and a client whose home holds an identity that the fake server knows."""
-
-    def make(**script):
-        fake, user = make_fake(**script), new_user()
-        user.id = fake.add_account(user.name, user.public_key).id
-        write_identity(home, user)
-        return fake, make_kesher(fake)
-
-    return make
 
 
 @pytest.fixture

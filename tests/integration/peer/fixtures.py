@@ -13,7 +13,7 @@ from .chat_server import CourseChatServer
 from .conversation import two_users
 from .crypto import private_key
 from .drop import User
-from .kesher import Kesher
+from .kesher import Kesher, write_identity
 from .kesherd import REPOSITORY, Kesherd, program
 from .messages import MessagesClient
 from .server import FakeServer, Script
@@ -234,3 +234,16 @@ def make_fake():
     for fake in fakes:
         fake.stop()
     assert [problem for fake in fakes for problem in fake.problems] == []
+
+
+@pytest.fixture
+def make_pair(make_fake, make_kesher, home, new_user):
+    """Makes a fake server and a client whose home holds an identity that the fake server knows."""
+
+    def make(**script):
+        fake, user = make_fake(**script), new_user()
+        user.id = fake.add_account(user.name, user.public_key).id
+        write_identity(home, user)
+        return fake, make_kesher(fake)
+
+    return make
