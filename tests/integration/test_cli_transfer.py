@@ -98,7 +98,7 @@ DAMAGED = {
     "empty": b"",
     "one line": b"127.0.0.1:1\n",
     "two lines": b"127.0.0.1:1\nAnna\n",
-    "no port": b"127.0.0.1\nAnna\n/etc/hostname\n",
+    "no port": b"127.0.0.1:\nAnna\n/etc/hostname\n",
     "no address": b"Anna\n/etc/hostname\n",
     "a name that is none": b"127.0.0.1:1\n\x01\n/etc/hostname\n",
     "binary": bytes(range(256)),
