@@ -8,6 +8,7 @@
 #include "client/home_files.h"
 #include "client/identity.h"
 #include "client/messenger.h"
+#include "wire/blocks.h"
 
 #include <kesher/kesher.h>
 
@@ -24,7 +25,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-enum { INPUT_LIMIT = 100 * 1024 /* fits the socket's buffer, so that one write takes it */ };
+enum {
+    INPUT_LIMIT = 100 * 1024, /* fits the socket's buffer, so that one write takes it */
+    SILENCE_MS = 200,
+};
 
 /* In memory where there is such a file system: a messenger syncs a lot. */
 static char home_path[] = "/dev/shm/kesher-fuzz-XXXXXX";
@@ -96,7 +100,8 @@ static int file(void)
 }
 
 /* The server's side: it says the next frame of the input to every request, the last one cut short or not, and
- * then ends. A frame that was said before it was asked for would end the connection at once. */
+ * then ends. A frame that was said before it was asked for would end the connection at once. Zeros behind a
+ * frame go with it: by themselves they may be padding, behind which the client waits for the answer. */
 struct script {
     const uint8_t *bytes;
     size_t left;
@@ -109,7 +114,8 @@ static size_t next_frame(const struct script *script)
     if (ks_response_header_parse(script->bytes, script->left, &header) != KS_OK ||
         header.payload_size > script->left - KS_RESPONSE_HEADER_SIZE)
         return script->left;
-    return KS_RESPONSE_HEADER_SIZE + (size_t)header.payload_size;
+    size_t size = KS_RESPONSE_HEADER_SIZE + (size_t)header.payload_size;
+    return size + ks_blocks_count_zeros(script->bytes + size, script->left - size);
 }
 
 static void *say(void *argument)
@@ -118,8 +124,8 @@ static void *say(void *argument)
     uint8_t request[4096]; /* all requests are smaller, and each is sent as a whole */
     while (script->left > 0 && read(script->fd, request, sizeof request) > 0) {
         size_t size = next_frame(script);
-        if (write(script->fd, script->bytes, size) != (ssize_t)size)
-            break;
+        if (send(script->fd, script->bytes, size, MSG_NOSIGNAL) != (ssize_t)size)
+            break; /* the client has gone */
         script->bytes += size;
         script->left -= size;
     }
@@ -224,7 +230,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     static void (*const doings[])(struct kesher_messenger *, struct kesher_error *) = {list, key, talk,
                                                                                        receive};
-    const struct kesher_options options = {.reconnects = 1, .backoff_ms = 1};
+    /* A client that waits at this server waits in vain. */
+    const struct kesher_options options = {
+        .reconnects = 1, .backoff_ms = 1, .answer_ms = SILENCE_MS, .progress_ms = SILENCE_MS};
     struct kesher_messenger_settings settings = {.classic = false};
     struct kesher_messenger *messenger = NULL;
     struct kesher_error error = {.sentence = ""};
