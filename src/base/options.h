@@ -3,9 +3,8 @@
  *
  * Values are typed and go where the table says in the program's own structure, which holds the defaults
  * before anything is read. On a command line options stand anywhere, as "--name VALUE" or "--name=VALUE", a
- * flag as
- * "--name", "-h" for "--help"; behind "--" there are only operands; the last of two counts. In a file a line
- * is "name = value"; of two lines with the same name the second is an error. A list adds up in both.
+ * flag as "--name", "-h" for "--help"; behind "--" there are only operands; the last of two counts. In a file
+ * a line is "name = value"; of two lines with the same name the second is an error. A list adds up in both.
  *
  * What is wrong is said in one way: where (--name, or FILE:LINE: name), what stands there, and what to write.
  *
