@@ -11,6 +11,7 @@
 
 #include "vectors.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 
 struct person {
@@ -68,6 +69,30 @@ static inline void person_write(const struct person *person, const char *name, c
 {
     const struct ks_buffer bytes = {.bytes = (uint8_t *)text, .size = strlen(text)};
     assert_int_equal(ks_home_files_write(person->home, name, &bytes, NULL), KESHER_OK);
+}
+
+enum { INBOX_PATH_SIZE = 300 };
+
+/* How many files of the inbox end in `suffix`; `last` is the path of the last of them, "" for none. */
+static inline unsigned inbox_files(const struct person *person, const char *suffix,
+                                   char last[static INBOX_PATH_SIZE])
+{
+    char path[100];
+    unsigned count = 0;
+    last[0] = '\0';
+    assert_true(snprintf(path, sizeof path, "%s/inbox", person->path) > 0);
+    DIR *entries = opendir(path);
+    assert_non_null(entries);
+    const struct dirent *entry = NULL;
+    while ((entry = readdir(entries)) != NULL) {
+        size_t size = strlen(entry->d_name);
+        if (size < strlen(suffix) || strcmp(entry->d_name + size - strlen(suffix), suffix) != 0)
+            continue;
+        assert_true(snprintf(last, INBOX_PATH_SIZE, "%s/%s", path, entry->d_name) > 0);
+        count++;
+    }
+    closedir(entries);
+    return count;
 }
 
 static inline void person_init(struct world *world, struct person *person, const char *name, size_t key)

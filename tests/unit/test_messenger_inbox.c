@@ -6,26 +6,13 @@
 #include "client/kept.h"
 #include "client/seen.h"
 
-#include <dirent.h>
 #include <signal.h>
 #include <sys/resource.h>
 
-/* How many files of the inbox end in `suffix`. */
 static unsigned files_with(const struct person *person, const char *suffix)
 {
-    char path[100];
-    unsigned count = 0;
-    assert_true(snprintf(path, sizeof path, "%s/inbox", person->path) > 0);
-    DIR *entries = opendir(path);
-    assert_non_null(entries);
-    const struct dirent *entry = NULL;
-    while ((entry = readdir(entries)) != NULL) {
-        size_t size = strlen(entry->d_name);
-        if (size >= strlen(suffix) && strcmp(entry->d_name + size - strlen(suffix), suffix) == 0)
-            count++;
-    }
-    closedir(entries);
-    return count;
+    char last[INBOX_PATH_SIZE];
+    return inbox_files(person, suffix, last);
 }
 
 enum {

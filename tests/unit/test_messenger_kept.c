@@ -6,28 +6,13 @@
 #include "base/clock.h"
 #include "client/messenger.h"
 
-#include <dirent.h>
-
 enum { FOREIGN_TYPE = 7 };
 
-/* The name of the one file of the inbox that ends in `suffix`; "" when there is none. */
-static const char *name_with(const struct person *person, const char *suffix)
+/* The path of the one file of the inbox that ends in `suffix`; "" when there is none. */
+static const char *path_with(const struct person *person, const char *suffix)
 {
-    static char found[300];
-    char path[100];
-    found[0] = '\0';
-    assert_true(snprintf(path, sizeof path, "%s/inbox", person->path) > 0);
-    DIR *entries = opendir(path);
-    assert_non_null(entries);
-    const struct dirent *entry = NULL;
-    while ((entry = readdir(entries)) != NULL) {
-        size_t size = strlen(entry->d_name);
-        if (size < strlen(suffix) || strcmp(entry->d_name + size - strlen(suffix), suffix) != 0)
-            continue;
-        assert_string_equal(found, "");
-        assert_true(snprintf(found, sizeof found, "%s/%s", path, entry->d_name) > 0);
-    }
-    closedir(entries);
+    static char found[INBOX_PATH_SIZE];
+    assert_true(inbox_files(person, suffix, found) <= 1);
     return found;
 }
 
@@ -105,8 +90,8 @@ static void such_a_file_comes_again_when_it_can_be_saved(void **state)
     assert_int_equal(again.received, first.received);
     assert_int_equal(kesher_messenger_unsaved(world->bob.messenger, &last_error), 0);
     assert_nothing_next(&world->bob);
-    assert_string_equal(name_with(&world->bob, ".unsaved"), "");
-    assert_string_equal(name_with(&world->bob, ".messages"), "");
+    assert_string_equal(path_with(&world->bob, ".unsaved"), "");
+    assert_string_equal(path_with(&world->bob, ".messages"), "");
 }
 
 static void such_a_file_is_not_shown_again_while_it_cannot_be_saved(void **state)
@@ -137,7 +122,7 @@ static void such_a_file_is_shown_as_such_until_it_is_done_with(void **state)
         assert_int_equal(next(&world->bob).content, KESHER_CONTENT_UNSAVED);
         person_restart(world, &world->bob);
     }
-    assert_string_equal(name_with(&world->bob, ".unsaved"), "");
+    assert_string_equal(path_with(&world->bob, ".unsaved"), "");
     make_directory(world);
     assert_false(expect_file(&world->bob, "content").again);
 }
@@ -311,7 +296,7 @@ static void time_of_what_is_kept_is_that_of_its_pull(void **state)
     struct kesher_message message;
     (void)put_unreadable(world);
     pull(&world->bob, true);
-    set_received(name_with(&world->bob, ".messages"), SOME_TIME);
+    set_received(path_with(&world->bob, ".messages"), SOME_TIME);
     message = expect(&world->bob, KESHER_MESSAGE_TEXT, KESHER_CONTENT_UNREADABLE);
     assert_int_equal(message.received, SOME_TIME);
     ASSERT_DONE(kesher_messenger_discard(world->bob.messenger, &message, &last_error));
@@ -324,7 +309,7 @@ static void file_of_an_older_version_came_when_it_was_written(void **state)
     const struct timespec times[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
     (void)put_unreadable(world);
     pull(&world->bob, true);
-    const char *path = name_with(&world->bob, ".messages");
+    const char *path = path_with(&world->bob, ".messages");
     uint8_t header[KS_MESSAGE_FILE_HEADER_SIZE];
     int fd = open(path, O_RDWR);
     assert_true(fd >= 0);
