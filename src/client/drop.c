@@ -27,12 +27,7 @@ enum kesher_status kesher_register(struct kesher_home *home, const char *address
     if (status != KESHER_OK)
         return status;
     status = register_in_session(&session, home, name, error);
-    if (status == KESHER_OK) {
-        *identity = session.identity;
-        session.identity = NULL;
-    }
-    ks_session_destroy(&session);
-    return status;
+    return ks_session_hand_over(&session, status, identity);
 }
 
 enum kesher_status kesher_register_again(const struct kesher_home *home, const char *address,
@@ -46,12 +41,7 @@ enum kesher_status kesher_register_again(const struct kesher_home *home, const c
     status = ks_session_load(&session, error);
     if (status == KESHER_OK)
         status = ks_login_register_again(&session, name, error);
-    if (status == KESHER_OK) {
-        *identity = session.identity;
-        session.identity = NULL;
-    }
-    ks_session_destroy(&session);
-    return status;
+    return ks_session_hand_over(&session, status, identity);
 }
 
 static enum kesher_status drop_new(const struct kesher_home *home, const char *address,

@@ -22,12 +22,7 @@ enum kesher_status kesher_register_messages(struct kesher_home *home, const char
     status = ks_login_prepare(&session, home, name, error);
     if (status == KESHER_OK)
         status = ks_login_register_messages(&session, error);
-    if (status == KESHER_OK) {
-        *identity = session.identity;
-        session.identity = NULL;
-    }
-    ks_session_destroy(&session);
-    return status;
+    return ks_session_hand_over(&session, status, identity);
 }
 
 /* $TMPDIR, as the course has it. */

@@ -82,6 +82,17 @@ void ks_session_destroy(struct ks_session *session)
     ks_secret_wipe(session, sizeof *session);
 }
 
+enum kesher_status ks_session_hand_over(struct ks_session *session, enum kesher_status status,
+                                        struct kesher_identity **identity)
+{
+    if (status == KESHER_OK) {
+        *identity = session->identity;
+        session->identity = NULL;
+    }
+    ks_session_destroy(session);
+    return status;
+}
+
 static enum kesher_status open_channel(struct ks_session *session, struct kesher_error *error)
 {
     enum kesher_status status = ks_channel_open(session->address, session->options.connect_ms,

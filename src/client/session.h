@@ -52,6 +52,11 @@ enum kesher_status ks_session_init(struct ks_session *session, const struct kesh
                                    struct kesher_error *error);
 void ks_session_destroy(struct ks_session *session); /* wipes */
 
+/* Destroys a session that was made for its identity; with KESHER_OK *identity is the caller's. Returns
+ * `status`. */
+enum kesher_status ks_session_hand_over(struct ks_session *session, enum kesher_status status,
+                                        struct kesher_identity **identity);
+
 /* Loads the home's identity, if the server may be told its id. Errors as kesher_identity_load and
  * ks_home_server_check. */
 enum kesher_status ks_session_load(struct ks_session *session, struct kesher_error *error);
