@@ -13,8 +13,7 @@
 #include <stdio.h>
 
 /* Once, before anything is printed: with `json` every error and every notice is an object in a line of
- * stderr,
- * {"error": WORD, "message": TEXT} or {"notice": TEXT}. */
+ * stderr, {"error": WORD, "message": TEXT} or {"notice": TEXT}. */
 void ks_output_begin(bool json);
 
 /* "kesher: <what, where, what to do>" on stderr. The text must be safe for a terminal. As JSON its word is

@@ -59,8 +59,7 @@ void ks_inbox_progress(const struct ks_inbox *inbox, uint64_t *sequence, uint64_
 
 /* The next message that is not done with; its descriptor stays the inbox's. Under the reading lock. A file
  * that is damaged is set aside as <number>.damaged, with *damaged set. KESHER_OK; KESHER_NOT_FOUND when there
- * is none
- * (`error` is left alone); KESHER_FILE. */
+ * is none (`error` is left alone); KESHER_FILE. */
 enum kesher_status ks_inbox_next(struct ks_inbox *inbox, struct ks_place *place, struct ks_entry *entry,
                                  bool *damaged, struct kesher_error *error);
 

@@ -154,8 +154,7 @@ enum {
 
 /* Queues a copy of `bytes`; it goes out when the loop has handled what is at hand, together with whatever
  * else was written until then. Counted by `written`. False when there is no memory: the connection is then
- * aborted
- * (`closed` comes later, not inside the call). Ignored after finish or abort (true). */
+ * aborted (`closed` comes later, not inside the call). Ignored after finish or abort (true). */
 static inline bool ks_connection_write(struct ks_connection *connection, const void *bytes, size_t size)
 {
     return connection->operations->write(connection, bytes, size);
