@@ -13,7 +13,6 @@ from peer.kesher import (
     identity_backups,
     read_identity,
     write_identity,
-    write_secret,
     write_server_info,
     write_transfer_info,
 )

@@ -5,7 +5,6 @@ import os
 from pathlib import Path
 
 import pytest
-from peer import crypto
 from peer.console import (
     ERROR,
     INVALID,

@@ -15,7 +15,6 @@ import time
 
 import pytest
 from peer.conversation import send_all, two_users, wait_until
-from peer.drop import User
 from peer.fixtures import in_threads, run_module_server
 from peer.frames import RESPONSE_HEADER, ConnectionEnded
 from peer.messages import WAITING_FIXED, Message, MessagesClient, Type, message_frame, pull_frame

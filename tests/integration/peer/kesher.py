@@ -128,11 +128,6 @@ def write_server_info(home: Path, address: tuple[str, int]) -> None:
     (home / "server.info").write_text(f"{address[0]}:{address[1]}\n")
 
 
-def write_server_info(home: Path, address: tuple[str, int]) -> None:
-    home.mkdir(parents=True, exist_ok=True)
-    (home / "server.info").write_text(f"{address[0]}:{address[1]}\n")
-
-
 def write_transfer_info(home: Path, address: tuple[str, int], name: str, path: str | Path) -> None:
     home.mkdir(parents=True, exist_ok=True)
     (home / "transfer.info").write_text(f"{address[0]}:{address[1]}\n{name}\n{path}\n")
