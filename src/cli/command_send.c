@@ -119,7 +119,7 @@ enum ks_exit ks_command_send(struct ks_context *context)
         return KS_EXIT_USAGE;
     }
     if (options->operand_count > 1 && options->operands[1][0] == '\0') {
-        ks_output_error("TEXT is empty, and nothing was sent; see kesher send --help");
+        ks_output_usage("TEXT is empty, and nothing was sent; see kesher send --help");
         return KS_EXIT_USAGE;
     }
     struct kesher_messenger *messenger = ks_messaging_open(context, &settings);

@@ -97,7 +97,7 @@ enum kesher_status ks_channel_fail_protocol(struct ks_channel *channel, struct k
                                             const char *what)
 {
     channel->broken = true;
-    return ks_failure(error, KESHER_PROTOCOL, "%s sent %s; check that a kesher server runs there",
+    return ks_failure(error, KESHER_PROTOCOL, "%s sent %s; check the address and the port",
                       channel->shown, what);
 }
 

@@ -65,8 +65,10 @@ static enum kesher_status report(struct kesher_error *error, const char *shown, 
         return ks_failure(error, KESHER_TIMEOUT,
                           "no connection to %s within the time limit; check the address and the network",
                           shown);
-    return ks_failure_system(error, KESHER_CONNECTION, failure,
-                             "cannot connect to %s; check the address, and that a server runs there", shown);
+    char reason[128];
+    return ks_failure(error, KESHER_CONNECTION,
+                      "cannot connect to %s: %s; check the address, and that a server runs there", shown,
+                      strerror_r(failure, reason, sizeof reason));
 }
 
 enum kesher_status ks_dial(const char *address, uint32_t connect_ms, int *fd, struct kesher_error *error)

@@ -125,8 +125,7 @@ static enum kesher_status fail_refused(const struct sending *sending, struct kes
     if (outgoing->content_size > USUAL_CONTENT_LIMIT)
         return ks_failure(
             error, KESHER_REFUSED,
-            "%s did not take the message: it is larger than this server takes (usually %u MiB); "
-            "a file of any size goes up with kesher put",
+            "%s did not take the message: it is larger than this server takes (usually %u MiB); split it",
             session->shown, USUAL_CONTENT_LIMIT / (1024 * 1024));
     if (outgoing->content_size > OLD_CONTENT_LIMIT)
         return ks_failure(

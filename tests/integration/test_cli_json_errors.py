@@ -1,6 +1,8 @@
 """Errors and notices with `--json`: an object in a line of standard error; exit statuses are as without it."""
 
+import re
 import socket
+from pathlib import Path
 
 import pytest
 from peer.kesher import write_identity, write_transfer_info
@@ -30,6 +32,7 @@ WRONG = [
     ["users", "nobody"],
     ["menu"],
     ["send", "bob", "text", "--file", "x"],
+    ["send", "bob", ""],
     ["put", "x", "y", "--as", "z"],
     ["put", "-"],
     ["put", "d1/x", "d2/x"],
@@ -116,3 +119,24 @@ def test_without_json_an_error_is_a_line_as_ever(make_kesher):
 def test_an_operand_that_looks_like_the_option_is_none(make_kesher):
     result = make_kesher().run("put", "--", "--json", "x", "x")
     assert result.status == 2 and result.stderr.startswith("kesher: ")
+
+
+def test_the_client_manual_has_every_word_of_an_error():
+    repository = Path(__file__).resolve().parents[2]
+    source = (repository / "src/client/failure.c").read_text(encoding="utf-8")
+    words = set(re.findall(r'return "(.*)";', source)) - {"done", "unknown status"}
+    manual = (repository / "docs/client.md").read_text(encoding="utf-8")
+    table = re.search(r"^\| `error` \| \|\n(.*?)\n\n", manual, re.MULTILINE | re.DOTALL)[1]
+    rows = [line.split("|")[1] for line in table.splitlines()[1:]]
+    told = {word for row in rows for word in re.findall("`(.*?)`", row)}
+    assert told == words | {"usage", "failed"}
+
+
+def test_an_address_without_a_server_is_told_with_its_reason_and_then_what_to_do(make_kesher, dead_address):
+    kesher = make_kesher()
+    kesher.address = dead_address
+    host, port = dead_address
+    sentence = "check the address, and that a server runs there"
+    assert kesher.fail("register", "Anna").stderr == (
+        f"kesher: cannot connect to {host}:{port}: Connection refused; {sentence}\n"
+    )
