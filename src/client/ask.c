@@ -54,8 +54,9 @@ static enum kesher_status greet(struct kesher_ask *ask, struct kesher_error *err
         status = ks_channel_receive(ask->channel, ask->banner, sizeof ask->banner, error);
     if (status == KESHER_CONNECTION || status == KESHER_TIMEOUT)
         return ks_failure(error, status,
-                          "%s did not answer the greeting with %d bytes; check that an ask server runs there",
-                          ask->shown, (int)KESHER_ASK_BANNER_SIZE);
+                          "%s did not answer as an ask server does; check the address and the port (usually "
+                          "1729)",
+                          ask->shown);
     return status;
 }
 
