@@ -97,8 +97,8 @@ enum kesher_status ks_channel_fail_protocol(struct ks_channel *channel, struct k
                                             const char *what)
 {
     channel->broken = true;
-    return ks_failure(error, KESHER_PROTOCOL, "%s sent %s; check the address and the port",
-                      channel->shown, what);
+    return ks_failure(error, KESHER_PROTOCOL, "%s sent %s; check the address and the port", channel->shown,
+                      what);
 }
 
 static enum kesher_status fail_lost(struct ks_channel *channel, struct kesher_error *error, int error_number)
