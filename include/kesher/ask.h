@@ -27,7 +27,7 @@ enum {
 struct kesher_ask;
 
 /* Connects to `address`, where a missing port is KESHER_ASK_PORT, greets, and takes the server's banner.
- * `options` is copied, NULL for all defaults; connect_ms also limits how long the banner may keep us waiting.
+ * `options` is copied, NULL for all defaults; answer_ms limits how long the banner may keep us waiting.
  * KESHER_OK with *ask for kesher_ask_close; KESHER_INVALID for an address that is none; KESHER_NOT_FOUND when
  * the name does not resolve; KESHER_CONNECTION; KESHER_TIMEOUT; KESHER_NO_MEMORY. */
 KESHER_API enum kesher_status kesher_ask_open(const char *address, const struct kesher_options *options,

@@ -43,7 +43,7 @@ enum {
 struct kesher_chat;
 
 /* Connects to `address`; a missing port is KESHER_CHAT_PORT. `options` is copied, NULL for all defaults;
- * connect_ms also limits how long the menu may take to come. KESHER_OK with *chat for kesher_chat_close;
+ * answer_ms limits how long the menu may take to come. KESHER_OK with *chat for kesher_chat_close;
  * KESHER_INVALID for an address that is none; KESHER_NOT_FOUND when the name does not resolve;
  * KESHER_CONNECTION; KESHER_TIMEOUT; KESHER_NO_MEMORY. */
 KESHER_API enum kesher_status kesher_chat_open(const char *address, const struct kesher_options *options,

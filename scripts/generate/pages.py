@@ -29,14 +29,17 @@ def prose(text):
     """A paragraph: sentences begin lines, and references to other pages are macros."""
     text = _REFERENCE.sub(r"\n.Xr \1 \2 \3\n", text)
     lines = []
-    for line in text.split("\n"):
+    for line in text.strip("\n").split("\n"):
+        if line.startswith("  "):
+            lines += [".Bd -literal -offset indent", escape(line.strip()), ".Ed", ".Pp"]
+            continue
         line = line.strip()
         if line.startswith(".Xr "):
             lines.append(re.sub(r" (?=[.,;:]+$)", " ", line).rstrip())
             continue
         for part in re.split(r"(?<=[.!?]) +(?=[A-Z`0-9])", line):
             lines += textwrap.wrap(_inline(part), 79, break_long_words=False, break_on_hyphens=False)
-    return ["\\&" + line if line[0] in "'" or re.match(r"\.(?!Xr )", line) else line for line in lines]
+    return ["\\&" + line if line[0] in "'" or re.match(r"\.(?!Xr |Bd |Ed$|Pp$)", line) else line for line in lines]
 
 
 def arguments(text):
@@ -85,7 +88,7 @@ def _summary(option):
     """One sentence."""
     if option.text and option.text.meaning:
         return re.match(r".*?[.!?](?= [A-Z`]|$)", option.text.meaning)[0]
-    return sentence(option.help)
+    return sentence(f"{option.help} [{option.default}]" if option.default else option.help)
 
 
 def command_line(tables):

@@ -141,7 +141,7 @@ def read_tables(rows, texts_path=None):
             takers.append(Command(*fields))
         elif kind == "detail":
             command = tables.commands[-1]
-            command.details = f"{command.details} {fields[0]}".strip()
+            command.details += f"\n{fields[0]}\n" if fields[0].startswith("  ") else f"{fields[0]} "
         elif kind == "takes":
             takers[-1].takes.append(fields[0])
         else:

@@ -72,7 +72,8 @@ static const struct ks_command commands[] = {
     {"menu", "", "the console of the course: a menu of numbers",
      "It reads lines from the standard input. Symmetric keys live as long as the menu, and the newest, "
      "whoever\n"
-     "made it, encrypts what is sent; everything else is kept in the home.\n",
+     "made it, encrypts what is sent. Files are saved in $TMPDIR, else /tmp; everything else is kept in the\n"
+     "home.\n",
      IDENTITY, 0, 0, ks_command_menu},
     {"chat", "[create|join ID]", "talk in a group that has a password",
      "On a terminal there is a line to type in; /help lists its commands, Ctrl-D leaves. In a pipe each "

@@ -31,7 +31,8 @@ static void print_usage(FILE *stream)
 
 static void print_command_help(const struct ks_command *command)
 {
-    (void)printf("Usage: kesher [OPTIONS] %s %s\n\n%s.\n", command->name, command->arguments, command->help);
+    (void)printf("Usage: kesher [OPTIONS] %s%s%s\n\n%s.\n", command->name,
+                 command->arguments[0] != '\0' ? " " : "", command->arguments, command->help);
     if (command->details[0] != '\0')
         (void)printf("\n%s", command->details);
     (void)fputs("\nOptions:\n", stdout);

@@ -15,7 +15,7 @@ static const struct ks_option rows[] = {
      .most = LONGEST},
     {"silence", "TIME", KS_OPTION_DURATION, KS_OPTIONS_SERVER, MEMBER(silence),
      .help = "how long nothing may move after that", .unit = KS_OPTION_SECOND, .least = 1, .most = LONGEST},
-    {"retry", "TIME", KS_OPTION_DURATION, KS_OPTIONS_SERVER, MEMBER(retry),
+    {"retry", "TIME", KS_OPTION_DURATION, KS_OPTIONS_IDENTITY, MEMBER(retry),
      .help = "how long to wait for a server that is restarting; 0: not at all", .unit = KS_OPTION_SECOND,
      .least = 0, .most = LONGEST},
     {"moved", NULL, KS_OPTION_FLAG, KS_OPTIONS_IDENTITY, MEMBER(moved),

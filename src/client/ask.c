@@ -31,8 +31,8 @@ struct kesher_ask {
 
 /* ---- opening and closing ---- */
 
-static enum kesher_status connect_to(struct kesher_ask *ask, const char *address, uint32_t connect_ms,
-                                     struct kesher_error *error)
+static enum kesher_status connect_to(struct kesher_ask *ask, const char *address,
+                                     const struct kesher_options *limits, struct kesher_error *error)
 {
     struct ks_address parsed;
     char whole[KESHER_ADDRESS_SIZE];
@@ -44,15 +44,20 @@ static enum kesher_status connect_to(struct kesher_ask *ask, const char *address
                           ask->shown);
     ks_address_format(&parsed, whole, sizeof whole);
     ks_text_escape(whole, strlen(whole), ask->shown, sizeof ask->shown);
-    return ks_channel_open(whole, connect_ms, connect_ms, &ask->channel, error);
+    return ks_channel_open(whole, limits->connect_ms, limits->answer_ms, &ask->channel, error);
 }
 
-static enum kesher_status greet(struct kesher_ask *ask, struct kesher_error *error)
+static enum kesher_status greet(struct kesher_ask *ask, uint32_t answer_ms, struct kesher_error *error)
 {
     enum kesher_status status = ks_channel_send(ask->channel, GREETING, strlen(GREETING), error);
     if (status == KESHER_OK)
         status = ks_channel_receive(ask->channel, ask->banner, sizeof ask->banner, error);
-    if (status == KESHER_CONNECTION || status == KESHER_TIMEOUT)
+    if (status == KESHER_TIMEOUT)
+        return ks_failure(error, status,
+                          "%s did not answer as an ask server does, for %u s; check the address and the port "
+                          "(usually 1729)",
+                          ask->shown, (unsigned)((answer_ms + 999) / 1000));
+    if (status == KESHER_CONNECTION)
         return ks_failure(error, status,
                           "%s did not answer as an ask server does; check the address and the port (usually "
                           "1729)",
@@ -68,9 +73,9 @@ enum kesher_status kesher_ask_open(const char *address, const struct kesher_opti
     if (opened == NULL)
         return ks_failure_no_memory(error);
     opened->over = true; /* until there is a conversation */
-    enum kesher_status status = connect_to(opened, address, limits.connect_ms, error);
+    enum kesher_status status = connect_to(opened, address, &limits, error);
     if (status == KESHER_OK)
-        status = greet(opened, error);
+        status = greet(opened, limits.answer_ms, error);
     if (status != KESHER_OK) {
         kesher_ask_close(opened);
         return status;

@@ -65,7 +65,7 @@ static enum kesher_status expect(struct kesher_chat *chat, enum ks_chat_text wan
                                  struct kesher_error *error)
 {
     struct ks_chat_said said;
-    uint32_t limit_ms = wanted == KS_CHAT_TEXT_MENU ? chat->options.connect_ms : chat->options.progress_ms;
+    uint32_t limit_ms = wanted == KS_CHAT_TEXT_MENU ? chat->options.answer_ms : chat->options.progress_ms;
     enum kesher_status status = hear(chat, limit_ms, &said, error);
     return status == KESHER_OK && said.kind != wanted ? fail_text(chat, &said, error) : status;
 }

@@ -1,10 +1,12 @@
 """Servers that are silent, and such as are none: the client ends soon, once, and says what it may be."""
 
+import socket
+
 import pytest
 from peer.chat import MENU
 from peer.frames import Request
 from peer.kesher import write_server_info, write_transfer_info
-from peer.message_fixtures import assert_plain_failure
+from peer.message_fixtures import assert_one_line, assert_plain_failure
 from peer.server import ANY
 
 SOON = ("--answer-timeout", "1")
@@ -153,3 +155,19 @@ def test_a_time_that_is_none_is_wrong_usage(make_alice, option, value):
     assert (result.status, result.stdout) == (2, "") and option.strip("-") in result.stderr
     assert "there is no option" not in result.stderr
     assert server.connections == 0
+
+
+@pytest.mark.parametrize("command", [["ask", "time"], ["chat", "join", "1", "--as", "Anna"]], ids=repr)
+def test_chat_and_ask_have_a_limit_for_the_first_answer_too(make_kesher, monkeypatch, command):
+    monkeypatch.setenv("KESHER_CHAT_PASSWORD", "secret")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        result = make_kesher().run(*command, "--server", address, *SOON)
+    assert result.status == 1 and " for 1 s;" in assert_one_line(result.stderr)
+
+
+@pytest.mark.parametrize("command", ["ask", "chat"])
+def test_who_waits_for_no_restart_has_no_option_for_it(make_kesher, command):
+    result = make_kesher().run(command, "--retry", "1")
+    assert (result.status, result.stdout) == (2, "") and "--retry" in assert_one_line(result.stderr)
+    assert "--retry" not in make_kesher().succeed(command, "--help").text
