@@ -93,8 +93,17 @@ def test_a_folder_that_cannot_be_made_is_one_line_and_nothing_is_lost(talking, b
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
         result = talking.run("inbox", "--save-to", folder)
         assert result.status == 1 and str(tmp_path / "file") in assert_one_line(result.stderr)
+        (told,) = talking.run("inbox", "--json", "--save-to", folder).told()
+        assert told["error"] == "file error"
     path = saved_path(talking.succeed("inbox", "--save-to", tmp_path / "files").stdout)
     assert path.read_bytes() == b"content"
+
+
+def test_no_folder_is_made_where_there_is_nobody_to_receive(make_kesher, messages, talking, tmp_path):
+    folder = tmp_path / "files"
+    make_kesher(messages, tmp_path / "typo").fail("inbox", "--save-to", folder)
+    talking.fail("inbox", "--save-to", folder, "--server", "127.0.0.2:1")
+    assert not folder.exists()
 
 
 # -- the home
