@@ -27,8 +27,8 @@ static const struct ks_command commands[] = {
     {"transfer", "", "do what the home's transfer.info says: register if need be, send its file",
      "transfer.info has three lines: address:port of the server, user name, path of the file. A relative "
      "path is\n"
-     "looked for in the working directory, then in the home. Without --server the address is that of\n"
-     "transfer.info; where server.info has another one, whose identity the home holds, nothing is sent.\n",
+     "looked for in the working directory, then in the home. Where server.info has another address, that\n"
+     "one counts, and it is said; with --moved the one of transfer.info does.\n",
      MESSAGES | KS_OPTIONS_UPLOAD, 0, 0, ks_command_transfer},
     {"users", "", "list the other users of the server", "", MESSAGES, 0, 0, ks_command_users},
     {"key", "[USER]", "show the public key of USER, and remember it; or your own",
