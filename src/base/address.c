@@ -1,9 +1,12 @@
 /* address.c — see address.h. */
 #include "base/address.h"
 
+#include "base/text.h"
+
 #include <arpa/inet.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct span {
@@ -143,4 +146,34 @@ void ks_address_format(const struct ks_address *address, char *text, size_t capa
     bool v6 = strchr(address->host, ':') != NULL;
     if (snprintf(text, capacity, v6 ? "[%s]:%s" : "%s:%s", address->host, address->port) < 0)
         text[0] = '\0';
+}
+
+/* ---- the same, or another ---- */
+
+/* The bytes of an address of IPv6, which can be written in many ways. */
+static bool parse_v6(const char *host, struct in6_addr *parsed)
+{
+    return inet_pton(AF_INET6, host, parsed) == 1;
+}
+
+static size_t size_without_dot(const char *host)
+{
+    size_t size = strlen(host);
+    return size > 1 && host[size - 1] == '.' ? size - 1 : size;
+}
+
+static bool is_same_host(const char *one, const char *other)
+{
+    struct in6_addr left;
+    struct in6_addr right;
+    if (parse_v6(one, &left) && parse_v6(other, &right))
+        return memcmp(&left, &right, sizeof left) == 0;
+    size_t size = size_without_dot(one);
+    return size == size_without_dot(other) && ks_text_equals_in_any_case(one, other, size);
+}
+
+bool ks_address_is_same(const struct ks_address *one, const struct ks_address *other)
+{
+    return strtoul(one->port, NULL, 10) == strtoul(other->port, NULL, 10) &&
+           is_same_host(one->host, other->host);
 }

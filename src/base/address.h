@@ -4,6 +4,7 @@
 
 #include "base/result.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define KS_ADDRESS_DEFAULT_HOST "127.0.0.1"
@@ -31,5 +32,8 @@ enum ks_result ks_address_parse_listener(const char *text, struct ks_address *ad
 
 /* The same in one form: "host:port" or "[v6]:port", in `text` with room for `capacity` >= 270 bytes. */
 void ks_address_format(const struct ks_address *address, char *text, size_t capacity);
+
+/* True when both stand for one server as they are written: nobody is asked what a name stands for. */
+bool ks_address_is_same(const struct ks_address *one, const struct ks_address *other);
 
 #endif

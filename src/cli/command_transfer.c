@@ -3,11 +3,23 @@
 #include "cli/output.h"
 #include "cli/put.h"
 
+#include "base/address.h"
 #include "base/text.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+/* Also for what is no address. */
+static bool are_the_same(const char *one, const char *other)
+{
+    struct ks_address left;
+    struct ks_address right;
+    if (ks_address_parse(one, strlen(one), &left) != KS_OK ||
+        ks_address_parse(other, strlen(other), &right) != KS_OK)
+        return strcmp(one, other) == 0;
+    return ks_address_is_same(&left, &right);
+}
 
 /* The home's server, as for every command (protocol.md, "Ports"); with --moved and no --server the one that
  * stands in transfer.info. False after printing why not. */
@@ -22,7 +34,7 @@ static bool find_server(const struct ks_context *context, const struct kesher_tr
     }
     if (!ks_context_server(context, address))
         return false;
-    if (context->options->server == NULL && strcmp(address, transfer->address) != 0)
+    if (context->options->server == NULL && !are_the_same(address, transfer->address))
         ks_output_notice(
             "transfer.info says %s, and the home's server.info %s, which counts; if the server has "
             "moved, add --moved",

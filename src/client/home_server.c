@@ -5,7 +5,6 @@
 #include "client/failure.h"
 #include "client/lines.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,34 +76,6 @@ enum kesher_status kesher_home_service(const struct kesher_home *home, uint16_t 
 
 /* ---- the same server, or another ---- */
 
-/* The bytes of an address of IPv6, which can be written in many ways. */
-static bool parse_v6(const char *host, struct in6_addr *parsed)
-{
-    return inet_pton(AF_INET6, host, parsed) == 1;
-}
-
-static size_t size_without_dot(const char *host)
-{
-    size_t size = strlen(host);
-    return size > 1 && host[size - 1] == '.' ? size - 1 : size;
-}
-
-static bool is_same_host(const char *one, const char *other)
-{
-    struct in6_addr left;
-    struct in6_addr right;
-    if (parse_v6(one, &left) && parse_v6(other, &right))
-        return memcmp(&left, &right, sizeof left) == 0;
-    size_t size = size_without_dot(one);
-    return size == size_without_dot(other) && ks_text_equals_in_any_case(one, other, size);
-}
-
-bool ks_home_server_is_same(const struct ks_address *one, const struct ks_address *other)
-{
-    return strtoul(one->port, NULL, 10) == strtoul(other->port, NULL, 10) &&
-           is_same_host(one->host, other->host);
-}
-
 static enum kesher_status fail_foreign(const struct ks_address *own, const char *file,
                                        const struct ks_address *other, struct kesher_error *error)
 {
@@ -131,7 +102,7 @@ enum kesher_status ks_home_server_check(const struct kesher_home *home, const ch
     if (status != KESHER_OK && status != KESHER_NOT_FOUND && !(status == KESHER_INVALID && moved))
         return status;
     const struct ks_address *own = status == KESHER_OK ? &written : &default_server;
-    server->is_own = status != KESHER_INVALID && ks_home_server_is_same(own, &wanted);
+    server->is_own = status != KESHER_INVALID && ks_address_is_same(own, &wanted);
     server->is_unknown = status != KESHER_OK || !server->is_own;
     if (status != KESHER_OK || server->is_own || moved)
         return KESHER_OK;
@@ -147,7 +118,7 @@ enum kesher_status ks_home_server_record(const struct kesher_home *home, const c
     char line[KESHER_ADDRESS_SIZE + 1];
     if (ks_address_parse(address, strlen(address), &wanted) != KS_OK)
         return ks_failure(error, KESHER_INVALID, "this is no server address; give it as address:port");
-    if (read_written(home, &written, &file, NULL) == KESHER_OK && ks_home_server_is_same(&written, &wanted))
+    if (read_written(home, &written, &file, NULL) == KESHER_OK && ks_address_is_same(&written, &wanted))
         return KESHER_OK;
     ks_address_format(&wanted, line, KESHER_ADDRESS_SIZE);
     size_t size = strlen(line);

@@ -19,9 +19,6 @@ struct ks_home_server {
     bool is_unknown; /* not what is written in the home: to be written once the server knows the identity */
 };
 
-/* True when both stand for one server, without asking anybody. */
-bool ks_home_server_is_same(const struct ks_address *one, const struct ks_address *other);
-
 /* To be asked before any byte goes to `address`. A home that says nothing may speak to any server; another
  * than the home's only when the caller says that the server has `moved`. KESHER_OK with *server, also for an
  * address that is none, to which nobody can connect; KESHER_INVALID when it is another server, or a file of

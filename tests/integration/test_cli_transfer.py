@@ -87,6 +87,14 @@ def test_server_info_goes_before_the_address_of_transfer_info_and_that_is_said(
     assert (len(wanted.files), other.requests) == (1, [])
 
 
+def test_two_spellings_of_one_address_are_no_difference(make_fake, make_kesher, home, source):
+    fake = make_fake()
+    write_transfer_info(home, ("LOCALHOST.", fake.address[1]), "Anna", source)
+    write_server_info(home, ("localhost", fake.address[1]))
+    assert "server.info" not in make_kesher().succeed("transfer").stderr
+    assert len(fake.files) == 1
+
+
 def test_the_option_goes_before_the_address_of_transfer_info(make_fake, make_kesher, home, source):
     wanted, other = make_fake(), make_fake()
     write_transfer_info(home, other.address, "Anna", source)

@@ -127,8 +127,8 @@ static void addresses_of_one_server_are_the_same(void **state)
         struct ks_address other;
         assert_int_equal(ks_address_parse(cases[i].one, strlen(cases[i].one), &one), KS_OK);
         assert_int_equal(ks_address_parse(cases[i].other, strlen(cases[i].other), &other), KS_OK);
-        assert_int_equal(ks_home_server_is_same(&one, &other), cases[i].same);
-        assert_int_equal(ks_home_server_is_same(&other, &one), cases[i].same);
+        assert_int_equal(ks_address_is_same(&one, &other), cases[i].same);
+        assert_int_equal(ks_address_is_same(&other, &one), cases[i].same);
     }
 }
 
