@@ -6,7 +6,6 @@
 #include "client/lines.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { SMALL_FILE_LIMIT = 64 * 1024 };
