@@ -345,6 +345,7 @@ static enum kesher_status connect_anew(struct kesher_chat *chat, struct kesher_e
     memmove(chat->queue.bytes + sizeof choice, chat->queue.bytes, chat->queue.size);
     memcpy(chat->queue.bytes, choice, sizeof choice);
     chat->queue.size += sizeof choice;
+    chat->choice = '\0'; /* it is answered: what is called invalid before it is said again is no reason */
     chat->mode_is_known = true;
     chat->answered = false;
     chat->skip_menu = true;

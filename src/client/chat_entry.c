@@ -270,7 +270,7 @@ enum kesher_status kesher_chat_join(struct kesher_chat *chat, const void *passwo
     switch (said.kind) {
     case KS_CHAT_TEXT_JOINED:
         chat->step = KS_CHAT_STEP_DONE;
-        return KESHER_OK;
+        return said.group == chat->group ? KESHER_OK : fail_text(chat, &said, error);
     case KS_CHAT_TEXT_NO_GROUP:
         return refuse_group(chat, error);
     case KS_CHAT_TEXT_WRONG_PASSWORD:

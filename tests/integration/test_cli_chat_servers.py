@@ -264,6 +264,29 @@ def test_a_server_that_calls_every_choice_invalid_is_asked_twice_and_no_more(mak
     assert server.connections == 2
 
 
+def test_a_server_that_calls_invalid_what_was_not_said_is_asked_twice_and_no_more(make_scripted, run_chat):
+    def call_invalid(line: Line) -> None:
+        line.send(INVALID)
+        line.wait_for_end()
+
+    server = make_scripted(lambda line: (line.send(MENU), call_invalid(line)), call_invalid)
+    result = run_chat(server, "create", "--as", "kate")
+    assert (result.status, result.stdout) == (1, "")
+    assert_one_line(result.stderr)
+    assert server.connections == 2
+
+
+def test_a_group_other_than_the_one_that_was_asked_for_is_not_entered(make_scripted, run_chat):
+    def script(line: Line) -> None:
+        play(JOINING, line)
+        line.send(joined(7))
+        line.wait_for_end()
+
+    result = run_chat(make_scripted(script), "join", "1", "--as", "kate")
+    assert (result.status, result.stdout) == (1, "")
+    assert "7" in assert_one_line(result.stderr)
+
+
 @pytest.mark.parametrize(
     "texts, told", [(NO_GROUP + ENTER_GROUP, "1"), (NO_PASSWORD + ENTER_PASSWORD, "password")]
 )
