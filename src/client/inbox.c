@@ -94,18 +94,25 @@ static uint64_t number_in(const char *name, const char *kind)
     return strcmp(name, expected) == 0 ? number : 0;
 }
 
+/* The number that a name of any kind begins with; 0 when there is none. */
+static uint64_t number_before(const char *name)
+{
+    char *rest = NULL;
+    uint64_t number = strtoull(name, &rest, 16);
+    return rest == name + NUMBER_DIGITS && (*rest == '.' || *rest == '-') ? number : 0;
+}
+
 static void note(struct ks_inbox_listing *listing, uint64_t after, const char *name)
 {
     uint64_t number = number_in(name, messages);
     uint64_t incoming = number_in(name, "incoming");
+    uint64_t any = number_before(name);
     if (incoming != 0)
         listing->incoming = incoming;
     if (number > after && (listing->next == 0 || number < listing->next))
         listing->next = number;
-    if (number > listing->last)
-        listing->last = number;
-    if (incoming > listing->last)
-        listing->last = incoming;
+    if (any > listing->last) /* also of what is kept: a power cut may take the progress */
+        listing->last = any;
 }
 
 enum kesher_status ks_inbox_list(const struct ks_inbox *inbox, uint64_t after,
