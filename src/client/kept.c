@@ -259,7 +259,10 @@ static enum kesher_status write_file(const struct ks_kept *kept, const struct ks
     }
     if (written && renameat(directory_fd, temporary, directory_fd, name) == 0)
         return KESHER_OK;
-    return fail(kept, written ? errno : error_number, "keep", error);
+    if (written)
+        error_number = errno;
+    (void)unlinkat(directory_fd, temporary, 0); /* what is missing may be room */
+    return fail(kept, error_number, "keep", error);
 }
 
 /* The oldest of the unreadable, as long as there are too many: the index, or the count. */
@@ -301,24 +304,41 @@ static enum kesher_status fail_too_many(struct kesher_error *error)
                       (int)KS_KEPT_MESSAGES);
 }
 
-enum kesher_status ks_kept_add_unsaved(struct ks_kept *kept, const struct ks_place *place,
-                                       const struct ks_client_id *sender, struct kesher_error *error)
+/* A second name for the .messages file; a copy of the message where there are no hard links. */
+static enum kesher_status link_frame(struct ks_kept *kept, const struct ks_kept_message *message,
+                                     const struct ks_entry *entry, struct kesher_error *error)
 {
-    const struct ks_kept_message message = {
-        .sequence = place->sequence, .offset = place->offset, .sender = *sender, .is_unsaved = true};
     char frame[KS_INBOX_NAME_SIZE];
     char name[KS_INBOX_NAME_SIZE];
     int directory_fd = kept->inbox->directory->directory_fd;
+    ks_inbox_name(message->sequence, "messages", frame);
+    format_name(message, name);
+    if (linkat(directory_fd, frame, directory_fd, name, 0) == 0 || errno == EEXIST)
+        return KESHER_OK;
+    if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS && errno != EMLINK)
+        return fail(kept, errno, "keep", error);
+    kept->unsynced = true;
+    return write_file(kept, message, entry, error);
+}
+
+enum kesher_status ks_kept_add_unsaved(struct ks_kept *kept, const struct ks_place *place,
+                                       const struct ks_entry *entry, struct kesher_error *error)
+{
+    const struct ks_kept_message message = {.sequence = place->sequence,
+                                            .offset = place->offset,
+                                            .sender = entry->fixed.sender,
+                                            .is_unsaved = true};
     enum kesher_status status = ks_kept_refresh(kept, error);
-    if (status != KESHER_OK || ks_kept_find(kept, message.sequence, message.offset) < kept->count)
+    if (status != KESHER_OK)
         return status;
+    size_t index = ks_kept_find(kept, message.sequence, message.offset);
+    if (index < kept->count)
+        return ks_kept_mark_unsaved(kept, index, error);
     if (kept->unsaved >= KS_KEPT_MESSAGES)
         return fail_too_many(error);
-    ks_inbox_name(place->sequence, "messages", frame);
-    format_name(&message, name);
-    if (linkat(directory_fd, frame, directory_fd, name, 0) != 0 && errno != EEXIST)
-        return fail(kept, errno, "keep", error);
-    status = append(kept, &message, error);
+    status = link_frame(kept, &message, entry, error);
+    if (status == KESHER_OK)
+        status = append(kept, &message, error);
     if (status == KESHER_OK)
         status = ks_inbox_sync(kept->inbox, error);
     return status == KESHER_OK ? count_change(kept, error) : status;

@@ -57,10 +57,11 @@ enum kesher_status ks_kept_open(const struct ks_kept *kept, size_t index, struct
 enum kesher_status ks_kept_add(struct ks_kept *kept, const struct ks_place *place,
                                const struct ks_entry *entry, struct kesher_error *error);
 
-/* Keeps a file of the inbox that could not be saved, safe from a power cut. KESHER_OK, also when it was kept
- * already; KESHER_FILE, also where the file system has no hard links; KESHER_FULL; KESHER_NO_MEMORY. */
+/* Keeps a file of the inbox that could not be saved: as a hard link, or where the file system has none as a
+ * copy, which ks_kept_sync makes safe from a power cut. KESHER_OK, also when it was kept already;
+ * KESHER_FILE; KESHER_FULL; KESHER_NO_MEMORY. */
 enum kesher_status ks_kept_add_unsaved(struct ks_kept *kept, const struct ks_place *place,
-                                       const struct ks_client_id *sender, struct kesher_error *error);
+                                       const struct ks_entry *entry, struct kesher_error *error);
 
 /* The message at `index` could not be read, and now cannot be saved. KESHER_OK; KESHER_FILE. */
 enum kesher_status ks_kept_mark_unsaved(struct ks_kept *kept, size_t index, struct kesher_error *error);

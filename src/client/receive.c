@@ -203,13 +203,18 @@ static enum kesher_status finish_kept(struct kesher_messenger *messenger, struct
                                          : ks_kept_remove(kept, index, error);
 }
 
-/* What is not done with, though it was shown, stays. */
+/* What is not done with, though it was shown, stays. What is, does not, though a crash may have come between
+ * keeping it and being done with it. */
 static enum kesher_status keep_waiting(struct kesher_messenger *messenger, struct kesher_error *error)
 {
     const struct ks_in_hand *in_hand = &messenger->in_hand;
+    struct ks_kept *kept = &messenger->kept;
     if (in_hand->is_unsaved)
-        return ks_kept_add_unsaved(&messenger->kept, &in_hand->place, &in_hand->entry.fixed.sender, error);
-    return in_hand->keep ? ks_kept_add(&messenger->kept, &in_hand->place, &in_hand->entry, error) : KESHER_OK;
+        return ks_kept_add_unsaved(kept, &in_hand->place, &in_hand->entry, error);
+    if (in_hand->keep)
+        return ks_kept_add(kept, &in_hand->place, &in_hand->entry, error);
+    size_t index = ks_kept_find(kept, in_hand->place.sequence, in_hand->place.offset);
+    return index < kept->count ? ks_kept_remove(kept, index, error) : KESHER_OK;
 }
 
 static enum kesher_status finish_waiting(struct kesher_messenger *messenger, struct kesher_error *error)
