@@ -223,7 +223,7 @@ KESHER_API enum kesher_status kesher_messenger_done(struct kesher_messenger *mes
  * which it was. What can be read is never discarded, nor is a file that only could not be saved. KESHER_OK;
  * KESHER_NOT_FOUND when there is none left (`error` is left alone); KESHER_CONNECTION when the server could
  * not be asked for the names of senders, without which it is not known what can be read; KESHER_TIMEOUT while
- * another program shows messages; KESHER_FILE. */
+ * another program shows messages, or while some wait that were not shown yet; KESHER_FILE. */
 KESHER_API enum kesher_status kesher_messenger_discard(struct kesher_messenger *messenger,
                                                        struct kesher_message *message,
                                                        struct kesher_error *error);

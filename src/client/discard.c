@@ -1,4 +1,5 @@
 /* discard.c — kesher_messenger_discard: what was shown as unreadable, and is so still. */
+#include "client/failure.h"
 #include "client/messenger.h"
 #include "client/opening.h"
 #include "crypto/secret.h"
@@ -25,6 +26,22 @@ static enum kesher_status judge(struct kesher_messenger *messenger, size_t index
     return status;
 }
 
+/* There may be a key among what was not shown yet, because another program was at it. */
+static enum kesher_status check_nothing_waits(struct kesher_messenger *messenger, struct kesher_error *error)
+{
+    struct ks_inbox_listing listing;
+    uint64_t sequence = 0;
+    uint64_t offset = 0;
+    ks_inbox_progress(&messenger->inbox, &sequence, &offset);
+    uint64_t done = sequence > 0 ? sequence - 1 : 0;
+    enum kesher_status status = ks_inbox_list(&messenger->inbox, done, &listing, error);
+    if (status != KESHER_OK || listing.next == 0)
+        return status;
+    return ks_failure(error, KESHER_TIMEOUT,
+                      "messages wait to be shown, and a key may be among them, so nothing is discarded; try "
+                      "again");
+}
+
 static enum kesher_status discard_first(struct kesher_messenger *messenger, struct kesher_message *message,
                                         struct kesher_error *error)
 {
@@ -33,6 +50,8 @@ static enum kesher_status discard_first(struct kesher_messenger *messenger, stru
         return status;
     for (size_t index = 0; index < messenger->kept.count; index++) {
         status = judge(messenger, index, message, error);
+        if (status == KESHER_OK)
+            status = check_nothing_waits(messenger, error);
         if (status == KESHER_OK)
             return ks_kept_remove(&messenger->kept, index, error);
         if (status != KESHER_NOT_FOUND)

@@ -306,8 +306,8 @@ enum kesher_status ks_opening_try(struct kesher_messenger *messenger, const stru
     }
     if (status != KESHER_OK && status != KESHER_NOT_FOUND)
         return status;
-    bool asks = message->sender.name[0] == '\0' || message->type == KS_MESSAGE_KEY;
-    if (message->content == KESHER_CONTENT_UNREADABLE && asks && messenger->offline)
+    /* Its key may be in a message that only the name of its sender is missing for. */
+    if (message->content == KESHER_CONTENT_UNREADABLE && messenger->offline)
         return ks_failure(error, KESHER_CONNECTION,
                           "%s cannot be asked who sent the unreadable messages; so they are kept",
                           messenger->session.shown);

@@ -92,6 +92,8 @@ enum kesher_status kesher_messenger_pull(struct kesher_messenger *messenger, boo
         return ks_user_list_explain_refusal(&messenger->session, error);
     if (status != KESHER_OK)
         return status;
+    if (messenger->offline)
+        messenger->retrial.begun = false; /* what only it could tell can be asked for again */
     messenger->offline = false;
     messenger->has_distrusted = false;
     if (pull.size > 0)

@@ -258,3 +258,51 @@ def test_discard_does_not_go_with_follow(messages, alice):
     result = alice.run("inbox", "--discard", "--follow")
     assert (result.status, result.stdout, messages.requests) == (2, "", [])
     assert_one_line(result.stderr)
+
+
+def test_what_waits_for_a_key_that_only_a_name_is_missing_for_is_not_discarded(messages, alice, bob):
+    """The list of users fails until the last moment; the key is in the home, behind the text."""
+    key, fails = os.urandom(16), [True]
+    bob.write(alice.user, "hello", key)
+    bob.share_key(alice.user, key)
+    messages.script.lies[Request.LIST_USERS] = lambda seen, honest: (
+        reply(9000, version=MESSAGES_VERSION) if fails else honest
+    )
+    alice.succeed("inbox")
+
+    def fail_once(seen, honest):
+        return reply(9000, version=MESSAGES_VERSION) if fails and fails.pop() else honest
+
+    messages.script.lies[Request.LIST_USERS] = fail_once
+    told = told_by(alice, "--discard")
+    assert not any(entry.get("discarded") for entry in told)
+    assert [entry["text"] for entry in told if "text" in entry] == ["hello"]
+
+
+# -- after a power cut, which takes what was written last
+
+
+def lose_progress(home) -> None:
+    """How far the messages are done with is not synced each time."""
+    (home / "inbox" / "progress").write_bytes(b"")
+
+
+def test_messages_that_are_kept_stay_when_it_is_lost_how_far_the_others_were_shown(alice, bob, home):
+    key = os.urandom(16)
+    texts = ["one", "two"]
+    for text in texts:
+        bob.write(alice.user, text, key)
+        alice.succeed("inbox")
+        lose_progress(home)
+    bob.share_key(alice.user, key)
+    assert [entry["text"] for entry in told_by(alice) if "text" in entry] == texts
+
+
+def test_a_file_that_waits_beside_the_answer_it_came_with_is_saved_once(talking, bob, no_folder, home):
+    bob.send_file(talking.user, b"content")
+    talking.run("inbox", "--save-to", no_folder)
+    (waiting,) = (home / "inbox").glob("*.unsaved")
+    os.link(waiting, home / "inbox" / f"{waiting.name.partition('-')[0]}.messages")
+    lose_progress(home)
+    talking.succeed("inbox")
+    assert [path.read_bytes() for path in (home / "received").iterdir()] == [b"content"]

@@ -6,7 +6,21 @@
 #include "base/clock.h"
 #include "client/messenger.h"
 
+#include <errno.h>
+#include <sys/syscall.h>
+
 enum { FOREIGN_TYPE = 7 };
+
+/* Takes the place of the system's: there are file systems without hard links. */
+static bool has_links = true;
+
+int linkat(int from, const char *old_path, int to, const char *new_path, int flags)
+{
+    if (has_links)
+        return (int)syscall(SYS_linkat, from, old_path, to, new_path, flags);
+    errno = EPERM;
+    return -1;
+}
 
 /* The path of the one file of the inbox that ends in `suffix`; "" when there is none. */
 static const char *path_with(const struct person *person, const char *suffix)
@@ -173,6 +187,28 @@ static void file_that_was_kept_at_a_crash_comes_once(void **state)
     assert_nothing_next(&world->bob);
 }
 
+/* The file that waits is a copy there. */
+static void without_hard_links_it_holds_up_nothing_either(void **state)
+{
+    struct world *world = *state;
+    take_key_without_directory(world);
+    ASSERT_DONE(send_text(&world->alice, &world->bob, "before"));
+    send_file(world, "content");
+    ASSERT_DONE(send_text(&world->alice, &world->bob, "after"));
+    pull(&world->bob, true);
+    has_links = false;
+    (void)expect_text(&world->bob, &world->alice, "before");
+    (void)expect_unsaved(&world->bob);
+    (void)expect_text(&world->bob, &world->alice, "after");
+    has_links = true;
+    assert_nothing_next(&world->bob);
+    person_restart(world, &world->bob);
+    make_directory(world);
+    (void)expect_file(&world->bob, "content");
+    assert_nothing_next(&world->bob);
+    assert_string_equal(path_with(&world->bob, ".unsaved"), "");
+}
+
 /* ---- the home's own directory ---- */
 
 static void without_a_directory_files_go_to_the_home(void **state)
@@ -249,6 +285,21 @@ static void what_has_become_readable_is_not_discarded(void **state)
     (void)expect(&world->bob, KESHER_MESSAGE_KEY, KESHER_CONTENT_NONE);
     assert_int_equal(kesher_messenger_discard(world->bob.messenger, &message, &last_error), KESHER_NOT_FOUND);
     (void)expect_text(&world->bob, &world->alice, "hello");
+}
+
+/* Another program has pulled what was not shown yet. */
+static void nothing_is_discarded_while_messages_wait_to_be_shown(void **state)
+{
+    struct world *world = *state;
+    struct kesher_message message;
+    (void)put_unreadable(world);
+    pull(&world->bob, true);
+    (void)expect(&world->bob, KESHER_MESSAGE_TEXT, KESHER_CONTENT_UNREADABLE);
+    share_key(&world->alice, &world->bob);
+    pull(&world->bob, true);
+    ASSERT_FAILS(kesher_messenger_discard(world->bob.messenger, &message, &last_error), KESHER_TIMEOUT);
+    (void)expect(&world->bob, KESHER_MESSAGE_KEY, KESHER_CONTENT_NONE);
+    ASSERT_DONE(kesher_messenger_discard(world->bob.messenger, &message, &last_error));
 }
 
 static void file_that_waits_to_be_saved_is_not_discarded(void **state)
@@ -332,9 +383,11 @@ int main(void)
         WORLD_TEST(such_a_file_is_shown_as_such_until_it_is_done_with),
         WORLD_TEST(several_in_one_answer_keep_their_contents),
         WORLD_TEST(file_that_was_kept_at_a_crash_comes_once),
+        WORLD_TEST(without_hard_links_it_holds_up_nothing_either),
         WORLD_TEST(without_a_directory_files_go_to_the_home),
         WORLD_TEST(what_was_shown_as_unreadable_is_discarded_in_order),
         WORLD_TEST(what_has_become_readable_is_not_discarded),
+        WORLD_TEST(nothing_is_discarded_while_messages_wait_to_be_shown),
         WORLD_TEST(file_that_waits_to_be_saved_is_not_discarded),
         WORLD_TEST(message_says_when_it_was_pulled),
         WORLD_TEST(time_of_what_is_kept_is_that_of_its_pull),
