@@ -96,8 +96,9 @@ static enum ks_exit receive(const struct ks_options *options, struct kesher_mess
         ks_output_failure(&error);
     if (end != KS_SHOWING_DONE && end != KS_SHOWING_STOPPED)
         return KS_EXIT_FAILED;
-    bool all_saved = options->follow || told_unsaved(messenger, !can_save);
-    return all_saved && can_save ? KS_EXIT_DONE : KS_EXIT_FAILED;
+    if (options->follow) /* until a signal, of which it dies */
+        return KS_EXIT_DONE;
+    return told_unsaved(messenger, !can_save) && can_save ? KS_EXIT_DONE : KS_EXIT_FAILED;
 }
 
 enum ks_exit ks_command_inbox(struct ks_context *context)

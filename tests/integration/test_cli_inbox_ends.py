@@ -248,6 +248,15 @@ def test_follow_ends_by_a_signal_while_it_waits(messages, alice, number):
     assert end(run, number) == ("", "")
 
 
+def test_follow_ends_by_a_signal_also_where_no_file_can_be_saved(messages, alice, tmp_path):
+    (tmp_path / "in the way").write_bytes(b"")
+    before = messages.codes.count(PULL)
+    run = start(alice, "--follow", "--save-to", tmp_path / "in the way")
+    messages.wait_for_answers(PULL, before + 1)
+    output, errors = end(run)
+    assert output == "" and "in the way" in assert_one_line(errors)
+
+
 def test_follow_goes_on_after_a_connection_was_lost(messages, talking, bob):
     run = start(talking, "--follow")
     bob.write(talking.user, "before")
