@@ -88,6 +88,7 @@ static void tell(const struct run *run, const char *name, const struct outcome *
                      (unsigned long long)outcome->size, (unsigned long)outcome->cksum,
                      outcome->replaced ? ", replaced" : "");
     }
+    (void)fflush(stdout); /* whatever ends us; how that went is judged at the end */
 }
 
 /* Tells the outcome of the next path, whose failure is `error` or NULL, and what is known of those behind it.

@@ -1,6 +1,8 @@
 """What `kesher put` says of each file: in the order of the command line, which one failed, which ones were left out,
 and why."""
 
+import threading
+
 import pytest
 from peer import crypto
 from peer.frames import Request
@@ -104,6 +106,28 @@ def test_when_the_login_after_a_loss_fails_its_reason_is_told(make_pair, folder)
 
 
 # -- one by one
+
+
+class SilentFromTheSecondOn(Session):
+    """Says nothing to a second file."""
+
+    def _send_file(self, seen):
+        if self.server.codes.count(Request.SEND_FILE) < 2:
+            return super()._send_file(seen)
+        self.server.fell_silent.set()
+        return b""
+
+
+def test_what_was_confirmed_is_told_at_once_whatever_ends_the_rest(make_pair, folder):
+    fake, kesher = make_pair()
+    fake.fell_silent = threading.Event()
+    fake.new_session = lambda client, number: SilentFromTheSecondOn(fake, client, number)
+    names = ["one", "two"]
+    run = kesher.start("put", *names, cwd=folder(*names))
+    assert fake.fell_silent.wait(60)
+    run.kill()
+    output, _ = run.communicate()
+    assert output.decode().startswith("one: ")
 
 
 def test_what_is_left_out_after_a_failure_is_named(make_pair, folder):
