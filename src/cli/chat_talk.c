@@ -114,8 +114,9 @@ static void fail(struct talk *talk, const struct kesher_error *error)
 /* Leaves, or ends its input, without a connection: only the end of a pipe waits for one, to send the rest. */
 static void leave_lost(struct talk *talk)
 {
-    talk->over = talk->patience_ms == 0;
-    if (!talk->over || kesher_chat_unsent(talk->chat) == 0)
+    bool any_unsent = kesher_chat_unsent(talk->chat) > 0;
+    talk->over = talk->patience_ms == 0 || !any_unsent;
+    if (!talk->over || !any_unsent)
         return;
     tell_failure(talk, KESHER_CONNECTION, "left without a connection");
     if (!talk->stopping)

@@ -144,6 +144,14 @@ def write_until_it_takes_no_more(run: Piped) -> int:
     return written
 
 
+def test_the_end_of_the_input_does_not_wait_when_nothing_is_to_be_sent(relay, start_chat, host):
+    run = join_group(start_chat, relay, host.group)
+    relay.cut(passes=False)
+    hear_of_loss(run)
+    result = run.finish()
+    assert (result.status, spoken(result)) == (0, "")
+
+
 def test_a_line_of_which_a_part_was_sent_is_sent_whole(make_scripted, start_chat):
     """The first server takes half a line and no more; the other one gets all that the system had not taken."""
     full, heard, done = threading.Event(), [], threading.Event()
