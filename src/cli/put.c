@@ -8,6 +8,7 @@
 #include "cli/progress.h"
 #include "cli/spool.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -327,6 +328,7 @@ static enum ks_exit put_files(struct run *run, const char *address)
 enum ks_exit ks_put_files(struct ks_context *context, const char *address, const struct ks_put *put)
 {
     struct run run = {.context = context, .put = put};
+    (void)signal(SIGPIPE, SIG_IGN); /* that nobody reads what is told ends no upload */
     run.outcomes = calloc(put->path_count, sizeof *run.outcomes);
     if (run.outcomes == NULL) {
         ks_output_error("out of memory; close other programs and try again");

@@ -1,11 +1,14 @@
 """What `kesher put` says of each file: in the order of the command line, which one failed, which ones were left out,
 and why."""
 
+import os
+import subprocess
 import threading
 
 import pytest
 from peer import crypto
 from peer.frames import Request
+from peer.message_fixtures import assert_one_line
 from peer.server import Hangup, Session
 
 LARGE = 300_000  # sent by itself, when nothing else is out
@@ -128,6 +131,20 @@ def test_what_was_confirmed_is_told_at_once_whatever_ends_the_rest(make_pair, fo
     run.kill()
     output, _ = run.communicate()
     assert output.decode().startswith("one: ")
+
+
+def test_files_are_sent_also_when_nobody_reads_what_becomes_of_them(make_pair, folder):
+    fake, kesher = make_pair()
+    names = ["one", "two", "three"]
+    reading, writing = os.pipe()
+    os.close(reading)
+    run = subprocess.run(
+        kesher.command("put", *names), cwd=folder(*names), stdout=writing, stderr=subprocess.PIPE, text=True
+    )
+    os.close(writing)
+    assert run.returncode == 1
+    assert_one_line(run.stderr)
+    assert list(fake.files) == names
 
 
 def test_what_is_left_out_after_a_failure_is_named(make_pair, folder):
