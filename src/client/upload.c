@@ -392,12 +392,11 @@ static enum kesher_status send_and_compare(struct attempt *attempt, bool *change
     return KESHER_OK;
 }
 
-/* A key that came over another connection may be none to a server that has closed that. */
-static enum kesher_status prepare_again(struct ks_session *session, struct kesher_error *error)
+/* The key goes with a connection on which something came unasked: nothing is ever encrypted without one. */
+static enum kesher_status connect_with_key(struct ks_session *session, struct kesher_error *error)
 {
-    if (session->key_moved)
-        ks_session_disconnect(session);
-    return ks_login_ensure(session, error);
+    enum kesher_status status = ks_session_connect(session, error);
+    return status == KESHER_OK && !session->has_key ? ks_login_ensure(session, error) : status;
 }
 
 static enum kesher_status perform(struct ks_session *session, void *context, struct kesher_error *error)
@@ -407,18 +406,20 @@ static enum kesher_status perform(struct ks_session *session, void *context, str
     bool changed = counts->mismatch_untold;
     enum kesher_status status = KESHER_OK;
     attempt->answer_code = 0;
-    do { /* before each request a server may have closed the connection */
-        status = ks_session_connect(session, error);
+    /* Before each request a server may have closed the connection; and a key that came over a closed one may
+     * be none to it any more. */
+    do {
+        if (changed && session->key_moved)
+            ks_session_disconnect(session);
+        status = connect_with_key(session, error);
         if (status == KESHER_OK && changed)
             status = tell_mismatch(attempt->drop, attempt->upload, error);
         if (status == KESHER_OK)
             counts->mismatch_untold = false;
         if (status == KESHER_OK)
-            status = ks_session_connect(session, error);
+            status = connect_with_key(session, error);
         if (status == KESHER_OK)
             status = send_and_compare(attempt, &changed, error);
-        if (status == KESHER_OK && changed)
-            status = prepare_again(session, error);
     } while (status == KESHER_OK && changed);
     return status == KESHER_OK ? confirm_or_count(attempt, error) : status;
 }

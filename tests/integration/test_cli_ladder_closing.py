@@ -3,6 +3,8 @@
 import os
 
 import pytest
+from peer.crypto import AES_KEY_SIZE, aes_encrypt
+from peer.drop import SEND_FILE_FIXED_SIZE
 from peer.frames import Request
 from peer.kesher import read_identity, write_transfer_info
 from peer.message_fixtures import assert_one_line, told_by
@@ -126,6 +128,21 @@ def test_the_console_works(make_alice, make_bob, ending):
     make_bob(server)
     shown = alice.succeed("menu", input=b"120\n120\n0\n").stdout
     assert shown.count("bob") == 2 and "esponded with an error" not in shown
+
+
+# -- a server that says more than it was asked
+
+
+@pytest.mark.parametrize("size", [1000, 1 << 20])
+def test_nothing_is_encrypted_without_a_key_behind_a_server_that_says_too_much(make_alice, source, size):
+    """What stands behind its answer ends the connection, and the key with it."""
+    server, alice = make_alice()
+    server.script.lies[Request.RECONNECT] = lambda seen, honest: honest + b"\1" * 40
+    plain = bytes(size)
+    assert_one_line(alice.fail("put", source("x", plain)).stderr)
+    without_key = aes_encrypt(bytes(AES_KEY_SIZE), plain)
+    for seen in server.requests_of(Request.SEND_FILE):
+        assert seen.payload[SEND_FILE_FIXED_SIZE:] != without_key
 
 
 # -- a connection that is given up is closed before the next one
