@@ -227,7 +227,7 @@ enum kesher_status ks_login_register(struct ks_session *session, struct kesher_e
         .doing = "register the name", .accepts = is_registered_or_unknown, .refused = refused_name};
     struct ks_answer answer;
     enum kesher_status status = ask_for_name(session, &question, &answer, error);
-    bool was_lost = status == KESHER_CONNECTION && session->ever_connected;
+    bool was_lost = status == KESHER_CONNECTION && session->connections > 0;
     if (was_lost || (status == KESHER_OK && answer.code == KS_RESPONSE_ERROR))
         return ks_login_register_messages(session, error);
     if (status == KESHER_OK)

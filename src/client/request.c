@@ -83,7 +83,7 @@ static bool may_be_there_later(enum kesher_status status)
 static enum kesher_status reach(struct ks_session *session, const struct ks_request *request,
                                 struct ks_request_tries *tries, struct kesher_error *error)
 {
-    bool may_wait = session->ever_connected && request->repeat != KS_REQUEST_UNTIL_LOST;
+    bool may_wait = session->connections > 0 && request->repeat != KS_REQUEST_UNTIL_LOST;
     unsigned failures = 0;
     for (;;) {
         enum kesher_status status = ks_session_connect(session, error);

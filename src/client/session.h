@@ -22,14 +22,14 @@ struct ks_session {
     struct ks_channel *channel;       /* owned; NULL while there is none */
     unsigned answers;                 /* that came on this channel */
 
-    bool ever_connected;
-    bool is_alive;    /* it has answered, or taken more than buffers on the way hold */
-    bool is_aside;    /* the request in hand is asked on the side: nobody waits long for it */
-    bool keeps_open;  /* the server has answered twice on one connection */
-    bool closes;      /* it has ended a connection behind an answer: each request gets one of its own */
-    bool unknown;     /* it does not know the id, and refused the public key under it */
-    bool is_doubtful; /* the refusal of the id was none of those that say so */
-    bool replaces;    /* the home has an identity, which is kept under other names when a new one comes */
+    unsigned connections; /* that were made */
+    bool is_alive;        /* it has answered, or taken more than buffers on the way hold */
+    bool is_aside;        /* the request in hand is asked on the side: nobody waits long for it */
+    bool keeps_open;      /* the server has answered twice on one connection */
+    bool closes;          /* it has ended a connection behind an answer: each request gets one of its own */
+    bool unknown;         /* it does not know the id, and refused the public key under it */
+    bool is_doubtful;     /* the refusal of the id was none of those that say so */
+    bool replaces;        /* the home has an identity, which is kept under other names when a new one comes */
     struct ks_home_server server; /* how it stands to the home; from ks_session_load */
 
     uint8_t key[KS_CONTENT_KEY_SIZE]; /* of the contents, while has_key */

@@ -297,14 +297,26 @@ static enum kesher_status confirm(struct kesher_drop *drop, const struct kesher_
     return status == KESHER_OK ? ks_request_ask(&drop->session, &question, &answer, error) : status;
 }
 
-/* When the connection is lost over it the file is sent again, but not for ever: there are servers that close
- * instead of answering. */
+/* The file is sent again when the connection is lost over it, or when a server that has ended the connection
+ * of the 1028 knows nothing of it any more: it may have been restarted. But not for ever: there are servers
+ * that close instead of answering. */
 static enum kesher_status confirm_or_count(struct attempt *attempt, struct kesher_error *error)
 {
+    struct ks_session *session = &attempt->drop->session;
+    unsigned connection = session->connections;
+    char shown[SHOWN_NAME_SIZE];
     enum kesher_status status = confirm(attempt->drop, attempt->upload, error);
-    if (status != KESHER_CONNECTION)
+    bool is_forgotten = status == KESHER_REFUSED && session->connections != connection;
+    if (status != KESHER_CONNECTION && !is_forgotten)
         return status;
     attempt->spent = ++attempt->counts->lost_confirmations >= LOST_CONFIRMATIONS_LIMIT;
+    if (is_forgotten && attempt->spent)
+        return status;
+    if (is_forgotten) {
+        ks_session_disconnect(session);
+        return ks_failure(error, KESHER_CONNECTION, "%s closed the connection before it had confirmed '%s'",
+                          session->shown, shown_name(attempt->upload, shown));
+    }
     if (!attempt->spent)
         return status;
     const struct kesher_error cause = *error;

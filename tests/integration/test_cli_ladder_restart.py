@@ -9,6 +9,7 @@ from peer.frames import Request
 from peer.kesher import outcome_of, wait_for_staged_bytes, write_identity, write_server_info
 from peer.message_fixtures import assert_one_line
 from peer.operators import Operator
+from peer.server import Ending
 
 LONG = 9  # longer than the attempts that follow a lost connection at once
 SHORT = 0.6
@@ -54,6 +55,30 @@ def test_the_standard_input_goes_on_too(make_alice):
     plain = os.urandom(100_000)
     alice.succeed("put", "-", "--as", "x", input=plain)
     assert server.files == {"x": plain}
+
+
+def forgetful(make_alice, refusals: int):
+    """A server that ends the connection behind a 2103 and then refuses the 1029: it has been started again."""
+    return make_alice(
+        ending=Ending.WITH_ANSWER,
+        ending_after=frozenset({Request.SEND_FILE}),
+        errors={Request.CRC_OK: refusals},
+    )
+
+
+@pytest.mark.parametrize("size", [0, 1000, 1 << 20])
+def test_a_file_that_the_server_forgot_before_it_was_confirmed_is_sent_again(make_alice, source, size):
+    server, alice = forgetful(make_alice, 1)
+    plain = os.urandom(size)
+    alice.succeed("put", source("x", plain))
+    assert server.files == {"x": plain}
+
+
+def test_a_file_that_the_server_does_not_keep_is_sent_twice_at_most(make_alice, source):
+    server, alice = forgetful(make_alice, 1_000_000)
+    told = alice.fail("put", source("x", b"content")).stderr
+    assert "did not keep it" in told.splitlines()[-1]
+    assert server.codes.count(Request.SEND_FILE) == 2 and server.files == {}
 
 
 def test_put_waits_for_the_real_server(own_server, make_kesher, home, source, fresh_name):

@@ -274,7 +274,7 @@ static void server_that_is_gone_is_waited_for_only_when_it_was_there(void **stat
     play.listener = -1;
     assert_int_equal(run(&play, KS_REQUEST_UNTIL_ANSWERED, false), KESHER_CONNECTION);
     assert_int_equal(play.notices, 0);
-    play.session.ever_connected = true;
+    play.session.connections = 1;
     assert_int_equal(run(&play, KS_REQUEST_UNTIL_LOST, false), KESHER_CONNECTION);
     assert_int_equal(play.notices, 0);
     assert_int_equal(run(&play, KS_REQUEST_UNTIL_ANSWERED, false), KESHER_CONNECTION);
