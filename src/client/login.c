@@ -321,14 +321,21 @@ static enum kesher_status try_reversed_id(struct ks_session *session, bool *know
 
 /* After a 2106: a crash between 1025 and 1026 leaves a name without a key, and then the own key is welcome.
  * There are servers that close at a 1026 from somebody unknown. */
+static enum kesher_status try_to_be_known(struct ks_session *session, bool *known, struct kesher_error *error)
+{
+    enum kesher_status status = try_reversed_id(session, known, error);
+    if (status != KESHER_OK || *known)
+        return status;
+    status = send_public_key(session, KS_REQUEST_UNTIL_LOST, error);
+    *known = status == KESHER_OK;
+    return status == KESHER_REFUSED || status == KESHER_CONNECTION ? KESHER_OK : status;
+}
+
 static enum kesher_status go_on_after_denial(struct ks_session *session, struct kesher_error *error)
 {
     bool known = false;
-    enum kesher_status status = try_reversed_id(session, &known, error);
+    enum kesher_status status = try_to_be_known(session, &known, error);
     if (status != KESHER_OK || known)
-        return status;
-    status = send_public_key(session, KS_REQUEST_UNTIL_LOST, error);
-    if (status != KESHER_REFUSED && status != KESHER_CONNECTION)
         return status;
     session->unknown = true;
     return register_anew(session, error);
@@ -354,8 +361,8 @@ enum kesher_status ks_login_ensure(struct ks_session *session, struct kesher_err
 
 /* ---- register --again ---- */
 
-/* Whether the home's own server still knows the identity: asked once, and whatever is no clear yes is a no.
- */
+/* Whether the home's own server still knows the identity, in whichever way: after a 2106 it may, and then the
+ * name is taken by this home itself. Whatever is no clear yes is a no. */
 static bool is_known(struct ks_session *session)
 {
     uint8_t payload[KS_NAME_PAYLOAD_SIZE];
@@ -364,12 +371,15 @@ static bool is_known(struct ks_session *session)
                                          .payload = payload,
                                          .payload_size = sizeof payload,
                                          .doing = "reconnect as this user",
-                                         .accepts = is_reconnected};
+                                         .accepts = is_reconnected_or_denied};
     struct ks_answer answer;
-    bool known = fill_name(session, payload, NULL) == KESHER_OK &&
-                 ks_request_ask(session, &question, &answer, NULL) == KESHER_OK;
+    bool answered = fill_name(session, payload, NULL) == KESHER_OK &&
+                    ks_request_ask(session, &question, &answer, NULL) == KESHER_OK;
+    bool known = answered && answer.code == KS_RESPONSE_RECONNECTED;
     if (known)
         ks_session_is_known(session);
+    else if (answered)
+        known = try_to_be_known(session, &known, NULL) == KESHER_OK && known;
     ks_session_disconnect(session);
     return known;
 }

@@ -312,8 +312,8 @@ def test_register_again_makes_the_home_known_where_its_server_has_moved_without_
     write_identity(home, anna)
     write_server_info(home, NOWHERE)
     make_kesher(fake).succeed("register", "Anna", "--again", "--moved")
-    assert fake.codes == [Request.RECONNECT, Request.REGISTER, Request.PUBLIC_KEY]
-    assert fake.requests[1].client_id == bytes(16)
+    assert fake.codes[-2:] == [Request.REGISTER, Request.PUBLIC_KEY]
+    assert fake.requests[-2].client_id == bytes(16) and fake.codes.count(Request.REGISTER) == 1
     assert read_identity(home).id in fake.accounts
     assert (home / "server.info").read_text() == shown(fake.address) + "\n"
 

@@ -184,6 +184,25 @@ def test_registering_again_under_a_taken_name_leaves_the_home_as_it_was(make_ali
     assert identity_backups(alice.home) == []
 
 
+def test_registering_again_finds_the_name_taken_by_the_home_itself_when_only_the_key_is_missing(make_alice):
+    """A registration that was cut off between 1025 and 1026: the key is sent, and the name is the home's still."""
+    server, alice = make_alice()
+    server.accounts[alice.user.id].public_key = None
+    before = (alice.home / "me.info").read_bytes()
+    assert_plain_failure(alice.run("register", "alice", "--again"), "alice", "nothing to register")
+    assert server.accounts[alice.user.id].public_key == alice.user.public_key
+    assert REGISTER not in server.codes and (alice.home / "me.info").read_bytes() == before
+
+
+def test_registering_again_mends_an_id_that_stands_reversed(make_messages, home, private_keys):
+    """To which `users` has nothing better to say than that the home is not known."""
+    server = make_messages()
+    alice, right = reversed_home(server, home, private_keys)
+    assert "nothing to register" in alice.fail("register", "alice", "--again").stderr
+    assert read_identity(home).id == right and REGISTER not in server.codes
+    alice.succeed("users")
+
+
 def test_an_identity_of_the_real_server_that_was_wiped_is_told_with_the_way_out(
     make_server, make_kesher, home, fresh_name
 ):
