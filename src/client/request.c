@@ -96,8 +96,6 @@ static enum kesher_status reach(struct ks_session *session, const struct ks_requ
 
 /* ---- the ladder ---- */
 
-/* ---- the ladder ---- */
-
 /* The server closed the connection behind its last answer, before it can have taken this request. */
 static bool was_closed_between(struct ks_session *session, unsigned answers, struct ks_request_tries *tries)
 {
@@ -187,6 +185,7 @@ enum kesher_status ks_request_run(struct ks_session *session, const struct ks_re
         unsigned answers = session->answers;
         session->is_aside = request->repeat == KS_REQUEST_UNTIL_LOST;
         status = request->perform(session, request->context, error);
+        session->is_aside = false;
         if (!is_repeated(session, request, status, answers, tries, error))
             return status;
     }

@@ -296,6 +296,16 @@ static void without_time_for_a_pause_nothing_is_made_again(void **state)
     teardown(&play);
 }
 
+static void what_is_asked_on_the_side_leaves_the_time_of_others_as_it_was(void **state)
+{
+    (void)state;
+    struct play play = {.steps = {DONE}};
+    setup(&play, &two_losses);
+    assert_int_equal(run(&play, KS_REQUEST_UNTIL_LOST, false), KESHER_OK);
+    assert_false(play.session.is_aside);
+    teardown(&play);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,6 +322,7 @@ int main(void)
         cmocka_unit_test(errors_are_repeated_only_as_the_course_does_it),
         cmocka_unit_test(server_that_is_gone_is_waited_for_only_when_it_was_there),
         cmocka_unit_test(without_time_for_a_pause_nothing_is_made_again),
+        cmocka_unit_test(what_is_asked_on_the_side_leaves_the_time_of_others_as_it_was),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
