@@ -56,8 +56,8 @@ KESHER_API enum kesher_status kesher_register(struct kesher_home *home, const ch
  * more. The old files are kept under other names (me.info.old.1 and so on). KESHER_OK with *identity for
  * kesher_identity_free; KESHER_NOT_FOUND when the home has none; KESHER_EXISTS when the server knows it, and
  * nothing was registered (a public key that was missing there was sent, and an id that stood in the home with
- * its bytes reversed was put right); KESHER_INVALID also for another server than the home's, unless options->moved; other
- * errors as kesher_register. */
+ * its bytes reversed was put right); KESHER_INVALID also for another server than the home's, unless
+ * options->moved; other errors as kesher_register. */
 KESHER_API enum kesher_status kesher_register_again(const struct kesher_home *home, const char *address,
                                                     const char *name, const struct kesher_options *options,
                                                     struct kesher_identity **identity,
