@@ -8,8 +8,12 @@
 #include "crypto/digest.h"
 #include "crypto/secret.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+enum { ROOM_SIZE = 32 * 1024 };
 
 static const char me_info[] = "me.info";
 static const char my_info[] = "my.info";
@@ -198,6 +202,17 @@ enum kesher_status ks_identity_prepare(const struct kesher_home *home, const cha
         status = identity_new(&text, identity, error);
     if (status != KESHER_OK)
         ks_private_key_free(text.key);
+    return status;
+}
+
+enum kesher_status ks_identity_try_room(const struct kesher_home *home, struct kesher_error *error)
+{
+    static const char name[] = "me.info.new";
+    static const uint8_t zeros[ROOM_SIZE];
+    const struct ks_buffer bytes = {.bytes = (uint8_t *)zeros, .size = sizeof zeros};
+    enum kesher_status status = ks_home_files_write(home, name, &bytes, error);
+    if (status == KESHER_OK && unlinkat(home->directory_fd, name, 0) != 0)
+        return ks_home_files_failure(home, errno, "remove", name, error);
     return status;
 }
 

@@ -29,6 +29,11 @@ enum kesher_status ks_identity_prepare(const struct kesher_home *home, const cha
 enum kesher_status ks_identity_save(const struct kesher_home *home, const struct kesher_identity *identity,
                                     struct kesher_error *error);
 
+/* Makes sure that the home takes files, before a server issues an id that could not be written down: writes
+ * as much as an identity and its old files can need, and removes it. KESHER_OK; KESHER_FILE;
+ * KESHER_NO_MEMORY. */
+enum kesher_status ks_identity_try_room(const struct kesher_home *home, struct kesher_error *error);
+
 /* Copies me.info, my.info and priv.key, as far as they are there, to free names (me.info.old.1 and so on). */
 enum kesher_status ks_identity_keep_old(const struct kesher_home *home, struct kesher_error *error);
 

@@ -185,7 +185,9 @@ static enum kesher_status ask_for_name(struct ks_session *session, const struct 
     question.code = KS_REQUEST_REGISTER_DROP;
     question.payload = payload;
     question.payload_size = sizeof payload;
-    enum kesher_status status = fill_name(session, payload, error);
+    enum kesher_status status = ks_identity_try_room(session->home, error);
+    if (status == KESHER_OK)
+        status = fill_name(session, payload, error);
     return status == KESHER_OK ? ks_request_ask(session, &question, answer, error) : status;
 }
 
@@ -200,7 +202,9 @@ enum kesher_status ks_login_register_messages(struct ks_session *session, struct
                                          .accepts = is_registered,
                                          .refused = refused_name};
     struct ks_answer answer;
-    enum kesher_status status = fill_name_and_key(session, payload, error);
+    enum kesher_status status = ks_identity_try_room(session->home, error);
+    if (status == KESHER_OK)
+        status = fill_name_and_key(session, payload, error);
     if (status == KESHER_OK)
         status = ks_request_ask(session, &question, &answer, error);
     return status == KESHER_OK ? take_id(session, &answer, error) : status;

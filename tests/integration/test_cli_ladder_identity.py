@@ -1,6 +1,9 @@
 """A server that does not know the home's id, or not in that form: how `kesher` gets on, and what it tells where
 it cannot."""
 
+import resource
+import signal
+
 import pytest
 from peer.frames import Request
 from peer.kesher import identity_backups, read_identity, write_server_info, write_transfer_info
@@ -94,6 +97,23 @@ def test_a_dead_end_tells_how_to_get_out(make_alice, source, script):
     before = {path.name: path.read_bytes() for path in alice.home.iterdir()}
     assert_plain_failure(alice.run("put", source("x", b"content")), "alice", "kesher register")
     assert server.codes.count(REGISTER) == 1 and server.codes.count(RECONNECT) <= 2
+    assert {path.name: path.read_bytes() for path in alice.home.iterdir()} == before
+
+
+def without_room() -> None:
+    """For the child before it becomes kesher: a disk that has no room for an identity."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512))
+
+
+@pytest.mark.parametrize("command", ["put", "register"])
+def test_no_name_is_registered_when_its_id_could_not_be_written_down(make_alice, source, command):
+    """The server would have given the name to an id that nobody knows."""
+    server, alice = make_alice(knows=False)
+    before = {path.name: path.read_bytes() for path in alice.home.iterdir()}
+    arguments = ["put", source("x", b"content")] if command == "put" else ["register", "alice", "--again"]
+    assert_plain_failure(alice.run(*arguments, preexec_fn=without_room), "cannot write", str(alice.home))
+    assert REGISTER not in server.codes
     assert {path.name: path.read_bytes() for path in alice.home.iterdir()} == before
 
 
