@@ -208,36 +208,6 @@ static void take_file_answer(struct run *run, struct slot *slot, const struct ks
     }
 }
 
-/* What is out is given up for the reason in run->error, and so is the rest. */
-static void fail_all(struct run *run, enum kesher_status status)
-{
-    for (size_t i = 0; i < WINDOW; i++)
-        if (run->slots[i].phase == SLOT_AGAIN)
-            finish_slot(run, &run->slots[i], status);
-    run->again_due = false;
-}
-
-static void take_answer(struct run *run)
-{
-    struct ks_answer answer;
-    enum kesher_status status = ks_request_take_answer(&run->drop->session, &answer, &run->error);
-    if (status != KESHER_OK) {
-        ks_session_notice(&run->drop->session, run->error.sentence);
-        lose_all(run);
-        if (status == KESHER_TIMEOUT) /* silence is not repeated */
-            fail_all(run, status);
-        return;
-    }
-    struct slot *slot = dequeue(run);
-    if (slot->phase == SLOT_SENT) {
-        take_file_answer(run, slot, &answer);
-    } else if (answer.code == KS_RESPONSE_CONFIRMED) {
-        finish_slot(run, slot, KESHER_OK);
-    } else {
-        refuse_later(run, slot);
-    }
-}
-
 /* Of those that are to be sent again, the one that came first; NULL when there is none. */
 static struct slot *next_again(struct run *run)
 {
@@ -248,6 +218,51 @@ static struct slot *next_again(struct run *run)
             next = slot;
     }
     return next;
+}
+
+/* There is no connection any more, or no key, or no answer: the file whose turn it would be is the one that
+ * fails. */
+static void fail_next(struct run *run, enum kesher_status status)
+{
+    char shown[SHOWN_NAME_SIZE];
+    const struct kesher_error cause = run->error;
+    struct slot *slot = next_again(run);
+    if (slot == NULL && !hold_next(run)) {
+        run->given_up = true; /* of what is out */
+        return;
+    }
+    const struct kesher_upload *upload = slot != NULL ? &slot->upload : &run->held;
+    ks_text_escape(upload->name, strlen(upload->name), shown, sizeof shown);
+    (void)ks_failure(&run->error, status, "cannot send '%s': %.500s", shown, cause.sentence);
+    if (slot != NULL) {
+        finish_slot(run, slot, status);
+    } else {
+        run->has_held = false;
+        finish(run, upload, status, 0);
+    }
+    run->given_up = true;
+}
+
+static void take_answer(struct run *run)
+{
+    struct ks_answer answer;
+    enum kesher_status status = ks_request_take_answer(&run->drop->session, &answer, &run->error);
+    if (status != KESHER_OK) {
+        lose_all(run);
+        if (status == KESHER_TIMEOUT) /* silence is not repeated */
+            fail_next(run, status);
+        else
+            ks_session_notice(&run->drop->session, run->error.sentence);
+        return;
+    }
+    struct slot *slot = dequeue(run);
+    if (slot->phase == SLOT_SENT) {
+        take_file_answer(run, slot, &answer);
+    } else if (answer.code == KS_RESPONSE_CONFIRMED) {
+        finish_slot(run, slot, KESHER_OK);
+    } else {
+        refuse_later(run, slot);
+    }
 }
 
 /* What becomes of a file that has no turn any more: what went wrong with it, if anything did. */
@@ -300,28 +315,6 @@ static void put_waiting(struct run *run)
     }
 }
 
-/* There is no connection any more, or no key: the file whose turn it would be is the one that fails. */
-static void fail_login(struct run *run, enum kesher_status status)
-{
-    char shown[SHOWN_NAME_SIZE];
-    const struct kesher_error cause = run->error;
-    struct slot *slot = next_again(run);
-    if (slot == NULL && !hold_next(run)) {
-        run->given_up = true; /* of what is out */
-        return;
-    }
-    const struct kesher_upload *upload = slot != NULL ? &slot->upload : &run->held;
-    ks_text_escape(upload->name, strlen(upload->name), shown, sizeof shown);
-    (void)ks_failure(&run->error, status, "cannot send '%s': %.500s", shown, cause.sentence);
-    if (slot != NULL) {
-        finish_slot(run, slot, status);
-    } else {
-        run->has_held = false;
-        finish(run, upload, status, 0);
-    }
-    run->given_up = true;
-}
-
 enum kesher_status kesher_drop_put_pipelined(struct kesher_drop *drop, const struct kesher_upload_list *list,
                                              struct kesher_error *error)
 {
@@ -332,7 +325,7 @@ enum kesher_status kesher_drop_put_pipelined(struct kesher_drop *drop, const str
             break; /* a connection that is lost now is not missed */
         enum kesher_status status = is_idle ? ks_login_ensure(&drop->session, &run.error) : KESHER_OK;
         if (status != KESHER_OK)
-            fail_login(&run, status);
+            fail_next(&run, status);
         fill(&run);
         if (run.queue_size > 0)
             take_answer(&run);

@@ -125,6 +125,19 @@ def test_silence_after_a_file_is_not_repeated(make_alice, source, code):
     assert (server.connections, server.codes.count(code)) == (1, 1)
 
 
+@pytest.mark.parametrize("code", [Request.SEND_FILE, Request.CRC_OK])
+def test_silence_after_files_that_were_sent_ahead_is_told_once_and_each_file_by_name(
+    make_alice, source, code
+):
+    server, alice = make_alice(silent_at=frozenset({code}))
+    names = [f"file {number}" for number in range(20)]
+    told = alice.fail(*SILENCE, *SOON, "put", "--pipeline", *[source(name, b"content") for name in names])
+    lines = told.stderr.splitlines()
+    assert len(lines) == len(names) and sum("neither took nor sent" in line for line in lines) == 1
+    assert all(f"'{name}'" in line for name, line in zip(names, lines, strict=True))
+    assert server.connections == 1
+
+
 def test_silence_in_the_content_of_a_file_is_not_repeated(make_alice, source):
     server, alice = make_alice(silent_in=Request.SEND_FILE)
     assert_plain_failure(alice.run(*SILENCE, *SOON, "put", source("x", bytes(64 << 20))))
