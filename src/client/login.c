@@ -225,6 +225,17 @@ enum kesher_status ks_login_prepare(struct ks_session *session, struct kesher_ho
     return status == KESHER_OK ? ks_identity_prepare(home, name, &session->identity, error) : status;
 }
 
+/* The 1025 that was lost may have arrived. */
+static enum kesher_status fail_half_registered(const struct ks_session *session, struct kesher_error *error)
+{
+    char shown[SHOWN_NAME_SIZE];
+    return ks_failure(
+        error, KESHER_REFUSED,
+        "%s closed the connection while it registered '%s', and does not take the name now: it may "
+        "be taken by what was lost; choose another, or ask its operator to free it",
+        session->shown, shown_name(session, shown));
+}
+
 enum kesher_status ks_login_register(struct ks_session *session, struct kesher_error *error)
 {
     const struct ks_question question = {
@@ -232,8 +243,10 @@ enum kesher_status ks_login_register(struct ks_session *session, struct kesher_e
     struct ks_answer answer;
     enum kesher_status status = ask_for_name(session, &question, &answer, error);
     bool was_lost = status == KESHER_CONNECTION && session->connections > 0;
-    if (was_lost || (status == KESHER_OK && answer.code == KS_RESPONSE_ERROR))
-        return ks_login_register_messages(session, error);
+    if (was_lost || (status == KESHER_OK && answer.code == KS_RESPONSE_ERROR)) {
+        status = ks_login_register_messages(session, error);
+        return was_lost && status == KESHER_REFUSED ? fail_half_registered(session, error) : status;
+    }
     if (status == KESHER_OK)
         status = take_id(session, &answer, error);
     return status == KESHER_OK ? send_public_key(session, KS_REQUEST_UNTIL_ANSWERED, error) : status;

@@ -51,6 +51,14 @@ def test_a_registration_that_is_refused_as_a_file_would_be_is_told_once(make_mes
     assert not (home / "me.info").exists()
 
 
+def test_a_name_that_a_lost_registration_may_have_taken_is_told_as_such(make_messages, make_kesher, home):
+    """The server had registered it, and ended before it said so: nobody else has the name."""
+    server = make_messages(close_before_answer=Request.REGISTER)
+    result = make_kesher(server).run("register", "Anna")
+    assert_plain_failure(result, "Anna", "while it registered", "operator")
+    assert server.codes == [Request.REGISTER, Request.REGISTER_FOR_MESSAGES]
+
+
 def test_a_name_that_is_taken_at_the_real_server_is_told(server, make_kesher, tmp_path, fresh_name):
     name = fresh_name()
     make_kesher(server).succeed("register", name)
