@@ -187,16 +187,36 @@ struct eviction {
     struct ks_worker *worker;
     enum ks_standing standing; /* of who was found */
     enum ks_standing up_to;
+    bool has_waited; /* for those that leave anyway */
 };
 
-static void eviction_run(struct ks_task *task)
+/* Whether too many are connected, which may have passed since the newcomer came. */
+static bool lacks_room(const struct ks_worker_shared *shared)
 {
-    struct eviction *eviction = KS_CONTAINER_OF(task, struct eviction, task);
+    return atomic_load(&shared->connection_count) > atomic_load(&shared->connection_limit);
+}
+
+static void make_room_here(struct eviction *eviction)
+{
     struct ks_worker_shared *shared = eviction->worker->shared;
     /* Of a burst, those before this one may have taken what was not reserved. */
     enum ks_standing highest = highest_to_leave(shared, eviction->standing);
     if (!ks_tcp_evict_idle(eviction->worker, highest) && !ks_worker_make_room(shared, eviction->up_to))
         atomic_fetch_add(&shared->owed, 1);
+}
+
+static void eviction_run(struct ks_task *task)
+{
+    struct eviction *eviction = KS_CONTAINER_OF(task, struct eviction, task);
+    struct ks_worker *worker = eviction->worker;
+    bool some_are_leaving = worker->doomed != NULL || worker->dirty != NULL;
+    if (some_are_leaving && !eviction->has_waited) {
+        eviction->has_waited = true; /* until they are counted out, at the end of this turn */
+        ks_executor_post(&worker->loop.executor, &eviction->task);
+        return;
+    }
+    if (lacks_room(worker->shared))
+        make_room_here(eviction);
     free(eviction);
 }
 

@@ -129,6 +129,22 @@ def test_users_make_room_while_they_have_more_than_their_share(make_server, new_
     close_all(clients)
 
 
+def test_nobody_leaves_for_who_finds_room_because_others_have_gone(make_server):
+    server = make_server(connections=2, workers=2)
+    clients = connect_served(server, 2)
+    for _ in range(30):
+        server.process.send_signal(signal.SIGSTOP)
+        close_all(clients)
+        newcomer = server.connect()
+        server.process.send_signal(signal.SIGCONT)
+        if not is_served(newcomer):  # nobody was idle when it came, and those that left had not quite gone
+            wait_until(lambda: may_connect(server), "room where both have gone")
+            clients = connect_served(server, 2)
+            continue
+        assert newcomer.is_silent_for(0.02)
+        clients = [newcomer, *connect_served(server, 1)]
+
+
 def test_a_burst_of_newcomers_leaves_users_what_is_reserved_for_them(make_server, new_user):
     server = make_server(connections=16, workers=2)
     clients = [server.connect() for _ in range(16)]
