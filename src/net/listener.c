@@ -117,17 +117,17 @@ static void take_connection(struct ks_listener *listener, int fd, const struct s
     if (!admit(listener, fd, peer, address))
         return;
     unsigned before = atomic_fetch_add(&shared->counts->connection_count, 1);
-    bool welcome = listener->path != NULL || before < atomic_load(&shared->counts->connection_limit) ||
-                   ks_worker_make_room(shared->counts, KS_STANDING_KNOWN);
-    if (welcome && ks_worker_hand_over(least_loaded(shared), fd, peer, listener->events, listener->service,
-                                       listener->counts) == KS_OK) {
+    bool is_full = listener->path == NULL && before >= atomic_load(&shared->counts->connection_limit);
+    enum ks_result result = ks_worker_hand_over(least_loaded(shared), fd, peer, listener->events,
+                                                listener->service, listener->counts, is_full);
+    if (result == KS_OK) {
         ks_count(&listener->counts->accepted, 1);
         return;
     }
     atomic_fetch_sub(&shared->counts->connection_count, 1);
     if (listener->path == NULL)
         ks_crowd_leave(&shared->counts->crowd, address);
-    refuse_connection(listener, fd, peer, welcome ? KS_NET_REFUSED_MEMORY : KS_NET_REFUSED_FULL);
+    refuse_connection(listener, fd, peer, result == KS_REFUSED ? KS_NET_REFUSED_FULL : KS_NET_REFUSED_MEMORY);
 }
 
 static void poll_event(uv_poll_t *poll, int status, int events);

@@ -46,7 +46,7 @@ static void make_owed_room(struct ks_worker_shared *shared)
     while (owed > 0 && !atomic_compare_exchange_weak(&shared->owed, &owed, owed - 1))
         ;
     if (owed > 0 && atomic_load(&shared->connection_count) > atomic_load(&shared->connection_limit))
-        (void)ks_worker_make_room(shared, KS_STANDING_STRANGER); /* without memory they stay too many */
+        ks_worker_make_room(shared, KS_STANDING_STRANGER);
 }
 
 void ks_tcp_enter_idle(struct ks_tcp *tcp)

@@ -151,23 +151,11 @@ static void hand_over_run(struct ks_task *task)
     free(hand_over);
 }
 
-enum ks_result ks_worker_hand_over(struct ks_worker *worker, int fd, const struct sockaddr_storage *peer,
-                                   const struct ks_connection_events *events, void *service,
-                                   struct ks_listener_counts *listener)
+/* NULL is allowed. */
+static void hand_over_post(struct hand_over *hand_over)
 {
-    struct hand_over *hand_over = malloc(sizeof *hand_over);
-    if (hand_over == NULL)
-        return KS_NO_MEMORY;
-    hand_over->task.run = hand_over_run;
-    hand_over->worker = worker;
-    hand_over->fd = fd;
-    hand_over->peer = *peer;
-    hand_over->events = events;
-    hand_over->service = service;
-    hand_over->listener = listener;
-    atomic_fetch_add(&worker->connection_count, 1);
-    ks_executor_post(&worker->loop.executor, &hand_over->task);
-    return KS_OK;
+    if (hand_over != NULL)
+        ks_executor_post(&hand_over->worker->loop.executor, &hand_over->task);
 }
 
 enum { STRANGERS_PART = 4 }; /* one in so many connections is never reserved for users and members */
@@ -185,40 +173,11 @@ static enum ks_standing highest_to_leave(const struct ks_worker_shared *shared, 
 struct eviction {
     struct ks_task task;
     struct ks_worker *worker;
-    enum ks_standing standing; /* of who was found */
+    struct hand_over *newcomer; /* is handed over when there is room, lest it be the one to leave; or NULL */
+    enum ks_standing standing;  /* of who was found */
     enum ks_standing up_to;
     bool has_waited; /* for those that leave anyway */
 };
-
-/* Whether too many are connected, which may have passed since the newcomer came. */
-static bool lacks_room(const struct ks_worker_shared *shared)
-{
-    return atomic_load(&shared->connection_count) > atomic_load(&shared->connection_limit);
-}
-
-static void make_room_here(struct eviction *eviction)
-{
-    struct ks_worker_shared *shared = eviction->worker->shared;
-    /* Of a burst, those before this one may have taken what was not reserved. */
-    enum ks_standing highest = highest_to_leave(shared, eviction->standing);
-    if (!ks_tcp_evict_idle(eviction->worker, highest) && !ks_worker_make_room(shared, eviction->up_to))
-        atomic_fetch_add(&shared->owed, 1);
-}
-
-static void eviction_run(struct ks_task *task)
-{
-    struct eviction *eviction = KS_CONTAINER_OF(task, struct eviction, task);
-    struct ks_worker *worker = eviction->worker;
-    bool some_are_leaving = worker->doomed != NULL || worker->dirty != NULL;
-    if (some_are_leaving && !eviction->has_waited) {
-        eviction->has_waited = true; /* until they are counted out, at the end of this turn */
-        ks_executor_post(&worker->loop.executor, &eviction->task);
-        return;
-    }
-    if (lacks_room(worker->shared))
-        make_room_here(eviction);
-    free(eviction);
-}
 
 static struct ks_worker *with_longest_idle(const struct ks_worker_shared *shared, unsigned standing)
 {
@@ -235,25 +194,97 @@ static struct ks_worker *with_longest_idle(const struct ks_worker_shared *shared
     return with_oldest;
 }
 
+static void eviction_run(struct ks_task *task);
+
 /* The executor holds the eviction, which gcc's analyser does not see. */
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
 #endif
 
-bool ks_worker_make_room(struct ks_worker_shared *shared, enum ks_standing up_to)
+/* KS_OK, and `newcomer` is the eviction's; else it is still the caller's: KS_REFUSED when nobody is idle,
+ * KS_NO_MEMORY. */
+static enum ks_result make_room_for(struct ks_worker_shared *shared, enum ks_standing up_to,
+                                    struct hand_over *newcomer)
 {
     struct ks_worker *worker = NULL;
     unsigned standing = 0;
     up_to = highest_to_leave(shared, up_to);
     while (standing <= up_to && (worker = with_longest_idle(shared, standing)) == NULL)
         standing++;
-    struct eviction *eviction = worker != NULL ? malloc(sizeof *eviction) : NULL;
+    if (worker == NULL)
+        return KS_REFUSED;
+    struct eviction *eviction = malloc(sizeof *eviction);
     if (eviction == NULL)
-        return false;
-    *eviction = (struct eviction){
-        .task.run = eviction_run, .worker = worker, .standing = (enum ks_standing)standing, .up_to = up_to};
+        return KS_NO_MEMORY;
+    *eviction = (struct eviction){.task.run = eviction_run,
+                                  .worker = worker,
+                                  .newcomer = newcomer,
+                                  .standing = (enum ks_standing)standing,
+                                  .up_to = up_to};
     ks_executor_post(&worker->loop.executor, &eviction->task);
-    return true;
+    return KS_OK;
+}
+
+void ks_worker_make_room(struct ks_worker_shared *shared, enum ks_standing up_to)
+{
+    (void)make_room_for(shared, up_to, NULL); /* without memory they stay too many */
+}
+
+/* Whether too many are connected, which may have passed since the newcomer came. */
+static bool lacks_room(const struct ks_worker_shared *shared)
+{
+    return atomic_load(&shared->connection_count) > atomic_load(&shared->connection_limit);
+}
+
+static void eviction_run(struct ks_task *task)
+{
+    struct eviction *eviction = KS_CONTAINER_OF(task, struct eviction, task);
+    struct ks_worker *worker = eviction->worker;
+    struct ks_worker_shared *shared = worker->shared;
+    bool some_are_leaving = worker->doomed != NULL || worker->dirty != NULL;
+    if (some_are_leaving && !eviction->has_waited) {
+        eviction->has_waited = true; /* until they are counted out, at the end of this turn */
+        ks_executor_post(&worker->loop.executor, &eviction->task);
+        return;
+    }
+    /* Of a burst, those before this one may have taken what was not reserved. */
+    enum ks_standing highest = highest_to_leave(shared, eviction->standing);
+    struct hand_over *newcomer = eviction->newcomer;
+    if (lacks_room(shared) && !ks_tcp_evict_idle(worker, highest)) {
+        if (make_room_for(shared, eviction->up_to, newcomer) == KS_OK)
+            newcomer = NULL; /* waits for the next one */
+        else
+            atomic_fetch_add(&shared->owed, 1);
+    }
+    hand_over_post(newcomer);
+    free(eviction);
+}
+
+enum ks_result ks_worker_hand_over(struct ks_worker *worker, int fd, const struct sockaddr_storage *peer,
+                                   const struct ks_connection_events *events, void *service,
+                                   struct ks_listener_counts *listener, bool needs_room)
+{
+    struct hand_over *hand_over = malloc(sizeof *hand_over);
+    if (hand_over == NULL)
+        return KS_NO_MEMORY;
+    hand_over->task.run = hand_over_run;
+    hand_over->worker = worker;
+    hand_over->fd = fd;
+    hand_over->peer = *peer;
+    hand_over->events = events;
+    hand_over->service = service;
+    hand_over->listener = listener;
+    atomic_fetch_add(&worker->connection_count, 1);
+    enum ks_result result = KS_OK;
+    if (needs_room)
+        result = make_room_for(worker->shared, KS_STANDING_KNOWN, hand_over);
+    else
+        hand_over_post(hand_over);
+    if (result == KS_OK)
+        return KS_OK;
+    atomic_fetch_sub(&worker->connection_count, 1);
+    free(hand_over);
+    return result;
 }
 
 static void quiesce_run(struct ks_task *task)

@@ -56,7 +56,7 @@ struct ks_worker_shared {
     _Atomic unsigned connection_count; /* of all workers, those still being handed over included */
     _Atomic unsigned connection_limit; /* may change at any time */
     _Atomic unsigned known_count;      /* of the connections: with KS_STANDING_KNOWN */
-    _Atomic unsigned owed;             /* evictions that found nobody idle any more: ks_worker_make_room */
+    _Atomic unsigned owed;             /* evictions that found nobody idle any more */
     struct ks_worker *const *workers;  /* set before the first connection is handed over */
     unsigned worker_count;
 };
@@ -100,16 +100,18 @@ enum { KS_WORKER_SCRATCH_SIZE = 256 * 1024 };
 enum ks_result ks_worker_start(struct ks_worker_shared *shared, unsigned number, struct ks_worker **worker);
 
 /* Gives an accepted socket to the worker, which opens a connection on it. Any thread. The caller has counted
- * it in shared->connection_count. KS_OK; KS_NO_MEMORY, and then the socket is still the caller's. */
+ * it in shared->connection_count. Where it `needs_room`, the longest-idle connection of the lowest standing
+ * ends first, of KS_STANDING_KNOWN only while these hold more than what is reserved for them, unless others
+ * have gone meanwhile; whoever was chosen may be busy by then: then somebody else leaves, or, where nobody is
+ * idle any more, the first stranger that becomes idle while there are too many. KS_OK; KS_REFUSED when
+ * nobody is idle, KS_NO_MEMORY, and then the socket is still the caller's. */
 enum ks_result ks_worker_hand_over(struct ks_worker *worker, int fd, const struct sockaddr_storage *peer,
                                    const struct ks_connection_events *events, void *service,
-                                   struct ks_listener_counts *listener);
+                                   struct ks_listener_counts *listener, bool needs_room);
 
-/* Has the longest-idle connection of the lowest standing ended, to make room, but none above `up_to`, and of
- * KS_STANDING_KNOWN only while these hold more than what is reserved for them. Any thread. False when nobody
- * is idle, or when out of memory. Whoever was chosen may be busy by then: then somebody else is, or, where
- * nobody is idle any more, the first stranger that becomes idle while there are too many. */
-bool ks_worker_make_room(struct ks_worker_shared *shared, enum ks_standing up_to);
+/* The same for one that was handed over while nobody was idle any more; none above `up_to` has to leave. Any
+ * thread. */
+void ks_worker_make_room(struct ks_worker_shared *shared, enum ks_standing up_to);
 
 /* Ends every connection as soon as nothing is in flight on it. Any thread, once; wait for connection_count to
  * become 0, and after KS_QUIESCE_MS call ks_worker_end_all. */

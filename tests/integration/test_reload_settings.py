@@ -23,7 +23,7 @@ from peer.chat import (
     talk,
     talked_about,
 )
-from peer.conversation import assert_served, send_all, send_while_receiving, taken, two_users
+from peer.conversation import assert_served, send_all, send_while_receiving, taken, two_users, wait_until
 from peer.drop import User, file_frame
 from peer.frames import NO_ID, Answer, ConnectionEnded, MessageAnswer, Request, text_field
 from peer.kesherd import Kesherd, program
@@ -47,10 +47,13 @@ class Scene:
         self.user = self.client.introduce(new_user())
 
     def stay(self) -> None:
-        """From here on somebody is connected for `assert_stayed`."""
+        """From here on somebody is connected for `assert_stayed`, as soon as those that left have gone."""
         self.client.close()
+        wait_until(self._is_back, "room for another connection")
+
+    def _is_back(self) -> bool:
         self.client = self.server.connect()
-        assert_served(self.client, self.user)
+        return is_served(self.client, self.user)
 
     def assert_stayed(self) -> None:
         assert_served(self.client, self.user)

@@ -176,8 +176,8 @@ static int connect_to(struct ks_worker *worker, struct ks_chat_environment *envi
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
     assert_int_equal(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
     atomic_fetch_add(&worker->shared->connection_count, 1);
-    assert_int_equal(ks_worker_hand_over(worker, ends[0], &peer, &ks_chat_events, environment, listener),
-                     KS_OK);
+    assert_int_equal(
+        ks_worker_hand_over(worker, ends[0], &peer, &ks_chat_events, environment, listener, false), KS_OK);
     return ends[1];
 }
 
