@@ -11,9 +11,10 @@
 
 enum { FOREIGN_TYPE = 7 };
 
-/* Takes the place of the system's: there are file systems without hard links. */
-static bool has_links = true;
+static bool has_links = true; /* there are file systems without hard links */
 
+/* Takes the place of the system's, whose parameters have the C library's reserved names.
+ * NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 int linkat(int from, const char *old_path, int to, const char *new_path, int flags)
 {
     if (has_links)
