@@ -13,7 +13,7 @@ void ks_places_forget_stale(const struct ks_service_environment *environment, st
     struct ks_staged_upload stale;
     while (ks_staged_take_stale(environment->staged, now_ms, lifetime_ms, environment->settings.uploads,
                                 &stale)) {
-        ks_report_user(environment, loop, &stale.id, KS_LOG_INFO,
+        ks_report_user(environment, &stale.id, KS_LOG_INFO,
                        "an upload is discarded: it was not confirmed in time (stage-lifetime)");
         ks_dismiss_upload(environment->store, loop, &stale);
     }
@@ -39,7 +39,7 @@ static void evict(const struct ks_exchange *exchange, struct ks_staged_upload *u
 {
     const struct ks_service_environment *environment = exchange->environment;
     ks_tally_refused(ks_tally_shard_of(environment->tally, exchange->loop), KS_TALLY_UPLOADS);
-    ks_report_user(environment, exchange->loop, &upload->id, KS_LOG_WARNING,
+    ks_report_user(environment, &upload->id, KS_LOG_WARNING,
                    "an unconfirmed upload is discarded: whoever has most makes room (uploads)");
     ks_dismiss_upload(environment->store, exchange->loop, upload);
 }

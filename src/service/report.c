@@ -1,5 +1,4 @@
-/* report.c — see report.h. A report that waits for a name is an object of its own: who asked for it goes on.
- */
+/* report.c — see report.h. */
 #include "service/report.h"
 
 #include "base/log_repeats.h"
@@ -11,7 +10,6 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { TEXT_SIZE = 512 };
@@ -19,172 +17,83 @@ enum { TEXT_SIZE = 512 };
 /* What a line is about. */
 struct scene {
     const struct ks_service_environment *environment;
-    struct ks_loop *loop;
     const struct ks_client_id *user;     /* NULL for none */
-    const struct ks_client_id *receiver; /* likewise */
+    const struct ks_client_id *receiver; /* likewise; an id or an alias */
     const char *peer;
     const uint8_t *address;
-    bool may_ask; /* the store */
+    bool store_is_open;
 };
-
-/* Whose names are asked for: of a receiver, what the id says, and what it says as an alias. */
-enum asked { ASKED_USER, ASKED_RECEIVER, ASKED_ALIAS, ASKED_COUNT };
-
-struct report;
-
-struct question {
-    struct ks_store_look_up look_up;
-    struct report *report;
-};
-
-/* All is asked for at once, while the request is served: by the time of an answer that was waited for, the
- * store may be closed. */
-struct report {
-    const struct ks_service_environment *environment;
-    enum ks_log_level level;
-    unsigned per_hour; /* 0: no limit */
-    struct ks_log_cause cause;
-    unsigned outstanding; /* answers, and `begin` */
-    struct question questions[ASKED_COUNT];
-    char peer[KS_PEER_TEXT_SIZE];
-    char user[KS_TEXT_FIELD_SIZE]; /* "" for none; escaped */
-    char receiver[KS_TEXT_FIELD_SIZE];
-    char text[TEXT_SIZE];
-};
-
-/* ---- writing ---- */
-
-/* `ADDRESS: "user" to "receiver": `, as far as they are known. */
-static void describe_who(const struct report *report, char *who, size_t size)
-{
-    bool has_user = report->user[0] != '\0';
-    bool has_receiver = report->receiver[0] != '\0';
-    size_t used = 0;
-    who[0] = '\0';
-    if (report->peer[0] != '\0')
-        used = (size_t)snprintf(who, size, "%s: ", report->peer);
-    if (has_user)
-        used += (size_t)snprintf(who + used, size - used, "\"%s\"", report->user);
-    if (has_receiver)
-        used +=
-            (size_t)snprintf(who + used, size - used, "%sto \"%s\"", has_user ? " " : "", report->receiver);
-    if (has_user || has_receiver)
-        snprintf(who + used, size - used, ": ");
-}
-
-static void write_line(const struct report *report)
-{
-    const struct ks_log *log = report->environment->log;
-    char who[KS_PEER_TEXT_SIZE + 2 * KS_TEXT_FIELD_SIZE + sizeof ": \"\" to \"\": "];
-    describe_who(report, who, sizeof who);
-    if (report->per_hour == 0)
-        ks_log_write(log, report->level, "%s%s", who, report->text);
-    else
-        ks_log_repeatable(log, report->level, &report->cause, report->per_hour, "%s%s", who, report->text);
-}
 
 /* ---- names ---- */
 
-/* Returns whether there is such a user. */
-static bool take_name(const struct question *question, char name[static KS_TEXT_FIELD_SIZE])
+/* Escaped; "" where nobody of the id is known. Returns whether there is such a user. */
+static bool find_name(const struct scene *scene, const struct ks_client_id *id,
+                      char name[static KS_TEXT_FIELD_SIZE])
 {
-    const char *found = question->look_up.user.name;
-    if (question->look_up.request.result != KS_OK)
+    char found[KS_TEXT_FIELD_SIZE];
+    name[0] = '\0';
+    if (id == NULL || !scene->store_is_open ||
+        ks_store_name_at_hand(scene->environment->store, id, found) != KS_OK)
         return false;
-    ks_text_escape_quoted(found, strnlen(found, KS_TEXT_FIELD_SIZE), name, KS_TEXT_FIELD_SIZE);
+    ks_text_escape_quoted(found, strlen(found), name, KS_TEXT_FIELD_SIZE);
     return true;
 }
 
-/* Writes when nothing is outstanding any more. */
-static void settle_one(struct report *report)
-{
-    const struct question *questions = report->questions;
-    if (--report->outstanding > 0)
-        return;
-    if (take_name(&questions[ASKED_USER], report->user))
-        memcpy(report->cause.user, questions[ASKED_USER].look_up.id.bytes, sizeof report->cause.user);
-    if (!take_name(&questions[ASKED_RECEIVER], report->receiver))
-        (void)take_name(&questions[ASKED_ALIAS], report->receiver);
-    write_line(report);
-    free(report);
-}
-
-static void answered(struct ks_store_request *request)
-{
-    settle_one(KS_CONTAINER_OF(request, struct question, look_up.request)->report);
-}
-
-static void ask(struct report *report, enum asked which, const struct ks_client_id *id, struct ks_loop *loop)
-{
-    struct ks_store_look_up *look_up = &report->questions[which].look_up;
-    report->questions[which].report = report;
-    look_up->id = *id;
-    look_up->request.reply_to = &loop->executor;
-    look_up->request.done = answered;
-    report->outstanding++;
-    ks_store_look_up(report->environment->store, look_up);
-}
-
-static void ask_for_names(struct report *report, const struct scene *scene)
+static void find_receiver(const struct scene *scene, char name[static KS_TEXT_FIELD_SIZE])
 {
     const struct ks_alias_key *alias_key = scene->environment->alias_key;
-    struct ks_client_id id = {{0}};
-    report->outstanding = 1;
-    if (scene->user != NULL)
-        ask(report, ASKED_USER, scene->user, scene->loop);
-    if (scene->receiver != NULL)
-        ask(report, ASKED_RECEIVER, scene->receiver, scene->loop);
-    if (scene->receiver != NULL && alias_key != NULL) {
-        ks_alias_to_id(alias_key, scene->receiver->bytes, id.bytes);
-        ask(report, ASKED_ALIAS, &id, scene->loop);
-    }
-    settle_one(report);
+    struct ks_client_id id;
+    if (find_name(scene, scene->receiver, name) || scene->receiver == NULL || alias_key == NULL)
+        return;
+    ks_alias_to_id(alias_key, scene->receiver->bytes, id.bytes);
+    find_name(scene, &id, name);
+}
+
+/* ---- writing ---- */
+
+enum { WHO_SIZE = KS_PEER_TEXT_SIZE + 2 * KS_TEXT_FIELD_SIZE + sizeof ": \"\" to \"\": " };
+
+/* `ADDRESS: "user" to "receiver": `, as far as they are known. */
+static void describe_who(const char *peer, const char *user, const char *receiver, char who[static WHO_SIZE])
+{
+    bool has_user = user[0] != '\0';
+    bool has_receiver = receiver[0] != '\0';
+    size_t used = 0;
+    who[0] = '\0';
+    if (peer[0] != '\0')
+        used = (size_t)snprintf(who, WHO_SIZE, "%s: ", peer);
+    if (has_user)
+        used += (size_t)snprintf(who + used, WHO_SIZE - used, "\"%s\"", user);
+    if (has_receiver)
+        used += (size_t)snprintf(who + used, WHO_SIZE - used, "%sto \"%s\"", has_user ? " " : "", receiver);
+    if (has_user || has_receiver)
+        snprintf(who + used, WHO_SIZE - used, ": ");
 }
 
 _Static_assert((int)KS_LOG_USER_SIZE == (int)KS_CLIENT_ID_SIZE, "users are told apart by their ids");
 
-static void fill(struct report *report, const struct scene *scene, enum ks_log_level level, unsigned per_hour,
-                 const char *format, va_list arguments) __attribute__((format(printf, 5, 0)));
+/* `per_hour` lines that are alike; 0: no limit. */
+static void tell(const struct scene *scene, enum ks_log_level level, unsigned per_hour, const char *format,
+                 va_list arguments) __attribute__((format(printf, 4, 0)));
 
-static void fill(struct report *report, const struct scene *scene, enum ks_log_level level, unsigned per_hour,
-                 const char *format, va_list arguments)
+static void tell(const struct scene *scene, enum ks_log_level level, unsigned per_hour, const char *format,
+                 va_list arguments)
 {
-    memset(report, 0, offsetof(struct report, text));
-    report->environment = scene->environment;
-    report->level = level;
-    report->per_hour = per_hour;
-    report->cause = ks_log_cause(format, scene->address, NULL);
-    snprintf(report->peer, sizeof report->peer, "%s", scene->peer);
-    for (size_t i = 0; i < ASKED_COUNT; i++)
-        report->questions[i].look_up.request.result = KS_NOT_FOUND; /* until it is asked */
-    vsnprintf(report->text, sizeof report->text, format, arguments);
-}
-
-/* Of a peer that is gone, and without memory. */
-static void write_unnamed(const struct scene *scene, enum ks_log_level level, unsigned per_hour,
-                          const char *format, va_list arguments) __attribute__((format(printf, 4, 0)));
-
-static void write_unnamed(const struct scene *scene, enum ks_log_level level, unsigned per_hour,
-                          const char *format, va_list arguments)
-{
-    struct report unnamed;
-    fill(&unnamed, scene, level, per_hour, format, arguments);
-    write_line(&unnamed);
-}
-
-static void begin(const struct scene *scene, enum ks_log_level level, unsigned per_hour, const char *format,
-                  va_list arguments) __attribute__((format(printf, 4, 0)));
-
-static void begin(const struct scene *scene, enum ks_log_level level, unsigned per_hour, const char *format,
-                  va_list arguments)
-{
-    struct report *report = scene->may_ask ? malloc(sizeof *report) : NULL;
-    if (report == NULL) {
-        write_unnamed(scene, level, per_hour, format, arguments);
-        return;
-    }
-    fill(report, scene, level, per_hour, format, arguments);
-    ask_for_names(report, scene);
+    const struct ks_log *log = scene->environment->log;
+    char user[KS_TEXT_FIELD_SIZE];
+    char receiver[KS_TEXT_FIELD_SIZE];
+    char who[WHO_SIZE];
+    char text[TEXT_SIZE];
+    bool is_user = find_name(scene, scene->user, user);
+    find_receiver(scene, receiver);
+    describe_who(scene->peer, user, receiver, who);
+    vsnprintf(text, sizeof text, format, arguments);
+    const struct ks_log_cause cause =
+        ks_log_cause(format, scene->address, is_user ? scene->user->bytes : NULL);
+    if (per_hour == 0)
+        ks_log_write(log, level, "%s%s", who, text);
+    else
+        ks_log_repeatable(log, level, &cause, per_hour, "%s%s", who, text);
 }
 
 /* ---- scenes ---- */
@@ -199,18 +108,16 @@ static struct scene scene_of_session(const struct ks_session *session, struct pl
     ks_connection_describe_peer(session->connection, place->peer, sizeof place->peer);
     ks_connection_peer_address(session->connection, place->address);
     return (struct scene){.environment = session->environment,
-                          .loop = session->connection->loop,
                           .user = session->has_user ? &session->user : NULL,
                           .peer = place->peer,
                           .address = place->address,
-                          .may_ask = true};
+                          .store_is_open = true};
 }
 
 static struct scene scene_of(const struct ks_exchange *exchange, struct place *place)
 {
     if (exchange->session == NULL)
         return (struct scene){.environment = exchange->environment,
-                              .loop = exchange->loop,
                               .peer = exchange->gone.peer,
                               .address = exchange->gone.address};
     struct scene scene = scene_of_session(exchange->session, place);
@@ -218,11 +125,11 @@ static struct scene scene_of(const struct ks_exchange *exchange, struct place *p
     return scene;
 }
 
-#define BEGIN(scene, level, per_hour, format)                                                                \
+#define TELL(scene, level, per_hour, format)                                                                 \
     do {                                                                                                     \
         va_list arguments;                                                                                   \
         va_start(arguments, format);                                                                         \
-        begin((scene), (level), (per_hour), format, arguments);                                              \
+        tell((scene), (level), (per_hour), format, arguments);                                               \
         va_end(arguments);                                                                                   \
     } while (0)
 
@@ -232,7 +139,7 @@ void ks_report(const struct ks_exchange *exchange, enum ks_log_level level, cons
     if (!ks_log_shows(exchange->environment->log, level))
         return;
     const struct scene scene = scene_of(exchange, &place);
-    BEGIN(&scene, level, KS_LOG_REFUSALS, format);
+    TELL(&scene, level, KS_LOG_REFUSALS, format);
 }
 
 void ks_report_to(const struct ks_exchange *exchange, const struct ks_client_id *receiver,
@@ -243,7 +150,7 @@ void ks_report_to(const struct ks_exchange *exchange, const struct ks_client_id 
         return;
     struct scene scene = scene_of(exchange, &place);
     scene.receiver = receiver;
-    BEGIN(&scene, level, KS_LOG_REFUSALS, format);
+    TELL(&scene, level, KS_LOG_REFUSALS, format);
 }
 
 void ks_report_session(const struct ks_session *session, enum ks_log_level level, const char *format, ...)
@@ -252,17 +159,16 @@ void ks_report_session(const struct ks_session *session, enum ks_log_level level
     if (!ks_log_shows(session->environment->log, level))
         return;
     const struct scene scene = scene_of_session(session, &place);
-    BEGIN(&scene, level, KS_LOG_REFUSALS, format);
+    TELL(&scene, level, KS_LOG_REFUSALS, format);
 }
 
-void ks_report_user(const struct ks_service_environment *environment, struct ks_loop *loop,
-                    const struct ks_client_id *id, enum ks_log_level level, const char *format, ...)
+void ks_report_user(const struct ks_service_environment *environment, const struct ks_client_id *id,
+                    enum ks_log_level level, const char *format, ...)
 {
-    const struct scene scene = {
-        .environment = environment, .loop = loop, .user = id, .peer = "", .may_ask = true};
+    const struct scene scene = {.environment = environment, .user = id, .peer = "", .store_is_open = true};
     if (!ks_log_shows(environment->log, level))
         return;
-    BEGIN(&scene, level, KS_LOG_REFUSALS, format);
+    TELL(&scene, level, KS_LOG_REFUSALS, format);
 }
 
 void ks_report_event(const struct ks_exchange *exchange, const char *format, ...)
@@ -271,7 +177,7 @@ void ks_report_event(const struct ks_exchange *exchange, const char *format, ...
     if (!ks_log_shows(exchange->environment->log, KS_LOG_INFO))
         return;
     const struct scene scene = scene_of(exchange, &place);
-    BEGIN(&scene, KS_LOG_INFO, KS_LOG_EVENTS, format);
+    TELL(&scene, KS_LOG_INFO, KS_LOG_EVENTS, format);
 }
 
 /* ---- requests and answers ---- */
@@ -283,7 +189,7 @@ static void debug(const struct ks_exchange *exchange, const char *format, ...)
 {
     struct place place;
     const struct scene scene = scene_of(exchange, &place);
-    BEGIN(&scene, KS_LOG_DEBUG, 0, format);
+    TELL(&scene, KS_LOG_DEBUG, 0, format);
 }
 
 void ks_report_write_request(const struct ks_exchange *exchange, bool fits)

@@ -1,10 +1,11 @@
 /* report.h — lines of the log about what a peer of the binary port asked for: from which address, by which
  * user, and for whom. Private to src/service; the connection's loop.
  *
- * A line is `ADDRESS: "user" to "receiver": text`. Names are looked up, so that nobody has to carry them
- * around; who is no user has none, and neither has a request whose connection is gone (the store may be
- * closed by then). Lines that are alike, of one text, address and user, are bounded (base/log_repeats.h).
- * Nothing is looked up, and nothing formatted, for a line that the log does not show.
+ * A line is `ADDRESS: "user" to "receiver": text`. Names are what the store has at hand, so that nobody has
+ * to carry them around, and nothing waits for them; who is no user has none, and neither has a request whose
+ * connection is gone (the store may be closed by then). Lines that are alike, of one text, address and user,
+ * are bounded (base/log_repeats.h). Nothing is looked up, and nothing formatted, for a line that the log does
+ * not show.
  */
 #ifndef KS_SERVICE_REPORT_H
 #define KS_SERVICE_REPORT_H
@@ -24,10 +25,9 @@ void ks_report_to(const struct ks_exchange *exchange, const struct ks_client_id 
 void ks_report_session(const struct ks_session *session, enum ks_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The same of something that the user `id` has left here: no address. While a request is served on `loop`. */
-void ks_report_user(const struct ks_service_environment *environment, struct ks_loop *loop,
-                    const struct ks_client_id *id, enum ks_log_level level, const char *format, ...)
-    __attribute__((format(printf, 5, 6)));
+/* The same of something that the user `id` has left here: no address. While a request is served. */
+void ks_report_user(const struct ks_service_environment *environment, const struct ks_client_id *id,
+                    enum ks_log_level level, const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* Something went well: there may be more of it. */
 void ks_report_event(const struct ks_exchange *exchange, const char *format, ...)

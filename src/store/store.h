@@ -443,6 +443,8 @@ struct ks_store_probe {
 struct ks_store_operations {
     void (*register_user)(struct ks_store *store, struct ks_store_register *request);
     void (*look_up)(struct ks_store *store, struct ks_store_look_up *request);
+    enum ks_result (*name_at_hand)(struct ks_store *store, const struct ks_client_id *id,
+                                   char name[static KS_TEXT_FIELD_SIZE]);
     void (*public_key)(struct ks_store *store, struct ks_store_public_key *request);
     void (*set_keys)(struct ks_store *store, struct ks_store_set_keys *request);
     void (*content_key)(struct ks_store *store, struct ks_store_content_key *request);
@@ -483,6 +485,14 @@ static inline void ks_store_register_user(struct ks_store *store, struct ks_stor
 static inline void ks_store_look_up(struct ks_store *store, struct ks_store_look_up *request)
 {
     store->operations->look_up(store, request);
+}
+
+/* The user's name for people, NUL-terminated, if the engine has it at hand; without waiting for anything, so
+ * changes that are on their way may be missing. KS_OK; KS_NOT_FOUND, and `name` is as it was. */
+static inline enum ks_result ks_store_name_at_hand(struct ks_store *store, const struct ks_client_id *id,
+                                                   char name[static KS_TEXT_FIELD_SIZE])
+{
+    return store->operations->name_at_hand(store, id, name);
 }
 
 static inline void ks_store_public_key(struct ks_store *store, struct ks_store_public_key *request)

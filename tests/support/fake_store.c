@@ -85,6 +85,16 @@ static void fake_look_up(struct ks_store *store, struct ks_store_look_up *reques
     complete(store, &request->request, user != NULL ? KS_OK : KS_NOT_FOUND);
 }
 
+static enum ks_result fake_name_at_hand(struct ks_store *store, const struct ks_client_id *id,
+                                        char name[static KS_TEXT_FIELD_SIZE])
+{
+    const struct fake_user *user = find_user(store, id);
+    if (user == NULL)
+        return KS_NOT_FOUND;
+    memcpy(name, user->user.name, sizeof user->user.name);
+    return KS_OK;
+}
+
 static void fake_public_key(struct ks_store *store, struct ks_store_public_key *request)
 {
     struct fake_user *user = find_user(store, &request->id);
@@ -591,6 +601,7 @@ static void fake_close(struct ks_store *store)
 static const struct ks_store_operations fake_operations = {
     .register_user = fake_register_user,
     .look_up = fake_look_up,
+    .name_at_hand = fake_name_at_hand,
     .public_key = fake_public_key,
     .set_keys = fake_set_keys,
     .content_key = fake_content_key,

@@ -264,51 +264,38 @@ static void a_flood_of_refusals_is_summed_up(void **state)
     ks_log_repeats_free(loop->log.repeats);
 }
 
-/* ---- when the answer comes later, or too late ---- */
+/* ---- when the store's answers come later, or too late ---- */
 
-static void names_are_told_when_the_store_takes_its_time(void **state)
+/* Or lines would pile up behind a store that stands still. */
+static void nothing_is_waited_for(void **state)
 {
     struct people *people = *state;
-    const struct ks_client_id alias = alias_of(people, &people->bob);
     struct ks_buffer bytes = ks_buffer_empty(0);
+    give_key(people);
     people->fixture->store.later = true;
-    people->fixture->environment.settings.message_limit = 4;
-    add_message(&bytes, &people->alice, &alias, KS_MESSAGE_TEXT, "hello", 5);
-    send_and_free(people->fixture, &bytes, 0);
-    assert_says(people, "<4>" PEER "\"alice\" to \"bob\": cannot take a message");
-}
-
-static void asked_too_late(struct ks_store *store, struct ks_store_look_up *request)
-{
-    (void)store;
-    (void)request;
-    fail_msg("%s", "the store is asked for a name when it may be closed");
-}
-
-/* A server that stops closes the store behind the last connection, and then runs what was posted. */
-static void no_name_is_asked_for_behind_the_request(void **state)
-{
-    struct people *people = *state;
-    const struct ks_client_id alias = alias_of(people, &people->bob);
-    struct fake_store *store = &people->fixture->store;
-    struct ks_store_operations closed = *store->store.operations;
-    struct ks_buffer bytes = ks_buffer_empty(0);
-    closed.look_up = asked_too_late;
-    store->later = true;
-    people->fixture->environment.settings.message_limit = 4;
-    add_message(&bytes, &people->alice, &alias, KS_MESSAGE_TEXT, "hello", 5);
+    add_name_request(&bytes, &people->alice, KS_REQUEST_CRC_OK, "a");
     fake_connection_send_only(&people->fixture->connection, bytes.bytes, bytes.size);
     ks_buffer_free(&bytes);
-    const struct ks_store_operations *open = store->store.operations;
-    store->store.operations = &closed;
-    fake_connection_close(&people->fixture->connection);
-    store->store.operations = open;
-    assert_says(people, "<4>" PEER "\"alice\" to \"bob\": cannot take a message");
+    assert_says(people, "<6>" PEER "\"alice\": cannot keep \"a\": no upload of this name waits");
 }
 
-static void what_ends_behind_its_connection_is_told_with_the_address(void **state)
+static enum ks_result asked_too_late(struct ks_store *store, const struct ks_client_id *id,
+                                     char name[static KS_TEXT_FIELD_SIZE])
+{
+    (void)store;
+    (void)id;
+    (void)name;
+    fail_msg("%s", "the store is asked for a name when it may be closed");
+    return KS_NOT_FOUND;
+}
+
+/* As it stops, a server closes the store behind the last connection, and then runs what was posted. */
+static void what_ends_behind_its_connection_is_told_with_the_address_alone(void **state)
 {
     struct people *people = *state;
+    struct ks_store *store = &people->fixture->store.store;
+    const struct ks_store_operations *open = store->operations;
+    struct ks_store_operations closed = *open;
     struct ks_buffer bytes = ks_buffer_empty(0);
     give_key(people);
     upload(people, "a", true);
@@ -317,7 +304,10 @@ static void what_ends_behind_its_connection_is_told_with_the_address(void **stat
     fake_connection_send_only(&people->fixture->connection, bytes.bytes, bytes.size);
     ks_buffer_free(&bytes);
     fake_connection_close(&people->fixture->connection);
+    closed.name_at_hand = asked_too_late;
+    store->operations = &closed;
     fake_loop_run(&people->fixture->loop);
+    store->operations = open;
     assert_says(people, "<6>" PEER "kept \"a\"\n");
 }
 
@@ -440,9 +430,8 @@ int main(void)
         REPORT_TEST(half_a_header_is_told_with_the_user_of_the_request_before),
         REPORT_TEST(who_is_no_user_has_no_name),
         REPORT_TEST(a_flood_of_refusals_is_summed_up),
-        REPORT_TEST(names_are_told_when_the_store_takes_its_time),
-        REPORT_TEST(no_name_is_asked_for_behind_the_request),
-        REPORT_TEST(what_ends_behind_its_connection_is_told_with_the_address),
+        REPORT_TEST(nothing_is_waited_for),
+        REPORT_TEST(what_ends_behind_its_connection_is_told_with_the_address_alone),
         REPORT_TEST(every_request_and_the_code_of_its_answer_are_told),
         REPORT_TEST(a_1030_that_is_not_answered_is_told_as_such),
         REPORT_TEST(states_are_told_by_name),

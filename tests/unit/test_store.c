@@ -249,6 +249,28 @@ static void in_one_batch_the_first_public_key_wins(void **state)
         ks_content_key_release(requests[i].content_key);
 }
 
+/* The log tells who a refused request came from, and strangers make as many as they like. */
+static void a_name_at_hand_waits_for_no_change(void **state)
+{
+    struct house *house = *state;
+    struct held_writer held;
+    struct ks_client_id id;
+    char name[KS_TEXT_FIELD_SIZE] = "";
+    assert_int_equal(register_user(house, "bob", NULL, &id), KS_OK);
+    writer_hold(house, &held);
+    struct ks_store_set_keys change = {
+        .request = fixture_request(&house->waiter), .id = id, .has_public_key = true};
+    change.content_key = new_content_key(house, 31);
+    ks_store_set_keys(house->store, &change);
+    assert_int_equal(ks_store_name_at_hand(house->store, &id, name), KS_OK);
+    writer_let_go(&held);
+    assert_string_equal(name, "bob");
+    fixture_wait(&house->waiter, &change.request);
+    ks_content_key_release(change.content_key);
+    id.bytes[7] ^= 1;
+    assert_int_equal(ks_store_name_at_hand(house->store, &id, name), KS_NOT_FOUND);
+}
+
 /* What one thread asks for takes effect in the order of asking, though the first has to wait for a commit. */
 static void questions_wait_for_the_changes_asked_for_before(void **state)
 {
@@ -524,6 +546,7 @@ int main(void)
         HOUSE_TEST(a_restart_keeps_users_and_the_alias_key),
         HOUSE_TEST(a_public_key_is_set_once),
         HOUSE_TEST(in_one_batch_the_first_public_key_wins),
+        HOUSE_TEST(a_name_at_hand_waits_for_no_change),
         HOUSE_TEST(questions_wait_for_the_changes_asked_for_before),
         HOUSE_TEST(the_ram_answers_inside_the_call),
         HOUSE_TEST(a_content_key_survives_a_restart_and_a_day_ends_it),

@@ -76,6 +76,16 @@ static void engine_look_up(struct ks_store *store, struct ks_store_look_up *requ
         ks_reply_now(&request->request, result);
 }
 
+static enum ks_result engine_name_at_hand(struct ks_store *store, const struct ks_client_id *id,
+                                          char name[static KS_TEXT_FIELD_SIZE])
+{
+    struct ks_user user;
+    enum ks_result result = ks_users_look_up(ks_engine_of(store)->users, id, true, &user);
+    if (result == KS_OK)
+        memcpy(name, user.name, sizeof user.name);
+    return result;
+}
+
 static void settle_public_key(struct ks_task *task)
 {
     struct ks_store_public_key *request = KS_CONTAINER_OF(task, struct ks_store_public_key, request.task);
@@ -265,6 +275,7 @@ static void engine_close(struct ks_store *store)
 static const struct ks_store_operations engine_operations = {
     .register_user = engine_register_user,
     .look_up = engine_look_up,
+    .name_at_hand = engine_name_at_hand,
     .public_key = engine_public_key,
     .set_keys = engine_set_keys,
     .content_key = engine_content_key,
