@@ -13,6 +13,7 @@
 #include "fake_store.h"
 #include "service/frames.h"
 #include "service/staged.h"
+#include "service_settings.h"
 #include "wire/blocks.h"
 
 #include <stdlib.h>
@@ -45,7 +46,7 @@ static void add_users(struct fake_store *store, struct ks_loop *loop)
 /* Small limits, so that small inputs reach what large ones do in life. */
 static struct ks_service_settings small_settings(void)
 {
-    struct ks_service_settings settings = ks_service_settings_default();
+    struct ks_service_settings settings = usual_settings;
     settings.message_limit = 100000;
     settings.spool_threshold = 100;
     settings.pull_limit = 1000;

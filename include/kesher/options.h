@@ -24,20 +24,30 @@ struct kesher_observer {
     void (*progress)(void *context, uint64_t sent, uint64_t size);
 };
 
-/* All zero is a good start: 0 stands for the default in brackets. */
+/* What 0 stands for in kesher_options. */
+enum {
+    KESHER_DEFAULT_CONNECT_MS = 10 * 1000,
+    KESHER_DEFAULT_ANSWER_MS = 10 * 1000,
+    KESHER_DEFAULT_PROGRESS_MS = 120 * 1000,
+    KESHER_DEFAULT_BACKOFF_MS = 250,
+    KESHER_DEFAULT_RECONNECTS = 5,
+    KESHER_DEFAULT_RETRY_MS = 60 * 1000,
+};
+
+/* All zero is a good start: 0 stands for the default. */
 struct kesher_options {
-    uint32_t connect_ms; /* for making a connection, name resolution aside [10,000] */
-    /* Until the first answer of the server: whoever is silent is no such server. [10,000] */
+    uint32_t connect_ms; /* for making a connection, name resolution aside */
+    /* Until the first answer of the server: whoever is silent is no such server. */
     uint32_t answer_ms;
-    /* After it: in which at least one byte must move. Silence is not repeated. [120,000] */
+    /* After it: in which at least one byte must move. Silence is not repeated. */
     uint32_t progress_ms;
-    uint32_t backoff_ms; /* before the first reconnect; doubles with each, up to 5 s [250] */
-    uint32_t reconnects; /* per file or request, of connections that were made and lost [5] */
+    uint32_t backoff_ms; /* before the first reconnect; doubles with each, up to 5 s */
+    uint32_t reconnects; /* per file or request, of connections that were made and lost */
     /* How long a server that answered before is waited for, while it cannot be connected to: it may be
-     * restarting. Less than backoff_ms: nothing is made again. [60,000] */
+     * restarting. Less than backoff_ms: nothing is made again. */
     uint32_t retry_ms;
     /* How often what the server answered with an error is asked again. Only the course's batch client does
-     * that; nothing that can be mended needs it. [0] */
+     * that; nothing that can be mended needs it. */
     uint32_t error_repeats;
     /* The home's server has moved to the address that is given: it may be told the id, and when it shows that
      * it knows the identity, its address is written to server.info. */

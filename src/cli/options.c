@@ -1,6 +1,8 @@
 /* options.c — see options.h. */
 #include "cli/options.h"
 
+#include <kesher/options.h>
+
 #define MEMBER(name) KS_OPTION_MEMBER(struct ks_options, name)
 
 #define LONGEST (UINT64_C(24) * 60 * 60 * KS_OPTION_SECOND)
@@ -50,9 +52,9 @@ const struct ks_option_table ks_options_table = {
     .manual = "kesher --help", .options = rows, .count = sizeof rows / sizeof rows[0]};
 
 const struct ks_options ks_options_defaults = {
-    .answer_timeout = 10 * KS_OPTION_SECOND,
-    .silence = 120 * KS_OPTION_SECOND,
-    .retry = 60 * KS_OPTION_SECOND,
+    .answer_timeout = KESHER_DEFAULT_ANSWER_MS,
+    .silence = KESHER_DEFAULT_PROGRESS_MS,
+    .retry = KESHER_DEFAULT_RETRY_MS,
 };
 
 bool ks_options_parse(int argc, char **argv, struct ks_options *options)

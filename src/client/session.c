@@ -7,15 +7,7 @@
 
 #include <string.h>
 
-enum {
-    DEFAULT_CONNECT_MS = 10 * 1000,
-    DEFAULT_ANSWER_MS = 10 * 1000,
-    DEFAULT_PROGRESS_MS = 120 * 1000,
-    DEFAULT_BACKOFF_MS = 250,
-    DEFAULT_RECONNECTS = 5,
-    DEFAULT_RETRY_MS = 60 * 1000,
-    LONGEST_LIMIT_MS = 24 * 60 * 60 * 1000, /* fits the int of poll(2) */
-};
+enum { LONGEST_LIMIT_MS = 24 * 60 * 60 * 1000 }; /* fits the int of poll(2) */
 
 static uint32_t limit_or_default(uint32_t value, uint32_t default_value)
 {
@@ -29,12 +21,12 @@ struct kesher_options ks_session_limits(const struct kesher_options *options)
     struct kesher_options result = {0};
     if (options != NULL)
         result = *options;
-    result.connect_ms = limit_or_default(result.connect_ms, DEFAULT_CONNECT_MS);
-    result.answer_ms = limit_or_default(result.answer_ms, DEFAULT_ANSWER_MS);
-    result.progress_ms = limit_or_default(result.progress_ms, DEFAULT_PROGRESS_MS);
-    result.backoff_ms = limit_or_default(result.backoff_ms, DEFAULT_BACKOFF_MS);
-    result.reconnects = limit_or_default(result.reconnects, DEFAULT_RECONNECTS);
-    result.retry_ms = limit_or_default(result.retry_ms, DEFAULT_RETRY_MS);
+    result.connect_ms = limit_or_default(result.connect_ms, KESHER_DEFAULT_CONNECT_MS);
+    result.answer_ms = limit_or_default(result.answer_ms, KESHER_DEFAULT_ANSWER_MS);
+    result.progress_ms = limit_or_default(result.progress_ms, KESHER_DEFAULT_PROGRESS_MS);
+    result.backoff_ms = limit_or_default(result.backoff_ms, KESHER_DEFAULT_BACKOFF_MS);
+    result.reconnects = limit_or_default(result.reconnects, KESHER_DEFAULT_RECONNECTS);
+    result.retry_ms = limit_or_default(result.retry_ms, KESHER_DEFAULT_RETRY_MS);
     return result;
 }
 

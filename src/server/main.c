@@ -213,7 +213,8 @@ static enum ks_result prepare_services(struct server *server)
     environment->random = ks_random_system();
     environment->clock = ks_clock_system();
     environment->log = &server->log;
-    environment->settings = ks_service_settings_default();
+    environment->settings.content_key_lifetime = KS_CONTENT_KEY_LIFETIME;
+    environment->settings.spool_threshold = KS_SPOOL_THRESHOLD;
     environment->settings.stage_lifetime = (int64_t)(server->options.stage_lifetime / 1000);
     environment->settings.stall_timeout_ms = server->options.lease_lifetime;
     environment->settings.settle_time_ms = server->options.settle_time;

@@ -20,6 +20,12 @@ struct ks_tally;
 
 enum { KS_MESSAGE_LIMIT_LARGEST = INT32_MAX };
 
+/* Of settings that nobody is asked about. */
+enum {
+    KS_CONTENT_KEY_LIFETIME = 24 * 3600, /* seconds */
+    KS_SPOOL_THRESHOLD = 256 * 1024,     /* bytes */
+};
+
 struct ks_service_settings {
     _Atomic bool plain_public_ids; /* others are shown the ids themselves: insecure (protocol.md §1.1) */
     _Atomic uint64_t header_timeout_ms;  /* from the first byte of a request to the last of its fixed part */
@@ -55,8 +61,5 @@ struct ks_service_environment {
     struct ks_tally *tally;                /* of requests (tally.h); NULL: nobody counts */
     struct ks_service_settings settings;
 };
-
-/* The defaults of protocol.md. */
-struct ks_service_settings ks_service_settings_default(void);
 
 #endif

@@ -433,23 +433,3 @@ bool ks_session_allows(const struct ks_exchange *exchange, struct ks_allowance *
     return (environment->unlimited != NULL && ks_networks_current_contain(environment->unlimited, address)) ||
            ks_allowance_take(allowance, address, per_hour, ks_clock_monotonic_ms(environment->clock));
 }
-
-struct ks_service_settings ks_service_settings_default(void)
-{
-    return (struct ks_service_settings){
-        .header_timeout_ms = UINT64_C(30) * 1000,
-        .payload_timeout_ms = UINT64_C(60) * 1000,
-        .crc_wrong_delay_ms = 2000,
-        .content_key_lifetime = INT64_C(24) * 3600,
-        .stage_lifetime = 3600,
-        .stall_timeout_ms = KS_LEASE_LIFETIME_MS,
-        .settle_time_ms = 5000,
-        .uploads_per_user = 256,
-        .uploads = 20000,
-        .list_budget = UINT64_C(128) * 1024 * 1024,
-        .list_rate = 256 * 1024,
-        .message_limit = UINT32_C(64) * 1024 * 1024,
-        .spool_threshold = 256 * 1024,
-        .pull_limit = UINT64_C(256) * 1024 * 1024,
-    };
-}

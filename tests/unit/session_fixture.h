@@ -10,6 +10,7 @@
 #include "service/frames.h"
 #include "service/pacing.h"
 #include "service/staged.h"
+#include "service_settings.h"
 #include "wire/drop.h"
 
 #include <setjmp.h>
@@ -41,7 +42,7 @@ static inline int set_up(void **state)
     fixture->environment.random = ks_random_system();
     fixture->environment.clock = &fixture->loop.time.clock;
     fixture->environment.log = &fixture->loop.log;
-    fixture->environment.settings = ks_service_settings_default();
+    fixture->environment.settings = usual_settings;
     assert_int_equal(ks_staged_new(&fixture->environment.staged), KS_OK);
     assert_int_equal(ks_pacing_new(&fixture->environment.pacing), KS_OK);
     assert_true(
