@@ -105,6 +105,12 @@ def test_a_registration_tells_who_where_and_which_key(server, make_kesher, home,
     assert told["fingerprint"] == own["fingerprint"]
 
 
+def test_a_registration_tells_the_server_as_the_home_remembers_it(server, make_kesher, home, fresh_name):
+    host, port = server.address
+    run = make_kesher().succeed("register", fresh_name(), "--json", "--server", f" {host}:{port} ")
+    assert run.objects()[0]["server"] == f"{host}:{port}" == (home / "server.info").read_text().strip()
+
+
 def test_a_notice_is_an_object_too(make_fake, make_kesher, home):
     fake = make_fake(errors={1028: 1})
     write_transfer_info(home, fake.address, "Anna", "/etc/hostname")
