@@ -118,6 +118,14 @@ def test_a_notice_is_an_object_too(make_fake, make_kesher, home):
     assert result.told() == [{"notice": "server responded with an error"}]
 
 
+def test_a_warning_is_a_notice(make_fake, make_kesher, home):
+    fake = make_fake()
+    write_transfer_info(home, fake.address, "Anna", "/etc/hostname")
+    home.chmod(0o777)
+    (told,) = make_kesher().succeed("transfer", "--json").told()
+    assert list(told) == ["notice"] and told["notice"].startswith("warning: ")
+
+
 def test_without_json_an_error_is_a_line_as_ever(make_kesher):
     assert make_kesher().fail("users").stderr.startswith("kesher: ")
 
