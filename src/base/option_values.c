@@ -211,7 +211,7 @@ void ks_option_expect(const struct ks_option *option, const char *value, char *t
                        least, most, unit_name(option));
         break;
     case KS_OPTION_DURATION:
-        (void)snprintf(text, size, "a time from %s to %s, as in 90s, 2h or 7d; a number alone counts %s",
+        (void)snprintf(text, size, "a time from %s to %s, as in 90s, 10m or 1h; a number alone counts %s",
                        least, most, unit_name(option));
         break;
     }

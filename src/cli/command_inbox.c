@@ -39,9 +39,11 @@ static bool told_unsaved(const struct kesher_messenger *messenger, bool was_told
 {
     struct kesher_error error = {.sentence = ""};
     size_t count = kesher_messenger_unsaved(messenger, &error);
+    struct kesher_error told = {.status = error.status};
+    (void)snprintf(told.sentence, sizeof told.sentence, "%zu received %s in the home: %.700s", count,
+                   count == 1 ? "file waits" : "files wait", error.sentence);
     if (count > 0 && !was_told)
-        ks_output_error("%zu received %s in the home: %s", count, count == 1 ? "file waits" : "files wait",
-                        error.sentence);
+        ks_output_failure(&told);
     return count == 0;
 }
 

@@ -3,6 +3,8 @@
 
 #include "cli/output.h"
 
+#include "base/address.h"
+
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,16 +116,26 @@ static bool take_given(const struct ks_context *context, char address[KESHER_ADD
     return true;
 }
 
+/* As server.info has it; what is no address is left to whoever connects. */
+static void write_in_one_form(char address[KESHER_ADDRESS_SIZE])
+{
+    struct ks_address parsed;
+    if (ks_address_parse(address, strlen(address), &parsed) == KS_OK)
+        ks_address_format(&parsed, address, KESHER_ADDRESS_SIZE);
+}
+
 bool ks_context_server(const struct ks_context *context, char address[KESHER_ADDRESS_SIZE])
 {
     struct kesher_error error;
     bool given = false;
     if (!take_given(context, address, &given))
         return false;
-    if (given || kesher_home_server(context->home, address, &error) == KESHER_OK)
-        return true;
-    ks_output_failure(&error);
-    return false;
+    if (!given && kesher_home_server(context->home, address, &error) != KESHER_OK) {
+        ks_output_failure(&error);
+        return false;
+    }
+    write_in_one_form(address);
+    return true;
 }
 
 bool ks_context_service(const struct ks_context *context, uint16_t port, char address[KESHER_ADDRESS_SIZE])
@@ -151,5 +163,5 @@ void ks_context_warn_of_secrets(const struct ks_context *context)
 {
     struct kesher_error error;
     if (kesher_home_check_modes(context->home, &error) != KESHER_OK)
-        ks_output_error("warning: %s", error.sentence);
+        ks_output_warning(&error);
 }

@@ -10,6 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Every command speaks to a server. */
+enum { OF_EVERY_COMMAND = KS_OPTIONS_ANY | KS_OPTIONS_SERVER };
+
 static void print_usage(FILE *stream)
 {
     (void)fputs("Usage: kesher [OPTIONS] COMMAND …\n\nCommands:\n", stream);
@@ -22,9 +25,9 @@ static void print_usage(FILE *stream)
         (void)fprintf(stream, "  %-*s %s\n", width, form, command->help);
     }
     (void)fputs("\nOptions of every command:\n", stream);
-    ks_option_print(stream, &ks_options_table, KS_OPTIONS_ANY, &ks_options_defaults);
+    ks_option_print(stream, &ks_options_table, OF_EVERY_COMMAND, &ks_options_defaults);
     (void)fputs("\nOptions of some commands, whose own --help names them:\n", stream);
-    ks_option_print(stream, &ks_options_table, ~(unsigned)KS_OPTIONS_ANY, &ks_options_defaults);
+    ks_option_print(stream, &ks_options_table, ~(unsigned)OF_EVERY_COMMAND, &ks_options_defaults);
     (void)fputs("\nExit status: 0 done, 1 failed, 2 wrong usage. `kesher COMMAND --help` tells more.\n",
                 stream);
 }

@@ -82,6 +82,11 @@ void ks_output_notice(const char *format, ...)
     }
 }
 
+void ks_output_warning(const struct kesher_error *error)
+{
+    ks_output_notice("%swarning: %s", as_json ? "" : "kesher: ", error->sentence);
+}
+
 /* Pieces are converted in steps, so that the room for their growth is on the stack. */
 enum { STEP_SIZE = 2048 };
 

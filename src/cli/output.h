@@ -33,6 +33,9 @@ void ks_output_fatal(const struct kesher_error *error);
 /* A line on stderr that tells of no failure. Safe for a terminal. */
 void ks_output_notice(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* "kesher: warning: <what>" for what would be a failure elsewhere. As JSON it is a notice. */
+void ks_output_warning(const struct kesher_error *error);
+
 /* A JSON string with its quotes; what is not UTF-8 becomes U+FFFD. */
 void ks_output_json_string(FILE *stream, const char *text);
 void ks_output_json_bytes(FILE *stream, const void *bytes, size_t size);

@@ -37,12 +37,13 @@ static bool is_patient(const struct ks_session *session)
     return session->options.retry_ms >= session->options.backoff_ms;
 }
 
-/* After a connection was lost: says so and waits. False when there were too many. */
+/* After a connection was lost: says so and waits. False when there were too many, or when the server was
+ * waited for already, by a request of which this one consists. */
 static bool wait_after_loss(struct ks_session *session, struct ks_request_tries *tries,
                             const struct kesher_error *why)
 {
     char line[KESHER_SENTENCE_SIZE + 64];
-    if (tries->losses >= session->options.reconnects || !is_patient(session))
+    if (tries->losses >= session->options.reconnects || !is_patient(session) || session->down_since_ms != 0)
         return false;
     tries->losses++;
     if (snprintf(line, sizeof line, "%s; connecting again (%u of %u)", why->sentence, tries->losses,
@@ -53,20 +54,19 @@ static bool wait_after_loss(struct ks_session *session, struct ks_request_tries 
 }
 
 /* The server is not there any more, it may be restarting: waits. False when it was waited for long enough. */
-static bool wait_for_server(struct ks_session *session, struct ks_request_tries *tries, unsigned *failures,
-                            const struct kesher_error *why)
+static bool wait_for_server(struct ks_session *session, unsigned *failures, const struct kesher_error *why)
 {
     char line[KESHER_SENTENCE_SIZE + 64];
     uint64_t now_ms = ks_clock_monotonic_ms(ks_clock_system());
     if (!is_patient(session))
         return false;
-    if (tries->down_since_ms == 0) {
-        tries->down_since_ms = now_ms;
+    if (session->down_since_ms == 0) {
+        session->down_since_ms = now_ms;
         if (snprintf(line, sizeof line, "%s; waiting for it (up to %u s)", why->sentence,
                      (unsigned)(session->options.retry_ms / 1000)) > 0)
             ks_session_notice(session, line);
     }
-    uint64_t waited_ms = now_ms - tries->down_since_ms;
+    uint64_t waited_ms = now_ms - session->down_since_ms;
     if (waited_ms >= session->options.retry_ms)
         return false;
     uint64_t left_ms = session->options.retry_ms - waited_ms;
@@ -81,15 +81,13 @@ static bool may_be_there_later(enum kesher_status status)
 }
 
 static enum kesher_status reach(struct ks_session *session, const struct ks_request *request,
-                                struct ks_request_tries *tries, struct kesher_error *error)
+                                struct kesher_error *error)
 {
     bool may_wait = session->connections > 0 && request->repeat != KS_REQUEST_UNTIL_LOST;
     unsigned failures = 0;
     for (;;) {
         enum kesher_status status = ks_session_connect(session, error);
-        if (status == KESHER_OK)
-            tries->down_since_ms = 0;
-        if (!may_wait || !may_be_there_later(status) || !wait_for_server(session, tries, &failures, error))
+        if (!may_wait || !may_be_there_later(status) || !wait_for_server(session, &failures, error))
             return status;
     }
 }
@@ -175,7 +173,7 @@ enum kesher_status ks_request_run(struct ks_session *session, const struct ks_re
         error = &local;
     for (;;) {
         avoid_used_connection(session, request, tries);
-        enum kesher_status status = reach(session, request, tries, error);
+        enum kesher_status status = reach(session, request, error);
         if (status == KESHER_OK && request->prepare != NULL)
             status = request->prepare(session, error);
         if (status != KESHER_OK)

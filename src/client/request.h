@@ -14,8 +14,8 @@
  * has no answer behind it, unless the server has answered twice on one.
  *
  * A lost connection is made again after a pause, `reconnects` times; a server that cannot be connected to any
- * more is waited for, `retry_ms` long (but not until lost). Silence is not repeated, and the very first
- * attempt to connect is not either. One thread at a time.
+ * more is waited for, `retry_ms` long and once for all requests (but not until lost). Silence is not
+ * repeated, and the very first attempt to connect is not either. One thread at a time.
  */
 #ifndef KS_CLIENT_REQUEST_H
 #define KS_CLIENT_REQUEST_H
@@ -35,7 +35,6 @@ struct ks_request_tries {
     unsigned errors;
     unsigned losses;
     bool closed_between;
-    uint64_t down_since_ms; /* 0 while the server can be connected to */
 };
 
 struct ks_request {

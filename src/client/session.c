@@ -89,7 +89,10 @@ static enum kesher_status open_channel(struct ks_session *session, struct kesher
 {
     enum kesher_status status = ks_channel_open(session->address, session->options.connect_ms,
                                                 session->options.progress_ms, &session->channel, error);
-    session->connections += status == KESHER_OK ? 1 : 0;
+    if (status == KESHER_OK) {
+        session->connections++;
+        session->down_since_ms = 0;
+    }
     if (status != KESHER_NOT_FOUND)
         return status;
     /* The server's name does not resolve. In a session NOT_FOUND is a user whom the server does not list. */

@@ -22,6 +22,8 @@ struct ks_session {
     struct ks_channel *channel;       /* owned; NULL while there is none */
     unsigned answers;                 /* that came on this channel */
 
+    uint64_t down_since_ms; /* since when the server is waited for; 0 once a connection was made */
+
     unsigned connections; /* that were made */
     bool is_alive;        /* it has answered, or taken more than buffers on the way hold */
     bool is_aside;        /* the request in hand is asked on the side: nobody waits long for it */

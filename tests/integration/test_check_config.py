@@ -185,7 +185,7 @@ def test_sizes_and_times_may_have_units(tmp_path, setting):
         ("user-bytes = -1", "a number alone counts MiB"),
         ("message-limit = 4G", "from 1 to 2147483647"),
         ("header-timeout = 500ms", "a time from 1s to 1d"),
-        ("stage-lifetime = 7 weeks", "as in 90s, 2h or 7d; a number alone counts seconds"),
+        ("stage-lifetime = 7 weeks", "as in 90s, 10m or 1h; a number alone counts seconds"),
         ("groups = 1K", "a number from 1 to 1000000"),
     ],
 )

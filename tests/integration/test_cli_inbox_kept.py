@@ -94,6 +94,7 @@ def test_it_is_told_by_every_inbox_as_long_as_it_waits_and_shown_once(talking, b
     then = talking.run("inbox")
     assert (then.status, then.stdout) == (1, shown("bob", "hello"))
     assert str(home) in assert_one_line(then.stderr)
+    assert [error["error"] for error in talking.run("inbox", "--json").told()] == ["file error"]
     (home / "received").unlink()
     assert saved_path(talking.succeed("inbox").stdout).read_bytes() == b"content"
 

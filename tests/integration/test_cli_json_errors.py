@@ -105,11 +105,25 @@ def test_a_registration_tells_who_where_and_which_key(server, make_kesher, home,
     assert told["fingerprint"] == own["fingerprint"]
 
 
+def test_a_registration_tells_the_server_as_the_home_remembers_it(server, make_kesher, home, fresh_name):
+    host, port = server.address
+    run = make_kesher().succeed("register", fresh_name(), "--json", "--server", f" {host}:{port} ")
+    assert run.objects()[0]["server"] == f"{host}:{port}" == (home / "server.info").read_text().strip()
+
+
 def test_a_notice_is_an_object_too(make_fake, make_kesher, home):
     fake = make_fake(errors={1028: 1})
     write_transfer_info(home, fake.address, "Anna", "/etc/hostname")
     result = make_kesher().succeed("transfer", "--json")
     assert result.told() == [{"notice": "server responded with an error"}]
+
+
+def test_a_warning_is_a_notice(make_fake, make_kesher, home):
+    fake = make_fake()
+    write_transfer_info(home, fake.address, "Anna", "/etc/hostname")
+    home.chmod(0o777)
+    (told,) = make_kesher().succeed("transfer", "--json").told()
+    assert list(told) == ["notice"] and told["notice"].startswith("warning: ")
 
 
 def test_without_json_an_error_is_a_line_as_ever(make_kesher):

@@ -99,7 +99,7 @@ static void sizes_have_units_and_seconds_decimals(void **state)
 
 #define TAKES_CONNECTIONS(value) "--connections: \"" value "\" does not fit; write a number from 1 to 1000000"
 #define TAKES_DURATION(value)                                                                                \
-    "--duration: \"" value "\" does not fit; write a time from 1ms to 1d, as in 90s, 2h or 7d; a number "    \
+    "--duration: \"" value "\" does not fit; write a time from 1ms to 1d, as in 90s, 10m or 1h; a number "   \
     "alone counts seconds"
 #define TAKES_REQUEST(value) "--request: \"" value "\" does not fit; write one of: TIME, NAME, RAND, STAT"
 #define TAKES_PROTOCOL(value)                                                                                \
@@ -128,7 +128,7 @@ static const struct {
     {"ask", "--duration", "nan", TAKES_DURATION("nan")},
     {"ask", "--duration", "1e9", TAKES_DURATION("1e9")},
     {"ask", "--warm-up", "3601",
-     "--warm-up: \"3601\" does not fit; write a time from 0 to 1h, as in 90s, 2h or 7d; a number alone "
+     "--warm-up: \"3601\" does not fit; write a time from 0 to 1h, as in 90s, 10m or 1h; a number alone "
      "counts "
      "seconds"},
     {"ask", "--request", "EXIT", TAKES_REQUEST("EXIT")},

@@ -166,7 +166,7 @@ static void what_makes_no_sense_is_told_with_what_to_write(void **state)
         "counts bytes",
         "--small", "5K");
     ASSERT_REFUSED(
-        "--wait: \"8d\" does not fit; write a time from 1ms to 7d, as in 90s, 2h or 7d; a number alone "
+        "--wait: \"8d\" does not fit; write a time from 1ms to 7d, as in 90s, 10m or 1h; a number alone "
         "counts seconds",
         "--wait", "8d");
 }

@@ -283,6 +283,35 @@ static void server_that_is_gone_is_waited_for_only_when_it_was_there(void **stat
     teardown(&play);
 }
 
+/* A 1028 and its 1029 are such: the server goes between the two. */
+static enum kesher_status perform_inner(struct ks_session *session, void *context, struct kesher_error *error)
+{
+    struct play *play = context;
+    (void)error;
+    play->tries++;
+    ks_session_disconnect(session);
+    close(play->listener);
+    play->listener = -1;
+    return run(play, KS_REQUEST_ONCE, false);
+}
+
+static void server_that_is_gone_is_waited_for_once_also_by_a_request_within_another(void **state)
+{
+    (void)state;
+    const struct kesher_options brief = {.reconnects = 2, .retry_ms = 50};
+    struct play play = {.tries = 0};
+    const struct ks_request outer = {.repeat = KS_REQUEST_UNTIL_ANSWERED,
+                                     .doing = "do this",
+                                     .perform = perform_inner,
+                                     .context = &play,
+                                     .answer_code = &play.code};
+    setup(&play, &brief);
+    assert_int_equal(ks_request_run(&play.session, &outer, NULL, NULL), KESHER_CONNECTION);
+    assert_int_equal(play.notices, 1);
+    assert_int_equal(play.tries, 1);
+    teardown(&play);
+}
+
 static void without_time_for_a_pause_nothing_is_made_again(void **state)
 {
     (void)state;
@@ -321,6 +350,7 @@ int main(void)
         cmocka_unit_test(message_that_cannot_have_arrived_is_repeated_once_behind_an_answer),
         cmocka_unit_test(errors_are_repeated_only_as_the_course_does_it),
         cmocka_unit_test(server_that_is_gone_is_waited_for_only_when_it_was_there),
+        cmocka_unit_test(server_that_is_gone_is_waited_for_once_also_by_a_request_within_another),
         cmocka_unit_test(without_time_for_a_pause_nothing_is_made_again),
         cmocka_unit_test(what_is_asked_on_the_side_leaves_the_time_of_others_as_it_was),
     };

@@ -189,6 +189,7 @@ def receive_until(connection, text):
     "text",
     [
         'refused: too many registrations from this address in an hour (registrations-per-hour): "carol"',
+        '"alice": refused: too many registrations from this address in an hour (registrations-per-hour): "carol"',
         '"alice": refused: too many keys from this address in an hour (keys-per-hour)',
         'chat: "guest" gave a wrong password for group 1',
     ],
@@ -205,6 +206,7 @@ def test_the_filter_accuses_who_floods(text, behind):
     [
         '10.0.0.1:1: refused: too many registrations from this address in an hour (registrations-per-hour): "x',
         'x": refused: too many keys from this address in an hour (keys-per-hour)',
+        'x": refused: too many registrations from this address in an hour (registrations-per-hour): "y',
         'x" gave a wrong password for group 1',
         'x" gave a wrong password for group 1; 480 times since the last such line',
         'kesherd[1]: 10.0.0.1:1: chat: "x" gave a wrong password for group 1',
