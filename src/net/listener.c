@@ -7,7 +7,6 @@
 
 #include "base/address.h"
 #include "base/local.h"
-#include "base/log_repeats.h"
 #include "net/peer.h"
 #include "net/tcp.h"
 
@@ -67,20 +66,14 @@ static void log_refusal(struct ks_listener *listener, const struct sockaddr_stor
                         enum ks_net_refusal why)
 {
     static const char *const sentences[KS_NET_REFUSALS] = {
-        [KS_NET_REFUSED_FULL] = "the limit of connections is reached and nobody makes room (connections)",
+        [KS_NET_REFUSED_FULL] = ks_tcp_no_room,
         [KS_NET_REFUSED_ADDRESS] = "this address has as many connections as it may (connections-per-address)",
         [KS_NET_REFUSED_STRANGER] = "a program of another user was turned away",
     };
-    if (sentences[why] == NULL) {
+    if (sentences[why] == NULL)
         complain(listener, "out of memory");
-        return;
-    }
-    const struct ks_peer peer = ks_peer_of(from);
-    const struct ks_log_cause cause = ks_log_cause(sentences[why], peer.bytes, NULL);
-    char text[KS_PEER_TEXT_SIZE];
-    ks_peer_describe(&peer, text, sizeof text);
-    ks_log_repeatable(listener->shared->counts->log, KS_LOG_WARNING, &cause, KS_LOG_REFUSALS,
-                      "%s: refused: %s", text, sentences[why]);
+    else
+        ks_tcp_log_refusal(listener->shared->counts->log, from, sentences[why]);
 }
 
 static void refuse_connection(struct ks_listener *listener, int fd, const struct sockaddr_storage *peer,

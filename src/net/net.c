@@ -207,7 +207,6 @@ enum ks_result ks_net_open(const struct ks_net_options *options, struct ks_net *
     created->listening.uv = &created->uv;
     created->listening.workers = created->workers;
     created->listening.counts = &created->counts;
-    atomic_init(&created->counts.owed, 0);
     atomic_init(&created->counts.connection_limit,
                 connection_limit(options->connection_limit, created->counts.descriptors));
     ks_crowd_init(&created->counts.crowd, &options->hash_key, options->address_limit, options->unlimited);
@@ -263,6 +262,7 @@ static void add_listener(struct ks_net_statistics *statistics, const struct ks_l
     for (size_t i = 0; i < KS_NET_REFUSALS; i++)
         listener->refused[i] = ks_counted(&counts->refused[i]);
     listener->refused[KS_NET_REFUSED_SERVICE] = ks_counted(&counts->unwelcome);
+    listener->refused[KS_NET_REFUSED_FULL] += ks_counted(&counts->too_many);
     statistics->quiet += ks_counted(&counts->quiet);
 }
 

@@ -434,14 +434,30 @@ static void close_doomed(struct ks_worker *worker)
     }
 }
 
-/* Its service did not take it: that is out of memory, or has as many as it serves. */
-static void log_unwelcome(const struct ks_tcp *tcp)
+const char ks_tcp_no_room[] = "the limit of connections is reached and nobody makes room (connections)";
+
+static void log_refusal_of(const struct ks_log *log, const struct ks_peer *peer, const char *sentence)
 {
-    static const char line[] = "%s: refused: its service has no room or no memory for it";
-    const struct ks_log_cause cause = ks_log_cause(line, tcp->peer.bytes, NULL);
-    char peer[KS_PEER_TEXT_SIZE];
-    ks_peer_describe(&tcp->peer, peer, sizeof peer);
-    ks_log_repeatable(ks_tcp_worker(tcp)->shared->log, KS_LOG_WARNING, &cause, KS_LOG_REFUSALS, line, peer);
+    const struct ks_log_cause cause = ks_log_cause(sentence, peer->bytes, NULL);
+    char text[KS_PEER_TEXT_SIZE];
+    ks_peer_describe(peer, text, sizeof text);
+    ks_log_repeatable(log, KS_LOG_WARNING, &cause, KS_LOG_REFUSALS, "%s: refused: %s", text, sentence);
+}
+
+void ks_tcp_log_refusal(const struct ks_log *log, const struct sockaddr_storage *from, const char *sentence)
+{
+    const struct ks_peer peer = ks_peer_of(from);
+    log_refusal_of(log, &peer, sentence);
+}
+
+void ks_tcp_turn_away(struct ks_worker *worker, int fd, const struct sockaddr_storage *peer,
+                      struct ks_listener_counts *listener)
+{
+    const struct ks_peer address = ks_peer_of(peer);
+    close(fd);
+    atomic_fetch_add_explicit(&listener->too_many, 1, memory_order_relaxed);
+    log_refusal_of(worker->shared->log, &address, ks_tcp_no_room);
+    count_down(worker, &address, listener);
 }
 
 void ks_tcp_open(struct ks_worker *worker, int fd, const struct sockaddr_storage *peer,
@@ -471,7 +487,8 @@ void ks_tcp_open(struct ks_worker *worker, int fd, const struct sockaddr_storage
         ks_tcp_leave_idle(tcp);
         ks_deadline_clear(&worker->wheel, &tcp->deadline);
         ks_tcp_become(tcp, STATE_DOOMED);
-        log_unwelcome(tcp);
+        /* That is out of memory, or has as many as it serves. */
+        log_refusal_of(worker->shared->log, &address, "its service has no room or no memory for it");
         atomic_fetch_add_explicit(&listener->unwelcome, 1, memory_order_relaxed);
         close_and_free(tcp);
         return;

@@ -13,6 +13,15 @@ void ks_tcp_open(struct ks_worker *worker, int fd, const struct sockaddr_storage
                  const struct ks_connection_events *events, void *service,
                  struct ks_listener_counts *listener);
 
+/* Closes the socket instead, for there is no room for it; counts and logs that. Any thread. */
+void ks_tcp_turn_away(struct ks_worker *worker, int fd, const struct sockaddr_storage *peer,
+                      struct ks_listener_counts *listener);
+
+/* Says in the log that a connection was refused, and why, in a sentence that is constant. Any thread. */
+void ks_tcp_log_refusal(const struct ks_log *log, const struct sockaddr_storage *from, const char *sentence);
+
+extern const char ks_tcp_no_room[]; /* such a sentence */
+
 /* Offers kept input again, sends what waits, closes what is doomed. */
 void ks_tcp_work_off(struct ks_worker *worker);
 

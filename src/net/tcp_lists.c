@@ -39,16 +39,6 @@ void ks_tcp_leave_idle(struct ks_tcp *tcp)
     publish_oldest(worker, list);
 }
 
-/* An eviction found nobody idle: this is the time for it, if there still are too many. */
-static void make_owed_room(struct ks_worker_shared *shared)
-{
-    unsigned owed = atomic_load(&shared->owed);
-    while (owed > 0 && !atomic_compare_exchange_weak(&shared->owed, &owed, owed - 1))
-        ;
-    if (owed > 0 && atomic_load(&shared->connection_count) > atomic_load(&shared->connection_limit))
-        ks_worker_make_room(shared, KS_STANDING_STRANGER);
-}
-
 void ks_tcp_enter_idle(struct ks_tcp *tcp)
 {
     struct ks_worker *worker = ks_tcp_worker(tcp);
@@ -64,8 +54,6 @@ void ks_tcp_enter_idle(struct ks_tcp *tcp)
         list->oldest = tcp;
     list->newest = tcp;
     publish_oldest(worker, list);
-    if (tcp->standing <= KS_STANDING_STRANGER && atomic_load(&worker->shared->owed) > 0)
-        make_owed_room(worker->shared);
 }
 
 void ks_tcp_change_standing(struct ks_tcp *tcp, enum ks_standing standing)

@@ -133,6 +133,8 @@ static void worker_offload(struct ks_loop *loop, struct ks_offload *offload)
 
 /* ---- hand-over, eviction, quiescing ---- */
 
+/* A connection that came, on its way to its worker. Where all places are taken, it goes first to one of
+ * which another has to leave. */
 struct hand_over {
     struct ks_task task;
     struct ks_worker *worker;
@@ -141,6 +143,9 @@ struct hand_over {
     const struct ks_connection_events *events;
     void *service;
     struct ks_listener_counts *listener;
+    struct ks_worker *evicting; /* where somebody idle was found */
+    enum ks_standing standing;  /* of who was found */
+    bool has_waited;            /* for those that leave there anyway */
 };
 
 static void hand_over_run(struct ks_task *task)
@@ -151,11 +156,10 @@ static void hand_over_run(struct ks_task *task)
     free(hand_over);
 }
 
-/* NULL is allowed. */
 static void hand_over_post(struct hand_over *hand_over)
 {
-    if (hand_over != NULL)
-        ks_executor_post(&hand_over->worker->loop.executor, &hand_over->task);
+    hand_over->task.run = hand_over_run;
+    ks_executor_post(&hand_over->worker->loop.executor, &hand_over->task);
 }
 
 enum { STRANGERS_PART = 4 }; /* one in so many connections is never reserved for users and members */
@@ -169,15 +173,6 @@ static enum ks_standing highest_to_leave(const struct ks_worker_shared *shared, 
     bool may_be_known = atomic_load(&shared->known_count) > reserved;
     return up_to == KS_STANDING_KNOWN && !may_be_known ? KS_STANDING_STRANGER : up_to;
 }
-
-struct eviction {
-    struct ks_task task;
-    struct ks_worker *worker;
-    struct hand_over *newcomer; /* is handed over when there is room, lest it be the one to leave; or NULL */
-    enum ks_standing standing;  /* of who was found */
-    enum ks_standing up_to;
-    bool has_waited; /* for those that leave anyway */
-};
 
 static struct ks_worker *with_longest_idle(const struct ks_worker_shared *shared, unsigned standing)
 {
@@ -196,38 +191,23 @@ static struct ks_worker *with_longest_idle(const struct ks_worker_shared *shared
 
 static void eviction_run(struct ks_task *task);
 
-/* The executor holds the eviction, which gcc's analyser does not see. */
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
-#endif
-
-/* KS_OK, and `newcomer` is the eviction's; else it is still the caller's: KS_REFUSED when nobody is idle,
- * KS_NO_MEMORY. */
-static enum ks_result make_room_for(struct ks_worker_shared *shared, enum ks_standing up_to,
-                                    struct hand_over *newcomer)
+/* False when nobody is idle. */
+static bool begin_eviction(struct hand_over *newcomer)
 {
-    struct ks_worker *worker = NULL;
+    const struct ks_worker_shared *shared = newcomer->worker->shared;
+    const enum ks_standing up_to = highest_to_leave(shared, KS_STANDING_KNOWN);
+    struct ks_worker *evicting = NULL;
     unsigned standing = 0;
-    up_to = highest_to_leave(shared, up_to);
-    while (standing <= up_to && (worker = with_longest_idle(shared, standing)) == NULL)
+    while (standing <= up_to && (evicting = with_longest_idle(shared, standing)) == NULL)
         standing++;
-    if (worker == NULL)
-        return KS_REFUSED;
-    struct eviction *eviction = malloc(sizeof *eviction);
-    if (eviction == NULL)
-        return KS_NO_MEMORY;
-    *eviction = (struct eviction){.task.run = eviction_run,
-                                  .worker = worker,
-                                  .newcomer = newcomer,
-                                  .standing = (enum ks_standing)standing,
-                                  .up_to = up_to};
-    ks_executor_post(&worker->loop.executor, &eviction->task);
-    return KS_OK;
-}
-
-void ks_worker_make_room(struct ks_worker_shared *shared, enum ks_standing up_to)
-{
-    (void)make_room_for(shared, up_to, NULL); /* without memory they stay too many */
+    if (evicting == NULL)
+        return false;
+    newcomer->task.run = eviction_run;
+    newcomer->evicting = evicting;
+    newcomer->standing = (enum ks_standing)standing;
+    newcomer->has_waited = false;
+    ks_executor_post(&evicting->loop.executor, &newcomer->task);
+    return true;
 }
 
 /* Whether too many are connected, which may have passed since the newcomer came. */
@@ -238,27 +218,28 @@ static bool lacks_room(const struct ks_worker_shared *shared)
 
 static void eviction_run(struct ks_task *task)
 {
-    struct eviction *eviction = KS_CONTAINER_OF(task, struct eviction, task);
-    struct ks_worker *worker = eviction->worker;
-    struct ks_worker_shared *shared = worker->shared;
-    bool some_are_leaving = worker->doomed != NULL || worker->dirty != NULL;
-    if (some_are_leaving && !eviction->has_waited) {
-        eviction->has_waited = true; /* until they are counted out, at the end of this turn */
-        ks_executor_post(&worker->loop.executor, &eviction->task);
+    struct hand_over *newcomer = KS_CONTAINER_OF(task, struct hand_over, task);
+    struct ks_worker *evicting = newcomer->evicting;
+    bool some_are_leaving = evicting->doomed != NULL || evicting->dirty != NULL;
+    if (some_are_leaving && !newcomer->has_waited) {
+        newcomer->has_waited = true; /* until they are counted out, at the end of this turn */
+        ks_executor_post(&evicting->loop.executor, &newcomer->task);
         return;
     }
     /* Of a burst, those before this one may have taken what was not reserved. */
-    enum ks_standing highest = highest_to_leave(shared, eviction->standing);
-    struct hand_over *newcomer = eviction->newcomer;
-    if (lacks_room(shared) && !ks_tcp_evict_idle(worker, highest)) {
-        if (make_room_for(shared, eviction->up_to, newcomer) == KS_OK)
-            newcomer = NULL; /* waits for the next one */
-        else
-            atomic_fetch_add(&shared->owed, 1);
+    enum ks_standing highest = highest_to_leave(evicting->shared, newcomer->standing);
+    if (!lacks_room(evicting->shared) || ks_tcp_evict_idle(evicting, highest)) {
+        hand_over_post(newcomer); /* only now, lest it be the one to leave */
+    } else if (!begin_eviction(newcomer)) {
+        ks_tcp_turn_away(newcomer->worker, newcomer->fd, &newcomer->peer, newcomer->listener);
+        free(newcomer);
     }
-    hand_over_post(newcomer);
-    free(eviction);
 }
+
+/* The executor holds the newcomer, which gcc's analyser does not see. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
+#endif
 
 enum ks_result ks_worker_hand_over(struct ks_worker *worker, int fd, const struct sockaddr_storage *peer,
                                    const struct ks_connection_events *events, void *service,
@@ -267,24 +248,21 @@ enum ks_result ks_worker_hand_over(struct ks_worker *worker, int fd, const struc
     struct hand_over *hand_over = malloc(sizeof *hand_over);
     if (hand_over == NULL)
         return KS_NO_MEMORY;
-    hand_over->task.run = hand_over_run;
-    hand_over->worker = worker;
-    hand_over->fd = fd;
-    hand_over->peer = *peer;
-    hand_over->events = events;
-    hand_over->service = service;
-    hand_over->listener = listener;
+    *hand_over = (struct hand_over){.worker = worker,
+                                    .fd = fd,
+                                    .peer = *peer,
+                                    .events = events,
+                                    .service = service,
+                                    .listener = listener};
     atomic_fetch_add(&worker->connection_count, 1);
-    enum ks_result result = KS_OK;
-    if (needs_room)
-        result = make_room_for(worker->shared, KS_STANDING_KNOWN, hand_over);
-    else
+    if (!needs_room) {
         hand_over_post(hand_over);
-    if (result == KS_OK)
-        return KS_OK;
-    atomic_fetch_sub(&worker->connection_count, 1);
-    free(hand_over);
-    return result;
+    } else if (!begin_eviction(hand_over)) {
+        atomic_fetch_sub(&worker->connection_count, 1);
+        free(hand_over);
+        return KS_REFUSED;
+    }
+    return KS_OK;
 }
 
 static void quiesce_run(struct ks_task *task)

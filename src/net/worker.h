@@ -32,6 +32,7 @@ struct ks_listener_counts {
     /* Added to by every worker. */
     _Alignas(KS_CACHE_LINE) _Atomic uint64_t closed;
     _Atomic uint64_t unwelcome; /* of these: refused by the service */
+    _Atomic uint64_t too_many;  /* of these: found no room after all */
 };
 
 /* What one worker counts, for metrics. */
@@ -56,7 +57,6 @@ struct ks_worker_shared {
     _Atomic unsigned connection_count; /* of all workers, those still being handed over included */
     _Atomic unsigned connection_limit; /* may change at any time */
     _Atomic unsigned known_count;      /* of the connections: with KS_STANDING_KNOWN */
-    _Atomic unsigned owed;             /* evictions that found nobody idle any more */
     struct ks_worker *const *workers;  /* set before the first connection is handed over */
     unsigned worker_count;
 };
@@ -102,16 +102,12 @@ enum ks_result ks_worker_start(struct ks_worker_shared *shared, unsigned number,
 /* Gives an accepted socket to the worker, which opens a connection on it. Any thread. The caller has counted
  * it in shared->connection_count. Where it `needs_room`, the longest-idle connection of the lowest standing
  * ends first, of KS_STANDING_KNOWN only while these hold more than what is reserved for them, unless others
- * have gone meanwhile; whoever was chosen may be busy by then: then somebody else leaves, or, where nobody is
- * idle any more, the first stranger that becomes idle while there are too many. KS_OK; KS_REFUSED when
- * nobody is idle, KS_NO_MEMORY, and then the socket is still the caller's. */
+ * have gone meanwhile. Whoever was chosen may be busy by then: then somebody else leaves, or, where nobody is
+ * idle any more, the socket is closed, and counted in listener->too_many. KS_OK; KS_REFUSED when nobody is
+ * idle, KS_NO_MEMORY, and then the socket is still the caller's. */
 enum ks_result ks_worker_hand_over(struct ks_worker *worker, int fd, const struct sockaddr_storage *peer,
                                    const struct ks_connection_events *events, void *service,
                                    struct ks_listener_counts *listener, bool needs_room);
-
-/* The same for one that was handed over while nobody was idle any more; none above `up_to` has to leave. Any
- * thread. */
-void ks_worker_make_room(struct ks_worker_shared *shared, enum ks_standing up_to);
 
 /* Ends every connection as soon as nothing is in flight on it. Any thread, once; wait for connection_count to
  * become 0, and after KS_QUIESCE_MS call ks_worker_end_all. */

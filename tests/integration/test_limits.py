@@ -22,6 +22,7 @@ from peer.frames import (
 )
 from peer.kesherd import Kesherd
 from peer.messages import MessagesClient, Type, message_frame
+from peer.metrics import HttpClient
 
 LIMIT = 3
 HERE, ELSEWHERE = "127.0.0.2", "127.0.0.3"
@@ -59,10 +60,23 @@ def close_all(clients: list) -> None:
 def make_busy(client: MessagesClient, user: User) -> bytes:
     """Brings it into the middle of a message, and returns the rest: the server knows that by the time of the
     answer before."""
+    rest = begin_message(client, user)
+    assert client.receive() == TAKEN
+    return rest
+
+
+def begin_message(client: MessagesClient, user: User) -> bytes:
     message = message_frame(user.id, user.id, Type.TEXT, b"busy" * 100)
     client.send(taken(user) + message[:100])
-    assert client.receive() == TAKEN
     return message[100:]
+
+
+def is_answered(client: MessagesClient) -> bool:
+    """Whether what it has sent is answered as by `make_busy`; else the server has closed it."""
+    try:
+        return client.receive() == TAKEN
+    except (ConnectionEnded, ConnectionError):
+        return False
 
 
 def test_where_nobody_is_idle_a_connection_too_many_is_closed_until_there_is_room(make_server, new_user):
@@ -80,6 +94,32 @@ def test_where_nobody_is_idle_a_connection_too_many_is_closed_until_there_is_roo
         client.send(rest)
         client.expect_stored(user.id)
         client.close()
+
+
+def test_a_burst_for_the_place_of_one_is_served_in_that_place_alone(make_server, new_user):
+    """All of it may find the same one idle, which makes room for one of them; nobody passes the limit. Who is
+    refused then was counted among the connections, and is no more."""
+    server = make_server(connections=20, workers=2, metrics="127.0.0.1:0")
+    with server.connect() as client:
+        user = client.register(new_user())
+    busy = [server.connect() for _ in range(19)]
+    for client in busy:
+        make_busy(client, user)
+    idle = connect_served(server, 1)
+    server.process.send_signal(signal.SIGSTOP)
+    burst = [server.connect() for _ in range(200)]
+    for client in burst:
+        begin_message(client, user)
+    server.process.send_signal(signal.SIGCONT)
+    served = sum(1 for client in burst if is_answered(client))
+    assert served <= 1
+    close_all(busy + idle + burst)
+    wait_until(lambda: may_connect(server), "room where all have gone")
+    with HttpClient(server.metrics_address) as client:
+        wait_until(lambda: client.scrape().value("kesher_connections", listener="binary") == 0, "the end of all")
+        refused = client.scrape().value("kesher_connections_refused_total", listener="binary", reason="full")
+    assert refused >= len(burst) - served
+    close_all(connect_served(server, 19))
 
 
 # -- who makes room

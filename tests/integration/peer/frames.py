@@ -8,6 +8,7 @@ import enum
 import select
 import socket
 import struct
+from collections.abc import Iterator
 from typing import NamedTuple
 
 REQUEST_HEADER = struct.Struct("<16sBHI")
@@ -96,6 +97,16 @@ def text_field(text: str | bytes, filler: bytes = b"\0") -> bytes:
     if len(data) >= TEXT_FIELD_SIZE:
         raise ValueError(f"{len(data)} bytes leave no room for the NUL")
     return (data + b"\0" + filler * TEXT_FIELD_SIZE)[:TEXT_FIELD_SIZE]
+
+
+def connections_to(listener: socket.socket) -> Iterator[socket.socket]:
+    """Accepts until the listener is shut down."""
+    while True:
+        try:
+            accepted, _ = listener.accept()
+        except OSError:
+            return
+        yield accepted
 
 
 class ConnectionEnded(Exception):

@@ -4,6 +4,8 @@ import socket
 import struct
 import threading
 
+from .frames import connections_to
+
 
 class Relay:
     """Passes connections on to `target`, which may be changed, for those that come later."""
@@ -45,11 +47,7 @@ class Relay:
         self._threads[-1].start()
 
     def _accept(self) -> None:
-        while True:
-            try:
-                accepted, _ = self._listener.accept()
-            except OSError:
-                return
+        for accepted in connections_to(self._listener):
             with self._lock:
                 if not self._passes:
                     accepted.close()

@@ -15,6 +15,7 @@ from .chat import (
     created,
     joined,
 )
+from .frames import connections_to
 
 
 class Line:
@@ -102,11 +103,7 @@ class ScriptedServer:
         self._thread.start()
 
     def _accept(self) -> None:
-        while True:
-            try:
-                accepted, _ = self._listener.accept()
-            except OSError:
-                return
+        for accepted in connections_to(self._listener):
             script = self._scripts[min(self.connections, len(self._scripts) - 1)]
             with self._connected:
                 self.connections += 1

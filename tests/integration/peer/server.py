@@ -17,7 +17,16 @@ from Cryptodome.PublicKey import RSA
 from . import crypto
 from .blocks import padded, rest
 from .drop import SEND_FILE_FIXED_SIZE
-from .frames import DROP_VERSION, MESSAGES_VERSION, REQUEST_HEADER, TEXT_FIELD_SIZE, Answer, Request, reply
+from .frames import (
+    DROP_VERSION,
+    MESSAGES_VERSION,
+    REQUEST_HEADER,
+    TEXT_FIELD_SIZE,
+    Answer,
+    Request,
+    connections_to,
+    reply,
+)
 
 READ_ONCE_SIZE = 1024
 LOOK_AHEAD = 64 * 1024
@@ -180,11 +189,7 @@ class FakeServer:
         return account
 
     def _accept(self, listener: socket.socket) -> None:
-        while True:
-            try:
-                client, _ = listener.accept()
-            except OSError:
-                return
+        for client in connections_to(listener):
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             number = len(self._connections)
             self._connections.append(client)
