@@ -228,12 +228,26 @@ static void eviction_run(struct ks_task *task)
     }
     /* Of a burst, those before this one may have taken what was not reserved. */
     enum ks_standing highest = highest_to_leave(evicting->shared, newcomer->standing);
-    if (!lacks_room(evicting->shared) || ks_tcp_evict_idle(evicting, highest)) {
+    bool has_room = !lacks_room(evicting->shared) || ks_tcp_evict_idle(evicting, highest);
+    if (!has_room && begin_eviction(newcomer))
+        return;
+    atomic_fetch_sub(&evicting->shared->newcomers, 1);
+    if (has_room) {
         hand_over_post(newcomer); /* only now, lest it be the one to leave */
-    } else if (!begin_eviction(newcomer)) {
+    } else {
         ks_tcp_turn_away(newcomer->worker, newcomer->fd, &newcomer->peer, newcomer->listener);
         free(newcomer);
     }
+}
+
+/* The first time; false, too, when too many are at it already. */
+static bool become_newcomer(struct hand_over *newcomer)
+{
+    struct ks_worker_shared *shared = newcomer->worker->shared;
+    if (atomic_fetch_add(&shared->newcomers, 1) < KS_NEWCOMERS_LIMIT && begin_eviction(newcomer))
+        return true;
+    atomic_fetch_sub(&shared->newcomers, 1);
+    return false;
 }
 
 /* The executor holds the newcomer, which gcc's analyser does not see. */
@@ -257,7 +271,7 @@ enum ks_result ks_worker_hand_over(struct ks_worker *worker, int fd, const struc
     atomic_fetch_add(&worker->connection_count, 1);
     if (!needs_room) {
         hand_over_post(hand_over);
-    } else if (!begin_eviction(hand_over)) {
+    } else if (!become_newcomer(hand_over)) {
         atomic_fetch_sub(&worker->connection_count, 1);
         free(hand_over);
         return KS_REFUSED;

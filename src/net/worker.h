@@ -57,6 +57,7 @@ struct ks_worker_shared {
     _Atomic unsigned connection_count; /* of all workers, those still being handed over included */
     _Atomic unsigned connection_limit; /* may change at any time */
     _Atomic unsigned known_count;      /* of the connections: with KS_STANDING_KNOWN */
+    _Atomic unsigned newcomers;        /* that wait for somebody to leave; each has a descriptor */
     struct ks_worker *const *workers;  /* set before the first connection is handed over */
     unsigned worker_count;
 };
@@ -94,7 +95,10 @@ struct ks_worker {
     struct ks_task close_task;
 };
 
-enum { KS_WORKER_SCRATCH_SIZE = 256 * 1024 };
+enum {
+    KS_WORKER_SCRATCH_SIZE = 256 * 1024,
+    KS_NEWCOMERS_LIMIT = 128, /* beyond `connections`; of the descriptors that the server keeps for itself */
+};
 
 /* Starts the thread with its loop. KS_OK with *worker, KS_NO_MEMORY, KS_IO. */
 enum ks_result ks_worker_start(struct ks_worker_shared *shared, unsigned number, struct ks_worker **worker);
@@ -104,7 +108,7 @@ enum ks_result ks_worker_start(struct ks_worker_shared *shared, unsigned number,
  * ends first, of KS_STANDING_KNOWN only while these hold more than what is reserved for them, unless others
  * have gone meanwhile. Whoever was chosen may be busy by then: then somebody else leaves, or, where nobody is
  * idle any more, the socket is closed, and counted in listener->too_many. KS_OK; KS_REFUSED when nobody is
- * idle, KS_NO_MEMORY, and then the socket is still the caller's. */
+ * idle, or KS_NEWCOMERS_LIMIT others wait; KS_NO_MEMORY; and then the socket is still the caller's. */
 enum ks_result ks_worker_hand_over(struct ks_worker *worker, int fd, const struct sockaddr_storage *peer,
                                    const struct ks_connection_events *events, void *service,
                                    struct ks_listener_counts *listener, bool needs_room);
