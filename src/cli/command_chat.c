@@ -231,6 +231,7 @@ static enum ks_exit enter(const struct ks_context *context, struct entry *entry,
     }
     const struct ks_chat_seat seat = {
         .address = address,
+        .limits = &context->limits,
         .group = entry->group,
         .name = entry->name,
         .password = entry->password,
