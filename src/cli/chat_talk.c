@@ -88,14 +88,11 @@ static void tell_error(const struct kesher_error *error)
 /* A failure, and what it means for what was said. */
 static void tell_failure(const struct talk *talk, enum kesher_status status, const char *sentence)
 {
-    struct kesher_error told = {.status = status};
     size_t unsent = talk->with->seat != NULL ? kesher_chat_unsent(talk->chat) : 0;
     if (unsent == 0)
-        (void)snprintf(told.sentence, sizeof told.sentence, "%s", sentence);
+        ks_output_failed(status, "%s", sentence);
     else
-        (void)snprintf(told.sentence, sizeof told.sentence, "%.700s (lines that were not sent: %zu)",
-                       sentence, unsent);
-    ks_output_failure(&told);
+        ks_output_failed(status, "%s (lines that were not sent: %zu)", sentence, unsent);
 }
 
 /* ---- ends ---- */
