@@ -151,5 +151,5 @@ void ks_context_warn_of_secrets(const struct ks_context *context)
 {
     struct kesher_error error;
     if (kesher_home_check_modes(context->home, &error) != KESHER_OK)
-        ks_output_error("warning: %s", error.sentence);
+        ks_output_notice("warning: %s", error.sentence);
 }

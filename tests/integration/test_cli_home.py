@@ -438,14 +438,16 @@ def test_transfer_warns_of_what_the_courses_clients_leave_open_and_goes_on(make_
     write_identity(home, user)
     (home / "me.info").chmod(0o644)
     write_transfer_info(home, fake.address, user.name, "/etc/hostname")
-    result = make_kesher().succeed("transfer")
-    assert f"chmod 600 {home}/me.info" in assert_one_line(result.stderr)
+    (warning,) = make_kesher().succeed("transfer").stderr.splitlines()
+    assert warning.startswith("warning: ") and warning.endswith(f"chmod 600 {home}/me.info")
+    assert make_kesher().succeed("transfer", "--json").told() == [{"notice": warning}]
     assert len(fake.files) == 1
 
 
 def test_the_console_warns_beside_its_screen_and_goes_on(alice, messages):
     (alice.home / "me.info").chmod(0o644)
     result = alice.run("menu", input=b"120\n0\n")
-    assert result.status == 0 and "chmod 600" in assert_one_line(result.stderr)
+    (warning,) = result.stderr.splitlines()
+    assert result.status == 0 and warning.startswith("warning: ") and "chmod 600" in warning
     assert "chmod" not in result.stdout
     assert messages.codes == [Request.LIST_USERS]
