@@ -39,8 +39,10 @@ static enum ks_chat_return enter(const struct ks_chat_seat *seat, struct kesher_
 enum ks_chat_return ks_chat_return(const struct ks_chat_seat *seat, struct kesher_chat **chat,
                                    struct kesher_error *error)
 {
-    const struct kesher_options limits = {.progress_ms = ANSWER_MS};
+    struct kesher_options limits = *seat->limits;
     struct kesher_chat *opened = NULL;
+    if (limits.progress_ms > ANSWER_MS)
+        limits.progress_ms = ANSWER_MS;
     if (kesher_chat_open(seat->address, &limits, &opened, error) != KESHER_OK)
         return KS_CHAT_NOT_YET;
     enum ks_chat_return result = enter(seat, opened, error);

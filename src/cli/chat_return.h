@@ -7,6 +7,7 @@
 /* What takes one back to where one sat. All of it is the caller's, who wipes the password. */
 struct ks_chat_seat {
     const char *address;
+    const struct kesher_options *limits; /* those of the way in */
     unsigned group;
     const char *name;
     const void *password;
@@ -19,9 +20,9 @@ enum ks_chat_return {
     KS_CHAT_NEVER,   /* waiting mends nothing */
 };
 
-/* Connects and joins again; blocks, for half a minute at worst. KS_CHAT_BACK: *chat is another one, which has
- * taken over what the lost one had not sent, and that one is closed. Else *chat is what it was, and `error`
- * says why. */
+/* Connects and joins again; blocks meanwhile, at each question for half a minute at worst. KS_CHAT_BACK:
+ * *chat is another one, which has taken over what the lost one had not sent, and that one is closed. Else
+ * *chat is what it was, and `error` says why. */
 enum ks_chat_return ks_chat_return(const struct ks_chat_seat *seat, struct kesher_chat **chat,
                                    struct kesher_error *error);
 

@@ -88,14 +88,11 @@ static void tell_error(const struct kesher_error *error)
 /* A failure, and what it means for what was said. */
 static void tell_failure(const struct talk *talk, enum kesher_status status, const char *sentence)
 {
-    struct kesher_error told = {.status = status};
     size_t unsent = talk->with->seat != NULL ? kesher_chat_unsent(talk->chat) : 0;
     if (unsent == 0)
-        (void)snprintf(told.sentence, sizeof told.sentence, "%s", sentence);
+        ks_output_failed(status, "%s", sentence);
     else
-        (void)snprintf(told.sentence, sizeof told.sentence, "%.700s (lines that were not sent: %zu)",
-                       sentence, unsent);
-    ks_output_failure(&told);
+        ks_output_failed(status, "%s (lines that were not sent: %zu)", sentence, unsent);
 }
 
 /* ---- ends ---- */
@@ -203,13 +200,11 @@ static void try_to_return(struct talk *talk)
     }
 }
 
+/* Why was said. */
 static void close_output(struct talk *talk)
 {
-    if (!talk->output_open)
-        return;
     talk->output_open = false;
     talk->status = KS_EXIT_FAILED;
-    ks_output_error("nobody reads the standard output any more");
     leave(talk, FAREWELL_MS, false);
 }
 
@@ -307,7 +302,7 @@ static void hear(struct talk *talk)
     }
     talk->more = line.kind != KESHER_CHAT_NOTHING && !talk->lost;
     ks_editor_show();
-    if (talk->output_open && fflush(stdout) != 0)
+    if (talk->output_open && !ks_output_flush())
         close_output(talk);
 }
 
@@ -433,8 +428,10 @@ static void wait_for_something(struct talk *talk)
     int ready = ks_stop_poll(watched, WATCHED, wait_limit(talk, limit), !talk->stopping);
     if (ks_stop_is_requested() && !talk->stopping)
         stop(talk);
-    if (ready > 0 && (watched[OUTPUT].revents & (POLLERR | POLLHUP)) != 0)
+    if (ready > 0 && talk->output_open && (watched[OUTPUT].revents & (POLLERR | POLLHUP)) != 0) {
+        ks_output_error("nobody reads the standard output any more");
         close_output(talk);
+    }
     if (ready > 0 && watched[SIGNALS].revents != 0)
         ks_chat_signals_take(talk->signal_fd);
     if (ready > 0 && watched[INPUT].revents != 0 && talk->input_open) {

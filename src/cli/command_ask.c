@@ -63,7 +63,7 @@ static enum ks_exit judge_end(enum outcome outcome, const struct kesher_ask_repl
         return KS_EXIT_FAILED;
     if (strcmp(reply->request, "EXIT") == 0)
         return KS_EXIT_DONE;
-    ks_output_error("the server closed the connection instead of replying");
+    ks_output_failed(KESHER_CONNECTION, "the server closed the connection instead of replying");
     return KS_EXIT_FAILED;
 }
 

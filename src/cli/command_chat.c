@@ -2,6 +2,7 @@
 #include "cli/chat_talk.h"
 #include "cli/chat_words.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/terminal.h"
 
 #include "base/text.h"
@@ -192,19 +193,13 @@ static enum ks_exit talk(const struct ks_context *context, struct kesher_chat *c
     return ks_chat_talk(&talk);
 }
 
-static void print_notice(void *context, const char *line)
-{
-    (void)context;
-    ks_output_error("%s", line);
-}
-
 /* Opens the chat; NULL after printing why not. */
 static struct kesher_chat *open_chat(const struct ks_context *context, char address[KESHER_ADDRESS_SIZE])
 {
     struct kesher_chat *chat = NULL;
     struct kesher_error error;
     struct kesher_options options = context->limits;
-    options.observer.notice = print_notice;
+    options.observer.notice = ks_progress_notice;
     if (!ks_context_service(context, KESHER_CHAT_PORT, address))
         return NULL;
     if (kesher_chat_open(address, &options, &chat, &error) == KESHER_OK)
@@ -231,6 +226,7 @@ static enum ks_exit enter(const struct ks_context *context, struct entry *entry,
     }
     const struct ks_chat_seat seat = {
         .address = address,
+        .limits = &context->limits,
         .group = entry->group,
         .name = entry->name,
         .password = entry->password,

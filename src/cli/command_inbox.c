@@ -5,7 +5,6 @@
 #include "cli/stop.h"
 
 #include <signal.h>
-#include <stdio.h>
 
 enum { SHORTEST_PAUSE_MS = 1000, LONGEST_PAUSE_MS = 5000, GRACE_SECONDS = 2 };
 
@@ -15,21 +14,13 @@ static bool printed(void *context)
     return !options->follow || !ks_stop_is_requested();
 }
 
-static void say_loss(const struct kesher_error *error)
-{
-    struct kesher_error said = {.status = error->status};
-    (void)snprintf(said.sentence, sizeof said.sentence, "%.700s; trying again until it answers",
-                   error->sentence);
-    ks_output_failure(&said);
-}
-
 /* A lost connection is said once, until there is one again. True when that is all that happened. */
 static bool is_loss(enum ks_showing_end end, const struct kesher_error *error, bool *said)
 {
     bool lost =
         end == KS_SHOWING_FAILED && (error->status == KESHER_CONNECTION || error->status == KESHER_TIMEOUT);
     if (lost && !*said && !ks_stop_is_requested())
-        say_loss(error);
+        ks_output_failed(error->status, "%s; trying again until it answers", error->sentence);
     *said = lost;
     return lost;
 }
@@ -39,11 +30,9 @@ static bool told_unsaved(const struct kesher_messenger *messenger, bool was_told
 {
     struct kesher_error error = {.sentence = ""};
     size_t count = kesher_messenger_unsaved(messenger, &error);
-    struct kesher_error told = {.status = error.status};
-    (void)snprintf(told.sentence, sizeof told.sentence, "%zu received %s in the home: %.700s", count,
-                   count == 1 ? "file waits" : "files wait", error.sentence);
     if (count > 0 && !was_told)
-        ks_output_failure(&told);
+        ks_output_failed(error.status, "%zu received %s in the home: %s", count,
+                         count == 1 ? "file waits" : "files wait", error.sentence);
     return count == 0;
 }
 

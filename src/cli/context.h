@@ -44,8 +44,8 @@ bool ks_context_service(const struct ks_context *context, uint16_t port, char ad
 /* Refuses a home whose secrets others can read or change, as ssh does. False after printing what to type. */
 bool ks_context_secrets_are_kept(const struct ks_context *context);
 
-/* The same for what the course's other clients share a home with, and make readable for all: prints it, too,
- * and goes on. */
+/* For what the course's other clients share a home with, and make readable for all: warns of it, and goes on.
+ */
 void ks_context_warn_of_secrets(const struct ks_context *context);
 
 /* A variable of the environment; NULL when it is not there or empty. */

@@ -50,11 +50,8 @@ bool ks_messaging_prepare_directory(const struct ks_context *context)
     if (failure == 0)
         return true;
     ks_text_escape(directory, size, shown, sizeof shown);
-    struct kesher_error error = {.status = KESHER_FILE};
-    (void)snprintf(error.sentence, sizeof error.sentence,
-                   "cannot save files in '%s': %s; give another directory with --save-to", shown,
-                   strerror_r(failure, reason, sizeof reason));
-    ks_output_failure(&error);
+    ks_output_failed(KESHER_FILE, "cannot save files in '%s': %s; give another directory with --save-to",
+                     shown, strerror_r(failure, reason, sizeof reason));
     return false;
 }
 

@@ -50,6 +50,14 @@ void ks_output_usage(const char *format, ...)
     va_end(arguments);
 }
 
+void ks_output_failed(enum kesher_status status, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    print_formatted(kesher_status_text(status), format, arguments);
+    va_end(arguments);
+}
+
 void ks_output_failure(const struct kesher_error *error)
 {
     print_error(kesher_status_text(error->status), "", error->sentence);

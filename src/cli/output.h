@@ -23,6 +23,10 @@ void ks_output_error(const char *format, ...) __attribute__((format(printf, 1, 2
 /* The same for a command that was not given as it should be; the word is "usage". */
 void ks_output_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* The same for what libkesher has a status for; as JSON the word is kesher_status_text's. */
+void ks_output_failed(enum kesher_status status, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* The same for a failed call of libkesher. As JSON the word is kesher_status_text's. */
 void ks_output_failure(const struct kesher_error *error);
 

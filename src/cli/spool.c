@@ -20,7 +20,8 @@ static int fail(const char *what, const char *directory)
     char reason[128];
     const char *text = strerror_r(errno, reason, sizeof reason);
     ks_text_escape(directory, strlen(directory), shown, sizeof shown);
-    ks_output_error("cannot %s '%s': %s; set TMPDIR to a directory with room", what, shown, text);
+    ks_output_failed(KESHER_FILE, "cannot %s '%s': %s; set TMPDIR to a directory with room", what, shown,
+                     text);
     return -1;
 }
 
@@ -54,12 +55,14 @@ static int copy(int from, int to, uint64_t limit, uint64_t *size, const char *di
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0) {
-            ks_output_error("cannot read the standard input: %s", strerror_r(errno, reason, sizeof reason));
+            ks_output_failed(KESHER_FILE, "cannot read the standard input: %s",
+                             strerror_r(errno, reason, sizeof reason));
             return -1;
         }
         *size += (uint64_t)got;
         if (*size > limit) {
-            ks_output_error(
+            ks_output_failed(
+                KESHER_FILE,
                 "the standard input has more than %llu bytes, which is all that the protocol carries; "
                 "split it",
                 (unsigned long long)limit);

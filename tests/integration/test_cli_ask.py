@@ -410,3 +410,9 @@ def test_a_server_that_stops_ends_it_for_a_person_too(make_talker, open_ask):
     server.kill()
     terminal.wait_for_end()
     assert terminal.screen.startswith(BANNER_LINE)
+
+
+def test_a_server_that_closes_instead_of_replying_was_lost(make_scripted, ask):
+    result = ask(make_scripted(session(2, BANNER, 4)), "--json", "name")
+    (told,) = result.told()
+    assert (result.status, told["error"]) == (1, "connection failed")

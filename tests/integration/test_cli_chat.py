@@ -2,6 +2,7 @@
 
 import json
 import signal
+import subprocess
 
 import pytest
 from peer.chat import (
@@ -14,7 +15,8 @@ from peer.chat import (
 )
 from peer.chat_fixtures import PASSWORD, create_group, join_group, spoken
 from peer.drop import User
-from peer.kesher import write_identity, write_transfer_info
+from peer.kesher import Kesher, write_identity, write_transfer_info
+from peer.kesherd import environment
 from peer.message_fixtures import assert_one_line
 from peer.scripted import Line
 
@@ -335,6 +337,17 @@ def test_when_nobody_reads_its_output_any_more_it_leaves(talker, start_chat, hos
         host.write("another")
         if not host.is_silent_for(0.05):
             heard += host.socket.recv(1000)
+
+
+def test_a_full_disk_behind_the_output_is_told_as_such(talker, home):
+    command = Kesher(home, talker.chat_address).command("chat", "create", "--as", "kate")
+    variables = {**environment(), "KESHER_CHAT_PASSWORD": PASSWORD}
+    with open("/dev/full", "wb") as full:
+        run = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, env=variables)
+    assert run.returncode == 1
+    notice, told = run.stderr.decode().splitlines()
+    assert notice.startswith("created group")
+    assert told == "kesher: cannot write to the standard output: No space left on device"
 
 
 # -- which server

@@ -9,7 +9,7 @@ import threading
 import time
 
 import pytest
-from peer.chat import ENTER_PASSWORD, FULL, LEAVE, LEFT, NO_PASSWORD, LineClient, has_left
+from peer.chat import ENTER_PASSWORD, FULL, LEAVE, LEFT, MENU, NO_PASSWORD, LineClient, has_left
 from peer.chat_fixtures import PASSWORD, create_group, join_group, spoken
 from peer.piped import Piped
 from peer.scripted import Line
@@ -211,6 +211,27 @@ def test_a_server_that_was_full_is_asked_again(make_scripted, start_chat):
     run, _ = create_group(start_chat, make_scripted(close_after_joining, refuse, take))
     hear_of_loss(run)
     hear_of_return(run, 1)
+    assert run.finish().status == 0
+
+
+@pytest.mark.parametrize("option", ["--answer-timeout", "--silence"])
+def test_the_way_back_waits_as_long_as_the_way_in(make_scripted, start_chat, option):
+    """Without the option it would be 10 s for the menu, and 30 for the question after it."""
+
+    def stick(line: Line) -> None:
+        if option == "--silence":
+            line.send(MENU)
+        line.wait_for_end()
+
+    def take(line: Line) -> None:
+        line.let_join()
+        assert line.receive_line() == LEAVE
+
+    run, _ = create_group(start_chat, make_scripted(close_after_joining, stick, take), option, "1")
+    hear_of_loss(run)
+    begun = time.monotonic()
+    hear_of_return(run, 1)
+    assert time.monotonic() - begun < 9
     assert run.finish().status == 0
 
 

@@ -136,8 +136,9 @@ def test_a_server_that_closes_at_a_password_that_is_not_digits(make_scripted, ru
     assert "of digits only" in assert_one_line(result.stderr)
 
 
-def test_a_server_that_is_slow_with_a_password_is_told_and_waited_for(make_scripted, start_chat):
-    """As one is that slows down guesses."""
+@pytest.mark.parametrize("json_option", [(), ("--json",)], ids=["plain", "json"])
+def test_a_server_that_is_slow_with_a_password_is_told_and_waited_for(make_scripted, start_chat, json_option):
+    """As one is that slows down guesses: no failure yet."""
     told = threading.Event()
 
     def script(line: Line) -> None:
@@ -147,10 +148,11 @@ def test_a_server_that_is_slow_with_a_password_is_told_and_waited_for(make_scrip
         line.send(joined(1))
         assert line.receive_line() == LEAVE
 
-    run = start_chat(make_scripted(script), "join", "1", "--as", "kate")
-    assert "has not answered the password" in run.errors.next_line()
+    run = start_chat(make_scripted(script), "join", "1", "--as", "kate", *json_option)
+    line = run.errors.next_line()
     told.set()
-    run.told("joined group 1")
+    assert "has not answered the password" in (json.loads(line)["notice"] if json_option else line)
+    run.told('{"notice": "joined group 1"}' if json_option else "joined group 1")
     assert run.finish().status == 0
 
 

@@ -99,6 +99,13 @@ def test_it_is_told_by_every_inbox_as_long_as_it_waits_and_shown_once(talking, b
     assert saved_path(talking.succeed("inbox").stdout).read_bytes() == b"content"
 
 
+def test_json_of_a_file_that_waits(talking, bob, home):
+    (home / "received").write_bytes(b"in the way")
+    bob.send_file(talking.user, b"content")
+    (told,) = talking.run("inbox", "--json").told()
+    assert told["error"] == "file error" and "1 received file waits" in told["message"]
+
+
 def test_json_of_such_a_file(talking, bob, no_folder, tmp_path):
     message = bob.send_file(talking.user, b"content")
     result = talking.run("inbox", "--json", "--save-to", no_folder)

@@ -75,6 +75,15 @@ def test_a_failure_is_an_object_with_its_word(
     assert the_error(result)["error"] == word
 
 
+def test_input_that_cannot_be_spooled_is_a_file_error_on_both(make_kesher, user_of_nowhere, home, monkeypatch):
+    write_identity(home, user_of_nowhere)
+    monkeypatch.setenv("TMPDIR", str(home / "nowhere"))
+    result = make_kesher().run("put", "-", "--as", "x", "--json", input=b"content")
+    assert result.status == 1
+    (told,) = result.objects()
+    assert the_error(result)["error"] == told["result"] == "file error"
+
+
 @pytest.fixture
 def user_of_nowhere(new_user):
     user = new_user()
