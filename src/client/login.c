@@ -294,12 +294,12 @@ static enum kesher_status refused_login(const struct ks_session *session, uint16
                       session->shown);
 }
 
-static enum kesher_status ask_to_reconnect(struct ks_session *session, struct ks_answer *answer,
-                                           struct kesher_error *error)
+static enum kesher_status ask_to_reconnect(struct ks_session *session, enum ks_request_repeat repeat,
+                                           struct ks_answer *answer, struct kesher_error *error)
 {
     uint8_t payload[KS_NAME_PAYLOAD_SIZE];
-    const struct ks_question question = {.repeat = KS_REQUEST_UNTIL_ANSWERED,
-                                         .after_errors = true,
+    const struct ks_question question = {.repeat = repeat,
+                                         .after_errors = repeat == KS_REQUEST_UNTIL_ANSWERED,
                                          .code = KS_REQUEST_RECONNECT,
                                          .payload = payload,
                                          .payload_size = sizeof payload,
@@ -323,7 +323,7 @@ static enum kesher_status try_reversed_id(struct ks_session *session, bool *know
 {
     struct ks_answer answer;
     turn_round(&session->identity->id);
-    enum kesher_status status = ask_to_reconnect(session, &answer, error);
+    enum kesher_status status = ask_to_reconnect(session, KS_REQUEST_UNTIL_ANSWERED, &answer, error);
     *known = status == KESHER_OK && answer.code == KS_RESPONSE_RECONNECTED;
     if (!*known) {
         turn_round(&session->identity->id);
@@ -366,7 +366,7 @@ enum kesher_status ks_login_ensure(struct ks_session *session, struct kesher_err
         return KESHER_OK;
     if (session->unknown)
         return register_anew(session, error);
-    status = ask_to_reconnect(session, &answer, error);
+    status = ask_to_reconnect(session, KS_REQUEST_UNTIL_ANSWERED, &answer, error);
     bool is_denied = status == KESHER_OK && answer.code != KS_RESPONSE_RECONNECTED;
     /* There are servers that have another no for whom they do not know. */
     session->is_doubtful = status == KESHER_REFUSED && answer.code != KS_RESPONSE_ERROR;
@@ -378,38 +378,37 @@ enum kesher_status ks_login_ensure(struct ks_session *session, struct kesher_err
 
 /* ---- register --again ---- */
 
-/* Whether the home's own server still knows the identity, in whichever way: after a 2106 it may, and then the
- * name is taken by this home itself. Whatever is no clear yes is a no. */
-static bool is_known(struct ks_session *session)
+/* Whether the server still knows the identity, in whichever way: after a 2106 it may, and then the name is
+ * taken by this home itself. A no is one, and so is a lost connection: there are servers that close at
+ * whoever they do not know. Silence and nonsense tell nothing, and nothing is registered behind them. */
+static enum kesher_status ask_whether_known(struct ks_session *session, bool *known,
+                                            struct kesher_error *error)
 {
-    uint8_t payload[KS_NAME_PAYLOAD_SIZE];
-    const struct ks_question question = {.repeat = KS_REQUEST_UNTIL_LOST,
-                                         .code = KS_REQUEST_RECONNECT,
-                                         .payload = payload,
-                                         .payload_size = sizeof payload,
-                                         .doing = "reconnect as this user",
-                                         .accepts = is_reconnected_or_denied};
     struct ks_answer answer;
-    bool answered = fill_name(session, payload, NULL) == KESHER_OK &&
-                    ks_request_ask(session, &question, &answer, NULL) == KESHER_OK;
-    bool known = answered && answer.code == KS_RESPONSE_RECONNECTED;
-    if (known)
+    *known = false;
+    enum kesher_status status = ask_to_reconnect(session, KS_REQUEST_UNTIL_LOST, &answer, error);
+    if (status == KESHER_OK && answer.code == KS_RESPONSE_RECONNECTED) {
+        *known = true;
         ks_session_is_known(session);
-    else if (answered)
-        known = try_to_be_known(session, &known, NULL) == KESHER_OK && known;
+    } else if (status == KESHER_OK) {
+        status = try_to_be_known(session, known, error);
+    }
     ks_session_disconnect(session);
-    return known;
+    return status == KESHER_REFUSED || status == KESHER_CONNECTION ? KESHER_OK : status;
 }
 
 enum kesher_status ks_login_register_again(struct ks_session *session, const char *name,
                                            struct kesher_error *error)
 {
     enum kesher_status status = ks_identity_check_name(name, error);
+    bool known = false;
     if (status == KESHER_OK)
         status = ks_session_connect(session, error);
+    if (status == KESHER_OK)
+        status = ask_whether_known(session, &known, error);
     if (status != KESHER_OK)
         return status;
-    if (is_known(session))
+    if (known)
         return ks_failure(error, KESHER_EXISTS,
                           "%s knows this home, as %s; there is nothing to register again", session->shown,
                           session->identity->name);
