@@ -86,11 +86,6 @@ static enum kesher_status take_id(struct ks_session *session, const struct ks_an
 
 /* ---- 1026 ---- */
 
-static bool is_key(const struct ks_answer *answer)
-{
-    return answer->code == KS_RESPONSE_KEY_ACCEPTED && answer->payload_size == KS_KEY_ANSWER_SIZE;
-}
-
 static enum kesher_status refused_key(const struct ks_session *session, uint16_t answer_code,
                                       struct kesher_error *error)
 {
@@ -111,7 +106,8 @@ static enum kesher_status send_public_key(struct ks_session *session, enum ks_re
                                          .payload = payload,
                                          .payload_size = sizeof payload,
                                          .doing = "send the public key",
-                                         .accepts = is_key,
+                                         .expected = KS_RESPONSE_KEY_ACCEPTED,
+                                         .expected_size = KS_KEY_ANSWER_SIZE,
                                          .refused = refused_key};
     struct ks_answer answer;
     enum kesher_status status = fill_name_and_key(session, payload, error);
@@ -121,17 +117,6 @@ static enum kesher_status send_public_key(struct ks_session *session, enum ks_re
 }
 
 /* ---- 1025 and 600 ---- */
-
-static bool is_registered(const struct ks_answer *answer)
-{
-    return answer->code == KS_RESPONSE_REGISTERED && answer->payload_size == KS_CLIENT_ID_ANSWER_SIZE;
-}
-
-/* A server that knows only messages says 9000 to what it does not know. */
-static bool is_registered_or_unknown(const struct ks_answer *answer)
-{
-    return is_registered(answer) || answer->code == KS_RESPONSE_ERROR;
-}
 
 static enum kesher_status refused_name(const struct ks_session *session, uint16_t answer_code,
                                        struct kesher_error *error)
@@ -183,6 +168,8 @@ static enum kesher_status ask_for_name(struct ks_session *session, const struct 
     question.repeat = KS_REQUEST_ONCE; /* a second one would find the name taken by the first */
     question.after_errors = true;
     question.code = KS_REQUEST_REGISTER_DROP;
+    question.expected = KS_RESPONSE_REGISTERED;
+    question.expected_size = KS_CLIENT_ID_ANSWER_SIZE;
     question.payload = payload;
     question.payload_size = sizeof payload;
     enum kesher_status status = ks_identity_try_room(session->home, error);
@@ -199,7 +186,8 @@ enum kesher_status ks_login_register_messages(struct ks_session *session, struct
                                          .payload = payload,
                                          .payload_size = sizeof payload,
                                          .doing = "register the name",
-                                         .accepts = is_registered,
+                                         .expected = KS_RESPONSE_REGISTERED,
+                                         .expected_size = KS_CLIENT_ID_ANSWER_SIZE,
                                          .refused = refused_name};
     struct ks_answer answer;
     enum kesher_status status = ks_identity_try_room(session->home, error);
@@ -238,8 +226,9 @@ static enum kesher_status fail_half_registered(const struct ks_session *session,
 
 enum kesher_status ks_login_register(struct ks_session *session, struct kesher_error *error)
 {
+    /* A server that knows only messages says 9000 to what it does not know. */
     const struct ks_question question = {
-        .doing = "register the name", .accepts = is_registered_or_unknown, .refused = refused_name};
+        .doing = "register the name", .alternative = KS_RESPONSE_ERROR, .refused = refused_name};
     struct ks_answer answer;
     enum kesher_status status = ask_for_name(session, &question, &answer, error);
     bool was_lost = status == KESHER_CONNECTION && session->connections > 0;
@@ -255,10 +244,8 @@ enum kesher_status ks_login_register(struct ks_session *session, struct kesher_e
 /* The server does not know the id: a new one for the same name and key pair. */
 static enum kesher_status register_anew(struct ks_session *session, struct kesher_error *error)
 {
-    const struct ks_question question = {.doing =
-                                             "register anew, since the server does not know this identity",
-                                         .accepts = is_registered,
-                                         .refused = refused_again};
+    const struct ks_question question = {
+        .doing = "register anew, since the server does not know this identity", .refused = refused_again};
     struct ks_answer answer;
     if (!session->server.is_own)
         return ks_home_server_forgot(&session->server, session->shown, session->identity->name, error);
@@ -274,16 +261,6 @@ static enum kesher_status register_anew(struct ks_session *session, struct keshe
 }
 
 /* ---- 1027 ---- */
-
-static bool is_reconnected(const struct ks_answer *answer)
-{
-    return answer->code == KS_RESPONSE_RECONNECTED && answer->payload_size == KS_KEY_ANSWER_SIZE;
-}
-
-static bool is_reconnected_or_denied(const struct ks_answer *answer)
-{
-    return is_reconnected(answer) || answer->code == KS_RESPONSE_RECONNECT_DENIED;
-}
 
 static enum kesher_status refused_login(const struct ks_session *session, uint16_t answer_code,
                                         struct kesher_error *error)
@@ -304,7 +281,9 @@ static enum kesher_status ask_to_reconnect(struct ks_session *session, enum ks_r
                                          .payload = payload,
                                          .payload_size = sizeof payload,
                                          .doing = "reconnect as this user",
-                                         .accepts = is_reconnected_or_denied,
+                                         .expected = KS_RESPONSE_RECONNECTED,
+                                         .expected_size = KS_KEY_ANSWER_SIZE,
+                                         .alternative = KS_RESPONSE_RECONNECT_DENIED,
                                          .refused = refused_login};
     enum kesher_status status = fill_name(session, payload, error);
     return status == KESHER_OK ? ks_request_ask(session, &question, answer, error) : status;
@@ -419,12 +398,6 @@ enum kesher_status ks_login_register_again(struct ks_session *session, const cha
 
 /* ---- one's own public key ---- */
 
-static bool is_user_key_or_none(const struct ks_answer *answer)
-{
-    return (answer->code == KS_RESPONSE_USER_KEY && answer->payload_size == KS_USER_KEY_ANSWER_SIZE) ||
-           answer->code == KS_RESPONSE_ERROR;
-}
-
 static enum kesher_status fail_other_key(const struct ks_session *session, struct kesher_error *error)
 {
     char shown[SHOWN_NAME_SIZE];
@@ -447,7 +420,9 @@ enum kesher_status ks_login_publish_key(struct ks_session *session, bool *publis
                                          .payload = id.bytes,
                                          .payload_size = KS_TARGET_PAYLOAD_SIZE,
                                          .doing = "tell one's own public key",
-                                         .accepts = is_user_key_or_none};
+                                         .expected = KS_RESPONSE_USER_KEY,
+                                         .expected_size = KS_USER_KEY_ANSWER_SIZE,
+                                         .alternative = KS_RESPONSE_ERROR};
     *published = false;
     enum kesher_status status = ks_identity_public_key(session->identity, own, error);
     if (status == KESHER_OK)

@@ -234,11 +234,6 @@ struct attempt {
 
 /* ---- 1029, 1030 and 1031 ---- */
 
-static bool is_confirmed(const struct ks_answer *answer)
-{
-    return answer->code == KS_RESPONSE_CONFIRMED;
-}
-
 /* Their payload. */
 static enum kesher_status fill_name(const struct kesher_upload *upload, uint8_t payload[KS_NAME_PAYLOAD_SIZE],
                                     struct kesher_error *error)
@@ -290,7 +285,7 @@ static enum kesher_status confirm(struct kesher_drop *drop, const struct kesher_
                                          .payload = payload,
                                          .payload_size = sizeof payload,
                                          .doing = doing,
-                                         .accepts = is_confirmed,
+                                         .expected = KS_RESPONSE_CONFIRMED,
                                          .refused = refused_confirmation};
     struct ks_answer answer;
     enum kesher_status status = fill_name(upload, payload, error);
