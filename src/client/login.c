@@ -27,14 +27,19 @@ static enum kesher_status fill_name(const struct ks_session *session,
     return result == KS_OK ? KESHER_OK : ks_failure_from_result(error, result, "the user name does not fit");
 }
 
-static enum kesher_status fill_name_and_key(const struct ks_session *session,
-                                            uint8_t payload[static KS_NAME_AND_KEY_PAYLOAD_SIZE],
-                                            struct kesher_error *error)
+/* Asks with the payload that 600 and 1025 to 1027 have: the name, and in two of them the public key. */
+static enum kesher_status ask(struct ks_session *session, const struct ks_question *how,
+                              struct ks_answer *answer, struct kesher_error *error)
 {
+    uint8_t payload[KS_NAME_AND_KEY_PAYLOAD_SIZE];
+    struct ks_question question = *how;
+    bool has_key = how->code == KS_REQUEST_REGISTER_MESSAGES || how->code == KS_REQUEST_PUBLIC_KEY;
+    question.payload = payload;
+    question.payload_size = has_key ? KS_NAME_AND_KEY_PAYLOAD_SIZE : KS_NAME_PAYLOAD_SIZE;
     enum kesher_status status = fill_name(session, payload, error);
-    if (status != KESHER_OK)
-        return status;
-    return ks_identity_public_key(session->identity, payload + KS_NAME_PAYLOAD_SIZE, error);
+    if (status == KESHER_OK && has_key)
+        status = ks_identity_public_key(session->identity, payload + KS_NAME_PAYLOAD_SIZE, error);
+    return status == KESHER_OK ? ks_request_ask(session, &question, answer, error) : status;
 }
 
 /* The content key out of a 2102 or 2105. */
@@ -99,20 +104,15 @@ static enum kesher_status refused_key(const struct ks_session *session, uint16_t
 static enum kesher_status send_public_key(struct ks_session *session, enum ks_request_repeat repeat,
                                           struct kesher_error *error)
 {
-    uint8_t payload[KS_NAME_AND_KEY_PAYLOAD_SIZE];
     const struct ks_question question = {.repeat = repeat,
                                          .after_errors = repeat == KS_REQUEST_UNTIL_ANSWERED,
                                          .code = KS_REQUEST_PUBLIC_KEY,
-                                         .payload = payload,
-                                         .payload_size = sizeof payload,
                                          .doing = "send the public key",
                                          .expected = KS_RESPONSE_KEY_ACCEPTED,
                                          .expected_size = KS_KEY_ANSWER_SIZE,
                                          .refused = refused_key};
     struct ks_answer answer;
-    enum kesher_status status = fill_name_and_key(session, payload, error);
-    if (status == KESHER_OK)
-        status = ks_request_ask(session, &question, &answer, error);
+    enum kesher_status status = ask(session, &question, &answer, error);
     return status == KESHER_OK ? take_key(session, &answer, error) : status;
 }
 
@@ -163,28 +163,20 @@ static enum kesher_status refused_again(const struct ks_session *session, uint16
 static enum kesher_status ask_for_name(struct ks_session *session, const struct ks_question *how,
                                        struct ks_answer *answer, struct kesher_error *error)
 {
-    uint8_t payload[KS_NAME_PAYLOAD_SIZE];
     struct ks_question question = *how;
     question.repeat = KS_REQUEST_ONCE; /* a second one would find the name taken by the first */
     question.after_errors = true;
     question.code = KS_REQUEST_REGISTER_DROP;
     question.expected = KS_RESPONSE_REGISTERED;
     question.expected_size = KS_CLIENT_ID_ANSWER_SIZE;
-    question.payload = payload;
-    question.payload_size = sizeof payload;
     enum kesher_status status = ks_identity_try_room(session->home, error);
-    if (status == KESHER_OK)
-        status = fill_name(session, payload, error);
-    return status == KESHER_OK ? ks_request_ask(session, &question, answer, error) : status;
+    return status == KESHER_OK ? ask(session, &question, answer, error) : status;
 }
 
 enum kesher_status ks_login_register_messages(struct ks_session *session, struct kesher_error *error)
 {
-    uint8_t payload[KS_NAME_AND_KEY_PAYLOAD_SIZE];
     const struct ks_question question = {.repeat = KS_REQUEST_ONCE,
                                          .code = KS_REQUEST_REGISTER_MESSAGES,
-                                         .payload = payload,
-                                         .payload_size = sizeof payload,
                                          .doing = "register the name",
                                          .expected = KS_RESPONSE_REGISTERED,
                                          .expected_size = KS_CLIENT_ID_ANSWER_SIZE,
@@ -192,9 +184,7 @@ enum kesher_status ks_login_register_messages(struct ks_session *session, struct
     struct ks_answer answer;
     enum kesher_status status = ks_identity_try_room(session->home, error);
     if (status == KESHER_OK)
-        status = fill_name_and_key(session, payload, error);
-    if (status == KESHER_OK)
-        status = ks_request_ask(session, &question, &answer, error);
+        status = ask(session, &question, &answer, error);
     return status == KESHER_OK ? take_id(session, &answer, error) : status;
 }
 
@@ -274,19 +264,15 @@ static enum kesher_status refused_login(const struct ks_session *session, uint16
 static enum kesher_status ask_to_reconnect(struct ks_session *session, enum ks_request_repeat repeat,
                                            struct ks_answer *answer, struct kesher_error *error)
 {
-    uint8_t payload[KS_NAME_PAYLOAD_SIZE];
     const struct ks_question question = {.repeat = repeat,
                                          .after_errors = repeat == KS_REQUEST_UNTIL_ANSWERED,
                                          .code = KS_REQUEST_RECONNECT,
-                                         .payload = payload,
-                                         .payload_size = sizeof payload,
                                          .doing = "reconnect as this user",
                                          .expected = KS_RESPONSE_RECONNECTED,
                                          .expected_size = KS_KEY_ANSWER_SIZE,
                                          .alternative = KS_RESPONSE_RECONNECT_DENIED,
                                          .refused = refused_login};
-    enum kesher_status status = fill_name(session, payload, error);
-    return status == KESHER_OK ? ks_request_ask(session, &question, answer, error) : status;
+    return ask(session, &question, answer, error);
 }
 
 static void turn_round(struct ks_client_id *id)

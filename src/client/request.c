@@ -285,9 +285,7 @@ enum kesher_status ks_request_begin(struct ks_session *session, enum ks_request_
         ks_session_is_known(session);
         return KESHER_OK;
     }
-    if (header.code != KS_RESPONSE_ERROR)
-        return ks_request_fail_answer(session, error);
-    if (header.payload_size > KS_SKIP_LIMIT)
+    if (header.code != KS_RESPONSE_ERROR || header.payload_size > KS_SKIP_LIMIT)
         return ks_request_fail_answer(session, error);
     status = ks_channel_skip(session->channel, header.payload_size, error);
     if (status != KESHER_OK)
