@@ -399,11 +399,18 @@ static enum kesher_status send_and_compare(struct attempt *attempt, bool *change
     return KESHER_OK;
 }
 
-/* The key goes with a connection on which something came unasked: nothing is ever encrypted without one. */
+/* The key goes with a connection on which something came unasked: nothing is ever encrypted without one. A
+ * server that closes behind each answer does so behind the one that brought the key. */
 static enum kesher_status connect_with_key(struct ks_session *session, struct kesher_error *error)
 {
     enum kesher_status status = ks_session_connect(session, error);
-    return status == KESHER_OK && !session->has_key ? ks_login_ensure(session, error) : status;
+    if (status != KESHER_OK || session->has_key)
+        return status;
+    status = ks_login_ensure(session, error);
+    if (status != KESHER_OK || !session->closes)
+        return status;
+    ks_session_hang_up(session); /* and the key stays */
+    return ks_session_connect(session, error);
 }
 
 static enum kesher_status perform(struct ks_session *session, void *context, struct kesher_error *error)

@@ -59,6 +59,7 @@ def test_put_sends_again_after_a_wrong_sum(make_alice, source, ending):
     server, alice = make_alice(ending=ending, wrong_sums=2)
     alice.succeed("put", source("x", b"content"))
     assert server.files == {"x": b"content"}
+    assert count(server, Request.CRC_WRONG) == 2
 
 
 @ONE_BY_ONE
