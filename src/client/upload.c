@@ -326,7 +326,9 @@ static enum kesher_status give_up(struct kesher_drop *drop, const struct kesher_
     struct ks_answer answer;
     struct ks_response_header header;
     struct ks_session *session = &drop->session;
-    enum kesher_status status = send_name(drop, KS_REQUEST_CRC_GIVE_UP, upload, error);
+    enum kesher_status status = ks_session_connect(session, error);
+    if (status == KESHER_OK)
+        status = send_name(drop, KS_REQUEST_CRC_GIVE_UP, upload, error);
     bool came = status == KESHER_OK && ks_channel_peek(session->channel, GIVE_UP_WAIT_MS, &header) &&
                 ks_request_take_answer(session, &answer, error) == KESHER_OK;
     if (!came)

@@ -63,6 +63,13 @@ def test_put_sends_again_after_a_wrong_sum(make_alice, source, ending):
 
 
 @ONE_BY_ONE
+def test_put_tells_that_it_gives_up(make_alice, source, ending):
+    server, alice = make_alice(ending=ending, wrong_sums=4)
+    assert "4 times" in alice.fail("put", source("x", b"content")).stderr
+    assert [count(server, code) for code in (Request.CRC_WRONG, Request.GIVE_UP)] == [3, 1]
+
+
+@ONE_BY_ONE
 def test_users_works(make_alice, make_bob, ending):
     server, alice = make_alice(ending=ending)
     make_bob(server)
