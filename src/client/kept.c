@@ -136,6 +136,21 @@ static enum kesher_status append(struct ks_kept *kept, const struct ks_kept_mess
     return KESHER_OK;
 }
 
+/* The same in its place. It is the latest of all, unless a power cut has taken the inbox's progress. */
+static enum kesher_status insert(struct ks_kept *kept, const struct ks_kept_message *message,
+                                 struct kesher_error *error)
+{
+    enum kesher_status status = append(kept, message, error);
+    if (status != KESHER_OK)
+        return status;
+    struct ks_kept_message *messages = kept->messages;
+    for (size_t at = kept->count - 1; at > 0 && compare(&messages[at - 1], message) > 0; at--) {
+        messages[at] = messages[at - 1];
+        messages[at - 1] = *message;
+    }
+    return KESHER_OK;
+}
+
 static enum kesher_status read_list(struct ks_kept *kept, DIR *entries, struct kesher_error *error)
 {
     enum kesher_status status = KESHER_OK;
@@ -288,7 +303,7 @@ enum kesher_status ks_kept_add(struct ks_kept *kept, const struct ks_place *plac
     if (status == KESHER_OK)
         status = write_file(kept, &message, entry, error);
     if (status == KESHER_OK && ks_kept_find(kept, message.sequence, message.offset) == kept->count)
-        status = append(kept, &message, error); /* the latest of all, so it stays in order */
+        status = insert(kept, &message, error);
     kept->unsynced = true;
     for (size_t index; status == KESHER_OK && (index = find_superfluous(kept)) < kept->count;)
         status = forget(kept, index, error);
@@ -338,7 +353,7 @@ enum kesher_status ks_kept_add_unsaved(struct ks_kept *kept, const struct ks_pla
         return fail_too_many(error);
     status = link_frame(kept, &message, entry, error);
     if (status == KESHER_OK)
-        status = append(kept, &message, error);
+        status = insert(kept, &message, error);
     if (status == KESHER_OK)
         status = ks_inbox_sync(kept->inbox, error);
     return status == KESHER_OK ? count_change(kept, error) : status;

@@ -27,14 +27,19 @@ static enum kesher_status fill_name(const struct ks_session *session,
     return result == KS_OK ? KESHER_OK : ks_failure_from_result(error, result, "the user name does not fit");
 }
 
-static enum kesher_status fill_name_and_key(const struct ks_session *session,
-                                            uint8_t payload[static KS_NAME_AND_KEY_PAYLOAD_SIZE],
-                                            struct kesher_error *error)
+/* Asks with the payload that 600 and 1025 to 1027 have: the name, and in two of them the public key. */
+static enum kesher_status ask(struct ks_session *session, const struct ks_question *how,
+                              struct ks_answer *answer, struct kesher_error *error)
 {
+    uint8_t payload[KS_NAME_AND_KEY_PAYLOAD_SIZE];
+    struct ks_question question = *how;
+    bool has_key = how->code == KS_REQUEST_REGISTER_MESSAGES || how->code == KS_REQUEST_PUBLIC_KEY;
+    question.payload = payload;
+    question.payload_size = has_key ? KS_NAME_AND_KEY_PAYLOAD_SIZE : KS_NAME_PAYLOAD_SIZE;
     enum kesher_status status = fill_name(session, payload, error);
-    if (status != KESHER_OK)
-        return status;
-    return ks_identity_public_key(session->identity, payload + KS_NAME_PAYLOAD_SIZE, error);
+    if (status == KESHER_OK && has_key)
+        status = ks_identity_public_key(session->identity, payload + KS_NAME_PAYLOAD_SIZE, error);
+    return status == KESHER_OK ? ks_request_ask(session, &question, answer, error) : status;
 }
 
 /* The content key out of a 2102 or 2105. */
@@ -86,11 +91,6 @@ static enum kesher_status take_id(struct ks_session *session, const struct ks_an
 
 /* ---- 1026 ---- */
 
-static bool is_key(const struct ks_answer *answer)
-{
-    return answer->code == KS_RESPONSE_KEY_ACCEPTED && answer->payload_size == KS_KEY_ANSWER_SIZE;
-}
-
 static enum kesher_status refused_key(const struct ks_session *session, uint16_t answer_code,
                                       struct kesher_error *error)
 {
@@ -104,34 +104,19 @@ static enum kesher_status refused_key(const struct ks_session *session, uint16_t
 static enum kesher_status send_public_key(struct ks_session *session, enum ks_request_repeat repeat,
                                           struct kesher_error *error)
 {
-    uint8_t payload[KS_NAME_AND_KEY_PAYLOAD_SIZE];
     const struct ks_question question = {.repeat = repeat,
                                          .after_errors = repeat == KS_REQUEST_UNTIL_ANSWERED,
                                          .code = KS_REQUEST_PUBLIC_KEY,
-                                         .payload = payload,
-                                         .payload_size = sizeof payload,
                                          .doing = "send the public key",
-                                         .accepts = is_key,
+                                         .expected = KS_RESPONSE_KEY_ACCEPTED,
+                                         .expected_size = KS_KEY_ANSWER_SIZE,
                                          .refused = refused_key};
     struct ks_answer answer;
-    enum kesher_status status = fill_name_and_key(session, payload, error);
-    if (status == KESHER_OK)
-        status = ks_request_ask(session, &question, &answer, error);
+    enum kesher_status status = ask(session, &question, &answer, error);
     return status == KESHER_OK ? take_key(session, &answer, error) : status;
 }
 
 /* ---- 1025 and 600 ---- */
-
-static bool is_registered(const struct ks_answer *answer)
-{
-    return answer->code == KS_RESPONSE_REGISTERED && answer->payload_size == KS_CLIENT_ID_ANSWER_SIZE;
-}
-
-/* A server that knows only messages says 9000 to what it does not know. */
-static bool is_registered_or_unknown(const struct ks_answer *answer)
-{
-    return is_registered(answer) || answer->code == KS_RESPONSE_ERROR;
-}
 
 static enum kesher_status refused_name(const struct ks_session *session, uint16_t answer_code,
                                        struct kesher_error *error)
@@ -178,35 +163,28 @@ static enum kesher_status refused_again(const struct ks_session *session, uint16
 static enum kesher_status ask_for_name(struct ks_session *session, const struct ks_question *how,
                                        struct ks_answer *answer, struct kesher_error *error)
 {
-    uint8_t payload[KS_NAME_PAYLOAD_SIZE];
     struct ks_question question = *how;
     question.repeat = KS_REQUEST_ONCE; /* a second one would find the name taken by the first */
     question.after_errors = true;
     question.code = KS_REQUEST_REGISTER_DROP;
-    question.payload = payload;
-    question.payload_size = sizeof payload;
+    question.expected = KS_RESPONSE_REGISTERED;
+    question.expected_size = KS_CLIENT_ID_ANSWER_SIZE;
     enum kesher_status status = ks_identity_try_room(session->home, error);
-    if (status == KESHER_OK)
-        status = fill_name(session, payload, error);
-    return status == KESHER_OK ? ks_request_ask(session, &question, answer, error) : status;
+    return status == KESHER_OK ? ask(session, &question, answer, error) : status;
 }
 
 enum kesher_status ks_login_register_messages(struct ks_session *session, struct kesher_error *error)
 {
-    uint8_t payload[KS_NAME_AND_KEY_PAYLOAD_SIZE];
     const struct ks_question question = {.repeat = KS_REQUEST_ONCE,
                                          .code = KS_REQUEST_REGISTER_MESSAGES,
-                                         .payload = payload,
-                                         .payload_size = sizeof payload,
                                          .doing = "register the name",
-                                         .accepts = is_registered,
+                                         .expected = KS_RESPONSE_REGISTERED,
+                                         .expected_size = KS_CLIENT_ID_ANSWER_SIZE,
                                          .refused = refused_name};
     struct ks_answer answer;
     enum kesher_status status = ks_identity_try_room(session->home, error);
     if (status == KESHER_OK)
-        status = fill_name_and_key(session, payload, error);
-    if (status == KESHER_OK)
-        status = ks_request_ask(session, &question, &answer, error);
+        status = ask(session, &question, &answer, error);
     return status == KESHER_OK ? take_id(session, &answer, error) : status;
 }
 
@@ -238,8 +216,9 @@ static enum kesher_status fail_half_registered(const struct ks_session *session,
 
 enum kesher_status ks_login_register(struct ks_session *session, struct kesher_error *error)
 {
+    /* A server that knows only messages says 9000 to what it does not know. */
     const struct ks_question question = {
-        .doing = "register the name", .accepts = is_registered_or_unknown, .refused = refused_name};
+        .doing = "register the name", .alternative = KS_RESPONSE_ERROR, .refused = refused_name};
     struct ks_answer answer;
     enum kesher_status status = ask_for_name(session, &question, &answer, error);
     bool was_lost = status == KESHER_CONNECTION && session->connections > 0;
@@ -255,10 +234,8 @@ enum kesher_status ks_login_register(struct ks_session *session, struct kesher_e
 /* The server does not know the id: a new one for the same name and key pair. */
 static enum kesher_status register_anew(struct ks_session *session, struct kesher_error *error)
 {
-    const struct ks_question question = {.doing =
-                                             "register anew, since the server does not know this identity",
-                                         .accepts = is_registered,
-                                         .refused = refused_again};
+    const struct ks_question question = {
+        .doing = "register anew, since the server does not know this identity", .refused = refused_again};
     struct ks_answer answer;
     if (!session->server.is_own)
         return ks_home_server_forgot(&session->server, session->shown, session->identity->name, error);
@@ -275,16 +252,6 @@ static enum kesher_status register_anew(struct ks_session *session, struct keshe
 
 /* ---- 1027 ---- */
 
-static bool is_reconnected(const struct ks_answer *answer)
-{
-    return answer->code == KS_RESPONSE_RECONNECTED && answer->payload_size == KS_KEY_ANSWER_SIZE;
-}
-
-static bool is_reconnected_or_denied(const struct ks_answer *answer)
-{
-    return is_reconnected(answer) || answer->code == KS_RESPONSE_RECONNECT_DENIED;
-}
-
 static enum kesher_status refused_login(const struct ks_session *session, uint16_t answer_code,
                                         struct kesher_error *error)
 {
@@ -294,20 +261,18 @@ static enum kesher_status refused_login(const struct ks_session *session, uint16
                       session->shown);
 }
 
-static enum kesher_status ask_to_reconnect(struct ks_session *session, struct ks_answer *answer,
-                                           struct kesher_error *error)
+static enum kesher_status ask_to_reconnect(struct ks_session *session, enum ks_request_repeat repeat,
+                                           struct ks_answer *answer, struct kesher_error *error)
 {
-    uint8_t payload[KS_NAME_PAYLOAD_SIZE];
-    const struct ks_question question = {.repeat = KS_REQUEST_UNTIL_ANSWERED,
-                                         .after_errors = true,
+    const struct ks_question question = {.repeat = repeat,
+                                         .after_errors = repeat == KS_REQUEST_UNTIL_ANSWERED,
                                          .code = KS_REQUEST_RECONNECT,
-                                         .payload = payload,
-                                         .payload_size = sizeof payload,
                                          .doing = "reconnect as this user",
-                                         .accepts = is_reconnected_or_denied,
+                                         .expected = KS_RESPONSE_RECONNECTED,
+                                         .expected_size = KS_KEY_ANSWER_SIZE,
+                                         .alternative = KS_RESPONSE_RECONNECT_DENIED,
                                          .refused = refused_login};
-    enum kesher_status status = fill_name(session, payload, error);
-    return status == KESHER_OK ? ks_request_ask(session, &question, answer, error) : status;
+    return ask(session, &question, answer, error);
 }
 
 static void turn_round(struct ks_client_id *id)
@@ -323,7 +288,7 @@ static enum kesher_status try_reversed_id(struct ks_session *session, bool *know
 {
     struct ks_answer answer;
     turn_round(&session->identity->id);
-    enum kesher_status status = ask_to_reconnect(session, &answer, error);
+    enum kesher_status status = ask_to_reconnect(session, KS_REQUEST_UNTIL_ANSWERED, &answer, error);
     *known = status == KESHER_OK && answer.code == KS_RESPONSE_RECONNECTED;
     if (!*known) {
         turn_round(&session->identity->id);
@@ -366,7 +331,7 @@ enum kesher_status ks_login_ensure(struct ks_session *session, struct kesher_err
         return KESHER_OK;
     if (session->unknown)
         return register_anew(session, error);
-    status = ask_to_reconnect(session, &answer, error);
+    status = ask_to_reconnect(session, KS_REQUEST_UNTIL_ANSWERED, &answer, error);
     bool is_denied = status == KESHER_OK && answer.code != KS_RESPONSE_RECONNECTED;
     /* There are servers that have another no for whom they do not know. */
     session->is_doubtful = status == KESHER_REFUSED && answer.code != KS_RESPONSE_ERROR;
@@ -378,38 +343,37 @@ enum kesher_status ks_login_ensure(struct ks_session *session, struct kesher_err
 
 /* ---- register --again ---- */
 
-/* Whether the home's own server still knows the identity, in whichever way: after a 2106 it may, and then the
- * name is taken by this home itself. Whatever is no clear yes is a no. */
-static bool is_known(struct ks_session *session)
+/* Whether the server still knows the identity, in whichever way: after a 2106 it may, and then the name is
+ * taken by this home itself. A no is one, and so is a lost connection: there are servers that close at
+ * whoever they do not know. Silence and nonsense tell nothing, and nothing is registered behind them. */
+static enum kesher_status ask_whether_known(struct ks_session *session, bool *known,
+                                            struct kesher_error *error)
 {
-    uint8_t payload[KS_NAME_PAYLOAD_SIZE];
-    const struct ks_question question = {.repeat = KS_REQUEST_UNTIL_LOST,
-                                         .code = KS_REQUEST_RECONNECT,
-                                         .payload = payload,
-                                         .payload_size = sizeof payload,
-                                         .doing = "reconnect as this user",
-                                         .accepts = is_reconnected_or_denied};
     struct ks_answer answer;
-    bool answered = fill_name(session, payload, NULL) == KESHER_OK &&
-                    ks_request_ask(session, &question, &answer, NULL) == KESHER_OK;
-    bool known = answered && answer.code == KS_RESPONSE_RECONNECTED;
-    if (known)
+    *known = false;
+    enum kesher_status status = ask_to_reconnect(session, KS_REQUEST_UNTIL_LOST, &answer, error);
+    if (status == KESHER_OK && answer.code == KS_RESPONSE_RECONNECTED) {
+        *known = true;
         ks_session_is_known(session);
-    else if (answered)
-        known = try_to_be_known(session, &known, NULL) == KESHER_OK && known;
+    } else if (status == KESHER_OK) {
+        status = try_to_be_known(session, known, error);
+    }
     ks_session_disconnect(session);
-    return known;
+    return status == KESHER_REFUSED || status == KESHER_CONNECTION ? KESHER_OK : status;
 }
 
 enum kesher_status ks_login_register_again(struct ks_session *session, const char *name,
                                            struct kesher_error *error)
 {
     enum kesher_status status = ks_identity_check_name(name, error);
+    bool known = false;
     if (status == KESHER_OK)
         status = ks_session_connect(session, error);
+    if (status == KESHER_OK)
+        status = ask_whether_known(session, &known, error);
     if (status != KESHER_OK)
         return status;
-    if (is_known(session))
+    if (known)
         return ks_failure(error, KESHER_EXISTS,
                           "%s knows this home, as %s; there is nothing to register again", session->shown,
                           session->identity->name);
@@ -419,12 +383,6 @@ enum kesher_status ks_login_register_again(struct ks_session *session, const cha
 }
 
 /* ---- one's own public key ---- */
-
-static bool is_user_key_or_none(const struct ks_answer *answer)
-{
-    return (answer->code == KS_RESPONSE_USER_KEY && answer->payload_size == KS_USER_KEY_ANSWER_SIZE) ||
-           answer->code == KS_RESPONSE_ERROR;
-}
 
 static enum kesher_status fail_other_key(const struct ks_session *session, struct kesher_error *error)
 {
@@ -448,7 +406,9 @@ enum kesher_status ks_login_publish_key(struct ks_session *session, bool *publis
                                          .payload = id.bytes,
                                          .payload_size = KS_TARGET_PAYLOAD_SIZE,
                                          .doing = "tell one's own public key",
-                                         .accepts = is_user_key_or_none};
+                                         .expected = KS_RESPONSE_USER_KEY,
+                                         .expected_size = KS_USER_KEY_ANSWER_SIZE,
+                                         .alternative = KS_RESPONSE_ERROR};
     *published = false;
     enum kesher_status status = ks_identity_public_key(session->identity, own, error);
     if (status == KESHER_OK)

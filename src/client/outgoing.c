@@ -138,17 +138,20 @@ static enum kesher_status fail_refused(const struct sending *sending, struct kes
                       session->shown, shown);
 }
 
-/* Servers of the course that read once know only the beginning of what is longer, and most hang then. */
+/* What may have become of a text or a file that was sent in full. Servers of the course that read once know
+ * only the beginning of what is longer, and most hang then. */
 static enum kesher_status add_suspicion(const struct sending *sending, enum kesher_status status,
                                         struct kesher_error *error)
 {
-    bool is_suspicious = (status == KESHER_CONNECTION || status == KESHER_TIMEOUT) && sending->was_sent &&
-                         sending->outgoing->content_size > OLD_CONTENT_LIMIT;
-    if (!is_suspicious)
+    bool was_lost = status == KESHER_CONNECTION || status == KESHER_TIMEOUT;
+    if (!was_lost || !sending->was_sent || sending->outgoing->key == NULL)
         return status;
     const struct kesher_error cause = *error;
+    if (sending->outgoing->content_size <= OLD_CONTENT_LIMIT)
+        return ks_failure(error, status, "%.500s; the message may have arrived", cause.sentence);
     return ks_failure(error, status,
-                      "%.500s; or the message is perhaps too long for this server (old ones take %d bytes)",
+                      "%.500s; the message may have arrived, or is perhaps too long for this server (old "
+                      "ones take %d bytes)",
                       cause.sentence, OLD_CONTENT_LIMIT);
 }
 

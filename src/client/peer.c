@@ -94,11 +94,6 @@ enum kesher_status ks_peer_adopt(struct kesher_messenger *messenger, const char 
 
 /* ---- 602 ---- */
 
-static bool is_user_key(const struct ks_answer *answer)
-{
-    return answer->code == KS_RESPONSE_USER_KEY;
-}
-
 static enum kesher_status take_key(struct ks_session *session, const struct ks_client_id *id,
                                    const struct ks_answer *answer,
                                    uint8_t public_key[static KS_PUBLIC_KEY_SIZE], struct kesher_error *error)
@@ -129,7 +124,7 @@ enum kesher_status ks_peer_ask_key(struct ks_session *session, const struct ks_c
                                          .payload = id->bytes,
                                          .payload_size = KS_TARGET_PAYLOAD_SIZE,
                                          .doing = "tell the user's public key",
-                                         .accepts = is_user_key};
+                                         .expected = KS_RESPONSE_USER_KEY};
     struct ks_answer answer;
     enum kesher_status status = ks_request_ask(session, &question, &answer, error);
     if (status == KESHER_OK)

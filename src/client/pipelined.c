@@ -113,22 +113,20 @@ static void lose_all(struct run *run)
     ks_session_disconnect(&run->drop->session);
 }
 
-/* Two files of one name must not be out together: the first one's 1029 would confirm the second. Servers take
- * what follows the last slash or backslash for the name. */
-static const char *kept_name(const char *name)
+static bool is_kept_as(const char *name, const char *kept)
 {
-    const char *kept = name;
-    for (const char *next = name; *next != '\0'; next++)
-        if (*next == '/' || *next == '\\')
-            kept = next + 1;
-    return kept;
+    const char *other = NULL;
+    return kesher_kept_name(name, &other, NULL) == KESHER_OK && strcmp(other, kept) == 0;
 }
 
+/* Two files of one name must not be out together: the first one's 1029 would confirm the second. */
 static bool name_is_out(const struct run *run, const char *name)
 {
+    const char *kept = NULL;
+    if (kesher_kept_name(name, &kept, NULL) != KESHER_OK)
+        return false; /* it does not go out at all */
     for (size_t i = 0; i < WINDOW; i++)
-        if (run->slots[i].phase != SLOT_FREE &&
-            strcmp(kept_name(run->slots[i].upload.name), kept_name(name)) == 0)
+        if (run->slots[i].phase != SLOT_FREE && is_kept_as(run->slots[i].upload.name, kept))
             return true;
     return false;
 }

@@ -283,9 +283,7 @@ enum kesher_status ks_request_begin(struct ks_session *session, enum ks_request_
         ks_session_is_known(session);
         return KESHER_OK;
     }
-    if (header.code != KS_RESPONSE_ERROR)
-        return ks_request_fail_answer(session, error);
-    if (header.payload_size > KS_SKIP_LIMIT)
+    if (header.code != KS_RESPONSE_ERROR || header.payload_size > KS_SKIP_LIMIT)
         return ks_request_fail_answer(session, error);
     status = ks_channel_skip(session->channel, header.payload_size, error);
     if (status != KESHER_OK)
@@ -312,6 +310,13 @@ static enum kesher_status refuse(const struct ks_session *session, const struct 
                       asking->question->doing);
 }
 
+static bool is_accepted(const struct ks_question *question, const struct ks_answer *answer)
+{
+    if (answer->code == question->expected)
+        return question->expected_size == 0 || answer->payload_size == question->expected_size;
+    return question->alternative != 0 && answer->code == question->alternative;
+}
+
 static enum kesher_status ask_once(struct ks_session *session, void *context, struct kesher_error *error)
 {
     struct asking *asking = context;
@@ -321,7 +326,7 @@ static enum kesher_status ask_once(struct ks_session *session, void *context, st
     asking->spent = status == KESHER_OK && question->repeat == KS_REQUEST_ONCE;
     if (status == KESHER_OK)
         status = ks_request_take_answer(session, asking->answer, error);
-    if (status != KESHER_OK || question->accepts(asking->answer))
+    if (status != KESHER_OK || is_accepted(question, asking->answer))
         return status;
     if (!ks_request_is_no(session, question->code, asking->answer->code))
         return ks_request_fail_answer(session, error);

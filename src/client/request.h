@@ -108,15 +108,17 @@ struct ks_question {
     const uint8_t *payload; /* small: see ks_request_send */
     uint32_t payload_size;
     const char *doing;
-    bool (*accepts)(const struct ks_answer *answer);
+    uint16_t expected;      /* the code of the answer that is hoped for */
+    uint32_t expected_size; /* of its payload; 0: any */
+    uint16_t alternative;   /* another code that is an answer, and no refusal; 0: none */
     /* Says what the server's no to this means and what to do about it; KESHER_REFUSED. NULL: it is said only
      * that the server refused. */
     enum kesher_status (*refused)(const struct ks_session *session, uint16_t answer_code,
                                   struct kesher_error *error);
 };
 
-/* Asks and takes the answer that is accepted. KESHER_REFUSED for the server's no; other errors as
- * ks_request_run. *answer is the last one, whatever it was. */
+/* Asks and takes the answer that is expected, or its alternative. KESHER_REFUSED for the server's no; other
+ * errors as ks_request_run. *answer is the last one, whatever it was. */
 enum kesher_status ks_request_ask(struct ks_session *session, const struct ks_question *question,
                                   struct ks_answer *answer, struct kesher_error *error);
 

@@ -234,11 +234,6 @@ struct attempt {
 
 /* ---- 1029, 1030 and 1031 ---- */
 
-static bool is_confirmed(const struct ks_answer *answer)
-{
-    return answer->code == KS_RESPONSE_CONFIRMED;
-}
-
 /* Their payload. */
 static enum kesher_status fill_name(const struct kesher_upload *upload, uint8_t payload[KS_NAME_PAYLOAD_SIZE],
                                     struct kesher_error *error)
@@ -290,7 +285,7 @@ static enum kesher_status confirm(struct kesher_drop *drop, const struct kesher_
                                          .payload = payload,
                                          .payload_size = sizeof payload,
                                          .doing = doing,
-                                         .accepts = is_confirmed,
+                                         .expected = KS_RESPONSE_CONFIRMED,
                                          .refused = refused_confirmation};
     struct ks_answer answer;
     enum kesher_status status = fill_name(upload, payload, error);
@@ -331,7 +326,9 @@ static enum kesher_status give_up(struct kesher_drop *drop, const struct kesher_
     struct ks_answer answer;
     struct ks_response_header header;
     struct ks_session *session = &drop->session;
-    enum kesher_status status = send_name(drop, KS_REQUEST_CRC_GIVE_UP, upload, error);
+    enum kesher_status status = ks_session_connect(session, error);
+    if (status == KESHER_OK)
+        status = send_name(drop, KS_REQUEST_CRC_GIVE_UP, upload, error);
     bool came = status == KESHER_OK && ks_channel_peek(session->channel, GIVE_UP_WAIT_MS, &header) &&
                 ks_request_take_answer(session, &answer, error) == KESHER_OK;
     if (!came)
@@ -404,11 +401,18 @@ static enum kesher_status send_and_compare(struct attempt *attempt, bool *change
     return KESHER_OK;
 }
 
-/* The key goes with a connection on which something came unasked: nothing is ever encrypted without one. */
+/* The key goes with a connection on which something came unasked: nothing is ever encrypted without one. A
+ * server that closes behind each answer does so behind the one that brought the key. */
 static enum kesher_status connect_with_key(struct ks_session *session, struct kesher_error *error)
 {
     enum kesher_status status = ks_session_connect(session, error);
-    return status == KESHER_OK && !session->has_key ? ks_login_ensure(session, error) : status;
+    if (status != KESHER_OK || session->has_key)
+        return status;
+    status = ks_login_ensure(session, error);
+    if (status != KESHER_OK || !session->closes)
+        return status;
+    ks_session_hang_up(session); /* and the key stays */
+    return ks_session_connect(session, error);
 }
 
 static enum kesher_status perform(struct ks_session *session, void *context, struct kesher_error *error)

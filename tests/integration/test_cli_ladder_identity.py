@@ -5,7 +5,7 @@ import resource
 import signal
 
 import pytest
-from peer.frames import Request
+from peer.frames import Request, reply
 from peer.kesher import identity_backups, read_identity, write_server_info, write_transfer_info
 from peer.message_fixtures import assert_plain_failure, member_of
 from peer.server import ANY, Ending
@@ -17,6 +17,7 @@ REGISTER, KEY, RECONNECT, FILE = (
     Request.SEND_FILE,
 )
 ALWAYS = 1_000_000
+IMPATIENT = ("--answer-timeout", "1", "--silence", "1")
 AFTER_RECONNECT = frozenset({RECONNECT})
 
 
@@ -221,6 +222,21 @@ def test_registering_again_mends_an_id_that_stands_reversed(make_messages, home,
     assert "nothing to register" in alice.fail("register", "alice", "--again").stderr
     assert read_identity(home).id == right and REGISTER not in server.codes
     alice.succeed("users")
+
+
+UNTOLD = {
+    "silence in the answer": {"half_answer": RECONNECT},
+    "an answer without a meaning": {"lies": {RECONNECT: lambda seen, honest: reply(2199)}},
+}
+
+
+@pytest.mark.parametrize("script", UNTOLD.values(), ids=UNTOLD)
+def test_nothing_is_registered_again_when_it_is_not_told_whether_the_home_is_known(make_alice, script):
+    """What waits there for the old id could not be reached any more."""
+    server, alice = make_alice(**script)
+    before = (alice.home / "me.info").read_bytes()
+    assert_plain_failure(alice.run(*IMPATIENT, "register", "Anna", "--again"))
+    assert REGISTER not in server.codes and (alice.home / "me.info").read_bytes() == before
 
 
 def test_an_identity_of_the_real_server_that_was_wiped_is_told_with_the_way_out(

@@ -17,6 +17,7 @@ COMMANDS = {
     "users": ["users"],
     "inbox": ["inbox"],
     "send": ["send", "bob", "hello"],
+    "register --again": ["register", "alice", "--again"],
 }
 
 

@@ -195,6 +195,34 @@ static void file_that_was_kept_at_a_crash_comes_once(void **state)
 }
 
 /* The file that waits is a copy there. */
+/* A power cut takes the progress: what was saved comes again, behind what came after it and was kept. */
+static void files_come_in_order_and_once_after_a_power_cut(void **state)
+{
+    struct world *world = *state;
+    static const char *const contents[] = {"one", "two", "three", "four"};
+    share_key(&world->alice, &world->bob);
+    take_keys(&world->bob, 1);
+    for (size_t i = 0; i < KS_COUNT_OF(contents); i++)
+        send_file(world, contents[i]);
+    ASSERT_DONE(send_text(&world->alice, &world->bob, "after"));
+    pull(&world->bob, true);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(unlink(expect_file(&world->bob, contents[i]).path), 0);
+    assert_int_equal(rmdir(world->bob.files), 0);
+    for (size_t i = 2; i < KS_COUNT_OF(contents); i++)
+        (void)expect_unsaved(&world->bob);
+    assert_int_equal(ftruncate(world->bob.messenger->inbox.progress_fd, 0), 0);
+    person_restart(world, &world->bob);
+    for (size_t i = 0; i < KS_COUNT_OF(contents); i++)
+        (void)expect_unsaved(&world->bob);
+    (void)expect_text(&world->bob, &world->alice, "after");
+    assert_nothing_next(&world->bob);
+    make_directory(world);
+    for (size_t i = 0; i < KS_COUNT_OF(contents); i++)
+        (void)expect_file(&world->bob, contents[i]);
+    assert_nothing_next(&world->bob);
+}
+
 static void without_hard_links_it_holds_up_nothing_either(void **state)
 {
     struct world *world = *state;
@@ -382,6 +410,7 @@ int main(void)
         WORLD_TEST(such_a_file_is_shown_as_such_until_it_is_done_with),
         WORLD_TEST(several_in_one_answer_keep_their_contents),
         WORLD_TEST(file_that_was_kept_at_a_crash_comes_once),
+        WORLD_TEST(files_come_in_order_and_once_after_a_power_cut),
         WORLD_TEST(without_hard_links_it_holds_up_nothing_either),
         WORLD_TEST(without_a_directory_files_go_to_the_home),
         WORLD_TEST(what_was_shown_as_unreadable_is_discarded_in_order),
