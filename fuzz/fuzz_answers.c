@@ -4,9 +4,9 @@
  * The client runs as it is, over a socket pair, without reconnects. The properties: it ends, it reads nothing
  * beyond its buffers, every failure has a sentence, and a success has a connection that has served it.
  */
-#include "client/home_files.h"
-#include "client/login.h"
-#include "client/upload.h"
+#include "client/drop/upload.h"
+#include "client/home/home_internal.h"
+#include "client/transport/login.h"
 #include "crypto/rsa.h"
 
 #include <kesher/kesher.h>

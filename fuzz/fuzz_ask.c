@@ -5,9 +5,9 @@
  * whole answers that belong to requests; and where no time passes between the pieces, how the input was cut
  * behind the greeting must make no difference.
  */
-#include "fake_connection.h"
-#include "service/ask.h"
-#include "wire/ask.h"
+#include "service/ask/ask_service.h"
+#include "support/fake_connection.h"
+#include "wire/ask_codec.h"
 
 #include <stdio.h>
 #include <stdlib.h>

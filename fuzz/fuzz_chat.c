@@ -7,11 +7,11 @@
  * apart each send. Afterwards nothing may be left: no group, and (by the sanitizer) no memory.
  */
 #include "base/text.h"
-#include "fake_connection.h"
-#include "service/chat.h"
-#include "service/groups.h"
-#include "service/turnstile.h"
-#include "wire/chat.h"
+#include "service/chat/chat_service.h"
+#include "service/chat/groups.h"
+#include "service/chat/turnstile.h"
+#include "support/fake_connection.h"
+#include "wire/chat_codec.h"
 
 #include <stdlib.h>
 #include <string.h>

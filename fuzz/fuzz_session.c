@@ -9,11 +9,11 @@
  */
 #include "crypto/alias.h"
 #include "crypto/random.h"
-#include "fake_connection.h"
-#include "fake_store.h"
-#include "service/frames.h"
-#include "service/staged.h"
-#include "service_settings.h"
+#include "service/core/frames.h"
+#include "service/drop/staged.h"
+#include "support/fake_connection.h"
+#include "support/fake_store.h"
+#include "support/service_settings.h"
 #include "wire/blocks.h"
 
 #include <stdlib.h>

@@ -14,9 +14,9 @@
 #define KS_BASE_LOG_REPEATS_H
 
 #include "base/clock.h"
-#include "base/keyed_hash.h"
+#include "base/limits/keyed_hash.h"
+#include "base/limits/networks.h"
 #include "base/log.h"
-#include "base/networks.h"
 #include "base/result.h"
 
 enum { KS_LOG_USER_SIZE = 16 };

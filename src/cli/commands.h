@@ -4,7 +4,7 @@
 #ifndef KS_CLI_COMMANDS_H
 #define KS_CLI_COMMANDS_H
 
-#include "cli/context.h"
+#include "cli/commands/context.h"
 
 /* The command of that name, or NULL. */
 const struct ks_command *ks_commands_find(const char *name);

@@ -1,7 +1,7 @@
 /* main.c — kesher: finds the command in the table and runs it. Usage and help come from the table, too. */
 #include "cli/commands.h"
-#include "cli/output.h"
-#include "cli/stop.h"
+#include "cli/terminal/output.h"
+#include "cli/terminal/stop.h"
 
 #include "base/privacy.h"
 #include "base/text.h"

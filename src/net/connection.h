@@ -2,15 +2,15 @@
  *
  * Terms: *input* is what the peer sends, *output* what we send. A connection belongs to one *loop*; every
  * function here and every event runs on that loop's thread, never two at a time. `operations` is implemented
- * by a TCP connection (net/tcp.c), by TLS some day, and by tests. `events` is implemented by a service. This
- * header knows no socket and no libuv.
+ * by a TCP connection (net/tcp/tcp.c), by TLS some day, and by tests. `events` is implemented by a service.
+ * This header knows no socket and no libuv.
  */
 #ifndef KS_NET_CONNECTION_H
 #define KS_NET_CONNECTION_H
 
-#include "base/budget.h"
 #include "base/clock.h"
 #include "base/executor.h"
+#include "base/limits/budget.h"
 #include "base/log.h"
 #include "base/machine.h"
 #include "base/result.h"

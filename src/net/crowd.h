@@ -7,8 +7,8 @@
 #ifndef KS_NET_CROWD_H
 #define KS_NET_CROWD_H
 
-#include "base/keyed_hash.h"
-#include "base/networks.h"
+#include "base/limits/keyed_hash.h"
+#include "base/limits/networks.h"
 
 #include <pthread.h>
 

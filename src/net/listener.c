@@ -7,8 +7,8 @@
 
 #include "base/address.h"
 #include "base/local.h"
-#include "net/peer.h"
-#include "net/tcp.h"
+#include "net/peer_address.h"
+#include "net/tcp/tcp.h"
 
 #include <errno.h>
 #include <netdb.h>

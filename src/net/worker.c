@@ -4,7 +4,7 @@
 
 #include "net/provision.h"
 
-#include "net/tcp.h"
+#include "net/tcp/tcp.h"
 
 #include <pthread.h>
 #include <signal.h>

@@ -132,7 +132,7 @@ bool ks_worker_run_late_tasks(struct ks_worker *worker);
 /* Nobody posts any more. */
 void ks_worker_free(struct ks_worker *worker);
 
-/* For net/tcp.c: makes the ticks run while they are needed. */
+/* For net/tcp/tcp.c: makes the ticks run while they are needed. */
 void ks_worker_need_ticks(struct ks_worker *worker);
 
 #endif

@@ -2,7 +2,7 @@
 #ifndef KS_SERVER_DATA_DIRECTORY_H
 #define KS_SERVER_DATA_DIRECTORY_H
 
-#include "server/options.h"
+#include "server/server_options.h"
 
 /* For a server: fills in options->data where nothing was given: $STATE_DIRECTORY, else ./kesher-data. */
 void ks_data_directory_choose(struct ks_options *options);

@@ -9,7 +9,7 @@
  *   takes     the name of an option of the operator's command before
  */
 #include "server/operator_commands.h"
-#include "server/options.h"
+#include "server/server_options.h"
 
 static void print_operators(void)
 {

@@ -3,9 +3,9 @@
  *
  * Everything here runs on the main thread. `struct server` owns what there is; nothing is global.
  */
-#include "base/allowance.h"
+#include "base/limits/allowance.h"
+#include "base/limits/networks.h"
 #include "base/log_repeats.h"
-#include "base/networks.h"
 #include "base/privacy.h"
 #include "base/scheduling.h"
 #include "crypto/alias.h"
@@ -13,19 +13,19 @@
 #include "server/data_directory.h"
 #include "server/notify.h"
 #include "server/operator.h"
-#include "server/options.h"
 #include "server/port.h"
 #include "server/scrape.h"
-#include "service/ask.h"
-#include "service/chat.h"
-#include "service/control.h"
-#include "service/frames.h"
-#include "service/groups.h"
-#include "service/metrics.h"
-#include "service/pacing.h"
-#include "service/staged.h"
-#include "service/turnstile.h"
-#include "store/embedded.h"
+#include "server/server_options.h"
+#include "service/ask/ask_service.h"
+#include "service/chat/chat_service.h"
+#include "service/chat/groups.h"
+#include "service/chat/turnstile.h"
+#include "service/core/frames.h"
+#include "service/drop/staged.h"
+#include "service/monitoring/metrics.h"
+#include "service/operators/control.h"
+#include "service/users/pacing.h"
+#include "store/embedded/embedded.h"
 
 #include <errno.h>
 #include <inttypes.h>

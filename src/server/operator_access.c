@@ -5,8 +5,8 @@
 #include "base/local.h"
 #include "base/mailbox.h"
 #include "crypto/alias.h"
-#include "service/operations.h"
-#include "store/embedded.h"
+#include "service/operators/operations.h"
+#include "store/embedded/embedded.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,8 +4,8 @@
 #ifndef KS_SERVER_OPERATOR_ACCESS_H
 #define KS_SERVER_OPERATOR_ACCESS_H
 
-#include "server/options.h"
-#include "wire/control.h"
+#include "server/server_options.h"
+#include "wire/control_codec.h"
 
 enum { KS_OPERATOR_WHY_SIZE = 5120 }; /* room for the path of a data directory */
 

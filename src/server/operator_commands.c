@@ -1,7 +1,7 @@
 /* operator_commands.c — see operator_commands.h. */
 #include "server/operator_commands.h"
 
-#include "server/options.h"
+#include "server/server_options.h"
 
 enum { ALL = KS_OPTIONS_OPERATOR };
 

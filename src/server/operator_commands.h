@@ -4,7 +4,7 @@
 #ifndef KS_SERVER_OPERATOR_COMMANDS_H
 #define KS_SERVER_OPERATOR_COMMANDS_H
 
-#include "wire/control.h"
+#include "wire/control_codec.h"
 
 #include <stdbool.h>
 #include <stddef.h>

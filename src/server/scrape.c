@@ -1,7 +1,7 @@
 /* scrape.c — see scrape.h. */
 #include "server/scrape.h"
 
-#include "service/staged.h"
+#include "service/drop/staged.h"
 #include "wire/exposition.h"
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* fake_connection.c — see fake_connection.h. */
-#include "fake_connection.h"
+#include "support/fake_connection.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -213,8 +213,8 @@ static bool takes_input(const struct fake_connection *connection)
     return connection->open && !connection->paused && !connection->finished && !connection->aborted;
 }
 
-/* Offers bytes as net/tcp.c does: into the service's own buffer when it wants that. What is not consumed is
- * kept. */
+/* Offers bytes as net/tcp/tcp.c does: into the service's own buffer when it wants that. What is not consumed
+ * is kept. */
 static void offer(struct fake_connection *connection, const uint8_t *bytes, size_t size)
 {
     const struct ks_connection_events *events = connection->connection.events;

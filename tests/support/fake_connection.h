@@ -1,10 +1,10 @@
-/* fake_connection.h — a peer in a test's hand: feeds bytes to a service as net/tcp.c would, and keeps what it
- * writes. */
+/* fake_connection.h — a peer in a test's hand: feeds bytes to a service as net/tcp/tcp.c would, and keeps
+ * what it writes. */
 #ifndef KS_TESTS_FAKE_CONNECTION_H
 #define KS_TESTS_FAKE_CONNECTION_H
 
 #include "base/buffer.h"
-#include "fake_loop.h"
+#include "support/fake_loop.h"
 
 struct fake_connection {
     struct ks_connection connection;

@@ -1,5 +1,5 @@
 /* fake_store.c — see fake_store.h. */
-#include "fake_store.h"
+#include "support/fake_store.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #ifndef KS_TESTS_SERVICE_SETTINGS_H
 #define KS_TESTS_SERVICE_SETTINGS_H
 
-#include "service/environment.h"
+#include "service/core/environment.h"
 #include "store/store.h"
 
 static const struct ks_service_settings usual_settings = {

@@ -1,0 +1,54 @@
+/* upload.h — one file to the server: 1028, compare, 1029; 1030 and 1031; repeats (protocol.md §1.2).
+ *
+ * Everything here runs on the thread that uses the drop.
+ */
+#ifndef KS_CLIENT_UPLOAD_H
+#define KS_CLIENT_UPLOAD_H
+
+#include "client/drop/pipeline.h"
+#include "client/home/confirmed_names.h"
+#include "client/transport/request.h"
+
+#include <kesher/drop.h>
+
+/* Contents up to this size are sent from one buffer in one piece, larger ones through the pipeline. */
+enum { KS_UPLOAD_SMALL_CONTENT = 256 * 1024 };
+
+struct kesher_drop {
+    struct ks_session session;
+    struct ks_pipeline *pipeline; /* made for the first large file */
+    struct ks_confirmed_names confirmed;
+    uint8_t small[KS_REQUEST_HEADER_SIZE + KS_SEND_FILE_FIXED_SIZE + KS_UPLOAD_SMALL_CONTENT];
+};
+
+/* What has gone wrong with one file so far. */
+struct ks_upload_counts {
+    struct ks_request_tries tries;
+    unsigned mismatches;
+    unsigned lost_confirmations;
+    bool refused;         /* when it was sent ahead of other files' answers */
+    bool mismatch_untold; /* the server has not been sent the 1030 for the last mismatch */
+};
+
+/* KESHER_OK when `upload` can be sent at all; KESHER_INVALID, KESHER_FILE. */
+enum kesher_status ks_upload_check(const struct kesher_upload *upload, struct kesher_error *error);
+
+/* True when the whole file fits one piece. */
+bool ks_upload_is_small(const struct kesher_upload *upload);
+
+/* Sends the 1028 of a small file and does not wait for its answer. KESHER_OK with *cksum; KESHER_FILE before
+ * anything was sent; errors of the channel. */
+enum kesher_status ks_upload_send_small(struct kesher_drop *drop, const struct kesher_upload *upload,
+                                        uint32_t *cksum, struct kesher_error *error);
+
+/* Sends the 1029 and does not wait for its answer. */
+enum kesher_status ks_upload_send_confirmation(struct kesher_drop *drop, const struct kesher_upload *upload,
+                                               struct kesher_error *error);
+
+/* Sends a file until it is confirmed or given up. `counts` begins all zero, or with what went wrong before.
+ * KESHER_OK with *cksum; errors as kesher_drop_put. */
+enum kesher_status ks_upload_put(struct kesher_drop *drop, const struct kesher_upload *upload,
+                                 struct ks_upload_counts *counts, uint32_t *cksum,
+                                 struct kesher_error *error);
+
+#endif

@@ -1,0 +1,224 @@
+/* correspondent.c — see correspondent.h. */
+#include "client/people/correspondent.h"
+
+#include "base/text.h"
+#include "client/failure.h"
+#include "client/people/user_list.h"
+#include "crypto/rsa.h"
+#include "crypto/secret.h"
+#include "wire/messages_codec.h"
+
+#include <string.h>
+
+void ks_peer_wipe(struct ks_peer *peer)
+{
+    ks_secret_wipe(peer, sizeof *peer);
+}
+
+static bool is_same_id(const struct ks_client_id *left, const struct ks_client_id *right)
+{
+    return memcmp(left->bytes, right->bytes, sizeof left->bytes) == 0;
+}
+
+enum kesher_status ks_peer_check_pin(const struct ks_contact *contact,
+                                     const uint8_t public_key[static KS_PUBLIC_KEY_SIZE],
+                                     struct kesher_error *error)
+{
+    char shown[200];
+    char pinned[KESHER_FINGERPRINT_SIZE];
+    char offered[KESHER_FINGERPRINT_SIZE];
+    if (!contact->has_public_key || ks_contact_has_pinned(contact, public_key))
+        return KESHER_OK;
+    enum kesher_status status = ks_identity_fingerprint_of(contact->public_key, pinned, error);
+    if (status == KESHER_OK)
+        status = ks_identity_fingerprint_of(public_key, offered, error);
+    if (status != KESHER_OK)
+        return status;
+    return ks_failure(
+        error, KESHER_CHANGED,
+        "the public key of '%s' has CHANGED: the server now gives %s, the pinned one is %s; this "
+        "may be an attack: ask the user in another way, and only if the key is really new, "
+        "forget the old one (kesher key USER --forget)",
+        ks_text_escape(contact->name, strlen(contact->name), shown, sizeof shown), offered, pinned);
+}
+
+/* ---- what is written down ---- */
+
+struct adoption {
+    const struct ks_client_id *id;
+    const uint8_t *public_key; /* NULL when it is not known */
+    struct ks_contact *result;
+    bool is_new;
+};
+
+static enum kesher_status adopt(struct ks_contact *contact, void *context, struct kesher_error *error)
+{
+    struct adoption *adoption = context;
+    bool moves = contact->has_id && !is_same_id(&contact->id, adoption->id);
+    if (adoption->public_key != NULL) {
+        enum kesher_status status = ks_peer_check_pin(contact, adoption->public_key, error);
+        if (status != KESHER_OK)
+            return status;
+    } else if (moves && contact->has_public_key) {
+        return ks_failure(error, KESHER_CHANGED,
+                          "another program has just pinned the public key of this user; try again");
+    }
+    /* The same user, known anew, at a server that has lost its data: a key that waited there is lost as well.
+     */
+    if (moves && contact->has_public_key)
+        (void)ks_key_ring_ask(&contact->ring);
+    if (moves && !contact->has_public_key)
+        ks_key_ring_retire(
+            &contact->ring); /* whoever has the name now need not be whom they are shared with */
+    contact->id = *adoption->id;
+    contact->has_id = true;
+    adoption->is_new = adoption->public_key != NULL && !contact->has_public_key;
+    if (adoption->is_new) {
+        memcpy(contact->public_key, adoption->public_key, KS_PUBLIC_KEY_SIZE);
+        contact->has_public_key = true;
+    }
+    *adoption->result = *contact;
+    return KESHER_OK;
+}
+
+enum kesher_status ks_peer_adopt(struct kesher_messenger *messenger, const char *name,
+                                 const struct ks_client_id *id, const uint8_t *public_key,
+                                 struct ks_contact *contact, bool *is_new, struct kesher_error *error)
+{
+    struct adoption adoption = {.id = id, .public_key = public_key, .result = contact};
+    enum kesher_status status = ks_contacts_change(&messenger->contacts, name, adopt, &adoption, error);
+    if (is_new != NULL)
+        *is_new = adoption.is_new;
+    return status;
+}
+
+/* ---- 602 ---- */
+
+static enum kesher_status take_key(struct ks_session *session, const struct ks_client_id *id,
+                                   const struct ks_answer *answer,
+                                   uint8_t public_key[static KS_PUBLIC_KEY_SIZE], struct kesher_error *error)
+{
+    struct ks_user_key_answer parsed;
+    struct ks_public_key *key = NULL;
+    if (answer->payload_size > sizeof answer->payload ||
+        ks_user_key_answer_parse(answer->payload, answer->payload_size, &parsed) != KS_OK ||
+        !is_same_id(&parsed.target, id))
+        return ks_channel_fail_protocol(session->channel, error, "the public key of somebody else, or none");
+    enum ks_result result = ks_public_key_parse(parsed.public_key, &key);
+    ks_public_key_free(key);
+    if (result == KS_NO_MEMORY)
+        return ks_failure_no_memory(error);
+    if (result != KS_OK)
+        return ks_channel_fail_protocol(session->channel, error, "a public key that is none");
+    memcpy(public_key, parsed.public_key, KS_PUBLIC_KEY_SIZE);
+    ks_session_is_known(session);
+    return KESHER_OK;
+}
+
+enum kesher_status ks_peer_ask_key(struct ks_session *session, const struct ks_client_id *id,
+                                   enum ks_request_repeat repeat,
+                                   uint8_t public_key[static KS_PUBLIC_KEY_SIZE], struct kesher_error *error)
+{
+    const struct ks_question question = {.repeat = repeat,
+                                         .code = KS_REQUEST_USER_KEY,
+                                         .payload = id->bytes,
+                                         .payload_size = KS_TARGET_PAYLOAD_SIZE,
+                                         .doing = "tell the user's public key",
+                                         .expected = KS_RESPONSE_USER_KEY};
+    struct ks_answer answer;
+    enum kesher_status status = ks_request_ask(session, &question, &answer, error);
+    if (status == KESHER_OK)
+        status = take_key(session, id, &answer, public_key, error);
+    if (status == KESHER_PROTOCOL)
+        ks_session_disconnect(session);
+    return status;
+}
+
+/* ---- finding ---- */
+
+/* A server lists the others only: nobody knows what it calls oneself. */
+static enum kesher_status fail_oneself(const char *user, struct kesher_error *error)
+{
+    char shown[300];
+    return ks_failure(
+        error, KESHER_NOT_FOUND,
+        "'%s' is this home's own name, and messages and keys go to others; name one of those in "
+        "the list of users",
+        ks_text_escape(user, strlen(user), shown, sizeof shown));
+}
+
+enum kesher_status ks_peer_find(struct kesher_messenger *messenger, const char *user, struct ks_peer *peer,
+                                struct kesher_error *error)
+{
+    struct ks_client_id id;
+    peer->id_was_cached = false;
+    enum kesher_status status = ks_contacts_load(&messenger->contacts, user, &peer->contact, error);
+    if (status != KESHER_OK && status != KESHER_NOT_FOUND)
+        return status;
+    peer->id_was_cached = peer->contact.has_id;
+    if (peer->id_was_cached)
+        return KESHER_OK;
+    status = ks_user_list_find(&messenger->session, user, &id, error);
+    if (status == KESHER_NOT_FOUND && strcmp(user, kesher_identity_name(messenger->session.identity)) == 0)
+        return fail_oneself(user, error);
+    return status == KESHER_OK ? ks_peer_adopt(messenger, user, &id, NULL, &peer->contact, NULL, error)
+                               : status;
+}
+
+enum kesher_status ks_peer_refresh(struct kesher_messenger *messenger, struct ks_peer *peer,
+                                   struct kesher_error *error)
+{
+    struct ks_client_id id;
+    uint8_t public_key[KS_PUBLIC_KEY_SIZE];
+    bool pinned = peer->contact.has_public_key;
+    struct kesher_error why = {.status = KESHER_OK};
+    if (!peer->id_was_cached)
+        return KESHER_REFUSED;
+    peer->id_was_cached = false;
+    enum kesher_status status = ks_user_list_find(&messenger->session, peer->contact.name, &id, &why);
+    if (status == KESHER_REFUSED || (status == KESHER_OK && is_same_id(&id, &peer->contact.id)))
+        return KESHER_REFUSED;
+    if (status == KESHER_OK && pinned)
+        status = ks_peer_ask_key(&messenger->session, &id, KS_REQUEST_UNTIL_ANSWERED, public_key, &why);
+    if (status == KESHER_OK)
+        status = ks_peer_adopt(messenger, peer->contact.name, &id, pinned ? public_key : NULL, &peer->contact,
+                               NULL, &why);
+    if (status != KESHER_OK && error != NULL)
+        *error = why;
+    return status;
+}
+
+static enum kesher_status fail_without_key(const struct kesher_messenger *messenger,
+                                           const struct ks_peer *peer, struct kesher_error *error)
+{
+    char shown[200];
+    const char *name = peer->contact.name;
+    return ks_failure(
+        error, KESHER_REFUSED,
+        "there is no public key of '%s' at %s; it comes there with the next kesher put, inbox or "
+        "send of that user",
+        ks_text_escape(name, strlen(name), shown, sizeof shown), messenger->session.shown);
+}
+
+enum kesher_status ks_peer_pin(struct kesher_messenger *messenger, struct ks_peer *peer, bool *is_new,
+                               struct kesher_error *error)
+{
+    uint8_t public_key[KS_PUBLIC_KEY_SIZE];
+    struct ks_client_id id = peer->contact.id;
+    char name[KS_TEXT_FIELD_SIZE];
+    enum kesher_status status =
+        ks_peer_ask_key(&messenger->session, &id, KS_REQUEST_UNTIL_ANSWERED, public_key, error);
+    if (status == KESHER_REFUSED) {
+        status = ks_peer_refresh(messenger, peer, error);
+        if (status == KESHER_OK) {
+            id = peer->contact.id;
+            status = ks_peer_ask_key(&messenger->session, &id, KS_REQUEST_UNTIL_ANSWERED, public_key, error);
+        }
+    }
+    if (status == KESHER_REFUSED)
+        return fail_without_key(messenger, peer, error);
+    memcpy(name, peer->contact.name, sizeof name);
+    return status == KESHER_OK
+               ? ks_peer_adopt(messenger, name, &id, public_key, &peer->contact, is_new, error)
+               : status;
+}

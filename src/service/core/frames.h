@@ -1,0 +1,14 @@
+/* frames.h — the binary port: requests of file drop and messages on one connection, told apart by their codes
+ * (protocol.md §1).
+ *
+ * Give `ks_frames_events` to ks_net_listen with a `struct ks_service_environment` as the service.
+ */
+#ifndef KS_SERVICE_FRAMES_H
+#define KS_SERVICE_FRAMES_H
+
+#include "net/connection.h"
+#include "service/core/environment.h"
+
+extern const struct ks_connection_events ks_frames_events;
+
+#endif

@@ -1,0 +1,196 @@
+/* messages.c — see messages.h. */
+#include "store/embedded/messages.h"
+
+#include "store/embedded/engine.h"
+#include "store/reply.h"
+
+#include <string.h>
+
+/* ---- append ---- */
+
+/* The low 32 bits go over the wire, where 0 means none. */
+static uint64_t next_message_id(struct ks_engine *engine)
+{
+    uint64_t *last = &engine->writer.last_message_id;
+    do
+        ++*last;
+    while ((uint32_t)*last == 0);
+    return *last;
+}
+
+/* KS_MORE when it has to be counted first who has how much, and the message can wait. */
+static enum ks_result apply(struct ks_engine *engine, struct ks_store_append_message *request,
+                            const char *place, bool can_wait)
+{
+    const struct ks_user_entry *receiver = ks_users_find(engine->users, &request->receiver);
+    if (receiver == NULL || !receiver->published || receiver->leaving)
+        return KS_NOT_FOUND;
+    enum ks_result result = engine->writer.failure;
+    if (result == KS_OK)
+        result = ks_inboxes_expect(engine->inboxes, &request->receiver, &request->sender,
+                                   request->content_size, can_wait, &request->limit);
+    if (result != KS_OK)
+        return result;
+    request->message_id = next_message_id(engine);
+    request->place = place;
+    ks_filing_append(engine, request);
+    return KS_OK;
+}
+
+/* What is on disk already goes before the count, which then is for the next one. */
+enum ks_result ks_messages_apply(struct ks_engine *engine, struct ks_store_append_message *request,
+                                 const char *place)
+{
+    enum ks_result result = apply(engine, request, place, true);
+    if (result != KS_MORE)
+        return result;
+    (void)ks_counting_begin(engine, &request->receiver, NULL); /* without memory, the next one tries again */
+    return apply(engine, request, place, false);
+}
+
+void ks_messages_settle(struct ks_engine *engine, const struct ks_store_append_message *request,
+                        bool committed)
+{
+    if (committed)
+        ks_inboxes_arrived(engine->inboxes, &request->receiver, request->message_id, request->content_size);
+    else
+        ks_inboxes_not_arrived(engine->inboxes, &request->receiver, &request->sender, request->content_size);
+}
+
+static struct ks_store_append_message *append_of(struct ks_task *task)
+{
+    return KS_CONTAINER_OF(task, struct ks_store_append_message, request.task);
+}
+
+static void settle_append(struct ks_task *task)
+{
+    struct ks_store_append_message *request = append_of(task);
+    struct ks_engine *engine = ks_engine_of(request->request.store);
+    enum ks_result failure = engine->writer.failure;
+    if (request->request.result == KS_OK)
+        ks_messages_settle(engine, request, failure == KS_OK);
+    ks_reply_post(&request->request, failure != KS_OK ? failure : request->request.result);
+}
+
+static void has_applied(struct ks_engine *engine, struct ks_store_append_message *request,
+                        enum ks_result result)
+{
+    request->request.result = result;
+    ks_writer_settle_later(engine, &request->request.task, settle_append);
+}
+
+static void apply_append(struct ks_task *task)
+{
+    struct ks_store_append_message *request = append_of(task);
+    struct ks_engine *engine = ks_engine_of(request->request.store);
+    enum ks_result result = KS_MORE;
+    if (!ks_counting_is_awaited(engine, &request->receiver))
+        result = apply(engine, request, NULL, true);
+    if (result == KS_MORE && (result = ks_counting_begin(engine, &request->receiver, request)) == KS_OK)
+        return; /* until it is counted */
+    has_applied(engine, request, result);
+}
+
+void ks_messages_apply_counted(struct ks_engine *engine, struct ks_store_append_message *request)
+{
+    has_applied(engine, request, apply(engine, request, NULL, false));
+}
+
+void ks_messages_append(struct ks_store *store, struct ks_store_append_message *request)
+{
+    struct ks_engine *engine = ks_engine_of(store);
+    request->request.store = store;
+    if (request->stage != NULL) {
+        ks_vault_append(engine->vault, request);
+    } else if (request->content_size > KS_MESSAGE_IN_MEMORY_LIMIT) {
+        ks_reply_now(&request->request, KS_TOO_LARGE);
+    } else if (ks_engine_is_short(engine)) {
+        request->limit = KS_STORE_LIMIT_FREE_SPACE;
+        ks_reply_now(&request->request, KS_NO_SPACE);
+    } else {
+        request->request.task.run = apply_append;
+        ks_writer_post(engine, &request->request.task);
+    }
+}
+
+/* ---- leases ---- */
+
+/* Leases what is filed up to `filed`. KS_PENDING when the pull thread goes on with it, KS_MORE when there is
+ * something to be filed. */
+static enum ks_result lease(struct ks_engine *engine, struct ks_store_lease_waiting *request, uint64_t filed)
+{
+    struct ks_part part;
+    enum ks_result result = ks_inboxes_lease(engine->inboxes, &request->receiver, request->owner, filed,
+                                             request->size_limit, request->overhead, &part);
+    request->after = part.after;
+    if (result == KS_PENDING) {
+        request->until = part.last;
+        ks_pulls_lease(engine, request);
+        return KS_PENDING;
+    }
+    request->last = part.last;
+    request->count = part.count;
+    request->size = part.bytes + part.count * request->overhead;
+    request->more = part.more;
+    return result;
+}
+
+void ks_messages_lease_waiting(struct ks_store *store, struct ks_store_lease_waiting *request)
+{
+    struct ks_engine *engine = ks_engine_of(store);
+    request->request.store = store;
+    enum ks_result result = lease(engine, request, atomic_load(&engine->filing.done));
+    if (result == KS_MORE)
+        ks_filing_before_lease(engine, request);
+    else if (result != KS_PENDING)
+        ks_reply_now(&request->request, result);
+}
+
+void ks_messages_lease_filed(struct ks_engine *engine, struct ks_store_lease_waiting *request)
+{
+    enum ks_result result = lease(engine, request, UINT64_MAX);
+    if (result != KS_PENDING)
+        ks_reply_post(&request->request, result);
+}
+
+void ks_messages_lease_read(struct ks_store *store, struct ks_store_lease_read *request)
+{
+    struct ks_engine *engine = ks_engine_of(store);
+    struct ks_part part;
+    request->request.store = store;
+    request->size = 0;
+    if (request->capacity <= request->overhead)
+        ks_reply_now(&request->request, KS_INVALID);
+    else if (ks_inboxes_part(engine->inboxes, &request->receiver, request->owner, request->last, &part) !=
+             KS_OK)
+        ks_reply_now(&request->request, KS_NOT_FOUND);
+    else
+        ks_pulls_read(engine, request);
+}
+
+enum ks_result ks_messages_lease_settle(struct ks_store *store, const struct ks_client_id *receiver,
+                                        uint64_t owner, uint64_t last, bool *joins)
+{
+    return ks_inboxes_settle(ks_engine_of(store)->inboxes, receiver, owner, last, joins);
+}
+
+void ks_messages_lease_delivered(struct ks_store *store, struct ks_store_lease_delivered *request)
+{
+    struct ks_engine *engine = ks_engine_of(store);
+    request->request.store = store;
+    if (ks_inboxes_delivered(engine->inboxes, &request->receiver, request->owner, request->last,
+                             &request->after) == KS_OK)
+        ks_removal_delivered(engine, request);
+    else
+        ks_reply_now(&request->request, KS_NOT_FOUND);
+}
+
+void ks_messages_lease_renew(struct ks_store *store, const struct ks_client_id *receiver, uint64_t owner)
+{
+    ks_inboxes_renew(ks_engine_of(store)->inboxes, receiver, owner);
+}
+
+void ks_messages_lease_release(struct ks_store *store, const struct ks_client_id *receiver, uint64_t owner)
+{
+    ks_inboxes_release(ks_engine_of(store)->inboxes, receiver, owner);
+}
