@@ -17,6 +17,7 @@
 #include "server/scrape.h"
 #include "server/server_options.h"
 #include "service/ask/ask_service.h"
+#include "service/binary_port.h"
 #include "service/chat/chat_service.h"
 #include "service/chat/groups.h"
 #include "service/chat/turnstile.h"
@@ -209,6 +210,7 @@ static enum ks_result prepare_log(struct server *server)
 static enum ks_result prepare_services(struct server *server)
 {
     struct ks_service_environment *environment = &server->environment;
+    environment->rules = &ks_binary_port_rules;
     environment->store = server->store;
     environment->random = ks_random_system();
     environment->clock = ks_clock_system();

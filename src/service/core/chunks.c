@@ -35,7 +35,7 @@ static void chunk_free(struct ks_chunk *chunk)
     ks_holder_give(holder, capacity);
 }
 
-static void chunk_written(struct ks_store_request *request)
+static void chunk_is_stored(struct ks_store_request *request)
 {
     struct ks_chunk *chunk = KS_CONTAINER_OF(request, struct ks_chunk, write.request);
     struct ks_chunks *chunks = chunk->chunks;
@@ -51,7 +51,7 @@ static void submit_chunk(struct ks_chunks *chunks)
     chunks->filling = NULL;
     chunks->out++;
     chunk->write.request.reply_to = &chunks->loop->executor;
-    chunk->write.request.done = chunk_written;
+    chunk->write.request.done = chunk_is_stored;
     chunk->write.stage = chunks->stage;
     chunk->write.bytes = chunk->bytes;
     chunk->write.size = chunk->size;

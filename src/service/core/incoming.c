@@ -70,7 +70,7 @@ static void give_back(struct ks_incoming *incoming)
 {
     ks_chunks_clear(&incoming->chunks);
     if (incoming->stage != NULL)
-        ks_dismiss_stage(incoming->environment->store, incoming->loop, incoming->stage);
+        ks_dismissal_of_stage(incoming->environment->store, incoming->loop, incoming->stage);
     incoming->stage = NULL;
     if (incoming->bytes == NULL)
         return;
@@ -110,7 +110,7 @@ static bool step(struct ks_incoming *incoming)
     incoming->wanted = false;
     if (incoming->is_held_up && incoming->session != NULL && !incoming->holder.is_waiting) {
         incoming->is_held_up = false;
-        ks_session_unblock(incoming->session);
+        ks_exchange_unblock(incoming->session);
     }
     return true;
 }
@@ -197,7 +197,7 @@ static void cannot_take(struct ks_incoming *incoming, enum ks_result result, enu
     refuse(incoming);
 }
 
-static void chunk_written(struct ks_chunks *chunks, enum ks_result result)
+static void stage_took_chunk(struct ks_chunks *chunks, enum ks_result result)
 {
     struct ks_incoming *incoming = KS_CONTAINER_OF(chunks, struct ks_incoming, chunks);
     bool was_running = incoming->running;
@@ -445,7 +445,7 @@ void ks_incoming_begin(struct ks_incoming *incoming, const struct ks_incoming_ki
     incoming->in_memory = in_memory;
     ks_holder_init(&incoming->holder, exchange->loop->contents, &exchange->loop->executor, called_by_budget);
     ks_chunks_init(&incoming->chunks, exchange->loop, exchange->environment->store, size, &incoming->holder);
-    incoming->chunks.written = chunk_written;
+    incoming->chunks.written = stage_took_chunk;
     if (size == 0)
         return;
     incoming->session = exchange->session;
