@@ -1,4 +1,5 @@
-/* groups.c — see groups.h and groups_internal.h: the table of groups, and members who come and go. */
+/* groups.c — see groups.h and groups_internal.h: the table of groups, and members who come and go. Calls
+ * group_packets.c, never the other way round. */
 #include "service/chat/groups_internal.h"
 
 #include "crypto/secret.h"
@@ -85,21 +86,6 @@ size_t ks_groups_describe(struct ks_groups *groups, unsigned *number, struct ks_
     }
     pthread_mutex_unlock(&groups->lock);
     return count;
-}
-
-void ks_group_release(struct ks_group *group)
-{
-    if (atomic_fetch_sub_explicit(&group->references, 1, memory_order_acq_rel) != 1)
-        return;
-    struct ks_seat *seat = group->seats;
-    while (seat != NULL) {
-        struct ks_seat *next = seat->next;
-        free(seat);
-        seat = next;
-    }
-    pthread_mutex_destroy(&group->lock);
-    ks_secret_wipe(group->password, sizeof group->password);
-    free(group);
 }
 
 /* Under the lock. The lowest free place; KS_NO_SPACE or KS_NO_MEMORY when there is none. */

@@ -1,13 +1,10 @@
-/* session.c — answers in the order of their requests, time limits, and what else sessions offer to services.
- * See session.h for the terms; everything runs on the connection's loop.
+/* session.c — see session.h and session_internal.h: states, time limits, payloads, and what sessions offer to
+ * services. Everything runs on the connection's loop.
  */
-#include "service/core/report.h"
 #include "service/core/session_internal.h"
 
 #include "base/limits/allowance.h"
-
-#include <stdlib.h>
-#include <string.h>
+#include "service/core/report.h"
 
 enum { RATE_WINDOW_MS = 20 * 1000 };
 
