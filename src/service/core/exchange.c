@@ -243,8 +243,8 @@ static bool have_head(struct ks_session *session)
 /* `size` contiguous bytes from the start of the request: in place when they are all in the input and none
  * were collected before, else collected in session->head. NULL when they are not all there (all input is then
  * taken) or there is no memory (the session then ends). */
-static const uint8_t *collect(struct ks_session *session, size_t size, const uint8_t *bytes, size_t available,
-                              size_t *used)
+static const uint8_t *collect_head(struct ks_session *session, size_t size, const uint8_t *bytes,
+                                   size_t available, size_t *used)
 {
     if (session->head_size == 0 && available >= size) {
         *used = 0; /* taken when the request has begun */
@@ -302,7 +302,7 @@ static size_t take_head(struct ks_session *session, const uint8_t *bytes, size_t
     size_t used = 0;
     if (take_padding(session, bytes, size, &used))
         return used;
-    const uint8_t *head = collect(session, KS_REQUEST_HEADER_SIZE, bytes, size, &used);
+    const uint8_t *head = collect_head(session, KS_REQUEST_HEADER_SIZE, bytes, size, &used);
     if (head == NULL || ks_request_header_parse(head, KS_REQUEST_HEADER_SIZE, &header) != KS_OK)
         return used;
     complete_header(session, &header);
@@ -311,7 +311,7 @@ static size_t take_head(struct ks_session *session, const uint8_t *bytes, size_t
                 header.payload_size <= rule->largest_payload;
     size_t head_size = KS_REQUEST_HEADER_SIZE + (fits ? rule->fixed_size : 0);
     size_t more = 0;
-    head = collect(session, head_size, bytes + used, size - used, &more);
+    head = collect_head(session, head_size, bytes + used, size - used, &more);
     used += more;
     if (head == NULL)
         return used;

@@ -26,7 +26,7 @@ static size_t frames_receive_buffer(struct ks_connection *connection, uint8_t **
 }
 
 /* Whoever follows its answers sees what the peer has acknowledged. */
-static void look(struct ks_session *session)
+static void tell_follower(struct ks_session *session)
 {
     if (ks_session_awaits_delivery(session))
         session->follower->events->look(session->follower, session->connection);
@@ -42,7 +42,7 @@ static void end_slow_peer(struct ks_session *session)
 static size_t frames_received(struct ks_connection *connection, const uint8_t *bytes, size_t size)
 {
     struct ks_session *session = connection->session;
-    look(session);
+    tell_follower(session);
     size_t used = ks_exchange_take_input(session, bytes, size);
     if (session->state == KS_SESSION_PAYLOAD && !session->blocked &&
         !ks_session_payload_is_fast_enough(session, used))
@@ -97,7 +97,7 @@ static void frames_input_ended(struct ks_connection *connection)
 static void frames_drained(struct ks_connection *connection)
 {
     struct ks_session *session = connection->session;
-    look(session);
+    tell_follower(session);
     if (session->stream != NULL)
         ks_stream_go_on(session->stream);
     else
@@ -107,7 +107,7 @@ static void frames_drained(struct ks_connection *connection)
 static void frames_delivered(struct ks_connection *connection)
 {
     struct ks_session *session = connection->session;
-    look(session);
+    tell_follower(session);
     if (session->stream != NULL)
         ks_stream_look(session->stream);
     if (session->state != KS_SESSION_ENDING)

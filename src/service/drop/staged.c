@@ -91,7 +91,7 @@ static struct name_key key_of(const struct ks_client_id *id, const char *name, s
 }
 
 /* uthash's macros count as statements of the function. NOLINTNEXTLINE(readability-function-size) */
-static struct name_entry *find_name(struct ks_staged *staged, const struct name_key *key)
+static struct name_entry *find_named(struct ks_staged *staged, const struct name_key *key)
 {
     struct name_entry *found = NULL;
     HASH_FIND(hh, staged->names, key, sizeof *key, found);
@@ -101,7 +101,7 @@ static struct name_entry *find_name(struct ks_staged *staged, const struct name_
 // NOLINTNEXTLINE(readability-function-size): the same
 static struct name_entry *find_or_add_name(struct ks_staged *staged, const struct name_key *key)
 {
-    struct name_entry *name = find_name(staged, key);
+    struct name_entry *name = find_named(staged, key);
     if (name != NULL)
         return name;
     name = calloc(1, sizeof *name);
@@ -226,7 +226,7 @@ static void weigh(struct ks_staged *staged, struct user_entry *user, int change)
     ks_ranking_set_weight(&staged->ranking, &network->rank, network->rank.weight + (uint64_t)change);
 }
 
-static void count_out(struct ks_staged *staged, struct user_entry *user)
+static void give_place_back(struct ks_staged *staged, struct user_entry *user)
 {
     user->count--;
     staged->count--;
@@ -258,14 +258,14 @@ void ks_staged_leave(struct ks_staged *staged, const struct ks_client_id *id)
     pthread_mutex_lock(&staged->lock);
     struct user_entry *user = find_user(staged, id);
     if (user != NULL)
-        count_out(staged, user);
+        give_place_back(staged, user);
     pthread_mutex_unlock(&staged->lock);
 }
 
 /* ---- entries ---- */
 
 /* Takes the entry out of everything, frees it, and returns what it held. */
-static struct ks_staged_upload remove_entry(struct ks_staged *staged, struct waiting_upload *entry)
+static struct ks_staged_upload take_out(struct ks_staged *staged, struct waiting_upload *entry)
 {
     struct user_entry *user = entry->user;
     struct waiting_upload **link = &entry->name->newest;
@@ -278,7 +278,7 @@ static struct ks_staged_upload remove_entry(struct ks_staged *staged, struct wai
         DL_DELETE2(staged->oldest_unproven, entry, older_of_unproven, newer_of_unproven);
     drop_name_if_empty(staged, entry->name);
     weigh(staged, user, -1);
-    count_out(staged, user);
+    give_place_back(staged, user);
     struct ks_staged_upload upload = entry->upload;
     upload.name = NULL;
     free(entry);
@@ -327,7 +327,7 @@ static enum ks_staged_entry make_room(struct ks_staged *staged, unsigned all,
     struct waiting_upload *entry = oldest_of_largest(staged);
     if (entry == NULL)
         return KS_STAGED_IS_FULL;
-    *evicted = remove_entry(staged, entry);
+    *evicted = take_out(staged, entry);
     return KS_STAGED_ENTERED_FOR_ANOTHER;
 }
 
@@ -340,7 +340,7 @@ static enum ks_staged_entry enter(struct ks_staged *staged, struct user_entry *u
     if (user->count <= per_user)
         entry = make_room(staged, all, evicted);
     if (entry != KS_STAGED_ENTERED && entry != KS_STAGED_ENTERED_FOR_ANOTHER)
-        count_out(staged, user);
+        give_place_back(staged, user);
     return entry;
 }
 
@@ -381,7 +381,7 @@ enum ks_result ks_staged_put(struct ks_staged *staged, const struct ks_staged_up
     add_entry(staged, name, user, entry);
     *has_replaced = previous != NULL;
     if (previous != NULL)
-        *replaced = remove_entry(staged, previous);
+        *replaced = take_out(staged, previous);
     pthread_mutex_unlock(&staged->lock);
     return KS_OK;
 }
@@ -391,10 +391,10 @@ bool ks_staged_take(struct ks_staged *staged, const struct ks_client_id *id, con
 {
     struct name_key key = key_of(id, name, name_size);
     pthread_mutex_lock(&staged->lock);
-    struct name_entry *found = find_name(staged, &key);
+    struct name_entry *found = find_named(staged, &key);
     if (found != NULL) {
         struct waiting_upload *own = entry_of_owner(found, owner);
-        *upload = remove_entry(staged, own != NULL ? own : found->newest);
+        *upload = take_out(staged, own != NULL ? own : found->newest);
     }
     pthread_mutex_unlock(&staged->lock);
     return found != NULL;
@@ -425,7 +425,7 @@ bool ks_staged_take_stale(struct ks_staged *staged, uint64_t now_ms, uint64_t li
     else if (staged->count > all / 2 && is_older(staged->oldest_unproven, now_ms, KS_STAGED_UNPROVEN_MS))
         stale = staged->oldest_unproven;
     if (stale != NULL)
-        *upload = remove_entry(staged, stale);
+        *upload = take_out(staged, stale);
     pthread_mutex_unlock(&staged->lock);
     return stale != NULL;
 }
@@ -435,7 +435,7 @@ void ks_staged_free(struct ks_staged *staged)
     if (staged == NULL)
         return;
     while (staged->oldest != NULL) {
-        struct ks_staged_upload upload = remove_entry(staged, staged->oldest);
+        struct ks_staged_upload upload = take_out(staged, staged->oldest);
         ks_content_key_release(upload.key);
     }
     ks_ranking_free(&staged->ranking);

@@ -135,7 +135,7 @@ static void remind(const struct ks_pulls *pulls, struct ks_connection *connectio
 
 /* Looks what the peer has acknowledged, which settles from then on, renews the leases after any progress, and
  * asks for the event `delivered` while anything is on its way, `reminded` while anything settles. */
-static void look(struct ks_pulls *pulls, struct ks_connection *connection)
+static void look_at_delivery(struct ks_pulls *pulls, struct ks_connection *connection)
 {
     if (pulls->first == NULL)
         return;
@@ -155,7 +155,7 @@ static void look(struct ks_pulls *pulls, struct ks_connection *connection)
 
 static void pulls_look(struct ks_session_follower *follower, struct ks_connection *connection)
 {
-    look(pulls_of_follower(follower), connection);
+    look_at_delivery(pulls_of_follower(follower), connection);
 }
 
 /* What the peer had acknowledged before its end is deleted. */
@@ -164,7 +164,7 @@ static void pulls_input_ended(struct ks_session_follower *follower, struct ks_co
     struct ks_pulls *pulls = pulls_of_follower(follower);
     if (!follower->awaits_end)
         return;
-    look(pulls, connection);
+    look_at_delivery(pulls, connection);
     ks_settling_ended(&pulls->settling, ks_connection_delivered_before_end(connection));
     note_change(pulls);
     remind(pulls, connection);
@@ -177,7 +177,7 @@ static void pulls_reminded(struct ks_session_follower *follower, struct ks_conne
     if (!ks_settling_any(&pulls->settling) || ks_connection_is_broken(connection))
         return;
     ks_settling_pass(&pulls->settling, ks_clock_monotonic_ms(pulls->settling.first->environment->clock));
-    look(pulls, connection);
+    look_at_delivery(pulls, connection);
     note_change(pulls);
     remind(pulls, connection);
 }
