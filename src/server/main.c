@@ -17,6 +17,7 @@
 #include "server/scrape.h"
 #include "server/server_options.h"
 #include "service/ask/ask_service.h"
+#include "service/binary_port.h"
 #include "service/chat/chat_service.h"
 #include "service/chat/groups.h"
 #include "service/chat/turnstile.h"
@@ -48,8 +49,8 @@ struct server {
     struct ks_net *net;
     struct ks_alias_key *alias_key;
     struct ks_service_environment environment;
-    struct ks_chat_environment chat;
-    struct ks_ask_environment ask;
+    struct ks_chat_service_environment chat;
+    struct ks_ask_service_environment ask;
     struct ks_control_environment control;
     struct ks_tally *tally;
     struct ks_scrape_sources sources;
@@ -209,6 +210,7 @@ static enum ks_result prepare_log(struct server *server)
 static enum ks_result prepare_services(struct server *server)
 {
     struct ks_service_environment *environment = &server->environment;
+    environment->rules = &ks_binary_port_rules;
     environment->store = server->store;
     environment->random = ks_random_system();
     environment->clock = ks_clock_system();
@@ -242,14 +244,14 @@ static enum ks_result prepare_chat(struct server *server)
 }
 
 /* The answer to STAT. */
-static void tell_status(void *context, char text[static KS_ASK_STATUS_SIZE])
+static void tell_status(void *context, char text[static KS_ASK_SERVICE_STATUS_SIZE])
 {
     const struct server *server = context;
     uint64_t seconds = (ks_clock_monotonic_ms(ks_clock_system()) - server->started_ms) / 1000;
-    int used = snprintf(text, KS_ASK_STATUS_SIZE, "kesherd %s, up %" PRIu64 " s, %u connections",
+    int used = snprintf(text, KS_ASK_SERVICE_STATUS_SIZE, "kesherd %s, up %" PRIu64 " s, %u connections",
                         KESHER_VERSION, seconds, ks_net_connections(server->net));
     if (used > 0 && atomic_load(&server->tells_all))
-        snprintf(text + used, KS_ASK_STATUS_SIZE - (size_t)used, ", %zu users, %u groups",
+        snprintf(text + used, KS_ASK_SERVICE_STATUS_SIZE - (size_t)used, ", %zu users, %u groups",
                  ks_embedded_user_count(server->store), ks_groups_count(server->chat.groups));
 }
 
@@ -376,8 +378,8 @@ static enum ks_result start_listening(struct server *server)
     const struct listening all[] = {
         {"drop and messages", "binary", options->listen != NULL ? options->listen : frames_address,
          &ks_frames_events, &server->environment},
-        {"chat", "chat", options->chat, &ks_chat_events, &server->chat},
-        {"ask", "ask", options->ask, &ks_ask_events, &server->ask},
+        {"chat", "chat", options->chat, &ks_chat_service_events, &server->chat},
+        {"ask", "ask", options->ask, &ks_ask_service_events, &server->ask},
         {"metrics", "metrics", options->metrics, &ks_metrics_events, &server->metrics},
     };
     enum ks_result result = KS_OK;

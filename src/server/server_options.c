@@ -95,9 +95,9 @@ static const char *judge_networks(const char *text)
 static const char *judge_name(const char *text)
 {
     size_t size = strlen(text);
-    char shown[4 * KS_ASK_STATUS_SIZE + 8];
+    char shown[4 * KS_ASK_SERVICE_STATUS_SIZE + 8];
     ks_text_escape(text, size, shown, sizeof shown);
-    return size > 0 && size <= KS_ASK_STATUS_SIZE && strcmp(text, shown) == 0
+    return size > 0 && size <= KS_ASK_SERVICE_STATUS_SIZE && strcmp(text, shown) == 0
                ? NULL
                : "a name of at most 512 bytes, without control characters and backslashes";
 }
