@@ -282,6 +282,39 @@ static void a_removed_user_is_gone_after_a_restart(struct party *me)
     assert_files(me, "bob", 0, 0);
 }
 
+/* Who asks around a removal may be before it or behind it, and is answered. */
+static void whatever_is_asked_around_a_removal_is_answered(struct party *me)
+{
+    struct ks_client_id bob = new_user(me, "bob");
+    uint8_t chunk[4] = "text";
+    struct ks_stage *stage = open_file(me, &bob, "file");
+    struct ks_store_remove_user removal = {.request = party_request(me), .name = "bob"};
+    struct ks_store_append_message message = append_request(me, &bob, &bob, "text");
+    struct ks_store_stage_write writing = write_request(me, stage, chunk, sizeof chunk, true);
+    struct ks_store_confirm confirmation = {.request = party_request(me), .stage = stage};
+    struct ks_store_set_keys change = {
+        .request = party_request(me), .id = bob, .content_key = new_key(me, 1)};
+    struct ks_store_look_up look = {.request = party_request(me), .id = bob};
+    ks_store_stage_write(me->store, &writing);
+    ks_store_remove_user(me->store, &removal);
+    ks_store_append_message(me->store, &message);
+    ks_store_set_keys(me->store, &change);
+    ks_store_confirm(me->store, &confirmation);
+    ks_store_look_up(me->store, &look);
+    const struct ks_store_request *const others[] = {&message.request, &writing.request,
+                                                     &confirmation.request, &change.request, &look.request};
+    assert_int_equal(party_wait(me, &removal.request), KS_OK);
+    for (size_t i = 0; i < KS_COUNT_OF(others); i++) {
+        enum ks_result result = party_wait(me, others[i]);
+        assert_true(result == KS_OK || result == KS_NOT_FOUND);
+    }
+    ks_content_key_release(change.content_key);
+    assert_int_equal(look_up(me, &bob, NULL), KS_NOT_FOUND);
+    assert_int_equal(lease(me, &bob, 7).count, 0);
+    (void)new_user(me, "bob");
+    assert_files(me, "bob", 0, 0);
+}
+
 /* ---- checks ---- */
 
 enum { FINDINGS = 16 };
@@ -361,6 +394,7 @@ static const struct contract_case cases[] = {
     CASE(the_name_of_a_removed_user_is_free_and_has_nothing),
     CASE(others_keep_what_is_theirs),
     CASE_NEEDS(a_removed_user_is_gone_after_a_restart, CONTRACT_REOPENS),
+    CASE(whatever_is_asked_around_a_removal_is_answered),
     CASE(a_check_finds_nothing_wrong_with_what_is_sound),
     CASE(a_check_deletes_nothing),
     CASE(an_empty_store_is_checked_soon),

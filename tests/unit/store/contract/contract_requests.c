@@ -209,6 +209,46 @@ static void any_thread_may_ask_and_of_rivals_for_a_name_one_wins(struct party *m
     assert_int_equal(lost, RIVAL_NAMES * (RIVALS - 1));
 }
 
+enum { UPLOADERS = 4, UPLOADS = 10 };
+
+struct uploader {
+    struct world *world;
+    struct ks_client_id id; /* one for all */
+    unsigned number;
+};
+
+/* Half of the names are everybody's. */
+static void *upload_many(void *argument)
+{
+    const struct uploader *uploader = argument;
+    struct party me;
+    party_begin(&me, uploader->world);
+    for (unsigned i = 0; i < UPLOADS; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "file %u of %u", i, i % 2 == 0 ? 0 : uploader->number + 1);
+        keep_file(&me, &uploader->id, name, "text");
+        assert_int_equal(set_keys(&me, &uploader->id, 0, (uint8_t)uploader->number), KS_OK);
+        assert_int_equal(content_key_of(&me, &uploader->id, NULL), KS_OK);
+    }
+    party_end(&me);
+    return NULL;
+}
+
+static void threads_may_upload_and_change_keys_for_one_user(struct party *me)
+{
+    struct uploader uploaders[UPLOADERS];
+    pthread_t threads[UPLOADERS];
+    struct ks_client_id id = new_user(me, "busy");
+    for (unsigned i = 0; i < UPLOADERS; i++) {
+        uploaders[i] = (struct uploader){.world = me->world, .id = id, .number = i};
+        assert_int_equal(pthread_create(&threads[i], NULL, upload_many, &uploaders[i]), 0);
+    }
+    for (unsigned i = 0; i < UPLOADERS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    unsigned files = UPLOADS / 2 + UPLOADERS * UPLOADS / 2;
+    assert_files(me, "busy", files, (uint64_t)4 * files);
+}
+
 /* ---- close ---- */
 
 static void closing_finishes_what_was_asked(struct party *me)
@@ -280,6 +320,7 @@ static const struct contract_case cases[] = {
     CASE(questions_see_the_changes_of_a_user_that_were_asked_for_before),
     CASE(changes_of_a_user_take_effect_in_the_order_of_asking),
     CASE_NEEDS(any_thread_may_ask_and_of_rivals_for_a_name_one_wins, CONTRACT_THREADS),
+    CASE_NEEDS(threads_may_upload_and_change_keys_for_one_user, CONTRACT_THREADS),
     CASE(closing_finishes_what_was_asked),
     CASE_NEEDS(what_was_acknowledged_before_a_close_is_there_after_it, CONTRACT_REOPENS),
     CASE(closing_frees_what_nobody_ended),
