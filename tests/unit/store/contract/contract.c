@@ -208,5 +208,5 @@ int contract_run(const struct contract_harness *harness)
     int failed = 0;
     for (size_t i = 0; i < KS_COUNT_OF(subjects); i++)
         failed += run_subject(harness, subjects[i]);
-    return failed;
+    return failed > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -132,7 +132,7 @@ extern const struct contract_subject contract_settling;
 extern const struct contract_subject contract_limits;
 extern const struct contract_subject contract_operators;
 
-/* Puts an engine through all of them; how many failed. */
+/* Puts an engine through all of them; an exit status. */
 int contract_run(const struct contract_harness *harness);
 
 #endif

@@ -357,7 +357,8 @@ uint8_t *read_part(struct party *me, const struct ks_client_id *receiver,
     uint8_t *page = malloc(capacity);
     uint8_t *bytes = malloc(part->size + 1);
     size_t size = 0;
-    assert_true(page != NULL && bytes != NULL);
+    assert_non_null(page);
+    assert_non_null(bytes);
     struct ks_store_lease_read request = read_request(receiver, part, page, capacity);
     do {
         assert_int_equal(read_next(me, &request), KS_OK);

@@ -45,5 +45,5 @@ int main(void)
                                                   .set_up = new_store_that_posts,
                                                   .open = open_store,
                                                   .tear_down = free_store};
-    return contract_run(&at_once) + contract_run(&later);
+    return contract_run(&at_once) | contract_run(&later);
 }
