@@ -171,7 +171,8 @@ static void fake_drop_content_key(struct ks_store *store, struct ks_store_drop_c
 {
     struct fake_user *user = fake_store_find(store, &request->id);
     enum ks_result failure = fake_store_of(store)->fail_drops ? KS_IO : KS_OK;
-    if (failure == KS_OK && user != NULL && user->content_key == request->content_key) {
+    if (failure == KS_OK && user != NULL && user->content_key != NULL &&
+        memcmp(user->content_key->bytes, request->content_key->bytes, KS_CONTENT_KEY_SIZE) == 0) {
         user->key_is_off_disk = true;
         if (!request->only_on_disk) {
             ks_content_key_release(user->content_key);

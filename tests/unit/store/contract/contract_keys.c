@@ -207,6 +207,16 @@ static void a_dropped_key_is_gone_after_a_restart(struct party *me)
     assert_int_equal(content_key_of(me, &id, NULL), KS_REFUSED);
 }
 
+static void a_key_is_dropped_by_its_bytes(struct party *me)
+{
+    struct ks_client_id id = new_user(me, "bob");
+    struct ks_content_key *same = new_key(me, 1);
+    assert_int_equal(set_keys(me, &id, 0, 1), KS_OK);
+    assert_int_equal(drop_key(me, &id, same, false), KS_OK);
+    ks_content_key_release(same);
+    assert_int_equal(content_key_of(me, &id, NULL), KS_REFUSED);
+}
+
 static void dropping_an_older_key_leaves_the_current_one(struct party *me)
 {
     struct ks_client_id id = new_user(me, "bob");
@@ -319,6 +329,7 @@ static const struct contract_case cases[] = {
     CASE_NEEDS(a_restart_revives_no_key_of_yesterday, CONTRACT_REOPENS),
     CASE(a_dropped_key_is_gone),
     CASE_NEEDS(a_dropped_key_is_gone_after_a_restart, CONTRACT_REOPENS),
+    CASE(a_key_is_dropped_by_its_bytes),
     CASE(dropping_an_older_key_leaves_the_current_one),
     CASE_NEEDS(a_key_that_is_dropped_only_on_disk_serves_until_the_restart, CONTRACT_REOPENS),
     CASE_NEEDS(the_next_key_after_one_dropped_on_disk_is_kept, CONTRACT_REOPENS),

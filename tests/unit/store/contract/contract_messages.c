@@ -52,12 +52,17 @@ static void every_type_is_kept(struct party *me)
 static void an_empty_message_is_a_message(struct party *me)
 {
     struct pair users = two_users(me);
-    append(me, &users.bob, &users.alice, "");
-    append(me, &users.bob, &users.alice, "two");
+    struct ks_store_append_message request = append_request(me, &users.bob, &users.alice, "");
+    request.content = NULL;
+    ks_store_append_message(me->store, &request);
+    assert_int_equal(party_wait(me, &request.request), KS_OK);
+    struct ks_stage *stage = stage_message(me, &users.alice, "");
+    assert_int_equal(append_stage(me, &users.bob, &users.alice, stage, 0, NULL), KS_OK);
+    append(me, &users.bob, &users.alice, "three");
     struct ks_store_lease_waiting part = lease(me, &users.bob, 7);
-    assert_int_equal(part.count, 2);
-    assert_int_equal(part.size, 2 * HEAD_SIZE + 3);
-    assert_part(me, &users.bob, &part, " two");
+    assert_int_equal(part.count, 3);
+    assert_int_equal(part.size, 3 * HEAD_SIZE + 5);
+    assert_part(me, &users.bob, &part, "  three");
 }
 
 static void only_the_receiver_gets_a_message(struct party *me)
