@@ -121,6 +121,7 @@ static void a_list_has_a_line_for_each_user(void **state)
     struct office *office = *state;
     register_user(office, "alice", true);
     register_user(office, "bob \"the\" builder", false);
+    office->store.users[0].last_seen = FAKE_WALL_START + 61;
     ask(office, "1 users\n");
     assert_line(office, "{\"name\":\"alice\",\"registered\":\"2026-01-01T00:00:00Z\",\"last_seen\":"
                         "\"2026-01-01T00:01:01Z\",\"has_key\":true,\"files\":0,\"file_bytes\":0,"
