@@ -22,7 +22,7 @@
 
 #include "base/executor.h"
 #include "base/result.h"
-#include "store/embedded/limits.h"
+#include "store/limits.h"
 #include "wire/frame.h"
 
 #include <stdatomic.h>

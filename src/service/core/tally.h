@@ -8,7 +8,7 @@
 
 #include "base/counter.h"
 #include "net/connection.h"
-#include "store/embedded/limits.h"
+#include "store/limits.h"
 #include "wire/ask_codec.h"
 
 enum {

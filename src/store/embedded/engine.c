@@ -50,7 +50,7 @@ static void ask_behind_changes(struct ks_engine *engine, struct ks_store_request
 {
     request->store = &engine->store;
     request->task.run = apply;
-    ks_writer_post(engine, &request->task);
+    ks_database_writer_post(engine, &request->task);
 }
 
 static void settle_look_up(struct ks_task *task)
@@ -63,7 +63,7 @@ static void settle_look_up(struct ks_task *task)
 static void apply_look_up(struct ks_task *task)
 {
     struct ks_store_look_up *request = KS_CONTAINER_OF(task, struct ks_store_look_up, request.task);
-    ks_writer_settle_later(ks_engine_of(request->request.store), task, settle_look_up);
+    ks_database_writer_settle_later(ks_engine_of(request->request.store), task, settle_look_up);
 }
 
 static void engine_look_up(struct ks_store *store, struct ks_store_look_up *request)
@@ -93,7 +93,7 @@ static void settle_public_key(struct ks_task *task)
     struct ks_user user;
     enum ks_result result = ks_users_look_up(engine->users, &request->id, true, &user);
     if (result == KS_OK && user.has_public_key)
-        ks_readers_public_key(engine, request);
+        ks_key_reader_public_key(engine, request);
     else
         ks_reply_post(&request->request, result == KS_OK ? KS_REFUSED : result);
 }
@@ -101,7 +101,7 @@ static void settle_public_key(struct ks_task *task)
 static void apply_public_key(struct ks_task *task)
 {
     struct ks_store_public_key *request = KS_CONTAINER_OF(task, struct ks_store_public_key, request.task);
-    ks_writer_settle_later(ks_engine_of(request->request.store), task, settle_public_key);
+    ks_database_writer_settle_later(ks_engine_of(request->request.store), task, settle_public_key);
 }
 
 static void engine_public_key(struct ks_store *store, struct ks_store_public_key *request)
@@ -117,7 +117,7 @@ static void engine_public_key(struct ks_store *store, struct ks_store_public_key
     if (result == KS_PENDING)
         ask_behind_changes(engine, &request->request, apply_public_key);
     else if (result == KS_OK && user.has_public_key)
-        ks_readers_public_key(engine, request);
+        ks_key_reader_public_key(engine, request);
     else
         ks_reply_now(&request->request, result == KS_OK ? KS_REFUSED : result);
 }
@@ -149,7 +149,7 @@ static void settle_content_key(struct ks_task *task)
 static void apply_content_key(struct ks_task *task)
 {
     struct ks_store_content_key *request = KS_CONTAINER_OF(task, struct ks_store_content_key, request.task);
-    ks_writer_settle_later(ks_engine_of(request->request.store), task, settle_content_key);
+    ks_database_writer_settle_later(ks_engine_of(request->request.store), task, settle_content_key);
 }
 
 static void engine_content_key(struct ks_store *store, struct ks_store_content_key *request)
@@ -240,13 +240,13 @@ static void engine_free(struct ks_engine *engine)
         ks_vault_stop(engine->vault);
     ks_damage_stop(engine);
     ks_counting_close(engine);
-    ks_writer_stop(engine);
-    ks_readers_stop(engine);
-    ks_pulls_stop(engine);
+    ks_database_writer_stop(engine);
+    ks_key_reader_stop(engine);
+    ks_pull_reader_stop(engine);
     ks_counting_finish(engine);
     ks_thread_stop(engine->reaper); /* last: the others have it delete */
     ks_filing_stop(engine);
-    ks_writer_disconnect(engine);
+    ks_database_writer_disconnect(engine);
     ks_departures_destroy(&engine->departures);
     ks_counting_destroy(&engine->counting);
     ks_vault_free(engine->vault);
@@ -436,7 +436,7 @@ static enum ks_result open_database(struct ks_engine *engine, char *why, size_t 
 {
     enum ks_result result = ks_users_new(engine->random, &engine->users);
     if (result == KS_OK)
-        result = ks_writer_connect(engine, why, why_size);
+        result = ks_database_writer_connect(engine, why, why_size);
     if (result == KS_OK)
         result = ks_schema_upgrade(engine->writer.database, why, why_size);
     if (result == KS_OK)
@@ -462,11 +462,11 @@ static enum ks_result start_threads(struct ks_engine *engine, const struct ks_em
 {
     enum ks_result result = ks_reaper_start(&engine->reaper);
     if (result == KS_OK)
-        result = ks_readers_start(engine);
+        result = ks_key_reader_start(engine);
     if (result == KS_OK)
-        result = ks_pulls_start(engine);
+        result = ks_pull_reader_start(engine);
     if (result == KS_OK)
-        result = ks_writer_start(engine);
+        result = ks_database_writer_start(engine);
     if (result == KS_OK)
         result = ks_check_start(engine);
     if (result != KS_OK)
@@ -524,20 +524,20 @@ size_t ks_embedded_user_count(const struct ks_store *store)
 void ks_embedded_statistics(const struct ks_store *store, struct ks_embedded_statistics *statistics)
 {
     const struct ks_engine *engine = KS_CONTAINER_OF(store, const struct ks_engine, store);
-    const struct ks_writer_counts *counts = &engine->writer.counts;
+    const struct ks_database_writer_counts *counts = &engine->writer.counts;
     *statistics = (struct ks_embedded_statistics){
         .users = ks_users_count(engine->users),
         .writer_queue = ks_thread_waiting(engine->writer.thread),
-        .reader_queue = ks_thread_waiting(engine->readers.thread),
-        .pull_queue = ks_thread_waiting(engine->pulls.thread),
+        .reader_queue = ks_thread_waiting(engine->key_reader.thread),
+        .pull_queue = ks_thread_waiting(engine->pull_reader.thread),
         .free_bytes = atomic_load_explicit(&engine->space.free_bytes, memory_order_relaxed),
         .free_limit = atomic_load_explicit(&engine->limits->free_space, memory_order_relaxed),
         .is_short = atomic_load_explicit(&engine->space.is_short, memory_order_relaxed),
         .failed_commits = ks_counted(&counts->failures),
         .commit_requests = &counts->requests,
-        .commit_request_bounds = ks_writer_request_bounds,
+        .commit_request_bounds = ks_database_writer_request_bounds,
         .commit_microseconds = &counts->microseconds,
-        .commit_microsecond_bounds = ks_writer_microsecond_bounds,
+        .commit_microsecond_bounds = ks_database_writer_microsecond_bounds,
     };
     ks_inboxes_all_waiting(engine->inboxes, &statistics->waiting_messages, &statistics->waiting_bytes);
     ks_quotas_all(engine->quotas, &statistics->files, &statistics->file_bytes);

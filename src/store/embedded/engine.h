@@ -49,15 +49,15 @@ struct ks_engine {
     struct ks_age age;
     struct ks_reserve reserve; /* the writer's thread gives it up */
     struct ks_space space;     /* set at opening; the writer's tick looks */
-    struct ks_writer writer;
+    struct ks_database_writer writer;
     struct ks_filing filing;
     struct ks_counting counting;
     struct ks_damage damage;
     struct ks_check check;
     struct ks_removal removal; /* the writer's thread's */
     struct ks_departures departures;
-    struct ks_readers readers;
-    struct ks_pulls pulls;
+    struct ks_key_reader key_reader;
+    struct ks_pull_reader pull_reader;
     struct ks_thread *reaper;
     struct ks_vault_index index; /* what the vault knows of the database */
     struct ks_vault *vault;

@@ -76,7 +76,7 @@ static void has_applied(struct ks_engine *engine, struct ks_store_append_message
                         enum ks_result result)
 {
     request->request.result = result;
-    ks_writer_settle_later(engine, &request->request.task, settle_append);
+    ks_database_writer_settle_later(engine, &request->request.task, settle_append);
 }
 
 static void apply_append(struct ks_task *task)
@@ -109,7 +109,7 @@ void ks_messages_append(struct ks_store *store, struct ks_store_append_message *
         ks_reply_now(&request->request, KS_NO_SPACE);
     } else {
         request->request.task.run = apply_append;
-        ks_writer_post(engine, &request->request.task);
+        ks_database_writer_post(engine, &request->request.task);
     }
 }
 
@@ -125,7 +125,7 @@ static enum ks_result lease(struct ks_engine *engine, struct ks_store_lease_wait
     request->after = part.after;
     if (result == KS_PENDING) {
         request->until = part.last;
-        ks_pulls_lease(engine, request);
+        ks_pull_reader_lease(engine, request);
         return KS_PENDING;
     }
     request->last = part.last;
@@ -165,7 +165,7 @@ void ks_messages_lease_read(struct ks_store *store, struct ks_store_lease_read *
              KS_OK)
         ks_reply_now(&request->request, KS_NOT_FOUND);
     else
-        ks_pulls_read(engine, request);
+        ks_pull_reader_read(engine, request);
 }
 
 enum ks_result ks_messages_lease_settle(struct ks_store *store, const struct ks_client_id *receiver,

@@ -22,7 +22,7 @@ static void ask_writer(struct ks_engine *engine, struct ks_store_request *reques
 {
     request->store = &engine->store;
     request->task.run = apply;
-    ks_writer_post(engine, &request->task);
+    ks_database_writer_post(engine, &request->task);
 }
 
 static void settle_describe_user(struct ks_task *task)
@@ -36,7 +36,7 @@ static void apply_describe_user(struct ks_task *task)
 {
     struct ks_store_describe_user *request =
         KS_CONTAINER_OF(task, struct ks_store_describe_user, request.task);
-    ks_writer_settle_later(ks_engine_of(request->request.store), task, settle_describe_user);
+    ks_database_writer_settle_later(ks_engine_of(request->request.store), task, settle_describe_user);
 }
 
 void ks_operators_describe_user(struct ks_store *store, struct ks_store_describe_user *request)
@@ -85,7 +85,7 @@ static void settle_probe(struct ks_task *task)
 static void apply_probe(struct ks_task *task)
 {
     const struct ks_store_request *request = KS_CONTAINER_OF(task, struct ks_store_request, task);
-    ks_writer_settle_later(ks_engine_of(request->store), task, settle_probe);
+    ks_database_writer_settle_later(ks_engine_of(request->store), task, settle_probe);
 }
 
 void ks_operators_probe(struct ks_store *store, struct ks_store_probe *request)

@@ -54,7 +54,7 @@ static void what_is_known_in_memory_waits_for_no_thread(void **state)
     assert_int_equal(sem_init(&gate, 0, 0), 0);
     assert_int_equal(sem_init(&busy.done, 0, 0), 0);
     writer_hold(house, &held);
-    ks_executor_post(ks_thread_executor(engine->pulls.thread), &busy.task);
+    ks_executor_post(ks_thread_executor(engine->pull_reader.thread), &busy.task);
     struct ks_store_lease_waiting requests[] = {
         lease_request(house, &users.alice, 7, NO_LIMIT),
         lease_request(house, &users.bob, 7, NO_LIMIT),
@@ -393,7 +393,7 @@ static void looking_for_a_run_holds_the_lease(void **state)
     have_filed(house, &users.bob, 4);
     assert_int_equal(sem_init(&gate, 0, 0), 0);
     assert_int_equal(sem_init(&busy.done, 0, 0), 0);
-    ks_executor_post(ks_thread_executor(engine->pulls.thread), &busy.task);
+    ks_executor_post(ks_thread_executor(engine->pull_reader.thread), &busy.task);
     struct ks_store_lease_waiting first = lease_request(house, &users.bob, 7, 1);
     struct ks_store_lease_waiting second = lease_request(house, &users.bob, 7, 1);
     first.request.reply_to = &other.executor;
@@ -427,7 +427,7 @@ static void a_lease_that_was_lost_while_looking_is_empty(void **state)
     have_filed(house, &users.bob, 4);
     assert_int_equal(sem_init(&gate, 0, 0), 0);
     assert_int_equal(sem_init(&busy.done, 0, 0), 0);
-    ks_executor_post(ks_thread_executor(engine->pulls.thread), &busy.task);
+    ks_executor_post(ks_thread_executor(engine->pull_reader.thread), &busy.task);
     struct ks_store_lease_waiting late = lease_request(house, &users.bob, 7, 1);
     late.request.reply_to = &other.executor;
     ks_store_lease_waiting(house->store, &late);

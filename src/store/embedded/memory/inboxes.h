@@ -15,11 +15,11 @@
 #define KS_STORE_SQLITE_INBOXES_H
 
 #include "base/clock.h"
-#include "store/embedded/limits.h"
+#include "store/limits.h"
 #include "store/store.h"
 
 struct ks_inboxes;
-struct ks_senders;
+struct ks_largest_senders;
 
 /* A run of messages: those with ids above `after` and up to `last`. */
 struct ks_part {
@@ -116,7 +116,7 @@ void ks_inboxes_count_from(struct ks_inboxes *inboxes, const struct ks_client_id
 /* It was counted in that era: takes *senders over and sets it to NULL. False, and nothing is taken over, when
  * the era is over. True when there is no inbox any more. */
 bool ks_inboxes_counted(struct ks_inboxes *inboxes, const struct ks_client_id *receiver, uint64_t era,
-                        struct ks_senders **senders);
+                        struct ks_largest_senders **senders);
 
 /* The receiver is no more: nothing waits, nothing is leased, and what there was is undeleted. */
 void ks_inboxes_abandon(struct ks_inboxes *inboxes, const struct ks_client_id *receiver);

@@ -55,7 +55,7 @@ static void apply_turn(struct ks_task *task)
 {
     struct ks_engine *engine = KS_CONTAINER_OF(task, struct turn, task)->engine;
     (void)ks_filing_reach(engine, engine->writer.last_message_id); /* a failure is told to who asked */
-    ks_writer_settle_later(engine, task, settle_turn);
+    ks_database_writer_settle_later(engine, task, settle_turn);
 }
 
 void ks_check_settle(struct ks_engine *engine)
@@ -63,7 +63,7 @@ void ks_check_settle(struct ks_engine *engine)
     struct turn turn = {.task.run = apply_turn, .engine = engine};
     ks_vault_settle(engine->vault);
     sem_init(&turn.over, 0, 0); /* cannot fail with these */
-    ks_writer_post(engine, &turn.task);
+    ks_database_writer_post(engine, &turn.task);
     while (sem_wait(&turn.over) != 0)
         ;
     sem_destroy(&turn.over);
@@ -82,11 +82,11 @@ static void run_change(struct ks_interlude *interlude)
 {
     struct change *change = KS_CONTAINER_OF(interlude, struct change, interlude);
     struct ks_engine *engine = interlude->engine;
-    change->result = ks_writer_begin(engine);
+    change->result = ks_database_writer_begin(engine);
     if (change->result == KS_OK)
-        change->result = ks_writer_check(engine, change->apply(engine, change->context));
-    enum ks_result finished = ks_writer_finish(engine);
-    ks_writer_forget_failure(engine);
+        change->result = ks_database_writer_check(engine, change->apply(engine, change->context));
+    enum ks_result finished = ks_database_writer_finish(engine);
+    ks_database_writer_forget_failure(engine);
     change->result = change->result != KS_OK ? change->result : finished;
     sem_post(&change->over);
 }
@@ -99,7 +99,7 @@ enum ks_result ks_check_change(struct ks_engine *engine,
     struct ks_vault_pause pause;
     ks_vault_hold(engine->vault, &pause);
     sem_init(&change.over, 0, 0); /* cannot fail with these */
-    ks_writer_between(engine, &change.interlude);
+    ks_database_writer_between(engine, &change.interlude);
     while (sem_wait(&change.over) != 0)
         ;
     sem_destroy(&change.over);

@@ -17,7 +17,7 @@
 enum { PIECE = 16, LOOKS = 3, WHO_SIZE = 384, STRAYS_LIMIT = 1000, NOTE_SIZE = 1536 };
 
 /* A row of `files`. */
-struct file {
+struct checked_file {
     int64_t number;
     uint64_t size;
     int64_t written;
@@ -54,11 +54,11 @@ static const char files_text[] = "SELECT rowid, ID, PathName, Size, Cksum, Writt
                                  " WHERE rowid>=? AND ID NOT IN (SELECT ID FROM removals)"
                                  " ORDER BY rowid LIMIT ?";
 
-static bool read_file_row(sqlite3_stmt *row, struct file *file)
+static bool read_file_row(sqlite3_stmt *row, struct checked_file *file)
 {
     enum { NUMBER, USER, PATH, SIZE, CKSUM, WRITTEN };
     const char *path = (const char *)sqlite3_column_text(row, PATH);
-    *file = (struct file){
+    *file = (struct checked_file){
         .number = sqlite3_column_int64(row, NUMBER),
         .has_size = sqlite3_column_type(row, SIZE) == SQLITE_INTEGER,
         .size = (uint64_t)sqlite3_column_int64(row, SIZE),
@@ -75,8 +75,8 @@ static bool read_file_row(sqlite3_stmt *row, struct file *file)
 }
 
 /* The next rows. *count is how many; those that are not sound have an empty path. */
-static enum ks_result read_rows(struct ks_engine *engine, int64_t from, struct file *files, size_t limit,
-                                size_t *count)
+static enum ks_result read_rows(struct ks_engine *engine, int64_t from, struct checked_file *files,
+                                size_t limit, size_t *count)
 {
     sqlite3_stmt *statement = NULL;
     enum ks_result result = ks_database_prepare(engine->check.database, files_text, &statement);
@@ -108,7 +108,7 @@ static bool read_content(const struct ks_engine *engine, int fd, struct ks_cksum
     return true;
 }
 
-static enum sight judge(const struct ks_engine *engine, const struct file *file, int fd,
+static enum sight judge(const struct ks_engine *engine, const struct checked_file *file, int fd,
                         const struct stat *status)
 {
     struct ks_cksum cksum = ks_cksum_start();
@@ -123,7 +123,7 @@ static enum sight judge(const struct ks_engine *engine, const struct file *file,
     return same || atomic_load(&engine->check.stopping) ? SOUND : DAMAGED;
 }
 
-static enum sight look(const struct ks_engine *engine, const struct file *file)
+static enum sight look(const struct ks_engine *engine, const struct checked_file *file)
 {
     struct stat status;
     int fd = openat(engine->directory_fd, file->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -135,7 +135,7 @@ static enum sight look(const struct ks_engine *engine, const struct file *file)
     return sight;
 }
 
-static bool is_same_row(const struct file *left, const struct file *right)
+static bool is_same_row(const struct checked_file *left, const struct checked_file *right)
 {
     return left->number == right->number && strcmp(left->path, right->path) == 0 &&
            left->has_size == right->has_size && left->size == right->size &&
@@ -145,10 +145,10 @@ static bool is_same_row(const struct file *left, const struct file *right)
 
 /* Looks, and when something is odd, lets everything settle, and looks again if the row has changed meanwhile.
  * What changes all the time is not wrong. KS_OK with *sight; errors of the database. */
-static enum ks_result look_until_still(struct ks_engine *engine, struct file *file, enum sight *sight)
+static enum ks_result look_until_still(struct ks_engine *engine, struct checked_file *file, enum sight *sight)
 {
     for (int i = 0; i < LOOKS; i++) {
-        struct file now;
+        struct checked_file now;
         size_t count = 0;
         *sight = look(engine, file);
         if (*sight == SOUND)
@@ -169,16 +169,16 @@ static enum ks_result look_until_still(struct ks_engine *engine, struct file *fi
 
 static enum ks_result remove_row(struct ks_engine *engine, void *context)
 {
-    const struct file *file = context;
-    struct ks_query query = ks_writer_query(engine, KS_STATEMENT_DELETE_FILE);
+    const struct checked_file *file = context;
+    struct ks_query query = ks_database_writer_query(engine, KS_STATEMENT_DELETE_FILE);
     ks_query_integer(&query, file->number);
     ks_query_text(&query, file->path, strlen(file->path));
-    return ks_writer_check(engine, ks_query_run(&query));
+    return ks_database_writer_check(engine, ks_query_run(&query));
 }
 
 /* Nothing is put into files/ meanwhile (ks_check_change), so what was seen is what is moved. */
 struct putting_aside {
-    struct file *file;
+    struct checked_file *file;
     struct ks_damaged *damaged;
     uint64_t size;
     bool was_there;
@@ -204,7 +204,8 @@ static void describe_owner(struct ks_engine *engine, const struct ks_client_id *
 }
 
 /* What was done, in words. */
-static void repair(struct ks_engine *engine, struct file *file, enum sight sight, char done[static WHO_SIZE])
+static void repair(struct ks_engine *engine, struct checked_file *file, enum sight sight,
+                   char done[static WHO_SIZE])
 {
     char name[KS_NAMES_PATH_SIZE];
     char note[NOTE_SIZE];
@@ -226,7 +227,8 @@ static void repair(struct ks_engine *engine, struct file *file, enum sight sight
     snprintf(done, WHO_SIZE, "put aside: %s", damaged.path);
 }
 
-static enum ks_result check_file(struct ks_engine *engine, struct ks_store_check *request, struct file *file)
+static enum ks_result check_file(struct ks_engine *engine, struct ks_store_check *request,
+                                 struct checked_file *file)
 {
     enum sight sight = SOUND;
     char path[WHO_SIZE];
@@ -246,7 +248,7 @@ static enum ks_result check_file(struct ks_engine *engine, struct ks_store_check
 
 enum ks_result ks_check_files(struct ks_engine *engine, struct ks_store_check *request)
 {
-    struct file files[PIECE];
+    struct checked_file files[PIECE];
     size_t count = 0;
     enum ks_result result = read_rows(engine, (int64_t)request->cursor.after, files, PIECE, &count);
     for (size_t i = 0; i < count && result == KS_OK; i++) {
@@ -266,7 +268,7 @@ enum ks_result ks_check_files(struct ks_engine *engine, struct ks_store_check *r
 
 /* ---- files without a row ---- */
 
-struct strays {
+struct stray_files {
     struct ks_engine *engine;
     struct ks_store_check *request;
     uint64_t found; /* those before cursor.after were told already */
@@ -289,7 +291,7 @@ static enum ks_result has_row(struct ks_engine *engine, const char *path, bool *
 
 static enum ks_result look_for_row(void *context, const struct ks_vault_row *row)
 {
-    struct strays *strays = context;
+    struct stray_files *strays = context;
     struct ks_engine *engine = strays->engine;
     struct ks_store_check *request = strays->request;
     char path[WHO_SIZE];
@@ -315,7 +317,7 @@ static enum ks_result look_for_row(void *context, const struct ks_vault_row *row
 
 enum ks_result ks_check_strays(struct ks_engine *engine, struct ks_store_check *request)
 {
-    struct strays strays = {.engine = engine, .request = request};
+    struct stray_files strays = {.engine = engine, .request = request};
     const struct ks_log silent = {.fd = -1, .level = KS_LOG_ERROR};
     enum ks_result result =
         ks_sweep_walk_files(engine->directory_fd, engine->aliases, &silent, look_for_row, &strays);

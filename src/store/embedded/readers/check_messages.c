@@ -176,7 +176,7 @@ enum ks_result ks_check_inboxes(struct ks_engine *engine, struct ks_store_check 
 
 /* ---- contents without a message ---- */
 
-struct strays {
+struct stray_contents {
     struct ks_engine *engine;
     struct ks_store_check *request;
     uint64_t found; /* those before cursor.after were told already */
@@ -212,7 +212,7 @@ static enum ks_result move_stray(struct ks_engine *engine, void *context)
 /* Says that it is known, whatever it is, so that it stays. */
 static enum ks_result look_for_row(void *context, const char *path_name, bool *known)
 {
-    struct strays *strays = context;
+    struct stray_contents *strays = context;
     struct ks_store_check *request = strays->request;
     char place[KS_NAMES_MESSAGE_SIZE];
     bool has = false;
@@ -240,7 +240,7 @@ static enum ks_result look_for_row(void *context, const char *path_name, bool *k
 
 enum ks_result ks_check_contents(struct ks_engine *engine, struct ks_store_check *request)
 {
-    struct strays strays = {.engine = engine, .request = request};
+    struct stray_contents strays = {.engine = engine, .request = request};
     const struct ks_log silent = {.fd = -1, .level = KS_LOG_ERROR};
     size_t removed = 0;
     enum ks_result result = ks_sweep_messages(engine->directory_fd, &silent, look_for_row, &strays, &removed);

@@ -25,7 +25,7 @@ struct ks_count {
     struct ks_client_id receiver;
     struct ks_store_append_message *first; /* that wait for it, in their order */
     struct ks_store_append_message *last;
-    struct ks_senders *senders;
+    struct ks_largest_senders *senders;
     uint64_t era;     /* of the inbox when it began (inboxes.h) */
     uint64_t counted; /* up to this id */
     uint64_t up_to;
@@ -45,7 +45,7 @@ void ks_counting_destroy(struct ks_counting *counting)
 
 static void count_free(struct ks_count *count)
 {
-    ks_senders_free(count->senders);
+    ks_largest_senders_free(count->senders);
     free(count);
 }
 
@@ -86,8 +86,8 @@ static void apply_counted(struct ks_task *task)
 
 static enum ks_result have_statement(struct ks_engine *engine)
 {
-    struct ks_pulls *pulls = &engine->pulls;
-    enum ks_result result = ks_pulls_connect(engine);
+    struct ks_pull_reader *pulls = &engine->pull_reader;
+    enum ks_result result = ks_pull_reader_connect(engine);
     if (result == KS_OK && pulls->count_senders == NULL)
         result = ks_database_prepare(pulls->database, count_text, &pulls->count_senders);
     return result;
@@ -100,7 +100,7 @@ static void count_row(struct ks_count *count, sqlite3_stmt *row)
     if (sqlite3_column_bytes(row, COUNT_SENDER) != KS_CLIENT_ID_SIZE)
         return; /* damaged: whoever takes it is told */
     memcpy(sender.bytes, sqlite3_column_blob(row, COUNT_SENDER), sizeof sender.bytes);
-    ks_senders_add(count->senders, &sender, (uint64_t)sqlite3_column_int64(row, COUNT_SIZE));
+    ks_largest_senders_add(count->senders, &sender, (uint64_t)sqlite3_column_int64(row, COUNT_SIZE));
 }
 
 /* KS_MORE when there are more rows. */
@@ -110,7 +110,7 @@ static enum ks_result count_piece(struct ks_count *count)
     enum ks_result result = count->senders != NULL ? have_statement(engine) : KS_NO_MEMORY;
     if (result != KS_OK)
         return result;
-    struct ks_query query = ks_query_start(engine->pulls.count_senders);
+    struct ks_query query = ks_query_start(engine->pull_reader.count_senders);
     ks_query_blob(&query, count->receiver.bytes, sizeof count->receiver.bytes);
     ks_query_integer(&query, (int64_t)count->counted);
     ks_query_integer(&query, (int64_t)count->up_to);
@@ -121,7 +121,7 @@ static enum ks_result count_piece(struct ks_count *count)
     }
     result = ks_query_end(&query);
     if (result != KS_OK)
-        return ks_pulls_failed(engine, result);
+        return ks_pull_reader_failed(engine, result);
     return rows == PIECE ? KS_MORE : KS_OK;
 }
 
@@ -132,7 +132,7 @@ static void hand_back(struct ks_count *count)
     pthread_mutex_lock(&engine->counting.lock);
     if (!engine->counting.closing) {
         count->task.run = apply_counted;
-        ks_writer_post(engine, &count->task);
+        ks_database_writer_post(engine, &count->task);
     }
     pthread_mutex_unlock(&engine->counting.lock);
 }
@@ -142,7 +142,7 @@ static void run_count(struct ks_task *task)
     struct ks_count *count = KS_CONTAINER_OF(task, struct ks_count, task);
     count->result = count_piece(count);
     if (count->result == KS_MORE)
-        ks_executor_post(ks_thread_executor(count->engine->pulls.thread), task);
+        ks_executor_post(ks_thread_executor(count->engine->pull_reader.thread), task);
     else
         hand_back(count);
 }
@@ -161,17 +161,17 @@ static void settle_begin(struct ks_task *task)
     }
     ks_inboxes_count_from(engine->inboxes, &count->receiver, &count->counted, &count->era);
     task->run = run_count;
-    ks_executor_post(ks_thread_executor(engine->pulls.thread), task);
+    ks_executor_post(ks_thread_executor(engine->pull_reader.thread), task);
 }
 
 static void start(struct ks_count *count)
 {
     struct ks_engine *engine = count->engine;
-    ks_senders_free(count->senders); /* of an earlier try */
-    count->senders = ks_senders_new();
+    ks_largest_senders_free(count->senders); /* of an earlier try */
+    count->senders = ks_largest_senders_new();
     count->up_to = engine->writer.last_message_id;
     (void)ks_filing_reach(engine, count->up_to); /* a failure fails the batch, which settle_begin sees */
-    ks_writer_settle_later(engine, &count->task, settle_begin);
+    ks_database_writer_settle_later(engine, &count->task, settle_begin);
 }
 
 static struct ks_count *find(struct ks_engine *engine, const struct ks_client_id *receiver)

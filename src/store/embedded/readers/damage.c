@@ -16,7 +16,7 @@
 enum { NOTE_SIZE = 2048, ESCAPED_SIZE = 512, HEX_SIZE = 2 * KS_CLIENT_ID_SIZE + 1 };
 
 /* Rows that are to go. */
-struct removal {
+struct damage_removal {
     struct ks_interlude interlude;
     struct ks_store_lease_read *request; /* to be answered, or … */
     sem_t *done;                         /* … who waits for this, and … */
@@ -190,7 +190,7 @@ static enum ks_result next_message(struct ks_engine *engine, sqlite3_stmt *state
     }
     enum ks_result result = ks_query_end(&query);
     if (result != KS_OK)
-        return ks_pulls_failed(engine, result);
+        return ks_pull_reader_failed(engine, result);
     return found ? KS_OK : KS_NOT_FOUND;
 }
 
@@ -227,7 +227,7 @@ static enum ks_result examine(struct ks_engine *engine, sqlite3_stmt *statement,
     ks_query_integer(&query, (int64_t)finding->row.message_id);
     enum ks_result result = KS_INVALID;
     if (ks_query_next(&query))
-        result = ks_damage_judge(engine, statement, engine->pulls.scratch, finding);
+        result = ks_damage_judge(engine, statement, engine->pull_reader.scratch, finding);
     else if (ks_damage_is(query.code))
         finding->why = "the database cannot read it";
     else if (query.code == SQLITE_DONE)
@@ -250,12 +250,12 @@ static enum ks_result find_damaged(struct ks_engine *engine, const struct ks_sto
     sqlite3_stmt *next = NULL;
     sqlite3_stmt *message = NULL;
     uint64_t after = request->cursor.message_id;
-    enum ks_result result = ks_pulls_connect(engine);
+    enum ks_result result = ks_pull_reader_connect(engine);
     if (result != KS_OK)
         return result;
-    result = ks_database_prepare(engine->pulls.database, next_text, &next);
+    result = ks_database_prepare(engine->pull_reader.database, next_text, &next);
     if (result == KS_OK)
-        result = ks_database_prepare(engine->pulls.database, message_text, &message);
+        result = ks_database_prepare(engine->pull_reader.database, message_text, &message);
     while (result == KS_OK) {
         result = next_message(engine, next, request, after, finding);
         after = finding->row.message_id;
@@ -278,7 +278,7 @@ struct listed {
 static enum ks_result delete_waiting(struct ks_engine *engine, const struct ks_client_id *receiver,
                                      uint64_t message_id, struct listed *listed)
 {
-    struct ks_query query = ks_writer_query(engine, KS_STATEMENT_DELETE_WAITING_ONE);
+    struct ks_query query = ks_database_writer_query(engine, KS_STATEMENT_DELETE_WAITING_ONE);
     ks_query_blob(&query, receiver->bytes, sizeof receiver->bytes);
     ks_query_integer(&query, (int64_t)message_id);
     *listed = (struct listed){.is_listed = ks_query_next(&query)};
@@ -286,27 +286,27 @@ static enum ks_result delete_waiting(struct ks_engine *engine, const struct ks_c
         listed->counted_size = (uint64_t)sqlite3_column_int64(query.statement, 0);
         (void)ks_query_next(&query); /* there is no other; this ends the statement */
     }
-    return ks_writer_check(engine, ks_query_end(&query));
+    return ks_database_writer_check(engine, ks_query_end(&query));
 }
 
 static enum ks_result delete_message(struct ks_engine *engine, uint64_t message_id)
 {
-    struct ks_query query = ks_writer_query(engine, KS_STATEMENT_DELETE_MESSAGE);
+    struct ks_query query = ks_database_writer_query(engine, KS_STATEMENT_DELETE_MESSAGE);
     ks_query_integer(&query, (int64_t)message_id);
-    return ks_writer_check(engine, ks_query_run(&query));
+    return ks_database_writer_check(engine, ks_query_run(&query));
 }
 
 /* In a transaction of its own. *listed is what was, before. */
 static enum ks_result delete_rows(struct ks_engine *engine, const struct ks_client_id *receiver,
                                   uint64_t message_id, bool from_messages, struct listed *listed)
 {
-    enum ks_result result = ks_writer_begin(engine);
+    enum ks_result result = ks_database_writer_begin(engine);
     if (result == KS_OK)
         result = delete_waiting(engine, receiver, message_id, listed);
     if (result == KS_OK && from_messages)
         result = delete_message(engine, message_id);
-    enum ks_result finished = ks_writer_finish(engine);
-    ks_writer_forget_failure(engine);
+    enum ks_result finished = ks_database_writer_finish(engine);
+    ks_database_writer_forget_failure(engine);
     return result != KS_OK ? result : finished;
 }
 
@@ -326,7 +326,7 @@ static void answer(struct ks_store_lease_read *request, bool put_aside)
     ks_reply_post(&request->request, put_aside && !is_begun ? KS_NOT_FOUND : KS_IO);
 }
 
-static void end_removal(struct removal *removal, bool removed)
+static void end_removal(struct damage_removal *removal, bool removed)
 {
     if (removal->request != NULL) {
         answer(removal->request, removed);
@@ -341,7 +341,7 @@ static void end_removal(struct removal *removal, bool removed)
  * was counted: so the inbox loses what was listed in it, once. */
 static void run_removal(struct ks_interlude *interlude)
 {
-    struct removal *removal = KS_CONTAINER_OF(interlude, struct removal, interlude);
+    struct damage_removal *removal = KS_CONTAINER_OF(interlude, struct damage_removal, interlude);
     struct ks_engine *engine = interlude->engine;
     struct listed listed;
     bool done = unlist(engine, &removal->receiver, removal->message_id, &listed) == KS_OK;
@@ -353,34 +353,34 @@ static void run_removal(struct ks_interlude *interlude)
 void ks_damage_look(struct ks_engine *engine, struct ks_store_lease_read *request)
 {
     struct ks_damage_finding finding;
-    struct removal *removal = calloc(1, sizeof *removal);
+    struct damage_removal *removal = calloc(1, sizeof *removal);
     if (removal == NULL || atomic_load(&engine->damage.stopped) ||
         find_damaged(engine, request, &finding) != KS_INVALID) {
         free(removal);
         answer(request, false);
         return;
     }
-    *removal = (struct removal){.interlude.run = run_removal,
-                                .request = request,
-                                .receiver = request->receiver,
-                                .message_id = finding.row.message_id};
-    ks_writer_between(engine, &removal->interlude);
+    *removal = (struct damage_removal){.interlude.run = run_removal,
+                                       .request = request,
+                                       .receiver = request->receiver,
+                                       .message_id = finding.row.message_id};
+    ks_database_writer_between(engine, &removal->interlude);
 }
 
 enum ks_result ks_damage_take_out(struct ks_engine *engine, const struct ks_damage_finding *finding)
 {
     sem_t done;
     bool removed = false;
-    struct removal removal = {.interlude.run = run_removal,
-                              .done = &done,
-                              .removed = &removed,
-                              .receiver = finding->row.receiver,
-                              .message_id = finding->row.message_id};
+    struct damage_removal removal = {.interlude.run = run_removal,
+                                     .done = &done,
+                                     .removed = &removed,
+                                     .receiver = finding->row.receiver,
+                                     .message_id = finding->row.message_id};
     enum ks_result result = put_aside(engine, finding);
     if (result != KS_OK)
         return result;
     sem_init(&done, 0, 0); /* cannot fail with these */
-    ks_writer_between(engine, &removal.interlude);
+    ks_database_writer_between(engine, &removal.interlude);
     while (sem_wait(&done) != 0)
         ;
     sem_destroy(&done);
@@ -392,8 +392,8 @@ enum ks_result ks_damage_take_out(struct ks_engine *engine, const struct ks_dama
 void ks_damage_stop(struct ks_engine *engine)
 {
     atomic_store(&engine->damage.stopped, true);
-    if (engine->pulls.thread != NULL)
-        ks_thread_reach(engine->pulls.thread);
+    if (engine->pull_reader.thread != NULL)
+        ks_thread_reach(engine->pull_reader.thread);
 }
 
 enum ks_result ks_damage_put_aside(struct ks_engine *engine, const struct ks_damage_row *row, const char *why)

@@ -20,8 +20,8 @@ enum { COLUMN_NUMBER, COLUMN_ID, COLUMN_NAME, COLUMN_KEY, COLUMN_REGISTERED, COL
 /* Operators ask rarely, so these statements are compiled when they do. */
 static enum ks_result have_statements(struct ks_engine *engine)
 {
-    struct ks_pulls *pulls = &engine->pulls;
-    enum ks_result result = ks_pulls_connect(engine);
+    struct ks_pull_reader *pulls = &engine->pull_reader;
+    enum ks_result result = ks_pull_reader_connect(engine);
     if (result == KS_OK && pulls->describe_user == NULL)
         result = ks_database_prepare(pulls->database, user_text, &pulls->describe_user);
     if (result == KS_OK && pulls->describe_users == NULL)
@@ -33,7 +33,7 @@ static enum ks_result have_statements(struct ks_engine *engine)
 
 static enum ks_result sum_files(struct ks_engine *engine, struct ks_user_details *details)
 {
-    struct ks_query query = ks_query_start(engine->pulls.sum_files);
+    struct ks_query query = ks_query_start(engine->pull_reader.sum_files);
     ks_query_blob(&query, details->user.id.bytes, sizeof details->user.id.bytes);
     if (ks_query_next(&query)) {
         details->files = (uint64_t)sqlite3_column_int64(query.statement, 0);
@@ -80,7 +80,7 @@ static enum ks_result read_user(struct ks_engine *engine, struct ks_store_descri
     enum ks_result found = have_statements(engine);
     if (found != KS_OK)
         return found;
-    struct ks_query query = ks_query_start(engine->pulls.describe_user);
+    struct ks_query query = ks_query_start(engine->pull_reader.describe_user);
     ks_query_text(&query, request->name, strnlen(request->name, sizeof request->name));
     found = KS_NOT_FOUND;
     if (ks_query_next(&query)) {
@@ -89,7 +89,7 @@ static enum ks_result read_user(struct ks_engine *engine, struct ks_store_descri
             found = take_key(query.statement, request->public_key);
     }
     enum ks_result result = ks_query_end(&query);
-    return result == KS_OK ? found : ks_pulls_failed(engine, result);
+    return result == KS_OK ? found : ks_pull_reader_failed(engine, result);
 }
 
 static void run_user(struct ks_task *task)
@@ -103,7 +103,7 @@ static void run_user(struct ks_task *task)
 void ks_details_user(struct ks_engine *engine, struct ks_store_describe_user *request)
 {
     request->request.task.run = run_user;
-    ks_executor_post(ks_thread_executor(engine->pulls.thread), &request->request.task);
+    ks_executor_post(ks_thread_executor(engine->pull_reader.thread), &request->request.task);
 }
 
 /* ---- a page of users ---- */
@@ -115,7 +115,7 @@ static enum ks_result read_users(struct ks_engine *engine, struct ks_store_descr
     enum ks_result taken = have_statements(engine);
     if (taken != KS_OK)
         return taken;
-    struct ks_query query = ks_query_start(engine->pulls.describe_users);
+    struct ks_query query = ks_query_start(engine->pull_reader.describe_users);
     ks_query_integer(&query, (int64_t)request->cursor);
     ks_query_integer(&query, (int64_t)request->limit);
     while (taken == KS_OK && files < PIECE_FILES && request->count < request->limit &&
@@ -127,7 +127,7 @@ static enum ks_result read_users(struct ks_engine *engine, struct ks_store_descr
         request->count++;
     }
     enum ks_result result = ks_query_end(&query);
-    return result == KS_OK ? taken : ks_pulls_failed(engine, result);
+    return result == KS_OK ? taken : ks_pull_reader_failed(engine, result);
 }
 
 static void run_users(struct ks_task *task)
@@ -141,5 +141,5 @@ static void run_users(struct ks_task *task)
 void ks_details_users(struct ks_engine *engine, struct ks_store_describe_users *request)
 {
     request->request.task.run = run_users;
-    ks_executor_post(ks_thread_executor(engine->pulls.thread), &request->request.task);
+    ks_executor_post(ks_thread_executor(engine->pull_reader.thread), &request->request.task);
 }

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-static void disconnect(struct ks_readers *readers)
+static void disconnect(struct ks_key_reader *readers)
 {
     sqlite3_finalize(readers->read_public_key);
     readers->read_public_key = NULL;
@@ -17,7 +17,7 @@ static void disconnect(struct ks_readers *readers)
 
 static enum ks_result connect_reader(struct ks_engine *engine)
 {
-    struct ks_readers *readers = &engine->readers;
+    struct ks_key_reader *readers = &engine->key_reader;
     char why[256] = "";
     if (readers->database != NULL)
         return KS_OK;
@@ -39,7 +39,7 @@ static enum ks_result read_public_key(struct ks_engine *engine, struct ks_store_
     enum ks_result found = connect_reader(engine);
     if (found != KS_OK)
         return found;
-    struct ks_query query = ks_query_start(engine->readers.read_public_key);
+    struct ks_query query = ks_query_start(engine->key_reader.read_public_key);
     ks_query_blob(&query, request->id.bytes, sizeof request->id.bytes);
     found = KS_NOT_FOUND;
     if (ks_query_next(&query)) {
@@ -52,8 +52,8 @@ static enum ks_result read_public_key(struct ks_engine *engine, struct ks_store_
     if (result == KS_OK)
         return found;
     ks_log_trouble(engine->log, KS_LOG_ERROR, "the database cannot be read: %s",
-                   sqlite3_errmsg(engine->readers.database));
-    disconnect(&engine->readers);
+                   sqlite3_errmsg(engine->key_reader.database));
+    disconnect(&engine->key_reader);
     return result;
 }
 
@@ -68,24 +68,24 @@ static void run_public_key(struct ks_task *task)
     ks_reply_post(&request->request, result);
 }
 
-void ks_readers_public_key(struct ks_engine *engine, struct ks_store_public_key *request)
+void ks_key_reader_public_key(struct ks_engine *engine, struct ks_store_public_key *request)
 {
     request->request.task.run = run_public_key;
-    ks_executor_post(ks_thread_executor(engine->readers.thread), &request->request.task);
+    ks_executor_post(ks_thread_executor(engine->key_reader.thread), &request->request.task);
 }
 
-enum ks_result ks_readers_start(struct ks_engine *engine)
+enum ks_result ks_key_reader_start(struct ks_engine *engine)
 {
     const struct ks_thread_hooks hooks = {.context = engine};
     /* From the start: while one connection is open, another that comes back after an error finds the state of
      * the write-ahead log in shared memory, and no half-written commit comes to life. */
     enum ks_result result = connect_reader(engine);
-    return result != KS_OK ? result : ks_thread_start(&engine->readers.thread, "store-reader", &hooks);
+    return result != KS_OK ? result : ks_thread_start(&engine->key_reader.thread, "store-reader", &hooks);
 }
 
-void ks_readers_stop(struct ks_engine *engine)
+void ks_key_reader_stop(struct ks_engine *engine)
 {
-    ks_thread_stop(engine->readers.thread);
-    engine->readers.thread = NULL;
-    disconnect(&engine->readers);
+    ks_thread_stop(engine->key_reader.thread);
+    engine->key_reader.thread = NULL;
+    disconnect(&engine->key_reader);
 }

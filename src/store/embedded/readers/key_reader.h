@@ -10,19 +10,19 @@
 
 struct ks_engine;
 
-struct ks_readers {
+struct ks_key_reader {
     struct ks_thread *thread;
     sqlite3 *database; /* the thread's; NULL after an error, until the next read */
     sqlite3_stmt *read_public_key;
 };
 
 /* KS_OK; KS_NO_MEMORY, KS_IO. */
-enum ks_result ks_readers_start(struct ks_engine *engine);
+enum ks_result ks_key_reader_start(struct ks_engine *engine);
 
 /* Answers what was asked, ends the thread. Not started is fine. */
-void ks_readers_stop(struct ks_engine *engine);
+void ks_key_reader_stop(struct ks_engine *engine);
 
 /* Any thread: reads the public key of a user that is known to have one, and posts the answer. */
-void ks_readers_public_key(struct ks_engine *engine, struct ks_store_public_key *request);
+void ks_key_reader_public_key(struct ks_engine *engine, struct ks_store_public_key *request);
 
 #endif

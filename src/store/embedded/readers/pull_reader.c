@@ -24,7 +24,7 @@ static const char read_text[] =
 
 /* ---- the connection ---- */
 
-static void disconnect(struct ks_pulls *pulls)
+static void disconnect(struct ks_pull_reader *pulls)
 {
     sqlite3_stmt **const statements[] = {&pulls->walk_sizes,    &pulls->read_messages,
                                          &pulls->describe_user, &pulls->describe_users,
@@ -37,9 +37,9 @@ static void disconnect(struct ks_pulls *pulls)
     pulls->database = NULL;
 }
 
-enum ks_result ks_pulls_connect(struct ks_engine *engine)
+enum ks_result ks_pull_reader_connect(struct ks_engine *engine)
 {
-    struct ks_pulls *pulls = &engine->pulls;
+    struct ks_pull_reader *pulls = &engine->pull_reader;
     char why[256] = "";
     if (pulls->database != NULL)
         return KS_OK;
@@ -56,11 +56,11 @@ enum ks_result ks_pulls_connect(struct ks_engine *engine)
     return result;
 }
 
-enum ks_result ks_pulls_failed(struct ks_engine *engine, enum ks_result result)
+enum ks_result ks_pull_reader_failed(struct ks_engine *engine, enum ks_result result)
 {
     ks_log_trouble(engine->log, KS_LOG_ERROR, "the database cannot be read: %s",
-                   sqlite3_errmsg(engine->pulls.database));
-    disconnect(&engine->pulls);
+                   sqlite3_errmsg(engine->pull_reader.database));
+    disconnect(&engine->pull_reader);
     return result;
 }
 
@@ -102,17 +102,17 @@ static bool add_to_run(struct ks_store_lease_waiting *request, sqlite3_stmt *row
 /* KS_OK when the run is found; KS_MORE when there is more to look at. */
 static enum ks_result walk_piece(struct ks_engine *engine, struct ks_store_lease_waiting *request)
 {
-    enum ks_result found = ks_pulls_connect(engine);
+    enum ks_result found = ks_pull_reader_connect(engine);
     if (found != KS_OK)
         return found;
     struct ks_query query =
-        start_query(engine->pulls.walk_sizes, &request->receiver, request->last, request->until);
+        start_query(engine->pull_reader.walk_sizes, &request->receiver, request->last, request->until);
     size_t looked_at = 0;
     while (found == KS_OK && ks_query_next(&query) && add_to_run(request, query.statement))
         if (++looked_at == WALK_PIECE)
             found = KS_MORE;
     enum ks_result result = ks_query_end(&query);
-    return result == KS_OK ? found : ks_pulls_failed(engine, result);
+    return result == KS_OK ? found : ks_pull_reader_failed(engine, result);
 }
 
 /* KS_PENDING: walk again. */
@@ -144,7 +144,7 @@ static void run_lease(struct ks_task *task)
     if (result == KS_OK)
         result = lease_found(engine, request);
     if (result == KS_MORE || result == KS_PENDING) {
-        ks_executor_post(ks_thread_executor(engine->pulls.thread), task);
+        ks_executor_post(ks_thread_executor(engine->pull_reader.thread), task);
         return;
     }
     if (result != KS_OK) {
@@ -156,11 +156,11 @@ static void run_lease(struct ks_task *task)
     ks_reply_post(&request->request, result == KS_NOT_FOUND ? KS_OK : result);
 }
 
-void ks_pulls_lease(struct ks_engine *engine, struct ks_store_lease_waiting *request)
+void ks_pull_reader_lease(struct ks_engine *engine, struct ks_store_lease_waiting *request)
 {
     walk_from(request, &(struct ks_part){.after = request->after, .last = request->until});
     request->request.task.run = run_lease;
-    ks_executor_post(ks_thread_executor(engine->pulls.thread), &request->request.task);
+    ks_executor_post(ks_thread_executor(engine->pull_reader.thread), &request->request.task);
 }
 
 /* ---- the bytes of a part ---- */
@@ -177,7 +177,7 @@ static enum ks_result read_content(const struct ks_engine *engine, const struct 
     struct ks_contents contents = {.directory_fd = engine->directory_fd,
                                    .place = row->place,
                                    .content_size = row->content_size,
-                                   .scratch = engine->pulls.scratch};
+                                   .scratch = engine->pull_reader.scratch};
     return ks_contents_read(&contents, offset, bytes, size);
 }
 
@@ -247,10 +247,10 @@ static bool agrees(const struct ks_message_cursor *cursor, const struct ks_part 
 static enum ks_result read_rows(struct ks_engine *engine, struct ks_store_lease_read *request,
                                 const struct ks_part *part)
 {
-    enum ks_result taken = ks_pulls_connect(engine);
+    enum ks_result taken = ks_pull_reader_connect(engine);
     if (taken != KS_OK)
         return taken;
-    struct ks_query query = start_query(engine->pulls.read_messages, &request->receiver,
+    struct ks_query query = start_query(engine->pull_reader.read_messages, &request->receiver,
                                         request->cursor.message_id, request->last);
     bool at_end = false;
     while (taken == KS_OK && !at_end && has_room(request)) {
@@ -260,7 +260,7 @@ static enum ks_result read_rows(struct ks_engine *engine, struct ks_store_lease_
     }
     enum ks_result result = ks_query_end(&query);
     if (result != KS_OK)
-        return ks_pulls_failed(engine, result);
+        return ks_pull_reader_failed(engine, result);
     if (taken == KS_OK && !agrees(&request->cursor, part, at_end))
         taken = KS_IO;
     return taken;
@@ -297,27 +297,28 @@ static void run_read(struct ks_task *task)
         ks_reply_post(&request->request, result);
 }
 
-void ks_pulls_read(struct ks_engine *engine, struct ks_store_lease_read *request)
+void ks_pull_reader_read(struct ks_engine *engine, struct ks_store_lease_read *request)
 {
     request->request.task.run = run_read;
-    ks_executor_post(ks_thread_executor(engine->pulls.thread), &request->request.task);
+    ks_executor_post(ks_thread_executor(engine->pull_reader.thread), &request->request.task);
 }
 
 /* ---- the thread ---- */
 
-enum ks_result ks_pulls_start(struct ks_engine *engine)
+enum ks_result ks_pull_reader_start(struct ks_engine *engine)
 {
     const struct ks_thread_hooks hooks = {.context = engine};
-    engine->pulls.scratch = malloc(KS_SUMS_PIECE);
-    enum ks_result result = engine->pulls.scratch != NULL ? ks_pulls_connect(engine) : KS_NO_MEMORY;
-    return result != KS_OK ? result : ks_thread_start(&engine->pulls.thread, "store-pull", &hooks);
+    engine->pull_reader.scratch = malloc(KS_SUMS_PIECE);
+    enum ks_result result =
+        engine->pull_reader.scratch != NULL ? ks_pull_reader_connect(engine) : KS_NO_MEMORY;
+    return result != KS_OK ? result : ks_thread_start(&engine->pull_reader.thread, "store-pull", &hooks);
 }
 
-void ks_pulls_stop(struct ks_engine *engine)
+void ks_pull_reader_stop(struct ks_engine *engine)
 {
-    ks_thread_stop(engine->pulls.thread);
-    engine->pulls.thread = NULL;
-    free(engine->pulls.scratch);
-    engine->pulls.scratch = NULL;
-    disconnect(&engine->pulls);
+    ks_thread_stop(engine->pull_reader.thread);
+    engine->pull_reader.thread = NULL;
+    free(engine->pull_reader.scratch);
+    engine->pull_reader.scratch = NULL;
+    disconnect(&engine->pull_reader);
 }

@@ -15,7 +15,7 @@
 
 struct ks_engine;
 
-struct ks_pulls {
+struct ks_pull_reader {
     struct ks_thread *thread;
     sqlite3 *database; /* the thread's; NULL after an error, until the next read */
     uint8_t *scratch;  /* KS_SUMS_PIECE bytes, for contents in files */
@@ -28,23 +28,23 @@ struct ks_pulls {
 };
 
 /* KS_OK; KS_NO_MEMORY, KS_IO. */
-enum ks_result ks_pulls_start(struct ks_engine *engine);
+enum ks_result ks_pull_reader_start(struct ks_engine *engine);
 
 /* Answers what was asked, ends the thread. Not started is fine. */
-void ks_pulls_stop(struct ks_engine *engine);
+void ks_pull_reader_stop(struct ks_engine *engine);
 
 /* The thread itself: makes sure that there is a connection, with all statements but those of details.c and
  * counting.c. KS_OK, KS_NO_MEMORY, KS_IO. */
-enum ks_result ks_pulls_connect(struct ks_engine *engine);
+enum ks_result ks_pull_reader_connect(struct ks_engine *engine);
 
 /* The thread itself: a read failed with `result`; the next connection may do better. Returns `result`. */
-enum ks_result ks_pulls_failed(struct ks_engine *engine, enum ks_result result);
+enum ks_result ks_pull_reader_failed(struct ks_engine *engine, enum ks_result result);
 
 /* Any thread. ks_inboxes_lease has said KS_PENDING, and request->after and `until` say where to look: finds
  * the run that fits, leases it and posts the answer. */
-void ks_pulls_lease(struct ks_engine *engine, struct ks_store_lease_waiting *request);
+void ks_pull_reader_lease(struct ks_engine *engine, struct ks_store_lease_waiting *request);
 
 /* Any thread: reads, and posts the answer. */
-void ks_pulls_read(struct ks_engine *engine, struct ks_store_lease_read *request);
+void ks_pull_reader_read(struct ks_engine *engine, struct ks_store_lease_read *request);
 
 #endif

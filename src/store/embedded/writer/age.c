@@ -56,11 +56,12 @@ void ks_age_note(struct ks_engine *engine, bool always)
     if (!always && now < engine->age.next_note)
         return;
     engine->age.next_note = now + NOTE_SECONDS;
-    if (ks_writer_begin(engine) == KS_OK) {
-        struct ks_query query = ks_writer_query(engine, KS_STATEMENT_SET_AGE);
+    if (ks_database_writer_begin(engine) == KS_OK) {
+        struct ks_query query = ks_database_writer_query(engine, KS_STATEMENT_SET_AGE);
         ks_query_integer(&query, now);
-        (void)ks_writer_check(engine, ks_query_run(&query)); /* the log has it; the next hour comes */
+        (void)ks_database_writer_check(engine,
+                                       ks_query_run(&query)); /* the log has it; the next hour comes */
     }
-    (void)ks_writer_finish(engine);
-    ks_writer_forget_failure(engine);
+    (void)ks_database_writer_finish(engine);
+    ks_database_writer_forget_failure(engine);
 }

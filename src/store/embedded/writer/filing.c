@@ -25,7 +25,7 @@ enum {
 static enum ks_result run_without_conflict(struct ks_engine *engine, struct ks_query *query)
 {
     enum ks_result result = ks_query_run(query);
-    return ks_writer_check(engine, result == KS_EXISTS ? KS_IO : result);
+    return ks_database_writer_check(engine, result == KS_EXISTS ? KS_IO : result);
 }
 
 static uint32_t sum_of(const struct ks_journal_record *record)
@@ -65,8 +65,8 @@ static void bind_row(struct ks_query *query, const struct ks_journal_record *rec
 static enum ks_result insert_rows(struct ks_engine *engine, const struct ks_journal_record *records,
                                   size_t count)
 {
-    struct ks_query query = ks_writer_query(engine, count == 1 ? KS_STATEMENT_INSERT_MESSAGE
-                                                               : KS_STATEMENT_INSERT_MESSAGES_TOGETHER);
+    struct ks_query query = ks_database_writer_query(
+        engine, count == 1 ? KS_STATEMENT_INSERT_MESSAGE : KS_STATEMENT_INSERT_MESSAGES_TOGETHER);
     for (size_t i = 0; i < count; i++)
         bind_row(&query, &records[i]);
     enum ks_result result = run_without_conflict(engine, &query);
@@ -135,7 +135,7 @@ static void forget_appended(struct ks_filing *filing)
 static enum ks_result insert_appended(struct ks_engine *engine)
 {
     struct ks_filing *filing = &engine->filing;
-    enum ks_result result = ks_writer_begin(engine);
+    enum ks_result result = ks_database_writer_begin(engine);
     if (result == KS_OK)
         result = insert_journalled(engine, SIZE_MAX);
     const struct ks_store_append_message *next = filing->first;
@@ -157,15 +157,15 @@ static enum ks_result file_inserted(struct ks_engine *engine)
 {
     struct ks_filing *filing = &engine->filing;
     const uint64_t last = filing->inserted;
-    struct ks_query query = ks_writer_query(engine, KS_STATEMENT_FILE_MESSAGES);
+    struct ks_query query = ks_database_writer_query(engine, KS_STATEMENT_FILE_MESSAGES);
     ks_query_integer(&query, (int64_t)filing->in_transaction);
     ks_query_integer(&query, (int64_t)last);
     enum ks_result result = run_without_conflict(engine, &query);
     if (result != KS_OK)
         return result;
-    query = ks_writer_query(engine, KS_STATEMENT_SET_FILED);
+    query = ks_database_writer_query(engine, KS_STATEMENT_SET_FILED);
     ks_query_integer(&query, (int64_t)last);
-    result = ks_writer_check(engine, ks_query_run(&query));
+    result = ks_database_writer_check(engine, ks_query_run(&query));
     if (result == KS_OK)
         filing->in_transaction = last;
     return result;
@@ -177,7 +177,7 @@ enum ks_result ks_filing_reach(struct ks_engine *engine, uint64_t up_to)
     if (up_to <= atomic_load(&filing->done))
         return KS_OK;
     /* What is filed in a transaction that was left open is seen by others only when this batch commits it. */
-    enum ks_result result = ks_writer_begin(engine);
+    enum ks_result result = ks_database_writer_begin(engine);
     if (result != KS_OK || up_to <= filing->in_transaction)
         return result;
     result = insert_appended(engine);
@@ -247,7 +247,7 @@ static bool journal_appended(struct ks_engine *engine)
     }
     uint64_t began = ks_clock_stopwatch_ns();
     if (ks_journal_commit(&filing->journal) == KS_OK) {
-        ks_writer_count_commit(engine, began);
+        ks_database_writer_count_commit(engine, began);
         forget_appended(filing);
         return true;
     }
@@ -261,7 +261,7 @@ static bool journal_appended(struct ks_engine *engine)
 void ks_filing_batch(struct ks_engine *engine)
 {
     struct ks_filing *filing = &engine->filing;
-    struct ks_writer *writer = &engine->writer;
+    struct ks_database_writer *writer = &engine->writer;
     if (writer->failure != KS_OK) {
         forget_appended(filing);
         return;
@@ -282,8 +282,8 @@ void ks_filing_batch(struct ks_engine *engine)
 static enum ks_result finish(struct ks_engine *engine)
 {
     engine->writer.must_commit = true;
-    enum ks_result result = ks_writer_finish(engine);
-    ks_writer_forget_failure(engine);
+    enum ks_result result = ks_database_writer_finish(engine);
+    ks_database_writer_forget_failure(engine);
     ks_retry_note(&engine->filing.retry, ks_clock_monotonic_ms(engine->clock), result != KS_OK);
     if (result == KS_OK && !ks_journal_is_pending(&engine->filing.journal))
         ks_journal_mark_empty(&engine->filing.journal);
@@ -293,7 +293,7 @@ static enum ks_result finish(struct ks_engine *engine)
 /* Inserts and files some messages, in a transaction that may stay open: it is nobody's who waits. */
 static enum ks_result take_some(struct ks_engine *engine, size_t count)
 {
-    enum ks_result result = ks_writer_open_transaction(engine);
+    enum ks_result result = ks_database_writer_open_transaction(engine);
     if (result == KS_OK)
         result = insert_journalled(engine, count);
     if (result == KS_OK)
@@ -422,7 +422,7 @@ static void tell_findings(const struct ks_engine *engine, const struct ks_journa
 static enum ks_result recover_journalled(struct ks_engine *engine)
 {
     struct ks_filing *filing = &engine->filing;
-    enum ks_result result = ks_writer_begin(engine);
+    enum ks_result result = ks_database_writer_begin(engine);
     if (result == KS_OK)
         result = insert_journalled(engine, SIZE_MAX);
     enum ks_result finished = finish(engine);
@@ -474,10 +474,10 @@ enum ks_result ks_filing_start(struct ks_engine *engine)
         filing->inserted = filing->inserted_before = (uint64_t)filed;
     filing->in_transaction = (uint64_t)filed;
     atomic_store(&filing->done, (uint64_t)filed);
-    if (filing->inserted > filing->in_transaction && ks_writer_begin(engine) == KS_OK)
+    if (filing->inserted > filing->in_transaction && ks_database_writer_begin(engine) == KS_OK)
         (void)file_inserted(engine); /* what fails is told below */
-    result = ks_writer_finish(engine);
-    ks_writer_forget_failure(engine);
+    result = ks_database_writer_finish(engine);
+    ks_database_writer_forget_failure(engine);
     if (result == KS_OK)
         begin_journal(engine);
     return result;
@@ -513,7 +513,7 @@ static void apply(struct ks_task *task)
 {
     struct ks_engine *engine = ks_engine_of(lease_of(task)->request.store);
     (void)ks_filing_reach(engine, engine->writer.last_message_id);
-    ks_writer_settle_later(engine, task, settle);
+    ks_database_writer_settle_later(engine, task, settle);
 }
 
 void ks_filing_before_lease(struct ks_engine *engine, struct ks_store_lease_waiting *request)
@@ -521,5 +521,5 @@ void ks_filing_before_lease(struct ks_engine *engine, struct ks_store_lease_wait
     request->count = 0;
     request->size = 0;
     request->request.task.run = apply;
-    ks_writer_post(engine, &request->request.task);
+    ks_database_writer_post(engine, &request->request.task);
 }

@@ -53,7 +53,7 @@ static void post_unlink(struct ks_engine *engine, struct ks_removed_files *files
 
 /* ---- a piece of one receiver's rows, inside the batch ---- */
 
-struct piece {
+struct removal_piece {
     const struct ks_client_id *receiver;
     uint64_t after;
     uint64_t up_to;
@@ -66,9 +66,9 @@ static bool is_batch_full(const struct ks_removal *removal)
 }
 
 static struct ks_query ask_for_piece(struct ks_engine *engine, enum ks_statement statement,
-                                     const struct piece *piece)
+                                     const struct removal_piece *piece)
 {
-    struct ks_query query = ks_writer_query(engine, statement);
+    struct ks_query query = ks_database_writer_query(engine, statement);
     ks_query_blob(&query, piece->receiver->bytes, sizeof piece->receiver->bytes);
     ks_query_integer(&query, (int64_t)piece->after);
     ks_query_integer(&query, (int64_t)piece->up_to);
@@ -76,7 +76,7 @@ static struct ks_query ask_for_piece(struct ks_engine *engine, enum ks_statement
 }
 
 /* Cuts the piece to what the batch still has room for. */
-static enum ks_result measure_piece(struct ks_engine *engine, struct piece *piece)
+static enum ks_result measure_piece(struct ks_engine *engine, struct removal_piece *piece)
 {
     struct ks_removal *removal = &engine->removal;
     struct ks_query query = ask_for_piece(engine, KS_STATEMENT_SIZES_OF_MESSAGES, piece);
@@ -90,11 +90,11 @@ static enum ks_result measure_piece(struct ks_engine *engine, struct piece *piec
         removal->rows++;
     }
     piece->up_to = last;
-    return ks_writer_check(engine, ks_query_end(&query));
+    return ks_database_writer_check(engine, ks_query_end(&query));
 }
 
 /* Reads the paths of large contents. The piece ends before those that there is no room for. */
-static void read_places(struct ks_query *query, struct piece *piece, struct ks_removed_files *files)
+static void read_places(struct ks_query *query, struct removal_piece *piece, struct ks_removed_files *files)
 {
     uint64_t last = 0;
     do {
@@ -110,7 +110,7 @@ static void read_places(struct ks_query *query, struct piece *piece, struct ks_r
 }
 
 /* Notes the files that go with the piece, for after the commit. */
-static enum ks_result collect_files(struct ks_engine *engine, struct piece *piece)
+static enum ks_result collect_files(struct ks_engine *engine, struct removal_piece *piece)
 {
     struct ks_query query = ask_for_piece(engine, KS_STATEMENT_PLACES_OF_MESSAGES, piece);
     struct ks_removed_files *files = NULL;
@@ -125,7 +125,7 @@ static enum ks_result collect_files(struct ks_engine *engine, struct piece *piec
             result = KS_NO_MEMORY;
         }
     }
-    enum ks_result read = ks_writer_check(engine, ks_query_end(&query));
+    enum ks_result read = ks_database_writer_check(engine, ks_query_end(&query));
     return read != KS_OK ? read : result;
 }
 
@@ -134,8 +134,8 @@ static enum ks_result collect_files(struct ks_engine *engine, struct piece *piec
 static enum ks_result delete_piece(struct ks_engine *engine, const struct ks_client_id *receiver,
                                    uint64_t after, uint64_t up_to)
 {
-    struct piece piece = {.receiver = receiver, .after = after, .up_to = up_to, .more = false};
-    enum ks_result result = ks_writer_begin(engine);
+    struct removal_piece piece = {.receiver = receiver, .after = after, .up_to = up_to, .more = false};
+    enum ks_result result = ks_database_writer_begin(engine);
     if (result == KS_OK)
         result = ks_filing_reach(engine, up_to);
     if (result == KS_OK)
@@ -145,11 +145,11 @@ static enum ks_result delete_piece(struct ks_engine *engine, const struct ks_cli
     if (result != KS_OK)
         return result;
     struct ks_query query = ask_for_piece(engine, KS_STATEMENT_DELETE_MESSAGES, &piece);
-    result = ks_writer_check(engine, ks_query_run(&query));
+    result = ks_database_writer_check(engine, ks_query_run(&query));
     if (result != KS_OK)
         return result;
     query = ask_for_piece(engine, KS_STATEMENT_DELETE_WAITING, &piece);
-    result = ks_writer_check(engine, ks_query_run(&query));
+    result = ks_database_writer_check(engine, ks_query_run(&query));
     return result == KS_OK && piece.more ? KS_MORE : result;
 }
 
@@ -188,7 +188,7 @@ static void settle_delivered(struct ks_task *task)
     ks_removal_batch_over(engine, failure == KS_OK);
     if (result == KS_MORE) {
         task->run = apply_delivered;
-        ks_writer_post(engine, task);
+        ks_database_writer_post(engine, task);
         return;
     }
     ks_inboxes_removed(engine->inboxes, &request->receiver, request->after, result == KS_OK);
@@ -201,18 +201,18 @@ static void apply_delivered(struct ks_task *task)
         KS_CONTAINER_OF(task, struct ks_store_lease_delivered, request.task);
     struct ks_engine *engine = ks_engine_of(request->request.store);
     request->request.result = ks_removal_piece(engine, &request->receiver, request->after, request->last);
-    ks_writer_settle_later(engine, task, settle_delivered);
+    ks_database_writer_settle_later(engine, task, settle_delivered);
 }
 
 void ks_removal_delivered(struct ks_engine *engine, struct ks_store_lease_delivered *request)
 {
     request->request.task.run = apply_delivered;
-    ks_writer_post(engine, &request->request.task);
+    ks_database_writer_post(engine, &request->request.task);
 }
 
 /* ---- what is undeleted ---- */
 
-struct attempt {
+struct removal_attempt {
     struct ks_client_id receiver;
     uint64_t after;
     enum ks_result result;
@@ -221,21 +221,21 @@ struct attempt {
 /* In a transaction of its own. True when there may be more to do now. */
 static bool delete_undeleted(struct ks_engine *engine)
 {
-    struct attempt attempts[PIECE_INBOXES];
+    struct removal_attempt attempts[PIECE_INBOXES];
     size_t count = 0;
     bool failed = false;
     uint64_t up_to = 0;
     while (!failed && count < PIECE_INBOXES && !is_batch_full(&engine->removal) &&
            ks_inboxes_next_undeleted(engine->inboxes, &attempts[count].receiver, &attempts[count].after,
                                      &up_to)) {
-        struct attempt *attempt = &attempts[count];
+        struct removal_attempt *attempt = &attempts[count];
         attempt->result = delete_piece(engine, &attempt->receiver, attempt->after, up_to);
         failed = attempt->result != KS_OK && attempt->result != KS_MORE;
         count++;
     }
-    enum ks_result result = ks_writer_finish(engine);
+    enum ks_result result = ks_database_writer_finish(engine);
     bool committed = result == KS_OK;
-    ks_writer_forget_failure(engine);
+    ks_database_writer_forget_failure(engine);
     ks_removal_batch_over(engine, committed);
     for (size_t i = 0; i < count; i++)
         ks_inboxes_removed(engine->inboxes, &attempts[i].receiver, attempts[i].after,

@@ -18,8 +18,8 @@ enum {
 /* Ends a transaction of our own. */
 static enum ks_result finish_own(struct ks_engine *engine)
 {
-    enum ks_result result = ks_writer_finish(engine);
-    ks_writer_forget_failure(engine);
+    enum ks_result result = ks_database_writer_finish(engine);
+    ks_database_writer_forget_failure(engine);
     return result;
 }
 
@@ -29,14 +29,14 @@ static void write_last_seen(struct ks_engine *engine, const struct ks_user_entry
 {
     char last_seen[KS_CLOCK_TEXT_SIZE];
     ks_clock_format_utc(atomic_load(&entry->last_seen), last_seen);
-    struct ks_query query = ks_writer_query(engine, KS_STATEMENT_SET_LAST_SEEN);
+    struct ks_query query = ks_database_writer_query(engine, KS_STATEMENT_SET_LAST_SEEN);
     ks_query_text(&query, last_seen, sizeof last_seen - 1);
     if (entry->content_key != NULL)
         ks_query_integer(&query, ks_age_to_stored(engine, atomic_load(&entry->content_key->last_used)));
     else
         ks_query_null(&query);
     ks_query_integer(&query, entry->number);
-    ks_writer_check(engine, ks_query_run(&query));
+    ks_database_writer_check(engine, ks_query_run(&query));
 }
 
 /* True when there may be more. */
@@ -46,7 +46,7 @@ static bool flush_piece(struct ks_engine *engine)
     size_t count = ks_users_take_touched(engine->users, entries, FLUSH_PIECE);
     if (count == 0)
         return false;
-    ks_writer_begin(engine);
+    ks_database_writer_begin(engine);
     for (size_t i = 0; i < count && engine->writer.failure == KS_OK; i++)
         write_last_seen(engine, entries[i]);
     if (finish_own(engine) == KS_OK)
@@ -64,7 +64,7 @@ void ks_upkeep_flush_all(struct ks_engine *engine)
 
 static void flush_when_due(struct ks_engine *engine)
 {
-    struct ks_writer *writer = &engine->writer;
+    struct ks_database_writer *writer = &engine->writer;
     uint64_t now = ks_clock_monotonic_ms(engine->clock);
     if (!writer->flush_is_behind && now - writer->last_flush_ms < FLUSH_AFTER_MS)
         return;
@@ -119,23 +119,23 @@ static void sweep_collect(struct ks_engine *engine, struct sweep *sweep)
 
 static void delete_client(struct ks_engine *engine, const struct ks_user_entry *entry)
 {
-    struct ks_query query = ks_writer_query(engine, KS_STATEMENT_DELETE_CLIENT);
+    struct ks_query query = ks_database_writer_query(engine, KS_STATEMENT_DELETE_CLIENT);
     ks_query_integer(&query, entry->number);
-    ks_writer_check(engine, ks_query_run(&query));
+    ks_database_writer_check(engine, ks_query_run(&query));
 }
 
 static void delete_content_key(struct ks_engine *engine, const struct ks_user_entry *entry)
 {
-    struct ks_query query = ks_writer_query(engine, KS_STATEMENT_SET_CONTENT_KEY);
+    struct ks_query query = ks_database_writer_query(engine, KS_STATEMENT_SET_CONTENT_KEY);
     ks_query_null(&query);
     ks_query_null(&query);
     ks_query_integer(&query, entry->number);
-    ks_writer_check(engine, ks_query_run(&query));
+    ks_database_writer_check(engine, ks_query_run(&query));
 }
 
 static enum ks_result sweep_disk(struct ks_engine *engine, const struct sweep *sweep)
 {
-    ks_writer_begin(engine);
+    ks_database_writer_begin(engine);
     for (size_t i = 0; i < sweep->keyless_count && engine->writer.failure == KS_OK; i++)
         delete_client(engine, sweep->keyless[i]);
     for (size_t i = 0; i < sweep->stale_count && engine->writer.failure == KS_OK; i++)
@@ -168,7 +168,7 @@ static void sweep_users(struct ks_engine *engine)
 static void look_at_reserve(struct ks_engine *engine)
 {
     if (ks_reserve_is_given_up(&engine->reserve))
-        ks_reserve_tick(&engine->reserve, ks_writer_write_back(engine));
+        ks_reserve_tick(&engine->reserve, ks_database_writer_write_back(engine));
 }
 
 void ks_upkeep_tick(struct ks_engine *engine)

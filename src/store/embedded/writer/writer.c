@@ -70,9 +70,9 @@ static const char *const statement_texts[KS_STATEMENT_COUNT] = {
 
 /* ---- the connection ---- */
 
-void ks_writer_disconnect(struct ks_engine *engine)
+void ks_database_writer_disconnect(struct ks_engine *engine)
 {
-    struct ks_writer *writer = &engine->writer;
+    struct ks_database_writer *writer = &engine->writer;
     for (size_t i = 0; i < KS_STATEMENT_COUNT; i++) {
         sqlite3_finalize(writer->statements[i]);
         writer->statements[i] = NULL;
@@ -81,14 +81,14 @@ void ks_writer_disconnect(struct ks_engine *engine)
     writer->database = NULL;
 }
 
-enum ks_result ks_writer_connect(struct ks_engine *engine, char *why, size_t why_size)
+enum ks_result ks_database_writer_connect(struct ks_engine *engine, char *why, size_t why_size)
 {
-    struct ks_writer *writer = &engine->writer;
+    struct ks_database_writer *writer = &engine->writer;
     return ks_database_open(engine->database_path, true, &writer->database, why, why_size);
 }
 
 /* Statements are compiled when they are first used: at the start, the tables are not there yet. */
-static enum ks_result compile_statement(struct ks_writer *writer, enum ks_statement statement)
+static enum ks_result compile_statement(struct ks_database_writer *writer, enum ks_statement statement)
 {
     if (writer->statements[statement] != NULL)
         return KS_OK;
@@ -100,7 +100,7 @@ static enum ks_result reconnect(struct ks_engine *engine)
     char why[256] = "";
     if (engine->writer.database != NULL)
         return KS_OK;
-    enum ks_result result = ks_writer_connect(engine, why, sizeof why);
+    enum ks_result result = ks_database_writer_connect(engine, why, sizeof why);
     if (result == KS_OK)
         ks_log_trouble(engine->log, KS_LOG_NOTICE, "the database is open again");
     else
@@ -110,9 +110,9 @@ static enum ks_result reconnect(struct ks_engine *engine)
 
 /* ---- the transaction of a batch ---- */
 
-enum ks_result ks_writer_check(struct ks_engine *engine, enum ks_result result)
+enum ks_result ks_database_writer_check(struct ks_engine *engine, enum ks_result result)
 {
-    struct ks_writer *writer = &engine->writer;
+    struct ks_database_writer *writer = &engine->writer;
     if (result == KS_OK || result == KS_EXISTS || writer->failure != KS_OK)
         return result;
     writer->failure = result;
@@ -123,19 +123,19 @@ enum ks_result ks_writer_check(struct ks_engine *engine, enum ks_result result)
 
 static enum ks_result run_statement(struct ks_engine *engine, enum ks_statement statement)
 {
-    struct ks_query query = ks_writer_query(engine, statement);
-    return ks_writer_check(engine, ks_query_run(&query));
+    struct ks_query query = ks_database_writer_query(engine, statement);
+    return ks_database_writer_check(engine, ks_query_run(&query));
 }
 
-enum ks_result ks_writer_begin(struct ks_engine *engine)
+enum ks_result ks_database_writer_begin(struct ks_engine *engine)
 {
     engine->writer.must_commit = true;
-    return ks_writer_open_transaction(engine);
+    return ks_database_writer_open_transaction(engine);
 }
 
-enum ks_result ks_writer_open_transaction(struct ks_engine *engine)
+enum ks_result ks_database_writer_open_transaction(struct ks_engine *engine)
 {
-    struct ks_writer *writer = &engine->writer;
+    struct ks_database_writer *writer = &engine->writer;
     if (writer->failure != KS_OK || writer->in_transaction)
         return writer->failure;
     writer->failure = reconnect(engine);
@@ -144,9 +144,9 @@ enum ks_result ks_writer_open_transaction(struct ks_engine *engine)
     return writer->failure;
 }
 
-struct ks_query ks_writer_query(struct ks_engine *engine, enum ks_statement statement)
+struct ks_query ks_database_writer_query(struct ks_engine *engine, enum ks_statement statement)
 {
-    struct ks_writer *writer = &engine->writer;
+    struct ks_database_writer *writer = &engine->writer;
     enum ks_result result = compile_statement(writer, statement);
     struct ks_query query = ks_query_start(writer->statements[statement]);
     if (result != KS_OK)
@@ -154,30 +154,30 @@ struct ks_query ks_writer_query(struct ks_engine *engine, enum ks_statement stat
     return query;
 }
 
-const uint64_t ks_writer_request_bounds[KS_HISTOGRAM_BOUNDS] = {1,   2,   3,   5,   10,   20,   30,   50,
-                                                                100, 200, 300, 500, 1000, 2000, 5000, 10000};
-const uint64_t ks_writer_microsecond_bounds[KS_HISTOGRAM_BOUNDS] = {
+const uint64_t ks_database_writer_request_bounds[KS_HISTOGRAM_BOUNDS] = {
+    1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 300, 500, 1000, 2000, 5000, 10000};
+const uint64_t ks_database_writer_microsecond_bounds[KS_HISTOGRAM_BOUNDS] = {
     50,    100,   250,    500,    1000,   2500,    5000,    10000,
     25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 10000000};
 
-void ks_writer_count_commit(struct ks_engine *engine, uint64_t began_ns)
+void ks_database_writer_count_commit(struct ks_engine *engine, uint64_t began_ns)
 {
-    struct ks_writer_counts *counts = &engine->writer.counts;
+    struct ks_database_writer_counts *counts = &engine->writer.counts;
     uint64_t took = (ks_clock_stopwatch_ns() - began_ns) / 1000;
-    ks_histogram_count(&counts->microseconds, ks_writer_microsecond_bounds, took);
-    ks_histogram_count(&counts->requests, ks_writer_request_bounds, engine->writer.to_settle);
+    ks_histogram_count(&counts->microseconds, ks_database_writer_microsecond_bounds, took);
+    ks_histogram_count(&counts->requests, ks_database_writer_request_bounds, engine->writer.to_settle);
 }
 
 static void commit(struct ks_engine *engine)
 {
     uint64_t began = ks_clock_stopwatch_ns();
     if (run_statement(engine, KS_STATEMENT_COMMIT) == KS_OK)
-        ks_writer_count_commit(engine, began);
+        ks_database_writer_count_commit(engine, began);
 }
 
-enum ks_result ks_writer_finish(struct ks_engine *engine)
+enum ks_result ks_database_writer_finish(struct ks_engine *engine)
 {
-    struct ks_writer *writer = &engine->writer;
+    struct ks_database_writer *writer = &engine->writer;
     const bool must_commit = writer->must_commit;
     writer->must_commit = false;
     if (!writer->in_transaction || (!must_commit && writer->failure == KS_OK))
@@ -194,16 +194,16 @@ enum ks_result ks_writer_finish(struct ks_engine *engine)
     return writer->failure;
 }
 
-void ks_writer_forget_failure(struct ks_engine *engine)
+void ks_database_writer_forget_failure(struct ks_engine *engine)
 {
-    struct ks_writer *writer = &engine->writer;
+    struct ks_database_writer *writer = &engine->writer;
     /* Nobody knows what a connection is worth after an input/output error; a new one knows. */
     if (writer->failure != KS_OK && writer->failure != KS_NO_SPACE && writer->database != NULL)
-        ks_writer_disconnect(engine);
+        ks_database_writer_disconnect(engine);
     writer->failure = KS_OK;
 }
 
-uint64_t ks_writer_write_back(struct ks_engine *engine)
+uint64_t ks_database_writer_write_back(struct ks_engine *engine)
 {
     sqlite3 *database = engine->writer.database;
     int64_t pages = 0;
@@ -217,10 +217,10 @@ uint64_t ks_writer_write_back(struct ks_engine *engine)
     return (uint64_t)pages * (uint64_t)page_size;
 }
 
-void ks_writer_settle_later(struct ks_engine *engine, struct ks_task *task,
-                            void (*settle)(struct ks_task *task))
+void ks_database_writer_settle_later(struct ks_engine *engine, struct ks_task *task,
+                                     void (*settle)(struct ks_task *task))
 {
-    struct ks_writer *writer = &engine->writer;
+    struct ks_database_writer *writer = &engine->writer;
     task->run = settle;
     task->next = NULL;
     if (writer->last_to_settle == NULL)
@@ -234,19 +234,19 @@ void ks_writer_settle_later(struct ks_engine *engine, struct ks_task *task,
 static void join_interludes(struct ks_task *task)
 {
     struct ks_interlude *interlude = KS_CONTAINER_OF(task, struct ks_interlude, task);
-    struct ks_writer *writer = &interlude->engine->writer;
+    struct ks_database_writer *writer = &interlude->engine->writer;
     interlude->next = writer->interludes;
     writer->interludes = interlude;
 }
 
-void ks_writer_between(struct ks_engine *engine, struct ks_interlude *interlude)
+void ks_database_writer_between(struct ks_engine *engine, struct ks_interlude *interlude)
 {
     interlude->engine = engine;
     interlude->task.run = join_interludes;
-    ks_writer_post(engine, &interlude->task);
+    ks_database_writer_post(engine, &interlude->task);
 }
 
-static void run_interludes(struct ks_writer *writer)
+static void run_interludes(struct ks_database_writer *writer)
 {
     while (writer->interludes != NULL) {
         struct ks_interlude *interlude = writer->interludes;
@@ -258,9 +258,9 @@ static void run_interludes(struct ks_writer *writer)
 static void writer_batch_done(void *context)
 {
     struct ks_engine *engine = context;
-    struct ks_writer *writer = &engine->writer;
+    struct ks_database_writer *writer = &engine->writer;
     ks_filing_batch(engine);
-    ks_writer_finish(engine);
+    ks_database_writer_finish(engine);
     struct ks_task *task = writer->first_to_settle;
     writer->first_to_settle = NULL;
     writer->last_to_settle = NULL;
@@ -270,7 +270,7 @@ static void writer_batch_done(void *context)
         task->run(task);
         task = next;
     }
-    ks_writer_forget_failure(engine);
+    ks_database_writer_forget_failure(engine);
     ks_filing_batch_over(engine);
     run_interludes(&engine->writer);
 }
@@ -287,12 +287,12 @@ static uint64_t writer_idle(void *context)
 
 /* ---- the thread ---- */
 
-void ks_writer_post(struct ks_engine *engine, struct ks_task *task)
+void ks_database_writer_post(struct ks_engine *engine, struct ks_task *task)
 {
     ks_executor_post(ks_thread_executor(engine->writer.thread), task);
 }
 
-enum ks_result ks_writer_start(struct ks_engine *engine)
+enum ks_result ks_database_writer_start(struct ks_engine *engine)
 {
     const struct ks_thread_hooks hooks = {
         .context = engine,
@@ -305,7 +305,7 @@ enum ks_result ks_writer_start(struct ks_engine *engine)
     return ks_thread_start(&engine->writer.thread, "store-writer", &hooks);
 }
 
-void ks_writer_stop(struct ks_engine *engine)
+void ks_database_writer_stop(struct ks_engine *engine)
 {
     if (engine->writer.thread == NULL)
         return;

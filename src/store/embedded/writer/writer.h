@@ -3,8 +3,8 @@
  * Requests are posted to it as tasks. All that were posted while one commit was on its way are the next
  * batch: the first that needs it begins a transaction, the end of the batch commits it, and only then is the
  * index in RAM changed and are the answers sent (group commit). So a task runs twice: first to *apply* itself
- * inside the transaction, then, through the function it leaves with ks_writer_settle_later, to *settle*: to
- * read the batch's result, change RAM and answer.
+ * inside the transaction, then, through the function it leaves with ks_database_writer_settle_later, to
+ * *settle*: to read the batch's result, change RAM and answer.
  *
  * Errors: when SQLite refuses anything but a constraint, the whole batch is rolled back and every request in
  * it gets that error. After an input/output error the connection is closed, and the next batch opens a new
@@ -55,14 +55,14 @@ enum ks_statement {
 };
 
 /* What commits were like. Counted by the writer's thread, read by any. */
-struct ks_writer_counts {
+struct ks_database_writer_counts {
     struct ks_histogram requests;     /* in one commit */
     struct ks_histogram microseconds; /* that it took */
     _Atomic uint64_t failures;        /* batches of which nothing was kept */
 };
 
-extern const uint64_t ks_writer_request_bounds[KS_HISTOGRAM_BOUNDS];
-extern const uint64_t ks_writer_microsecond_bounds[KS_HISTOGRAM_BOUNDS];
+extern const uint64_t ks_database_writer_request_bounds[KS_HISTOGRAM_BOUNDS];
+extern const uint64_t ks_database_writer_microsecond_bounds[KS_HISTOGRAM_BOUNDS];
 
 /* Something that the writer does between two batches, in transactions of its own: no request fails with it.
  */
@@ -73,8 +73,8 @@ struct ks_interlude {
     void (*run)(struct ks_interlude *interlude);
 };
 
-struct ks_writer {
-    struct ks_writer_counts counts;
+struct ks_database_writer {
+    struct ks_database_writer_counts counts;
     struct ks_thread *thread;
     sqlite3 *database; /* NULL after an input/output error, until the next batch */
     sqlite3_stmt *statements[KS_STATEMENT_COUNT];
@@ -92,52 +92,52 @@ struct ks_writer {
 
 /* Opens the connection and compiles the statements; upgrades nothing. Before start, on the opener's thread,
  * and again by the writer after an error. KS_OK; errors and `why` as ks_database_open. */
-enum ks_result ks_writer_connect(struct ks_engine *engine, char *why, size_t why_size);
-void ks_writer_disconnect(struct ks_engine *engine);
+enum ks_result ks_database_writer_connect(struct ks_engine *engine, char *why, size_t why_size);
+void ks_database_writer_disconnect(struct ks_engine *engine);
 
 /* KS_OK, KS_NO_MEMORY, KS_IO. */
-enum ks_result ks_writer_start(struct ks_engine *engine);
+enum ks_result ks_database_writer_start(struct ks_engine *engine);
 
 /* Runs what was posted, writes what is due, ends the thread. Not started is fine. */
-void ks_writer_stop(struct ks_engine *engine);
+void ks_database_writer_stop(struct ks_engine *engine);
 
 /* Any thread: posts a task. */
-void ks_writer_post(struct ks_engine *engine, struct ks_task *task);
+void ks_database_writer_post(struct ks_engine *engine, struct ks_task *task);
 
 /* Any thread: has the interlude run, once. */
-void ks_writer_between(struct ks_engine *engine, struct ks_interlude *interlude);
+void ks_database_writer_between(struct ks_engine *engine, struct ks_interlude *interlude);
 
 /* Makes sure that a transaction is open, which ends with the batch. KS_OK; else the batch has failed: settle
  * later all the same. */
-enum ks_result ks_writer_begin(struct ks_engine *engine);
+enum ks_result ks_database_writer_begin(struct ks_engine *engine);
 
 /* The same, but for work that may go on in the next batch: the transaction ends with the first one that
  * changes the database, or fails. */
-enum ks_result ks_writer_open_transaction(struct ks_engine *engine);
+enum ks_result ks_database_writer_open_transaction(struct ks_engine *engine);
 
 /* A run of a statement inside the transaction. */
-struct ks_query ks_writer_query(struct ks_engine *engine, enum ks_statement statement);
+struct ks_query ks_database_writer_query(struct ks_engine *engine, enum ks_statement statement);
 
 /* Judges the result of such a run: KS_OK and KS_EXISTS (a constraint) are the caller's; anything else fails
  * the batch. Returns `result`. */
-enum ks_result ks_writer_check(struct ks_engine *engine, enum ks_result result);
+enum ks_result ks_database_writer_check(struct ks_engine *engine, enum ks_result result);
 
 /* Has `settle` run with this task once the batch is committed or has failed. */
-void ks_writer_settle_later(struct ks_engine *engine, struct ks_task *task,
-                            void (*settle)(struct ks_task *task));
+void ks_database_writer_settle_later(struct ks_engine *engine, struct ks_task *task,
+                                     void (*settle)(struct ks_task *task));
 
 /* Counts a commit of this batch that is over now. `began_ns` is of ks_clock_stopwatch_ns. */
-void ks_writer_count_commit(struct ks_engine *engine, uint64_t began_ns);
+void ks_database_writer_count_commit(struct ks_engine *engine, uint64_t began_ns);
 
-/* Ends the transaction that ks_writer_begin has asked for: commits, or rolls back when something failed,
- * which ends that of ks_writer_open_transaction too. KS_OK or the failure, which stays in writer.failure
- * until ks_writer_forget_failure. */
-enum ks_result ks_writer_finish(struct ks_engine *engine);
-void ks_writer_forget_failure(struct ks_engine *engine);
+/* Ends the transaction that ks_database_writer_begin has asked for: commits, or rolls back when something
+ * failed, which ends that of ks_database_writer_open_transaction too. KS_OK or the failure, which stays in
+ * writer.failure until ks_database_writer_forget_failure. */
+enum ks_result ks_database_writer_finish(struct ks_engine *engine);
+void ks_database_writer_forget_failure(struct ks_engine *engine);
 
 /* Between batches, on a full disk: writes back what the database's log has, as far as readers let it, so that
  * the log begins anew and needs no more room than it has. Returns how many bytes the database has inside
  * itself for new rows. */
-uint64_t ks_writer_write_back(struct ks_engine *engine);
+uint64_t ks_database_writer_write_back(struct ks_engine *engine);
 
 #endif
