@@ -9,7 +9,7 @@
 
 #include "store/embedded/embedded.h"
 #include "store/embedded/engine.h"
-#include "store/embedded/writer/upkeep.h"
+#include "store/embedded/upkeep.h"
 
 #include <sys/resource.h>
 
