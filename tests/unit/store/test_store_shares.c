@@ -205,13 +205,13 @@ static void of_more_senders_than_there_is_room_for_the_largest_are_known(void **
         ks_largest_senders_add(senders, &other, 0);
         ks_largest_senders_add(senders, &large, 1);
     }
-    assert_int_equal(ks_largest_senders_share(senders, &large).messages, 2 * KS_LARGEST_SENDERS_LIMIT);
-    assert_int_equal(ks_largest_senders_share(senders, &large).bytes, 2 * KS_LARGEST_SENDERS_LIMIT);
-    assert_int_equal(ks_largest_senders_share(senders, &heavy).bytes, 1000 * 1000);
+    assert_int_equal(ks_largest_senders_share_of(senders, &large).messages, 2 * KS_LARGEST_SENDERS_LIMIT);
+    assert_int_equal(ks_largest_senders_share_of(senders, &large).bytes, 2 * KS_LARGEST_SENDERS_LIMIT);
+    assert_int_equal(ks_largest_senders_share_of(senders, &heavy).bytes, 1000 * 1000);
     ks_largest_senders_take(senders, &large, 1);
-    assert_int_equal(ks_largest_senders_share(senders, &large).messages, 2 * KS_LARGEST_SENDERS_LIMIT - 1);
+    assert_int_equal(ks_largest_senders_share_of(senders, &large).messages, 2 * KS_LARGEST_SENDERS_LIMIT - 1);
     ks_largest_senders_take(senders, &heavy, 1000 * 1000);
-    assert_int_equal(ks_largest_senders_share(senders, &heavy).messages, 0);
+    assert_int_equal(ks_largest_senders_share_of(senders, &heavy).messages, 0);
     ks_largest_senders_free(senders);
 }
 

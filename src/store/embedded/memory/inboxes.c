@@ -133,7 +133,7 @@ static enum ks_result judge(const struct ks_store_limits *limits, const struct k
         return KS_OK; /* whoever has how much */
     if (inbox->senders == NULL)
         return can_wait ? KS_MORE : KS_OK;
-    const struct ks_largest_senders_share share = ks_largest_senders_share(inbox->senders, sender);
+    const struct ks_largest_senders_share share = ks_largest_senders_share_of(inbox->senders, sender);
     *limit = passed_share(limits, inbox, &share, content_size);
     return *limit == KS_STORE_LIMIT_NONE ? KS_OK : KS_REFUSED;
 }

@@ -121,8 +121,8 @@ void ks_largest_senders_take(struct ks_largest_senders *senders, const struct ks
     weigh(senders, found);
 }
 
-struct ks_largest_senders_share ks_largest_senders_share(const struct ks_largest_senders *senders,
-                                                         const struct ks_client_id *sender)
+struct ks_largest_senders_share ks_largest_senders_share_of(const struct ks_largest_senders *senders,
+                                                            const struct ks_client_id *sender)
 {
     const struct sender *found = find(senders, sender);
     return found != NULL ? found->share : (struct ks_largest_senders_share){0};

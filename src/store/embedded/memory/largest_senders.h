@@ -27,7 +27,7 @@ void ks_largest_senders_add(struct ks_largest_senders *senders, const struct ks_
 void ks_largest_senders_take(struct ks_largest_senders *senders, const struct ks_client_id *sender,
                              uint64_t content_size);
 
-struct ks_largest_senders_share ks_largest_senders_share(const struct ks_largest_senders *senders,
-                                                         const struct ks_client_id *sender);
+struct ks_largest_senders_share ks_largest_senders_share_of(const struct ks_largest_senders *senders,
+                                                            const struct ks_client_id *sender);
 
 #endif

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+_Static_assert((int)KS_PULL_STATEMENTS <= (int)KS_READER_STATEMENTS, "each has a place");
+
 enum { WALK_PIECE = 100 * 1000 }; /* messages looked at in one go */
 
 static const char walk_text[] = "SELECT ID, ContentSize FROM waiting"

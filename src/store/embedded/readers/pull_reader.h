@@ -22,6 +22,7 @@ enum ks_pull_statement {
     KS_PULL_DESCRIBE_USERS,
     KS_PULL_SUM_FILES,
     KS_PULL_COUNT_SENDERS, /* counting.c's */
+    KS_PULL_STATEMENTS,
 };
 
 struct ks_pull_reader {

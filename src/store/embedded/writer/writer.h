@@ -109,8 +109,9 @@ struct ks_database_writer {
     enum ks_result failure; /* of this batch */
 };
 
-/* Opens the connection and compiles the statements; upgrades nothing. Before start, on the opener's thread,
- * and again by the writer after an error. KS_OK; errors and `why` as ks_database_open. */
+/* Opens the connection, and upgrades nothing; statements are compiled when they are first used. Before start,
+ * on the opener's thread, and again by the writer after an error. KS_OK; errors and `why` as
+ * ks_database_open. */
 enum ks_result ks_database_writer_connect(struct ks_database_writer *writer, char *why, size_t why_size);
 void ks_database_writer_disconnect(struct ks_database_writer *writer);
 
