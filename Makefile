@@ -10,11 +10,12 @@ DESTDIR ?=
 PYTHON  := /usr/bin/python3
 SECONDS := 60
 
+release_options := --buildtype=release --prefix=$(prefix)
 test_options := -Dtests=true -Db_lundef=false --buildtype=debugoptimized
 
 all: ## build the release programs: build/kesherd, build/kesher
 	@scripts/deps --check build
-	@scripts/configure build gcc --buildtype=release --prefix=$(prefix)
+	@scripts/configure build gcc $(release_options) -Dbench=false
 	@ninja -C build
 
 help: ## print this list
@@ -25,7 +26,7 @@ deps: ## install the Debian packages that are missing, for building, testing and
 
 serve: ## install what is missing, build, and run a server here until Ctrl-C; its data is in ./kesher-data
 	@scripts/deps build
-	@scripts/configure build gcc --buildtype=release --prefix=$(prefix)
+	@scripts/configure build gcc $(release_options) -Dbench=false
 	@scripts/build build kesherd kesher
 	@scripts/serve build $(ARGS)
 
@@ -50,11 +51,11 @@ fuzz: ## fuzz every target for SECONDS=60 each
 	    --buildtype=debugoptimized -Dc_args=-fsanitize=fuzzer-no-link
 	@scripts/fuzz build-fuzz $(SECONDS)
 
-bench: ## measure kesher beside its peers, write docs/performance.md; ARGS=--help tells more
+bench: ## build the load generator build/kesher-bench, too, measure kesher beside its peers, write docs/performance.md; ARGS=--help tells more
 	@scripts/deps build bench
-	@scripts/configure build gcc --buildtype=release --prefix=$(prefix)
-	@scripts/build build
-	@$(PYTHON) -B scripts/bench/bench.py $(ARGS)
+	@scripts/configure build gcc $(release_options) -Dbench=true
+	@scripts/build build kesherd kesher kesher-bench
+	@$(PYTHON) -B bench/comparison/bench.py $(ARGS)
 
 lint: ## check format, clang-tidy, cppcheck and gcc -fanalyzer
 	@scripts/deps build test lint

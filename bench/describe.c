@@ -1,7 +1,7 @@
 /* describe.c — kesher-bench-describe: prints the tables of modes and options for what is made from them when
  * kesher is built. The records are those of cli/describe.c; a mode is a command.
  */
-#include "bench/settings.h"
+#include "bench/load/settings.h"
 
 int main(void)
 {

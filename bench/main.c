@@ -1,5 +1,5 @@
 /* main.c — kesher-bench: loads a server and tells how fast it was. One thread, but for echo. */
-#include "bench/modes.h"
+#include "bench/modes/modes.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -22,9 +22,9 @@ static int run_mode(const struct ks_settings *settings)
         return STATUS_FAILED;
     }
     if (ks_run_begin(run, settings) == KS_OK) {
-        ks_report_text(&run->report, "mode", ks_settings_mode_name(settings->mode));
-        ks_report_text(&run->report, "protocol", settings->protocol);
-        if (modes[settings->mode](run) && ks_report_print(&run->report, settings->json, stdout))
+        ks_findings_text(&run->findings, "mode", ks_settings_mode_name(settings->mode));
+        ks_findings_text(&run->findings, "protocol", settings->protocol);
+        if (modes[settings->mode](run) && ks_findings_print(&run->findings, settings->json, stdout))
             status = EXIT_SUCCESS;
         else if (!run->failed)
             ks_run_fail(run, "cannot write the result");

@@ -9,6 +9,7 @@
  */
 #include "crypto/alias.h"
 #include "crypto/random.h"
+#include "service/binary_port.h"
 #include "service/core/frames.h"
 #include "service/drop/staged.h"
 #include "support/fake_connection.h"
@@ -115,7 +116,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if ((mode & 32) != 0)
         store.next_failure = KS_NO_SPACE;
     add_users(&store, &loop.loop);
-    struct ks_service_environment environment = {.store = &store.store,
+    struct ks_service_environment environment = {.rules = &ks_binary_port_rules,
+                                                 .store = &store.store,
                                                  .random = &random,
                                                  .clock = &loop.time.clock,
                                                  .log = &loop.log,

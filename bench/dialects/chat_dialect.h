@@ -45,6 +45,7 @@ struct ks_chat_dialect;
 
 struct ks_chat_room {
     struct ks_run *run;
+    void (*all_entered)(struct ks_chat_room *room); /* the mode's; called once */
     const struct ks_chat_dialect *dialect;
     struct ks_chat_person *people;
     uint32_t people_count;
@@ -54,7 +55,7 @@ struct ks_chat_room {
     size_t text_size;               /* without the LF */
     char topic[KS_CHAT_TOPIC_SIZE]; /* of this run alone: letters and digits */
     struct ks_chat_frame said;
-    struct ks_chat_frame heard; /* for ks_chat_hear_frame */
+    struct ks_chat_frame heard; /* for ks_chat_dialect_hear_frame */
     unsigned group;             /* kesher: its number, 0 until it is known */
 };
 
@@ -83,8 +84,9 @@ struct ks_chat_dialect {
     /* The person's link stands. */
     void (*greet)(struct ks_chat_room *room, struct ks_chat_person *person);
 
-    /* What comes before the person has entered; ks_chat_entered when that is done. Returns how many bytes it
-     * took, 0 when more has to come first. What is wrong is told with ks_chat_unexpected or ks_run_fail. */
+    /* What comes before the person has entered; ks_chat_dialect_entered when that is done. Returns how many
+     * bytes it took, 0 when more has to come first. What is wrong is told with ks_chat_dialect_unexpected or
+     * ks_run_fail. */
     size_t (*enter)(struct ks_chat_room *room, struct ks_chat_person *person, const uint8_t *bytes,
                     size_t size);
 
@@ -102,33 +104,33 @@ extern const struct ks_chat_dialect ks_chat_mqtt;
 /* ---- for dialects ---- */
 
 /* The person is in the room. */
-void ks_chat_entered(struct ks_chat_room *room, struct ks_chat_person *person);
+void ks_chat_dialect_entered(struct ks_chat_room *room, struct ks_chat_person *person);
 
 /* Queues text for the person's server; the run fails without memory. */
-void ks_chat_tell(struct ks_chat_room *room, struct ks_chat_person *person, const char *format, ...)
+void ks_chat_dialect_tell(struct ks_chat_room *room, struct ks_chat_person *person, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Fails the run: the server said something else than was due. */
-void ks_chat_unexpected(struct ks_chat_room *room, const struct ks_chat_person *person, const uint8_t *bytes,
-                        size_t size);
+void ks_chat_dialect_unexpected(struct ks_chat_room *room, const struct ks_chat_person *person,
+                                const uint8_t *bytes, size_t size);
 
 /* Size of the line that `bytes` begins with, with its LF; 0 when it has no end yet. */
-static inline size_t ks_chat_line_size(const uint8_t *bytes, size_t size)
+static inline size_t ks_chat_dialect_line_size(const uint8_t *bytes, size_t size)
 {
     const uint8_t *end = memchr(bytes, '\n', size);
     return end == NULL ? 0 : (size_t)(end - bytes) + 1;
 }
 
-static inline bool ks_chat_begins_with(const uint8_t *bytes, size_t size, const char *word)
+static inline bool ks_chat_dialect_begins_with(const uint8_t *bytes, size_t size, const char *word)
 {
     size_t word_size = strlen(word);
     return size >= word_size && memcmp(bytes, word, word_size) == 0;
 }
 
 /* A piece that is either a text in room->heard or, when it begins otherwise, WRONG. */
-static inline enum ks_chat_piece_kind ks_chat_hear_frame(const struct ks_chat_room *room,
-                                                         const uint8_t *bytes, size_t size,
-                                                         struct ks_chat_piece *piece)
+static inline enum ks_chat_piece_kind ks_chat_dialect_hear_frame(const struct ks_chat_room *room,
+                                                                 const uint8_t *bytes, size_t size,
+                                                                 struct ks_chat_piece *piece)
 {
     const struct ks_chat_frame *frame = &room->heard;
     size_t begun = size < frame->before_size ? size : frame->before_size;

@@ -22,17 +22,17 @@ static void greet(struct ks_chat_room *room, struct ks_chat_person *person)
 {
     char nick[NICK_SIZE + 1] = "m";
     ks_chat_put_number((uint8_t *)nick + 1, person->index);
-    ks_chat_tell(room, person, "NICK %s\r\nUSER bench 0 * :kesher-bench\r\n", nick);
+    ks_chat_dialect_tell(room, person, "NICK %s\r\nUSER bench 0 * :kesher-bench\r\n", nick);
 }
 
 /* Answers "PING :text" and "PING text". False when the line is no PING. */
 static bool is_ping(struct ks_chat_room *room, struct ks_chat_person *person, const uint8_t *line,
                     size_t size)
 {
-    if (!ks_chat_begins_with(line, size, "PING "))
+    if (!ks_chat_dialect_begins_with(line, size, "PING "))
         return false;
-    ks_chat_tell(room, person, "PONG %.*s\n", (int)(size - strlen("PING ") - 1),
-                 (const char *)line + strlen("PING "));
+    ks_chat_dialect_tell(room, person, "PONG %.*s\n", (int)(size - strlen("PING ") - 1),
+                         (const char *)line + strlen("PING "));
     return true;
 }
 
@@ -51,7 +51,7 @@ static bool find_command(const uint8_t *line, size_t size, const uint8_t **comma
 /* Numbers from 400 on are errors, but for 422: the server has no message of the day. */
 static bool is_refusal(const uint8_t *command, size_t size)
 {
-    if (size < 4 || command[3] != ' ' || ks_chat_begins_with(command, size, "422"))
+    if (size < 4 || command[3] != ' ' || ks_chat_dialect_begins_with(command, size, "422"))
         return false;
     return command[0] >= '4' && command[0] <= '5';
 }
@@ -62,20 +62,20 @@ static size_t enter(struct ks_chat_room *room, struct ks_chat_person *person, co
 {
     const uint8_t *command = NULL;
     size_t left = 0;
-    size_t line_size = ks_chat_line_size(bytes, size);
+    size_t line_size = ks_chat_dialect_line_size(bytes, size);
     if (line_size == 0 || is_ping(room, person, bytes, line_size))
         return line_size;
     if (!find_command(bytes, line_size, &command, &left)) {
-        if (!ks_chat_begins_with(bytes, line_size, "NOTICE "))
-            ks_chat_unexpected(room, person, bytes, size);
+        if (!ks_chat_dialect_begins_with(bytes, line_size, "NOTICE "))
+            ks_chat_dialect_unexpected(room, person, bytes, size);
         return line_size;
     }
-    if (ks_chat_begins_with(command, left, "001 "))
-        ks_chat_tell(room, person, "JOIN #%s\r\n", room->topic);
-    else if (ks_chat_begins_with(command, left, "366 "))
-        ks_chat_entered(room, person);
+    if (ks_chat_dialect_begins_with(command, left, "001 "))
+        ks_chat_dialect_tell(room, person, "JOIN #%s\r\n", room->topic);
+    else if (ks_chat_dialect_begins_with(command, left, "366 "))
+        ks_chat_dialect_entered(room, person);
     else if (is_refusal(command, left))
-        ks_chat_unexpected(room, person, bytes, size);
+        ks_chat_dialect_unexpected(room, person, bytes, size);
     return line_size;
 }
 
@@ -85,7 +85,7 @@ static enum ks_chat_piece_kind hear_other(struct ks_chat_room *room, struct ks_c
 {
     const uint8_t *command = NULL;
     size_t left = 0;
-    size_t line_size = ks_chat_line_size(bytes, size);
+    size_t line_size = ks_chat_dialect_line_size(bytes, size);
     if (line_size == 0)
         return KS_CHAT_PIECE_MORE;
     piece->size = line_size;
@@ -93,8 +93,9 @@ static enum ks_chat_piece_kind hear_other(struct ks_chat_room *room, struct ks_c
         return KS_CHAT_PIECE_OTHER;
     if (!find_command(bytes, line_size, &command, &left) || is_refusal(command, left))
         return KS_CHAT_PIECE_WRONG;
-    if (ks_chat_begins_with(command, left, "JOIN ") || ks_chat_begins_with(command, left, "MODE ") ||
-        ks_chat_begins_with(command, left, "NOTICE ") ||
+    if (ks_chat_dialect_begins_with(command, left, "JOIN ") ||
+        ks_chat_dialect_begins_with(command, left, "MODE ") ||
+        ks_chat_dialect_begins_with(command, left, "NOTICE ") ||
         (left >= 4 && command[0] >= '0' && command[0] <= '3' && command[3] == ' '))
         return KS_CHAT_PIECE_OTHER;
     return KS_CHAT_PIECE_WRONG;

@@ -12,7 +12,7 @@
 
 enum { NAME_SIZE = KS_CHAT_NUMBER_SIZE, TEXT_SIZE = 256 };
 
-enum step { MENU, WAITING, NAME, GROUP, PASSWORD_OF_GROUP, JOINED, NEW_PASSWORD, CREATED };
+enum kesher_step { MENU, WAITING, NAME, GROUP, PASSWORD_OF_GROUP, JOINED, NEW_PASSWORD, CREATED };
 
 static void describe(struct ks_chat_room *room)
 {
@@ -36,26 +36,26 @@ static size_t expect(struct ks_chat_room *room, const struct ks_chat_person *per
     size_t text_size = strlen(text);
     size_t compared = size < text_size ? size : text_size;
     if (memcmp(bytes, text, compared) != 0) {
-        ks_chat_unexpected(room, person, bytes, size);
+        ks_chat_dialect_unexpected(room, person, bytes, size);
         return 0;
     }
     return size < text_size ? 0 : text_size;
 }
 
 static size_t answer_prompt(struct ks_chat_room *room, struct ks_chat_person *person, const uint8_t *bytes,
-                            size_t size, const char *prompt, const char *answer, enum step next)
+                            size_t size, const char *prompt, const char *answer, enum kesher_step next)
 {
     size_t taken = expect(room, person, bytes, size, prompt);
     if (taken == 0)
         return 0;
-    ks_chat_tell(room, person, "%s\n", answer);
+    ks_chat_dialect_tell(room, person, "%s\n", answer);
     person->step = (uint8_t)next;
     return taken;
 }
 
 static void choose_to_join(struct ks_chat_room *room, struct ks_chat_person *person)
 {
-    ks_chat_tell(room, person, "1\n");
+    ks_chat_dialect_tell(room, person, "1\n");
     person->step = NAME;
 }
 
@@ -66,7 +66,7 @@ static size_t take_menu(struct ks_chat_room *room, struct ks_chat_person *person
     if (taken == 0)
         return 0;
     if (person->index == 0) {
-        ks_chat_tell(room, person, "2\n");
+        ks_chat_dialect_tell(room, person, "2\n");
         person->step = NAME;
     } else if (room->group != 0) {
         choose_to_join(room, person);
@@ -100,7 +100,7 @@ static size_t take_joined(struct ks_chat_room *room, struct ks_chat_person *pers
     (void)snprintf(text, sizeof text, KS_CHAT_JOINED, room->group);
     size_t taken = expect(room, person, bytes, size, text);
     if (taken > 0)
-        ks_chat_entered(room, person);
+        ks_chat_dialect_entered(room, person);
     return taken;
 }
 
@@ -111,12 +111,12 @@ static size_t take_created(struct ks_chat_room *room, struct ks_chat_person *per
     static const char first_words[] = "The id of the group is:";
     const size_t words = sizeof first_words - 1;
     char text[TEXT_SIZE];
-    size_t line_size = ks_chat_line_size(bytes, size);
+    size_t line_size = ks_chat_dialect_line_size(bytes, size);
     unsigned group = 0;
     if (expect(room, person, bytes, size, first_words) == 0 || line_size == 0)
         return 0;
     if (line_size <= words + 1 || !ks_chat_group_number(bytes + words, line_size - words - 1, &group)) {
-        ks_chat_unexpected(room, person, bytes, size);
+        ks_chat_dialect_unexpected(room, person, bytes, size);
         return 0;
     }
     (void)snprintf(text, sizeof text, KS_CHAT_CREATED "\n", group, group);
@@ -124,7 +124,7 @@ static size_t take_created(struct ks_chat_room *room, struct ks_chat_person *per
     if (taken == 0)
         return 0;
     room->group = group;
-    ks_chat_entered(room, person);
+    ks_chat_dialect_entered(room, person);
     for (uint32_t i = 1; i < room->people_count; i++)
         if (room->people[i].step == WAITING)
             choose_to_join(room, &room->people[i]);
@@ -134,11 +134,11 @@ static size_t take_created(struct ks_chat_room *room, struct ks_chat_person *per
 static size_t enter(struct ks_chat_room *room, struct ks_chat_person *person, const uint8_t *bytes,
                     size_t size)
 {
-    switch ((enum step)person->step) {
+    switch ((enum kesher_step)person->step) {
     case MENU:
         return take_menu(room, person, bytes, size);
     case WAITING:
-        ks_chat_unexpected(room, person, bytes, size);
+        ks_chat_dialect_unexpected(room, person, bytes, size);
         return 0;
     case NAME:
         return take_name(room, person, bytes, size);

@@ -88,7 +88,7 @@ static size_t enter(struct ks_chat_room *room, struct ks_chat_person *person, co
     const uint8_t *due = person->step == 0 ? welcome : subscribed;
     size_t due_size = person->step == 0 ? sizeof welcome : sizeof subscribed;
     if (memcmp(bytes, due, size < due_size ? size : due_size) != 0) {
-        ks_chat_unexpected(room, person, bytes, size);
+        ks_chat_dialect_unexpected(room, person, bytes, size);
         return 0;
     }
     if (size < due_size)
@@ -96,7 +96,7 @@ static size_t enter(struct ks_chat_room *room, struct ks_chat_person *person, co
     if (person->step == 0 && person->index >= room->writers)
         subscribe(room, person);
     else
-        ks_chat_entered(room, person);
+        ks_chat_dialect_entered(room, person);
     return due_size;
 }
 
@@ -104,7 +104,8 @@ static size_t enter(struct ks_chat_room *room, struct ks_chat_person *person, co
 static enum ks_chat_piece_kind hear(struct ks_chat_room *room, struct ks_chat_person *person,
                                     const uint8_t *bytes, size_t size, struct ks_chat_piece *piece)
 {
-    return person->index < room->writers ? KS_CHAT_PIECE_WRONG : ks_chat_hear_frame(room, bytes, size, piece);
+    return person->index < room->writers ? KS_CHAT_PIECE_WRONG
+                                         : ks_chat_dialect_hear_frame(room, bytes, size, piece);
 }
 
 const struct ks_chat_dialect ks_chat_mqtt = {

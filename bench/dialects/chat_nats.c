@@ -7,7 +7,7 @@
 
 enum { SIZE_LIMIT = 256 * 1024 };
 
-enum step { INFO, PONG };
+enum nats_step { INFO, PONG };
 
 static void describe(struct ks_chat_room *room)
 {
@@ -30,11 +30,12 @@ static void greet(struct ks_chat_room *room, struct ks_chat_person *person)
 /* The PONG shows that the subscription stands. */
 static void introduce(struct ks_chat_room *room, struct ks_chat_person *person)
 {
-    ks_chat_tell(room, person,
-                 "CONNECT {\"verbose\":false,\"pedantic\":false,\"echo\":false,\"name\":\"kesher-bench\","
-                 "\"lang\":\"c\",\"version\":\"" KESHER_VERSION "\",\"protocol\":1}\r\n"
-                 "SUB %s 1\r\nPING\r\n",
-                 room->topic);
+    ks_chat_dialect_tell(
+        room, person,
+        "CONNECT {\"verbose\":false,\"pedantic\":false,\"echo\":false,\"name\":\"kesher-bench\","
+        "\"lang\":\"c\",\"version\":\"" KESHER_VERSION "\",\"protocol\":1}\r\n"
+        "SUB %s 1\r\nPING\r\n",
+        room->topic);
     person->step = PONG;
 }
 
@@ -42,22 +43,22 @@ static void introduce(struct ks_chat_room *room, struct ks_chat_person *person)
 static bool is_aside(struct ks_chat_room *room, struct ks_chat_person *person, const uint8_t *line,
                      size_t size)
 {
-    if (!ks_chat_begins_with(line, size, "PING\r\n"))
-        return ks_chat_begins_with(line, size, "INFO ");
-    ks_chat_tell(room, person, "PONG\r\n");
+    if (!ks_chat_dialect_begins_with(line, size, "PING\r\n"))
+        return ks_chat_dialect_begins_with(line, size, "INFO ");
+    ks_chat_dialect_tell(room, person, "PONG\r\n");
     return true;
 }
 
 static size_t enter(struct ks_chat_room *room, struct ks_chat_person *person, const uint8_t *bytes,
                     size_t size)
 {
-    size_t line_size = ks_chat_line_size(bytes, size);
+    size_t line_size = ks_chat_dialect_line_size(bytes, size);
     if (line_size == 0)
         return 0;
-    if (person->step == PONG && ks_chat_begins_with(bytes, line_size, "PONG\r\n"))
-        ks_chat_entered(room, person);
+    if (person->step == PONG && ks_chat_dialect_begins_with(bytes, line_size, "PONG\r\n"))
+        ks_chat_dialect_entered(room, person);
     else if (!is_aside(room, person, bytes, line_size))
-        ks_chat_unexpected(room, person, bytes, size);
+        ks_chat_dialect_unexpected(room, person, bytes, size);
     else if (person->step == INFO)
         introduce(room, person);
     return line_size;
@@ -67,8 +68,8 @@ static enum ks_chat_piece_kind hear(struct ks_chat_room *room, struct ks_chat_pe
                                     const uint8_t *bytes, size_t size, struct ks_chat_piece *piece)
 {
     if (bytes[0] == 'M')
-        return ks_chat_hear_frame(room, bytes, size, piece);
-    size_t line_size = ks_chat_line_size(bytes, size);
+        return ks_chat_dialect_hear_frame(room, bytes, size, piece);
+    size_t line_size = ks_chat_dialect_line_size(bytes, size);
     if (line_size == 0)
         return KS_CHAT_PIECE_MORE;
     piece->size = line_size;

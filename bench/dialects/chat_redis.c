@@ -30,10 +30,10 @@ static void describe(struct ks_chat_room *room)
 static void greet(struct ks_chat_room *room, struct ks_chat_person *person)
 {
     if (writes(room, person))
-        ks_chat_tell(room, person, "*1\r\n$4\r\nPING\r\n");
+        ks_chat_dialect_tell(room, person, "*1\r\n$4\r\nPING\r\n");
     else
-        ks_chat_tell(room, person, "*2\r\n$9\r\nSUBSCRIBE\r\n$%zu\r\n%s\r\n", strlen(room->topic),
-                     room->topic);
+        ks_chat_dialect_tell(room, person, "*2\r\n$9\r\nSUBSCRIBE\r\n$%zu\r\n%s\r\n", strlen(room->topic),
+                             room->topic);
 }
 
 static size_t enter(struct ks_chat_room *room, struct ks_chat_person *person, const uint8_t *bytes,
@@ -45,12 +45,12 @@ static size_t enter(struct ks_chat_room *room, struct ks_chat_person *person, co
                        room->topic);
     size_t due_size = strlen(due);
     if (memcmp(bytes, due, size < due_size ? size : due_size) != 0) {
-        ks_chat_unexpected(room, person, bytes, size);
+        ks_chat_dialect_unexpected(room, person, bytes, size);
         return 0;
     }
     if (size < due_size)
         return 0;
-    ks_chat_entered(room, person);
+    ks_chat_dialect_entered(room, person);
     return due_size;
 }
 
@@ -59,7 +59,7 @@ static enum ks_chat_piece_kind hear_count(struct ks_chat_room *room, const struc
                                           const uint8_t *bytes, size_t size, struct ks_chat_piece *piece)
 {
     uint32_t count = 0;
-    size_t line_size = ks_chat_line_size(bytes, size);
+    size_t line_size = ks_chat_dialect_line_size(bytes, size);
     if (line_size == 0)
         return KS_CHAT_PIECE_MORE;
     if (bytes[0] != ':')
@@ -80,7 +80,7 @@ static enum ks_chat_piece_kind hear(struct ks_chat_room *room, struct ks_chat_pe
 {
     if (writes(room, person))
         return hear_count(room, person, bytes, size, piece);
-    return ks_chat_hear_frame(room, bytes, size, piece);
+    return ks_chat_dialect_hear_frame(room, bytes, size, piece);
 }
 
 const struct ks_chat_dialect ks_chat_redis = {

@@ -2,7 +2,7 @@
  * length; found again by RPOP, which takes the oldest first, as a 604 does. */
 #include "base/bytes.h"
 #include "base/text.h"
-#include "bench/dialects/send_dialect.h"
+#include "bench/dialects/send_dialects.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -50,39 +50,39 @@ static void tell_line(struct ks_run *run, const char *of_what, const uint8_t *li
     ks_run_fail(run, "%s was answered with '%s'", of_what, shown);
 }
 
-static int key_of(const struct ks_sending *sending, uint32_t receiver, char key[static KEY_SIZE])
+static int key_of(const struct ks_senders *senders, uint32_t receiver, char key[static KEY_SIZE])
 {
-    return snprintf(key, KEY_SIZE, "kesher-bench:%08" PRIx32 ":%" PRIu32, sending->tag, receiver);
+    return snprintf(key, KEY_SIZE, "kesher-bench:%08" PRIx32 ":%" PRIu32, senders->tag, receiver);
 }
 
-static bool has_own_list(const struct ks_letters *letters) /* each sender, or each of its lanes */
+static bool has_own_list(const struct ks_lanes *lanes) /* each sender, or each of its lanes */
 {
-    return letters->receivers >= letters->senders;
+    return lanes->receivers >= lanes->senders;
 }
 
 /* ---- sending ---- */
 
-static bool prepare(struct ks_sending *sending)
+static bool prepare(struct ks_senders *senders)
 {
-    if (has_own_list(&sending->letters) || sending->letters.size >= KS_LETTER_MARK_SIZE)
+    if (has_own_list(&senders->lanes) || senders->lanes.size >= KS_LANES_MARK_SIZE)
         return true;
-    ks_run_fail(sending->run, "several senders to one list need a --size of %d at least, to be told apart",
-                KS_LETTER_MARK_SIZE);
+    ks_run_fail(senders->run, "several senders to one list need a --size of %d at least, to be told apart",
+                KS_LANES_MARK_SIZE);
     return false;
 }
 
-static size_t head(const struct ks_sending *sending, const struct ks_sent *sent,
+static size_t head(const struct ks_senders *senders, const struct ks_sent *sent,
                    uint8_t bytes[KS_SEND_HEAD_LIMIT])
 {
     char key[KEY_SIZE];
-    int key_size = key_of(sending, sent->lane % sending->letters.receivers, key);
+    int key_size = key_of(senders, sent->lane % senders->lanes.receivers, key);
     int size =
         snprintf((char *)bytes, KS_SEND_HEAD_LIMIT, "*3\r\n$5\r\nLPUSH\r\n$%d\r\n%s\r\n$%" PRIu32 "\r\n",
-                 key_size, key, sending->letters.size);
+                 key_size, key, senders->lanes.size);
     return (size_t)size;
 }
 
-static enum ks_result answer(struct ks_sending *sending, const struct ks_sent *sent, const uint8_t *bytes,
+static enum ks_result answer(struct ks_senders *senders, const struct ks_sent *sent, const uint8_t *bytes,
                              size_t size, size_t *taken, uint32_t *id)
 {
     enum ks_result result = take_line(bytes, size, taken);
@@ -90,11 +90,11 @@ static enum ks_result answer(struct ks_sending *sending, const struct ks_sent *s
         return KS_MORE;
     int64_t length = result == KS_OK ? number_in(bytes, *taken, ':') : -1;
     if (length < 0) {
-        tell_line(sending->run, "LPUSH", bytes, result == KS_OK ? *taken : size);
+        tell_line(senders->run, "LPUSH", bytes, result == KS_OK ? *taken : size);
         return KS_INVALID;
     }
-    if (has_own_list(&sending->letters) && (uint64_t)length != sent->number + 1) {
-        ks_run_fail(sending->run,
+    if (has_own_list(&senders->lanes) && (uint64_t)length != sent->number + 1) {
+        ks_run_fail(senders->run,
                     "LPUSH of message %" PRIu64 " of sender %" PRIu32
                     " was answered with a length of %" PRId64,
                     sent->number, sent->sender, length);
@@ -117,9 +117,9 @@ struct popper {
 };
 
 struct popping {
-    struct ks_sending *sending;
+    struct ks_senders *senders;
     struct popper *poppers; /* one per list */
-    struct ks_lane *lanes;  /* what has come */
+    struct ks_lane *counts; /* what has come */
     uint64_t come;
     uint32_t done;
 };
@@ -129,14 +129,14 @@ static void pop(struct popping *popping, uint32_t index, struct ks_link *link)
     char request[KS_SEND_HEAD_LIMIT];
     char key[KEY_SIZE];
     char count[16];
-    uint32_t elements = TAKEN_BYTES / popping->sending->letters.size;
+    uint32_t elements = TAKEN_BYTES / popping->senders->lanes.size;
     elements = elements < 1 ? 1 : elements > TAKEN_AT_A_TIME ? TAKEN_AT_A_TIME : elements;
-    int key_size = key_of(popping->sending, index, key);
+    int key_size = key_of(popping->senders, index, key);
     int count_size = snprintf(count, sizeof count, "%" PRIu32, elements);
     int size = snprintf(request, sizeof request, "*3\r\n$4\r\nRPOP\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n", key_size,
                         key, count_size, count);
     if (ks_link_write(link, request, (size_t)size) != KS_OK)
-        ks_run_fail(popping->sending->run, "verifying: no memory");
+        ks_run_fail(popping->senders->run, "verifying: no memory");
 }
 
 static void popper_opened(void *context, uint32_t index, struct ks_link *link)
@@ -147,8 +147,8 @@ static void popper_opened(void *context, uint32_t index, struct ks_link *link)
 static void end_of_list(struct popping *popping, struct popper *popper)
 {
     popper->done = true;
-    if (++popping->done == popping->sending->letters.receivers)
-        ks_reactor_stop(popping->sending->run->reactor);
+    if (++popping->done == popping->senders->lanes.receivers)
+        ks_reactor_stop(popping->senders->run->reactor);
 }
 
 /* "*3", or "*-1": there is no such list any more. */
@@ -158,7 +158,7 @@ static bool take_array_line(struct popping *popping, uint32_t index, const uint8
     bool is_nil = size == 5 && memcmp(line, "*-1", 3) == 0;
     int64_t count = is_nil ? 0 : number_in(line, size, '*');
     if (popper->done || count < 0 || count > TAKEN_AT_A_TIME) {
-        tell_line(popping->sending->run, "RPOP", line, size);
+        tell_line(popping->senders->run, "RPOP", line, size);
         return false;
     }
     popper->elements = (uint64_t)count;
@@ -172,8 +172,8 @@ static bool take_array_line(struct popping *popping, uint32_t index, const uint8
 static bool take_bulk_line(struct popping *popping, uint32_t index, const uint8_t *line, size_t size)
 {
     struct popper *popper = &popping->poppers[index];
-    if (number_in(line, size, '$') != (int64_t)popping->sending->letters.size) {
-        tell_line(popping->sending->run, "RPOP, for an element,", line, size);
+    if (number_in(line, size, '$') != (int64_t)popping->senders->lanes.size) {
+        tell_line(popping->senders->run, "RPOP, for an element,", line, size);
         return false;
     }
     popper->expected = EXPECTED_CONTENT;
@@ -184,15 +184,15 @@ static bool take_bulk_line(struct popping *popping, uint32_t index, const uint8_
 /* Finds the lane of the element that begins with these bytes. KS_MORE when they do not tell yet. */
 static enum ks_result find_lane(struct popping *popping, uint32_t index, const uint8_t *bytes, size_t size)
 {
-    const struct ks_letters *letters = &popping->sending->letters;
+    const struct ks_lanes *lanes = &popping->senders->lanes;
     struct popper *popper = &popping->poppers[index];
-    if (!has_own_list(letters) && size < KS_LETTER_MARK_SIZE)
+    if (!has_own_list(lanes) && size < KS_LANES_MARK_SIZE)
         return KS_MORE;
-    popper->lane = has_own_list(letters) ? index : ks_load_u32(bytes + 4);
-    if (popper->lane < letters->lanes && popper->lane % letters->receivers == index &&
-        popping->lanes[popper->lane].count < popping->sending->lanes[popper->lane].count)
+    popper->lane = has_own_list(lanes) ? index : ks_load_u32(bytes + 4);
+    if (popper->lane < lanes->count && popper->lane % lanes->receivers == index &&
+        popping->counts[popper->lane].count < popping->senders->counts[popper->lane].count)
         return KS_OK;
-    ks_run_fail(popping->sending->run, "list %" PRIu32 " has an element that nobody sent, or one twice",
+    ks_run_fail(popping->senders->run, "list %" PRIu32 " has an element that nobody sent, or one twice",
                 index);
     return KS_INVALID;
 }
@@ -200,22 +200,22 @@ static enum ks_result find_lane(struct popping *popping, uint32_t index, const u
 static enum ks_result take_content(struct popping *popping, uint32_t index, const uint8_t *bytes, size_t size,
                                    size_t *taken)
 {
-    const struct ks_letters *letters = &popping->sending->letters;
+    const struct ks_lanes *lanes = &popping->senders->lanes;
     struct popper *popper = &popping->poppers[index];
     enum ks_result result = popper->offset > 0 ? KS_OK : find_lane(popping, index, bytes, size);
     if (result != KS_OK)
         return result;
-    struct ks_lane *lane = &popping->lanes[popper->lane];
-    *taken = letters->size - popper->offset < size ? letters->size - popper->offset : size;
-    if (!ks_letters_match(letters, popper->lane, lane->count, popper->offset, bytes, *taken)) {
-        ks_run_fail(popping->sending->run,
+    struct ks_lane *lane = &popping->counts[popper->lane];
+    *taken = lanes->size - popper->offset < size ? lanes->size - popper->offset : size;
+    if (!ks_lanes_match(lanes, popper->lane, lane->count, popper->offset, bytes, *taken)) {
+        ks_run_fail(popping->senders->run,
                     "message %" PRIu64 " of sender %" PRIu32 " in list %" PRIu32
                     " is lost, in another order or changed",
-                    lane->count, popper->lane % letters->senders, index);
+                    lane->count, popper->lane % lanes->senders, index);
         return KS_INVALID;
     }
     popper->offset += (uint32_t)*taken;
-    if (popper->offset < letters->size)
+    if (popper->offset < lanes->size)
         return KS_OK;
     lane->count++;
     popping->come++;
@@ -231,7 +231,7 @@ static enum ks_result take_end_of_bulk(struct popping *popping, uint32_t index, 
     if (size < 2)
         return KS_MORE;
     if (memcmp(bytes, "\r\n", 2) != 0) {
-        tell_line(popping->sending->run, "the end of an element", bytes, 2);
+        tell_line(popping->senders->run, "the end of an element", bytes, 2);
         return KS_INVALID;
     }
     popper->elements--;
@@ -251,7 +251,7 @@ static enum ks_result take_next(struct popping *popping, uint32_t index, const u
         return take_end_of_bulk(popping, index, bytes, size, taken, link);
     enum ks_result result = take_line(bytes, size, taken);
     if (result == KS_INVALID)
-        tell_line(popping->sending->run, "RPOP", bytes, size);
+        tell_line(popping->senders->run, "RPOP", bytes, size);
     if (result != KS_OK)
         return result;
     bool is_right = popper->expected == EXPECTED_ARRAY ? take_array_line(popping, index, bytes, *taken)
@@ -268,7 +268,7 @@ static size_t popper_received(void *context, uint32_t index, struct ks_link *lin
     while (all_taken < size &&
            take_next(popping, index, bytes + all_taken, size - all_taken, &taken, link) == KS_OK)
         all_taken += taken;
-    ks_run_phase(popping->sending->run, "verifying", popping->come, popping->sending->acknowledged);
+    ks_run_phase(popping->senders->run, "verifying", popping->come, popping->senders->acknowledged);
     return all_taken;
 }
 
@@ -277,30 +277,30 @@ static void popper_ended(void *context, uint32_t index, struct ks_link *link, in
     struct popping *popping = context;
     (void)link;
     if (!popping->poppers[index].done)
-        ks_run_lost(popping->sending->run, "verifying", error);
+        ks_run_lost(popping->senders->run, "verifying", error);
 }
 
 static void compare(const struct popping *popping)
 {
-    const struct ks_letters *letters = &popping->sending->letters;
-    for (uint32_t i = 0; i < letters->lanes; i++)
-        if (popping->lanes[i].count != popping->sending->lanes[i].count)
-            ks_run_fail(popping->sending->run,
+    const struct ks_lanes *lanes = &popping->senders->lanes;
+    for (uint32_t i = 0; i < lanes->count; i++)
+        if (popping->counts[i].count != popping->senders->counts[i].count)
+            ks_run_fail(popping->senders->run,
                         "of %" PRIu64 " messages of sender %" PRIu32 ", list %" PRIu32 " has %" PRIu64,
-                        popping->sending->lanes[i].count, i % letters->senders, i % letters->receivers,
-                        popping->lanes[i].count);
+                        popping->senders->counts[i].count, i % lanes->senders, i % lanes->receivers,
+                        popping->counts[i].count);
 }
 
 static void run_loop(struct popping *popping)
 {
     static const struct ks_fleet_events events = {popper_opened, popper_received, NULL, popper_ended};
-    struct ks_run *run = popping->sending->run;
+    struct ks_run *run = popping->senders->run;
     struct ks_fleet *fleet = NULL;
     char reason[KS_RUN_REASON_SIZE];
-    const struct ks_fleet_plan plan = {.count = popping->sending->letters.receivers,
+    const struct ks_fleet_plan plan = {.count = popping->senders->lanes.receivers,
                                        .source = run->settings->source,
                                        .sources = (uint32_t)run->settings->sources};
-    ks_run_phase(run, "verifying", 0, popping->sending->acknowledged);
+    ks_run_phase(run, "verifying", 0, popping->senders->acknowledged);
     if (ks_fleet_open(run->reactor, run->settings->server, &plan, &events, popping, &fleet, reason,
                       sizeof reason) != KS_OK)
         ks_run_fail(run, "%s", reason);
@@ -310,19 +310,19 @@ static void run_loop(struct popping *popping)
     ks_run_phase(run, NULL, 0, 0);
 }
 
-static bool verify(struct ks_sending *sending)
+static bool verify(struct ks_senders *senders)
 {
-    struct popping popping = {.sending = sending};
-    ks_sending_close(sending);
-    popping.poppers = calloc(sending->letters.receivers, sizeof *popping.poppers);
-    popping.lanes = calloc(sending->letters.lanes, sizeof *popping.lanes);
-    if (popping.poppers == NULL || popping.lanes == NULL)
-        ks_run_fail(sending->run, "no memory for %" PRIu32 " lists", sending->letters.receivers);
+    struct popping popping = {.senders = senders};
+    ks_senders_close(senders);
+    popping.poppers = calloc(senders->lanes.receivers, sizeof *popping.poppers);
+    popping.counts = calloc(senders->lanes.count, sizeof *popping.counts);
+    if (popping.poppers == NULL || popping.counts == NULL)
+        ks_run_fail(senders->run, "no memory for %" PRIu32 " lists", senders->lanes.receivers);
     else
         run_loop(&popping);
     free(popping.poppers);
-    free(popping.lanes);
-    return !sending->run->failed;
+    free(popping.counts);
+    return !senders->run->failed;
 }
 
 const struct ks_send_dialect ks_send_redis = {

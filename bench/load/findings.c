@@ -5,35 +5,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct ks_report_row *new_row(struct ks_report *report, const char *name)
+static struct ks_findings_row *new_row(struct ks_findings *findings, const char *name)
 {
-    if (report->count == KS_REPORT_ROWS)
+    if (findings->count == KS_FINDINGS_ROWS)
         abort();
-    struct ks_report_row *row = &report->rows[report->count++];
-    *row = (struct ks_report_row){.name = name};
+    struct ks_findings_row *row = &findings->rows[findings->count++];
+    *row = (struct ks_findings_row){.name = name};
     return row;
 }
 
-void ks_report_text(struct ks_report *report, const char *name, const char *text)
+void ks_findings_text(struct ks_findings *findings, const char *name, const char *text)
 {
-    struct ks_report_row *row = new_row(report, name);
+    struct ks_findings_row *row = new_row(findings, name);
     row->is_text = true;
     (void)snprintf(row->text, sizeof row->text, "%s", text);
 }
 
-void ks_report_number(struct ks_report *report, const char *name, double number)
+void ks_findings_number(struct ks_findings *findings, const char *name, double number)
 {
-    new_row(report, name)->number = isfinite(number) ? number : 0;
+    new_row(findings, name)->number = isfinite(number) ? number : 0;
 }
 
-void ks_report_latency(struct ks_report *report, const struct ks_percentiles *percentiles)
+void ks_findings_latency(struct ks_findings *findings, const struct ks_percentiles *percentiles)
 {
     double mean = percentiles->count > 0 ? (double)percentiles->sum / (double)percentiles->count : 0;
-    ks_report_number(report, "latency_mean_us", mean / 1e3);
-    ks_report_number(report, "latency_p50_us", (double)ks_percentiles_at(percentiles, 0.5) / 1e3);
-    ks_report_number(report, "latency_p99_us", (double)ks_percentiles_at(percentiles, 0.99) / 1e3);
-    ks_report_number(report, "latency_p999_us", (double)ks_percentiles_at(percentiles, 0.999) / 1e3);
-    ks_report_number(report, "latency_max_us", (double)percentiles->greatest / 1e3);
+    ks_findings_number(findings, "latency_mean_us", mean / 1e3);
+    ks_findings_number(findings, "latency_p50_us", (double)ks_percentiles_at(percentiles, 0.5) / 1e3);
+    ks_findings_number(findings, "latency_p99_us", (double)ks_percentiles_at(percentiles, 0.99) / 1e3);
+    ks_findings_number(findings, "latency_p999_us", (double)ks_percentiles_at(percentiles, 0.999) / 1e3);
+    ks_findings_number(findings, "latency_max_us", (double)percentiles->greatest / 1e3);
 }
 
 /* Whole numbers as they are, others with as many decimals as four digits need. */
@@ -81,7 +81,7 @@ static void print_json_text(FILE *stream, const char *text)
     (void)fputc('"', stream);
 }
 
-static void print_json_row(FILE *stream, const struct ks_report_row *row)
+static void print_json_row(FILE *stream, const struct ks_findings_row *row)
 {
     print_json_text(stream, row->name);
     (void)fputs(": ", stream);
@@ -93,10 +93,10 @@ static void print_json_row(FILE *stream, const struct ks_report_row *row)
         (void)fprintf(stream, "%.9g", row->number);
 }
 
-bool ks_report_print(const struct ks_report *report, bool json, FILE *stream)
+bool ks_findings_print(const struct ks_findings *findings, bool json, FILE *stream)
 {
-    for (size_t i = 0; i < report->count; i++) {
-        const struct ks_report_row *row = &report->rows[i];
+    for (size_t i = 0; i < findings->count; i++) {
+        const struct ks_findings_row *row = &findings->rows[i];
         if (json) {
             (void)fputs(i == 0 ? "{" : ", ", stream);
             print_json_row(stream, row);
@@ -110,6 +110,6 @@ bool ks_report_print(const struct ks_report *report, bool json, FILE *stream)
         (void)fputc('\n', stream);
     }
     if (json)
-        (void)fputs(report->count == 0 ? "{}\n" : "}\n", stream);
+        (void)fputs(findings->count == 0 ? "{}\n" : "}\n", stream);
     return fflush(stream) == 0 && ferror(stream) == 0;
 }

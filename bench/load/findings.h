@@ -1,6 +1,6 @@
 /* findings.h — what a run found, for people or as one JSON object on one line. One owner; any thread. */
-#ifndef KS_BENCH_REPORT_H
-#define KS_BENCH_REPORT_H
+#ifndef KS_BENCH_FINDINGS_H
+#define KS_BENCH_FINDINGS_H
 
 #include "bench/load/percentiles.h"
 
@@ -10,31 +10,31 @@
 #include <stdio.h>
 
 enum {
-    KS_REPORT_ROWS = 64,
-    KS_REPORT_TEXT_SIZE = 128,
+    KS_FINDINGS_ROWS = 64,
+    KS_FINDINGS_TEXT_SIZE = 128,
 };
 
-struct ks_report_row {
+struct ks_findings_row {
     const char *name; /* as in JSON: "messages_per_second"; people see blanks for the underscores */
     bool is_text;
     double number;
-    char text[KS_REPORT_TEXT_SIZE];
+    char text[KS_FINDINGS_TEXT_SIZE];
 };
 
-/* Begins as zeros. Rows beyond KS_REPORT_ROWS are an error of the program, and abort. Names are static. */
-struct ks_report {
+/* Begins as zeros. Rows beyond KS_FINDINGS_ROWS are an error of the program, and abort. Names are static. */
+struct ks_findings {
     size_t count;
-    struct ks_report_row rows[KS_REPORT_ROWS];
+    struct ks_findings_row rows[KS_FINDINGS_ROWS];
 };
 
-void ks_report_text(struct ks_report *report, const char *name, const char *text);
-void ks_report_number(struct ks_report *report, const char *name, double number);
+void ks_findings_text(struct ks_findings *findings, const char *name, const char *text);
+void ks_findings_number(struct ks_findings *findings, const char *name, double number);
 
 /* Rows latency_p50_us, latency_p99_us, latency_p999_us, latency_max_us, latency_mean_us from nanoseconds. */
-void ks_report_latency(struct ks_report *report, const struct ks_percentiles *percentiles);
+void ks_findings_latency(struct ks_findings *findings, const struct ks_percentiles *percentiles);
 
 /* Writes it: for people one row a line, numbers with the digits that matter; as JSON, one object, one line.
  * False when the stream failed. */
-bool ks_report_print(const struct ks_report *report, bool json, FILE *stream);
+bool ks_findings_print(const struct ks_findings *findings, bool json, FILE *stream);
 
 #endif

@@ -163,7 +163,7 @@ enum ks_result ks_fleet_open(struct ks_reactor *reactor, const char *server, con
 {
     struct ks_route route = {0};
     enum ks_result result =
-        ks_address_resolve(server, &route.target, &route.target_size, reason, reason_capacity);
+        ks_resolve_address(server, &route.target, &route.target_size, reason, reason_capacity);
     if (result == KS_OK)
         result = choose_source(plan, &route, reason, reason_capacity);
     if (result != KS_OK)

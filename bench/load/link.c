@@ -59,12 +59,46 @@ enum ks_result ks_link_open(struct ks_link *link, struct ks_reactor *reactor, co
     return KS_OK;
 }
 
+/* ---- the reactor's lists ---- */
+
+/* Has the link flushed at the end of this turn. */
+static void flush_later(struct ks_link *link)
+{
+    if (link->dirty)
+        return;
+    link->dirty = true;
+    link->next_dirty = link->reactor->dirty;
+    link->reactor->dirty = link;
+}
+
+static bool take_off(struct ks_link **list, struct ks_link *link)
+{
+    for (struct ks_link **place = list; *place != NULL; place = &(*place)->next_dirty)
+        if (*place == link) {
+            *place = link->next_dirty;
+            return true;
+        }
+    return false;
+}
+
+/* The link is gone. */
+static void flush_never(struct ks_link *link)
+{
+    if (!link->dirty)
+        return;
+    link->dirty = false;
+    if (!take_off(&link->reactor->dirty, link))
+        (void)take_off(&link->reactor->flushing, link);
+}
+
+/* ---- the end ---- */
+
 void ks_link_close(struct ks_link *link)
 {
     if (!link->open)
         return;
     link->open = false;
-    ks_reactor_forget(link->reactor, link);
+    flush_never(link);
     (void)close(link->fd);
     free(link->kept);
     free(link->output);
@@ -110,7 +144,7 @@ uint8_t *ks_link_reserve(struct ks_link *link, size_t size)
     uint8_t *place = link->output + link->output_size;
     link->output_size += size;
     if (link->connected)
-        ks_reactor_flush_later(link->reactor, link);
+        flush_later(link);
     return place;
 }
 
@@ -132,7 +166,7 @@ void ks_link_lend(struct ks_link *link, const uint8_t *bytes, size_t size)
     link->lent = bytes;
     link->lent_size = size;
     if (link->connected)
-        ks_reactor_flush_later(link->reactor, link);
+        flush_later(link);
 }
 
 size_t ks_link_waiting(const struct ks_link *link)
@@ -251,7 +285,7 @@ static void finish_connecting(struct ks_link *link)
     if (ks_link_waiting(link) == 0)
         watch(link, false, EPOLL_CTL_MOD);
     else
-        ks_reactor_flush_later(link->reactor, link);
+        flush_later(link);
     link->events->opened(link);
 }
 

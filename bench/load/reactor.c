@@ -47,34 +47,6 @@ void ks_reactor_stop(struct ks_reactor *reactor)
     reactor->stopped = true;
 }
 
-void ks_reactor_flush_later(struct ks_reactor *reactor, struct ks_link *link)
-{
-    if (link->dirty)
-        return;
-    link->dirty = true;
-    link->next_dirty = reactor->dirty;
-    reactor->dirty = link;
-}
-
-static bool take_off(struct ks_link **list, struct ks_link *link)
-{
-    for (struct ks_link **place = list; *place != NULL; place = &(*place)->next_dirty)
-        if (*place == link) {
-            *place = link->next_dirty;
-            return true;
-        }
-    return false;
-}
-
-void ks_reactor_forget(struct ks_reactor *reactor, struct ks_link *link)
-{
-    if (!link->dirty)
-        return;
-    link->dirty = false;
-    if (!take_off(&reactor->dirty, link))
-        (void)take_off(&reactor->flushing, link);
-}
-
 /* Each link once: whoever writes again while it is flushed has its next turn after the answers were read. */
 static void flush_all(struct ks_reactor *reactor)
 {

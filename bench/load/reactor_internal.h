@@ -1,6 +1,8 @@
-/* reactor_internal.h — what links need of their reactor; for reactor.c and link.c alone. */
-#ifndef KS_BENCH_REACTOR_LINKS_H
-#define KS_BENCH_REACTOR_LINKS_H
+/* reactor_internal.h — what links know of their reactor, and it of them; for reactor.c and link.c alone. The
+ * reactor calls links; links only reach into its lists.
+ */
+#ifndef KS_BENCH_REACTOR_INTERNAL_H
+#define KS_BENCH_REACTOR_INTERNAL_H
 
 #include "bench/load/link.h"
 
@@ -14,12 +16,6 @@ struct ks_reactor {
     struct ks_link *flushing; /* those of them whose turn is now */
     uint8_t *input; /* KS_LINK_KEPT_LIMIT + KS_LINK_READ_SIZE bytes, for the link whose turn it is */
 };
-
-/* Has the link flushed at the end of this turn. */
-void ks_reactor_flush_later(struct ks_reactor *reactor, struct ks_link *link);
-
-/* The link is gone: takes it off the list. */
-void ks_reactor_forget(struct ks_reactor *reactor, struct ks_link *link);
 
 /* What epoll said of a link. */
 void ks_link_ready(struct ks_link *link, uint32_t events);

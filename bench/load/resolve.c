@@ -16,7 +16,7 @@ static const struct addrinfo *preferred(const struct addrinfo *found)
     return found;
 }
 
-enum ks_result ks_address_resolve(const char *text, struct sockaddr_storage *address, socklen_t *address_size,
+enum ks_result ks_resolve_address(const char *text, struct sockaddr_storage *address, socklen_t *address_size,
                                   char *reason, size_t reason_capacity)
 {
     struct ks_address parsed;

@@ -1,6 +1,6 @@
 /* resolve.h — "HOST:PORT" and "[ADDRESS]:PORT" to a socket address. Main thread; may ask the network. */
-#ifndef KS_BENCH_ADDRESS_H
-#define KS_BENCH_ADDRESS_H
+#ifndef KS_BENCH_RESOLVE_H
+#define KS_BENCH_RESOLVE_H
 
 #include "base/result.h"
 
@@ -10,7 +10,7 @@
 /* KS_OK with the address that `text` stands for: where a name has several, the first of IPv4, or without one
  * the first; "[::1]:PORT" reaches a server that listens on that one only. Else one line for people is in
  * `reason`: KS_INVALID (no HOST:PORT), KS_NOT_FOUND. */
-enum ks_result ks_address_resolve(const char *text, struct sockaddr_storage *address, socklen_t *address_size,
+enum ks_result ks_resolve_address(const char *text, struct sockaddr_storage *address, socklen_t *address_size,
                                   char *reason, size_t reason_capacity);
 
 #endif

@@ -218,21 +218,21 @@ static struct row_names names_of(const char *operations)
     return (struct row_names){"operations", "operations_per_second", "server_cpu_us_per_operation"};
 }
 
-void ks_run_report(struct ks_run *run, const char *operations)
+void ks_run_add_findings(struct ks_run *run, const char *operations)
 {
     const struct row_names names = names_of(operations);
     double seconds = ks_run_seconds(run);
     double count = (double)run->operations;
-    ks_report_number(&run->report, "seconds", seconds);
-    ks_report_number(&run->report, names.operations, count);
-    ks_report_number(&run->report, names.per_second, seconds > 0 ? count / seconds : 0);
+    ks_findings_number(&run->findings, "seconds", seconds);
+    ks_findings_number(&run->findings, names.operations, count);
+    ks_findings_number(&run->findings, names.per_second, seconds > 0 ? count / seconds : 0);
     if (run->latency.count > 0)
-        ks_report_latency(&run->report, &run->latency);
+        ks_findings_latency(&run->findings, &run->latency);
     if (!run->has_process)
         return;
     double cpu = (double)(run->after.cpu_ns - run->before.cpu_ns);
-    ks_report_number(&run->report, names.cpu, count > 0 ? cpu / 1e3 / count : 0);
-    ks_report_number(&run->report, "server_cpu_seconds", cpu / 1e9);
-    ks_report_number(&run->report, "server_cores_used", seconds > 0 ? cpu / 1e9 / seconds : 0);
-    ks_report_number(&run->report, "server_resident_bytes", (double)run->after.resident_bytes);
+    ks_findings_number(&run->findings, names.cpu, count > 0 ? cpu / 1e3 / count : 0);
+    ks_findings_number(&run->findings, "server_cpu_seconds", cpu / 1e9);
+    ks_findings_number(&run->findings, "server_cores_used", seconds > 0 ? cpu / 1e9 / seconds : 0);
+    ks_findings_number(&run->findings, "server_resident_bytes", (double)run->after.resident_bytes);
 }

@@ -13,14 +13,14 @@
 #include "bench/load/percentiles.h"
 #include "bench/load/process.h"
 #include "bench/load/reactor.h"
-#include "bench/settings.h"
+#include "bench/load/settings.h"
 
 enum { KS_RUN_REASON_SIZE = 256 };
 
 struct ks_run {
     const struct ks_settings *settings;
     struct ks_reactor *reactor;
-    struct ks_report report;
+    struct ks_findings findings;
     struct ks_percentiles latency; /* ns; of operations that ended while measuring */
     uint64_t operations;           /* that ended while measuring */
     bool measuring;
@@ -74,9 +74,9 @@ void ks_run_lost(struct ks_run *run, const char *doing, int error);
 /* How long the measurement lasted, once it is over. */
 double ks_run_seconds(const struct ks_run *run);
 
-/* Rows that every report has: seconds, `what`, `what`_per_second, latency, and with --pid the server's CPU in
- * microseconds per operation (server_cpu_us_per_`what without s`), its share of one core, and resident bytes.
- * `operations` names them in the plural: "requests". */
-void ks_run_report(struct ks_run *run, const char *operations);
+/* Rows that the findings of every mode have: seconds, `what`, `what`_per_second, latency, and with --pid the
+ * server's CPU in microseconds per operation (server_cpu_us_per_`what without s`), its share of one core, and
+ * resident bytes. `operations` names them in the plural: "requests". */
+void ks_run_add_findings(struct ks_run *run, const char *operations);
 
 #endif

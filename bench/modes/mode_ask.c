@@ -6,14 +6,14 @@
  */
 #include "base/clock.h"
 #include "bench/load/stamps.h"
-#include "bench/modes.h"
+#include "bench/modes/modes.h"
 #include "bench/traffic/question.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct asking {
+struct ask_load {
     struct ks_run *run;
     struct ks_fleet *fleet;
     uint32_t connections;
@@ -28,7 +28,8 @@ struct asking {
     struct ks_question question;
 };
 
-static void ask(struct asking *asking, uint32_t index, struct ks_link *link, uint32_t count, uint64_t now_ns)
+static void ask(struct ask_load *asking, uint32_t index, struct ks_link *link, uint32_t count,
+                uint64_t now_ns)
 {
     if (ks_link_write(link, asking->requests, count * asking->question.request_size) != KS_OK) {
         ks_run_fail(asking->run, "no memory");
@@ -40,7 +41,7 @@ static void ask(struct asking *asking, uint32_t index, struct ks_link *link, uin
 
 /* ---- the beginning ---- */
 
-static void start(struct asking *asking)
+static void start(struct ask_load *asking)
 {
     uint64_t now = ks_clock_stopwatch_ns();
     asking->started = true;
@@ -49,7 +50,7 @@ static void start(struct asking *asking)
         ask(asking, i, ks_fleet_link(asking->fleet, i), asking->depth, now);
 }
 
-static void greeted(struct asking *asking, uint32_t index)
+static void greeted(struct ask_load *asking, uint32_t index)
 {
     asking->is_greeted[index] = true;
     asking->greeted++;
@@ -60,7 +61,7 @@ static void greeted(struct asking *asking, uint32_t index)
 
 static void opened(void *context, uint32_t index, struct ks_link *link)
 {
-    struct asking *asking = context;
+    struct ask_load *asking = context;
     const char *greeting = asking->question.greeting;
     if (greeting[0] == '\0')
         greeted(asking, index);
@@ -68,7 +69,7 @@ static void opened(void *context, uint32_t index, struct ks_link *link)
         ks_run_fail(asking->run, "no memory");
 }
 
-static size_t receive_banner(struct asking *asking, uint32_t index, const uint8_t *bytes, size_t size)
+static size_t receive_banner(struct ask_load *asking, uint32_t index, const uint8_t *bytes, size_t size)
 {
     const char *banner = asking->question.banner;
     size_t banner_size = strlen(banner);
@@ -89,7 +90,7 @@ static size_t receive_banner(struct asking *asking, uint32_t index, const uint8_
 
 /* ---- the load ---- */
 
-static void fail_answer(struct asking *asking, uint32_t index, const uint8_t *bytes, size_t size)
+static void fail_answer(struct ask_load *asking, uint32_t index, const uint8_t *bytes, size_t size)
 {
     char shown[40];
     size_t count = size < sizeof shown - 1 ? size : sizeof shown - 1;
@@ -100,7 +101,7 @@ static void fail_answer(struct asking *asking, uint32_t index, const uint8_t *by
 }
 
 /* `count` requests were answered now. */
-static void count_answers(struct asking *asking, uint32_t index, uint32_t count, uint64_t now_ns)
+static void count_answers(struct ask_load *asking, uint32_t index, uint32_t count, uint64_t now_ns)
 {
     struct ks_run *run = asking->run;
     asking->on_their_way -= count;
@@ -117,7 +118,7 @@ static void count_answers(struct asking *asking, uint32_t index, uint32_t count,
 
 static size_t received(void *context, uint32_t index, struct ks_link *link, const uint8_t *bytes, size_t size)
 {
-    struct asking *asking = context;
+    struct ask_load *asking = context;
     uint32_t answered = 0;
     size_t taken = 0;
     if (!asking->started)
@@ -138,7 +139,7 @@ static size_t received(void *context, uint32_t index, struct ks_link *link, cons
 
 static void ended(void *context, uint32_t index, struct ks_link *link, int error)
 {
-    struct asking *asking = context;
+    struct ask_load *asking = context;
     (void)index;
     (void)link;
     ks_run_lost(asking->run, asking->started ? "asking" : "connecting", error);
@@ -147,7 +148,7 @@ static void ended(void *context, uint32_t index, struct ks_link *link, int error
 /* The measured time is over: what is on its way is awaited, and verified. */
 static void finish(void *context)
 {
-    struct asking *asking = context;
+    struct ask_load *asking = context;
     asking->finishing = true;
     if (asking->on_their_way == 0)
         ks_reactor_stop(asking->run->reactor);
@@ -155,7 +156,7 @@ static void finish(void *context)
 
 /* ---- the mode ---- */
 
-static bool prepare(struct asking *asking)
+static bool prepare(struct ask_load *asking)
 {
     const struct ks_settings *settings = asking->run->settings;
     if (ks_question_choose(&asking->question, settings->protocol, settings->request) != KS_OK) {
@@ -175,7 +176,7 @@ static bool prepare(struct asking *asking)
     return true;
 }
 
-static bool load(struct asking *asking)
+static bool load(struct ask_load *asking)
 {
     static const struct ks_fleet_events events = {.opened = opened, .received = received, .ended = ended};
     struct ks_run *run = asking->run;
@@ -196,15 +197,15 @@ static bool load(struct asking *asking)
 
 bool ks_mode_ask(struct ks_run *run)
 {
-    struct asking asking = {.run = run,
-                            .connections = (uint32_t)run->settings->connections,
-                            .depth = (uint32_t)run->settings->depth};
+    struct ask_load asking = {.run = run,
+                              .connections = (uint32_t)run->settings->connections,
+                              .depth = (uint32_t)run->settings->depth};
     bool right = prepare(&asking) && load(&asking);
     if (right) {
-        ks_report_text(&run->report, "request", asking.question.name);
-        ks_report_number(&run->report, "connections", asking.connections);
-        ks_report_number(&run->report, "depth", asking.depth);
-        ks_run_report(run, "requests");
+        ks_findings_text(&run->findings, "request", asking.question.name);
+        ks_findings_number(&run->findings, "connections", asking.connections);
+        ks_findings_number(&run->findings, "depth", asking.depth);
+        ks_run_add_findings(run, "requests");
     }
     ks_fleet_free(asking.fleet);
     ks_stamps_free(&asking.stamps);

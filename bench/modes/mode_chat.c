@@ -8,11 +8,9 @@
  * has heard it before that.
  */
 #include "base/clock.h"
-#include "base/text.h"
 #include "bench/dialects/chat_dialect.h"
-#include "bench/modes.h"
+#include "bench/modes/modes.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -41,6 +39,8 @@ struct chat {
 static const struct ks_chat_dialect *const dialects[] = {
     &ks_chat_kesher, &ks_chat_redis, &ks_chat_nats, &ks_chat_irc, &ks_chat_mqtt,
 };
+
+_Static_assert(KS_SETTINGS_LEAST_LINE == KS_CHAT_LEAST_TEXT + 1, "a text and its LF");
 
 /* ---- writing ---- */
 
@@ -74,6 +74,14 @@ static void write_all(struct chat *chat, uint32_t count)
         if (!write_lines(chat, writer, room < count ? room : count, now))
             return;
     }
+}
+
+static void begin_talking(struct ks_chat_room *room)
+{
+    struct chat *chat = (struct chat *)(void *)room; /* its first member */
+    chat->stage = TALKING;
+    ks_run_measure(chat->run, false);
+    write_all(chat, UINT32_MAX);
 }
 
 /* ---- the end ---- */
@@ -162,7 +170,7 @@ static size_t hear_piece(struct chat *chat, struct ks_chat_person *person, uint3
     case KS_CHAT_PIECE_TEXT:
         break;
     case KS_CHAT_PIECE_WRONG:
-        ks_chat_unexpected(room, person, bytes, size);
+        ks_chat_dialect_unexpected(room, person, bytes, size);
         return 0;
     }
     enum ks_chat_heard heard =
@@ -242,44 +250,6 @@ static void ended(void *context, uint32_t index, struct ks_link *link, int error
 
 static const struct ks_fleet_events fleet_events = {.opened = opened, .received = received, .ended = ended};
 
-/* ---- for dialects ---- */
-
-void ks_chat_entered(struct ks_chat_room *room, struct ks_chat_person *person)
-{
-    struct chat *chat = (struct chat *)(void *)room; /* its first member */
-    person->entered = true;
-    room->entered++;
-    ks_run_phase(room->run, "entering", room->entered, room->people_count);
-    if (room->entered < room->people_count || room->run->failed)
-        return;
-    chat->stage = TALKING;
-    ks_run_measure(room->run, false);
-    write_all(chat, UINT32_MAX);
-}
-
-void ks_chat_tell(struct ks_chat_room *room, struct ks_chat_person *person, const char *format, ...)
-{
-    char text[512];
-    va_list arguments;
-    va_start(arguments, format);
-    int size = vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    if (size < 0 || (size_t)size >= sizeof text)
-        ks_run_fail(room->run, "too long to be said: %s", text);
-    else if (ks_link_write(person->link, text, (size_t)size) != KS_OK)
-        ks_run_fail(room->run, "no memory for what member %u says", person->index);
-}
-
-void ks_chat_unexpected(struct ks_chat_room *room, const struct ks_chat_person *person, const uint8_t *bytes,
-                        size_t size)
-{
-    char shown[100];
-    size_t line_size = ks_chat_line_size(bytes, size);
-    ks_text_escape(bytes, line_size > 0 ? line_size - 1 : size, shown, sizeof shown);
-    ks_run_fail(room->run, "member %u was told \"%s\"%s%s", person->index, shown, person->entered ? "" : "; ",
-                person->entered ? "" : room->dialect->hint);
-}
-
 /* ---- a run ---- */
 
 static const struct ks_chat_dialect *find_dialect(const char *name)
@@ -334,6 +304,7 @@ static bool prepare(struct chat *chat)
     const struct ks_settings *settings = chat->run->settings;
     struct ks_chat_room *room = &chat->room;
     room->run = chat->run;
+    room->all_entered = begin_talking;
     room->dialect = find_dialect(settings->protocol);
     if (room->dialect == NULL) {
         ks_run_fail(chat->run, "there is no chat over '%s'", settings->protocol);
@@ -371,17 +342,18 @@ static void report(struct chat *chat)
     struct ks_run *run = chat->run;
     const struct ks_settings *settings = run->settings;
     double seconds = (double)run->measured_ns / 1e9;
-    ks_report_number(&run->report, "members", (double)settings->members);
-    ks_report_number(&run->report, "writers", (double)settings->writers);
-    ks_report_number(&run->report, "window", (double)settings->window);
-    ks_report_number(&run->report, "line_bytes", (double)settings->size);
-    ks_report_number(&run->report, "deliveries_of_a_line", chat->room.hearers);
-    ks_report_text(&run->report, "order_verified",
-                   ks_chat_lines_tell_order(chat->lines) ? "one for all" : "of each writer's lines");
-    ks_run_report(run, "deliveries");
-    ks_report_number(&run->report, "lines", (double)chat->lines_done);
-    ks_report_number(&run->report, "lines_per_second", seconds > 0 ? (double)chat->lines_done / seconds : 0);
-    ks_report_number(&run->report, "lines_verified", (double)chat->lines_verified);
+    ks_findings_number(&run->findings, "members", (double)settings->members);
+    ks_findings_number(&run->findings, "writers", (double)settings->writers);
+    ks_findings_number(&run->findings, "window", (double)settings->window);
+    ks_findings_number(&run->findings, "line_bytes", (double)settings->size);
+    ks_findings_number(&run->findings, "deliveries_of_a_line", chat->room.hearers);
+    ks_findings_text(&run->findings, "order_verified",
+                     ks_chat_lines_tell_order(chat->lines) ? "one for all" : "of each writer's lines");
+    ks_run_add_findings(run, "deliveries");
+    ks_findings_number(&run->findings, "lines", (double)chat->lines_done);
+    ks_findings_number(&run->findings, "lines_per_second",
+                       seconds > 0 ? (double)chat->lines_done / seconds : 0);
+    ks_findings_number(&run->findings, "lines_verified", (double)chat->lines_verified);
 }
 
 bool ks_mode_chat(struct ks_run *run)

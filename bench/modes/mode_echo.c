@@ -7,7 +7,7 @@
  */
 #include "base/scheduling.h"
 #include "bench/load/resolve.h"
-#include "bench/modes.h"
+#include "bench/modes/modes.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -169,7 +169,7 @@ static bool listen_there(struct echo *echo)
     struct sockaddr_storage address = {0};
     socklen_t size = 0;
     const int on = 1;
-    if (ks_address_resolve(echo->run->settings->server, &address, &size, reason, sizeof reason) != KS_OK) {
+    if (ks_resolve_address(echo->run->settings->server, &address, &size, reason, sizeof reason) != KS_OK) {
         ks_run_fail(echo->run, "%s", reason);
         return false;
     }
@@ -227,17 +227,17 @@ static bool serve(struct echo *echo)
 
 static void report(const struct echo *echo)
 {
-    struct ks_report *rows = &echo->run->report;
+    struct ks_findings *rows = &echo->run->findings;
     uint64_t reads = 0;
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < echo->count; i++) {
         reads += echo->threads[i].reads;
         bytes += echo->threads[i].bytes;
     }
-    ks_report_number(rows, "threads", echo->count);
-    ks_report_number(rows, "connections", (double)echo->connections);
-    ks_report_number(rows, "reads", (double)reads);
-    ks_report_number(rows, "bytes", (double)bytes);
+    ks_findings_number(rows, "threads", echo->count);
+    ks_findings_number(rows, "connections", (double)echo->connections);
+    ks_findings_number(rows, "reads", (double)reads);
+    ks_findings_number(rows, "bytes", (double)bytes);
 }
 
 bool ks_mode_echo(struct ks_run *run)

@@ -5,7 +5,7 @@
  */
 #include "base/clock.h"
 #include "bench/load/footprint.h"
-#include "bench/modes.h"
+#include "bench/modes/modes.h"
 #include "bench/traffic/question.h"
 #include "wire/chat_codec.h"
 #include "wire/frame.h"
@@ -47,7 +47,7 @@ static const struct visit {
     {"plain", BYTES(""), BYTES(""), BYTES(""), BYTES("")},
 };
 
-enum state {
+enum idle_state {
     CONNECTING,
     WELCOMED, /* and silent */
     PROBED,
@@ -144,7 +144,7 @@ static void answer(struct idling *idling, uint32_t index)
 static size_t received(void *context, uint32_t index, struct ks_link *link, const uint8_t *bytes, size_t size)
 {
     struct idling *idling = context;
-    enum state state = idling->states[index];
+    enum idle_state state = idling->states[index];
     enum ks_result result = KS_INVALID;
     (void)link;
     if (is_plain(idling))
@@ -259,27 +259,27 @@ static bool hold(struct idling *idling)
 
 static void report(const struct idling *idling)
 {
-    struct ks_report *rows = &idling->run->report;
+    struct ks_findings *rows = &idling->run->findings;
     uint32_t count = idling->connections;
     double seconds = ks_run_seconds(idling->run);
     double cpu = (double)(idling->held_until.cpu_ns - idling->held_from.cpu_ns) / 1e9;
-    ks_report_number(rows, "connections", count);
-    ks_report_number(rows, "connect_seconds", idling->connect_seconds);
-    ks_report_number(rows, "connections_per_second", count / idling->connect_seconds);
-    ks_report_number(rows, "seconds", seconds);
+    ks_findings_number(rows, "connections", count);
+    ks_findings_number(rows, "connect_seconds", idling->connect_seconds);
+    ks_findings_number(rows, "connections_per_second", count / idling->connect_seconds);
+    ks_findings_number(rows, "seconds", seconds);
     if (idling->run->settings->pid == 0)
         return;
-    ks_report_number(
+    ks_findings_number(
         rows, "server_resident_bytes_per_connection",
         ks_footprint_growth(idling->before.resident_bytes, idling->held_from.resident_bytes, count));
-    ks_report_number(
+    ks_findings_number(
         rows, "server_private_bytes_per_connection",
         ks_footprint_growth(idling->before.private_bytes, idling->held_from.private_bytes, count));
-    ks_report_number(rows, "server_resident_bytes_before", (double)idling->before.resident_bytes);
-    ks_report_number(rows, "server_resident_bytes", (double)idling->held_from.resident_bytes);
-    ks_report_number(rows, "server_resident_bytes_after", (double)idling->after.resident_bytes);
-    ks_report_number(rows, "server_cpu_seconds", cpu);
-    ks_report_number(rows, "server_cores_used", seconds > 0 ? cpu / seconds : 0);
+    ks_findings_number(rows, "server_resident_bytes_before", (double)idling->before.resident_bytes);
+    ks_findings_number(rows, "server_resident_bytes", (double)idling->held_from.resident_bytes);
+    ks_findings_number(rows, "server_resident_bytes_after", (double)idling->after.resident_bytes);
+    ks_findings_number(rows, "server_cpu_seconds", cpu);
+    ks_findings_number(rows, "server_cores_used", seconds > 0 ? cpu / seconds : 0);
 }
 
 bool ks_mode_idle(struct ks_run *run)

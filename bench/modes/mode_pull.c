@@ -1,6 +1,6 @@
 /* mode_pull.c — waiting messages: sent first, without being measured, then taken by all receivers at once. */
-#include "bench/dialects/send_dialect.h"
-#include "bench/modes.h"
+#include "bench/dialects/send_dialects.h"
+#include "bench/modes/modes.h"
 #include "bench/traffic/receivers.h"
 
 #include <stdlib.h>
@@ -8,34 +8,35 @@
 /* Messages of a sender that are on their way while it prepares: as many as kesherd looks at at a time. */
 enum { PREPARING_DEPTH = 256 };
 
-static void report(const struct ks_sending *sending, const struct ks_inbox_result *result)
+static void report(const struct ks_senders *senders, const struct ks_receivers_result *result)
 {
-    struct ks_run *run = sending->run;
-    struct ks_report *to = &run->report;
+    struct ks_run *run = senders->run;
+    struct ks_findings *to = &run->findings;
     double seconds = ks_run_seconds(run);
-    ks_report_number(to, "connections", sending->plan.receivers);
-    ks_report_number(to, "messages_per_receiver", (double)run->settings->messages);
-    ks_report_number(to, "message_bytes", sending->plan.size);
-    ks_run_report(run, "messages");
-    ks_report_number(to, "mebibytes_per_second",
-                     seconds > 0 ? (double)run->operations * sending->plan.size / seconds / (1 << 20) : 0);
-    ks_report_number(to, "first_message_p50_us", (double)ks_percentiles_at(&result->first, 0.5) / 1e3);
-    ks_report_number(to, "first_message_p99_us", (double)ks_percentiles_at(&result->first, 0.99) / 1e3);
-    ks_report_number(to, "first_message_max_us", (double)result->first.greatest / 1e3);
-    ks_report_text(to, "verified", sending->plan.dialect->verified);
+    ks_findings_number(to, "connections", senders->plan.receivers);
+    ks_findings_number(to, "messages_per_receiver", (double)run->settings->messages);
+    ks_findings_number(to, "message_bytes", senders->plan.size);
+    ks_run_add_findings(run, "messages");
+    ks_findings_number(to, "mebibytes_per_second",
+                       seconds > 0 ? (double)run->operations * senders->plan.size / seconds / (1 << 20) : 0);
+    ks_findings_number(to, "first_message_p50_us", (double)ks_percentiles_at(&result->first, 0.5) / 1e3);
+    ks_findings_number(to, "first_message_p99_us", (double)ks_percentiles_at(&result->first, 0.99) / 1e3);
+    ks_findings_number(to, "first_message_max_us", (double)result->first.greatest / 1e3);
+    ks_findings_text(to, "verified", senders->plan.dialect->verified);
 }
 
-static bool pull(struct ks_sending *sending, const struct ks_sending_plan *plan, struct ks_run *run)
+static bool pull(struct ks_senders *senders, const struct ks_senders_plan *plan, struct ks_run *run)
 {
-    struct ks_inbox_result *result = calloc(1, sizeof *result); /* its percentiles are large for a stack */
+    struct ks_receivers_result *result =
+        calloc(1, sizeof *result); /* its percentiles are large for a stack */
     if (result == NULL) {
         ks_run_fail(run, "no memory");
         return false;
     }
-    bool is_done = ks_sending_run(sending, run, plan) && ks_inbox_take_all(sending, true, result);
+    bool is_done = ks_senders_run(senders, run, plan) && ks_receivers_take_all(senders, true, result);
     if (is_done)
-        report(sending, result);
-    ks_sending_end(sending);
+        report(senders, result);
+    ks_senders_end(senders);
     free(result);
     return is_done;
 }
@@ -43,8 +44,8 @@ static bool pull(struct ks_sending *sending, const struct ks_sending_plan *plan,
 bool ks_mode_pull(struct ks_run *run)
 {
     const struct ks_settings *settings = run->settings;
-    struct ks_sending sending;
-    const struct ks_sending_plan plan = {
+    struct ks_senders senders;
+    const struct ks_senders_plan plan = {
         .dialect = &ks_send_kesher,
         .senders = (uint32_t)settings->connections,
         .receivers = (uint32_t)settings->connections,
@@ -56,5 +57,5 @@ bool ks_mode_pull(struct ks_run *run)
         ks_run_fail(run, "--messages of this mode is at least 1");
         return false;
     }
-    return pull(&sending, &plan, run);
+    return pull(&senders, &plan, run);
 }

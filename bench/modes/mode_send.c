@@ -1,6 +1,6 @@
 /* mode_send.c — durable messages: how many a second, each acknowledged, and all of them found again. */
-#include "bench/dialects/send_dialect.h"
-#include "bench/modes.h"
+#include "bench/dialects/send_dialects.h"
+#include "bench/modes/modes.h"
 
 #include <string.h>
 
@@ -13,28 +13,28 @@ static const struct ks_send_dialect *find_dialect(const char *protocol)
     return NULL;
 }
 
-static void report(struct ks_sending *sending, bool is_verified)
+static void report(struct ks_senders *senders, bool is_verified)
 {
-    struct ks_run *run = sending->run;
-    const struct ks_sending_plan *plan = &sending->plan;
+    struct ks_run *run = senders->run;
+    const struct ks_senders_plan *plan = &senders->plan;
     double seconds = ks_run_seconds(run);
-    ks_report_number(&run->report, "connections", plan->senders);
-    ks_report_number(&run->report, "receivers", plan->receivers);
-    ks_report_number(&run->report, "depth", plan->depth);
-    ks_report_number(&run->report, "message_bytes", plan->size);
-    ks_run_report(run, "messages");
-    ks_report_number(&run->report, "mebibytes_per_second",
-                     seconds > 0 ? (double)run->operations * plan->size / seconds / (1 << 20) : 0);
-    ks_report_number(&run->report, "acknowledged_in_all", (double)sending->acknowledged);
-    ks_report_text(&run->report, "verified",
-                   is_verified ? plan->dialect->verified : "each message acknowledged");
+    ks_findings_number(&run->findings, "connections", plan->senders);
+    ks_findings_number(&run->findings, "receivers", plan->receivers);
+    ks_findings_number(&run->findings, "depth", plan->depth);
+    ks_findings_number(&run->findings, "message_bytes", plan->size);
+    ks_run_add_findings(run, "messages");
+    ks_findings_number(&run->findings, "mebibytes_per_second",
+                       seconds > 0 ? (double)run->operations * plan->size / seconds / (1 << 20) : 0);
+    ks_findings_number(&run->findings, "acknowledged_in_all", (double)senders->acknowledged);
+    ks_findings_text(&run->findings, "verified",
+                     is_verified ? plan->dialect->verified : "each message acknowledged");
 }
 
 bool ks_mode_send(struct ks_run *run)
 {
     const struct ks_settings *settings = run->settings;
-    struct ks_sending sending;
-    const struct ks_sending_plan plan = {
+    struct ks_senders senders;
+    const struct ks_senders_plan plan = {
         .dialect = find_dialect(settings->protocol),
         .senders = (uint32_t)settings->connections,
         .receivers = (uint32_t)(settings->receivers != 0 ? settings->receivers : settings->connections),
@@ -48,9 +48,9 @@ bool ks_mode_send(struct ks_run *run)
         return false;
     }
     bool is_verified = !settings->keep && plan.dialect->verify != NULL;
-    bool is_done = ks_sending_run(&sending, run, &plan) && (!is_verified || plan.dialect->verify(&sending));
+    bool is_done = ks_senders_run(&senders, run, &plan) && (!is_verified || plan.dialect->verify(&senders));
     if (is_done)
-        report(&sending, is_verified);
-    ks_sending_end(&sending);
+        report(&senders, is_verified);
+    ks_senders_end(&senders);
     return is_done;
 }

@@ -4,7 +4,7 @@
  * is sent as soon as its 2103 was right. So four counters tell where all files of a connection are.
  */
 #include "base/clock.h"
-#include "bench/modes.h"
+#include "bench/modes/modes.h"
 #include "bench/traffic/accounts.h"
 #include "bench/traffic/replies.h"
 #include "bench/traffic/upload_content.h"
@@ -31,7 +31,7 @@ enum {
 };
 
 /* A file that is on its way. */
-struct file {
+struct sent_file {
     uint64_t begun_ns;
     uint32_t cksum;
 };
@@ -39,7 +39,7 @@ struct file {
 struct uploader {
     struct ks_replies replies;
     struct ks_upload_content *content; /* NULL until it has a key */
-    struct file *files;                /* depth of them: file f is f % depth */
+    struct sent_file *files;           /* depth of them: file f is f % depth */
     bool *confirming;                  /* the same, of the requests that are out: a 1029, else a 1028 */
     uint64_t asked;                    /* requests, */
     uint64_t answered;                 /* and answers to them */
@@ -50,12 +50,12 @@ struct uploader {
     bool is_lending;                   /* the content of the file begun last: nothing may be written */
 };
 
-struct upload {
+struct upload_load {
     struct ks_run *run;
     struct ks_accounts *accounts;
     struct ks_fleet *fleet;
     struct uploader *uploaders;
-    struct file *files;
+    struct sent_file *files;
     bool *confirming;
     uint32_t connections;
     uint32_t depth;
@@ -67,7 +67,7 @@ struct upload {
     uint64_t lent; /* pieces: a sign of life while large files are sent */
 };
 
-static uint32_t account_of(const struct upload *upload, uint32_t index)
+static uint32_t account_of(const struct upload_load *upload, uint32_t index)
 {
     return upload->run->settings->one_user ? 0 : index;
 }
@@ -82,7 +82,7 @@ static size_t name_of(uint32_t index, uint32_t file, char name[static NAME_SIZE]
 
 /* The next piece of the content that a connection is sending; *size is 0 when there is no more, and then its
  * checksum is known. False when the run has failed. */
-static bool next_piece(struct upload *upload, uint32_t index, const uint8_t **bytes, size_t *size)
+static bool next_piece(struct upload_load *upload, uint32_t index, const uint8_t **bytes, size_t *size)
 {
     struct uploader *uploader = &upload->uploaders[index];
     if (ks_upload_content_next(uploader->content, bytes, size) != KS_OK) {
@@ -96,7 +96,7 @@ static bool next_piece(struct upload *upload, uint32_t index, const uint8_t **by
     return true;
 }
 
-static void lend_more(struct upload *upload, uint32_t index, struct ks_link *link)
+static void lend_more(struct upload_load *upload, uint32_t index, struct ks_link *link)
 {
     const uint8_t *bytes = NULL;
     size_t size = 0;
@@ -109,7 +109,7 @@ static void lend_more(struct upload *upload, uint32_t index, struct ks_link *lin
 }
 
 /* A small content goes to where there is room for all of it. */
-static void copy_all(struct upload *upload, uint32_t index, uint8_t *place)
+static void copy_all(struct upload_load *upload, uint32_t index, uint8_t *place)
 {
     const uint8_t *bytes = NULL;
     size_t size = 0;
@@ -120,7 +120,7 @@ static void copy_all(struct upload *upload, uint32_t index, uint8_t *place)
 }
 
 /* Where a request of this size goes; NULL when the run has failed. */
-static uint8_t *reserve(struct upload *upload, struct ks_link *link, size_t size)
+static uint8_t *reserve(struct upload_load *upload, struct ks_link *link, size_t size)
 {
     uint8_t *place = ks_link_reserve(link, size);
     if (place == NULL)
@@ -128,8 +128,8 @@ static uint8_t *reserve(struct upload *upload, struct ks_link *link, size_t size
     return place;
 }
 
-static void encode_header(const struct upload *upload, uint32_t index, uint16_t code, uint32_t payload_size,
-                          uint8_t *bytes)
+static void encode_header(const struct upload_load *upload, uint32_t index, uint16_t code,
+                          uint32_t payload_size, uint8_t *bytes)
 {
     const struct ks_request_header header = {.client_id =
                                                  *ks_accounts_id(upload->accounts, account_of(upload, index)),
@@ -139,7 +139,7 @@ static void encode_header(const struct upload *upload, uint32_t index, uint16_t 
     ks_request_header_encode(&header, bytes);
 }
 
-static void begin_file(struct upload *upload, uint32_t index, struct ks_link *link, uint64_t now_ns)
+static void begin_file(struct upload_load *upload, uint32_t index, struct ks_link *link, uint64_t now_ns)
 {
     struct uploader *uploader = &upload->uploaders[index];
     char name[NAME_SIZE];
@@ -164,7 +164,7 @@ static void begin_file(struct upload *upload, uint32_t index, struct ks_link *li
         lend_more(upload, index, link);
 }
 
-static void confirm_file(struct upload *upload, uint32_t index, struct ks_link *link)
+static void confirm_file(struct upload_load *upload, uint32_t index, struct ks_link *link)
 {
     struct uploader *uploader = &upload->uploaders[index];
     char name[NAME_SIZE];
@@ -178,7 +178,7 @@ static void confirm_file(struct upload *upload, uint32_t index, struct ks_link *
     uploader->told++;
 }
 
-static bool may_begin(const struct upload *upload, const struct uploader *uploader,
+static bool may_begin(const struct upload_load *upload, const struct uploader *uploader,
                       const struct ks_link *link)
 {
     return uploader->sent < upload->run->settings->files &&
@@ -187,7 +187,7 @@ static bool may_begin(const struct upload *upload, const struct uploader *upload
 }
 
 /* `now_ns` is 0 when nobody has looked at the clock in this turn. */
-static void write_more(struct upload *upload, uint32_t index, struct ks_link *link, uint64_t now_ns)
+static void write_more(struct upload_load *upload, uint32_t index, struct ks_link *link, uint64_t now_ns)
 {
     struct uploader *uploader = &upload->uploaders[index];
     while (!uploader->is_lending && !upload->run->failed) {
@@ -205,7 +205,7 @@ static void write_more(struct upload *upload, uint32_t index, struct ks_link *li
 
 static void drained(void *context, uint32_t index, struct ks_link *link)
 {
-    struct upload *upload = context;
+    struct upload_load *upload = context;
     if (upload->ready < upload->connections)
         return;
     if (upload->uploaders[index].is_lending)
@@ -217,14 +217,14 @@ static void drained(void *context, uint32_t index, struct ks_link *link)
 
 static void opened(void *context, uint32_t index, struct ks_link *link)
 {
-    struct upload *upload = context;
+    struct upload_load *upload = context;
     uint8_t request[KS_ACCOUNTS_KEY_REQUEST_SIZE];
     ks_accounts_ask_for_key(upload->accounts, account_of(upload, index), request);
     if (ks_link_write(link, request, sizeof request) != KS_OK)
         ks_run_fail(upload->run, "asking for a key: no memory");
 }
 
-static void begin_all(struct upload *upload)
+static void begin_all(struct upload_load *upload)
 {
     ks_run_phase(upload->run, "uploading", 0, 0);
     ks_run_measure(upload->run, true);
@@ -234,7 +234,7 @@ static void begin_all(struct upload *upload)
 
 /* A key of its own for each connection, even of one user: so the contents without a 1029 are counted by
  * connection. */
-static bool take_key(struct upload *upload, uint32_t index, const struct ks_reply *reply)
+static bool take_key(struct upload_load *upload, uint32_t index, const struct ks_reply *reply)
 {
     uint8_t key[KS_CONTENT_KEY_SIZE];
     if (reply->code != KS_RESPONSE_KEY_ACCEPTED ||
@@ -261,7 +261,7 @@ static bool take_key(struct upload *upload, uint32_t index, const struct ks_repl
 
 /* ---- answers ---- */
 
-static bool refuse(struct upload *upload, uint32_t index, uint32_t file, const struct ks_reply *reply,
+static bool refuse(struct upload_load *upload, uint32_t index, uint32_t file, const struct ks_reply *reply,
                    const char *to)
 {
     bool is_error = reply->code == KS_RESPONSE_DROP_ERROR || reply->code == KS_RESPONSE_ERROR;
@@ -281,7 +281,7 @@ static bool has_name(const struct ks_file_answer *answer, uint32_t index, uint32
            memcmp(field, answer->name_field, sizeof field) == 0;
 }
 
-static bool take_sum(struct upload *upload, uint32_t index, const struct ks_reply *reply)
+static bool take_sum(struct upload_load *upload, uint32_t index, const struct ks_reply *reply)
 {
     struct uploader *uploader = &upload->uploaders[index];
     const struct ks_client_id *id = ks_accounts_id(upload->accounts, account_of(upload, index));
@@ -316,7 +316,7 @@ static bool take_sum(struct upload *upload, uint32_t index, const struct ks_repl
     return true;
 }
 
-static bool take_confirmation(struct upload *upload, uint32_t index, const struct ks_reply *reply,
+static bool take_confirmation(struct upload_load *upload, uint32_t index, const struct ks_reply *reply,
                               uint64_t now_ns)
 {
     struct uploader *uploader = &upload->uploaders[index];
@@ -338,7 +338,8 @@ static bool take_confirmation(struct upload *upload, uint32_t index, const struc
     return true;
 }
 
-static bool take_reply(struct upload *upload, uint32_t index, const struct ks_reply *reply, uint64_t now_ns)
+static bool take_reply(struct upload_load *upload, uint32_t index, const struct ks_reply *reply,
+                       uint64_t now_ns)
 {
     struct uploader *uploader = &upload->uploaders[index];
     if (uploader->content == NULL)
@@ -354,7 +355,7 @@ static bool take_reply(struct upload *upload, uint32_t index, const struct ks_re
 
 static size_t received(void *context, uint32_t index, struct ks_link *link, const uint8_t *bytes, size_t size)
 {
-    struct upload *upload = context;
+    struct upload_load *upload = context;
     uint64_t now_ns = ks_clock_stopwatch_ns();
     size_t all_taken = 0;
     size_t taken = 0;
@@ -372,7 +373,7 @@ static size_t received(void *context, uint32_t index, struct ks_link *link, cons
 
 static void ended(void *context, uint32_t index, struct ks_link *link, int error)
 {
-    struct upload *upload = context;
+    struct upload_load *upload = context;
     (void)index;
     (void)link;
     ks_run_lost(upload->run, "uploading", error);
@@ -380,7 +381,7 @@ static void ended(void *context, uint32_t index, struct ks_link *link, int error
 
 /* ---- a run ---- */
 
-static bool allocate(struct upload *upload)
+static bool allocate(struct upload_load *upload)
 {
     size_t slots = (size_t)upload->connections * upload->depth;
     upload->uploaders = calloc(upload->connections, sizeof *upload->uploaders);
@@ -397,7 +398,7 @@ static bool allocate(struct upload *upload)
     return true;
 }
 
-static void release(struct upload *upload)
+static void release(struct upload_load *upload)
 {
     ks_fleet_free(upload->fleet);
     for (uint32_t i = 0; upload->uploaders != NULL && i < upload->connections; i++)
@@ -408,7 +409,7 @@ static void release(struct upload *upload)
     free(upload->confirming);
 }
 
-static bool run_loop(struct upload *upload)
+static bool run_loop(struct upload_load *upload)
 {
     static const struct ks_fleet_events events = {opened, received, drained, ended};
     struct ks_run *run = upload->run;
@@ -423,21 +424,21 @@ static bool run_loop(struct upload *upload)
     return ks_run_loop(run);
 }
 
-static void report(const struct upload *upload)
+static void report(const struct upload_load *upload)
 {
     struct ks_run *run = upload->run;
     double seconds = ks_run_seconds(run);
-    ks_report_number(&run->report, "connections", upload->connections);
-    ks_report_number(&run->report, "users", run->settings->one_user ? 1 : upload->connections);
-    ks_report_number(&run->report, "depth", upload->depth);
-    ks_report_number(&run->report, "file_bytes", (double)run->settings->size);
-    ks_report_text(&run->report, "contents",
-                   upload->kept ? "encrypted once per connection" : "encrypted while they are sent");
-    ks_run_report(run, "files");
-    ks_report_number(&run->report, "mebibytes_per_second",
-                     seconds > 0 ? (double)run->operations * (double)run->settings->size / seconds / (1 << 20)
-                                 : 0);
-    ks_report_text(&run->report, "verified", "each checksum, name and confirmation");
+    ks_findings_number(&run->findings, "connections", upload->connections);
+    ks_findings_number(&run->findings, "users", run->settings->one_user ? 1 : upload->connections);
+    ks_findings_number(&run->findings, "depth", upload->depth);
+    ks_findings_number(&run->findings, "file_bytes", (double)run->settings->size);
+    ks_findings_text(&run->findings, "contents",
+                     upload->kept ? "encrypted once per connection" : "encrypted while they are sent");
+    ks_run_add_findings(run, "files");
+    ks_findings_number(
+        &run->findings, "mebibytes_per_second",
+        seconds > 0 ? (double)run->operations * (double)run->settings->size / seconds / (1 << 20) : 0);
+    ks_findings_text(&run->findings, "verified", "each checksum, name and confirmation");
 }
 
 /* Blocks as large as they may be when all connections have one. */
@@ -454,11 +455,11 @@ bool ks_mode_upload(struct ks_run *run)
 {
     const struct ks_settings *settings = run->settings;
     uint64_t content_size = ks_content_size_of_file(settings->size);
-    struct upload upload = {.run = run,
-                            .connections = (uint32_t)settings->connections,
-                            .depth = (uint32_t)settings->depth,
-                            .content_size = (uint32_t)content_size,
-                            .block = block_for((uint32_t)settings->connections)};
+    struct upload_load upload = {.run = run,
+                                 .connections = (uint32_t)settings->connections,
+                                 .depth = (uint32_t)settings->depth,
+                                 .content_size = (uint32_t)content_size,
+                                 .block = block_for((uint32_t)settings->connections)};
     upload.kept = content_size <= KEPT_LIMIT && content_size * settings->connections <= KEPT_TOGETHER_LIMIT;
     bool is_done = allocate(&upload) &&
                    ks_accounts_register(run, KS_ACCOUNT_DROP, settings->one_user ? 1 : upload.connections,

@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "bench/load/footprint.h"
 #include "bench/load/stamps.h"
-#include "bench/modes.h"
+#include "bench/modes/modes.h"
 #include "bench/traffic/id_set.h"
 #include "bench/traffic/roll.h"
 #include "wire/drop_codec.h"
@@ -311,24 +311,24 @@ static bool register_all(struct users *users)
 static void report(const struct users *users)
 {
     struct ks_run *run = users->run;
-    struct ks_report *rows = &run->report;
+    struct ks_findings *rows = &run->findings;
     double seconds = (double)users->list_ns / 1e9;
     double listed = (double)users->list_size / KS_LISTED_USER_SIZE;
-    ks_report_number(rows, "connections", users->connections);
-    ks_report_number(rows, "depth", users->depth);
-    ks_run_report(run, "users");
-    ks_report_number(rows, "list_seconds", seconds);
-    ks_report_number(rows, "list_users", listed);
-    ks_report_number(rows, "list_users_per_second", listed / seconds);
-    ks_report_number(rows, "list_bytes_per_second", users->list_size / seconds);
+    ks_findings_number(rows, "connections", users->connections);
+    ks_findings_number(rows, "depth", users->depth);
+    ks_run_add_findings(run, "users");
+    ks_findings_number(rows, "list_seconds", seconds);
+    ks_findings_number(rows, "list_users", listed);
+    ks_findings_number(rows, "list_users_per_second", listed / seconds);
+    ks_findings_number(rows, "list_bytes_per_second", users->list_size / seconds);
     if (run->settings->pid == 0)
         return;
     double list_cpu = (double)(users->list_after.cpu_ns - users->list_before.cpu_ns);
-    ks_report_number(rows, "server_cpu_us_per_listed_user", listed > 0 ? list_cpu / 1e3 / listed : 0);
-    ks_report_number(
+    ks_findings_number(rows, "server_cpu_us_per_listed_user", listed > 0 ? list_cpu / 1e3 / listed : 0);
+    ks_findings_number(
         rows, "server_resident_bytes_per_user",
         ks_footprint_growth(users->before.resident_bytes, users->after.resident_bytes, users->count));
-    ks_report_number(
+    ks_findings_number(
         rows, "server_private_bytes_per_user",
         ks_footprint_growth(users->before.private_bytes, users->after.private_bytes, users->count));
 }

@@ -135,7 +135,7 @@ struct registrar {
     uint32_t answered;
 };
 
-struct registration {
+struct account_registration {
     struct ks_run *run;
     struct ks_accounts *accounts;
     enum ks_account_service service;
@@ -145,12 +145,12 @@ struct registration {
     struct registrar registrars[CONNECTIONS];
 };
 
-static uint32_t user_of(const struct registration *registration, uint32_t connection, uint32_t turn)
+static uint32_t user_of(const struct account_registration *registration, uint32_t connection, uint32_t turn)
 {
     return connection + registration->connections * turn;
 }
 
-static size_t encode_registration(const struct registration *registration, uint32_t index,
+static size_t encode_registration(const struct account_registration *registration, uint32_t index,
                                   uint8_t request[static REQUEST_LIMIT])
 {
     if (registration->service == KS_ACCOUNT_MESSAGES) {
@@ -167,7 +167,7 @@ static size_t encode_registration(const struct registration *registration, uint3
     return KS_REQUEST_HEADER_SIZE + KS_NAME_PAYLOAD_SIZE;
 }
 
-static void ask_more(struct registration *registration, uint32_t connection, struct ks_link *link)
+static void ask_more(struct account_registration *registration, uint32_t connection, struct ks_link *link)
 {
     struct registrar *registrar = &registration->registrars[connection];
     while (registrar->asked - registrar->answered < DEPTH) {
@@ -189,7 +189,7 @@ static void registrar_opened(void *context, uint32_t index, struct ks_link *link
     ask_more(context, index, link);
 }
 
-static bool take_registration(struct registration *registration, uint32_t connection,
+static bool take_registration(struct account_registration *registration, uint32_t connection,
                               const struct ks_reply *reply)
 {
     struct registrar *registrar = &registration->registrars[connection];
@@ -221,7 +221,7 @@ static bool take_registration(struct registration *registration, uint32_t connec
 static size_t registrar_received(void *context, uint32_t index, struct ks_link *link, const uint8_t *bytes,
                                  size_t size)
 {
-    struct registration *registration = context;
+    struct account_registration *registration = context;
     size_t all_taken = 0;
     size_t taken = 0;
     struct ks_reply reply;
@@ -240,7 +240,7 @@ static size_t registrar_received(void *context, uint32_t index, struct ks_link *
 
 static void registrar_ended(void *context, uint32_t index, struct ks_link *link, int error)
 {
-    struct registration *registration = context;
+    struct account_registration *registration = context;
     (void)index;
     (void)link;
     ks_run_lost(registration->run, "registering", error);
@@ -257,7 +257,7 @@ bool ks_accounts_register(struct ks_run *run, enum ks_account_service service, u
         ks_run_fail(run, "no memory for %" PRIu32 " users, or no keys", count);
         return false;
     }
-    struct registration registration = {.run = run, .accounts = *accounts, .service = service};
+    struct account_registration registration = {.run = run, .accounts = *accounts, .service = service};
     registration.connections = count < CONNECTIONS ? count : CONNECTIONS;
     const struct ks_fleet_plan plan = {.count = registration.connections, .source = run->settings->source};
     ks_run_phase(run, "registering users", 0, count);

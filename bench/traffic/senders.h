@@ -1,8 +1,8 @@
 /* senders.h — connections that send messages, each with some of them on their way, and count what is
  * acknowledged: the load of mode `send`, and what prepares mode `pull`. Main thread.
  */
-#ifndef KS_BENCH_SENDING_H
-#define KS_BENCH_SENDING_H
+#ifndef KS_BENCH_SENDERS_H
+#define KS_BENCH_SENDERS_H
 
 #include "bench/load/run.h"
 #include "bench/traffic/accounts.h"
@@ -10,9 +10,9 @@
 #include "bench/traffic/replies.h"
 
 struct ks_send_dialect;
-struct ks_sender; /* one connection: senders.c */
+struct ks_senders_connection; /* one connection: senders.c */
 
-struct ks_sending_plan {
+struct ks_senders_plan {
     const struct ks_send_dialect *dialect;
     uint32_t senders;
     uint32_t receivers;
@@ -22,11 +22,11 @@ struct ks_sending_plan {
     bool measured;     /* else it is preparation, and `messages` is not 0 */
 };
 
-struct ks_sending {
+struct ks_senders {
     struct ks_run *run;
-    struct ks_sending_plan plan;
-    struct ks_letters letters;
-    struct ks_lane *lanes; /* letters.lanes of them: what was acknowledged */
+    struct ks_senders_plan plan;
+    struct ks_lanes lanes;
+    struct ks_lane *counts; /* lanes.count of them: what was acknowledged */
 
     /* Of a dialect that needs them: the senders are users 0..senders-1, the receivers come behind them. */
     struct ks_accounts *accounts;
@@ -34,7 +34,7 @@ struct ks_sending {
 
     /* Private. */
     struct ks_fleet *fleet;
-    struct ks_sender *senders;
+    struct ks_senders_connection *connections;
     uint64_t *begun_ns; /* when each message on its way was written: senders * depth */
     uint32_t ready;     /* senders that may send */
     bool stopping;
@@ -43,11 +43,11 @@ struct ks_sending {
 };
 
 /* Sends what the plan says, or until the measurement is over, and waits for what is on its way. False when
- * the run has failed. `sending` is for ks_sending_end, whatever is returned. */
-bool ks_sending_run(struct ks_sending *sending, struct ks_run *run, const struct ks_sending_plan *plan);
+ * the run has failed. `senders` is for ks_senders_end, whatever is returned. */
+bool ks_senders_run(struct ks_senders *senders, struct ks_run *run, const struct ks_senders_plan *plan);
 
 /* Closes the connections, if they are not yet; what was acknowledged stays known. */
-void ks_sending_close(struct ks_sending *sending);
-void ks_sending_end(struct ks_sending *sending);
+void ks_senders_close(struct ks_senders *senders);
+void ks_senders_end(struct ks_senders *senders);
 
 #endif

@@ -17,6 +17,7 @@
 #include "server/scrape.h"
 #include "server/server_options.h"
 #include "service/ask/ask_service.h"
+#include "service/binary_port.h"
 #include "service/chat/chat_service.h"
 #include "service/chat/groups.h"
 #include "service/chat/turnstile.h"
@@ -38,7 +39,7 @@ enum { EXIT_USAGE = 2 }; /* nor is it worth another try: the unit does not resta
 struct server {
     int argc; /* for a SIGHUP, which reads everything again */
     char **argv;
-    struct ks_options options;
+    struct ks_server_options options;
     struct ks_log log;
     struct ks_log_rate log_rate;
     struct ks_networks_current unlimited;
@@ -48,8 +49,8 @@ struct server {
     struct ks_net *net;
     struct ks_alias_key *alias_key;
     struct ks_service_environment environment;
-    struct ks_chat_environment chat;
-    struct ks_ask_environment ask;
+    struct ks_chat_service_environment chat;
+    struct ks_ask_service_environment ask;
     struct ks_control_environment control;
     struct ks_tally *tally;
     struct ks_scrape_sources sources;
@@ -62,7 +63,7 @@ struct server {
 };
 
 /* What the store keeps for whom; it looks at them with every request. */
-static void set_store_limits(struct server *server, const struct ks_options *options)
+static void set_store_limits(struct server *server, const struct ks_server_options *options)
 {
     struct ks_store_limits *limits = &server->store_limits;
     atomic_store(&limits->waiting_messages, options->waiting_messages);
@@ -100,7 +101,7 @@ static void check_told(const struct server *server, enum ks_result result)
 
 /* ---- settings ---- */
 
-static struct ks_groups_limits groups_limits(const struct ks_options *options)
+static struct ks_groups_limits groups_limits(const struct ks_server_options *options)
 {
     return (struct ks_groups_limits){.groups = options->groups,
                                      .members = options->group_members,
@@ -109,7 +110,7 @@ static struct ks_groups_limits groups_limits(const struct ks_options *options)
 }
 
 /* All that may change while the server runs. */
-static void apply_settings(struct server *server, const struct ks_options *options)
+static void apply_settings(struct server *server, const struct ks_server_options *options)
 {
     struct ks_service_settings *settings = &server->environment.settings;
     const struct ks_groups_limits limits = groups_limits(options);
@@ -136,7 +137,7 @@ static void apply_settings(struct server *server, const struct ks_options *optio
 }
 
 /* Puts a new list in the place of the old one. */
-static enum ks_result apply_networks(struct server *server, const struct ks_options *options)
+static enum ks_result apply_networks(struct server *server, const struct ks_server_options *options)
 {
     struct ks_networks *networks = NULL;
     enum ks_result result = ks_networks_parse(options->unlimited_networks, &networks);
@@ -146,11 +147,11 @@ static enum ks_result apply_networks(struct server *server, const struct ks_opti
 }
 
 /* Reads everything again. NULL when all of it makes sense, else why not. */
-static const char *read_fresh(struct server *server, struct ks_options *fresh)
+static const char *read_fresh(struct server *server, struct ks_server_options *fresh)
 {
-    if (!ks_options_read(fresh, server->argc, server->argv))
+    if (!ks_server_options_read(fresh, server->argc, server->argv))
         return fresh->reader.why;
-    const char *why = ks_options_judge(fresh);
+    const char *why = ks_server_options_judge(fresh);
     if (why != NULL)
         return why;
     enum ks_result result = apply_networks(server, fresh);
@@ -160,19 +161,19 @@ static const char *read_fresh(struct server *server, struct ks_options *fresh)
 /* Everything is read and judged first; then all of it counts, or nothing. No connection is dropped. */
 static void read_again(struct server *server)
 {
-    static struct ks_options fresh; /* large, and the main thread's alone */
+    static struct ks_server_options fresh; /* large, and the main thread's alone */
     const char *why = read_fresh(server, &fresh);
     if (why != NULL) {
         ks_log_error(&server->log, "the configuration stays as it was: %s", why);
     } else {
         ks_data_directory_choose(&fresh);
-        const char *changed = ks_options_first_change(&server->options, &fresh);
+        const char *changed = ks_server_options_first_change(&server->options, &fresh);
         if (changed != NULL)
             ks_log_warning(&server->log, "%s has changed: that takes a new start", changed);
         apply_settings(server, &fresh);
         ks_log_notice(&server->log, "the configuration was read again");
     }
-    ks_options_free(&fresh);
+    ks_server_options_free(&fresh);
 }
 
 /* SIGHUP */
@@ -209,6 +210,7 @@ static enum ks_result prepare_log(struct server *server)
 static enum ks_result prepare_services(struct server *server)
 {
     struct ks_service_environment *environment = &server->environment;
+    environment->rules = &ks_binary_port_rules;
     environment->store = server->store;
     environment->random = ks_random_system();
     environment->clock = ks_clock_system();
@@ -242,14 +244,14 @@ static enum ks_result prepare_chat(struct server *server)
 }
 
 /* The answer to STAT. */
-static void tell_status(void *context, char text[static KS_ASK_STATUS_SIZE])
+static void tell_status(void *context, char text[static KS_ASK_SERVICE_STATUS_SIZE])
 {
     const struct server *server = context;
     uint64_t seconds = (ks_clock_monotonic_ms(ks_clock_system()) - server->started_ms) / 1000;
-    int used = snprintf(text, KS_ASK_STATUS_SIZE, "kesherd %s, up %" PRIu64 " s, %u connections",
+    int used = snprintf(text, KS_ASK_SERVICE_STATUS_SIZE, "kesherd %s, up %" PRIu64 " s, %u connections",
                         KESHER_VERSION, seconds, ks_net_connections(server->net));
     if (used > 0 && atomic_load(&server->tells_all))
-        snprintf(text + used, KS_ASK_STATUS_SIZE - (size_t)used, ", %zu users, %u groups",
+        snprintf(text + used, KS_ASK_SERVICE_STATUS_SIZE - (size_t)used, ", %zu users, %u groups",
                  ks_embedded_user_count(server->store), ks_groups_count(server->chat.groups));
 }
 
@@ -340,7 +342,7 @@ static enum ks_result listen_on(struct server *server, const struct listening *l
     char why[512] = "";
     if (strcmp(listening->option, "off") == 0)
         return KS_OK;
-    ks_options_listener(listening->option, address);
+    ks_server_options_listener(listening->option, address);
     enum ks_result result = ks_net_listen(server->net, listening->name, address, listening->events,
                                           listening->service, bound, why, sizeof why);
     if (result != KS_OK) {
@@ -369,15 +371,15 @@ static void listen_for_operators(struct server *server)
 static enum ks_result start_listening(struct server *server)
 {
     char frames_address[64];
-    const struct ks_options *options = &server->options;
+    const struct ks_server_options *options = &server->options;
     if (options->listen == NULL)
         snprintf(frames_address, sizeof frames_address, "127.0.0.1:%u",
                  ks_port_find(options->data, &server->log));
     const struct listening all[] = {
         {"drop and messages", "binary", options->listen != NULL ? options->listen : frames_address,
          &ks_frames_events, &server->environment},
-        {"chat", "chat", options->chat, &ks_chat_events, &server->chat},
-        {"ask", "ask", options->ask, &ks_ask_events, &server->ask},
+        {"chat", "chat", options->chat, &ks_chat_service_events, &server->chat},
+        {"ask", "ask", options->ask, &ks_ask_service_events, &server->ask},
         {"metrics", "metrics", options->metrics, &ks_metrics_events, &server->metrics},
     };
     enum ks_result result = KS_OK;
@@ -472,17 +474,17 @@ static void print_help(void)
            "       kesherd check [--repair]\n\n"
            "Serves encrypted file drop, messages, group chat and ask. Every option may also stand in FILE, "
            "as \"name = value\". Commands for operators: kesherd user --help.\n\n");
-    ks_option_print(stdout, &ks_options_table, KS_OPTIONS_SETTING, &ks_options_defaults);
+    ks_option_print(stdout, &ks_server_options_table, KS_SERVER_OPTIONS_SETTING, &ks_server_options_defaults);
     printf("\nOnly on the command line:\n\n");
-    ks_option_print(stdout, &ks_options_table, KS_OPTIONS_SPECIAL, NULL);
+    ks_option_print(stdout, &ks_server_options_table, KS_SERVER_OPTIONS_SPECIAL, NULL);
 }
 
 /* What a server must not be told. 0, or the exit status after saying what. */
-static int judge(struct ks_options *options)
+static int judge(struct ks_server_options *options)
 {
     const struct ks_option *unwelcome =
-        ks_option_unwelcome(&options->reader, KS_OPTIONS_SETTING | KS_OPTIONS_SPECIAL);
-    const char *why = ks_options_judge(options);
+        ks_option_unwelcome(&options->reader, KS_SERVER_OPTIONS_SETTING | KS_SERVER_OPTIONS_SPECIAL);
+    const char *why = ks_server_options_judge(options);
     if (unwelcome != NULL) {
         snprintf(options->reader.why, sizeof options->reader.why,
                  "--%s goes with a command for operators; see kesherd user --help", unwelcome->name);
@@ -511,8 +513,8 @@ static int run_server(struct server *server)
 
 static int run(struct server *server)
 {
-    struct ks_options *options = &server->options;
-    if (!ks_options_read(options, server->argc, server->argv)) {
+    struct ks_server_options *options = &server->options;
+    if (!ks_server_options_read(options, server->argc, server->argv)) {
         complain(options->reader.why);
         return EXIT_USAGE;
     }
@@ -536,6 +538,6 @@ int main(int argc, char **argv)
     server.argc = argc;
     server.argv = argv;
     int status = run(&server);
-    ks_options_free(&server.options);
+    ks_server_options_free(&server.options);
     return status;
 }

@@ -13,6 +13,6 @@
 
 /* Does what the operands of `options` say; returns the exit status. In place of a server: the caller does
  * nothing else. */
-int ks_operator_run(struct ks_options *options);
+int ks_operator_run(struct ks_server_options *options);
 
 #endif

@@ -15,7 +15,7 @@
 #define SECOND KS_OPTION_SECOND
 #define DAY    (86400 * SECOND)
 
-const struct ks_options ks_options_defaults = {
+const struct ks_server_options ks_server_options_defaults = {
     .chat = "127.0.0.1:5555",
     .ask = "127.0.0.1:1729",
     .metrics = "off",
@@ -59,7 +59,7 @@ static bool is_off(const char *option)
     return option != NULL && strcmp(option, "off") == 0;
 }
 
-void ks_options_listener(const char *option, char address[static KS_LISTENER_ADDRESS_SIZE])
+void ks_server_options_listener(const char *option, char address[static KS_LISTENER_ADDRESS_SIZE])
 {
     bool is_port = option[0] != '\0' && strspn(option, "0123456789") == strlen(option);
     (void)snprintf(address, KS_LISTENER_ADDRESS_SIZE, "%s%s", is_port ? "127.0.0.1:" : "", option);
@@ -76,7 +76,7 @@ static const char *judge_listener(const char *text)
 static const char *judge_metrics(const char *text)
 {
     char address[KS_LISTENER_ADDRESS_SIZE];
-    ks_options_listener(text, address);
+    ks_server_options_listener(text, address);
     return judge_listener(address) == NULL
                ? NULL
                : "a port, or ADDR:PORT, as in 127.0.0.1:9100 or [::1]:9100, or off";
@@ -95,9 +95,9 @@ static const char *judge_networks(const char *text)
 static const char *judge_name(const char *text)
 {
     size_t size = strlen(text);
-    char shown[4 * KS_ASK_STATUS_SIZE + 8];
+    char shown[4 * KS_ASK_SERVICE_STATUS_SIZE + 8];
     ks_text_escape(text, size, shown, sizeof shown);
-    return size > 0 && size <= KS_ASK_STATUS_SIZE && strcmp(text, shown) == 0
+    return size > 0 && size <= KS_ASK_SERVICE_STATUS_SIZE && strcmp(text, shown) == 0
                ? NULL
                : "a name of at most 512 bytes, without control characters and backslashes";
 }
@@ -108,12 +108,12 @@ static const char *const log_levels[] = {"error", "warning", "notice", "info", "
 static const char *const public_ids[] = {"alias", "plain", NULL};
 static const char *const stats[] = {"plain", "full", NULL};
 
-enum { FIXED = KS_OPTIONS_SETTING, RELOADS = KS_OPTIONS_SETTING | KS_OPTIONS_RELOADS };
+enum { FIXED = KS_SERVER_OPTIONS_SETTING, RELOADS = KS_SERVER_OPTIONS_SETTING | KS_SERVER_OPTIONS_RELOADS };
 
-#define MEMBER(name) KS_OPTION_MEMBER(struct ks_options, name)
+#define MEMBER(name) KS_OPTION_MEMBER(struct ks_server_options, name)
 
 static const struct ks_option rows[] = {
-    {"data", "DIR", KS_OPTION_TEXT, FIXED | KS_OPTIONS_OPERATOR, MEMBER(data),
+    {"data", "DIR", KS_OPTION_TEXT, FIXED | KS_SERVER_OPTIONS_OPERATOR, MEMBER(data),
      .help = "where everything is kept (default: $STATE_DIRECTORY, else ./kesher-data; operators look at the "
              "installed server's, too)"},
     {"listen", "ADDR:PORT", KS_OPTION_TEXT, FIXED, MEMBER(listen),
@@ -209,45 +209,46 @@ static const struct ks_option rows[] = {
      .words = public_ids},
     {"crc-wrong-delay-ms", "TIME", KS_OPTION_DURATION, RELOADS, MEMBER(crc_wrong_delay),
      .help = "of silence before a request 1030 is answered", .unit = 1, .least = 1, .most = DAY},
-    {"config", "FILE", KS_OPTION_TEXT, KS_OPTIONS_SPECIAL | KS_OPTIONS_OPERATOR, MEMBER(config),
+    {"config", "FILE", KS_OPTION_TEXT, KS_SERVER_OPTIONS_SPECIAL | KS_SERVER_OPTIONS_OPERATOR, MEMBER(config),
      .help = "read settings from FILE; the command line wins"},
-    {"check-config", NULL, KS_OPTION_FLAG, KS_OPTIONS_SPECIAL, MEMBER(check_config),
+    {"check-config", NULL, KS_OPTION_FLAG, KS_SERVER_OPTIONS_SPECIAL, MEMBER(check_config),
      .help = "only tell whether the options and FILE make sense"},
-    {"json", NULL, KS_OPTION_FLAG, KS_OPTIONS_OPERATOR, MEMBER(json), .help = "a JSON object to a line"},
-    {"yes", NULL, KS_OPTION_FLAG, KS_OPTIONS_REMOVE, MEMBER(yes),
+    {"json", NULL, KS_OPTION_FLAG, KS_SERVER_OPTIONS_OPERATOR, MEMBER(json),
+     .help = "a JSON object to a line"},
+    {"yes", NULL, KS_OPTION_FLAG, KS_SERVER_OPTIONS_REMOVE, MEMBER(yes),
      .help = "user remove: do not ask first; needed where stdin is no terminal"},
-    {"repair", NULL, KS_OPTION_FLAG, KS_OPTIONS_CHECK, MEMBER(repair),
+    {"repair", NULL, KS_OPTION_FLAG, KS_SERVER_OPTIONS_CHECK, MEMBER(repair),
      .help = "check: put aside what is damaged, so that the rest is served; deletes nothing"},
-    {"version", NULL, KS_OPTION_FLAG, KS_OPTIONS_SPECIAL | KS_OPTIONS_OPERATOR, MEMBER(version),
+    {"version", NULL, KS_OPTION_FLAG, KS_SERVER_OPTIONS_SPECIAL | KS_SERVER_OPTIONS_OPERATOR, MEMBER(version),
      .help = "print the version"},
-    {"help", NULL, KS_OPTION_FLAG, KS_OPTIONS_SPECIAL | KS_OPTIONS_OPERATOR, MEMBER(help),
+    {"help", NULL, KS_OPTION_FLAG, KS_SERVER_OPTIONS_SPECIAL | KS_SERVER_OPTIONS_OPERATOR, MEMBER(help),
      .help = "print this"},
 };
 
-const struct ks_option_table ks_options_table = {
+const struct ks_option_table ks_server_options_table = {
     .manual = "kesherd --help", .options = rows, .count = sizeof rows / sizeof rows[0]};
 
 _Static_assert(sizeof rows / sizeof rows[0] <= KS_OPTION_TABLE_LIMIT, "a reader has a bit for every option");
 
 /* ---- reading ---- */
 
-bool ks_options_read(struct ks_options *options, int argc, char **argv)
+bool ks_server_options_read(struct ks_server_options *options, int argc, char **argv)
 {
     const char *operand = NULL;
-    *options = ks_options_defaults;
-    options->reader = ks_option_reader_on(&ks_options_table, options, argc, argv);
+    *options = ks_server_options_defaults;
+    options->reader = ks_option_reader_on(&ks_server_options_table, options, argc, argv);
     while (ks_option_next_operand(&options->reader, &operand))
-        if (options->operand_count < KS_OPTIONS_OPERANDS_LIMIT)
+        if (options->operand_count < KS_SERVER_OPTIONS_OPERANDS_LIMIT)
             options->operands[options->operand_count++] = operand;
     if (options->reader.why[0] != '\0')
         return false;
     if (options->config == NULL || options->help || options->version)
         return true;
-    return ks_option_read_file(&options->reader, options->config, KS_OPTIONS_SETTING, &options->text) ==
-           KS_OK;
+    return ks_option_read_file(&options->reader, options->config, KS_SERVER_OPTIONS_SETTING,
+                               &options->text) == KS_OK;
 }
 
-void ks_options_free(struct ks_options *options)
+void ks_server_options_free(struct ks_server_options *options)
 {
     ks_buffer_free(&options->text);
 }
@@ -269,16 +270,16 @@ static bool clash(const char *one, const char *other)
     char text[KS_LISTENER_ADDRESS_SIZE];
     if (one == NULL || other == NULL || is_off(one) || is_off(other))
         return false;
-    ks_options_listener(one, text);
+    ks_server_options_listener(one, text);
     ks_address_parse_listener(text, &first);
-    ks_options_listener(other, text);
+    ks_server_options_listener(other, text);
     ks_address_parse_listener(text, &second);
     unsigned long port = strtoul(first.port, NULL, 10);
     return port != 0 && port == strtoul(second.port, NULL, 10) &&
            (covers(first.host, second.host) || covers(second.host, first.host));
 }
 
-const char *ks_options_judge(struct ks_options *options)
+const char *ks_server_options_judge(struct ks_server_options *options)
 {
     const char *const names[] = {"listen", "chat", "ask", "metrics"};
     const char *const values[] = {options->listen, options->chat, options->ask, options->metrics};
@@ -301,10 +302,12 @@ const char *ks_options_judge(struct ks_options *options)
     return NULL;
 }
 
-const char *ks_options_first_change(const struct ks_options *left, const struct ks_options *right)
+const char *ks_server_options_first_change(const struct ks_server_options *left,
+                                           const struct ks_server_options *right)
 {
-    for (size_t i = 0; i < ks_options_table.count; i++)
-        if ((rows[i].uses & RELOADS) == KS_OPTIONS_SETTING && !ks_option_is_same(&rows[i], left, right))
+    for (size_t i = 0; i < ks_server_options_table.count; i++)
+        if ((rows[i].uses & RELOADS) == KS_SERVER_OPTIONS_SETTING &&
+            !ks_option_is_same(&rows[i], left, right))
             return rows[i].name;
     return NULL;
 }

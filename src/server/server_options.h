@@ -14,16 +14,16 @@
 
 #include <stdint.h>
 
-enum { KS_OPTIONS_OPERANDS_LIMIT = 4, KS_LISTENER_ADDRESS_SIZE = 300 };
+enum { KS_SERVER_OPTIONS_OPERANDS_LIMIT = 4, KS_LISTENER_ADDRESS_SIZE = 300 };
 
 /* What takes an option, and where it may stand: bits of ks_option.uses. */
-enum ks_options_use {
-    KS_OPTIONS_SETTING = 1u << 0,  /* the server, and its configuration file */
-    KS_OPTIONS_SPECIAL = 1u << 1,  /* the server, on its command line alone */
-    KS_OPTIONS_OPERATOR = 1u << 2, /* every command for operators */
-    KS_OPTIONS_REMOVE = 1u << 3,   /* user remove */
-    KS_OPTIONS_CHECK = 1u << 4,    /* check */
-    KS_OPTIONS_RELOADS = 1u << 5,  /* nobody, but a SIGHUP changes it; the others need a new start */
+enum ks_server_options_use {
+    KS_SERVER_OPTIONS_SETTING = 1u << 0,  /* the server, and its configuration file */
+    KS_SERVER_OPTIONS_SPECIAL = 1u << 1,  /* the server, on its command line alone */
+    KS_SERVER_OPTIONS_OPERATOR = 1u << 2, /* every command for operators */
+    KS_SERVER_OPTIONS_REMOVE = 1u << 3,   /* user remove */
+    KS_SERVER_OPTIONS_CHECK = 1u << 4,    /* check */
+    KS_SERVER_OPTIONS_RELOADS = 1u << 5,  /* nobody, but a SIGHUP changes it; the others need a new start */
 };
 
 enum ks_public_ids {
@@ -37,7 +37,7 @@ enum ks_stat {
 };
 
 /* Texts point into argv, into `text`, or are constants. */
-struct ks_options {
+struct ks_server_options {
     const char *data; /* NULL: see server/data_directory.h */
     const char
         *listen; /* an address or "off", as the next three; NULL: 127.0.0.1 and the port of server/port.h */
@@ -87,29 +87,30 @@ struct ks_options {
     bool json; /* of commands for operators, as the next two */
     bool yes;
     bool repair;
-    const char *operands[KS_OPTIONS_OPERANDS_LIMIT]; /* a command for operators; none: serve */
-    size_t operand_count;                            /* what is more than the limit is left out */
-    struct ks_option_reader reader;                  /* what was given, and why it is wrong */
-    struct ks_buffer text;                           /* of the configuration file */
+    const char *operands[KS_SERVER_OPTIONS_OPERANDS_LIMIT]; /* a command for operators; none: serve */
+    size_t operand_count;                                   /* what is more than the limit is left out */
+    struct ks_option_reader reader;                         /* what was given, and why it is wrong */
+    struct ks_buffer text;                                  /* of the configuration file */
 };
 
-extern const struct ks_option_table ks_options_table;
-extern const struct ks_options ks_options_defaults;
+extern const struct ks_option_table ks_server_options_table;
+extern const struct ks_server_options ks_server_options_defaults;
 
 /* Fills *options with defaults, then the command line, then the file that it names. False when something is
- * wrong, with a line in reader.why. Whether a command takes the options, and ks_options_judge, are for the
- * caller to ask. In any case for ks_options_free. Main thread. */
-bool ks_options_read(struct ks_options *options, int argc, char **argv);
-void ks_options_free(struct ks_options *options);
+ * wrong, with a line in reader.why. Whether a command takes the options, and ks_server_options_judge, are for
+ * the caller to ask. In any case for ks_server_options_free. Main thread. */
+bool ks_server_options_read(struct ks_server_options *options, int argc, char **argv);
+void ks_server_options_free(struct ks_server_options *options);
 
 /* What is wrong with options that are sound each by itself, for a server, as a line; NULL when nothing is.
  * All that a start would find without a socket or the data. */
-const char *ks_options_judge(struct ks_options *options);
+const char *ks_server_options_judge(struct ks_server_options *options);
 
 /* The address of a listener's option, with a host in front of a port alone. */
-void ks_options_listener(const char *option, char address[static KS_LISTENER_ADDRESS_SIZE]);
+void ks_server_options_listener(const char *option, char address[static KS_LISTENER_ADDRESS_SIZE]);
 
 /* The name of the first option that is not the same in both though only a new start changes it, or NULL. */
-const char *ks_options_first_change(const struct ks_options *left, const struct ks_options *right);
+const char *ks_server_options_first_change(const struct ks_server_options *left,
+                                           const struct ks_server_options *right);
 
 #endif

@@ -20,7 +20,7 @@ static const char *const help[] = {
     "//...  sends a message that begins with a slash",
 };
 
-enum ks_chat_order ks_chat_words_order(const char *line, size_t size, const char **said, size_t *said_size)
+enum ks_chat_order ks_chat_commands_order(const char *line, size_t size, const char **said, size_t *said_size)
 {
     bool has_slash = size > 0 && line[0] == '/';
     *said = has_slash ? line + 1 : line;
@@ -37,13 +37,13 @@ enum ks_chat_order ks_chat_words_order(const char *line, size_t size, const char
     return KS_CHAT_ORDER_UNKNOWN;
 }
 
-const char *ks_chat_words_help(size_t number)
+const char *ks_chat_commands_help(size_t number)
 {
     return number < sizeof help / sizeof help[0] ? help[number] : NULL;
 }
 
 /* FNV-1a (Fowler, Noll, Vo). */
-unsigned ks_chat_words_colour(const char *name, size_t size)
+unsigned ks_chat_commands_colour(const char *name, size_t size)
 {
     enum { FIRST_COLOUR = 31, COLOURS = 6 };
     uint32_t hash = 2166136261U;
@@ -52,7 +52,7 @@ unsigned ks_chat_words_colour(const char *name, size_t size)
     return FIRST_COLOUR + hash % COLOURS;
 }
 
-bool ks_chat_words_group(const char *text, size_t size, unsigned *group)
+bool ks_chat_commands_group(const char *text, size_t size, unsigned *group)
 {
     return ks_chat_group_number((const uint8_t *)text, size, group);
 }

@@ -1,6 +1,7 @@
 /* chat_show.c — see chat_show.h. */
 #include "cli/chat/chat_show.h"
 
+#include "base/text.h"
 #include "cli/chat/chat_commands.h"
 #include "cli/commands/context.h"
 #include "cli/terminal/output.h"
@@ -51,7 +52,7 @@ static void print_json(const struct kesher_chat_line *line)
 static void print_name(const struct ks_chat_show *show, const struct kesher_chat_line *line)
 {
     if (show->colours)
-        (void)printf("\033[%um", ks_chat_words_colour(line->name, line->name_size));
+        (void)printf("\033[%um", ks_chat_commands_colour(line->name, line->name_size));
     print_harmless(line->name, line->name_size);
     if (show->colours)
         (void)fputs("\033[0m", stdout);
@@ -78,4 +79,17 @@ void ks_chat_show_line(const struct ks_chat_show *show, const struct kesher_chat
     print_harmless(line->text, show->screen ? ks_chat_show_size(line) : line->text_size);
     if (show->screen || !line->unfinished)
         (void)fputc('\n', stdout);
+}
+
+void ks_chat_show_help(void)
+{
+    for (size_t i = 0; ks_chat_commands_help(i) != NULL; i++)
+        (void)puts(ks_chat_commands_help(i));
+}
+
+void ks_chat_show_unknown(const char *word, size_t size)
+{
+    char shown[200];
+    (void)printf("there is no command /%s; /help lists them\n",
+                 ks_text_escape(word, size, shown, sizeof shown));
 }

@@ -22,4 +22,8 @@ size_t ks_chat_show_size(const struct kesher_chat_line *line);
 /* True when names on stdout should have colours: a terminal that knows them, and no NO_COLOR. */
 bool ks_chat_show_has_colours(void);
 
+/* Prints what may be typed; and that there is no such command, which is named harmlessly. */
+void ks_chat_show_help(void);
+void ks_chat_show_unknown(const char *word, size_t size);
+
 #endif

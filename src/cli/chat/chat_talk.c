@@ -308,19 +308,6 @@ static void hear(struct talk *talk)
 
 /* ---- what is typed ---- */
 
-static void print_help(void)
-{
-    for (size_t i = 0; ks_chat_words_help(i) != NULL; i++)
-        (void)puts(ks_chat_words_help(i));
-}
-
-static void print_unknown(const char *word, size_t size)
-{
-    char shown[200];
-    (void)printf("there is no command /%s; /help lists them\n",
-                 ks_text_escape(word, size, shown, sizeof shown));
-}
-
 static void say(struct talk *talk, const char *text, size_t size)
 {
     struct kesher_error error;
@@ -338,19 +325,19 @@ static void take_typed(void *context, const char *line, size_t size)
     if (line == NULL)
         order = KS_CHAT_ORDER_QUIT;
     else if (talk->with->seat != NULL)
-        order = ks_chat_words_order(line, size, &said, &said_size);
+        order = ks_chat_commands_order(line, size, &said, &said_size);
     switch (order) {
     case KS_CHAT_ORDER_SAY:
         say(talk, said, said_size);
         break;
     case KS_CHAT_ORDER_HELP:
-        print_help();
+        ks_chat_show_help();
         break;
     case KS_CHAT_ORDER_QUIT:
         leave(talk, FAREWELL_MS, false);
         break;
     case KS_CHAT_ORDER_UNKNOWN:
-        print_unknown(said, said_size);
+        ks_chat_show_unknown(said, said_size);
         break;
     }
 }

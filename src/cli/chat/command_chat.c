@@ -1,18 +1,19 @@
-/* command_chat.c — `kesher chat`: the way into a group; what follows is chat_talk.h's. Main thread. */
+/* command_chat.c — see command_chat.h: the way into a group; what follows is chat_talk.h's. Main thread. */
+#include "cli/chat/command_chat.h"
+
+#include "base/text.h"
 #include "cli/chat/chat_commands.h"
 #include "cli/chat/chat_talk.h"
 #include "cli/terminal/output.h"
 #include "cli/terminal/progress.h"
 #include "cli/terminal/terminal.h"
-
-#include "base/text.h"
 #include "crypto/secret.h"
 
 #include <string.h>
 
 enum { SHOWN_SIZE = 300 };
 
-struct entry {
+struct chat_entry {
     struct kesher_chat *chat;
     unsigned group;
     char name[KESHER_CHAT_INPUT_LIMIT + 1];
@@ -31,7 +32,7 @@ static bool ask(const char *question, bool hidden, char *answer, size_t *size)
     return false;
 }
 
-static bool ask_password(struct entry *entry, const char *question)
+static bool ask_password(struct chat_entry *entry, const char *question)
 {
     do {
         if (!ask(question, true, entry->password, &entry->password_size))
@@ -41,7 +42,7 @@ static bool ask_password(struct entry *entry, const char *question)
 }
 
 /* A new one, twice, since nobody sees it. */
-static bool ask_new_password(struct entry *entry)
+static bool ask_new_password(struct chat_entry *entry)
 {
     char again[KESHER_CHAT_INPUT_LIMIT + 1];
     size_t size = 0;
@@ -56,20 +57,20 @@ static bool ask_new_password(struct entry *entry)
     }
 }
 
-static bool ask_group(struct entry *entry)
+static bool ask_group(struct chat_entry *entry)
 {
     char answer[KESHER_CHAT_INPUT_LIMIT + 1];
     size_t size = 0;
     do {
         if (!ask("Group ID: ", false, answer, &size))
             return false;
-    } while (!ks_chat_words_group(answer, size, &entry->group));
+    } while (!ks_chat_commands_group(answer, size, &entry->group));
     return true;
 }
 
 /* ---- who and with what ---- */
 
-static bool take_name(struct entry *entry, const char *name)
+static bool take_name(struct chat_entry *entry, const char *name)
 {
     size_t size = strlen(name);
     if (size > KESHER_CHAT_INPUT_LIMIT) {
@@ -81,7 +82,7 @@ static bool take_name(struct entry *entry, const char *name)
 }
 
 /* The name of the home's identity; *found is false when there is none. */
-static bool take_identity_name(const struct ks_context *context, struct entry *entry, bool *found)
+static bool take_identity_name(const struct ks_context *context, struct chat_entry *entry, bool *found)
 {
     struct kesher_identity *identity = NULL;
     struct kesher_error error;
@@ -98,7 +99,7 @@ static bool take_identity_name(const struct ks_context *context, struct entry *e
 }
 
 /* KS_EXIT_USAGE after saying that there is neither a name nor a terminal to ask for it. */
-static enum ks_exit find_name(const struct ks_context *context, struct entry *entry)
+static enum ks_exit find_name(const struct ks_context *context, struct chat_entry *entry)
 {
     size_t size = 0;
     bool found = false;
@@ -118,7 +119,7 @@ static enum ks_exit find_name(const struct ks_context *context, struct entry *en
 }
 
 /* The same for the password. */
-static enum ks_exit find_password(struct entry *entry)
+static enum ks_exit find_password(struct chat_entry *entry)
 {
     const char *password = ks_context_variable("KESHER_CHAT_PASSWORD");
     entry->asks = password == NULL;
@@ -139,7 +140,7 @@ static enum ks_exit find_password(struct entry *entry)
 
 /* ---- into the group ---- */
 
-static bool create_group(struct entry *entry)
+static bool create_group(struct chat_entry *entry)
 {
     struct kesher_error error;
     if (entry->asks && !ask_new_password(entry))
@@ -154,7 +155,7 @@ static bool create_group(struct entry *entry)
 }
 
 /* Asks for what was wrong. False when nobody can mend it. */
-static bool ask_again(struct entry *entry, const struct kesher_error *error)
+static bool ask_again(struct chat_entry *entry, const struct kesher_error *error)
 {
     ks_output_failure(error);
     if (!entry->asks || (error->status != KESHER_NOT_FOUND && error->status != KESHER_REFUSED))
@@ -162,7 +163,7 @@ static bool ask_again(struct entry *entry, const struct kesher_error *error)
     return error->status == KESHER_REFUSED || ask_group(entry);
 }
 
-static bool join_group(struct entry *entry)
+static bool join_group(struct chat_entry *entry)
 {
     struct kesher_error error;
     enum kesher_status status = KESHER_NOT_FOUND;
@@ -208,8 +209,8 @@ static struct kesher_chat *open_chat(const struct ks_context *context, char addr
     return NULL;
 }
 
-static enum ks_exit enter(const struct ks_context *context, struct entry *entry,
-                          bool (*way_in)(struct entry *entry))
+static enum ks_exit enter(const struct ks_context *context, struct chat_entry *entry,
+                          bool (*way_in)(struct chat_entry *entry))
 {
     char address[KESHER_ADDRESS_SIZE];
     enum ks_exit status = find_password(entry);
@@ -250,8 +251,8 @@ static enum ks_exit usage_error(const char *reason)
 
 enum ks_exit ks_command_chat(struct ks_context *context)
 {
-    const struct ks_options *options = context->options;
-    struct entry entry = {.chat = NULL};
+    const struct ks_cli_options *options = context->options;
+    struct chat_entry entry = {.chat = NULL};
     enum ks_exit status = KS_EXIT_USAGE;
     bool creates = options->operand_count == 1 && strcmp(options->operands[0], "create") == 0;
     bool joins = options->operand_count == 2 && strcmp(options->operands[0], "join") == 0;
@@ -261,7 +262,7 @@ enum ks_exit ks_command_chat(struct ks_context *context)
         return pass_menu_through(context);
     if (!creates && !joins)
         return usage_error("'chat' takes 'create', or 'join' and the ID of a group, or nothing");
-    if (joins && !ks_chat_words_group(options->operands[1], strlen(options->operands[1]), &entry.group))
+    if (joins && !ks_chat_commands_group(options->operands[1], strlen(options->operands[1]), &entry.group))
         return usage_error("the ID of a group is a number, such as 3");
     status = enter(context, &entry, creates ? create_group : join_group);
     ks_secret_wipe(entry.password, sizeof entry.password);

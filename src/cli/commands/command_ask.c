@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 /* What came of a request. */
-enum outcome {
+enum ask_outcome {
     GO_ON,
     ENDED,  /* the server has closed, as it does after EXIT */
     FAILED, /* and that was said */
@@ -40,8 +40,8 @@ static void print_reply(const struct kesher_ask_reply *reply, bool json)
     (void)fputs("}\n", stdout);
 }
 
-static enum outcome request(struct kesher_ask *ask, const char *text, size_t size, bool json,
-                            struct kesher_ask_reply *reply)
+static enum ask_outcome request(struct kesher_ask *ask, const char *text, size_t size, bool json,
+                                struct kesher_ask_reply *reply)
 {
     struct kesher_error error;
     if (kesher_ask_request(ask, text, size, reply, &error) != KESHER_OK) {
@@ -57,7 +57,7 @@ static enum outcome request(struct kesher_ask *ask, const char *text, size_t siz
 /* ---- requests as arguments ---- */
 
 /* What came of a request that did not end in a reply. */
-static enum ks_exit judge_end(enum outcome outcome, const struct kesher_ask_reply *reply)
+static enum ks_exit judge_end(enum ask_outcome outcome, const struct kesher_ask_reply *reply)
 {
     if (outcome == FAILED)
         return KS_EXIT_FAILED;
@@ -74,13 +74,13 @@ static void print_unknown(const char *text)
                     ks_text_escape(text, strlen(text), shown, sizeof shown));
 }
 
-static enum ks_exit ask_for_all(struct kesher_ask *ask, const struct ks_options *options)
+static enum ks_exit ask_for_all(struct kesher_ask *ask, const struct ks_cli_options *options)
 {
     enum ks_exit status = KS_EXIT_DONE;
     for (size_t i = 0; i < options->operand_count; i++) {
         struct kesher_ask_reply reply;
         const char *text = options->operands[i];
-        enum outcome outcome = request(ask, text, strlen(text), options->json, &reply);
+        enum ask_outcome outcome = request(ask, text, strlen(text), options->json, &reply);
         if (outcome != GO_ON) {
             enum ks_exit end = judge_end(outcome, &reply);
             return end == KS_EXIT_DONE ? status : end;
@@ -108,7 +108,7 @@ static bool wait_for_input(struct kesher_ask *ask, const struct ks_input *input)
 }
 
 /* One request; ENDED also at the end of the input. */
-static enum outcome take_request(struct kesher_ask *ask, struct ks_input *input, bool json, bool prompts)
+static enum ask_outcome take_request(struct kesher_ask *ask, struct ks_input *input, bool json, bool prompts)
 {
     struct kesher_ask_reply reply;
     char *line = NULL;
@@ -132,7 +132,7 @@ static enum outcome take_request(struct kesher_ask *ask, struct ks_input *input,
 static enum ks_exit converse(struct kesher_ask *ask, struct ks_input *input, bool json)
 {
     bool prompts = !json && isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1;
-    enum outcome outcome = GO_ON;
+    enum ask_outcome outcome = GO_ON;
     if (!json)
         print_text(kesher_ask_banner(ask), KESHER_ASK_BANNER_SIZE);
     while (outcome == GO_ON)
@@ -159,7 +159,7 @@ enum ks_exit ks_command_ask(struct ks_context *context)
     char address[KESHER_ADDRESS_SIZE];
     struct kesher_error error;
     struct kesher_ask *ask = NULL;
-    const struct ks_options *options = context->options;
+    const struct ks_cli_options *options = context->options;
     if (!ks_context_service(context, KESHER_ASK_PORT, address))
         return KS_EXIT_FAILED;
     (void)signal(SIGPIPE, SIG_IGN);

@@ -10,7 +10,7 @@ enum { SHORTEST_PAUSE_MS = 1000, LONGEST_PAUSE_MS = 5000, GRACE_SECONDS = 2 };
 
 static bool printed(void *context)
 {
-    const struct ks_options *options = context;
+    const struct ks_cli_options *options = context;
     return !options->follow || !ks_stop_is_requested();
 }
 
@@ -72,11 +72,11 @@ static enum ks_showing_end show(const struct ks_showing *showing, bool discard, 
     return end == KS_SHOWING_DONE && discard ? ks_showing_discard(showing, error) : end;
 }
 
-static enum ks_exit receive(const struct ks_options *options, struct kesher_messenger *messenger,
+static enum ks_exit receive(const struct ks_cli_options *options, struct kesher_messenger *messenger,
                             bool can_save)
 {
     struct kesher_error error;
-    struct ks_options own = *options;
+    struct ks_cli_options own = *options;
     const struct ks_showing showing = {
         .messenger = messenger, .json = options->json, .printed = printed, .context = &own};
     enum ks_showing_end end =
@@ -94,7 +94,7 @@ static enum ks_exit receive(const struct ks_options *options, struct kesher_mess
 
 enum ks_exit ks_command_inbox(struct ks_context *context)
 {
-    const struct ks_options *options = context->options;
+    const struct ks_cli_options *options = context->options;
     struct kesher_options patient = context->limits;
     /* Who follows tries again for ever, and wants no line for every time. */
     patient.reconnects = 1;

@@ -6,8 +6,9 @@
 #include "base/text.h"
 
 /* What each of these commands does once there is a messenger. */
-typedef enum kesher_status key_action(struct kesher_messenger *messenger, const struct ks_options *options,
-                                      const char *user, struct kesher_error *error);
+typedef enum kesher_status key_action(struct kesher_messenger *messenger,
+                                      const struct ks_cli_options *options, const char *user,
+                                      struct kesher_error *error);
 
 static enum ks_exit run(struct ks_context *context, key_action *action)
 {
@@ -24,7 +25,7 @@ static enum ks_exit run(struct ks_context *context, key_action *action)
 }
 
 /* The name between two words, or as the member `name_key` of an object, and the `rest` of that. */
-static void print_outcome(const struct ks_options *options, const char *user, const char *before,
+static void print_outcome(const struct ks_cli_options *options, const char *user, const char *before,
                           const char *after, const char *name_key, const char *rest)
 {
     char shown[KS_SHOWN_NAME_SIZE];
@@ -37,7 +38,7 @@ static void print_outcome(const struct ks_options *options, const char *user, co
     }
 }
 
-static void print_key(const struct ks_options *options, const struct kesher_user_key *key)
+static void print_key(const struct ks_cli_options *options, const struct kesher_user_key *key)
 {
     char id[2 * KESHER_ID_SIZE + 1];
     char shown[KS_SHOWN_NAME_SIZE];
@@ -53,7 +54,7 @@ static void print_key(const struct ks_options *options, const struct kesher_user
     }
 }
 
-static enum kesher_status show_key(struct kesher_messenger *messenger, const struct ks_options *options,
+static enum kesher_status show_key(struct kesher_messenger *messenger, const struct ks_cli_options *options,
                                    const char *user, struct kesher_error *error)
 {
     struct kesher_user_key key;
@@ -63,7 +64,7 @@ static enum kesher_status show_key(struct kesher_messenger *messenger, const str
     return status;
 }
 
-static enum kesher_status forget_key(struct kesher_messenger *messenger, const struct ks_options *options,
+static enum kesher_status forget_key(struct kesher_messenger *messenger, const struct ks_cli_options *options,
                                      const char *user, struct kesher_error *error)
 {
     enum kesher_status status = kesher_messenger_forget(messenger, user, error);
@@ -72,7 +73,7 @@ static enum kesher_status forget_key(struct kesher_messenger *messenger, const s
     return status;
 }
 
-static enum kesher_status accept_key(struct kesher_messenger *messenger, const struct ks_options *options,
+static enum kesher_status accept_key(struct kesher_messenger *messenger, const struct ks_cli_options *options,
                                      const char *user, struct kesher_error *error)
 {
     enum kesher_status status = kesher_messenger_accept_key(messenger, user, error);
@@ -81,8 +82,9 @@ static enum kesher_status accept_key(struct kesher_messenger *messenger, const s
     return status;
 }
 
-static enum kesher_status request_key(struct kesher_messenger *messenger, const struct ks_options *options,
-                                      const char *user, struct kesher_error *error)
+static enum kesher_status request_key(struct kesher_messenger *messenger,
+                                      const struct ks_cli_options *options, const char *user,
+                                      struct kesher_error *error)
 {
     enum kesher_status status = kesher_messenger_request_key(messenger, user, error);
     if (status == KESHER_OK)
@@ -90,7 +92,7 @@ static enum kesher_status request_key(struct kesher_messenger *messenger, const 
     return status;
 }
 
-static enum kesher_status share_key(struct kesher_messenger *messenger, const struct ks_options *options,
+static enum kesher_status share_key(struct kesher_messenger *messenger, const struct ks_cli_options *options,
                                     const char *user, struct kesher_error *error)
 {
     enum kesher_status status = kesher_messenger_share_key(messenger, user, error);

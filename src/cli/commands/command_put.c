@@ -7,7 +7,7 @@
 enum ks_exit ks_command_put(struct ks_context *context)
 {
     char address[KESHER_ADDRESS_SIZE];
-    const struct ks_options *options = context->options;
+    const struct ks_cli_options *options = context->options;
     const struct ks_put put = {
         .paths = options->operands, .path_count = options->operand_count, .as = options->as};
     if (options->as != NULL && options->operand_count != 1) {

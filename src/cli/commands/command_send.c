@@ -51,7 +51,7 @@ static bool has_something(struct message *message)
 }
 
 /* Opens what is to be sent. False after printing why not. */
-static bool open_content(const struct ks_options *options, struct kesher_messenger *messenger,
+static bool open_content(const struct ks_cli_options *options, struct kesher_messenger *messenger,
                          struct message *message)
 {
     struct kesher_error error = {.status = KESHER_OK};
@@ -71,7 +71,7 @@ static bool open_content(const struct ks_options *options, struct kesher_messeng
     return message->fd >= 0;
 }
 
-static void print_sent(const struct ks_options *options, const struct message *message)
+static void print_sent(const struct ks_cli_options *options, const struct message *message)
 {
     char shown[KS_SHOWN_NAME_SIZE];
     if (options->json) {
@@ -89,7 +89,7 @@ static void print_sent(const struct ks_options *options, const struct message *m
     }
 }
 
-static enum ks_exit send_message(struct kesher_messenger *messenger, const struct ks_options *options,
+static enum ks_exit send_message(struct kesher_messenger *messenger, const struct ks_cli_options *options,
                                  struct ks_progress *progress, struct message *message)
 {
     struct kesher_error error;
@@ -105,7 +105,7 @@ static enum ks_exit send_message(struct kesher_messenger *messenger, const struc
 
 enum ks_exit ks_command_send(struct ks_context *context)
 {
-    const struct ks_options *options = context->options;
+    const struct ks_cli_options *options = context->options;
     struct ks_progress progress = {.drawing = false, .name = ""};
     struct kesher_options settings = context->limits;
     settings.observer = ks_messaging_observer(&progress);

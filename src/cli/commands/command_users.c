@@ -8,7 +8,7 @@
 /* One user; false when nobody reads any more. */
 static bool print_user(void *context, const struct kesher_user *user)
 {
-    const struct ks_options *options = context;
+    const struct ks_cli_options *options = context;
     char id[2 * KESHER_ID_SIZE + 1];
     char shown[KS_SHOWN_NAME_SIZE];
     if (options->json) {
@@ -25,7 +25,7 @@ static bool print_user(void *context, const struct kesher_user *user)
 enum ks_exit ks_command_users(struct ks_context *context)
 {
     struct kesher_error error;
-    struct ks_options options = *context->options;
+    struct ks_cli_options options = *context->options;
     struct kesher_messenger *messenger = ks_messaging_open(context, NULL);
     if (messenger == NULL)
         return KS_EXIT_FAILED;

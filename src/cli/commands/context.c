@@ -42,7 +42,7 @@ static bool default_home(char *path, size_t capacity)
 
 /* All that kesher.conf may say. */
 static const struct ks_option settings[] = {
-    {"pipeline", "yes|no", KS_OPTION_FLAG, KS_OPTIONS_ANY, KS_OPTION_MEMBER(struct ks_context, pipeline),
+    {"pipeline", "yes|no", KS_OPTION_FLAG, KS_CLI_OPTIONS_ANY, KS_OPTION_MEMBER(struct ks_context, pipeline),
      .help = ""},
 };
 
@@ -56,7 +56,7 @@ static bool read_settings(struct ks_context *context)
     int length = snprintf(path, sizeof path, "%s/kesher.conf", kesher_home_path(context->home));
     if (length < 0 || (size_t)length >= sizeof path)
         return true; /* longer than any path that can be opened */
-    enum ks_result result = ks_option_read_file(&reader, path, KS_OPTIONS_ANY, &text);
+    enum ks_result result = ks_option_read_file(&reader, path, KS_CLI_OPTIONS_ANY, &text);
     ks_buffer_free(&text);
     if (result == KS_OK || result == KS_NOT_FOUND)
         return true;
@@ -64,7 +64,7 @@ static bool read_settings(struct ks_context *context)
     return false;
 }
 
-bool ks_context_open(struct ks_context *context, const struct ks_options *options)
+bool ks_context_open(struct ks_context *context, const struct ks_cli_options *options)
 {
     char path[KESHER_PATH_SIZE];
     struct kesher_error error;

@@ -13,26 +13,15 @@
 enum ks_exit { KS_EXIT_DONE = 0, KS_EXIT_FAILED = 1, KS_EXIT_USAGE = 2 };
 
 struct ks_context {
-    const struct ks_options *options;
+    const struct ks_cli_options *options;
     struct kesher_home *home;
     struct kesher_options limits; /* what the options say of times; an observer is the command's to add */
     bool pipeline;                /* --pipeline, or "pipeline = yes" in kesher.conf */
 };
 
-struct ks_command {
-    const char *name;
-    const char *arguments; /* for the usage line */
-    const char *help;      /* one line */
-    const char *details;   /* more, for its own --help; may be empty */
-    unsigned groups;       /* of options that it takes */
-    size_t operands_at_least;
-    size_t operands_at_most;
-    enum ks_exit (*run)(struct ks_context *context);
-};
-
 /* Opens the home (--home, else $KESHER_HOME, else $XDG_CONFIG_HOME/kesher, else ~/.config/kesher) and reads
  * its kesher.conf. False after printing why not. */
-bool ks_context_open(struct ks_context *context, const struct ks_options *options);
+bool ks_context_open(struct ks_context *context, const struct ks_cli_options *options);
 void ks_context_close(struct ks_context *context);
 
 /* The server to speak to: --server, else what the home says. False after printing why not. */
@@ -51,7 +40,7 @@ void ks_context_warn_of_secrets(const struct ks_context *context);
 /* A variable of the environment; NULL when it is not there or empty. */
 const char *ks_context_variable(const char *name);
 
-/* The commands, one file per family. */
+/* The commands of this folder, one file per family. */
 enum ks_exit ks_command_register(struct ks_context *context);
 enum ks_exit ks_command_put(struct ks_context *context);
 enum ks_exit ks_command_transfer(struct ks_context *context);
@@ -61,8 +50,6 @@ enum ks_exit ks_command_request_key(struct ks_context *context);
 enum ks_exit ks_command_share_key(struct ks_context *context);
 enum ks_exit ks_command_send(struct ks_context *context);
 enum ks_exit ks_command_inbox(struct ks_context *context);
-enum ks_exit ks_command_menu(struct ks_context *context);
-enum ks_exit ks_command_chat(struct ks_context *context);
 enum ks_exit ks_command_ask(struct ks_context *context);
 
 #endif

@@ -17,7 +17,7 @@
 enum { SHOWN_SIZE = 200, COURSE_REPEATS = 3 };
 
 /* What became of one path. */
-struct outcome {
+struct put_outcome {
     bool settled;
     bool replaced; /* an older file that this home has put */
     bool has_size;
@@ -27,15 +27,15 @@ struct outcome {
     struct kesher_error *error; /* what is still to be told of a failure, or NULL; owned */
 };
 
-struct run {
+struct put_run {
     struct ks_context *context;
     const struct ks_put *put;
     struct ks_progress progress;
-    struct kesher_drop *drop; /* NULL while there is none */
-    struct outcome *outcomes; /* one for each path */
-    size_t next_path;         /* the first that had no turn yet */
-    size_t next_told;         /* the first whose outcome was not told */
-    const char *ended_by;     /* the name of the file after which nothing more was sent, or NULL */
+    struct kesher_drop *drop;     /* NULL while there is none */
+    struct put_outcome *outcomes; /* one for each path */
+    size_t next_path;             /* the first that had no turn yet */
+    size_t next_told;             /* the first whose outcome was not told */
+    const char *ended_by;         /* the name of the file after which nothing more was sent, or NULL */
     bool failed;
 };
 
@@ -54,7 +54,7 @@ static bool is_stdin(const char *path)
 
 /* ---- what is told ---- */
 
-static void tell_as_json(const char *name, const struct outcome *outcome)
+static void tell_as_json(const char *name, const struct put_outcome *outcome)
 {
     (void)fputs("{\"name\": ", stdout);
     ks_output_json_string(stdout, name);
@@ -69,13 +69,13 @@ static void tell_as_json(const char *name, const struct outcome *outcome)
     (void)fputs(outcome->replaced ? ", \"replaced\": true}\n" : "}\n", stdout);
 }
 
-static void tell_failure(const struct run *run, const struct kesher_error *error)
+static void tell_failure(const struct put_run *run, const struct kesher_error *error)
 {
     (run->put->course ? ks_output_fatal : ks_output_failure)(error);
 }
 
 /* `error` is NULL where there was none, or all was said of it. */
-static void tell(const struct run *run, const char *name, const struct outcome *outcome,
+static void tell(const struct put_run *run, const char *name, const struct put_outcome *outcome,
                  const struct kesher_error *error)
 {
     char shown[SHOWN_SIZE];
@@ -94,10 +94,10 @@ static void tell(const struct run *run, const char *name, const struct outcome *
 
 /* Tells the outcome of the next path, whose failure is `error` or NULL, and what is known of those behind it.
  */
-static void tell_settled(struct run *run, const struct kesher_error *error)
+static void tell_settled(struct put_run *run, const struct kesher_error *error)
 {
     const struct ks_put *put = run->put;
-    struct outcome *outcome = &run->outcomes[run->next_told];
+    struct put_outcome *outcome = &run->outcomes[run->next_told];
     ks_progress_clear(&run->progress);
     tell(run, kept_name_of(put, put->paths[run->next_told]), outcome, error);
     while (++run->next_told < put->path_count && (++outcome)->settled) {
@@ -107,7 +107,8 @@ static void tell_settled(struct run *run, const struct kesher_error *error)
     }
 }
 
-static void keep_error(const struct run *run, struct outcome *outcome, const struct kesher_error *error)
+static void keep_error(const struct put_run *run, struct put_outcome *outcome,
+                       const struct kesher_error *error)
 {
     outcome->error = malloc(sizeof *error);
     if (outcome->error == NULL)
@@ -117,7 +118,7 @@ static void keep_error(const struct run *run, struct outcome *outcome, const str
 }
 
 /* `error` may be NULL for a failure of which everything was said. */
-static void settle(struct run *run, struct outcome *outcome, enum kesher_status status,
+static void settle(struct put_run *run, struct put_outcome *outcome, enum kesher_status status,
                    const struct kesher_error *error)
 {
     const struct kesher_error *untold = status != KESHER_OK ? error : NULL;
@@ -131,7 +132,7 @@ static void settle(struct run *run, struct outcome *outcome, enum kesher_status 
 }
 
 /* Files that had no turn any more. */
-static void settle_rest(struct run *run)
+static void settle_rest(struct put_run *run)
 {
     char shown[SHOWN_SIZE];
     char shown_end[SHOWN_SIZE];
@@ -169,7 +170,7 @@ static void tell_registration(const struct ks_context *context, const char *name
 /* ---- one file after the other ---- */
 
 /* Opens what a path names. Below 0 after the outcome was settled. */
-static int open_path(struct run *run, const char *path, struct outcome *outcome)
+static int open_path(struct put_run *run, const char *path, struct put_outcome *outcome)
 {
     struct kesher_error error;
     const struct kesher_error *untold = &error;
@@ -191,9 +192,9 @@ static int open_path(struct run *run, const char *path, struct outcome *outcome)
 /* For kesher_upload_list: the next file that can be opened. */
 static bool next_file(void *context, struct kesher_upload *upload)
 {
-    struct run *run = context;
+    struct put_run *run = context;
     while (run->next_path < run->put->path_count) {
-        struct outcome *outcome = &run->outcomes[run->next_path];
+        struct put_outcome *outcome = &run->outcomes[run->next_path];
         const char *path = run->put->paths[run->next_path++];
         int fd = open_path(run, path, outcome);
         if (fd < 0)
@@ -213,8 +214,8 @@ static bool ends_all(enum kesher_status status)
 static void file_done(void *context, const struct kesher_upload *upload,
                       const struct kesher_upload_result *result, const struct kesher_error *error)
 {
-    struct run *run = context;
-    struct outcome *outcome = upload->tag;
+    struct put_run *run = context;
+    struct put_outcome *outcome = upload->tag;
     close(upload->fd);
     ks_progress_file_done(&run->progress, upload->size);
     outcome->cksum = result->cksum;
@@ -224,7 +225,7 @@ static void file_done(void *context, const struct kesher_upload *upload,
     settle(run, outcome, result->status, error);
 }
 
-static void put_one_by_one(struct run *run, struct kesher_upload *upload)
+static void put_one_by_one(struct put_run *run, struct kesher_upload *upload)
 {
     char shown[SHOWN_SIZE];
     do {
@@ -239,7 +240,7 @@ static void put_one_by_one(struct run *run, struct kesher_upload *upload)
 
 /* The list for pipelining begins with the file that was opened before the connection was. */
 struct pipelined {
-    struct run *run;
+    struct put_run *run;
     struct kesher_upload first;
     bool first_given;
 };
@@ -261,7 +262,7 @@ static void pipelined_done(void *context, const struct kesher_upload *upload,
     file_done(pipelined->run, upload, result, error);
 }
 
-static void put_pipelined(struct run *run, const struct kesher_upload *first)
+static void put_pipelined(struct put_run *run, const struct kesher_upload *first)
 {
     struct pipelined pipelined = {.run = run, .first = *first};
     const struct kesher_upload_list list = {
@@ -297,7 +298,7 @@ static enum kesher_status open_drop(const struct ks_context *context, const char
     return kesher_drop_open(context->home, address, options, drop, error);
 }
 
-static enum ks_exit put_files(struct run *run, const char *address)
+static enum ks_exit put_files(struct put_run *run, const char *address)
 {
     const struct ks_put *put = run->put;
     struct kesher_options options = run->context->limits;
@@ -327,7 +328,7 @@ static enum ks_exit put_files(struct run *run, const char *address)
 
 enum ks_exit ks_put_files(struct ks_context *context, const char *address, const struct ks_put *put)
 {
-    struct run run = {.context = context, .put = put};
+    struct put_run run = {.context = context, .put = put};
     (void)signal(SIGPIPE, SIG_IGN); /* that nobody reads what is told ends no upload */
     run.outcomes = calloc(put->path_count, sizeof *run.outcomes);
     if (run.outcomes == NULL) {

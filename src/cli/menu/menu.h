@@ -1,5 +1,5 @@
-/* menu.h — the console of the classic course: what its choices do, apart from the loop that offers them. Main
- * thread.
+/* menu.h — the console of the classic course. menu.c reads and prints, menu_choices.c does what was chosen,
+ * and command_menu.c offers the choices. Main thread.
  *
  * Everything is printed to stdout, each outcome in one line. Symmetric keys live as long as the console.
  */
@@ -24,7 +24,7 @@ void ks_menu_flush(struct ks_menu *menu);
 /* The next line of the input. False after saying that it is too long, and when the menu is over. */
 bool ks_menu_line(struct ks_menu *menu, char **line, size_t *size);
 
-/* The choices. */
+/* The choices: menu_choices.c. */
 void ks_menu_register(struct ks_menu *menu);
 void ks_menu_users(struct ks_menu *menu);
 void ks_menu_key(struct ks_menu *menu);

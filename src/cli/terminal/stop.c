@@ -1,7 +1,6 @@
 /* stop.c — see stop.h. */
 #include "cli/terminal/stop.h"
 
-#include "cli/commands/context.h"
 #include "cli/terminal/output.h"
 #include "cli/terminal/terminal.h"
 

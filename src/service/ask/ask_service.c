@@ -14,7 +14,7 @@ enum {
     RANDOM_LARGEST = 10,
     RESERVE_SIZE = 64, /* a draw costs the same for one byte and for this many */
     TIME_SIZE = sizeof "YYYY-MM-DD HH:MM:SS",
-    ANSWER_SIZE = KS_ASK_LENGTH_SIZE + KS_ASK_STATUS_SIZE, /* of the largest */
+    ANSWER_SIZE = KS_ASK_LENGTH_SIZE + KS_ASK_SERVICE_STATUS_SIZE, /* of the largest */
     REPLIES_SIZE = 1000, /* of answers that go into the output together, past its limit at worst */
 };
 
@@ -24,7 +24,7 @@ enum {
 enum ask_state { STATE_GREETING, STATE_ASKING, STATE_ENDING, STATES };
 
 struct ask_session {
-    const struct ks_ask_environment *environment;
+    const struct ks_ask_service_environment *environment;
     struct ks_tally_shard *tally;
     uint8_t part[KS_ASK_REQUEST_SIZE]; /* of a greeting or a request */
     uint8_t part_size;
@@ -95,7 +95,7 @@ static bool has_room(struct replies *replies)
     return !replies->output_is_full;
 }
 
-/* There is room. `text` has `size` bytes, which are KS_ASK_STATUS_SIZE at most. */
+/* There is room. `text` has `size` bytes, which are KS_ASK_SERVICE_STATUS_SIZE at most. */
 static void answer(struct replies *replies, const char *text, size_t size)
 {
     uint8_t *next = replies->bytes + replies->size;
@@ -144,9 +144,9 @@ static void answer_random(struct replies *replies, const struct ks_random *rando
     answer(replies, text, strlen(text));
 }
 
-static void answer_status(struct replies *replies, const struct ks_ask_environment *environment)
+static void answer_status(struct replies *replies, const struct ks_ask_service_environment *environment)
 {
-    char text[KS_ASK_STATUS_SIZE] = "";
+    char text[KS_ASK_SERVICE_STATUS_SIZE] = "";
     environment->status(environment->context, text);
     answer(replies, text, strnlen(text, sizeof text));
 }
@@ -160,7 +160,7 @@ static void log_request(const struct ks_connection *connection, enum ks_ask_requ
 
 static void serve(struct ask_session *session, enum ks_ask_request request, struct replies *replies)
 {
-    const struct ks_ask_environment *environment = session->environment;
+    const struct ks_ask_service_environment *environment = session->environment;
     const char *text = NULL;
     ks_tally_asked(session->tally, request);
     if (ks_log_shows(replies->connection->loop->log, KS_LOG_DEBUG))
@@ -296,7 +296,7 @@ static bool ask_opened(struct ks_connection *connection, void *service)
     if (session == NULL)
         return false;
     session->environment = service;
-    session->name_size = (uint16_t)strnlen(session->environment->name, KS_ASK_STATUS_SIZE);
+    session->name_size = (uint16_t)strnlen(session->environment->name, KS_ASK_SERVICE_STATUS_SIZE);
     session->tally = ks_tally_shard_of(session->environment->tally, connection->loop);
     connection->session = session;
     return true;
@@ -340,7 +340,7 @@ static void ask_closed(struct ks_connection *connection)
     free(connection->session);
 }
 
-const struct ks_connection_events ks_ask_events = {
+const struct ks_connection_events ks_ask_service_events = {
     .opened = ask_opened,
     .received = ask_received,
     .input_ended = ask_input_ended,

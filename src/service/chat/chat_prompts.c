@@ -3,7 +3,7 @@
  */
 #include "base/text.h"
 #include "crypto/secret.h"
-#include "service/chat/chat_session.h"
+#include "service/chat/chat_session_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,7 +80,7 @@ static void tell_joined(struct ks_chat_session *session)
 
 static void refuse_password(struct ks_chat_session *session)
 {
-    const struct ks_chat_environment *environment = session->environment;
+    const struct ks_chat_service_environment *environment = session->environment;
     uint8_t address[KS_PEER_ADDRESS_SIZE];
     ks_connection_peer_address(session->member.connection, address);
     ks_turnstile_wrong(environment->turnstile, address, ks_clock_monotonic_ms(environment->clock));
@@ -121,7 +121,7 @@ static void judge_password(struct ks_chat_session *session, const uint8_t *passw
 
 void ks_chat_session_give_turn_back(const struct ks_chat_session *session)
 {
-    const struct ks_chat_environment *environment = session->environment;
+    const struct ks_chat_service_environment *environment = session->environment;
     uint8_t address[KS_PEER_ADDRESS_SIZE];
     if (session->state != KS_CHAT_STATE_JUDGING)
         return;
@@ -134,7 +134,7 @@ void ks_chat_session_give_turn_back(const struct ks_chat_session *session)
  * something does come, or nobody would see that the peer goes. */
 static void take_password(struct ks_chat_session *session, const uint8_t *input, size_t size)
 {
-    const struct ks_chat_environment *environment = session->environment;
+    const struct ks_chat_service_environment *environment = session->environment;
     struct ks_connection *connection = session->member.connection;
     uint8_t address[KS_PEER_ADDRESS_SIZE];
     ks_connection_peer_address(connection, address);

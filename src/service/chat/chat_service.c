@@ -12,7 +12,7 @@
 #include "base/buffer.h"
 #include "base/log_repeats.h"
 #include "crypto/secret.h"
-#include "service/chat/chat_session.h"
+#include "service/chat/chat_session_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -275,7 +275,7 @@ static const struct ks_connection_events session_events = {
  *
  * has seen the menu, and has no session: only the environment is in its place. */
 
-static void log_connected(const struct ks_chat_environment *environment,
+static void log_connected(const struct ks_chat_service_environment *environment,
                           const struct ks_connection *connection)
 {
     static const char line[] = "%s: chat: connected";
@@ -289,7 +289,7 @@ static void log_connected(const struct ks_chat_environment *environment,
 
 static bool silent_opened(struct ks_connection *connection, void *service)
 {
-    const struct ks_chat_environment *environment = service;
+    const struct ks_chat_service_environment *environment = service;
     connection->session = service;
     if (ks_log_shows(environment->log, KS_LOG_INFO))
         log_connected(environment, connection);
@@ -327,7 +327,7 @@ static void silent_closed(struct ks_connection *connection)
     connection->session = NULL;
 }
 
-const struct ks_connection_events ks_chat_events = {
+const struct ks_connection_events ks_chat_service_events = {
     .opened = silent_opened,
     .received = silent_received,
     .input_ended = silent_input_ended,

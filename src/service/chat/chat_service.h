@@ -1,11 +1,11 @@
 /* chat_service.h — group chat on a port of its own (protocol.md §2).
  *
- * Give ks_chat_events to a listener with a `struct ks_chat_environment *` as the service. A session is at the
- * menu, at one of the prompts, or a member of a group (groups.h). Everything of a connection runs on its
- * loop.
+ * Give ks_chat_service_events to a listener with a `struct ks_chat_service_environment *` as the service. A
+ * session is at the menu, at one of the prompts, or a member of a group (groups.h). Everything of a
+ * connection runs on its loop.
  */
-#ifndef KS_SERVICE_CHAT_H
-#define KS_SERVICE_CHAT_H
+#ifndef KS_SERVICE_CHAT_SERVICE_H
+#define KS_SERVICE_CHAT_SERVICE_H
 
 #include "net/connection.h"
 
@@ -13,7 +13,7 @@ struct ks_groups;
 struct ks_turnstile;
 
 /* One per server, filled before the first connection; then only the atomic settings change. */
-struct ks_chat_environment {
+struct ks_chat_service_environment {
     const struct ks_clock *clock;
     const struct ks_log *log;
     struct ks_groups *groups;
@@ -22,6 +22,6 @@ struct ks_chat_environment {
     _Atomic unsigned wrong_passwords;   /* on one connection; the last one ends it */
 };
 
-extern const struct ks_connection_events ks_chat_events;
+extern const struct ks_connection_events ks_chat_service_events;
 
 #endif

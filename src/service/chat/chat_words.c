@@ -3,7 +3,7 @@
  */
 #include "base/log_repeats.h"
 #include "base/text.h"
-#include "service/chat/chat_session.h"
+#include "service/chat/chat_session_internal.h"
 
 #include <stdarg.h>
 #include <stdio.h>

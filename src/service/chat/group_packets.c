@@ -1,8 +1,10 @@
 /* group_packets.c — see groups.h and groups_internal.h: what members say, on its way to the others. One
  * packet for each read of a member, one delivery of it for each loop that has members.
  */
-#include "base/text.h"
 #include "service/chat/groups_internal.h"
+
+#include "base/text.h"
+#include "crypto/secret.h"
 #include "wire/chat_codec.h"
 
 #include <stdlib.h>
@@ -36,6 +38,21 @@ struct packet {
 };
 
 /* ---- packets ---- */
+
+void ks_group_release(struct ks_group *group)
+{
+    if (atomic_fetch_sub_explicit(&group->references, 1, memory_order_acq_rel) != 1)
+        return;
+    struct ks_seat *seat = group->seats;
+    while (seat != NULL) {
+        struct ks_seat *next = seat->next;
+        free(seat);
+        seat = next;
+    }
+    pthread_mutex_destroy(&group->lock);
+    ks_secret_wipe(group->password, sizeof group->password);
+    free(group);
+}
 
 static void packet_free(struct packet *packet)
 {

@@ -1,4 +1,5 @@
-/* groups.c — see groups.h and groups_internal.h: the table of groups, and members who come and go. */
+/* groups.c — see groups.h and groups_internal.h: the table of groups, and members who come and go. Calls
+ * group_packets.c, never the other way round. */
 #include "service/chat/groups_internal.h"
 
 #include "crypto/secret.h"
@@ -85,21 +86,6 @@ size_t ks_groups_describe(struct ks_groups *groups, unsigned *number, struct ks_
     }
     pthread_mutex_unlock(&groups->lock);
     return count;
-}
-
-void ks_group_release(struct ks_group *group)
-{
-    if (atomic_fetch_sub_explicit(&group->references, 1, memory_order_acq_rel) != 1)
-        return;
-    struct ks_seat *seat = group->seats;
-    while (seat != NULL) {
-        struct ks_seat *next = seat->next;
-        free(seat);
-        seat = next;
-    }
-    pthread_mutex_destroy(&group->lock);
-    ks_secret_wipe(group->password, sizeof group->password);
-    free(group);
 }
 
 /* Under the lock. The lowest free place; KS_NO_SPACE or KS_NO_MEMORY when there is none. */
@@ -267,9 +253,9 @@ static enum ks_result admit(struct ks_groups *groups, unsigned number, uint64_t 
 
 /* Into the group with that number and serial; with serial 0, which none has, into a new one. KS_OK with
  * *group. */
-static enum ks_result enter(struct ks_groups *groups, unsigned number, uint64_t serial,
-                            const uint8_t *password, size_t size, struct ks_member *member,
-                            struct ks_group **group)
+static enum ks_result enter_group(struct ks_groups *groups, unsigned number, uint64_t serial,
+                                  const uint8_t *password, size_t size, struct ks_member *member,
+                                  struct ks_group **group)
 {
     uint8_t digest[KS_SHA256_SIZE];
     struct ks_seat *spare = NULL;
@@ -290,7 +276,7 @@ enum ks_result ks_groups_create(struct ks_groups *groups, const uint8_t *passwor
                                 struct ks_member *member, unsigned *number)
 {
     struct ks_group *group = NULL;
-    enum ks_result result = enter(groups, 0, 0, password, size, member, &group);
+    enum ks_result result = enter_group(groups, 0, 0, password, size, member, &group);
     if (result == KS_OK)
         *number = group->number;
     return result;
@@ -300,7 +286,7 @@ enum ks_result ks_groups_join(struct ks_groups *groups, unsigned number, uint64_
                               const uint8_t *password, size_t size, struct ks_member *member)
 {
     struct ks_group *group = NULL;
-    return serial == 0 ? KS_NOT_FOUND : enter(groups, number, serial, password, size, member, &group);
+    return serial == 0 ? KS_NOT_FOUND : enter_group(groups, number, serial, password, size, member, &group);
 }
 
 unsigned ks_groups_number(const struct ks_member *member)

@@ -1,11 +1,12 @@
 /* groups_internal.h — groups from within, shared by the files that serve them: groups.c has the table, and
- * lets members come and go; group_packets.c carries what they say. Private to both.
+ * lets members come and go; group_packets.c carries what they say, and frees a group behind the last packet.
+ * Private to both; groups.c calls group_packets.c.
  *
  * Locks: groups->lock guards the table of groups and how many members each has; group->lock guards the order
  * of packets, the seats and how many sit on each. Never both at a time. Who sits on a seat is its loop's own.
  */
-#ifndef KS_SERVICE_GROUPS_STATE_H
-#define KS_SERVICE_GROUPS_STATE_H
+#ifndef KS_SERVICE_GROUPS_INTERNAL_H
+#define KS_SERVICE_GROUPS_INTERNAL_H
 
 #include "base/counter.h"
 #include "crypto/digest.h"
@@ -72,7 +73,7 @@ static inline struct ks_group_counts *ks_group_counts_of(struct ks_groups *group
     return &groups->counts[loop->number % KS_LOOPS_LIMIT];
 }
 
-/* Gives a reference back; any thread. */
+/* group_packets.c: gives a reference back, with the last of which the group goes; any thread. */
 void ks_group_release(struct ks_group *group);
 
 #endif

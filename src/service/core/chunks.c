@@ -11,7 +11,7 @@ enum {
     CHUNK_GROWTH = 4,          /* of what came before */
     CHUNK_LARGEST = 256 * 1024,
     BLOCK_AFTER =
-        1024 * 1024, /* bytes of a payload; then its chunks are blocks, while the budget has plenty */
+        1024 * 1024, /* bytes of a content; then its chunks are blocks, while the budget has plenty */
 };
 
 struct ks_chunk {
@@ -35,7 +35,7 @@ static void chunk_free(struct ks_chunk *chunk)
     ks_holder_give(holder, capacity);
 }
 
-static void chunk_written(struct ks_store_request *request)
+static void chunk_is_stored(struct ks_store_request *request)
 {
     struct ks_chunk *chunk = KS_CONTAINER_OF(request, struct ks_chunk, write.request);
     struct ks_chunks *chunks = chunk->chunks;
@@ -51,7 +51,7 @@ static void submit_chunk(struct ks_chunks *chunks)
     chunks->filling = NULL;
     chunks->out++;
     chunk->write.request.reply_to = &chunks->loop->executor;
-    chunk->write.request.done = chunk_written;
+    chunk->write.request.done = chunk_is_stored;
     chunk->write.stage = chunks->stage;
     chunk->write.bytes = chunk->bytes;
     chunk->write.size = chunk->size;
@@ -91,7 +91,7 @@ static size_t wanted_capacity(const struct ks_chunks *chunks, size_t at_hand)
 }
 
 /* Takes a chunk's capacity from the holder; 0 when there is no room, and then *wanted is what to wait for.
- * Large payloads get blocks, which the disk takes without a copy, while that leaves half of the budget to
+ * Large contents get blocks, which the disk takes without a copy, while that leaves half of the budget to
  * others. */
 static size_t take_capacity(struct ks_chunks *chunks, size_t at_hand, size_t *wanted)
 {
@@ -125,7 +125,7 @@ enum ks_result ks_chunks_granted(struct ks_chunks *chunks, size_t size)
     return KS_OK;
 }
 
-/* Makes sure that there is a chunk with room. KS_OK; KS_MORE when the payload has to wait, for the holder to
+/* Makes sure that there is a chunk with room. KS_OK; KS_MORE when the content has to wait, for the holder to
  * have *wanted if that is not 0; KS_NO_MEMORY. */
 static enum ks_result have_chunk(struct ks_chunks *chunks, size_t at_hand, size_t *wanted)
 {

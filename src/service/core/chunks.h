@@ -1,9 +1,9 @@
-/* chunks.h — a payload on its way from a session to a stage, for files and large messages. Private to
- * src/service.
+/* chunks.h — a content on its way from memory to a stage of the store, for files and large messages: part of
+ * an incoming content (incoming.h), whose file alone uses it.
  *
  * Bytes go into chunks; a full chunk goes to the store, whose thread works on it while the loop fills the
- * next one. At most CHUNKS_LIMIT chunks of one payload are out, and their memory is the owner's holder's
- * (base/limits/budget.h), with which the owner waits; beyond either, the peer waits. A payload has no memory
+ * next one. At most CHUNKS_LIMIT chunks of one content are out, and their memory is the owner's holder's
+ * (base/limits/budget.h), with which the owner waits; beyond either, the peer waits. A content has no memory
  * before its first byte comes, and then not more than a few times what came.
  *
  * A `struct ks_chunks` is part of its owner, who must live while chunks are out. Everything runs on the loop.
@@ -20,7 +20,7 @@ struct ks_chunks {
     struct ks_loop *loop;
     struct ks_store *store;
     struct ks_stage *stage; /* the owner's, before anything is taken */
-    uint64_t left;          /* bytes of the payload that are not in a chunk yet */
+    uint64_t left;          /* bytes of the content that are not in a chunk yet */
     struct ks_chunk *filling;
     uint64_t given;       /* bytes of all chunks there have been */
     size_t next_capacity; /* 0 before the first chunk */
@@ -30,11 +30,11 @@ struct ks_chunks {
     void (*written)(struct ks_chunks *chunks, enum ks_result result);
 };
 
-/* A payload of `size` bytes; `written` is the owner's to set. */
+/* A content of `size` bytes; `written` is the owner's to set. */
 void ks_chunks_init(struct ks_chunks *chunks, struct ks_loop *loop, struct ks_store *store, uint64_t size,
                     struct ks_holder *holder);
 
-/* True once all of the payload was given to the store. */
+/* True once all of the content was given to the store. */
 bool ks_chunks_complete(const struct ks_chunks *chunks);
 
 /* Where the next bytes could be received without a copy: sets *buffer and returns its size, at most `limit`;
@@ -50,7 +50,7 @@ enum ks_result ks_chunks_take(struct ks_chunks *chunks, const uint8_t *bytes, si
 /* The holder was granted `size` bytes, which were wanted. KS_OK; KS_NO_MEMORY: they were given back. */
 enum ks_result ks_chunks_granted(struct ks_chunks *chunks, size_t size);
 
-/* The first `size` bytes of the payload came by another way: they stand in `bytes`, from malloc, with
+/* The first `size` bytes of the content came by another way: they stand in `bytes`, from malloc, with
  * `capacity` of the holder's bytes, and belong to the chunks now. KS_OK; KS_NO_MEMORY, and nothing has
  * happened. Before anything was taken. */
 enum ks_result ks_chunks_adopt(struct ks_chunks *chunks, uint8_t *bytes, size_t size, size_t capacity);

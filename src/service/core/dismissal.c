@@ -8,7 +8,7 @@ static void stage_discarded(struct ks_store_request *request)
     free(KS_CONTAINER_OF(request, struct ks_store_discard, request));
 }
 
-void ks_dismiss_stage(struct ks_store *store, struct ks_loop *loop, struct ks_stage *stage)
+void ks_dismissal_of_stage(struct ks_store *store, struct ks_loop *loop, struct ks_stage *stage)
 {
     struct ks_store_discard *discard = calloc(1, sizeof *discard);
     if (discard == NULL)
@@ -19,13 +19,6 @@ void ks_dismiss_stage(struct ks_store *store, struct ks_loop *loop, struct ks_st
     ks_store_discard(store, discard);
 }
 
-void ks_dismiss_upload(struct ks_store *store, struct ks_loop *loop, struct ks_staged_upload *upload)
-{
-    ks_content_key_release(upload->key);
-    upload->key = NULL;
-    ks_dismiss_stage(store, loop, upload->stage);
-}
-
 static void key_dropped(struct ks_store_request *request)
 {
     struct ks_store_drop_content_key *drop =
@@ -34,8 +27,8 @@ static void key_dropped(struct ks_store_request *request)
     free(drop);
 }
 
-void ks_dismiss_key(struct ks_store *store, struct ks_loop *loop, const struct ks_client_id *id,
-                    struct ks_content_key *key)
+void ks_dismissal_of_key(struct ks_store *store, struct ks_loop *loop, const struct ks_client_id *id,
+                         struct ks_content_key *key)
 {
     struct ks_store_drop_content_key *drop = calloc(1, sizeof *drop);
     if (drop == NULL)

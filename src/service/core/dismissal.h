@@ -7,16 +7,13 @@
 #define KS_SERVICE_DISMISSAL_H
 
 #include "net/connection.h"
-#include "service/drop/staged.h"
+#include "store/store.h"
 
 /* Discards a stage; the caller must not use it again. */
-void ks_dismiss_stage(struct ks_store *store, struct ks_loop *loop, struct ks_stage *stage);
-
-/* Discards a staged upload and releases its key. */
-void ks_dismiss_upload(struct ks_store *store, struct ks_loop *loop, struct ks_staged_upload *upload);
+void ks_dismissal_of_stage(struct ks_store *store, struct ks_loop *loop, struct ks_stage *stage);
 
 /* Has the store forget a key that is used up. */
-void ks_dismiss_key(struct ks_store *store, struct ks_loop *loop, const struct ks_client_id *id,
-                    struct ks_content_key *key);
+void ks_dismissal_of_key(struct ks_store *store, struct ks_loop *loop, const struct ks_client_id *id,
+                         struct ks_content_key *key);
 
 #endif

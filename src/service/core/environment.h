@@ -1,7 +1,8 @@
 /* environment.h — what every service of a server is given: the seams and the settings.
  *
  * One per server, filled before the first connection; any thread. Afterwards only settings change, each by
- * itself, when the operator has them read again.
+ * itself, when the operator has them read again, and sessions are counted. What services share among
+ * themselves is only handed through: the core (service/core) does not look into it.
  */
 #ifndef KS_SERVICE_ENVIRONMENT_H
 #define KS_SERVICE_ENVIRONMENT_H
@@ -15,6 +16,7 @@ struct ks_alias_key;
 struct ks_allowance;
 struct ks_networks_current;
 struct ks_pacing;
+struct ks_rules;
 struct ks_staged;
 struct ks_tally;
 
@@ -48,6 +50,7 @@ struct ks_service_settings {
 };
 
 struct ks_service_environment {
+    const struct ks_rules *rules; /* who serves what (rules.h) */
     struct ks_store *store;
     const struct ks_random *random;
     const struct ks_clock *clock;
@@ -60,6 +63,7 @@ struct ks_service_environment {
     struct ks_pacing *pacing;              /* of lists of users; NULL: as fast as they can */
     struct ks_tally *tally;                /* of requests (tally.h); NULL: nobody counts */
     struct ks_service_settings settings;
+    _Atomic uint64_t sessions; /* that there have been on the binary port: the number of the last one */
 };
 
 #endif

@@ -70,7 +70,7 @@ static void give_back(struct ks_incoming *incoming)
 {
     ks_chunks_clear(&incoming->chunks);
     if (incoming->stage != NULL)
-        ks_dismiss_stage(incoming->environment->store, incoming->loop, incoming->stage);
+        ks_dismissal_of_stage(incoming->environment->store, incoming->loop, incoming->stage);
     incoming->stage = NULL;
     if (incoming->bytes == NULL)
         return;
@@ -110,7 +110,7 @@ static bool step(struct ks_incoming *incoming)
     incoming->wanted = false;
     if (incoming->is_held_up && incoming->session != NULL && !incoming->holder.is_waiting) {
         incoming->is_held_up = false;
-        ks_session_unblock(incoming->session);
+        ks_exchange_unblock(incoming->session);
     }
     return true;
 }
@@ -189,7 +189,7 @@ void ks_incoming_refuse(struct ks_incoming *incoming)
 
 /* ---- the stage ---- */
 
-static void cannot_take(struct ks_incoming *incoming, enum ks_result result, enum ks_store_limit limit)
+static void store_cannot_take(struct ks_incoming *incoming, enum ks_result result, enum ks_store_limit limit)
 {
     if (incoming->failed)
         return;
@@ -197,13 +197,13 @@ static void cannot_take(struct ks_incoming *incoming, enum ks_result result, enu
     refuse(incoming);
 }
 
-static void chunk_written(struct ks_chunks *chunks, enum ks_result result)
+static void stage_took_chunk(struct ks_chunks *chunks, enum ks_result result)
 {
     struct ks_incoming *incoming = KS_CONTAINER_OF(chunks, struct ks_incoming, chunks);
     bool was_running = incoming->running;
     incoming->running = true;
     if (result != KS_OK)
-        cannot_take(incoming, result, KS_STORE_LIMIT_NONE);
+        store_cannot_take(incoming, result, KS_STORE_LIMIT_NONE);
     incoming->wanted = true;
     incoming->running = was_running;
     go_on(incoming);
@@ -304,7 +304,8 @@ static enum ks_result have_bytes(struct ks_incoming *incoming, uint32_t needed)
 }
 
 /* Takes bytes, which may stand where they belong already. As `take`. */
-static enum ks_result collect(struct ks_incoming *incoming, const uint8_t *bytes, size_t size, size_t *taken)
+static enum ks_result collect_in_memory(struct ks_incoming *incoming, const uint8_t *bytes, size_t size,
+                                        size_t *taken)
 {
     enum ks_result result = have_bytes(incoming, incoming->collected + (uint32_t)size);
     if (result != KS_OK)
@@ -331,14 +332,14 @@ static enum ks_result take(struct ks_incoming *incoming, const uint8_t *bytes, s
 {
     enum ks_result result = claim(incoming, size);
     if (result == KS_OK && incoming->in_memory)
-        result = collect(incoming, bytes, size, taken);
+        result = collect_in_memory(incoming, bytes, size, taken);
     if (result == KS_OK && !incoming->in_memory && incoming->phase == KS_INCOMING_COMING)
         result = give_to_chunks(incoming, bytes, size, taken);
     return result;
 }
 
 /* What was waited for is there. */
-static void has_room(struct ks_incoming *incoming, size_t size)
+static void room_was_granted(struct ks_incoming *incoming, size_t size)
 {
     enum ks_result result = KS_OK;
     if (incoming->phase != KS_INCOMING_COMING) {
@@ -368,7 +369,7 @@ static void called_by_budget(struct ks_holder *holder, size_t granted, bool is_c
     struct ks_incoming *incoming = KS_CONTAINER_OF(holder, struct ks_incoming, holder);
     incoming->running = true;
     if (granted > 0)
-        has_room(incoming, granted);
+        room_was_granted(incoming, granted);
     else if (is_cut)
         cut(incoming);
     incoming->running = false;
@@ -445,7 +446,7 @@ void ks_incoming_begin(struct ks_incoming *incoming, const struct ks_incoming_ki
     incoming->in_memory = in_memory;
     ks_holder_init(&incoming->holder, exchange->loop->contents, &exchange->loop->executor, called_by_budget);
     ks_chunks_init(&incoming->chunks, exchange->loop, exchange->environment->store, size, &incoming->holder);
-    incoming->chunks.written = chunk_written;
+    incoming->chunks.written = stage_took_chunk;
     if (size == 0)
         return;
     incoming->session = exchange->session;

@@ -1,6 +1,10 @@
 /* incoming.h — a content on its way in: the one object for what an upload (1028) and a message that is sent
  * (603) have in common. Private to src/service; the connection's loop.
  *
+ * Words along the way. What comes is a *content*; while it comes it is *incoming*, and its kind is an
+ * *upload* or a *message*. Large ones go in *chunks*, pieces of memory, to a *stage*, the store's file that
+ * is not yet anybody's. An upload that is complete is *staged* until it is confirmed (drop/staged.h).
+ *
  * Its life is a line, and at every point of it one owner has it and hands it on:
  *
  *   preparing    its kind finds out whether it may come, and asks the store what for (keys, users, a stage);

@@ -1,10 +1,7 @@
 /* padding.c — see padding.h. */
 #include "service/core/padding.h"
 
-#include "service/core/report.h"
 #include "service/core/session_internal.h"
-
-#include <stdlib.h>
 
 /* ---- answers ---- */
 
@@ -41,7 +38,7 @@ void ks_padding_is_the_custom(struct ks_session *session)
 
 static enum ks_blocks_verdict judge(const struct ks_session *session, const uint8_t *bytes, size_t size)
 {
-    if (session->state != STATE_HEAD || session->head_size >= KS_REQUEST_HEADER_SIZE)
+    if (session->state != KS_SESSION_HEAD || session->head_size >= KS_REQUEST_HEADER_SIZE)
         return KS_BLOCKS_FRAME;
     size_t looked_at = KS_REQUEST_HEADER_SIZE - (size_t)session->head_size;
     if (looked_at > size)
@@ -60,27 +57,15 @@ static void recognise(struct ks_session *session)
     ks_session_forget_head(session);
 }
 
-static void end_for_broken_padding(struct ks_session *session)
+bool ks_padding_take(struct ks_session *session, const uint8_t *bytes, size_t size, size_t *taken,
+                     bool *is_broken)
 {
-    ks_report_session(session, KS_LOG_INFO, "closed: a byte other than zero inside the padding");
-    ks_session_become(session, STATE_ENDING);
-    if (session->newest != NULL)
-        session->newest->last = true;
-    else
-        ks_session_end(session);
-}
-
-bool ks_padding_take(struct ks_session *session, const uint8_t *bytes, size_t size, size_t *taken)
-{
-    bool broken = false;
     if (session->padding.requests.padding == 0) {
         if (size == 0 || judge(session, bytes, size) != KS_BLOCKS_PADDING)
             return false;
         recognise(session);
     }
-    *taken = ks_blocks_take(&session->padding.requests, bytes, size, &broken);
-    if (broken)
-        end_for_broken_padding(session);
+    *taken = ks_blocks_take(&session->padding.requests, bytes, size, is_broken);
     return true;
 }
 

@@ -1,5 +1,5 @@
 /* padding.h — a session whose peer pads requests with zeros, and waits for answers that are padded likewise
- * (wire/blocks.h). Between frames.c and session.c, which call every function here; private to them.
+ * (wire/blocks.h). Called by frames.c, exchange.c and session.c; private to them.
  *
  * Padding is no request: it has no time limit, keeps nobody from being idle, and cancels no deferred answer.
  * Everything runs on the connection's loop.
@@ -20,9 +20,10 @@ struct ks_padding {
 /* ---- requests ---- */
 
 /* Takes padding off the front of the input, *taken bytes of it; it may have been collected as the beginning
- * of a header before. False when a request stands there, or more bytes are needed to tell. A byte other than
- * zero inside the padding ends the session after the answers that it is owed. */
-bool ks_padding_take(struct ks_session *session, const uint8_t *bytes, size_t size, size_t *taken);
+ * of a header before. False when a request stands there, or more bytes are needed to tell. *is_broken tells
+ * of a byte other than zero inside the padding. */
+bool ks_padding_take(struct ks_session *session, const uint8_t *bytes, size_t size, size_t *taken,
+                     bool *is_broken);
 
 /* Whether the input goes on, or may go on, with padding. */
 bool ks_padding_is_possible(const struct ks_session *session, const uint8_t *bytes, size_t size);

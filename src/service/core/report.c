@@ -4,7 +4,6 @@
 #include "base/log_repeats.h"
 #include "base/text.h"
 #include "crypto/alias.h"
-#include "service/core/rules.h"
 #include "service/core/session_internal.h"
 
 #include <inttypes.h>
@@ -98,29 +97,29 @@ static void tell(const struct scene *scene, enum ks_log_level level, unsigned pe
 
 /* ---- scenes ---- */
 
-struct place {
+struct report_origin {
     char peer[KS_PEER_TEXT_SIZE];
     uint8_t address[KS_PEER_ADDRESS_SIZE];
 };
 
-static struct scene scene_of_session(const struct ks_session *session, struct place *place)
+static struct scene scene_of_session(const struct ks_session *session, struct report_origin *origin)
 {
-    ks_connection_describe_peer(session->connection, place->peer, sizeof place->peer);
-    ks_connection_peer_address(session->connection, place->address);
+    ks_connection_describe_peer(session->connection, origin->peer, sizeof origin->peer);
+    ks_connection_peer_address(session->connection, origin->address);
     return (struct scene){.environment = session->environment,
                           .user = session->has_user ? &session->user : NULL,
-                          .peer = place->peer,
-                          .address = place->address,
+                          .peer = origin->peer,
+                          .address = origin->address,
                           .store_is_open = true};
 }
 
-static struct scene scene_of(const struct ks_exchange *exchange, struct place *place)
+static struct scene scene_of(const struct ks_exchange *exchange, struct report_origin *origin)
 {
     if (exchange->session == NULL)
         return (struct scene){.environment = exchange->environment,
                               .peer = exchange->gone.peer,
                               .address = exchange->gone.address};
-    struct scene scene = scene_of_session(exchange->session, place);
+    struct scene scene = scene_of_session(exchange->session, origin);
     scene.user = &exchange->header.client_id;
     return scene;
 }
@@ -135,30 +134,30 @@ static struct scene scene_of(const struct ks_exchange *exchange, struct place *p
 
 void ks_report(const struct ks_exchange *exchange, enum ks_log_level level, const char *format, ...)
 {
-    struct place place;
+    struct report_origin origin;
     if (!ks_log_shows(exchange->environment->log, level))
         return;
-    const struct scene scene = scene_of(exchange, &place);
+    const struct scene scene = scene_of(exchange, &origin);
     TELL(&scene, level, KS_LOG_REFUSALS, format);
 }
 
 void ks_report_to(const struct ks_exchange *exchange, const struct ks_client_id *receiver,
                   enum ks_log_level level, const char *format, ...)
 {
-    struct place place;
+    struct report_origin origin;
     if (!ks_log_shows(exchange->environment->log, level))
         return;
-    struct scene scene = scene_of(exchange, &place);
+    struct scene scene = scene_of(exchange, &origin);
     scene.receiver = receiver;
     TELL(&scene, level, KS_LOG_REFUSALS, format);
 }
 
 void ks_report_session(const struct ks_session *session, enum ks_log_level level, const char *format, ...)
 {
-    struct place place;
+    struct report_origin origin;
     if (!ks_log_shows(session->environment->log, level))
         return;
-    const struct scene scene = scene_of_session(session, &place);
+    const struct scene scene = scene_of_session(session, &origin);
     TELL(&scene, level, KS_LOG_REFUSALS, format);
 }
 
@@ -173,10 +172,10 @@ void ks_report_user(const struct ks_service_environment *environment, const stru
 
 void ks_report_event(const struct ks_exchange *exchange, const char *format, ...)
 {
-    struct place place;
+    struct report_origin origin;
     if (!ks_log_shows(exchange->environment->log, KS_LOG_INFO))
         return;
-    const struct scene scene = scene_of(exchange, &place);
+    const struct scene scene = scene_of(exchange, &origin);
     TELL(&scene, KS_LOG_INFO, KS_LOG_EVENTS, format);
 }
 
@@ -187,8 +186,8 @@ static void debug(const struct ks_exchange *exchange, const char *format, ...)
 
 static void debug(const struct ks_exchange *exchange, const char *format, ...)
 {
-    struct place place;
-    const struct scene scene = scene_of(exchange, &place);
+    struct report_origin origin;
+    const struct scene scene = scene_of(exchange, &origin);
     TELL(&scene, KS_LOG_DEBUG, 0, format);
 }
 

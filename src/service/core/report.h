@@ -10,7 +10,7 @@
 #ifndef KS_SERVICE_REPORT_H
 #define KS_SERVICE_REPORT_H
 
-#include "service/core/session.h"
+#include "service/core/exchange.h"
 
 /* Something was refused, or went wrong. The text is the format's, as of printf, and tells by which setting:
  * "(uploads)". The format must be a literal: lines of one literal are alike. */

@@ -1,21 +1,44 @@
-/* rules.h — the table of requests on the binary port: what each looks like and who serves it. Private to
- * src/service; read-only, any thread.
+/* rules.h — what requests on the binary port look like, and who serves them. Private to src/service;
+ * read-only, any thread.
+ *
+ * The table itself is handed in with the environment (service/binary_port.h): so the engine knows none of
+ * those that it serves.
  */
 #ifndef KS_SERVICE_RULES_H
 #define KS_SERVICE_RULES_H
 
-#include "service/core/session.h"
+#include <stddef.h>
+#include <stdint.h>
 
-/* The rule of a code; NULL for an unknown one. */
-const struct ks_rule *ks_rules_find(uint16_t code);
+struct ks_exchange;
 
-/* Which of the rules it is, from 0; ks_rules_unknown is the last. For counting. */
-size_t ks_rules_index(const struct ks_rule *rule);
+/* Which earlier exchanges may still be unanswered when a request begins. */
+enum ks_overlap {
+    KS_OVERLAP_NONE,    /* none */
+    KS_OVERLAP_UPLOAD,  /* uploads and confirmations: for 1028 */
+    KS_OVERLAP_CONFIRM, /* confirmations: for 1029, which needs the uploads before it to be complete */
+    KS_OVERLAP_SEND,    /* messages that let others begin (exchange.h): for 603 */
+};
 
-/* The code of that rule as text, "other" for ks_rules_unknown, NULL beyond. Static. */
-const char *ks_rules_name(size_t index);
+struct ks_rule {
+    const char *name;  /* what a request of it does, for the log */
+    const char *label; /* its code, for metrics */
+    uint16_t code;
+    uint8_t version;     /* in the answer */
+    uint16_t error;      /* the answer to a request of this code that makes no sense */
+    uint32_t fixed_size; /* bytes of the payload that are collected for `begin` */
+    uint32_t smallest_payload;
+    uint32_t largest_payload;
+    enum ks_overlap overlap;
+    /* Serves the request: `fixed` holds fixed_size bytes and is gone when the call returns. Answers the
+     * exchange exactly once, in the call or later. Payload beyond the fixed part is skipped unless a sink is
+     * set. NULL: every request is refused, whatever its payload. */
+    void (*begin)(struct ks_exchange *exchange, const uint8_t *fixed);
+};
 
-/* What an unknown code gets: 9000, version 2, whatever its payload (protocol.md §1). */
-extern const struct ks_rule ks_rules_unknown;
+struct ks_rules {
+    const struct ks_rule *rules; /* the last one is for all codes that the others do not have */
+    size_t count;                /* at most KS_TALLY_REQUESTS (tally.h), which counts by place in the table */
+};
 
 #endif

@@ -1,194 +1,73 @@
-/* session.c — answers in the order of their requests, time limits, and what else sessions offer to services.
- * See session.h for the terms; everything runs on the connection's loop.
+/* session.c — see session.h and session_internal.h: states, time limits, payloads, and what sessions offer to
+ * services. Everything runs on the connection's loop.
  */
-#include "service/core/report.h"
-#include "service/core/rules.h"
 #include "service/core/session_internal.h"
 
 #include "base/limits/allowance.h"
-#include "service/core/stream.h"
-#include "service/core/tally.h"
-
-#include <stdlib.h>
-#include <string.h>
+#include "service/core/report.h"
 
 enum { RATE_WINDOW_MS = 20 * 1000 };
 
 /* ---- states ---- */
 
-static const char *const state_names[STATES] = {"head", "payload", "ending"};
+static const char *const state_names[KS_SESSION_STATES] = {"head", "payload", "ending"};
 
-static const uint16_t state_ways[STATES] = {
-    [STATE_HEAD] = KS_WAY_TO(STATE_PAYLOAD) | KS_WAY_TO(STATE_ENDING),
-    [STATE_PAYLOAD] = KS_WAY_TO(STATE_HEAD) | KS_WAY_TO(STATE_ENDING),
+static const uint16_t state_ways[KS_SESSION_STATES] = {
+    [KS_SESSION_HEAD] = KS_WAY_TO(KS_SESSION_PAYLOAD) | KS_WAY_TO(KS_SESSION_ENDING),
+    [KS_SESSION_PAYLOAD] = KS_WAY_TO(KS_SESSION_HEAD) | KS_WAY_TO(KS_SESSION_ENDING),
 };
 
 static const struct ks_machine machine = {.name = "session", .states = state_names, .ways = state_ways};
 
-void ks_session_become(struct ks_session *session, enum state state)
+void ks_session_become(struct ks_session *session, enum ks_session_state state)
 {
     ks_connection_step(session->connection, &machine, &session->state, state);
 }
 
-/* ---- exchanges and their answers ---- */
-
-struct ks_exchange *ks_exchange_new(struct ks_session *session, const struct ks_rule *rule,
-                                    const struct ks_request_header *header)
-{
-    struct ks_exchange *exchange = malloc(sizeof *exchange);
-    if (exchange == NULL)
-        return NULL;
-    exchange->next = NULL;
-    exchange->session = session;
-    exchange->loop = session->connection->loop;
-    exchange->environment = session->environment;
-    exchange->rule = rule;
-    exchange->header = *header;
-    exchange->answered = false;
-    exchange->counted = false;
-    exchange->silent = false;
-    exchange->last = false;
-    exchange->in_the_way = rule->overlap == KS_OVERLAP_UPLOAD || rule->overlap == KS_OVERLAP_SEND;
-    session->in_the_way += exchange->in_the_way;
-    session->user = header->client_id;
-    session->has_user = true;
-    if (session->newest != NULL)
-        session->newest->next = exchange;
-    else
-        session->oldest = exchange;
-    session->newest = exchange;
-    session->exchange_count++;
-    return exchange;
-}
-
 void ks_session_end(struct ks_session *session)
 {
-    ks_session_become(session, STATE_ENDING);
+    ks_session_become(session, KS_SESSION_ENDING);
     ks_connection_finish(session->connection);
-}
-
-static void write_answer(struct ks_session *session, const struct ks_exchange *exchange)
-{
-    ks_padding_answer_begins(session);
-    ks_session_write(session, exchange->answer, exchange->answer_size);
-    ks_padding_answer_ends(session);
-}
-
-void ks_session_send_answers(struct ks_session *session)
-{
-    while (session->oldest != NULL && session->oldest->answered) {
-        struct ks_exchange *exchange = session->oldest;
-        session->oldest = exchange->next;
-        if (session->oldest == NULL)
-            session->newest = NULL;
-        session->exchange_count--;
-        if (!exchange->silent)
-            write_answer(session, exchange);
-        if (exchange->last)
-            ks_session_end(session);
-        free(exchange);
-    }
-}
-
-void ks_exchange_let_others_begin(struct ks_exchange *exchange)
-{
-    if (exchange->in_the_way && exchange->session != NULL)
-        exchange->session->in_the_way--;
-    exchange->in_the_way = false;
-}
-
-static void exchange_is_answered(struct ks_exchange *exchange)
-{
-    struct ks_session *session = exchange->session;
-    ks_exchange_let_others_begin(exchange);
-    exchange->answered = true;
-    if (session == NULL)
-        free(exchange);
-    else if (!session->pumping)
-        ks_session_go_on(session);
-}
-
-/* Whether an answer is given to users only, and to who has just become one. */
-static bool is_for_a_user(const struct ks_exchange *exchange, uint16_t code)
-{
-    return code != 0 && code != exchange->rule->error && code != KS_RESPONSE_ERROR &&
-           code != KS_RESPONSE_DROP_ERROR && code != KS_RESPONSE_RECONNECT_DENIED;
-}
-
-void ks_exchange_count(struct ks_exchange *exchange, uint16_t code)
-{
-    struct ks_tally_shard *shard = ks_tally_shard_of(exchange->environment->tally, exchange->loop);
-    if (exchange->session != NULL && is_for_a_user(exchange, code))
-        exchange->session->is_user = true;
-    if (!exchange->counted) {
-        ks_tally_answered(shard, ks_rules_index(exchange->rule), code);
-        ks_report_answer(exchange, code);
-    }
-    exchange->counted = true;
-}
-
-void ks_exchange_answer(struct ks_exchange *exchange, uint16_t code, const void *payload, size_t size)
-{
-    ks_exchange_count(exchange, code);
-    struct ks_response_header header = {
-        .version = exchange->rule->version, .code = code, .payload_size = (uint32_t)size};
-    ks_response_header_encode(&header, exchange->answer);
-    if (size > 0)
-        memcpy(exchange->answer + KS_RESPONSE_HEADER_SIZE, payload, size);
-    exchange->answer_size = (uint16_t)(KS_RESPONSE_HEADER_SIZE + size);
-    exchange_is_answered(exchange);
-}
-
-void ks_exchange_refuse(struct ks_exchange *exchange)
-{
-    ks_exchange_answer(exchange, exchange->rule->error, NULL, 0);
-}
-
-void ks_exchange_cancel(struct ks_exchange *exchange)
-{
-    ks_exchange_count(exchange, 0);
-    exchange->silent = true;
-    exchange_is_answered(exchange);
 }
 
 /* ---- time and idleness ---- */
 
-static void set_timer(struct ks_session *session, enum timer timer, uint64_t after_ms)
+void ks_session_set_timer(struct ks_session *session, enum ks_session_timer timer, uint64_t after_ms)
 {
     session->timer = (uint8_t)timer;
-    ks_connection_set_deadline(session->connection, timer == TIMER_NONE ? 0 : after_ms);
+    ks_connection_set_deadline(session->connection, timer == KS_SESSION_TIMER_NONE ? 0 : after_ms);
 }
 
 /* The peer must take a long answer at some pace, and after the end of its input what it has asked for. */
 static bool waits_for_delivery(const struct ks_session *session)
 {
     return session->stream != NULL ||
-           (session->input_ended && session->oldest == NULL && ks_pulls_any(&session->pulls));
+           (session->input_ended && session->oldest == NULL && ks_session_awaits_delivery(session));
 }
 
 void ks_session_keep_time(struct ks_session *session)
 {
     const struct ks_service_settings *settings = &session->environment->settings;
-    if (session->deferred != NULL || session->timer == TIMER_TURN)
+    if (session->deferred != NULL || session->timer == KS_SESSION_TIMER_TURN)
         return;
-    if (session->state != STATE_PAYLOAD || session->blocked)
+    if (session->state != KS_SESSION_PAYLOAD || session->blocked)
         session->window_begin_ms = 0;
     if (session->waiting_for != NULL) {
-        if (session->timer != TIMER_PRESS)
-            set_timer(session, TIMER_PRESS, KS_HOLDER_PRESS_MS);
+        if (session->timer != KS_SESSION_TIMER_PRESS)
+            ks_session_set_timer(session, KS_SESSION_TIMER_PRESS, KS_HOLDER_PRESS_MS);
     } else if (waits_for_delivery(session)) {
-        if (session->timer != TIMER_DELIVERY)
-            set_timer(session, TIMER_DELIVERY, settings->stall_timeout_ms);
-    } else if (!session->blocked && session->state == STATE_PAYLOAD)
-        set_timer(session, TIMER_PAYLOAD, settings->payload_timeout_ms);
+        if (session->timer != KS_SESSION_TIMER_DELIVERY)
+            ks_session_set_timer(session, KS_SESSION_TIMER_DELIVERY, settings->stall_timeout_ms);
+    } else if (!session->blocked && session->state == KS_SESSION_PAYLOAD)
+        ks_session_set_timer(session, KS_SESSION_TIMER_PAYLOAD, settings->payload_timeout_ms);
     else if (!session->blocked && ks_padding_needs_silence(session)) {
-        if (session->timer != TIMER_SILENCE)
-            set_timer(session, TIMER_SILENCE, KS_BLOCKS_QUIET_MS);
-    } else if (!session->blocked && session->state == STATE_HEAD && session->head_size > 0) {
-        if (session->timer != TIMER_HEAD)
-            set_timer(session, TIMER_HEAD, settings->header_timeout_ms);
-    } else if (session->timer != TIMER_NONE)
-        set_timer(session, TIMER_NONE, 0);
+        if (session->timer != KS_SESSION_TIMER_SILENCE)
+            ks_session_set_timer(session, KS_SESSION_TIMER_SILENCE, KS_BLOCKS_QUIET_MS);
+    } else if (!session->blocked && session->state == KS_SESSION_HEAD && session->head_size > 0) {
+        if (session->timer != KS_SESSION_TIMER_HEAD)
+            ks_session_set_timer(session, KS_SESSION_TIMER_HEAD, settings->header_timeout_ms);
+    } else if (session->timer != KS_SESSION_TIMER_NONE)
+        ks_session_set_timer(session, KS_SESSION_TIMER_NONE, 0);
 }
 
 static enum ks_standing standing_of(const struct ks_session *session)
@@ -201,9 +80,9 @@ static enum ks_standing standing_of(const struct ks_session *session)
 /* A header that is still coming, and a payload that is skipped, are nothing to wait for. */
 static bool has_nothing_in_flight(const struct ks_session *session)
 {
-    bool expects = session->state == STATE_PAYLOAD && session->sink != NULL;
-    return session->oldest == NULL && session->state != STATE_ENDING && !expects && !session->blocked &&
-           !ks_pulls_any(&session->pulls);
+    bool expects = session->state == KS_SESSION_PAYLOAD && session->sink != NULL;
+    return session->oldest == NULL && session->state != KS_SESSION_ENDING && !expects && !session->blocked &&
+           !ks_session_awaits_delivery(session);
 }
 
 void ks_session_keep_idleness(struct ks_session *session)
@@ -226,11 +105,11 @@ static bool has_taken_more(struct ks_session *session)
 static void report_lateness(const struct ks_session *session)
 {
     switch (session->timer) {
-    case TIMER_HEAD:
+    case KS_SESSION_TIMER_HEAD:
         ks_report_session(session, KS_LOG_INFO,
                           "closed: the rest of a request header did not come in time (header-timeout)");
         return;
-    case TIMER_PAYLOAD:
+    case KS_SESSION_TIMER_PAYLOAD:
         ks_report_session(session, KS_LOG_INFO,
                           "closed: the rest of a payload did not come in time (payload-timeout)");
         return;
@@ -261,11 +140,12 @@ bool ks_session_time_is_up(struct ks_session *session)
 {
     if (session->waiting_for != NULL) {
         ks_holder_press(session->waiting_for, ks_clock_monotonic_ms(session->environment->clock));
-        set_timer(session, TIMER_PRESS, KS_HOLDER_PRESS_MS);
+        ks_session_set_timer(session, KS_SESSION_TIMER_PRESS, KS_HOLDER_PRESS_MS);
         return true;
     }
-    if (session->timer == TIMER_DELIVERY && has_taken_more(session)) {
-        set_timer(session, TIMER_DELIVERY, session->environment->settings.stall_timeout_ms);
+    if (session->timer == KS_SESSION_TIMER_DELIVERY && has_taken_more(session)) {
+        ks_session_set_timer(session, KS_SESSION_TIMER_DELIVERY,
+                             session->environment->settings.stall_timeout_ms);
         return true;
     }
     report_lateness(session);
@@ -274,29 +154,12 @@ bool ks_session_time_is_up(struct ks_session *session)
 
 /* ---- the deferred answer to a 1030 ---- */
 
-void ks_session_defer(struct ks_exchange *exchange, uint64_t after_ms,
-                      void (*ripe)(struct ks_exchange *exchange))
-{
-    struct ks_session *session = exchange->session;
-    if (session->blocked) { /* something has arrived behind the request already */
-        ks_exchange_cancel(exchange);
-        return;
-    }
-    if (session->input_ended) {
-        ripe(exchange);
-        return;
-    }
-    session->deferred = exchange;
-    session->ripe = ripe;
-    set_timer(session, TIMER_DEFERRED, after_ms);
-}
-
 struct ks_exchange *ks_session_take_deferred(struct ks_session *session)
 {
     struct ks_exchange *exchange = session->deferred;
     session->deferred = NULL;
     if (exchange != NULL)
-        set_timer(session, TIMER_NONE, 0);
+        ks_session_set_timer(session, KS_SESSION_TIMER_NONE, 0);
     return exchange;
 }
 
@@ -308,7 +171,7 @@ void ks_session_set_payload(struct ks_session *session, uint64_t size, const str
     session->payload_left = size;
     session->sink = sink;
     session->sink_context = context;
-    ks_session_become(session, size > 0 ? STATE_PAYLOAD : STATE_HEAD);
+    ks_session_become(session, size > 0 ? KS_SESSION_PAYLOAD : KS_SESSION_HEAD);
 }
 
 void ks_session_skip_payload(struct ks_session *session)
@@ -324,6 +187,17 @@ static void report_long_payload(const struct ks_session *session)
                       KS_SKIP_LIMIT / 1024);
 }
 
+bool ks_session_drop_payload(struct ks_session *session, uint32_t size, uint32_t taken)
+{
+    if (size <= KS_SKIP_LIMIT) {
+        ks_session_set_payload(session, size - taken, NULL, NULL);
+        return true;
+    }
+    report_long_payload(session);
+    ks_session_become(session, KS_SESSION_ENDING);
+    return false;
+}
+
 void ks_session_end_behind_payload(struct ks_session *session)
 {
     if (session->payload_left <= KS_SKIP_LIMIT)
@@ -331,24 +205,6 @@ void ks_session_end_behind_payload(struct ks_session *session)
     report_long_payload(session);
     session->payload_left = KS_SKIP_LIMIT;
     session->ends_behind_payload = true;
-}
-
-bool ks_session_is_newest(const struct ks_exchange *exchange)
-{
-    return exchange->session->newest == exchange;
-}
-
-void ks_session_refuse_payload(struct ks_exchange *exchange, uint32_t taken)
-{
-    struct ks_session *session = exchange->session;
-    if (exchange->header.payload_size > KS_SKIP_LIMIT) {
-        report_long_payload(session);
-        exchange->last = true;
-        ks_session_become(session, STATE_ENDING);
-    } else {
-        ks_session_set_payload(session, exchange->header.payload_size - taken, NULL, NULL);
-    }
-    ks_exchange_refuse(exchange);
 }
 
 /* ---- for the services ---- */
@@ -393,7 +249,7 @@ void ks_session_set_stream(struct ks_session *session, struct ks_stream *stream)
 
 void ks_session_wait_for_turn(struct ks_session *session, uint64_t after_ms)
 {
-    set_timer(session, TIMER_TURN, after_ms);
+    ks_session_set_timer(session, KS_SESSION_TIMER_TURN, after_ms);
 }
 
 void ks_session_write(struct ks_session *session, const void *bytes, size_t size)
@@ -409,13 +265,18 @@ size_t ks_session_output_waiting(const struct ks_session *session)
 
 void ks_session_abort(struct ks_session *session)
 {
-    ks_session_become(session, STATE_ENDING);
+    ks_session_become(session, KS_SESSION_ENDING);
     ks_connection_abort(session->connection);
 }
 
-struct ks_pulls *ks_session_pulls(struct ks_session *session)
+void ks_session_follow(struct ks_session *session, struct ks_session_follower *follower)
 {
-    return &session->pulls;
+    session->follower = follower;
+}
+
+struct ks_session_follower *ks_session_follower_of(struct ks_session *session)
+{
+    return session->follower;
 }
 
 struct ks_connection *ks_session_connection(struct ks_session *session)
@@ -423,13 +284,13 @@ struct ks_connection *ks_session_connection(struct ks_session *session)
     return session->connection;
 }
 
-bool ks_session_allows(const struct ks_exchange *exchange, struct ks_allowance *allowance, unsigned per_hour)
+bool ks_session_allows(const struct ks_session *session, struct ks_allowance *allowance, unsigned per_hour)
 {
-    const struct ks_service_environment *environment = exchange->environment;
+    const struct ks_service_environment *environment = session->environment;
     uint8_t address[KS_PEER_ADDRESS_SIZE];
     if (allowance == NULL || per_hour == 0)
         return true;
-    ks_connection_peer_address(exchange->session->connection, address);
+    ks_connection_peer_address(session->connection, address);
     return (environment->unlimited != NULL && ks_networks_current_contain(environment->unlimited, address)) ||
            ks_allowance_take(allowance, address, per_hour, ks_clock_monotonic_ms(environment->clock));
 }

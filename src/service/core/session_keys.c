@@ -12,7 +12,7 @@ static struct ks_session_key *find(const struct ks_session_keys *keys, const str
     return NULL;
 }
 
-static void remove_entry(struct ks_session_keys *keys, struct ks_session_key *entry)
+static void remove_key(struct ks_session_keys *keys, struct ks_session_key *entry)
 {
     size_t behind = (size_t)(keys->entries + keys->count - (entry + 1));
     ks_content_key_release(entry->key);
@@ -25,7 +25,7 @@ void ks_session_keys_set(struct ks_session_keys *keys, const struct ks_client_id
 {
     ks_session_keys_drop(keys, id);
     if (keys->count == KS_SESSION_KEYS_LIMIT)
-        remove_entry(keys, &keys->entries[0]);
+        remove_key(keys, &keys->entries[0]);
     struct ks_session_key *entries = realloc(keys->entries, (keys->count + 1) * sizeof *entries);
     if (entries == NULL)
         return;
@@ -45,13 +45,13 @@ void ks_session_keys_drop(struct ks_session_keys *keys, const struct ks_client_i
 {
     struct ks_session_key *entry = find(keys, id);
     if (entry != NULL)
-        remove_entry(keys, entry);
+        remove_key(keys, entry);
 }
 
 void ks_session_keys_clear(struct ks_session_keys *keys)
 {
     while (keys->count > 0)
-        remove_entry(keys, &keys->entries[keys->count - 1]);
+        remove_key(keys, &keys->entries[keys->count - 1]);
     free(keys->entries);
     keys->entries = NULL;
 }

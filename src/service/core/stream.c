@@ -78,7 +78,7 @@ static bool have_page(struct ks_stream *stream)
     return false;
 }
 
-static void has_room(struct ks_stream *stream)
+static void room_was_granted(struct ks_stream *stream)
 {
     if (stream->orphaned) {
         ks_holder_give(&stream->holder, PAGE_AND_OUTPUT * stream->page_size);
@@ -103,7 +103,7 @@ static void called_by_budget(struct ks_holder *holder, size_t granted, bool is_c
     struct ks_stream *stream = KS_CONTAINER_OF(holder, struct ks_stream, holder);
     bool was_over = stream->is_over;
     if (granted > 0)
-        has_room(stream);
+        room_was_granted(stream);
     else if (is_cut && !stream->orphaned)
         cut(stream);
     if (was_over)

@@ -5,7 +5,7 @@
  * for the output that waits, comes from the budget of answers; without room the stream waits, and no time
  * runs against its peer. When a page cannot be had in the middle of the answer, the connection ends: the size
  * was promised in the header. So it does where others wait for memory and no peer takes its answer more
- * slowly, and where one acknowledges nothing for the stall timeout (frames.c).
+ * slowly, and where one acknowledges nothing for the stall timeout (session.c).
  *
  * Everything runs on the connection's loop.
  */
@@ -53,8 +53,8 @@ void ks_stream_begin(struct ks_stream *stream, const struct ks_stream_source *so
  * a failure. The object may be gone afterwards. */
 void ks_stream_page(struct ks_stream *stream, enum ks_result result, size_t size);
 
-/* frames.c: the peer has taken something; the output has room again; the turn for the next page has come; the
- * connection is gone. */
+/* For frames.c: the peer has taken something; the output has room again; the turn for the next page has come;
+ * the connection is gone. */
 void ks_stream_look(struct ks_stream *stream);
 void ks_stream_go_on(struct ks_stream *stream);
 void ks_stream_turn_has_come(struct ks_stream *stream);

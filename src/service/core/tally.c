@@ -1,8 +1,6 @@
 /* tally.c — see tally.h. */
 #include "service/core/tally.h"
 
-#include "service/core/rules.h"
-
 uint64_t ks_tally_answers(const struct ks_tally *tally, size_t request, size_t answer)
 {
     uint64_t sum = 0;
@@ -44,11 +42,6 @@ enum ks_tally_limit ks_tally_limit_of(enum ks_store_limit limit)
         break;
     }
     return KS_TALLY_LIMITS;
-}
-
-const char *ks_tally_request_name(size_t request)
-{
-    return ks_rules_name(request);
 }
 
 const char *ks_tally_answer_name(size_t answer)

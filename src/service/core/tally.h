@@ -8,11 +8,11 @@
 
 #include "base/counter.h"
 #include "net/connection.h"
-#include "store/limits.h"
+#include "store/store.h"
 #include "wire/ask_codec.h"
 
 enum {
-    KS_TALLY_REQUESTS = 16, /* rules, and one for unknown codes (rules.h) */
+    KS_TALLY_REQUESTS = 16, /* rules there may be (rules.h) */
     KS_TALLY_ANSWERS = 10,
     KS_TALLY_ASKED = KS_ASK_UNKNOWN + 1,
 };
@@ -44,8 +44,8 @@ static inline struct ks_tally_shard *ks_tally_shard_of(struct ks_tally *tally, c
     return tally != NULL ? &tally->shards[loop->number % KS_LOOPS_LIMIT] : NULL;
 }
 
-/* A request was answered: `request` as ks_rules_index has it, `code` of the answer, 0 for none. On the
- * shard's loop. NULL counts nothing. */
+/* A request was answered: `request` is the place of its rule in the table (rules.h), `code` of the answer, 0
+ * for none. On the shard's loop. NULL counts nothing. */
 static inline void ks_tally_answered(struct ks_tally_shard *shard, size_t request, uint16_t code)
 {
     /* 2100 to 2107 have the first eight places. */
@@ -76,9 +76,8 @@ uint64_t ks_tally_answers(const struct ks_tally *tally, size_t request, size_t a
 uint64_t ks_tally_asks(const struct ks_tally *tally, enum ks_ask_request request);
 uint64_t ks_tally_refusals(const struct ks_tally *tally, enum ks_tally_limit limit);
 
-/* How metrics call them: "1025" or "other"; "2100", "9000" or "none"; "TIME". Static. NULL beyond the last
- * request. */
-const char *ks_tally_request_name(size_t request);
+/* How metrics call them: "2100", "9000" or "none"; "TIME". Static. A request is called by the label of its
+ * rule. */
 const char *ks_tally_answer_name(size_t answer);
 const char *ks_tally_ask_name(enum ks_ask_request request);
 

@@ -1,9 +1,10 @@
-/* confirmation.c — what becomes of an uploaded file: 1029, 1030 and 1031 (protocol.md §1.2). On the
- * connection's loop. */
-#include "service/core/dismissal.h"
+/* confirmation.c — see confirmation.h. */
+#include "service/drop/confirmation.h"
+
 #include "service/core/report.h"
 #include "service/core/session.h"
 #include "service/core/tally.h"
+#include "service/drop/places.h"
 #include "service/drop/staged.h"
 
 #include <stdlib.h>
@@ -77,7 +78,7 @@ static void report_nothing_staged(const struct ks_exchange *exchange, const uint
               ks_report_file_name(name_field, name));
 }
 
-void ks_drop_crc_ok(struct ks_exchange *exchange, const uint8_t *fixed)
+void ks_confirmation_right(struct ks_exchange *exchange, const uint8_t *fixed)
 {
     const struct ks_service_environment *environment = exchange->environment;
     struct ks_staged_upload upload;
@@ -90,7 +91,7 @@ void ks_drop_crc_ok(struct ks_exchange *exchange, const uint8_t *fixed)
     }
     struct confirmation *confirmation = calloc(1, sizeof *confirmation);
     if (confirmation == NULL) {
-        ks_dismiss_upload(environment->store, exchange->loop, &upload);
+        ks_places_discard(environment, exchange->loop, &upload);
         ks_exchange_refuse(exchange);
         return;
     }
@@ -147,7 +148,7 @@ static void rejection_user_found(struct ks_store_request *request)
         report_rejection(rejection);
     free(rejection);
     if (result == KS_OK)
-        ks_dismiss_upload(exchange->environment->store, exchange->loop, &upload);
+        ks_places_discard(exchange->environment, exchange->loop, &upload);
     if (understood)
         act(exchange, result == KS_OK ? &upload : NULL);
     else
@@ -181,7 +182,7 @@ static void answer_when_silent(struct ks_exchange *exchange, const struct ks_sta
     if (exchange->session == NULL)
         ks_exchange_cancel(exchange);
     else
-        ks_session_defer(exchange, delay_ms, answer_confirmed);
+        ks_exchange_defer(exchange, delay_ms, answer_confirmed);
 }
 
 static void answer_gave_up(struct ks_exchange *exchange, const struct ks_staged_upload *upload)
@@ -190,12 +191,12 @@ static void answer_gave_up(struct ks_exchange *exchange, const struct ks_staged_
     answer_confirmed(exchange);
 }
 
-void ks_drop_crc_wrong(struct ks_exchange *exchange, const uint8_t *fixed)
+void ks_confirmation_wrong(struct ks_exchange *exchange, const uint8_t *fixed)
 {
     reject(exchange, fixed, answer_when_silent);
 }
 
-void ks_drop_give_up(struct ks_exchange *exchange, const uint8_t *fixed)
+void ks_confirmation_give_up(struct ks_exchange *exchange, const uint8_t *fixed)
 {
     reject(exchange, fixed, answer_gave_up);
 }

@@ -1,10 +1,12 @@
-/* incoming_upload.c — 1028: a file's content on its way from the peer to a stage (protocol.md §1.2).
+/* incoming_upload.c — see incoming_upload.h.
  *
  * Content goes through chunks (chunks.h) to the store, whose thread decrypts, sums and writes it in place.
  *
  * An upload is a content on its way in (incoming.h). It lives on its connection's loop, except for `struct
- * content`, which belongs to the store's thread while a chunk is there.
+ * upload_content`, which belongs to the store's thread while a chunk is there.
  */
+#include "service/drop/incoming_upload.h"
+
 #include "crypto/cksum.h"
 #include "crypto/content.h"
 #include "service/core/dismissal.h"
@@ -19,14 +21,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct content {
+struct upload_content {
     const struct ks_content_key *key;
     struct ks_content_cipher *cipher; /* made with the first chunk, on the store's thread */
     struct ks_cksum cksum;
     bool rightly_padded; /* known with the last chunk */
 };
 
-struct upload {
+struct incoming_upload {
     struct ks_incoming incoming;
     struct ks_client_id id;
     uint8_t name_field[KS_TEXT_FIELD_SIZE]; /* as sent, to be echoed */
@@ -34,7 +36,7 @@ struct upload {
     size_t kept_size;
     uint64_t owner;
     struct ks_content_key *key;
-    struct content content;
+    struct upload_content content;
     bool is_counted; /* in the registry of staged uploads, for this upload to count out */
     union {          /* one at a time */
         struct ks_store_content_key key;
@@ -42,14 +44,14 @@ struct upload {
     } question;
 };
 
-static struct upload *upload_of(struct ks_incoming *incoming)
+static struct incoming_upload *upload_of(struct ks_incoming *incoming)
 {
-    return KS_CONTAINER_OF(incoming, struct upload, incoming);
+    return KS_CONTAINER_OF(incoming, struct incoming_upload, incoming);
 }
 
 static void upload_free(struct ks_incoming *incoming)
 {
-    struct upload *upload = upload_of(incoming);
+    struct incoming_upload *upload = upload_of(incoming);
     if (upload->is_counted)
         ks_staged_leave(incoming->environment->staged, &upload->id);
     ks_content_cipher_free(upload->content.cipher);
@@ -57,15 +59,15 @@ static void upload_free(struct ks_incoming *incoming)
     free(upload);
 }
 
-static void drop_key(struct upload *upload)
+static void drop_key(struct incoming_upload *upload)
 {
     struct ks_session *session = ks_incoming_session(&upload->incoming);
     if (session != NULL)
         ks_session_keys_drop(ks_session_keys_of(session), &upload->id);
-    ks_dismiss_key(upload->incoming.environment->store, upload->incoming.loop, &upload->id, upload->key);
+    ks_dismissal_of_key(upload->incoming.environment->store, upload->incoming.loop, &upload->id, upload->key);
 }
 
-static void answer_with_sum(struct upload *upload)
+static void answer_with_sum(struct incoming_upload *upload)
 {
     struct ks_file_answer answer = {.client_id = upload->id,
                                     .content_size = upload->incoming.size,
@@ -80,7 +82,7 @@ static void answer_with_sum(struct upload *upload)
 }
 
 /* Staged for its 1029, and answered with its checksum. */
-static void stage_and_answer(struct upload *upload)
+static void stage_and_answer(struct incoming_upload *upload)
 {
     struct ks_incoming *incoming = &upload->incoming;
     const struct ks_service_environment *environment = incoming->environment;
@@ -108,14 +110,14 @@ static void stage_and_answer(struct upload *upload)
     incoming->stage = NULL;
     upload->is_counted = false;
     if (has_replaced)
-        ks_dismiss_upload(environment->store, incoming->loop, &replaced);
+        ks_places_discard(environment, incoming->loop, &replaced);
     answer_with_sum(upload);
     ks_incoming_end(incoming);
 }
 
 static void cannot_take(struct ks_incoming *incoming, enum ks_result result, enum ks_store_limit met)
 {
-    const struct upload *upload = upload_of(incoming);
+    const struct incoming_upload *upload = upload_of(incoming);
     char name[KS_REPORT_NAME_SIZE];
     ks_tally_refused(ks_tally_shard_of(incoming->environment->tally, incoming->loop), ks_tally_limit_of(met));
     ks_report(incoming->exchange, KS_LOG_WARNING, "cannot take \"%s\": %s%s",
@@ -130,7 +132,7 @@ static void was_cut(struct ks_incoming *incoming)
 }
 
 /* The key is used up: by contents that were wrongly padded, or by many that nobody confirmed. */
-static void refuse_for_key(struct upload *upload)
+static void refuse_for_key(struct incoming_upload *upload)
 {
     bool is_padding = atomic_load(&upload->key->wrong_paddings) > KS_CONTENT_KEY_WRONG_PADDINGS;
     char name[KS_REPORT_NAME_SIZE];
@@ -145,7 +147,7 @@ static void refuse_for_key(struct upload *upload)
 
 static void key_is_off_disk(struct ks_store_request *request)
 {
-    struct upload *upload = KS_CONTAINER_OF(request, struct upload, question.drop.request);
+    struct incoming_upload *upload = KS_CONTAINER_OF(request, struct incoming_upload, question.drop.request);
     if (request->result == KS_OK) {
         stage_and_answer(upload);
     } else {
@@ -156,7 +158,7 @@ static void key_is_off_disk(struct ks_store_request *request)
 
 /* What is counted for a key is counted in RAM: so before an answer tells of a wrong padding, the key goes
  * from the disk, where the next start would find it and count from nought. */
-static void take_key_off_disk(struct upload *upload)
+static void take_key_off_disk(struct incoming_upload *upload)
 {
     struct ks_store_drop_content_key *drop = &upload->question.drop;
     memset(drop, 0, sizeof *drop);
@@ -172,7 +174,7 @@ static void take_key_off_disk(struct upload *upload)
  * answered, and when they are complete, for only then there is something to learn. */
 static void upload_complete(struct ks_incoming *incoming)
 {
-    struct upload *upload = upload_of(incoming);
+    struct incoming_upload *upload = upload_of(incoming);
     if (!ks_content_key_count(upload->key, upload->content.rightly_padded)) {
         refuse_for_key(upload);
     } else if (upload->content.rightly_padded) {
@@ -188,7 +190,7 @@ static void upload_complete(struct ks_incoming *incoming)
 static enum ks_result content_apply(void *context, uint8_t *bytes, size_t size, bool last,
                                     size_t *output_size)
 {
-    struct content *content = context;
+    struct upload_content *content = context;
     enum ks_result result = KS_OK;
     if (content->cipher == NULL)
         result = ks_content_decryptor_new(content->key->bytes, &content->cipher);
@@ -205,7 +207,7 @@ static enum ks_result content_apply(void *context, uint8_t *bytes, size_t size, 
 
 static void describe_stage(struct ks_incoming *incoming, struct ks_store_stage_open *open)
 {
-    struct upload *upload = upload_of(incoming);
+    struct incoming_upload *upload = upload_of(incoming);
     open->id = upload->id;
     /* Decrypted, it is smaller by its padding, at most a block. */
     open->content_size = incoming->size - KS_CONTENT_BLOCK_SIZE;
@@ -223,7 +225,7 @@ static const struct ks_incoming_kind upload_kind = {.name = "upload",
 
 /* ---- the beginning ---- */
 
-static void have_key(struct upload *upload)
+static void have_key(struct incoming_upload *upload)
 {
     upload->content.key = upload->key;
     atomic_store(&upload->key->last_used, ks_clock_steady_seconds(upload->incoming.environment->clock));
@@ -236,7 +238,7 @@ static void have_key(struct upload *upload)
 
 static void key_found(struct ks_store_request *request)
 {
-    struct upload *upload = KS_CONTAINER_OF(request, struct upload, question.key.request);
+    struct incoming_upload *upload = KS_CONTAINER_OF(request, struct incoming_upload, question.key.request);
     if (request->result != KS_OK) {
         struct ks_session *session = ks_incoming_session(&upload->incoming);
         if (request->result == KS_NOT_FOUND && session != NULL)
@@ -249,7 +251,7 @@ static void key_found(struct ks_store_request *request)
 }
 
 /* The key issued on this connection, unless it was not used for too long, else the user's current one. */
-static void find_key(struct upload *upload)
+static void find_key(struct incoming_upload *upload)
 {
     const struct ks_service_environment *environment = upload->incoming.environment;
     upload->key =
@@ -270,10 +272,11 @@ static void find_key(struct upload *upload)
     ks_store_content_key(environment->store, request);
 }
 
-static struct upload *upload_new(struct ks_exchange *exchange, const struct ks_send_file_payload *payload,
-                                 const char *kept, size_t kept_size)
+static struct incoming_upload *upload_new(struct ks_exchange *exchange,
+                                          const struct ks_send_file_payload *payload, const char *kept,
+                                          size_t kept_size)
 {
-    struct upload *upload = calloc(1, sizeof *upload);
+    struct incoming_upload *upload = calloc(1, sizeof *upload);
     if (upload == NULL) {
         ks_staged_leave(exchange->environment->staged, &exchange->header.client_id);
         return NULL;
@@ -289,7 +292,7 @@ static struct upload *upload_new(struct ks_exchange *exchange, const struct ks_s
     return upload;
 }
 
-void ks_upload_begin(struct ks_exchange *exchange, const uint8_t *fixed)
+void ks_incoming_upload_begin(struct ks_exchange *exchange, const uint8_t *fixed)
 {
     struct ks_send_file_payload payload = {0};
     const char *kept = NULL;
@@ -298,14 +301,14 @@ void ks_upload_begin(struct ks_exchange *exchange, const uint8_t *fixed)
     enum ks_result result = ks_send_file_payload_parse(fixed, KS_SEND_FILE_FIXED_SIZE, &payload);
     if (ks_send_file_content_follows(exchange->header.payload_size, payload.content_size, &follows) !=
         KS_OK) {
-        ks_session_refuse_payload(exchange, KS_SEND_FILE_FIXED_SIZE);
+        ks_exchange_refuse_payload(exchange, KS_SEND_FILE_FIXED_SIZE);
         return;
     }
     if (result == KS_OK)
         result = ks_kept_name(payload.name, payload.name_size, &kept, &kept_size);
     bool sound =
         result == KS_OK && payload.content_size > 0 && payload.content_size % KS_CONTENT_BLOCK_SIZE == 0;
-    struct upload *upload =
+    struct incoming_upload *upload =
         sound && ks_places_enter(exchange) ? upload_new(exchange, &payload, kept, kept_size) : NULL;
     if (upload == NULL) {
         ks_session_set_payload(exchange->session, follows, NULL, NULL);

@@ -3,8 +3,17 @@
 
 #include "service/core/dismissal.h"
 #include "service/core/report.h"
+#include "service/core/session.h"
 #include "service/core/tally.h"
 #include "service/drop/staged.h"
+
+void ks_places_discard(const struct ks_service_environment *environment, struct ks_loop *loop,
+                       struct ks_staged_upload *upload)
+{
+    ks_content_key_release(upload->key);
+    upload->key = NULL;
+    ks_dismissal_of_stage(environment->store, loop, upload->stage);
+}
 
 void ks_places_forget_stale(const struct ks_service_environment *environment, struct ks_loop *loop)
 {
@@ -15,7 +24,7 @@ void ks_places_forget_stale(const struct ks_service_environment *environment, st
                                 &stale)) {
         ks_report_user(environment, &stale.id, KS_LOG_INFO,
                        "an upload is discarded: it was not confirmed in time (stage-lifetime)");
-        ks_dismiss_upload(environment->store, loop, &stale);
+        ks_places_discard(environment, loop, &stale);
     }
 }
 
@@ -41,7 +50,7 @@ static void evict(const struct ks_exchange *exchange, struct ks_staged_upload *u
     ks_tally_refused(ks_tally_shard_of(environment->tally, exchange->loop), KS_TALLY_UPLOADS);
     ks_report_user(environment, &upload->id, KS_LOG_WARNING,
                    "an unconfirmed upload is discarded: whoever has most makes room (uploads)");
-    ks_dismiss_upload(environment->store, exchange->loop, upload);
+    ks_places_discard(environment, exchange->loop, upload);
 }
 
 bool ks_places_enter(const struct ks_exchange *exchange)

@@ -1,6 +1,8 @@
 /* refusal.c — see refusal.h. */
 #include "service/drop/refusal.h"
 
+#include "service/core/session.h"
+
 #include <stdlib.h>
 
 struct refusal {
@@ -15,7 +17,7 @@ static void user_looked_up(struct ks_store_request *request)
     enum ks_result result = request->result;
     free(refusal);
     /* When a later request has begun, the content is over already. */
-    if (result == KS_NOT_FOUND && exchange->session != NULL && ks_session_is_newest(exchange))
+    if (result == KS_NOT_FOUND && exchange->session != NULL && ks_exchange_is_newest(exchange))
         ks_session_end_behind_payload(exchange->session);
     ks_exchange_refuse(exchange);
 }

@@ -4,7 +4,7 @@
 #ifndef KS_SERVICE_REFUSAL_H
 #define KS_SERVICE_REFUSAL_H
 
-#include "service/core/session.h"
+#include "service/core/exchange.h"
 
 /* Answers with the rule's error, in the call or later, once it is known whether there is such a user: for one
  * there is, the content is skipped whole; for a stranger the connection ends after KS_SKIP_LIMIT bytes of it.

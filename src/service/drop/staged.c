@@ -20,14 +20,15 @@
 #include <uthash.h>
 #include <utlist.h>
 
-struct entry {
+struct waiting_upload {
     struct ks_staged_upload upload;
     struct name_entry *name;
     struct user_entry *user;
-    struct entry *older_of_name;
-    struct entry *older, *newer;                         /* in the list of all */
-    struct entry *older_of_user, *newer_of_user;         /* in its user's */
-    struct entry *older_of_unproven, *newer_of_unproven; /* in that of users who never confirmed anything */
+    struct waiting_upload *older_of_name;
+    struct waiting_upload *older, *newer;                 /* in the list of all */
+    struct waiting_upload *older_of_user, *newer_of_user; /* in its user's */
+    struct waiting_upload *older_of_unproven,
+        *newer_of_unproven; /* in that of users who never confirmed anything */
 };
 
 struct name_key {
@@ -37,7 +38,7 @@ struct name_key {
 
 struct name_entry {
     struct name_key key;
-    struct entry *newest;
+    struct waiting_upload *newest;
     UT_hash_handle hh;
 };
 
@@ -52,9 +53,9 @@ struct network_entry {
 struct user_entry {
     struct ks_client_id id;
     struct network_entry *network;
-    unsigned count;       /* uploads on their way, and those here */
-    bool is_proven;       /* has confirmed something */
-    struct entry *oldest; /* of those here */
+    unsigned count;                /* uploads on their way, and those here */
+    bool is_proven;                /* has confirmed something */
+    struct waiting_upload *oldest; /* of those here */
     struct ks_ranked rank;
     UT_hash_handle hh;
 };
@@ -66,9 +67,8 @@ struct ks_staged {
     struct ks_ranking ranking; /* of the networks */
     unsigned count;            /* of all users */
     struct name_entry *names;
-    struct entry *oldest;
-    struct entry *oldest_unproven;
-    _Atomic uint64_t owners;
+    struct waiting_upload *oldest;
+    struct waiting_upload *oldest_unproven;
 };
 
 enum ks_result ks_staged_new(struct ks_staged **staged)
@@ -81,11 +81,6 @@ enum ks_result ks_staged_new(struct ks_staged **staged)
     return KS_OK;
 }
 
-uint64_t ks_staged_new_owner(struct ks_staged *staged)
-{
-    return atomic_fetch_add(&staged->owners, 1) + 1;
-}
-
 static struct name_key key_of(const struct ks_client_id *id, const char *name, size_t name_size)
 {
     struct name_key key;
@@ -96,7 +91,7 @@ static struct name_key key_of(const struct ks_client_id *id, const char *name, s
 }
 
 /* uthash's macros count as statements of the function. NOLINTNEXTLINE(readability-function-size) */
-static struct name_entry *find_name(struct ks_staged *staged, const struct name_key *key)
+static struct name_entry *find_named(struct ks_staged *staged, const struct name_key *key)
 {
     struct name_entry *found = NULL;
     HASH_FIND(hh, staged->names, key, sizeof *key, found);
@@ -106,7 +101,7 @@ static struct name_entry *find_name(struct ks_staged *staged, const struct name_
 // NOLINTNEXTLINE(readability-function-size): the same
 static struct name_entry *find_or_add_name(struct ks_staged *staged, const struct name_key *key)
 {
-    struct name_entry *name = find_name(staged, key);
+    struct name_entry *name = find_named(staged, key);
     if (name != NULL)
         return name;
     name = calloc(1, sizeof *name);
@@ -231,7 +226,7 @@ static void weigh(struct ks_staged *staged, struct user_entry *user, int change)
     ks_ranking_set_weight(&staged->ranking, &network->rank, network->rank.weight + (uint64_t)change);
 }
 
-static void count_out(struct ks_staged *staged, struct user_entry *user)
+static void give_place_back(struct ks_staged *staged, struct user_entry *user)
 {
     user->count--;
     staged->count--;
@@ -240,7 +235,7 @@ static void count_out(struct ks_staged *staged, struct user_entry *user)
 
 static void prove(struct ks_staged *staged, struct user_entry *user)
 {
-    struct entry *entry = NULL;
+    struct waiting_upload *entry = NULL;
     if (user->is_proven)
         return;
     user->is_proven = true;
@@ -263,17 +258,17 @@ void ks_staged_leave(struct ks_staged *staged, const struct ks_client_id *id)
     pthread_mutex_lock(&staged->lock);
     struct user_entry *user = find_user(staged, id);
     if (user != NULL)
-        count_out(staged, user);
+        give_place_back(staged, user);
     pthread_mutex_unlock(&staged->lock);
 }
 
 /* ---- entries ---- */
 
 /* Takes the entry out of everything, frees it, and returns what it held. */
-static struct ks_staged_upload remove_entry(struct ks_staged *staged, struct entry *entry)
+static struct ks_staged_upload take_out(struct ks_staged *staged, struct waiting_upload *entry)
 {
     struct user_entry *user = entry->user;
-    struct entry **link = &entry->name->newest;
+    struct waiting_upload **link = &entry->name->newest;
     while (*link != entry)
         link = &(*link)->older_of_name;
     *link = entry->older_of_name;
@@ -283,23 +278,23 @@ static struct ks_staged_upload remove_entry(struct ks_staged *staged, struct ent
         DL_DELETE2(staged->oldest_unproven, entry, older_of_unproven, newer_of_unproven);
     drop_name_if_empty(staged, entry->name);
     weigh(staged, user, -1);
-    count_out(staged, user);
+    give_place_back(staged, user);
     struct ks_staged_upload upload = entry->upload;
     upload.name = NULL;
     free(entry);
     return upload;
 }
 
-static struct entry *entry_of_owner(const struct name_entry *name, uint64_t owner)
+static struct waiting_upload *entry_of_owner(const struct name_entry *name, uint64_t owner)
 {
-    struct entry *entry = name->newest;
+    struct waiting_upload *entry = name->newest;
     while (entry != NULL && entry->upload.owner != owner)
         entry = entry->older_of_name;
     return entry;
 }
 
 static void add_entry(struct ks_staged *staged, struct name_entry *name, struct user_entry *user,
-                      struct entry *entry)
+                      struct waiting_upload *entry)
 {
     entry->name = name;
     entry->user = user;
@@ -313,7 +308,7 @@ static void add_entry(struct ks_staged *staged, struct name_entry *name, struct 
 }
 
 /* Of whoever has most here, the oldest; NULL when nobody has any. */
-static struct entry *oldest_of_largest(struct ks_staged *staged)
+static struct waiting_upload *oldest_of_largest(struct ks_staged *staged)
 {
     struct ks_ranked *largest = ks_ranking_first(&staged->ranking);
     if (largest == NULL || largest->weight == 0)
@@ -329,10 +324,10 @@ static enum ks_staged_entry make_room(struct ks_staged *staged, unsigned all,
 {
     if (staged->count <= all)
         return KS_STAGED_ENTERED;
-    struct entry *entry = oldest_of_largest(staged);
+    struct waiting_upload *entry = oldest_of_largest(staged);
     if (entry == NULL)
         return KS_STAGED_IS_FULL;
-    *evicted = remove_entry(staged, entry);
+    *evicted = take_out(staged, entry);
     return KS_STAGED_ENTERED_FOR_ANOTHER;
 }
 
@@ -345,7 +340,7 @@ static enum ks_staged_entry enter(struct ks_staged *staged, struct user_entry *u
     if (user->count <= per_user)
         entry = make_room(staged, all, evicted);
     if (entry != KS_STAGED_ENTERED && entry != KS_STAGED_ENTERED_FOR_ANOTHER)
-        count_out(staged, user);
+        give_place_back(staged, user);
     return entry;
 }
 
@@ -367,7 +362,7 @@ enum ks_staged_entry ks_staged_enter(struct ks_staged *staged, const struct ks_c
 enum ks_result ks_staged_put(struct ks_staged *staged, const struct ks_staged_upload *upload,
                              struct ks_staged_upload *replaced, bool *has_replaced)
 {
-    struct entry *entry = calloc(1, sizeof *entry);
+    struct waiting_upload *entry = calloc(1, sizeof *entry);
     if (entry == NULL)
         return KS_NO_MEMORY;
     entry->upload = *upload;
@@ -380,13 +375,13 @@ enum ks_result ks_staged_put(struct ks_staged *staged, const struct ks_staged_up
         free(entry);
         return KS_NO_MEMORY;
     }
-    struct entry *previous = entry_of_owner(name, upload->owner);
+    struct waiting_upload *previous = entry_of_owner(name, upload->owner);
     if (upload->has_files)
         prove(staged, user);
     add_entry(staged, name, user, entry);
     *has_replaced = previous != NULL;
     if (previous != NULL)
-        *replaced = remove_entry(staged, previous);
+        *replaced = take_out(staged, previous);
     pthread_mutex_unlock(&staged->lock);
     return KS_OK;
 }
@@ -396,10 +391,10 @@ bool ks_staged_take(struct ks_staged *staged, const struct ks_client_id *id, con
 {
     struct name_key key = key_of(id, name, name_size);
     pthread_mutex_lock(&staged->lock);
-    struct name_entry *found = find_name(staged, &key);
+    struct name_entry *found = find_named(staged, &key);
     if (found != NULL) {
-        struct entry *own = entry_of_owner(found, owner);
-        *upload = remove_entry(staged, own != NULL ? own : found->newest);
+        struct waiting_upload *own = entry_of_owner(found, owner);
+        *upload = take_out(staged, own != NULL ? own : found->newest);
     }
     pthread_mutex_unlock(&staged->lock);
     return found != NULL;
@@ -414,7 +409,7 @@ void ks_staged_confirmed(struct ks_staged *staged, const struct ks_client_id *id
     pthread_mutex_unlock(&staged->lock);
 }
 
-static bool is_older(const struct entry *entry, uint64_t now_ms, uint64_t age_ms)
+static bool is_older(const struct waiting_upload *entry, uint64_t now_ms, uint64_t age_ms)
 {
     return entry != NULL && now_ms > entry->upload.completed_ms &&
            now_ms - entry->upload.completed_ms > age_ms;
@@ -424,13 +419,13 @@ bool ks_staged_take_stale(struct ks_staged *staged, uint64_t now_ms, uint64_t li
                           struct ks_staged_upload *upload)
 {
     pthread_mutex_lock(&staged->lock);
-    struct entry *stale = NULL;
+    struct waiting_upload *stale = NULL;
     if (is_older(staged->oldest, now_ms, lifetime_ms))
         stale = staged->oldest;
     else if (staged->count > all / 2 && is_older(staged->oldest_unproven, now_ms, KS_STAGED_UNPROVEN_MS))
         stale = staged->oldest_unproven;
     if (stale != NULL)
-        *upload = remove_entry(staged, stale);
+        *upload = take_out(staged, stale);
     pthread_mutex_unlock(&staged->lock);
     return stale != NULL;
 }
@@ -440,7 +435,7 @@ void ks_staged_free(struct ks_staged *staged)
     if (staged == NULL)
         return;
     while (staged->oldest != NULL) {
-        struct ks_staged_upload upload = remove_entry(staged, staged->oldest);
+        struct ks_staged_upload upload = take_out(staged, staged->oldest);
         ks_content_key_release(upload.key);
     }
     ks_ranking_free(&staged->ranking);

@@ -22,7 +22,7 @@ struct ks_staged_upload {
     struct ks_client_id id;
     const char *name; /* the kept name; only read by ks_staged_put */
     size_t name_size;
-    uint64_t owner; /* whose upload it is: the session's number */
+    uint64_t owner; /* whose upload it is: the session's number, never 0 */
     struct ks_stage *stage;
     struct ks_content_key *key; /* a reference that goes along */
     bool rightly_padded;
@@ -37,9 +37,6 @@ enum ks_result ks_staged_new(struct ks_staged **staged);
 
 /* Frees the registry and its key references; the stages are the store's to sweep. NULL is allowed. */
 void ks_staged_free(struct ks_staged *staged);
-
-/* A number for a new owner; never 0, never the same twice. */
-uint64_t ks_staged_new_owner(struct ks_staged *staged);
 
 enum ks_staged_entry {
     KS_STAGED_ENTERED,

@@ -1,9 +1,6 @@
-/* incoming_message.c — 603: a message on its way to what waits for its receiver (protocol.md §1.3).
- *
- * A sending is a content on its way in (incoming.h): small ones in memory, large ones through a stage. It is
- * answered when it is durable; the next 603 begins as soon as this one was *handed over* to the store, so
- * that many share a commit. A large one is in the way until it is safe: nothing may overtake it.
- */
+/* incoming_message.c — see incoming_message.h. */
+#include "service/messages/incoming_message.h"
+
 #include "service/core/incoming.h"
 #include "service/core/report.h"
 #include "service/users/target.h"
@@ -13,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct sending {
+struct incoming_message {
     struct ks_incoming incoming;
     struct ks_client_id sender;
     struct ks_target target;
@@ -21,31 +18,31 @@ struct sending {
     struct ks_store_append_message append;
 };
 
-static struct sending *sending_of(struct ks_incoming *incoming)
+static struct incoming_message *message_of(struct ks_incoming *incoming)
 {
-    return KS_CONTAINER_OF(incoming, struct sending, incoming);
+    return KS_CONTAINER_OF(incoming, struct incoming_message, incoming);
 }
 
-static void sending_free(struct ks_incoming *incoming)
+static void message_free(struct ks_incoming *incoming)
 {
-    free(sending_of(incoming));
+    free(message_of(incoming));
 }
 
 static void cannot_take(struct ks_incoming *incoming, enum ks_result result, enum ks_store_limit limit)
 {
-    ks_report_to(incoming->exchange, &sending_of(incoming)->target.id, KS_LOG_WARNING,
+    ks_report_to(incoming->exchange, &message_of(incoming)->target.id, KS_LOG_WARNING,
                  "cannot take a message: %s%s", ks_result_text(result), ks_report_limit(limit));
 }
 
 static void was_cut(struct ks_incoming *incoming)
 {
-    ks_report_to(incoming->exchange, &sending_of(incoming)->target.id, KS_LOG_WARNING,
+    ks_report_to(incoming->exchange, &message_of(incoming)->target.id, KS_LOG_WARNING,
                  "cannot take a message: " KS_INCOMING_CUT);
 }
 
 static void describe_stage(struct ks_incoming *incoming, struct ks_store_stage_open *open)
 {
-    open->id = sending_of(incoming)->sender;
+    open->id = message_of(incoming)->sender;
     open->purpose = KS_STAGE_MESSAGE;
     open->content_size = incoming->size;
 }
@@ -54,13 +51,13 @@ static void describe_stage(struct ks_incoming *incoming, struct ks_store_stage_o
 
 static void message_stored(struct ks_store_request *request)
 {
-    struct sending *sending = KS_CONTAINER_OF(request, struct sending, append.request);
-    struct ks_incoming *incoming = &sending->incoming;
-    struct ks_message_stored_answer answer = {.target = sending->target.sent,
-                                              .message_id = (uint32_t)sending->append.message_id};
+    struct incoming_message *message = KS_CONTAINER_OF(request, struct incoming_message, append.request);
+    struct ks_incoming *incoming = &message->incoming;
+    struct ks_message_stored_answer answer = {.target = message->target.sent,
+                                              .message_id = (uint32_t)message->append.message_id};
     uint8_t payload[KS_MESSAGE_STORED_ANSWER_SIZE];
     if (request->result != KS_OK && request->result != KS_NOT_FOUND)
-        cannot_take(incoming, request->result, sending->append.limit);
+        cannot_take(incoming, request->result, message->append.limit);
     if (request->result != KS_OK) {
         ks_incoming_refuse(incoming);
         return;
@@ -75,14 +72,14 @@ static void message_stored(struct ks_store_request *request)
 
 static void hand_over(struct ks_incoming *incoming)
 {
-    struct sending *sending = sending_of(incoming);
-    struct ks_store_append_message *append = &sending->append;
+    struct incoming_message *message = message_of(incoming);
+    struct ks_store_append_message *append = &message->append;
     memset(append, 0, sizeof *append);
     append->request.reply_to = &incoming->loop->executor;
     append->request.done = message_stored;
-    append->receiver = sending->target.id;
-    append->sender = sending->sender;
-    append->type = sending->type;
+    append->receiver = message->target.id;
+    append->sender = message->sender;
+    append->type = message->type;
     append->content_size = incoming->size;
     append->content = incoming->bytes;
     append->stage = incoming->stage;
@@ -92,41 +89,41 @@ static void hand_over(struct ks_incoming *incoming)
     ks_store_append_message(incoming->environment->store, append);
 }
 
-static const struct ks_incoming_kind sending_kind = {.name = "message",
+static const struct ks_incoming_kind message_kind = {.name = "message",
                                                      .describe_stage = describe_stage,
                                                      .complete = hand_over,
                                                      .cannot_take = cannot_take,
                                                      .was_cut = was_cut,
-                                                     .free = sending_free};
+                                                     .free = message_free};
 
 /* ---- the beginning ---- */
 
 static void target_resolved(struct ks_target *target, enum ks_result result)
 {
-    struct sending *sending = KS_CONTAINER_OF(target, struct sending, target);
+    struct incoming_message *message = KS_CONTAINER_OF(target, struct incoming_message, target);
     if (result == KS_OK)
-        ks_incoming_prepared(&sending->incoming);
+        ks_incoming_prepared(&message->incoming);
     else
-        ks_incoming_refuse(&sending->incoming);
+        ks_incoming_refuse(&message->incoming);
 }
 
-static struct sending *sending_new(struct ks_exchange *exchange,
-                                   const struct ks_send_message_payload *payload)
+static struct incoming_message *message_new(struct ks_exchange *exchange,
+                                            const struct ks_send_message_payload *payload)
 {
     bool in_memory = payload->content_size <= exchange->environment->settings.spool_threshold;
-    struct sending *sending = malloc(sizeof *sending);
-    if (sending == NULL)
+    struct incoming_message *message = malloc(sizeof *message);
+    if (message == NULL)
         return NULL;
-    sending->sender = exchange->header.client_id;
-    sending->target.exchange = exchange;
-    sending->target.sent = payload->target;
-    sending->target.resolved = target_resolved;
-    sending->type = payload->type;
-    ks_incoming_begin(&sending->incoming, &sending_kind, exchange, payload->content_size, in_memory);
-    return sending;
+    message->sender = exchange->header.client_id;
+    message->target.exchange = exchange;
+    message->target.sent = payload->target;
+    message->target.resolved = target_resolved;
+    message->type = payload->type;
+    ks_incoming_begin(&message->incoming, &message_kind, exchange, payload->content_size, in_memory);
+    return message;
 }
 
-void ks_sending_begin(struct ks_exchange *exchange, const uint8_t *fixed)
+void ks_incoming_message_begin(struct ks_exchange *exchange, const uint8_t *fixed)
 {
     struct ks_send_message_payload payload = {0};
     bool is_sound = ks_send_message_payload_parse(fixed, KS_SEND_MESSAGE_FIXED_SIZE, &payload) == KS_OK &&
@@ -136,12 +133,13 @@ void ks_sending_begin(struct ks_exchange *exchange, const uint8_t *fixed)
         ks_report_to(exchange, &payload.target, KS_LOG_WARNING,
                      "cannot take a message: it has %" PRIu32 " bytes (message-limit)", payload.content_size);
     if (!is_sound || is_too_large) {
-        ks_session_refuse_payload(exchange, KS_SEND_MESSAGE_FIXED_SIZE);
+        ks_exchange_refuse_payload(exchange, KS_SEND_MESSAGE_FIXED_SIZE);
         return;
     }
-    struct sending *sending = ks_message_type_is_known(payload.type) ? sending_new(exchange, &payload) : NULL;
-    if (sending == NULL)
+    struct incoming_message *message =
+        ks_message_type_is_known(payload.type) ? message_new(exchange, &payload) : NULL;
+    if (message == NULL)
         ks_exchange_refuse(exchange); /* the content is skipped */
     else
-        ks_target_resolve(&sending->target);
+        ks_target_resolve(&message->target);
 }

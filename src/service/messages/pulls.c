@@ -1,9 +1,11 @@
-/* pulls.c — 604 and pulls.h: waiting messages on their way to their receiver. A pull is held by its stream
- * while that runs, and by its session's list until it is acknowledged or given up. */
+/* pulls.c — see pulls.h. A pull is held by its stream while that runs, and by its session's list until it is
+ * acknowledged or given up. The list follows the session from its first 604 to its end. */
 #include "service/messages/pulls.h"
 
 #include "service/core/report.h"
+#include "service/core/session.h"
 #include "service/core/stream.h"
+#include "service/messages/settling.h"
 #include "service/users/target.h"
 #include "wire/messages_codec.h"
 
@@ -36,6 +38,28 @@ struct ks_pull {
         struct ks_store_lease_read read;
     } request;
 };
+
+/* The pulls of one session. */
+struct ks_pulls {
+    struct ks_session_follower follower;
+    struct ks_pull *first; /* the oldest that is not acknowledged */
+    struct ks_pull *last;
+    unsigned count;
+    uint64_t delivered; /* bytes of output, when we last looked */
+    struct ks_settling settling;
+    uint64_t size_limit; /* bytes of the last 2104; 0: there was none, or it left nothing waiting */
+};
+
+static struct ks_pulls *pulls_of_follower(struct ks_session_follower *follower)
+{
+    return KS_CONTAINER_OF(follower, struct ks_pulls, follower);
+}
+
+/* Of a session that has asked before; nobody else follows one. */
+static struct ks_pulls *pulls_of(struct ks_session *session)
+{
+    return pulls_of_follower(ks_session_follower_of(session));
+}
 
 static void pull_let_go(struct ks_pull *pull)
 {
@@ -89,6 +113,13 @@ static void settle_delivered(struct ks_pulls *pulls)
     }
 }
 
+/* What the session has to know: to be called after any change. */
+static void note_change(struct ks_pulls *pulls)
+{
+    pulls->follower.awaits_delivery = pulls->first != NULL;
+    pulls->follower.awaits_end = pulls->first != NULL || ks_settling_any(&pulls->settling);
+}
+
 /* Asks for `reminded` when the first of what settles is due. */
 static void remind(const struct ks_pulls *pulls, struct ks_connection *connection)
 {
@@ -99,10 +130,12 @@ static void remind(const struct ks_pulls *pulls, struct ks_connection *connectio
         after_ms = first->due_ms > now_ms ? first->due_ms - now_ms : 1;
     }
     ks_connection_set_reminder(connection, after_ms);
-    ks_connection_want_end(connection, ks_pulls_unsettled(pulls));
+    ks_connection_want_end(connection, pulls->follower.awaits_end);
 }
 
-void ks_pulls_look(struct ks_pulls *pulls, struct ks_connection *connection)
+/* Looks what the peer has acknowledged, which settles from then on, renews the leases after any progress, and
+ * asks for the event `delivered` while anything is on its way, `reminded` while anything settles. */
+static void look_at_delivery(struct ks_pulls *pulls, struct ks_connection *connection)
 {
     if (pulls->first == NULL)
         return;
@@ -111,6 +144,7 @@ void ks_pulls_look(struct ks_pulls *pulls, struct ks_connection *connection)
     pulls->delivered = delivered;
     bool settled = ks_settling_any(&pulls->settling);
     settle_delivered(pulls);
+    note_change(pulls);
     if (progress)
         renew_leases(pulls);
     if (pulls->first != NULL)
@@ -119,21 +153,32 @@ void ks_pulls_look(struct ks_pulls *pulls, struct ks_connection *connection)
         remind(pulls, connection);
 }
 
-void ks_pulls_ended(struct ks_pulls *pulls, struct ks_connection *connection)
+static void pulls_look(struct ks_session_follower *follower, struct ks_connection *connection)
 {
-    if (!ks_pulls_unsettled(pulls))
+    look_at_delivery(pulls_of_follower(follower), connection);
+}
+
+/* What the peer had acknowledged before its end is deleted. */
+static void pulls_input_ended(struct ks_session_follower *follower, struct ks_connection *connection)
+{
+    struct ks_pulls *pulls = pulls_of_follower(follower);
+    if (!follower->awaits_end)
         return;
-    ks_pulls_look(pulls, connection);
+    look_at_delivery(pulls, connection);
     ks_settling_ended(&pulls->settling, ks_connection_delivered_before_end(connection));
+    note_change(pulls);
     remind(pulls, connection);
 }
 
-void ks_pulls_reminded(struct ks_pulls *pulls, struct ks_connection *connection)
+/* What has settled is deleted. */
+static void pulls_reminded(struct ks_session_follower *follower, struct ks_connection *connection)
 {
+    struct ks_pulls *pulls = pulls_of_follower(follower);
     if (!ks_settling_any(&pulls->settling) || ks_connection_is_broken(connection))
         return;
     ks_settling_pass(&pulls->settling, ks_clock_monotonic_ms(pulls->settling.first->environment->clock));
-    ks_pulls_look(pulls, connection);
+    look_at_delivery(pulls, connection);
+    note_change(pulls);
     remind(pulls, connection);
 }
 
@@ -144,8 +189,10 @@ static void release_part(const struct ks_settling_part *part, const struct ks_se
         ks_store_lease_release(part->environment->store, &part->receiver, part->owner);
 }
 
-void ks_pulls_give_up(struct ks_pulls *pulls)
+/* Everything that has not settled waits again. */
+static void pulls_closed(struct ks_session_follower *follower)
 {
+    struct ks_pulls *pulls = pulls_of_follower(follower);
     const struct ks_settling_part *before = NULL;
     for (const struct ks_pull *pull = pulls->first; pull != NULL; pull = pull->next) {
         release_part(pull->part, before);
@@ -158,7 +205,11 @@ void ks_pulls_give_up(struct ks_pulls *pulls)
     while (pulls->first != NULL)
         pull_let_go(take_first(pulls));
     ks_settling_forget(&pulls->settling);
+    free(pulls);
 }
+
+static const struct ks_session_follower_events pulls_events = {
+    .look = pulls_look, .input_ended = pulls_input_ended, .reminded = pulls_reminded, .closed = pulls_closed};
 
 /* ---- the stream ---- */
 
@@ -230,6 +281,7 @@ static void enlist(struct ks_pulls *pulls, struct ks_pull *pull)
         pulls->first = pull;
     pulls->last = pull;
     pulls->count++;
+    note_change(pulls);
 }
 
 /* What was leased, as it will settle. */
@@ -253,7 +305,7 @@ static void leased(struct ks_store_request *request)
     struct ks_session *session = exchange->session;
     const struct ks_store_lease_waiting lease = pull->request.lease;
     if (session != NULL && !lease.more)
-        ks_session_pulls(session)->size_limit = 0;
+        pulls_of(session)->size_limit = 0;
     if (request->result != KS_OK || lease.count == 0) {
         answer_without(pull, exchange, request->result != KS_OK);
         return;
@@ -268,7 +320,7 @@ static void leased(struct ks_store_request *request)
     pull->last = lease.last;
     pull->cursor.message_id = lease.after;
     pull->holders++;
-    enlist(ks_session_pulls(session), pull);
+    enlist(pulls_of(session), pull);
     ks_connection_watch_delivery(connection, ks_connection_delivered_up_to(connection) + 1);
     ks_connection_want_end(connection, true);
     ks_stream_begin(&pull->stream, &pull_source, exchange, KS_RESPONSE_WAITING_MESSAGES, (uint32_t)lease.size,
@@ -288,13 +340,13 @@ static void receiver_found(struct ks_store_request *request)
 {
     struct ks_pull *pull = KS_CONTAINER_OF(request, struct ks_pull, request.look_up.request);
     struct ks_exchange *exchange = pull->stream.exchange;
-    const struct ks_session *session = exchange->session;
+    struct ks_session *session = exchange->session;
     if (request->result != KS_OK || session == NULL) {
         answer_without(pull, exchange, true);
         return;
     }
     ks_store_touch(pull->environment->store, &pull->receiver);
-    if (ks_session_pulls(exchange->session)->count >= PULLS_LIMIT) {
+    if (pulls_of(session)->count >= PULLS_LIMIT) {
         ks_report(exchange, KS_LOG_INFO,
                   "gets no more messages: it has not acknowledged %d answers with them", PULLS_LIMIT);
         answer_without(pull, exchange, false);
@@ -304,9 +356,22 @@ static void receiver_found(struct ks_store_request *request)
     prepare(pull, &lease->request, leased);
     lease->receiver = pull->receiver;
     lease->owner = pull->owner;
-    lease->size_limit = next_size_limit(pull, ks_session_pulls(exchange->session));
+    lease->size_limit = next_size_limit(pull, pulls_of(session));
     lease->overhead = KS_WAITING_MESSAGE_FIXED_SIZE;
     ks_store_lease_waiting(pull->environment->store, lease);
+}
+
+/* Once for a session. False when out of memory. */
+static bool have_pulls(struct ks_session *session)
+{
+    if (ks_session_follower_of(session) != NULL)
+        return true;
+    struct ks_pulls *pulls = calloc(1, sizeof *pulls);
+    if (pulls == NULL)
+        return false;
+    pulls->follower.events = &pulls_events;
+    ks_session_follow(session, &pulls->follower);
+    return true;
 }
 
 void ks_pulls_begin(struct ks_exchange *exchange, const uint8_t *fixed)
@@ -314,7 +379,7 @@ void ks_pulls_begin(struct ks_exchange *exchange, const uint8_t *fixed)
     (void)fixed;
     struct ks_pull *pull = calloc(1, sizeof *pull);
     struct ks_settling_part *part = calloc(1, sizeof *part);
-    if (pull == NULL || part == NULL) {
+    if (pull == NULL || part == NULL || !have_pulls(exchange->session)) {
         free(pull);
         free(part);
         ks_exchange_refuse(exchange);

@@ -1,5 +1,8 @@
-/* listing.c — 601: the list of all other users, page by page (protocol.md §1.3). */
+/* listing.c — see listing.h. */
+#include "service/users/listing.h"
+
 #include "service/core/report.h"
+#include "service/core/session.h"
 #include "service/core/stream.h"
 #include "service/users/pacing.h"
 #include "service/users/target.h"

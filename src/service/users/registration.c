@@ -1,9 +1,11 @@
-/* registration.c — registration and keys: 1025, 600, 1026 and 1027 (protocol.md §1.1).
+/* registration.c — see registration.h.
  *
  * Each request is a chain of steps: judge the payload, ask the store, work on the pool, ask the store,
  * answer. A step either answers the exchange or starts the next one as the last thing that it does. Chains
  * run on the connection's loop, only the functions called *_work on the pool.
  */
+#include "service/users/registration.h"
+
 #include "base/text.h"
 #include "crypto/rsa.h"
 #include "crypto/secret.h"
@@ -16,7 +18,7 @@
 
 /* ---- 1025 and 600 ---- */
 
-struct registration {
+struct new_registration {
     struct ks_exchange *exchange;
     struct ks_store_register request;
     struct ks_offload offload;
@@ -25,7 +27,8 @@ struct registration {
 
 static void registration_done(struct ks_store_request *request)
 {
-    struct registration *registration = KS_CONTAINER_OF(request, struct registration, request.request);
+    struct new_registration *registration =
+        KS_CONTAINER_OF(request, struct new_registration, request.request);
     struct ks_exchange *exchange = registration->exchange;
     struct ks_client_id id = registration->request.id;
     enum ks_result result = request->result;
@@ -48,7 +51,8 @@ static bool may_register_now(const struct ks_exchange *exchange, const char *nam
 {
     const struct ks_service_environment *environment = exchange->environment;
     char shown[KS_TEXT_FIELD_SIZE];
-    if (ks_session_allows(exchange, environment->registrations, environment->settings.registrations_per_hour))
+    if (ks_session_allows(exchange->session, environment->registrations,
+                          environment->settings.registrations_per_hour))
         return true;
     ks_text_escape_quoted(name, name_size, shown, sizeof shown);
     ks_report(exchange, KS_LOG_WARNING,
@@ -58,11 +62,12 @@ static bool may_register_now(const struct ks_exchange *exchange, const char *nam
 }
 
 /* NULL when the exchange is answered already. */
-static struct registration *registration_new(struct ks_exchange *exchange, const char *name, size_t name_size)
+static struct new_registration *registration_new(struct ks_exchange *exchange, const char *name,
+                                                 size_t name_size)
 {
     bool may_register =
         ks_text_is_new_user_name(name, name_size) && may_register_now(exchange, name, name_size);
-    struct registration *registration = may_register ? calloc(1, sizeof *registration) : NULL;
+    struct new_registration *registration = may_register ? calloc(1, sizeof *registration) : NULL;
     if (registration == NULL) {
         ks_exchange_refuse(exchange);
         return NULL;
@@ -74,11 +79,11 @@ static struct registration *registration_new(struct ks_exchange *exchange, const
     return registration;
 }
 
-void ks_identity_register_drop(struct ks_exchange *exchange, const uint8_t *fixed)
+void ks_registration_drop(struct ks_exchange *exchange, const uint8_t *fixed)
 {
     struct ks_name_payload payload = {0};
     enum ks_result result = ks_name_payload_parse(fixed, KS_NAME_PAYLOAD_SIZE, &payload);
-    struct registration *registration =
+    struct new_registration *registration =
         registration_new(exchange, payload.name, result == KS_OK ? payload.name_size : 0);
     if (registration != NULL)
         ks_store_register_user(exchange->environment->store, &registration->request);
@@ -86,7 +91,7 @@ void ks_identity_register_drop(struct ks_exchange *exchange, const uint8_t *fixe
 
 static void registration_key_work(struct ks_offload *offload)
 {
-    struct registration *registration = KS_CONTAINER_OF(offload, struct registration, offload);
+    struct new_registration *registration = KS_CONTAINER_OF(offload, struct new_registration, offload);
     struct ks_public_key *key = NULL;
     registration->key_result = ks_public_key_parse(registration->request.public_key, &key);
     if (registration->key_result == KS_OK)
@@ -95,7 +100,7 @@ static void registration_key_work(struct ks_offload *offload)
 
 static void registration_key_judged(struct ks_offload *offload)
 {
-    struct registration *registration = KS_CONTAINER_OF(offload, struct registration, offload);
+    struct new_registration *registration = KS_CONTAINER_OF(offload, struct new_registration, offload);
     struct ks_exchange *exchange = registration->exchange;
     if (registration->key_result != KS_OK) {
         free(registration);
@@ -105,11 +110,11 @@ static void registration_key_judged(struct ks_offload *offload)
     ks_store_register_user(exchange->environment->store, &registration->request);
 }
 
-void ks_identity_register_messages(struct ks_exchange *exchange, const uint8_t *fixed)
+void ks_registration_messages(struct ks_exchange *exchange, const uint8_t *fixed)
 {
     struct ks_name_and_key_payload payload = {0};
     enum ks_result result = ks_name_and_key_payload_parse(fixed, KS_NAME_AND_KEY_PAYLOAD_SIZE, &payload);
-    struct registration *registration =
+    struct new_registration *registration =
         registration_new(exchange, payload.name, result == KS_OK ? payload.name_size : 0);
     if (registration == NULL)
         return;
@@ -268,7 +273,7 @@ static void issue_user_found(struct ks_store_request *request)
 static bool may_ask(const struct ks_exchange *exchange)
 {
     const struct ks_service_environment *environment = exchange->environment;
-    if (ks_session_allows(exchange, environment->keys, environment->settings.keys_per_hour))
+    if (ks_session_allows(exchange->session, environment->keys, environment->settings.keys_per_hour))
         return true;
     ks_report(exchange, KS_LOG_WARNING,
               "refused: too many keys from this address in an hour (keys-per-hour)");
@@ -293,7 +298,7 @@ static void issue_begin(struct ks_exchange *exchange, const char *name, size_t n
     ks_store_look_up(exchange->environment->store, &issue->request.look_up);
 }
 
-void ks_identity_public_key(struct ks_exchange *exchange, const uint8_t *fixed)
+void ks_registration_public_key(struct ks_exchange *exchange, const uint8_t *fixed)
 {
     struct ks_name_and_key_payload payload;
     if (ks_name_and_key_payload_parse(fixed, KS_NAME_AND_KEY_PAYLOAD_SIZE, &payload) != KS_OK)
@@ -302,7 +307,7 @@ void ks_identity_public_key(struct ks_exchange *exchange, const uint8_t *fixed)
         issue_begin(exchange, payload.name, payload.name_size, payload.public_key);
 }
 
-void ks_identity_reconnect(struct ks_exchange *exchange, const uint8_t *fixed)
+void ks_registration_reconnect(struct ks_exchange *exchange, const uint8_t *fixed)
 {
     struct ks_name_payload payload;
     if (ks_name_payload_parse(fixed, KS_NAME_PAYLOAD_SIZE, &payload) != KS_OK) {

@@ -1,4 +1,4 @@
-/* target.c — see target.h, and 602: the public key of a user. */
+/* target.c — see target.h. */
 #include "service/users/target.h"
 
 #include "crypto/alias.h"

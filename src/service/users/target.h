@@ -4,7 +4,7 @@
 #ifndef KS_SERVICE_TARGET_H
 #define KS_SERVICE_TARGET_H
 
-#include "service/core/session.h"
+#include "service/core/exchange.h"
 
 /* How others see the user `id`: the alias, or, with public-ids = plain, the id itself. */
 void ks_target_alias(const struct ks_service_environment *environment, const struct ks_client_id *id,
@@ -25,5 +25,8 @@ struct ks_target {
 
 /* The caller has set exchange, sent and resolved, and keeps the target until `resolved` has run. */
 void ks_target_resolve(struct ks_target *target);
+
+/* 602, a rule of the binary port (core/rules.h): answers with the public key of the target. */
+void ks_target_user_key(struct ks_exchange *exchange, const uint8_t *fixed);
 
 #endif

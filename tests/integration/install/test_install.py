@@ -63,6 +63,18 @@ def test_nothing_else_is_installed(installation):
     assert found == set(FILES)
 
 
+def test_the_load_generator_is_left_out_unless_it_is_asked_for(tmp_path):
+    """What is installed without the option is all of the above but kesher-bench; with tests it is built, too."""
+    subprocess.run(["meson", "setup", tmp_path / "build", REPOSITORY], check=True, stdout=subprocess.DEVNULL)
+    told = subprocess.run(
+        ["meson", "introspect", "--installed", tmp_path / "build"], check=True, stdout=subprocess.PIPE
+    ).stdout
+    found = {os.path.relpath(path, "/usr/local") for path in json.loads(told).values()}
+    wanted = {name for name in FILES if "kesher-bench" not in name}
+    assert not [name for name in found if "bench" in name]
+    assert wanted - found == {"etc/kesher/kesherd.conf"}  # a script installs it, if there is none
+
+
 def test_the_library_is_installed_with_its_links(installation):
     libraries = library_directory(installation)
     assert os.readlink(libraries / "libkesher.so") == "libkesher.so.0"

@@ -7,7 +7,7 @@
 
 static int set_up(void **state)
 {
-    *state = calloc(1, sizeof(struct ks_report));
+    *state = calloc(1, sizeof(struct ks_findings));
     return *state == NULL;
 }
 
@@ -17,13 +17,13 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void assert_prints(const struct ks_report *report, bool json, const char *expected)
+static void assert_prints(const struct ks_findings *findings, bool json, const char *expected)
 {
     char *text = NULL;
     size_t size = 0;
     FILE *stream = open_memstream(&text, &size);
     assert_non_null(stream);
-    assert_true(ks_report_print(report, json, stream));
+    assert_true(ks_findings_print(findings, json, stream));
     assert_int_equal(fclose(stream), 0);
     assert_string_equal(text, expected);
     free(text);
@@ -37,37 +37,37 @@ static void nothing_is_an_empty_object(void **state)
 
 static void json_is_one_object_on_one_line(void **state)
 {
-    ks_report_text(*state, "mode", "ask");
-    ks_report_number(*state, "requests", 1234567);
-    ks_report_number(*state, "seconds", 0.125);
+    ks_findings_text(*state, "mode", "ask");
+    ks_findings_number(*state, "requests", 1234567);
+    ks_findings_number(*state, "seconds", 0.125);
     assert_prints(*state, true, "{\"mode\": \"ask\", \"requests\": 1234567, \"seconds\": 0.125}\n");
 }
 
 static void json_texts_are_escaped(void **state)
 {
-    ks_report_text(*state, "text", "a\"b\\c\nd\x7F\xC3\xA9");
+    ks_findings_text(*state, "text", "a\"b\\c\nd\x7F\xC3\xA9");
     assert_prints(*state, true, "{\"text\": \"a\\\"b\\\\c\\u000ad\\u007f\xC3\xA9\"}\n");
 }
 
 static void json_numbers_are_finite(void **state)
 {
     const double zero = 0;
-    ks_report_number(*state, "a", 1 / zero);
-    ks_report_number(*state, "b", zero / zero);
-    ks_report_number(*state, "c", -2.5);
-    ks_report_number(*state, "d", 1e300);
+    ks_findings_number(*state, "a", 1 / zero);
+    ks_findings_number(*state, "b", zero / zero);
+    ks_findings_number(*state, "c", -2.5);
+    ks_findings_number(*state, "d", 1e300);
     assert_prints(*state, true, "{\"a\": 0, \"b\": 0, \"c\": -2.5, \"d\": 1e+300}\n");
 }
 
 static void people_read_groups_of_digits(void **state)
 {
-    ks_report_number(*state, "a_b", 1234567);
-    ks_report_number(*state, "c", -123456);
-    ks_report_number(*state, "d", 999);
-    ks_report_number(*state, "e", 0.12345);
-    ks_report_number(*state, "f", 12.3456);
-    ks_report_number(*state, "g", 123.456);
-    ks_report_number(*state, "h", 1234.56);
+    ks_findings_number(*state, "a_b", 1234567);
+    ks_findings_number(*state, "c", -123456);
+    ks_findings_number(*state, "d", 999);
+    ks_findings_number(*state, "e", 0.12345);
+    ks_findings_number(*state, "f", 12.3456);
+    ks_findings_number(*state, "g", 123.456);
+    ks_findings_number(*state, "h", 1234.56);
     assert_prints(*state, false,
                   "a b                               1 234 567\n"
                   "c                                 -123 456\n"
@@ -80,12 +80,12 @@ static void people_read_groups_of_digits(void **state)
 
 static void a_long_text_is_cut(void **state)
 {
-    struct ks_report *report = *state;
-    char text[2 * KS_REPORT_TEXT_SIZE];
+    struct ks_findings *findings = *state;
+    char text[2 * KS_FINDINGS_TEXT_SIZE];
     memset(text, 'x', sizeof text - 1);
     text[sizeof text - 1] = '\0';
-    ks_report_text(report, "text", text);
-    assert_int_equal(strlen(report->rows[0].text), KS_REPORT_TEXT_SIZE - 1);
+    ks_findings_text(findings, "text", text);
+    assert_int_equal(strlen(findings->rows[0].text), KS_FINDINGS_TEXT_SIZE - 1);
 }
 
 static void latencies_are_told_in_microseconds(void **state)
@@ -94,7 +94,7 @@ static void latencies_are_told_in_microseconds(void **state)
     assert_non_null(latency);
     ks_percentiles_add_many(latency, 100, 3);
     ks_percentiles_add(latency, 500);
-    ks_report_latency(*state, latency);
+    ks_findings_latency(*state, latency);
     free(latency);
     assert_prints(*state, true,
                   "{\"latency_mean_us\": 0.2, \"latency_p50_us\": 0.1, \"latency_p99_us\": 0.5, "
@@ -105,8 +105,8 @@ static void a_full_disk_is_a_failure(void **state)
 {
     FILE *full = fopen("/dev/full", "w");
     assert_non_null(full);
-    ks_report_number(*state, "a", 1);
-    assert_false(ks_report_print(*state, true, full));
+    ks_findings_number(*state, "a", 1);
+    assert_false(ks_findings_print(*state, true, full));
     (void)fclose(full);
 }
 

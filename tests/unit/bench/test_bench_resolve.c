@@ -54,7 +54,7 @@ static int resolve(const char *text)
     struct sockaddr_storage address = {0};
     socklen_t size = 0;
     char reason[REASON_SIZE] = "";
-    assert_int_equal(ks_address_resolve(text, &address, &size, reason, sizeof reason), KS_OK);
+    assert_int_equal(ks_resolve_address(text, &address, &size, reason, sizeof reason), KS_OK);
     assert_int_equal(size, address.ss_family == AF_INET ? sizeof fourth : sizeof sixth);
     assert_memory_equal(&address, address.ss_family == AF_INET ? (void *)&fourth : (void *)&sixth, size);
     return address.ss_family;
@@ -91,10 +91,10 @@ static void what_is_no_address_or_not_known_is_told(void **state)
     for (size_t i = 0; i < KS_COUNT_OF(wrong); i++) {
         char expected[REASON_SIZE];
         (void)snprintf(expected, sizeof expected, "'%s' is not HOST:PORT", wrong[i]);
-        assert_int_equal(ks_address_resolve(wrong[i], &address, &size, reason, sizeof reason), KS_INVALID);
+        assert_int_equal(ks_resolve_address(wrong[i], &address, &size, reason, sizeof reason), KS_INVALID);
         assert_string_equal(reason, expected);
     }
-    assert_int_equal(ks_address_resolve("nobody:1", &address, &size, reason, sizeof reason), KS_NOT_FOUND);
+    assert_int_equal(ks_resolve_address("nobody:1", &address, &size, reason, sizeof reason), KS_NOT_FOUND);
     assert_non_null(strstr(reason, "cannot resolve 'nobody:1': "));
 }
 

@@ -1,7 +1,7 @@
-/* Unit tests of bench/settings.h: what a command line of kesher-bench says. */
+/* Unit tests of bench/load/settings.h: what a command line of kesher-bench says. */
 #include "unit/unit.h"
 
-#include "bench/settings.h"
+#include "bench/load/settings.h"
 
 enum { ARGUMENTS_LIMIT = 12 };
 

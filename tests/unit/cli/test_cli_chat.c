@@ -29,7 +29,7 @@ static void what_is_typed_is_said_or_an_order(void **state)
         size_t size = 0;
         uint8_t *line = unit_exact_copy(lines[i].line, strlen(lines[i].line));
         const char *text = line != NULL ? (const char *)line : "";
-        assert_int_equal(ks_chat_words_order(text, strlen(lines[i].line), &said, &size), lines[i].order);
+        assert_int_equal(ks_chat_commands_order(text, strlen(lines[i].line), &said, &size), lines[i].order);
         assert_int_equal(size, strlen(lines[i].said));
         assert_memory_equal(said, lines[i].said, size);
         free(line);
@@ -42,12 +42,12 @@ static void every_order_is_in_the_help(void **state)
     bool help = false;
     bool quit = false;
     size_t count = 0;
-    for (; ks_chat_words_help(count) != NULL; count++) {
-        help = help || strncmp(ks_chat_words_help(count), "/help ", 6) == 0;
-        quit = quit || strncmp(ks_chat_words_help(count), "/quit ", 6) == 0;
+    for (; ks_chat_commands_help(count) != NULL; count++) {
+        help = help || strncmp(ks_chat_commands_help(count), "/help ", 6) == 0;
+        quit = quit || strncmp(ks_chat_commands_help(count), "/quit ", 6) == 0;
     }
     assert_true(help && quit);
-    assert_null(ks_chat_words_help(count + 1));
+    assert_null(ks_chat_commands_help(count + 1));
 }
 
 static void a_name_keeps_its_colour_and_names_differ(void **state)
@@ -56,9 +56,9 @@ static void a_name_keeps_its_colour_and_names_differ(void **state)
     static const char *const names[] = {"alice", "bob", "carol", "dave", "eve", "mallory", "trent", ""};
     unsigned seen = 0;
     for (size_t i = 0; i < KS_COUNT_OF(names); i++) {
-        unsigned colour = ks_chat_words_colour(names[i], strlen(names[i]));
+        unsigned colour = ks_chat_commands_colour(names[i], strlen(names[i]));
         assert_in_range(colour, 31, 36);
-        assert_int_equal(colour, ks_chat_words_colour(names[i], strlen(names[i])));
+        assert_int_equal(colour, ks_chat_commands_colour(names[i], strlen(names[i])));
         seen |= 1U << (colour - 31);
     }
     assert_true((seen & (seen - 1)) != 0); /* more than one */
@@ -70,12 +70,12 @@ static void a_group_is_a_number_that_is_not_0(void **state)
     static const char *const wrong[] = {"",   "0", "-1", "3x", "abc", "4294967296", "99999999999999999999",
                                         "1 2"};
     unsigned group = 0;
-    assert_true(ks_chat_words_group("3", 1, &group));
+    assert_true(ks_chat_commands_group("3", 1, &group));
     assert_int_equal(group, 3);
-    assert_true(ks_chat_words_group(" 12 ", 4, &group));
+    assert_true(ks_chat_commands_group(" 12 ", 4, &group));
     assert_int_equal(group, 12);
     for (size_t i = 0; i < KS_COUNT_OF(wrong); i++)
-        assert_false(ks_chat_words_group(wrong[i], strlen(wrong[i]), &group));
+        assert_false(ks_chat_commands_group(wrong[i], strlen(wrong[i]), &group));
 }
 
 int main(void)

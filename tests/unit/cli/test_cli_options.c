@@ -10,7 +10,7 @@ enum { ARGUMENTS_LIMIT = 12 };
 
 struct line {
     char *argv[ARGUMENTS_LIMIT];
-    struct ks_options options;
+    struct ks_cli_options options;
 };
 
 /* Parses "kesher" and `arguments`, which end in NULL. */
@@ -23,7 +23,7 @@ static bool parse(struct line *line, const char *const *arguments)
         assert_true(argc < ARGUMENTS_LIMIT - 1);
         line->argv[argc] = (char *)arguments[argc - 1];
     }
-    return ks_options_parse(argc, line->argv, &line->options);
+    return ks_cli_options_parse(argc, line->argv, &line->options);
 }
 
 #define PARSE(line, ...) parse(line, (const char *const[]){__VA_ARGS__, NULL})
@@ -96,11 +96,11 @@ static const struct {
     const char *value;
     unsigned group;
 } groups[] = {
-    {"--server", "a:1", KS_OPTIONS_SERVER},  {"--json", NULL, KS_OPTIONS_DATA},
-    {"--pipeline", NULL, KS_OPTIONS_UPLOAD}, {"--as", "x", KS_OPTIONS_NAMES},
-    {"--accept-key", NULL, KS_OPTIONS_KEYS}, {"--forget", NULL, KS_OPTIONS_KEYS},
-    {"--file", "x", KS_OPTIONS_FILE},        {"--follow", NULL, KS_OPTIONS_INBOX},
-    {"--save-to", "x", KS_OPTIONS_INBOX},
+    {"--server", "a:1", KS_CLI_OPTIONS_SERVER},  {"--json", NULL, KS_CLI_OPTIONS_DATA},
+    {"--pipeline", NULL, KS_CLI_OPTIONS_UPLOAD}, {"--as", "x", KS_CLI_OPTIONS_NAMES},
+    {"--accept-key", NULL, KS_CLI_OPTIONS_KEYS}, {"--forget", NULL, KS_CLI_OPTIONS_KEYS},
+    {"--file", "x", KS_CLI_OPTIONS_FILE},        {"--follow", NULL, KS_CLI_OPTIONS_INBOX},
+    {"--save-to", "x", KS_CLI_OPTIONS_INBOX},
 };
 
 static void an_option_is_welcome_in_its_group_only(void **state)

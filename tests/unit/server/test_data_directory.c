@@ -18,7 +18,7 @@ struct fixture {
     char configuration[2 * PATH_SIZE];
     char data[2 * PATH_SIZE];
     struct ks_data_directory_installed installed;
-    struct ks_options options;
+    struct ks_server_options options;
 };
 
 static void make_data(const char *directory)
@@ -65,7 +65,7 @@ static void remove_data(const char *directory)
 static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
-    ks_options_free(&fixture->options);
+    ks_server_options_free(&fixture->options);
     remove_data("kesher-data");
     remove_data("installed");
     remove_data("named");
@@ -86,7 +86,7 @@ static enum ks_result find(struct fixture *fixture, const char *option, const ch
         argv[argc++] = (char *)option;
         argv[argc++] = (char *)value;
     }
-    assert_true(ks_options_read(&fixture->options, argc, argv));
+    assert_true(ks_server_options_read(&fixture->options, argc, argv));
     return ks_data_directory_find(&fixture->options, &fixture->installed);
 }
 
@@ -131,13 +131,13 @@ static void the_data_of_an_installed_server_is_found(void **state)
     make_data("installed");
     assert_int_equal(find(fixture, NULL, NULL), KS_OK);
     assert_string_equal(fixture->options.data, fixture->data);
-    ks_options_free(&fixture->options);
+    ks_server_options_free(&fixture->options);
     /* Its example has no data in it. */
     write_file("kesherd.conf", "#data = /var/lib/kesher\npublic-ids = plain\n");
     assert_int_equal(find(fixture, NULL, NULL), KS_OK);
     assert_string_equal(fixture->options.data, fixture->data);
     assert_int_equal(fixture->options.public_ids, KS_PUBLIC_IDS_PLAIN);
-    ks_options_free(&fixture->options);
+    ks_server_options_free(&fixture->options);
     assert_int_equal(find(fixture, "--config", "kesherd.conf"), KS_OK);
     assert_string_equal(fixture->options.data, fixture->data);
 }

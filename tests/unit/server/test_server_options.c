@@ -9,16 +9,16 @@
 static void every_default_is_a_value_of_its_option(void **state)
 {
     (void)state;
-    static struct ks_options options;
-    for (size_t i = 0; i < ks_options_table.count; i++) {
-        const struct ks_option *option = &ks_options_table.options[i];
+    static struct ks_server_options options;
+    for (size_t i = 0; i < ks_server_options_table.count; i++) {
+        const struct ks_option *option = &ks_server_options_table.options[i];
         char text[KS_OPTION_VALUE_SIZE];
-        const char *shown = ks_option_show(option, &ks_options_defaults, text);
+        const char *shown = ks_option_show(option, &ks_server_options_defaults, text);
         if (shown == NULL)
             continue;
-        options = ks_options_defaults;
+        options = ks_server_options_defaults;
         assert_true(ks_option_set(option, shown, (char *)&options + option->offset));
-        assert_true(ks_option_is_same(option, &options, &ks_options_defaults));
+        assert_true(ks_option_is_same(option, &options, &ks_server_options_defaults));
     }
 }
 
@@ -26,8 +26,8 @@ static void every_default_is_a_value_of_its_option(void **state)
 static void every_number_has_room_in_its_member(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < ks_options_table.count; i++) {
-        const struct ks_option *option = &ks_options_table.options[i];
+    for (size_t i = 0; i < ks_server_options_table.count; i++) {
+        const struct ks_option *option = &ks_server_options_table.options[i];
         if (option->kind < KS_OPTION_COUNT)
             continue;
         assert_true(option->size == sizeof(uint64_t) || option->most <= UINT32_MAX);
@@ -38,15 +38,15 @@ static void every_number_has_room_in_its_member(void **state)
 static void only_what_a_reload_cannot_change_counts_as_a_change(void **state)
 {
     (void)state;
-    static struct ks_options options;
-    options = ks_options_defaults;
+    static struct ks_server_options options;
+    options = ks_server_options_defaults;
     options.groups = 7;
     options.header_timeout = 7;
     options.unlimited_networks[0] = '\0';
     options.check_config = true;
-    assert_null(ks_options_first_change(&ks_options_defaults, &options));
+    assert_null(ks_server_options_first_change(&ks_server_options_defaults, &options));
     options.name = "other";
-    assert_string_equal(ks_options_first_change(&ks_options_defaults, &options), "name");
+    assert_string_equal(ks_server_options_first_change(&ks_server_options_defaults, &options), "name");
 }
 
 int main(void)

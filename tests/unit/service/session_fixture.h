@@ -5,6 +5,7 @@
 #define KS_TESTS_SESSION_FIXTURE_H
 
 #include "crypto/content.h"
+#include "service/binary_port.h"
 #include "service/core/frames.h"
 #include "service/drop/staged.h"
 #include "service/users/pacing.h"
@@ -38,6 +39,7 @@ static inline int set_up(void **state)
     fake_loop_init(&fixture->loop, BUFFER_LIMIT);
     fake_loop_keep_log(&fixture->loop);
     fake_store_init(&fixture->store);
+    fixture->environment.rules = &ks_binary_port_rules;
     fixture->environment.store = &fixture->store.store;
     fixture->environment.random = ks_random_system();
     fixture->environment.clock = &fixture->loop.time.clock;

@@ -22,7 +22,7 @@ struct source {
 struct desk {
     struct fake_loop loop;
     struct source source;
-    struct ks_ask_environment environment;
+    struct ks_ask_service_environment environment;
     struct fake_connection connection;
 };
 
@@ -59,10 +59,10 @@ static enum ks_result fail_at_times(const struct ks_random *random, void *bytes,
     return source->draws++ % 2 == 0 ? KS_CRYPTO : KS_OK;
 }
 
-static void status(void *context, char text[static KS_ASK_STATUS_SIZE])
+static void status(void *context, char text[static KS_ASK_SERVICE_STATUS_SIZE])
 {
     (void)context;
-    snprintf(text, KS_ASK_STATUS_SIZE, "all is well");
+    snprintf(text, KS_ASK_SERVICE_STATUS_SIZE, "all is well");
 }
 
 static int set_up(void **state)
@@ -73,12 +73,13 @@ static int set_up(void **state)
     setenv("TZ", "UTC", 1);
     fake_loop_init(&desk->loop, 1024);
     fake_loop_keep_log(&desk->loop);
-    desk->environment = (struct ks_ask_environment){.clock = &desk->loop.time.clock,
-                                                    .random = &random,
-                                                    .log = &desk->loop.log,
-                                                    .name = "desk",
-                                                    .status = status};
-    assert_true(fake_connection_open(&desk->connection, &desk->loop, &ks_ask_events, &desk->environment));
+    desk->environment = (struct ks_ask_service_environment){.clock = &desk->loop.time.clock,
+                                                            .random = &random,
+                                                            .log = &desk->loop.log,
+                                                            .name = "desk",
+                                                            .status = status};
+    assert_true(
+        fake_connection_open(&desk->connection, &desk->loop, &ks_ask_service_events, &desk->environment));
     *state = desk;
     return 0;
 }

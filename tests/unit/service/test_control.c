@@ -244,15 +244,15 @@ static void groups_are_told_with_their_members_and_messages(void **state)
 {
     struct office *office = *state;
     struct fake_connection peers[2];
-    struct ks_chat_environment chat = {.clock = &office->loop.time.clock,
-                                       .log = &office->loop.log,
-                                       .groups = office->groups,
-                                       .turnstile = office->turnstile,
-                                       .prompt_timeout_ms = 1000,
-                                       .wrong_passwords = 10};
+    struct ks_chat_service_environment chat = {.clock = &office->loop.time.clock,
+                                               .log = &office->loop.log,
+                                               .groups = office->groups,
+                                               .turnstile = office->turnstile,
+                                               .prompt_timeout_ms = 1000,
+                                               .wrong_passwords = 10};
     office->loop.time.wall_seconds = 1767225600;
     for (int i = 0; i < 2; i++)
-        assert_true(fake_connection_open(&peers[i], &office->loop, &ks_chat_events, &chat));
+        assert_true(fake_connection_open(&peers[i], &office->loop, &ks_chat_service_events, &chat));
     fake_connection_send(&peers[0], "2\nann\nsecret\n", 13, 0);
     fake_connection_send(&peers[1], "1\nben\n1\nsecret\n", 15, 0);
     fake_connection_send(&peers[0], "one\ntwo\n", 8, 0);
@@ -276,14 +276,14 @@ static void more_groups_than_a_page_holds_are_all_told(void **state)
     struct office *office = *state;
     struct fake_connection peers[100];
     char line[KS_CONTROL_LINE_LIMIT];
-    struct ks_chat_environment chat = {.clock = &office->loop.time.clock,
-                                       .log = &office->loop.log,
-                                       .groups = office->groups,
-                                       .turnstile = office->turnstile,
-                                       .prompt_timeout_ms = 1000,
-                                       .wrong_passwords = 10};
+    struct ks_chat_service_environment chat = {.clock = &office->loop.time.clock,
+                                               .log = &office->loop.log,
+                                               .groups = office->groups,
+                                               .turnstile = office->turnstile,
+                                               .prompt_timeout_ms = 1000,
+                                               .wrong_passwords = 10};
     for (size_t i = 0; i < KS_COUNT_OF(peers); i++) {
-        assert_true(fake_connection_open(&peers[i], &office->loop, &ks_chat_events, &chat));
+        assert_true(fake_connection_open(&peers[i], &office->loop, &ks_chat_service_events, &chat));
         fake_connection_send(&peers[i], "2\nann\nsecret\n", 13, 0);
     }
     ask(office, "1 groups\n");

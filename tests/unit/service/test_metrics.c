@@ -1,7 +1,7 @@
 /* Unit tests of src/service/metrics, a monitor behind a fake connection, and of src/service/tally. */
 #include "unit/unit.h"
 
-#include "service/core/rules.h"
+#include "service/binary_port.h"
 #include "service/core/tally.h"
 #include "service/monitoring/metrics.h"
 #include "support/fake_connection.h"
@@ -290,6 +290,16 @@ static void one_more_than_the_limit_is_not_taken_in(void **state)
 
 /* ---- the tally ---- */
 
+/* Of the rule of a code, in the table. */
+static size_t place_of(uint16_t code)
+{
+    size_t place = 0;
+    while (place + 1 < ks_binary_port_rules.count && ks_binary_port_rules.rules[place].code != code)
+        place++;
+    assert_in_range(place, 0, ks_binary_port_rules.count - 2);
+    return place;
+}
+
 static void every_request_has_its_name_and_every_answer_its_place(void **state)
 {
     static const uint16_t codes[] = {600, 601, 602, 603, 604, 1025, 1026, 1027, 1028, 1029, 1030, 1031};
@@ -300,9 +310,9 @@ static void every_request_has_its_name_and_every_answer_its_place(void **state)
     memset(tally, 0, sizeof *tally);
     for (size_t i = 0; i < KS_COUNT_OF(codes); i++) {
         char name[8];
-        size_t index = ks_rules_index(ks_rules_find(codes[i]));
+        size_t index = place_of(codes[i]);
         snprintf(name, sizeof name, "%u", (unsigned)codes[i]);
-        assert_string_equal(ks_tally_request_name(index), name);
+        assert_string_equal(ks_binary_port_rules.rules[index].label, name);
         for (uint16_t code = 2100; code <= 2107; code++)
             ks_tally_answered(ks_tally_shard_of(tally, &loops[i % 2]), index, code);
         ks_tally_answered(ks_tally_shard_of(tally, &loops[0]), index, 9000);
@@ -313,9 +323,8 @@ static void every_request_has_its_name_and_every_answer_its_place(void **state)
             assert_int_equal(ks_tally_answers(tally, index, answer), twice ? 2 : 1);
         }
     }
-    size_t other = ks_rules_index(&ks_rules_unknown);
-    assert_string_equal(ks_tally_request_name(other), "other");
-    assert_null(ks_tally_request_name(other + 1));
+    assert_int_equal(ks_binary_port_rules.count, KS_COUNT_OF(codes) + 1);
+    assert_string_equal(ks_binary_port_rules.rules[KS_COUNT_OF(codes)].label, "other");
     ks_tally_asked(ks_tally_shard_of(tally, &loops[1]), KS_ASK_STAT);
     assert_int_equal(ks_tally_asks(tally, KS_ASK_STAT), 1);
     assert_string_equal(ks_tally_ask_name(KS_ASK_STAT), "STAT");

@@ -597,6 +597,32 @@ static void out_of_memory_a_message_is_refused_or_its_connection_ends(void **sta
     }
 }
 
+/* The same for who asks for messages: none is lost. */
+static void out_of_memory_messages_wait_on(void **state)
+{
+    struct people *people = *state;
+    bool any_failed = true;
+    send_whole(people, SIZE);
+    for (size_t nth = 1; any_failed; nth++) {
+        struct crowd crowd = {.people = people};
+        struct ks_buffer request = ks_buffer_empty(0);
+        struct fake_connection *connection = &crowd.connections[crowd.count++];
+        add_request(&request, &people->bob, KS_REQUEST_WAITING_MESSAGES, NULL, 0);
+        assert_true(fake_connection_open(connection, &people->fixture->loop, &ks_frames_events,
+                                         &people->fixture->environment));
+        failed = false;
+        allocations_until_failure = nth;
+        fake_connection_send(connection, request.bytes, request.size, 0);
+        allocations_until_failure = 0;
+        any_failed = failed;
+        ks_buffer_free(&request);
+        assert_true(connection->aborted || answer_on(connection) == KS_RESPONSE_ERROR || !any_failed);
+        leave_all(&crowd);
+        assert_int_equal(waiting(people), 1);
+        assert_int_equal(on_lease(people), 0);
+    }
+}
+
 #define MEMORY_TEST(name) cmocka_unit_test_setup_teardown(name, set_up_memory, tear_down_people)
 
 int main(void)
@@ -624,6 +650,7 @@ int main(void)
         MEMORY_TEST(an_answer_that_is_taken_slowly_is_not_the_slowest),
         MEMORY_TEST(a_short_answer_behind_one_that_nobody_takes_is_broken_off_for_one_that_waits),
         MEMORY_TEST(out_of_memory_a_message_is_refused_or_its_connection_ends),
+        MEMORY_TEST(out_of_memory_messages_wait_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

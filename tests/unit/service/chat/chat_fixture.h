@@ -26,7 +26,7 @@ struct hall {
     struct ks_groups_limits limits;
     struct ks_groups *groups;
     struct ks_turnstile *turnstile;
-    struct ks_chat_environment environment;
+    struct ks_chat_service_environment environment;
 };
 
 /* What peers in chunk mode are told, and what peers in line mode are. */
@@ -55,12 +55,12 @@ static inline struct hall *hall_new(const struct ks_groups_limits *limits)
     }
     assert_int_equal(ks_groups_new(limits, &hall->loops[0].log, &hall->groups), KS_OK);
     assert_int_equal(ks_turnstile_new(&(struct ks_hash_key){{0}}, &hall->turnstile), KS_OK);
-    hall->environment = (struct ks_chat_environment){.clock = &hall->loops[0].time.clock,
-                                                     .log = &hall->loops[0].log,
-                                                     .groups = hall->groups,
-                                                     .turnstile = hall->turnstile,
-                                                     .prompt_timeout_ms = HALL_PROMPT_MS,
-                                                     .wrong_passwords = 10};
+    hall->environment = (struct ks_chat_service_environment){.clock = &hall->loops[0].time.clock,
+                                                             .log = &hall->loops[0].log,
+                                                             .groups = hall->groups,
+                                                             .turnstile = hall->turnstile,
+                                                             .prompt_timeout_ms = HALL_PROMPT_MS,
+                                                             .wrong_passwords = 10};
     return hall;
 }
 
@@ -128,8 +128,8 @@ static inline int hall_tear_down(void **state)
 static inline void hall_open(struct hall *hall, unsigned peer, unsigned loop)
 {
     assert_null(hall->peers[peer].loop);
-    assert_true(
-        fake_connection_open(&hall->peers[peer], &hall->loops[loop], &ks_chat_events, &hall->environment));
+    assert_true(fake_connection_open(&hall->peers[peer], &hall->loops[loop], &ks_chat_service_events,
+                                     &hall->environment));
     hall->peers[peer].address[KS_PEER_ADDRESS_SIZE - 1] = (uint8_t)(peer + 1);
     hall->peers[peer].address[11] = 0xff;
     hall->peers[peer].address[10] = 0xff;

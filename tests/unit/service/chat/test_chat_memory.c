@@ -15,7 +15,7 @@
 static void try_open(struct hall *hall, unsigned peer, unsigned loop)
 {
     struct fake_connection *connection = &hall->peers[peer];
-    if (!fake_connection_open(connection, &hall->loops[loop], &ks_chat_events, &hall->environment))
+    if (!fake_connection_open(connection, &hall->loops[loop], &ks_chat_service_events, &hall->environment))
         connection->open = false;
 }
 

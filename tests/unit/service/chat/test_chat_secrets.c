@@ -168,7 +168,7 @@ static void a_password_behind_a_guess_that_waits(void **state)
 
 /* ---- a real connection ---- */
 
-static int connect_to(struct ks_worker *worker, struct ks_chat_environment *environment,
+static int connect_to(struct ks_worker *worker, struct ks_chat_service_environment *environment,
                       struct ks_listener_counts *listener)
 {
     struct sockaddr_storage peer = {.ss_family = AF_UNIX};
@@ -177,7 +177,8 @@ static int connect_to(struct ks_worker *worker, struct ks_chat_environment *envi
     assert_int_equal(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
     atomic_fetch_add(&worker->shared->connection_count, 1);
     assert_int_equal(
-        ks_worker_hand_over(worker, ends[0], &peer, &ks_chat_events, environment, listener, false), KS_OK);
+        ks_worker_hand_over(worker, ends[0], &peer, &ks_chat_service_events, environment, listener, false),
+        KS_OK);
     return ends[1];
 }
 

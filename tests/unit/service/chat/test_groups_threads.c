@@ -95,7 +95,8 @@ static void begin_visit(struct hand *hand, unsigned peer)
     char text[32];
     name_of(peer, name);
     hand->begun++;
-    bool opened = fake_connection_open(guest, &hall->loops[hand->loop], &ks_chat_events, &hall->environment);
+    bool opened =
+        fake_connection_open(guest, &hall->loops[hand->loop], &ks_chat_service_events, &hall->environment);
     hand->failed = hand->failed || !opened;
     say_only(hall, peer, "1\n");
     snprintf(text, sizeof text, "%s\n1\nsecret\n", name);

@@ -17,6 +17,10 @@ enum ks_bench_mode {
     KS_BENCH_MODES,
 };
 
+/* Bytes of a line of the chat, with its LF: the text of a shorter one has no room for what tells lines apart.
+ */
+enum { KS_SETTINGS_LEAST_LINE = 17 };
+
 /* What a mode's option was not given for has the mode's default. */
 struct ks_settings {
     enum ks_bench_mode mode;

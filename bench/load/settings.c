@@ -1,8 +1,7 @@
 /* settings.c — see settings.h. One table of modes and one of options. */
-#include "bench/settings.h"
+#include "bench/load/settings.h"
 
 #include "base/text.h"
-#include "bench/traffic/chat_lines.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -236,7 +235,7 @@ static bool judge(struct ks_settings *settings)
                     protocols);
     if (settings->mode == KS_BENCH_CHAT && settings->writers > settings->members)
         return fail(settings, "--writers is more than there are members");
-    if (settings->mode == KS_BENCH_CHAT && settings->size <= KS_CHAT_LEAST_TEXT)
+    if (settings->mode == KS_BENCH_CHAT && settings->size < KS_SETTINGS_LEAST_LINE)
         return fail(settings, "--size is too small to tell lines apart");
     return true;
 }

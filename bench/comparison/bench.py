@@ -76,7 +76,7 @@ def _too_long(_number, _frame):
 def _check_build(build):
     for name in ("kesherd", "kesher", "kesher-bench"):
         if not (build / name).is_file():
-            raise SystemExit(f"bench: {name} is not built; run make first")
+            raise SystemExit(f"bench: {name} is not built; run make bench")
 
 
 def _repeatable(arguments):

@@ -1,9 +1,10 @@
-/* chat_session.h — the state of one chat session, shared by the files that serve it: chat_service.c takes
- * input apart and handles events, chat_prompts.c asks until the peer is a member, chat_words.c says what a
- * member says. Private to src/service. Everything runs on the connection's loop.
+/* chat_session_internal.h — the state of one chat session, shared by the files that serve it: chat_service.c
+ * takes input apart and handles events, chat_prompts.c asks until the peer is a member, chat_words.c says
+ * what a member says. Private to these three, which call each other in this order. Everything runs on the
+ * connection's loop.
  */
-#ifndef KS_SERVICE_CHAT_SESSION_H
-#define KS_SERVICE_CHAT_SESSION_H
+#ifndef KS_SERVICE_CHAT_SESSION_INTERNAL_H
+#define KS_SERVICE_CHAT_SESSION_INTERNAL_H
 
 #include "service/chat/chat_service.h"
 #include "service/chat/groups.h"
@@ -31,7 +32,7 @@ enum ks_chat_state {
 
 struct ks_chat_session {
     struct ks_member member;
-    const struct ks_chat_environment *environment;
+    const struct ks_chat_service_environment *environment;
     uint8_t *part; /* KS_CHAT_PART_LIMIT bytes while there are any */
     size_t part_size;
     struct ks_shared *lines; /* said in this read */

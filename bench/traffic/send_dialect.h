@@ -23,31 +23,27 @@ struct ks_send_dialect {
 
     /* Before the connections: whatever must be there. May run the loop. NULL when nothing must; false when
      * the run has failed. */
-    bool (*prepare)(struct ks_sending *sending);
+    bool (*prepare)(struct ks_senders *senders);
 
     /* Writes what a connection begins with; its answer goes to `welcome`. NULL when it begins with messages.
      */
-    size_t (*greet)(const struct ks_sending *sending, uint32_t sender, uint8_t bytes[KS_SEND_HEAD_LIMIT]);
+    size_t (*greet)(const struct ks_senders *senders, uint32_t sender, uint8_t bytes[KS_SEND_HEAD_LIMIT]);
     /* Takes the answer to it: KS_OK with *taken; KS_MORE; else the run has failed. */
-    enum ks_result (*welcome)(struct ks_sending *sending, const uint8_t *bytes, size_t size, size_t *taken);
+    enum ks_result (*welcome)(struct ks_senders *senders, const uint8_t *bytes, size_t size, size_t *taken);
 
     /* Writes what stands before a message's content, returns its size. */
-    size_t (*head)(const struct ks_sending *sending, const struct ks_sent *sent,
+    size_t (*head)(const struct ks_senders *senders, const struct ks_sent *sent,
                    uint8_t bytes[KS_SEND_HEAD_LIMIT]);
     const char *tail; /* what stands after it */
 
     /* Takes what acknowledges a message, the oldest of its sender: KS_OK with *taken, and in *id what the
      * server calls it, or 0; KS_MORE; else the run has failed. */
-    enum ks_result (*answer)(struct ks_sending *sending, const struct ks_sent *sent, const uint8_t *bytes,
+    enum ks_result (*answer)(struct ks_senders *senders, const struct ks_sent *sent, const uint8_t *bytes,
                              size_t size, size_t *taken, uint32_t *id);
 
     /* After all: whether each acknowledged message is there, once, in order, with its content, and nothing
      * else. Runs the loop. NULL when it cannot be found out. */
-    bool (*verify)(struct ks_sending *sending);
+    bool (*verify)(struct ks_senders *senders);
 };
-
-extern const struct ks_send_dialect ks_send_kesher; /* 603 → 2103; found again by 604 */
-extern const struct ks_send_dialect ks_send_redis; /* LPUSH → the length of the list; found again by RPOP */
-extern const struct ks_send_dialect ks_send_mqtt;  /* PUBLISH with QoS 1 → PUBACK */
 
 #endif

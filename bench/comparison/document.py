@@ -272,7 +272,7 @@ def _repeat(result):
 installs the peers from Debian without starting them as services, measures, and writes this page. `make bench
 ARGS='--row ask-16 --rounds 9'` measures one row, `ARGS=--growth` adds the far ends of the plots, `ARGS=--help` tells
 the rest. Nothing else should run meanwhile. What was found is kept in `build/bench.json`, from which
-`ARGS='--from build/bench.json'` writes the page again. To load a server of your own, see `kesher-bench --help`.
+`ARGS='--from build/bench.json'` writes the page again. To load a server of your own, see `build/kesher-bench --help`.
 
 Measured on {result['date']}, in {result['minutes']:.0f} minutes, {rounds}.
 """
