@@ -1,7 +1,7 @@
 /* store.h — what the server asks of storage, in the server's terms.
  *
- * An engine implements `struct ks_store_operations`; src/store/sqlite with src/store/vault is the embedded
- * one, and a test may bring its own. Nothing above this header may assume one process, one disk, or that an
+ * An engine implements `struct ks_store_operations`; src/store/embedded is one (embedded.h), and a
+ * test may bring its own. Nothing above this header may assume one process, one disk, or that an
  * answer comes at once.
  *
  * Requests. Every operation takes a request structure that begins with `struct ks_store_request`. The caller
@@ -22,7 +22,7 @@
 
 #include "base/executor.h"
 #include "base/result.h"
-#include "store/embedded/limits.h"
+#include "store/limits.h"
 #include "wire/frame.h"
 
 #include <stdatomic.h>
@@ -36,6 +36,7 @@ struct ks_stage;
 struct ks_store_request {
     struct ks_task task;    /* the engine's, while the request is on its way */
     struct ks_store *store; /* likewise */
+    void *part;             /* likewise: which part of the engine has it */
     struct ks_executor *reply_to;
     void (*done)(struct ks_store_request *request);
     enum ks_result result;

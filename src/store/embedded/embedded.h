@@ -11,7 +11,7 @@
 #include "base/counter.h"
 #include "base/log.h"
 #include "crypto/random.h"
-#include "store/embedded/limits.h"
+#include "store/limits.h"
 #include "store/store.h"
 
 struct ks_embedded_options {

@@ -1,6 +1,5 @@
-/* engine.c — the embedded engine: opens and closes the data directory, and sends each request to whoever can
- * answer it: RAM, a reader, the writer or the vault. Any thread asks; opening and closing are the server's
- * main thread's.
+/* engine.c — the embedded engine: opens and closes the data directory, gives each part what it works with,
+ * and has the table of operations. Any thread asks; opening and closing are the server's main thread's.
  *
  * Stopping goes with the stream: the vault posts to the writer, the writer to the readers, so they end in
  * this order and nothing is lost between them. What posts the other way, check.h and damage.h, is stopped
@@ -8,22 +7,21 @@
 #include "store/embedded/engine.h"
 
 #include "crypto/secret.h"
+#include "store/embedded/changes.h"
 #include "store/embedded/database/schema.h"
+#include "store/embedded/disk/reaper.h"
+#include "store/embedded/disk/store_directory.h"
 #include "store/embedded/embedded.h"
 #include "store/embedded/loading.h"
 #include "store/embedded/messages.h"
 #include "store/embedded/operators.h"
+#include "store/embedded/user_requests.h"
 #include "store/embedded/vault/sweep.h"
-#include "store/embedded/writer/changes.h"
 #include "store/reply.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -33,149 +31,7 @@ enum {
     CACHED_PUBLIC_KEYS = 4096,
 };
 
-/* ---- requests ---- */
-
-static void engine_register_user(struct ks_store *store, struct ks_store_register *request)
-{
-    struct ks_engine *engine = ks_engine_of(store);
-    if (ks_users_name_is_taken(engine->users, request->name, strnlen(request->name, sizeof request->name)))
-        ks_reply_now(&request->request, KS_EXISTS);
-    else
-        ks_change_register(engine, request);
-}
-
-/* A question about a user with changes on their way: the writer settles those first, then answers. */
-static void ask_behind_changes(struct ks_engine *engine, struct ks_store_request *request,
-                               void (*apply)(struct ks_task *task))
-{
-    request->store = &engine->store;
-    request->task.run = apply;
-    ks_writer_post(engine, &request->task);
-}
-
-static void settle_look_up(struct ks_task *task)
-{
-    struct ks_store_look_up *request = KS_CONTAINER_OF(task, struct ks_store_look_up, request.task);
-    struct ks_engine *engine = ks_engine_of(request->request.store);
-    ks_reply_post(&request->request, ks_users_look_up(engine->users, &request->id, true, &request->user));
-}
-
-static void apply_look_up(struct ks_task *task)
-{
-    struct ks_store_look_up *request = KS_CONTAINER_OF(task, struct ks_store_look_up, request.task);
-    ks_writer_settle_later(ks_engine_of(request->request.store), task, settle_look_up);
-}
-
-static void engine_look_up(struct ks_store *store, struct ks_store_look_up *request)
-{
-    struct ks_engine *engine = ks_engine_of(store);
-    enum ks_result result = ks_users_look_up(engine->users, &request->id, false, &request->user);
-    if (result == KS_PENDING)
-        ask_behind_changes(engine, &request->request, apply_look_up);
-    else
-        ks_reply_now(&request->request, result);
-}
-
-static enum ks_result engine_name_at_hand(struct ks_store *store, const struct ks_client_id *id,
-                                          char name[static KS_TEXT_FIELD_SIZE])
-{
-    struct ks_user user;
-    enum ks_result result = ks_users_look_up(ks_engine_of(store)->users, id, true, &user);
-    if (result == KS_OK)
-        memcpy(name, user.name, sizeof user.name);
-    return result;
-}
-
-static void settle_public_key(struct ks_task *task)
-{
-    struct ks_store_public_key *request = KS_CONTAINER_OF(task, struct ks_store_public_key, request.task);
-    struct ks_engine *engine = ks_engine_of(request->request.store);
-    struct ks_user user;
-    enum ks_result result = ks_users_look_up(engine->users, &request->id, true, &user);
-    if (result == KS_OK && user.has_public_key)
-        ks_readers_public_key(engine, request);
-    else
-        ks_reply_post(&request->request, result == KS_OK ? KS_REFUSED : result);
-}
-
-static void apply_public_key(struct ks_task *task)
-{
-    struct ks_store_public_key *request = KS_CONTAINER_OF(task, struct ks_store_public_key, request.task);
-    ks_writer_settle_later(ks_engine_of(request->request.store), task, settle_public_key);
-}
-
-static void engine_public_key(struct ks_store *store, struct ks_store_public_key *request)
-{
-    struct ks_engine *engine = ks_engine_of(store);
-    struct ks_user user;
-    request->request.store = store;
-    if (ks_key_cache_get(engine->keys, &request->id, request->public_key)) {
-        ks_reply_now(&request->request, KS_OK);
-        return;
-    }
-    enum ks_result result = ks_users_look_up(engine->users, &request->id, false, &user);
-    if (result == KS_PENDING)
-        ask_behind_changes(engine, &request->request, apply_public_key);
-    else if (result == KS_OK && user.has_public_key)
-        ks_readers_public_key(engine, request);
-    else
-        ks_reply_now(&request->request, result == KS_OK ? KS_REFUSED : result);
-}
-
-static void engine_set_keys(struct ks_store *store, struct ks_store_set_keys *request)
-{
-    struct ks_engine *engine = ks_engine_of(store);
-    if (ks_users_expect_change(engine->users, &request->id))
-        ks_change_set_keys(engine, request);
-    else
-        ks_reply_now(&request->request, KS_NOT_FOUND);
-}
-
-static enum ks_result current_content_key(struct ks_engine *engine, struct ks_store_content_key *request,
-                                          bool behind_changes)
-{
-    int64_t now = ks_clock_steady_seconds(engine->clock);
-    return ks_users_content_key(engine->users, &request->id, behind_changes,
-                                now - engine->content_key_lifetime, now, &request->content_key);
-}
-
-static void settle_content_key(struct ks_task *task)
-{
-    struct ks_store_content_key *request = KS_CONTAINER_OF(task, struct ks_store_content_key, request.task);
-    ks_reply_post(&request->request,
-                  current_content_key(ks_engine_of(request->request.store), request, true));
-}
-
-static void apply_content_key(struct ks_task *task)
-{
-    struct ks_store_content_key *request = KS_CONTAINER_OF(task, struct ks_store_content_key, request.task);
-    ks_writer_settle_later(ks_engine_of(request->request.store), task, settle_content_key);
-}
-
-static void engine_content_key(struct ks_store *store, struct ks_store_content_key *request)
-{
-    struct ks_engine *engine = ks_engine_of(store);
-    enum ks_result result = current_content_key(engine, request, false);
-    if (result == KS_PENDING)
-        ask_behind_changes(engine, &request->request, apply_content_key);
-    else
-        ks_reply_now(&request->request, result);
-}
-
-static void engine_drop_content_key(struct ks_store *store, struct ks_store_drop_content_key *request)
-{
-    struct ks_engine *engine = ks_engine_of(store);
-    if (ks_users_expect_change(engine->users, &request->id))
-        ks_change_drop_content_key(engine, request);
-    else
-        ks_reply_now(&request->request, KS_OK); /* who is not there has no key */
-}
-
-static void engine_touch(struct ks_store *store, const struct ks_client_id *id)
-{
-    struct ks_engine *engine = ks_engine_of(store);
-    ks_users_touch(engine->users, id, ks_clock_wall_seconds(engine->clock));
-}
+/* ---- files ---- */
 
 static void refuse_stage(struct ks_store_stage_open *request, enum ks_store_limit limit)
 {
@@ -215,40 +71,39 @@ static void engine_discard(struct ks_store *store, struct ks_store_discard *requ
     ks_vault_discard(ks_engine_of(store)->vault, request);
 }
 
-static void engine_list_begin(struct ks_store *store, struct ks_store_list_begin *request)
-{
-    struct ks_engine *engine = ks_engine_of(store);
-    ks_reply_now(&request->request,
-                 ks_users_list_begin(engine->users, &request->except, ks_clock_monotonic_ms(engine->clock),
-                                     &request->count, &request->cursor));
-}
-
-static void engine_list_users(struct ks_store *store, struct ks_store_list_users *request)
-{
-    ks_reply_now(&request->request,
-                 ks_users_list(ks_engine_of(store)->users, &request->except, &request->cursor, request->users,
-                               request->limit, &request->count));
-}
-
 /* ---- close ---- */
+
+static void stop_writer(struct ks_engine *engine)
+{
+    if (engine->writer.thread == NULL)
+        return;
+    ks_database_writer_stop(&engine->writer);
+    ks_upkeep_finish(engine);
+}
+
+static void stop_parts(struct ks_engine *engine)
+{
+    ks_check_stop(&engine->check);
+    if (engine->vault != NULL)
+        ks_vault_stop(engine->vault);
+    ks_damage_stop(&engine->damage);
+    ks_counting_close(&engine->counting);
+    stop_writer(engine);
+    ks_key_reader_stop(&engine->key_reader);
+    ks_pull_reader_stop(&engine->pull_reader);
+    ks_counting_finish(&engine->counting);
+    ks_thread_stop(engine->reaper); /* last: the others have it delete */
+    ks_filing_stop(&engine->filing);
+    ks_database_writer_disconnect(&engine->writer);
+    ks_departures_destroy(&engine->departures);
+    ks_counting_destroy(&engine->counting);
+}
 
 /* Whatever was opened so far. */
 static void engine_free(struct ks_engine *engine)
 {
-    ks_check_stop(engine);
-    if (engine->vault != NULL)
-        ks_vault_stop(engine->vault);
-    ks_damage_stop(engine);
-    ks_counting_close(engine);
-    ks_writer_stop(engine);
-    ks_readers_stop(engine);
-    ks_pulls_stop(engine);
-    ks_counting_finish(engine);
-    ks_thread_stop(engine->reaper); /* last: the others have it delete */
-    ks_filing_stop(engine);
-    ks_writer_disconnect(engine);
-    ks_departures_destroy(&engine->departures);
-    ks_counting_destroy(&engine->counting);
+    if (engine->reaper != NULL)
+        stop_parts(engine);
     ks_vault_free(engine->vault);
     ks_inboxes_free(engine->inboxes);
     ks_quotas_free(engine->quotas);
@@ -265,6 +120,11 @@ static void engine_free(struct ks_engine *engine)
     free(engine);
 }
 
+static void engine_check(struct ks_store *store, struct ks_store_check *request)
+{
+    ks_check_ask(&ks_engine_of(store)->check, request);
+}
+
 static void engine_close(struct ks_store *store)
 {
     engine_free(ks_engine_of(store));
@@ -273,20 +133,20 @@ static void engine_close(struct ks_store *store)
 /* ---- open ---- */
 
 static const struct ks_store_operations engine_operations = {
-    .register_user = engine_register_user,
-    .look_up = engine_look_up,
-    .name_at_hand = engine_name_at_hand,
-    .public_key = engine_public_key,
-    .set_keys = engine_set_keys,
-    .content_key = engine_content_key,
-    .drop_content_key = engine_drop_content_key,
-    .touch = engine_touch,
+    .register_user = ks_user_requests_register_user,
+    .look_up = ks_user_requests_look_up,
+    .name_at_hand = ks_user_requests_name_at_hand,
+    .public_key = ks_user_requests_public_key,
+    .set_keys = ks_user_requests_set_keys,
+    .content_key = ks_user_requests_content_key,
+    .drop_content_key = ks_user_requests_drop_content_key,
+    .touch = ks_user_requests_touch,
     .stage_open = engine_stage_open,
     .stage_write = engine_stage_write,
     .confirm = engine_confirm,
     .discard = engine_discard,
-    .list_begin = engine_list_begin,
-    .list_users = engine_list_users,
+    .list_begin = ks_user_requests_list_begin,
+    .list_users = ks_user_requests_list_users,
     .append_message = ks_messages_append,
     .lease_waiting = ks_messages_lease_waiting,
     .lease_read = ks_messages_lease_read,
@@ -298,7 +158,7 @@ static const struct ks_store_operations engine_operations = {
     .describe_users = ks_operators_describe_users,
     .reset_key = ks_operators_reset_key,
     .remove_user = ks_operators_remove_user,
-    .check = ks_check_ask,
+    .check = engine_check,
     .probe = ks_operators_probe,
     .close = engine_close,
 };
@@ -306,15 +166,6 @@ static const struct ks_store_operations engine_operations = {
 static void engine_commit_rows(struct ks_vault_index *index, struct ks_vault_rows *rows)
 {
     ks_change_put_rows(KS_CONTAINER_OF(index, struct ks_engine, index), rows);
-}
-
-/* What the operating system said, as one of the results that opening may have. */
-static enum ks_result system_failure(const char *what, const char *name, char *why, size_t why_size)
-{
-    enum ks_result result = ks_result_from_errno(errno);
-    char text[128];
-    snprintf(why, why_size, "cannot %s %s: %s", what, name, strerror_r(errno, text, sizeof text));
-    return result == KS_NO_SPACE || result == KS_NO_MEMORY ? result : KS_IO;
 }
 
 static int64_t or_default(int64_t value, int64_t otherwise)
@@ -339,10 +190,7 @@ static struct ks_engine *engine_new(const struct ks_embedded_options *options)
     engine->content_key_lifetime = or_default(options->content_key_lifetime, DEFAULT_CONTENT_KEY_LIFETIME);
     engine->directory_fd = -1;
     engine->lock_fd = -1;
-    ks_departures_init(&engine->departures);
     ks_reserve_init(&engine->reserve);
-    ks_counting_init(&engine->counting);
-    ks_journal_init(&engine->filing.journal);
     engine->keys = ks_key_cache_new(CACHED_PUBLIC_KEYS);
     engine->inboxes =
         ks_inboxes_new(engine->clock, (uint64_t)or_default(options->lease_lifetime_ms, KS_LEASE_LIFETIME_MS),
@@ -357,94 +205,163 @@ static struct ks_engine *engine_new(const struct ks_embedded_options *options)
     return engine;
 }
 
-static enum ks_result take_lock(struct ks_engine *engine, const char *directory, char *why, size_t why_size)
-{
-    engine->lock_fd = openat(engine->directory_fd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (engine->lock_fd < 0)
-        return system_failure("open the lock in", directory, why, why_size);
-    if (flock(engine->lock_fd, LOCK_EX | LOCK_NB) == 0)
-        return KS_OK;
-    if (errno != EWOULDBLOCK)
-        return system_failure("lock", directory, why, why_size);
-    snprintf(why, why_size, "another server uses %s", directory);
-    return KS_EXISTS;
-}
-
-/* SQLite would create its file readable for all; it takes the mode of the others from this one. */
-static enum ks_result create_private(struct ks_engine *engine, char *why, size_t why_size)
-{
-    int fd = openat(engine->directory_fd, "kesher.db", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return system_failure("open", engine->database_path, why, why_size);
-    close(fd);
-    return KS_OK;
-}
-
-/* A new directory must survive a power cut like what will be in it. */
-static enum ks_result sync_parent(struct ks_engine *engine, const char *directory, char *why, size_t why_size)
-{
-    int fd = openat(engine->directory_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    enum ks_result result = KS_OK;
-    if (fd < 0 || fsync(fd) != 0)
-        result = system_failure("sync the parent of", directory, why, why_size);
-    if (fd >= 0)
-        close(fd);
-    return result;
-}
-
-static enum ks_result create_inside(struct ks_engine *engine, const char *directory, char *why,
-                                    size_t why_size)
-{
-    if ((mkdirat(engine->directory_fd, "staging", 0700) != 0 && errno != EEXIST) ||
-        (mkdirat(engine->directory_fd, "files", 0700) != 0 && errno != EEXIST) ||
-        (mkdirat(engine->directory_fd, "messages", 0700) != 0 && errno != EEXIST))
-        return system_failure("create staging/, files/ and messages/ in", directory, why, why_size);
-    enum ks_result result = create_private(engine, why, why_size);
-    if (result == KS_OK && fsync(engine->directory_fd) != 0)
-        result = system_failure("sync", directory, why, why_size);
-    return result;
-}
-
-static void warn_when_open_to_others(const struct ks_engine *engine, const char *directory)
-{
-    struct stat status;
-    if (fstat(engine->directory_fd, &status) == 0 && (status.st_mode & 0077) != 0)
-        ks_log_warning(engine->log, "%s is open to others than its owner: chmod 700 is better", directory);
-}
-
 static enum ks_result open_directory(struct ks_engine *engine, const char *directory, char *why,
                                      size_t why_size)
 {
-    bool is_new = mkdir(directory, 0700) == 0;
-    if (!is_new && errno != EEXIST)
-        return system_failure("create", directory, why, why_size);
-    engine->directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (engine->directory_fd < 0)
-        return system_failure("open", directory, why, why_size);
-    warn_when_open_to_others(engine, directory);
-    enum ks_result result = is_new ? sync_parent(engine, directory, why, why_size) : KS_OK;
-    if (result == KS_OK)
-        result = take_lock(engine, directory, why, why_size);
-    if (result == KS_OK)
-        ks_reserve_open(&engine->reserve, engine->directory_fd, engine->log);
-    if (result == KS_OK)
-        result = create_inside(engine, directory, why, why_size);
+    enum ks_result result = ks_store_directory_open(directory, engine->log, &engine->directory_fd,
+                                                    &engine->lock_fd, why, why_size);
+    if (result != KS_OK)
+        return result;
+    ks_reserve_open(&engine->reserve, engine->directory_fd, engine->log);
+    result = ks_store_directory_fill(engine->directory_fd, directory, engine->database_path, why, why_size);
     return result == KS_OK ? ks_sweep_clear_staging(engine->directory_fd) : result;
+}
+
+/* ---- the parts ---- */
+
+static void filing_batch(void *context)
+{
+    struct ks_engine *engine = context;
+    ks_filing_batch(&engine->filing);
+}
+
+static void filing_batch_over(void *context)
+{
+    struct ks_engine *engine = context;
+    ks_filing_batch_over(&engine->filing);
+}
+
+static void filing_transaction_over(void *context, bool committed)
+{
+    struct ks_engine *engine = context;
+    ks_filing_transaction_over(&engine->filing, committed);
+}
+
+static uint64_t filing_idle(void *context)
+{
+    struct ks_engine *engine = context;
+    return ks_filing_idle(&engine->filing);
+}
+
+static void upkeep_tick(void *engine)
+{
+    ks_upkeep_tick(engine);
+}
+
+/* What is done on the writer's thread. */
+static void assemble_writer(struct ks_engine *engine)
+{
+    engine->writer.database_path = engine->database_path;
+    engine->writer.log = engine->log;
+    engine->writer.hooks = (struct ks_database_writer_hooks){
+        .context = engine,
+        .batch = filing_batch,
+        .batch_over = filing_batch_over,
+        .transaction_over = filing_transaction_over,
+        .idle = filing_idle,
+        .tick = upkeep_tick,
+    };
+    engine->age = (struct ks_age){.writer = &engine->writer, .clock = engine->clock};
+    engine->filing = (struct ks_filing){
+        .writer = &engine->writer,
+        .clock = engine->clock,
+        .random = engine->random,
+        .log = engine->log,
+        .directory_fd = engine->directory_fd,
+    };
+    ks_journal_init(&engine->filing.journal);
+    engine->removal = (struct ks_removal){
+        .writer = &engine->writer,
+        .filing = &engine->filing,
+        .inboxes = engine->inboxes,
+        .reserve = &engine->reserve,
+        .reaper = engine->reaper,
+        .clock = engine->clock,
+        .log = engine->log,
+        .directory_fd = engine->directory_fd,
+    };
+    engine->upkeep.last_flush_ms = ks_clock_monotonic_ms(engine->clock);
+    ks_departures_init(&engine->departures);
+}
+
+/* What is done on the threads of readers. */
+static void assemble_readers(struct ks_engine *engine)
+{
+    engine->key_reader.keys = engine->keys;
+    engine->key_reader.reader = (struct ks_database_reader){
+        .database_path = engine->database_path, .subject = "public keys", .log = engine->log};
+    engine->pull_reader = (struct ks_pull_reader){
+        .reader = {.database_path = engine->database_path, .subject = "messages", .log = engine->log},
+        .inboxes = engine->inboxes,
+        .filing = &engine->filing,
+        .damage = &engine->damage,
+        .log = engine->log,
+        .directory_fd = engine->directory_fd,
+    };
+    engine->details = (struct ks_details){
+        .reader = &engine->pull_reader.reader, .users = engine->users, .inboxes = engine->inboxes};
+    engine->counting = (struct ks_counting){
+        .writer = &engine->writer,
+        .filing = &engine->filing,
+        .inboxes = engine->inboxes,
+        .reader = &engine->pull_reader.reader,
+        .apply = ks_messages_apply_counted,
+    };
+    ks_counting_init(&engine->counting);
+    engine->damage = (struct ks_damage){
+        .writer = &engine->writer,
+        .reader = &engine->pull_reader.reader,
+        .users = engine->users,
+        .inboxes = engine->inboxes,
+        .clock = engine->clock,
+        .log = engine->log,
+        .directory_fd = engine->directory_fd,
+    };
+    engine->check = (struct ks_check){
+        .writer = &engine->writer,
+        .filing = &engine->filing,
+        .damage = &engine->damage,
+        .users = engine->users,
+        .quotas = engine->quotas,
+        .reaper = engine->reaper,
+        .log = engine->log,
+        .database_path = engine->database_path,
+        .directory_fd = engine->directory_fd,
+    };
+}
+
+/* The reaper is the first to start: where there is one, there are all parts, and they are to be stopped. */
+static enum ks_result assemble(struct ks_engine *engine)
+{
+    enum ks_result result = ks_users_new(engine->random, &engine->users);
+    if (result == KS_OK)
+        result = ks_reaper_start(&engine->reaper);
+    if (result != KS_OK)
+        return result;
+    assemble_writer(engine);
+    assemble_readers(engine);
+    return KS_OK;
+}
+
+static enum ks_result open_aliases(struct ks_engine *engine)
+{
+    enum ks_result result = ks_schema_alias_key(engine->writer.database, engine->random, engine->alias_key);
+    if (result == KS_OK)
+        result = ks_alias_key_new(engine->alias_key, &engine->aliases);
+    engine->damage.aliases = engine->aliases;
+    engine->check.aliases = engine->aliases;
+    return result;
 }
 
 static enum ks_result open_database(struct ks_engine *engine, char *why, size_t why_size)
 {
-    enum ks_result result = ks_users_new(engine->random, &engine->users);
-    if (result == KS_OK)
-        result = ks_writer_connect(engine, why, why_size);
+    enum ks_result result = ks_database_writer_connect(&engine->writer, why, why_size);
     if (result == KS_OK)
         result = ks_schema_upgrade(engine->writer.database, why, why_size);
     if (result == KS_OK)
-        result = ks_schema_alias_key(engine->writer.database, engine->random, engine->alias_key);
+        result = open_aliases(engine);
     if (result == KS_OK)
-        result = ks_alias_key_new(engine->alias_key, &engine->aliases);
-    if (result == KS_OK)
-        result = ks_age_load(engine);
+        result = ks_age_load(&engine->age);
     if (result == KS_OK)
         result = ks_departures_load(engine);
     if (result == KS_OK)
@@ -452,25 +369,14 @@ static enum ks_result open_database(struct ks_engine *engine, char *why, size_t 
     if (result == KS_OK)
         result = ks_loading_files(engine);
     if (result == KS_OK)
-        result = ks_filing_recover(engine, why, why_size);
+        result = ks_filing_recover(&engine->filing, why, why_size);
     if (result == KS_OK)
         result = ks_loading_messages(engine);
     return result;
 }
 
-static enum ks_result start_threads(struct ks_engine *engine, const struct ks_embedded_options *options)
+static enum ks_result open_vault(struct ks_engine *engine, const struct ks_embedded_options *options)
 {
-    enum ks_result result = ks_reaper_start(&engine->reaper);
-    if (result == KS_OK)
-        result = ks_readers_start(engine);
-    if (result == KS_OK)
-        result = ks_pulls_start(engine);
-    if (result == KS_OK)
-        result = ks_writer_start(engine);
-    if (result == KS_OK)
-        result = ks_check_start(engine);
-    if (result != KS_OK)
-        return result;
     const struct ks_vault_options vault = {
         .directory_fd = engine->directory_fd,
         .aliases = engine->aliases,
@@ -483,7 +389,21 @@ static enum ks_result start_threads(struct ks_engine *engine, const struct ks_em
         .threads = options->vault_threads,
         .stage_lifetime = or_default(options->stage_lifetime, DEFAULT_STAGE_LIFETIME),
     };
-    return ks_vault_open(&vault, &engine->vault);
+    enum ks_result result = ks_vault_open(&vault, &engine->vault);
+    engine->check.vault = engine->vault;
+    return result;
+}
+
+static enum ks_result start_threads(struct ks_engine *engine, const struct ks_embedded_options *options)
+{
+    enum ks_result result = ks_key_reader_start(&engine->key_reader);
+    if (result == KS_OK)
+        result = ks_pull_reader_start(&engine->pull_reader);
+    if (result == KS_OK)
+        result = ks_database_writer_start(&engine->writer);
+    if (result == KS_OK)
+        result = open_vault(engine, options);
+    return result == KS_OK ? ks_check_start(&engine->check) : result;
 }
 
 enum ks_result ks_embedded_open(const struct ks_embedded_options *options, struct ks_store **store, char *why,
@@ -494,6 +414,8 @@ enum ks_result ks_embedded_open(const struct ks_embedded_options *options, struc
     enum ks_result result = engine == NULL ? KS_NO_MEMORY : KS_OK;
     if (result == KS_OK)
         result = open_directory(engine, options->data_directory, why, why_size);
+    if (result == KS_OK)
+        result = assemble(engine);
     if (result == KS_OK)
         result = open_database(engine, why, why_size);
     if (result == KS_OK) {
@@ -524,20 +446,20 @@ size_t ks_embedded_user_count(const struct ks_store *store)
 void ks_embedded_statistics(const struct ks_store *store, struct ks_embedded_statistics *statistics)
 {
     const struct ks_engine *engine = KS_CONTAINER_OF(store, const struct ks_engine, store);
-    const struct ks_writer_counts *counts = &engine->writer.counts;
+    const struct ks_database_writer_counts *counts = &engine->writer.counts;
     *statistics = (struct ks_embedded_statistics){
         .users = ks_users_count(engine->users),
         .writer_queue = ks_thread_waiting(engine->writer.thread),
-        .reader_queue = ks_thread_waiting(engine->readers.thread),
-        .pull_queue = ks_thread_waiting(engine->pulls.thread),
+        .reader_queue = ks_thread_waiting(engine->key_reader.reader.thread),
+        .pull_queue = ks_thread_waiting(engine->pull_reader.reader.thread),
         .free_bytes = atomic_load_explicit(&engine->space.free_bytes, memory_order_relaxed),
         .free_limit = atomic_load_explicit(&engine->limits->free_space, memory_order_relaxed),
         .is_short = atomic_load_explicit(&engine->space.is_short, memory_order_relaxed),
         .failed_commits = ks_counted(&counts->failures),
         .commit_requests = &counts->requests,
-        .commit_request_bounds = ks_writer_request_bounds,
+        .commit_request_bounds = ks_database_writer_request_bounds,
         .commit_microseconds = &counts->microseconds,
-        .commit_microsecond_bounds = ks_writer_microsecond_bounds,
+        .commit_microsecond_bounds = ks_database_writer_microsecond_bounds,
     };
     ks_inboxes_all_waiting(engine->inboxes, &statistics->waiting_messages, &statistics->waiting_bytes);
     ks_quotas_all(engine->quotas, &statistics->files, &statistics->file_bytes);

@@ -64,7 +64,7 @@ static enum ks_result load_user(struct ks_engine *engine, sqlite3_stmt *row)
     if (result != KS_OK)
         return result == KS_EXISTS ? KS_INVALID : result;
     entry->number = sqlite3_column_int64(row, COLUMN_NUMBER);
-    entry->since = ks_age_from_stored(engine, sqlite3_column_int64(row, COLUMN_AES_USED));
+    entry->since = ks_age_from_stored(&engine->age, sqlite3_column_int64(row, COLUMN_AES_USED));
     entry->key_was_reset = sqlite3_column_int(row, COLUMN_KEY_RESET) != 0;
     ks_users_publish(engine->users, entry, sqlite3_column_int(row, COLUMN_HAS_KEY) != 0);
     return load_content_key(engine, row, entry);
@@ -86,7 +86,7 @@ enum ks_result ks_loading_users(struct ks_engine *engine)
 
 /* ---- files ---- */
 
-struct adoption {
+struct file_adoption {
     struct ks_engine *engine;
     size_t looked_at; /* in this transaction */
     size_t adopted;
@@ -94,31 +94,31 @@ struct adoption {
 
 static enum ks_result adopt_file(void *context, const struct ks_vault_row *row)
 {
-    struct adoption *adoption = context;
+    struct file_adoption *adoption = context;
     struct ks_engine *engine = adoption->engine;
-    enum ks_result result = ks_writer_begin(engine);
+    enum ks_result result = ks_database_writer_begin(&engine->writer);
     if (result != KS_OK)
         return result;
-    struct ks_query query = ks_writer_query(engine, KS_STATEMENT_ADOPT_FILE);
+    struct ks_query query = ks_database_writer_query(&engine->writer, KS_STATEMENT_ADOPT_FILE);
     ks_query_blob(&query, row->id.bytes, sizeof row->id.bytes);
     ks_query_text(&query, row->file_name, strlen(row->file_name));
     ks_query_text(&query, row->path_name, strlen(row->path_name));
     ks_query_text(&query, row->kept_name, strlen(row->kept_name));
-    result = ks_writer_check(engine, ks_query_run(&query));
+    result = ks_database_writer_check(&engine->writer, ks_query_run(&query));
     if (result != KS_OK)
         return result;
     adoption->adopted += (size_t)sqlite3_changes(engine->writer.database);
     if (++adoption->looked_at < PIECE_FILES)
         return KS_OK;
     adoption->looked_at = 0;
-    return ks_writer_finish(engine);
+    return ks_database_writer_finish(&engine->writer);
 }
 
-static enum ks_result end_adoption(const struct adoption *adoption, enum ks_result result)
+static enum ks_result end_adoption(const struct file_adoption *adoption, enum ks_result result)
 {
     struct ks_engine *engine = adoption->engine;
-    enum ks_result finished = ks_writer_finish(engine);
-    ks_writer_forget_failure(engine);
+    enum ks_result finished = ks_database_writer_finish(&engine->writer);
+    ks_database_writer_forget_failure(&engine->writer);
     if (adoption->adopted > 0)
         ks_log_warning(engine->log, "adopted %zu files that had no row in the database", adoption->adopted);
     return result != KS_OK ? result : finished;
@@ -126,14 +126,14 @@ static enum ks_result end_adoption(const struct adoption *adoption, enum ks_resu
 
 static enum ks_result adopt_files(struct ks_engine *engine)
 {
-    struct adoption adoption = {.engine = engine, .looked_at = 0, .adopted = 0};
+    struct file_adoption adoption = {.engine = engine, .looked_at = 0, .adopted = 0};
     return end_adoption(&adoption, ks_sweep_walk_files(engine->directory_fd, engine->aliases, engine->log,
                                                        adopt_file, &adoption));
 }
 
 static enum ks_result adopt_old_directory(struct ks_engine *engine, const struct ks_client_id *id)
 {
-    struct adoption adoption = {.engine = engine, .looked_at = 0, .adopted = 0};
+    struct file_adoption adoption = {.engine = engine, .looked_at = 0, .adopted = 0};
     char path[KS_NAMES_DIRECTORY_SIZE];
     ks_names_old_directory(id, path);
     return end_adoption(&adoption, ks_sweep_walk_directory(engine->directory_fd, engine->log, path, id,
@@ -174,13 +174,13 @@ static enum ks_result correct_row(struct ks_engine *engine, sqlite3_stmt *row, u
 {
     if (is_row_of(row, size, written))
         return KS_OK;
-    enum ks_result result = ks_writer_begin(engine);
+    enum ks_result result = ks_database_writer_begin(&engine->writer);
     if (result != KS_OK)
         return result;
-    struct ks_query query = ks_writer_query(engine, KS_STATEMENT_SET_FILE_SIZE);
+    struct ks_query query = ks_database_writer_query(&engine->writer, KS_STATEMENT_SET_FILE_SIZE);
     ks_query_integer(&query, (int64_t)size);
     ks_query_integer(&query, sqlite3_column_int64(row, FILE_NUMBER));
-    return ks_writer_check(engine, ks_query_run(&query));
+    return ks_database_writer_check(&engine->writer, ks_query_run(&query));
 }
 
 static enum ks_result check_file(struct ks_engine *engine, sqlite3_stmt *row)
@@ -210,11 +210,11 @@ static enum ks_result check_files(struct ks_engine *engine)
     while (result == KS_OK && ks_query_next(&query)) {
         result = check_file(engine, query.statement);
         if (result == KS_OK && ++looked_at % PIECE_FILES == 0)
-            result = ks_writer_finish(engine);
+            result = ks_database_writer_finish(&engine->writer);
     }
     enum ks_result read = end_reading(&query);
-    enum ks_result finished = ks_writer_finish(engine);
-    ks_writer_forget_failure(engine);
+    enum ks_result finished = ks_database_writer_finish(&engine->writer);
+    ks_database_writer_forget_failure(&engine->writer);
     return result != KS_OK ? result : read != KS_OK ? read : finished;
 }
 
@@ -279,7 +279,7 @@ static enum ks_result put_aside_without_content(struct ks_engine *engine)
     while (result == KS_OK && ks_query_next(&query)) {
         const char *why = judge_spooled(engine, query.statement, &row);
         if (why != NULL)
-            result = ks_damage_put_aside(engine, &row, why);
+            result = ks_damage_put_aside(&engine->damage, &row, why);
     }
     enum ks_result read = end_reading(&query);
     return result != KS_OK ? result : read;
@@ -319,6 +319,6 @@ enum ks_result ks_loading_messages(struct ks_engine *engine)
     if (result == KS_OK)
         result = remove_unknown_contents(engine);
     if (result == KS_OK)
-        result = ks_filing_start(engine);
+        result = ks_filing_start(&engine->filing);
     return result == KS_OK ? load_inboxes(engine) : result;
 }

@@ -11,7 +11,7 @@
 /* The low 32 bits go over the wire, where 0 means none. */
 static uint64_t next_message_id(struct ks_engine *engine)
 {
-    uint64_t *last = &engine->writer.last_message_id;
+    uint64_t *last = &engine->filing.last_message_id;
     do
         ++*last;
     while ((uint32_t)*last == 0);
@@ -33,7 +33,7 @@ static enum ks_result apply(struct ks_engine *engine, struct ks_store_append_mes
         return result;
     request->message_id = next_message_id(engine);
     request->place = place;
-    ks_filing_append(engine, request);
+    ks_filing_append(&engine->filing, request);
     return KS_OK;
 }
 
@@ -44,7 +44,8 @@ enum ks_result ks_messages_apply(struct ks_engine *engine, struct ks_store_appen
     enum ks_result result = apply(engine, request, place, true);
     if (result != KS_MORE)
         return result;
-    (void)ks_counting_begin(engine, &request->receiver, NULL); /* without memory, the next one tries again */
+    (void)ks_counting_begin(&engine->counting, &request->receiver,
+                            NULL); /* without memory, the next one tries again */
     return apply(engine, request, place, false);
 }
 
@@ -76,7 +77,7 @@ static void has_applied(struct ks_engine *engine, struct ks_store_append_message
                         enum ks_result result)
 {
     request->request.result = result;
-    ks_writer_settle_later(engine, &request->request.task, settle_append);
+    ks_database_writer_settle_later(&engine->writer, &request->request.task, settle_append);
 }
 
 static void apply_append(struct ks_task *task)
@@ -84,15 +85,17 @@ static void apply_append(struct ks_task *task)
     struct ks_store_append_message *request = append_of(task);
     struct ks_engine *engine = ks_engine_of(request->request.store);
     enum ks_result result = KS_MORE;
-    if (!ks_counting_is_awaited(engine, &request->receiver))
+    if (!ks_counting_is_awaited(&engine->counting, &request->receiver))
         result = apply(engine, request, NULL, true);
-    if (result == KS_MORE && (result = ks_counting_begin(engine, &request->receiver, request)) == KS_OK)
+    if (result == KS_MORE &&
+        (result = ks_counting_begin(&engine->counting, &request->receiver, request)) == KS_OK)
         return; /* until it is counted */
     has_applied(engine, request, result);
 }
 
-void ks_messages_apply_counted(struct ks_engine *engine, struct ks_store_append_message *request)
+void ks_messages_apply_counted(struct ks_store_append_message *request)
 {
+    struct ks_engine *engine = ks_engine_of(request->request.store);
     has_applied(engine, request, apply(engine, request, NULL, false));
 }
 
@@ -109,23 +112,24 @@ void ks_messages_append(struct ks_store *store, struct ks_store_append_message *
         ks_reply_now(&request->request, KS_NO_SPACE);
     } else {
         request->request.task.run = apply_append;
-        ks_writer_post(engine, &request->request.task);
+        ks_database_writer_post(&engine->writer, &request->request.task);
     }
 }
 
 /* ---- leases ---- */
 
-/* Leases what is filed up to `filed`. KS_PENDING when the pull thread goes on with it, KS_MORE when there is
- * something to be filed. */
-static enum ks_result lease(struct ks_engine *engine, struct ks_store_lease_waiting *request, uint64_t filed)
+/* Leases what is indexed up to `indexed`. KS_PENDING when the pull thread goes on with it, KS_MORE when there
+ * is something to be indexed. */
+static enum ks_result lease(struct ks_engine *engine, struct ks_store_lease_waiting *request,
+                            uint64_t indexed)
 {
     struct ks_part part;
-    enum ks_result result = ks_inboxes_lease(engine->inboxes, &request->receiver, request->owner, filed,
+    enum ks_result result = ks_inboxes_lease(engine->inboxes, &request->receiver, request->owner, indexed,
                                              request->size_limit, request->overhead, &part);
     request->after = part.after;
     if (result == KS_PENDING) {
         request->until = part.last;
-        ks_pulls_lease(engine, request);
+        ks_pull_reader_lease(&engine->pull_reader, request);
         return KS_PENDING;
     }
     request->last = part.last;
@@ -135,22 +139,58 @@ static enum ks_result lease(struct ks_engine *engine, struct ks_store_lease_wait
     return result;
 }
 
-void ks_messages_lease_waiting(struct ks_store *store, struct ks_store_lease_waiting *request)
+static struct ks_store_lease_waiting *lease_of(struct ks_task *task)
 {
-    struct ks_engine *engine = ks_engine_of(store);
-    request->request.store = store;
-    enum ks_result result = lease(engine, request, atomic_load(&engine->filing.done));
-    if (result == KS_MORE)
-        ks_filing_before_lease(engine, request);
-    else if (result != KS_PENDING)
-        ks_reply_now(&request->request, result);
+    return KS_CONTAINER_OF(task, struct ks_store_lease_waiting, request.task);
 }
 
-void ks_messages_lease_filed(struct ks_engine *engine, struct ks_store_lease_waiting *request)
+static void lease_indexed(struct ks_engine *engine, struct ks_store_lease_waiting *request)
 {
     enum ks_result result = lease(engine, request, UINT64_MAX);
     if (result != KS_PENDING)
         ks_reply_post(&request->request, result);
+}
+
+static void index_before_lease(struct ks_engine *engine, struct ks_store_lease_waiting *request);
+
+/* What waits is what has settled before, and that was indexed: so nothing else can be leased here. */
+static void settle_lease(struct ks_task *task)
+{
+    struct ks_store_lease_waiting *request = lease_of(task);
+    struct ks_engine *engine = ks_engine_of(request->request.store);
+    if (engine->writer.failure == KS_NO_SPACE && ks_reserve_give_up(&engine->reserve))
+        index_before_lease(engine, request);
+    else if (engine->writer.failure != KS_OK)
+        ks_reply_post(&request->request, engine->writer.failure);
+    else
+        lease_indexed(engine, request);
+}
+
+static void apply_lease(struct ks_task *task)
+{
+    struct ks_engine *engine = ks_engine_of(lease_of(task)->request.store);
+    (void)ks_filing_reach(&engine->filing, engine->filing.last_message_id); /* settle_lease sees a failure */
+    ks_database_writer_settle_later(&engine->writer, task, settle_lease);
+}
+
+/* Has all messages indexed that wait now, then leases and answers. */
+static void index_before_lease(struct ks_engine *engine, struct ks_store_lease_waiting *request)
+{
+    request->count = 0;
+    request->size = 0;
+    request->request.task.run = apply_lease;
+    ks_database_writer_post(&engine->writer, &request->request.task);
+}
+
+void ks_messages_lease_waiting(struct ks_store *store, struct ks_store_lease_waiting *request)
+{
+    struct ks_engine *engine = ks_engine_of(store);
+    request->request.store = store;
+    enum ks_result result = lease(engine, request, atomic_load(&engine->filing.indexed));
+    if (result == KS_MORE)
+        index_before_lease(engine, request);
+    else if (result != KS_PENDING)
+        ks_reply_now(&request->request, result);
 }
 
 void ks_messages_lease_read(struct ks_store *store, struct ks_store_lease_read *request)
@@ -165,7 +205,7 @@ void ks_messages_lease_read(struct ks_store *store, struct ks_store_lease_read *
              KS_OK)
         ks_reply_now(&request->request, KS_NOT_FOUND);
     else
-        ks_pulls_read(engine, request);
+        ks_pull_reader_read(&engine->pull_reader, request);
 }
 
 enum ks_result ks_messages_lease_settle(struct ks_store *store, const struct ks_client_id *receiver,
@@ -174,15 +214,47 @@ enum ks_result ks_messages_lease_settle(struct ks_store *store, const struct ks_
     return ks_inboxes_settle(ks_engine_of(store)->inboxes, receiver, owner, last, joins);
 }
 
+/* Deletes the rows of a part in pieces, ends the removal, answers. */
+static void apply_delivered(struct ks_task *task);
+
+static void settle_delivered(struct ks_task *task)
+{
+    struct ks_store_lease_delivered *request =
+        KS_CONTAINER_OF(task, struct ks_store_lease_delivered, request.task);
+    struct ks_engine *engine = ks_engine_of(request->request.store);
+    enum ks_result failure = engine->writer.failure;
+    enum ks_result result = failure != KS_OK ? failure : request->request.result;
+    ks_removal_batch_over(&engine->removal, failure == KS_OK);
+    if (result == KS_MORE) {
+        task->run = apply_delivered;
+        ks_database_writer_post(&engine->writer, task);
+        return;
+    }
+    ks_inboxes_removed(engine->inboxes, &request->receiver, request->after, result == KS_OK);
+    ks_reply_post(&request->request, result);
+}
+
+static void apply_delivered(struct ks_task *task)
+{
+    struct ks_store_lease_delivered *request =
+        KS_CONTAINER_OF(task, struct ks_store_lease_delivered, request.task);
+    struct ks_engine *engine = ks_engine_of(request->request.store);
+    request->request.result =
+        ks_removal_piece(&engine->removal, &request->receiver, request->after, request->last);
+    ks_database_writer_settle_later(&engine->writer, task, settle_delivered);
+}
+
 void ks_messages_lease_delivered(struct ks_store *store, struct ks_store_lease_delivered *request)
 {
     struct ks_engine *engine = ks_engine_of(store);
     request->request.store = store;
     if (ks_inboxes_delivered(engine->inboxes, &request->receiver, request->owner, request->last,
-                             &request->after) == KS_OK)
-        ks_removal_delivered(engine, request);
-    else
+                             &request->after) != KS_OK) {
         ks_reply_now(&request->request, KS_NOT_FOUND);
+        return;
+    }
+    request->request.task.run = apply_delivered;
+    ks_database_writer_post(&engine->writer, &request->request.task);
 }
 
 void ks_messages_lease_renew(struct ks_store *store, const struct ks_client_id *receiver, uint64_t owner)

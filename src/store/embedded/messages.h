@@ -1,8 +1,8 @@
 /* messages.h — the requests about messages, as operations of the engine (contracts in store.h): RAM answers
  * what it can, the writer appends and deletes, the pull thread reads.
  */
-#ifndef KS_STORE_SQLITE_MESSAGES_H
-#define KS_STORE_SQLITE_MESSAGES_H
+#ifndef KS_STORE_MESSAGES_H
+#define KS_STORE_MESSAGES_H
 
 #include "store/store.h"
 
@@ -11,8 +11,6 @@ struct ks_engine;
 /* Any thread. */
 void ks_messages_append(struct ks_store *store, struct ks_store_append_message *request);
 void ks_messages_lease_waiting(struct ks_store *store, struct ks_store_lease_waiting *request);
-/* On the writer's thread, when all that waits is filed: the same, answered through the asker's executor. */
-void ks_messages_lease_filed(struct ks_engine *engine, struct ks_store_lease_waiting *request);
 void ks_messages_lease_read(struct ks_store *store, struct ks_store_lease_read *request);
 enum ks_result ks_messages_lease_settle(struct ks_store *store, const struct ks_client_id *receiver,
                                         uint64_t owner, uint64_t last, bool *joins);
@@ -28,7 +26,7 @@ enum ks_result ks_messages_apply(struct ks_engine *engine, struct ks_store_appen
 
 /* The writer's thread: the same for a message without a place that has waited for a count (counting.h), and
  * settles it with the batch. */
-void ks_messages_apply_counted(struct ks_engine *engine, struct ks_store_append_message *request);
+void ks_messages_apply_counted(struct ks_store_append_message *request);
 
 /* The writer's thread, when the batch is over, for what was applied with KS_OK: from now on it waits, if
  * `committed`. */

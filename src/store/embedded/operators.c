@@ -1,10 +1,10 @@
 /* operators.c — see operators.h. */
 #include "store/embedded/operators.h"
 
+#include "store/embedded/changes.h"
+#include "store/embedded/departures.h"
 #include "store/embedded/engine.h"
 #include "store/embedded/readers/details.h"
-#include "store/embedded/writer/changes.h"
-#include "store/embedded/writer/departures.h"
 #include "store/reply.h"
 
 #include <string.h>
@@ -16,27 +16,19 @@ static enum ks_result look_up_name(struct ks_engine *engine, const char name[sta
                                  user);
 }
 
-/* The writer settles what was asked for before. */
-static void ask_writer(struct ks_engine *engine, struct ks_store_request *request,
-                       void (*apply)(struct ks_task *task))
-{
-    request->store = &engine->store;
-    request->task.run = apply;
-    ks_writer_post(engine, &request->task);
-}
-
 static void settle_describe_user(struct ks_task *task)
 {
     struct ks_store_describe_user *request =
         KS_CONTAINER_OF(task, struct ks_store_describe_user, request.task);
-    ks_details_user(ks_engine_of(request->request.store), request);
+    ks_details_user(&ks_engine_of(request->request.store)->details, request);
 }
 
 static void apply_describe_user(struct ks_task *task)
 {
     struct ks_store_describe_user *request =
         KS_CONTAINER_OF(task, struct ks_store_describe_user, request.task);
-    ks_writer_settle_later(ks_engine_of(request->request.store), task, settle_describe_user);
+    ks_database_writer_settle_later(&ks_engine_of(request->request.store)->writer, task,
+                                    settle_describe_user);
 }
 
 void ks_operators_describe_user(struct ks_store *store, struct ks_store_describe_user *request)
@@ -46,9 +38,9 @@ void ks_operators_describe_user(struct ks_store *store, struct ks_store_describe
     request->request.store = store;
     enum ks_result result = look_up_name(engine, request->name, false, &user);
     if (result == KS_PENDING)
-        ask_writer(engine, &request->request, apply_describe_user);
+        ks_engine_ask_writer(engine, &request->request, apply_describe_user);
     else if (result == KS_OK)
-        ks_details_user(engine, request);
+        ks_details_user(&engine->details, request);
     else
         ks_reply_now(&request->request, result);
 }
@@ -56,7 +48,7 @@ void ks_operators_describe_user(struct ks_store *store, struct ks_store_describe
 void ks_operators_describe_users(struct ks_store *store, struct ks_store_describe_users *request)
 {
     request->request.store = store;
-    ks_details_users(ks_engine_of(store), request);
+    ks_details_users(&ks_engine_of(store)->details, request);
 }
 
 void ks_operators_reset_key(struct ks_store *store, struct ks_store_reset_key *request)
@@ -85,10 +77,10 @@ static void settle_probe(struct ks_task *task)
 static void apply_probe(struct ks_task *task)
 {
     const struct ks_store_request *request = KS_CONTAINER_OF(task, struct ks_store_request, task);
-    ks_writer_settle_later(ks_engine_of(request->store), task, settle_probe);
+    ks_database_writer_settle_later(&ks_engine_of(request->store)->writer, task, settle_probe);
 }
 
 void ks_operators_probe(struct ks_store *store, struct ks_store_probe *request)
 {
-    ask_writer(ks_engine_of(store), &request->request, apply_probe);
+    ks_engine_ask_writer(ks_engine_of(store), &request->request, apply_probe);
 }

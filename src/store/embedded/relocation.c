@@ -131,11 +131,11 @@ static enum ks_result change_piece(struct ks_engine *engine, sqlite3_stmt *find,
     enum ks_result result = find_users(find, ids, count);
     if (result != KS_OK || *count == 0)
         return result;
-    result = ks_writer_begin(engine);
+    result = ks_database_writer_begin(&engine->writer);
     for (size_t i = 0; i < *count && result == KS_OK; i++)
-        result = ks_writer_check(engine, change_rows_of(engine, change, &ids[i]));
-    enum ks_result finished = ks_writer_finish(engine);
-    ks_writer_forget_failure(engine);
+        result = ks_database_writer_check(&engine->writer, change_rows_of(engine, change, &ids[i]));
+    enum ks_result finished = ks_database_writer_finish(&engine->writer);
+    ks_database_writer_forget_failure(&engine->writer);
     if (result == KS_OK)
         result = finished;
     return result == KS_OK ? KS_MORE : result;

@@ -1,4 +1,4 @@
-/* Unit tests of the embedded engine, src/store/sqlite: users, keys, and how long they live. */
+/* Unit tests of the embedded engine, src/store/embedded: users, keys, and how long they live. */
 #include "unit/store/engine_fixture.h"
 
 #include <pthread.h>

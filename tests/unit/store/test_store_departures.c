@@ -1,5 +1,5 @@
-/* Unit tests of the embedded engine, src/store/sqlite: how an operator's removal of a user goes, next to all
- * that may be on its way for that user, over crashes and on failing disks. */
+/* Unit tests of the embedded engine, src/store/embedded: how an operator's removal of a user goes, next to
+ * all that may be on its way for that user, over crashes and on failing disks. */
 #include "unit/store/operators_fixture.h"
 
 #include "base/text.h"
@@ -11,19 +11,6 @@ static void begin_removal(struct house *house, struct ks_store_remove_user *requ
     ks_store_remove_user(house->store, request);
     for (unsigned i = 0; i < vault->thread_count; i++)
         fixture_call_on(ks_thread_executor(vault->threads[i].thread), NULL, NULL);
-}
-
-/* A tick, and all that it has begun: every step posts the next one, to the writer or to the thread of pulls,
- * before it ends, so each round sees at least one of them through. */
-static void tick_and_wait(struct house *house)
-{
-    enum { ROUNDS = 16 };
-    struct ks_engine *engine = ks_engine_of(house->store);
-    house_tick(house);
-    for (int round = 0; round < ROUNDS; round++) {
-        fixture_call_on(ks_thread_executor(engine->writer.thread), NULL, NULL);
-        fixture_call_on(ks_thread_executor(engine->reaper), NULL, NULL);
-    }
 }
 
 /* ---- what goes ---- */
@@ -67,7 +54,7 @@ static void a_removed_user_stays_away_over_restarts(void **state)
     assert_database(house, "SELECT count(*) FROM removals", "1"); /* until no upload can have begun before */
     house_restart(house);
     assert_int_equal(look_up(house, &users.bob, NULL), KS_NOT_FOUND);
-    tick_and_wait(house);
+    house_tick_through(house);
     fixture_clock_forward(&house->clock, 60);
     house_tick(house);
     assert_database(house, "SELECT count(*) FROM removals", "0");
@@ -326,7 +313,7 @@ static void a_removal_that_was_cut_short_goes_on_at_the_next_start(void **state)
     fixture_write_file(house->directory, path_of(&users.bob, "no row", path), "x");
     house_open(house);
     assert_database(house, "SELECT count(*) FROM files", "1"); /* not adopted */
-    tick_and_wait(house);
+    house_tick_through(house);
     assert_false(has_directory(house, &users.bob));
     assert_database(house, "SELECT count(*) FROM files", "0");
     assert_database(house, "SELECT count(*) FROM messages", "0");
@@ -374,7 +361,7 @@ static void what_cannot_be_deleted_is_tried_again(void **state)
     house_tick(house);
     assert_int_equal(rmdir(obstacle), 0);
     fixture_clock_forward(&house->clock, 60);
-    tick_and_wait(house);
+    house_tick_through(house);
     assert_false(has_directory(house, &users.bob));
 }
 

@@ -1,4 +1,4 @@
-/* Unit tests of the embedded engine, src/store/sqlite: rows of files, what opening refuses and repairs, and
+/* Unit tests of the embedded engine, src/store/embedded: rows of files, what opening refuses and repairs, and
  * failing disks. */
 #include "unit/store/engine_fixture.h"
 

@@ -128,7 +128,7 @@ static void what_waits_on_a_full_disk_is_taken_and_deleted(void **state)
     assert_int_equal(take_all(house, &users), 0);
 }
 
-/* To be leased they must be filed, which is written, too. */
+/* To be leased they must be indexed, which is written, too. */
 static void what_is_not_filed_can_be_taken_from_a_full_disk(void **state)
 {
     struct house *house = *state;

@@ -1,10 +1,10 @@
-/* Unit tests of waiting messages in the embedded engine, src/store/sqlite: who has leased which part. */
+/* Unit tests of waiting messages in the embedded engine, src/store/embedded: who has leased which part. */
 #include "unit/store/messages_fixture.h"
 
 #include <pthread.h>
 #include <sched.h>
 
-/* Whoever asks first has what waits filed (filing.h). From then on leases need the writer no more. */
+/* Whoever asks first has what waits indexed (filing.h). From then on leases need the writer no more. */
 static void have_filed(struct house *house, const struct ks_client_id *receiver, uint64_t count)
 {
     assert_int_equal(lease(house, receiver, 99).count, count);
@@ -39,7 +39,7 @@ static void only_the_owner_gets_what_is_leased(void **state)
 }
 
 /* The writer and the pull thread are busy, and the answer is there when the call returns: nothing waits, or
- * what waits was filed when somebody asked for it before. */
+ * what waits was indexed when somebody asked for it before. */
 static void what_is_known_in_memory_waits_for_no_thread(void **state)
 {
     struct house *house = *state;
@@ -54,7 +54,7 @@ static void what_is_known_in_memory_waits_for_no_thread(void **state)
     assert_int_equal(sem_init(&gate, 0, 0), 0);
     assert_int_equal(sem_init(&busy.done, 0, 0), 0);
     writer_hold(house, &held);
-    ks_executor_post(ks_thread_executor(engine->pulls.thread), &busy.task);
+    ks_executor_post(ks_thread_executor(engine->pull_reader.reader.thread), &busy.task);
     struct ks_store_lease_waiting requests[] = {
         lease_request(house, &users.alice, 7, NO_LIMIT),
         lease_request(house, &users.bob, 7, NO_LIMIT),
@@ -393,7 +393,7 @@ static void looking_for_a_run_holds_the_lease(void **state)
     have_filed(house, &users.bob, 4);
     assert_int_equal(sem_init(&gate, 0, 0), 0);
     assert_int_equal(sem_init(&busy.done, 0, 0), 0);
-    ks_executor_post(ks_thread_executor(engine->pulls.thread), &busy.task);
+    ks_executor_post(ks_thread_executor(engine->pull_reader.reader.thread), &busy.task);
     struct ks_store_lease_waiting first = lease_request(house, &users.bob, 7, 1);
     struct ks_store_lease_waiting second = lease_request(house, &users.bob, 7, 1);
     first.request.reply_to = &other.executor;
@@ -427,7 +427,7 @@ static void a_lease_that_was_lost_while_looking_is_empty(void **state)
     have_filed(house, &users.bob, 4);
     assert_int_equal(sem_init(&gate, 0, 0), 0);
     assert_int_equal(sem_init(&busy.done, 0, 0), 0);
-    ks_executor_post(ks_thread_executor(engine->pulls.thread), &busy.task);
+    ks_executor_post(ks_thread_executor(engine->pull_reader.reader.thread), &busy.task);
     struct ks_store_lease_waiting late = lease_request(house, &users.bob, 7, 1);
     late.request.reply_to = &other.executor;
     ks_store_lease_waiting(house->store, &late);

@@ -1,5 +1,5 @@
-/* Unit tests of the list of users in the embedded engine, src/store/sqlite: its order, its pages, and that it
- * has the count that was promised. */
+/* Unit tests of the list of users in the embedded engine, src/store/embedded: its order, its pages, and that
+ * it has the count that was promised. */
 #include "unit/store/engine_fixture.h"
 
 #include <signal.h>

@@ -1,4 +1,4 @@
-/* Unit tests of waiting messages in the embedded engine, src/store/sqlite: appending, their ids, reading,
+/* Unit tests of waiting messages in the embedded engine, src/store/embedded: appending, their ids, reading,
  * restarts. */
 #include "unit/store/messages_fixture.h"
 
@@ -177,7 +177,7 @@ static void a_read_that_loses_its_lease_on_the_way_finds_nothing(void **state)
     struct ks_store_lease_waiting part = lease(house, &users.bob, 7);
     assert_int_equal(sem_init(&gate, 0, 0), 0);
     assert_int_equal(sem_init(&busy.done, 0, 0), 0);
-    ks_executor_post(ks_thread_executor(engine->pulls.thread), &busy.task);
+    ks_executor_post(ks_thread_executor(engine->pull_reader.reader.thread), &busy.task);
     struct ks_store_lease_read request = read_request(house, &users.bob, &part, bytes, sizeof bytes);
     request.request.reply_to = &other.executor;
     ks_store_lease_read(house->store, &request);

@@ -1,5 +1,5 @@
-/* Unit tests of the embedded engine, src/store/sqlite: what operators ask of it. How users are removed at the
- * worst of moments is in test_store_departures.c. */
+/* Unit tests of the embedded engine, src/store/embedded: what operators ask of it. How users are removed at
+ * the worst of moments is in test_store_departures.c. */
 #include "unit/store/operators_fixture.h"
 
 /* ---- details ---- */

@@ -257,10 +257,7 @@ static void the_old_directory_of_a_removed_user_goes(void **state)
     run_on_database(house, "INSERT INTO removals SELECT ID FROM clients WHERE Name='bob';"
                            "DELETE FROM clients WHERE Name='bob'");
     house_open(house);
-    house_tick(house);
-    struct ks_engine *engine = ks_engine_of(house->store);
-    fixture_call_on(ks_thread_executor(engine->writer.thread), NULL, NULL);
-    fixture_call_on(ks_thread_executor(engine->reaper), NULL, NULL);
+    house_tick_through(house);
     assert_int_equal(fixture_count_entries(house->directory, "files"), 1);
     assert_int_equal(fixture_count_entries(house->directory, fixture_directory_of(&people.bob, directory)),
                      0);

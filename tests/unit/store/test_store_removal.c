@@ -1,4 +1,4 @@
-/* Unit tests of waiting messages in the embedded engine, src/store/sqlite: how they leave the disk, and
+/* Unit tests of waiting messages in the embedded engine, src/store/embedded: how they leave the disk, and
  * failing disks. */
 #include "unit/store/messages_fixture.h"
 

@@ -195,24 +195,24 @@ static struct ks_client_id number_id(unsigned number)
 static void of_more_senders_than_there_is_room_for_the_largest_are_known(void **state)
 {
     (void)state;
-    struct ks_senders *senders = ks_senders_new();
+    struct ks_largest_senders *senders = ks_largest_senders_new();
     const struct ks_client_id large = number_id(1);
     const struct ks_client_id heavy = number_id(2);
     assert_non_null(senders);
-    ks_senders_add(senders, &heavy, 1000 * 1000);
-    for (unsigned i = 0; i < 2 * KS_SENDERS_LIMIT; i++) {
+    ks_largest_senders_add(senders, &heavy, 1000 * 1000);
+    for (unsigned i = 0; i < 2 * KS_LARGEST_SENDERS_LIMIT; i++) {
         const struct ks_client_id other = number_id(100 + i);
-        ks_senders_add(senders, &other, 0);
-        ks_senders_add(senders, &large, 1);
+        ks_largest_senders_add(senders, &other, 0);
+        ks_largest_senders_add(senders, &large, 1);
     }
-    assert_int_equal(ks_senders_share(senders, &large).messages, 2 * KS_SENDERS_LIMIT);
-    assert_int_equal(ks_senders_share(senders, &large).bytes, 2 * KS_SENDERS_LIMIT);
-    assert_int_equal(ks_senders_share(senders, &heavy).bytes, 1000 * 1000);
-    ks_senders_take(senders, &large, 1);
-    assert_int_equal(ks_senders_share(senders, &large).messages, 2 * KS_SENDERS_LIMIT - 1);
-    ks_senders_take(senders, &heavy, 1000 * 1000);
-    assert_int_equal(ks_senders_share(senders, &heavy).messages, 0);
-    ks_senders_free(senders);
+    assert_int_equal(ks_largest_senders_share_of(senders, &large).messages, 2 * KS_LARGEST_SENDERS_LIMIT);
+    assert_int_equal(ks_largest_senders_share_of(senders, &large).bytes, 2 * KS_LARGEST_SENDERS_LIMIT);
+    assert_int_equal(ks_largest_senders_share_of(senders, &heavy).bytes, 1000 * 1000);
+    ks_largest_senders_take(senders, &large, 1);
+    assert_int_equal(ks_largest_senders_share_of(senders, &large).messages, 2 * KS_LARGEST_SENDERS_LIMIT - 1);
+    ks_largest_senders_take(senders, &heavy, 1000 * 1000);
+    assert_int_equal(ks_largest_senders_share_of(senders, &heavy).messages, 0);
+    ks_largest_senders_free(senders);
 }
 
 int main(void)

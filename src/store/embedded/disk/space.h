@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "store/embedded/limits.h"
+#include "store/limits.h"
 
 #include <stdbool.h>
 

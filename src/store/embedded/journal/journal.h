@@ -19,10 +19,10 @@
  * wiped, and a round begins.
  *
  * What is in the file is in RAM too, until it is taken: two mebibytes, of which an idle server keeps none.
- * Opened and closed by engine.c; the writer's thread.
+ * Opened and closed by filing.c; the writer's thread.
  */
-#ifndef KS_STORE_SQLITE_JOURNAL_H
-#define KS_STORE_SQLITE_JOURNAL_H
+#ifndef KS_STORE_JOURNAL_H
+#define KS_STORE_JOURNAL_H
 
 #include "base/clock.h"
 #include "base/result.h"

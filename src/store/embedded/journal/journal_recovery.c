@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 /* A segment on its way to its messages. */
-struct walk {
+struct journal_walk {
     uint8_t *bytes;
     uint64_t salt;
     uint64_t filling;    /* the last one of this segment */
@@ -29,29 +29,29 @@ struct walk {
 
 /* ---- records in a segment ---- */
 
-static bool is_sound(const struct walk *walk, size_t at)
+static bool is_sound(const struct journal_walk *walk, size_t at)
 {
     return ks_journal_record_is_sound(walk->bytes + at, KS_JOURNAL_SEGMENT_SIZE - at, walk->salt);
 }
 
-static uint64_t batch_at(const struct walk *walk, size_t at)
+static uint64_t batch_at(const struct journal_walk *walk, size_t at)
 {
     return ks_journal_record_batch(walk->bytes + at);
 }
 
-static bool is_current(const struct walk *walk, size_t at)
+static bool is_current(const struct journal_walk *walk, size_t at)
 {
     return is_sound(walk, at) && batch_at(walk, at) / KS_JOURNAL_SEGMENT_SIZE == walk->filling &&
            batch_at(walk, at) % KS_JOURNAL_SEGMENT_SIZE <= at;
 }
 
-static bool is_new(const struct walk *walk, size_t at)
+static bool is_new(const struct journal_walk *walk, size_t at)
 {
     return ks_journal_record_id(walk->bytes + at) > walk->in_database;
 }
 
 /* The first record of the last filling from here on; KS_JOURNAL_SEGMENT_SIZE when there is none. */
-static size_t find_current(const struct walk *walk, size_t at)
+static size_t find_current(const struct journal_walk *walk, size_t at)
 {
     while (at < KS_JOURNAL_SEGMENT_SIZE && !is_current(walk, at))
         at += KS_JOURNAL_RECORD_ALIGNMENT;
@@ -59,7 +59,7 @@ static size_t find_current(const struct walk *walk, size_t at)
 }
 
 /* The highest batch that a record here tells of; 0 when there is none. */
-static uint64_t highest_batch(const struct walk *walk)
+static uint64_t highest_batch(const struct journal_walk *walk)
 {
     uint64_t highest = 0;
     size_t at = 0;
@@ -73,7 +73,7 @@ static uint64_t highest_batch(const struct walk *walk)
 }
 
 /* Returns the record's size. */
-static size_t keep_if_new(struct walk *walk, size_t at)
+static size_t keep_if_new(struct journal_walk *walk, size_t at)
 {
     size_t size = ks_journal_record_stored_size(walk->bytes + at);
     if (is_new(walk, at)) {
@@ -83,7 +83,7 @@ static size_t keep_if_new(struct walk *walk, size_t at)
     return size;
 }
 
-static void count_left_out(struct walk *walk, size_t at)
+static void count_left_out(struct journal_walk *walk, size_t at)
 {
     while ((at = find_current(walk, at)) < KS_JOURNAL_SEGMENT_SIZE) {
         walk->left_out += is_new(walk, at) ? 1 : 0;
@@ -92,7 +92,7 @@ static void count_left_out(struct walk *walk, size_t at)
 }
 
 /* Where what is surely lost ends, of the damage between `at` and the record at `next`. */
-static size_t end_of_lost(const struct walk *walk, size_t at, size_t next)
+static size_t end_of_lost(const struct journal_walk *walk, size_t at, size_t next)
 {
     size_t start = batch_at(walk, next) % KS_JOURNAL_SEGMENT_SIZE;
     if (batch_at(walk, next) < walk->last_batch)
@@ -101,7 +101,7 @@ static size_t end_of_lost(const struct walk *walk, size_t at, size_t next)
 }
 
 /* What the last filling has from the beginning on. KS_OK, KS_NO_MEMORY. */
-static enum ks_result walk_through(struct walk *walk)
+static enum ks_result walk_through(struct journal_walk *walk)
 {
     enum ks_result result = KS_OK;
     size_t at = 0;
@@ -136,10 +136,10 @@ static void set_synced(struct ks_journal_segment *segment, size_t size)
 enum ks_result ks_journal_recovery_find(struct ks_journal_segment *segments, uint64_t salt,
                                         uint64_t in_database, struct ks_buffer *damaged, size_t *left_out)
 {
-    struct walk walks[KS_JOURNAL_SEGMENTS];
+    struct journal_walk walks[KS_JOURNAL_SEGMENTS];
     uint64_t last_batch = 0;
     for (size_t i = 0; i < KS_JOURNAL_SEGMENTS; i++) {
-        walks[i] = (struct walk){
+        walks[i] = (struct journal_walk){
             .bytes = segments[i].bytes, .salt = salt, .in_database = in_database, .damaged = damaged};
         uint64_t highest = highest_batch(&walks[i]);
         walks[i].filling = highest / KS_JOURNAL_SEGMENT_SIZE;
@@ -159,7 +159,7 @@ enum ks_result ks_journal_recovery_find(struct ks_journal_segment *segments, uin
 void ks_journal_recovery_find_1(struct ks_journal_segment *segments, uint64_t in_database)
 {
     for (size_t i = 0; i < KS_JOURNAL_SEGMENTS; i++) {
-        struct walk walk = {.bytes = segments[i].bytes, .in_database = in_database};
+        struct journal_walk walk = {.bytes = segments[i].bytes, .in_database = in_database};
         uint64_t last = 0;
         size_t at = 0;
         while (ks_journal_record_is_sound_1(walk.bytes + at, KS_JOURNAL_SEGMENT_SIZE - at) &&

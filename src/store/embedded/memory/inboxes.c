@@ -1,7 +1,7 @@
-/* inboxes.c — see inboxes.h. One uthash table under one mutex, held for a look-up and some sums. */
+/* inboxes.c — see inboxes.h: what arrives, what leaves, and the sums. One mutex, held for a look-up and some
+ * sums. */
 #include "store/embedded/memory/inboxes_internal.h"
 
-#include "store/embedded/memory/id_hash.h"
 #include "store/embedded/memory/largest_senders.h"
 
 #include <stdlib.h>
@@ -18,61 +18,6 @@ struct ks_inboxes *ks_inboxes_new(const struct ks_clock *clock, uint64_t lease_l
     inboxes->lease_lifetime_ms = lease_lifetime_ms;
     inboxes->limits = limits;
     return inboxes;
-}
-
-/* ---- inboxes ---- */
-
-struct ks_inbox *ks_inbox_find(struct ks_inboxes *inboxes, const struct ks_client_id *id)
-{
-    struct ks_inbox *inbox = NULL;
-    HASH_FIND_BYHASHVALUE(hh, inboxes->inboxes, id->bytes, sizeof id->bytes, ks_id_hash(id), inbox);
-    return inbox;
-}
-
-/* The one there is, or a new one; NULL when out of memory. */
-static struct ks_inbox *inbox_get(struct ks_inboxes *inboxes, const struct ks_client_id *id)
-{
-    struct ks_inbox *inbox = ks_inbox_find(inboxes, id);
-    if (inbox != NULL)
-        return inbox;
-    inbox = calloc(1, sizeof *inbox);
-    if (inbox == NULL)
-        return NULL;
-    inbox->id = *id;
-    inbox->era = ++inboxes->eras;
-    HASH_ADD_KEYPTR_BYHASHVALUE(hh, inboxes->inboxes, inbox->id.bytes, sizeof inbox->id.bytes, ks_id_hash(id),
-                                inbox);
-    if (inbox->hh.tbl != NULL)
-        return inbox;
-    free(inbox);
-    return NULL;
-}
-
-static void change_sums(struct ks_inboxes *inboxes, struct ks_inbox *inbox, uint64_t count, uint64_t bytes)
-{
-    inboxes->count += count - inbox->count; /* wraps round when it is less, and so does the sum */
-    inboxes->bytes += bytes - inbox->bytes;
-    inbox->count = count;
-    inbox->bytes = bytes;
-}
-
-void ks_inbox_set_waiting(struct ks_inboxes *inboxes, struct ks_inbox *inbox, uint64_t count, uint64_t bytes)
-{
-    change_sums(inboxes, inbox, count, bytes);
-    ks_senders_free(inbox->senders);
-    inbox->senders = NULL;
-    inbox->era = ++inboxes->eras;
-}
-
-/* Frees an inbox that nobody needs any more. */
-static void inbox_put(struct ks_inboxes *inboxes, struct ks_inbox *inbox)
-{
-    if (inbox->count > 0 || inbox->expected > 0 || inbox->removals > 0 || inbox->undeleted ||
-        inbox->settling != NULL)
-        return;
-    ks_senders_free(inbox->senders);
-    HASH_DELETE(hh, inboxes->inboxes, inbox);
-    free(inbox);
 }
 
 static void mark_undeleted(struct ks_inboxes *inboxes, struct ks_inbox *inbox)
@@ -94,7 +39,7 @@ void ks_inboxes_free(struct ks_inboxes *inboxes)
         next = inbox->hh.next;
         ks_inbox_forget_parts(inbox);
         ks_inbox_free_parts(&inbox->leaving);
-        ks_senders_free(inbox->senders);
+        ks_largest_senders_free(inbox->senders);
         free(inbox);
     }
     pthread_mutex_destroy(&inboxes->lock);
@@ -105,7 +50,7 @@ enum ks_result ks_inboxes_load(struct ks_inboxes *inboxes, const struct ks_clien
                                const struct ks_part *waiting, bool known)
 {
     pthread_mutex_lock(&inboxes->lock);
-    struct ks_inbox *inbox = inbox_get(inboxes, receiver);
+    struct ks_inbox *inbox = ks_inbox_get(inboxes, receiver);
     if (inbox != NULL) {
         inbox->last = waiting->last;
         ks_inbox_set_waiting(inboxes, inbox, known ? waiting->count : 0, known ? waiting->bytes : 0);
@@ -164,7 +109,7 @@ static bool passes_share(uint64_t limit, uint64_t waits, uint64_t has)
 /* The limit of which the sender would have more than its share, with `share` for it. Of who has all that
  * waits, this asks for no more than half of the limits. */
 static enum ks_store_limit passed_share(const struct ks_store_limits *limits, const struct ks_inbox *inbox,
-                                        const struct ks_senders_share *share, uint64_t content_size)
+                                        const struct ks_largest_senders_share *share, uint64_t content_size)
 {
     if (passes_share(atomic_load(&limits->waiting_messages), inbox->count + inbox->expected,
                      share->messages + 1))
@@ -179,8 +124,8 @@ static enum ks_result judge(const struct ks_store_limits *limits, const struct k
                             const struct ks_client_id *sender, uint64_t content_size, bool can_wait,
                             enum ks_store_limit *limit)
 {
-    const struct ks_senders_share all = {.messages = inbox->count + inbox->expected,
-                                         .bytes = inbox->bytes + inbox->expected_bytes};
+    const struct ks_largest_senders_share all = {.messages = inbox->count + inbox->expected,
+                                                 .bytes = inbox->bytes + inbox->expected_bytes};
     *limit = passed_limit(limits, inbox, content_size);
     if (*limit != KS_STORE_LIMIT_NONE)
         return KS_REFUSED;
@@ -188,7 +133,7 @@ static enum ks_result judge(const struct ks_store_limits *limits, const struct k
         return KS_OK; /* whoever has how much */
     if (inbox->senders == NULL)
         return can_wait ? KS_MORE : KS_OK;
-    const struct ks_senders_share share = ks_senders_share(inbox->senders, sender);
+    const struct ks_largest_senders_share share = ks_largest_senders_share_of(inbox->senders, sender);
     *limit = passed_share(limits, inbox, &share, content_size);
     return *limit == KS_STORE_LIMIT_NONE ? KS_OK : KS_REFUSED;
 }
@@ -198,7 +143,7 @@ static void expect(struct ks_inbox *inbox, const struct ks_client_id *sender, ui
     inbox->expected++;
     inbox->expected_bytes += content_size;
     if (inbox->senders != NULL)
-        ks_senders_add(inbox->senders, sender, content_size);
+        ks_largest_senders_add(inbox->senders, sender, content_size);
 }
 
 enum ks_result ks_inboxes_expect(struct ks_inboxes *inboxes, const struct ks_client_id *receiver,
@@ -207,13 +152,13 @@ enum ks_result ks_inboxes_expect(struct ks_inboxes *inboxes, const struct ks_cli
 {
     enum ks_result result = KS_NO_MEMORY;
     pthread_mutex_lock(&inboxes->lock);
-    struct ks_inbox *inbox = inbox_get(inboxes, receiver);
+    struct ks_inbox *inbox = ks_inbox_get(inboxes, receiver);
     if (inbox != NULL)
         result = judge(inboxes->limits, inbox, sender, content_size, can_wait, limit);
     if (result == KS_OK)
         expect(inbox, sender, content_size);
     else if (inbox != NULL)
-        inbox_put(inboxes, inbox);
+        ks_inbox_put(inboxes, inbox);
     pthread_mutex_unlock(&inboxes->lock);
     return result;
 }
@@ -226,7 +171,7 @@ void ks_inboxes_arrived(struct ks_inboxes *inboxes, const struct ks_client_id *r
     if (inbox != NULL) { /* it is expected, so it is there */
         inbox->expected--;
         inbox->expected_bytes -= content_size;
-        change_sums(inboxes, inbox, inbox->count + 1, inbox->bytes + content_size);
+        ks_inbox_change_sums(inboxes, inbox, inbox->count + 1, inbox->bytes + content_size);
         inbox->last = message_id;
     }
     pthread_mutex_unlock(&inboxes->lock);
@@ -241,8 +186,8 @@ void ks_inboxes_not_arrived(struct ks_inboxes *inboxes, const struct ks_client_i
         inbox->expected--;
         inbox->expected_bytes -= content_size;
         if (inbox->senders != NULL)
-            ks_senders_take(inbox->senders, sender, content_size);
-        inbox_put(inboxes, inbox);
+            ks_largest_senders_take(inbox->senders, sender, content_size);
+        ks_inbox_put(inboxes, inbox);
     }
     pthread_mutex_unlock(&inboxes->lock);
 }
@@ -272,13 +217,13 @@ void ks_inboxes_count_from(struct ks_inboxes *inboxes, const struct ks_client_id
 }
 
 bool ks_inboxes_counted(struct ks_inboxes *inboxes, const struct ks_client_id *receiver, uint64_t era,
-                        struct ks_senders **senders)
+                        struct ks_largest_senders **senders)
 {
     pthread_mutex_lock(&inboxes->lock);
     struct ks_inbox *inbox = ks_inbox_find(inboxes, receiver);
     bool is_over = inbox != NULL && inbox->era != era;
     if (inbox != NULL && !is_over) {
-        ks_senders_free(inbox->senders);
+        ks_largest_senders_free(inbox->senders);
         inbox->senders = *senders;
         *senders = NULL;
     }
@@ -342,7 +287,7 @@ void ks_inboxes_forget(struct ks_inboxes *inboxes, const struct ks_client_id *re
     if (inbox != NULL) {
         if (ks_inbox_forget(inbox, message_id, size))
             ks_inbox_set_waiting(inboxes, inbox, inbox->count - 1, inbox->bytes - size);
-        inbox_put(inboxes, inbox);
+        ks_inbox_put(inboxes, inbox);
     }
     pthread_mutex_unlock(&inboxes->lock);
 }
@@ -357,7 +302,7 @@ void ks_inboxes_removed(struct ks_inboxes *inboxes, const struct ks_client_id *r
         end_removal(inbox, after, gone);
         if (!gone)
             mark_undeleted(inboxes, inbox);
-        inbox_put(inboxes, inbox);
+        ks_inbox_put(inboxes, inbox);
     }
     pthread_mutex_unlock(&inboxes->lock);
 }

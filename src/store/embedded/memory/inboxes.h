@@ -11,15 +11,15 @@
  * deleted. Of those that settle there are at most KS_SETTLING_LIMIT for a receiver, and each that has come
  * back holds a message of those that the limits of what waits allow.
  */
-#ifndef KS_STORE_SQLITE_INBOXES_H
-#define KS_STORE_SQLITE_INBOXES_H
+#ifndef KS_STORE_INBOXES_H
+#define KS_STORE_INBOXES_H
 
 #include "base/clock.h"
-#include "store/embedded/limits.h"
+#include "store/limits.h"
 #include "store/store.h"
 
 struct ks_inboxes;
-struct ks_senders;
+struct ks_largest_senders;
 
 /* A run of messages: those with ids above `after` and up to `last`. */
 struct ks_part {
@@ -44,13 +44,13 @@ enum ks_result ks_inboxes_load(struct ks_inboxes *inboxes, const struct ks_clien
 
 /* ---- any thread ---- */
 
-/* Leases the next part to `owner`. KS_MORE, and nothing is leased, when some of it is above `filed`: it has
- * to be filed first (filing.h). KS_OK with *part, whose count is 0 when nothing waits or somebody else has
- * the lease; KS_NO_MEMORY. KS_PENDING when not all that waits fits the limit: the lease is the owner's, the
- * caller finds out which of the messages from part->after up to part->last do, and goes on with
+/* Leases the next part to `owner`. KS_MORE, and nothing is leased, when some of it is above `indexed`: it
+ * has to be indexed first (filing.h). KS_OK with *part, whose count is 0 when nothing waits or somebody else
+ * has the lease; KS_NO_MEMORY. KS_PENDING when not all that waits fits the limit: the lease is the owner's,
+ * the caller finds out which of the messages from part->after up to part->last do, and goes on with
  * ks_inboxes_lease_run or ks_inboxes_lease_nothing. */
 enum ks_result ks_inboxes_lease(struct ks_inboxes *inboxes, const struct ks_client_id *receiver,
-                                uint64_t owner, uint64_t filed, uint64_t size_limit, size_t overhead,
+                                uint64_t owner, uint64_t indexed, uint64_t size_limit, size_t overhead,
                                 struct ks_part *part);
 
 /* Leases what was found. KS_OK; KS_NOT_FOUND when somebody else has the lease by now; KS_PENDING when the
@@ -116,7 +116,7 @@ void ks_inboxes_count_from(struct ks_inboxes *inboxes, const struct ks_client_id
 /* It was counted in that era: takes *senders over and sets it to NULL. False, and nothing is taken over, when
  * the era is over. True when there is no inbox any more. */
 bool ks_inboxes_counted(struct ks_inboxes *inboxes, const struct ks_client_id *receiver, uint64_t era,
-                        struct ks_senders **senders);
+                        struct ks_largest_senders **senders);
 
 /* The receiver is no more: nothing waits, nothing is leased, and what there was is undeleted. */
 void ks_inboxes_abandon(struct ks_inboxes *inboxes, const struct ks_client_id *receiver);

@@ -1,8 +1,8 @@
-/* inboxes_internal.h — inboxes from within: what inboxes.c and leases.c share. Private to these two;
- * everything under ks_inboxes.lock.
+/* inboxes_internal.h — inboxes from within: what inboxes.c, leases.c and inbox_table.c share. Private to
+ * these three, which call each other in this order; everything under ks_inboxes.lock.
  */
-#ifndef KS_STORE_SQLITE_INBOXES_STATE_H
-#define KS_STORE_SQLITE_INBOXES_STATE_H
+#ifndef KS_STORE_INBOXES_INTERNAL_H
+#define KS_STORE_INBOXES_INTERNAL_H
 
 #include "store/embedded/memory/inboxes.h"
 
@@ -32,8 +32,9 @@ struct ks_inbox {
     uint64_t leased_count;
     uint64_t leased_bytes;
     struct ks_inbox_part *leases; /* oldest first */
-    struct ks_senders *senders;   /* who has how much of it, and of what is expected; NULL: not counted */
-    uint64_t era;                 /* in which it was, or can be */
+    struct ks_largest_senders
+        *senders; /* who has how much of it, and of what is expected; NULL: not counted */
+    uint64_t era; /* in which it was, or can be */
     /* What of that waits again, before the tail. */
     uint64_t returned_count;
     uint64_t returned_bytes;
@@ -65,20 +66,33 @@ struct ks_inboxes {
     const struct ks_store_limits *limits;
 };
 
-/* inboxes.c: NULL when there is none. */
+/* ---- inbox_table.c ---- */
+
+/* NULL when there is none. */
 struct ks_inbox *ks_inbox_find(struct ks_inboxes *inboxes, const struct ks_client_id *id);
 
-/* inboxes.c: what waits or is leased is now so much, and whose it is has to be counted again. */
+/* The one there is, or a new one; NULL when out of memory. */
+struct ks_inbox *ks_inbox_get(struct ks_inboxes *inboxes, const struct ks_client_id *id);
+
+/* Frees an inbox that nobody needs any more. */
+void ks_inbox_put(struct ks_inboxes *inboxes, struct ks_inbox *inbox);
+
+/* What waits or is leased is now so much. */
+void ks_inbox_change_sums(struct ks_inboxes *inboxes, struct ks_inbox *inbox, uint64_t count, uint64_t bytes);
+
+/* The same, and whose it is has to be counted again. */
 void ks_inbox_set_waiting(struct ks_inboxes *inboxes, struct ks_inbox *inbox, uint64_t count, uint64_t bytes);
 
-/* leases.c: frees all parts but those that are on their way to deletion; what was leased or settling is not
+/* ---- leases.c ---- */
+
+/* Frees all parts but those that are on their way to deletion; what was leased or settling is not
  * counted any more. */
 void ks_inbox_forget_parts(struct ks_inbox *inbox);
 
-/* leases.c: frees a list of parts. */
+/* Frees a list of parts. */
 void ks_inbox_free_parts(struct ks_inbox_part **parts);
 
-/* leases.c: a message that waits, is leased or settles, does so no more; the leased part that has it and
+/* A message that waits, is leased or settles, does so no more; the leased part that has it and
  * those behind it are leased no more. `size` is what was counted for it. The sums of what waits are the
  * caller's to change: true when they must be. */
 bool ks_inbox_forget(struct ks_inbox *inbox, uint64_t message_id, uint64_t size);

@@ -15,21 +15,21 @@ enum { MESSAGE_WEIGHT = 4096 };
 struct sender {
     UT_hash_handle hh;
     struct ks_client_id id;
-    struct ks_senders_share share;
+    struct ks_largest_senders_share share;
     struct ks_ranked rank; /* the less it has the heavier: the first is to go */
 };
 
-struct ks_senders {
+struct ks_largest_senders {
     struct sender *senders;
     struct ks_ranking ranking;
 };
 
-struct ks_senders *ks_senders_new(void)
+struct ks_largest_senders *ks_largest_senders_new(void)
 {
-    return calloc(1, sizeof(struct ks_senders));
+    return calloc(1, sizeof(struct ks_largest_senders));
 }
 
-void ks_senders_free(struct ks_senders *senders)
+void ks_largest_senders_free(struct ks_largest_senders *senders)
 {
     if (senders == NULL)
         return;
@@ -52,23 +52,23 @@ static unsigned id_hash(const struct ks_client_id *id)
     return hash;
 }
 
-static struct sender *find(const struct ks_senders *senders, const struct ks_client_id *id)
+static struct sender *find(const struct ks_largest_senders *senders, const struct ks_client_id *id)
 {
     struct sender *sender = NULL;
     HASH_FIND_BYHASHVALUE(hh, senders->senders, id->bytes, sizeof id->bytes, id_hash(id), sender);
     return sender;
 }
 
-static void drop(struct ks_senders *senders, struct sender *sender)
+static void drop(struct ks_largest_senders *senders, struct sender *sender)
 {
     ks_ranking_remove(&senders->ranking, &sender->rank);
     HASH_DELETE(hh, senders->senders, sender);
     free(sender);
 }
 
-static struct sender *add(struct ks_senders *senders, const struct ks_client_id *id)
+static struct sender *add(struct ks_largest_senders *senders, const struct ks_client_id *id)
 {
-    if (senders->ranking.count >= KS_SENDERS_LIMIT)
+    if (senders->ranking.count >= KS_LARGEST_SENDERS_LIMIT)
         drop(senders, KS_CONTAINER_OF(ks_ranking_first(&senders->ranking), struct sender, rank));
     struct sender *sender = calloc(1, sizeof *sender);
     if (sender == NULL)
@@ -87,13 +87,14 @@ static struct sender *add(struct ks_senders *senders, const struct ks_client_id 
     return NULL;
 }
 
-static void weigh(struct ks_senders *senders, struct sender *sender)
+static void weigh(struct ks_largest_senders *senders, struct sender *sender)
 {
     uint64_t weight = sender->share.messages * MESSAGE_WEIGHT + sender->share.bytes;
     ks_ranking_set_weight(&senders->ranking, &sender->rank, UINT64_MAX - weight);
 }
 
-void ks_senders_add(struct ks_senders *senders, const struct ks_client_id *sender, uint64_t content_size)
+void ks_largest_senders_add(struct ks_largest_senders *senders, const struct ks_client_id *sender,
+                            uint64_t content_size)
 {
     struct sender *found = find(senders, sender);
     if (found == NULL)
@@ -105,7 +106,8 @@ void ks_senders_add(struct ks_senders *senders, const struct ks_client_id *sende
     weigh(senders, found);
 }
 
-void ks_senders_take(struct ks_senders *senders, const struct ks_client_id *sender, uint64_t content_size)
+void ks_largest_senders_take(struct ks_largest_senders *senders, const struct ks_client_id *sender,
+                             uint64_t content_size)
 {
     struct sender *found = find(senders, sender);
     if (found == NULL)
@@ -119,8 +121,9 @@ void ks_senders_take(struct ks_senders *senders, const struct ks_client_id *send
     weigh(senders, found);
 }
 
-struct ks_senders_share ks_senders_share(const struct ks_senders *senders, const struct ks_client_id *sender)
+struct ks_largest_senders_share ks_largest_senders_share_of(const struct ks_largest_senders *senders,
+                                                            const struct ks_client_id *sender)
 {
     const struct sender *found = find(senders, sender);
-    return found != NULL ? found->share : (struct ks_senders_share){0};
+    return found != NULL ? found->share : (struct ks_largest_senders_share){0};
 }

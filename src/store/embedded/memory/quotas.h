@@ -8,7 +8,7 @@
 #define KS_STORE_QUOTAS_H
 
 #include "base/result.h"
-#include "store/embedded/limits.h"
+#include "store/limits.h"
 #include "wire/frame.h"
 
 #include <stdbool.h>

@@ -1,8 +1,7 @@
 /* check_messages.c — check.h: the rows of messages, the inboxes that list them, and what lies in messages/.
  */
 #include "store/embedded/disk/damaged.h"
-#include "store/embedded/engine.h"
-#include "store/embedded/readers/check.h"
+#include "store/embedded/readers/check_internal.h"
 #include "store/embedded/vault/sweep.h"
 
 #include <inttypes.h>
@@ -18,55 +17,54 @@ static const char messages_text[] =
 static const char message_text[] = "SELECT " KS_DAMAGE_COLUMNS " FROM messages AS m WHERE m.ID=?";
 
 /* Whose it is: only they can mend it, by sending it again. */
-static void say_whose(const struct ks_engine *engine, const struct ks_damage_finding *finding,
+static void say_whose(const struct ks_check *check, const struct ks_damage_finding *finding,
                       char means[static MEANS_SIZE])
 {
     char receiver[KS_DAMAGE_WHO_SIZE];
     char sender[KS_DAMAGE_WHO_SIZE] = "its sender, whom nobody knows any more,";
     if (finding->has_row)
-        ks_damage_describe_user(engine, &finding->row.sender, sender);
+        ks_damage_describe_user(check->damage, &finding->row.sender, sender);
     snprintf(means, MEANS_SIZE,
              "it cannot be delivered to %s as it was sent; %s has been told that it is kept",
-             ks_damage_describe_user(engine, &finding->row.receiver, receiver), sender);
+             ks_damage_describe_user(check->damage, &finding->row.receiver, receiver), sender);
 }
 
-static void tell_damaged(struct ks_engine *engine, struct ks_store_check *request,
+static void tell_damaged(struct ks_check *check, struct ks_store_check *request,
                          const struct ks_damage_finding *finding)
 {
     const char *done = "";
     char means[MEANS_SIZE];
-    say_whose(engine, finding, means);
+    say_whose(check, finding, means);
     if (request->repair)
-        done = ks_damage_take_out(engine, finding) == KS_OK ? "put aside into damaged/"
-                                                            : "nothing: it could not be put aside";
+        done = ks_damage_take_out(check->damage, finding) == KS_OK ? "put aside into damaged/"
+                                                                   : "nothing: it could not be put aside";
     ks_check_tell(request, true, means, done, "message %" PRIu64 " is damaged: %s", finding->row.message_id,
                   finding->why);
 }
 
 /* Judges the row that the statement stands on, as its own receiver's. */
-static enum ks_result judge_own(struct ks_engine *engine, sqlite3_stmt *statement,
+static enum ks_result judge_own(struct ks_check *check, sqlite3_stmt *statement,
                                 struct ks_damage_finding *finding)
 {
     struct ks_damage_row row;
     (void)ks_damage_read_row(statement, NULL, &row); /* judged below */
     *finding = (struct ks_damage_finding){.row = row, .counted_size = row.content_size};
-    return ks_damage_judge(engine, statement, engine->check.scratch, finding);
+    return ks_damage_judge(check->damage, statement, check->scratch, finding);
 }
 
 /* It was found to be damaged: once more, when all has settled; it may have been delivered meanwhile. */
-static enum ks_result look_again(struct ks_engine *engine, struct ks_store_check *request,
-                                 uint64_t message_id)
+static enum ks_result look_again(struct ks_check *check, struct ks_store_check *request, uint64_t message_id)
 {
     sqlite3_stmt *statement = NULL;
     struct ks_damage_finding finding;
-    ks_check_settle(engine);
-    enum ks_result result = ks_database_prepare(engine->check.database, message_text, &statement);
+    ks_check_settle(check);
+    enum ks_result result = ks_database_prepare(check->database, message_text, &statement);
     if (result != KS_OK)
         return result;
     struct ks_query query = ks_query_start(statement);
     ks_query_integer(&query, (int64_t)message_id);
-    if (ks_query_next(&query) && judge_own(engine, statement, &finding) == KS_INVALID)
-        tell_damaged(engine, request, &finding);
+    if (ks_query_next(&query) && judge_own(check, statement, &finding) == KS_INVALID)
+        tell_damaged(check, request, &finding);
     result = ks_query_end(&query);
     sqlite3_finalize(statement);
     return result;
@@ -74,13 +72,13 @@ static enum ks_result look_again(struct ks_engine *engine, struct ks_store_check
 
 /* The next messages: KS_OK when there are no more, KS_MORE; KS_INVALID when the one at cursor.after is
  * damaged. */
-static enum ks_result judge_piece(struct ks_engine *engine, struct ks_store_check *request,
+static enum ks_result judge_piece(struct ks_check *check, struct ks_store_check *request,
                                   struct ks_query *query)
 {
     struct ks_damage_finding finding;
     size_t count = 0;
     while (ks_query_next(query)) {
-        enum ks_result result = judge_own(engine, query->statement, &finding);
+        enum ks_result result = judge_own(check, query->statement, &finding);
         request->cursor.after = finding.row.message_id;
         request->cursor.messages++;
         count++;
@@ -88,7 +86,7 @@ static enum ks_result judge_piece(struct ks_engine *engine, struct ks_store_chec
             return KS_INVALID;
         if (result != KS_OK)
             return result;
-        if (ks_check_must_pause(engine, request))
+        if (ks_check_must_pause(check, request))
             return KS_MORE;
     }
     return count == PIECE ? KS_MORE : KS_OK;
@@ -101,16 +99,16 @@ static void tell_unreadable(struct ks_store_check *request)
                   "messages after %" PRIu64 " cannot be read from the database", request->cursor.after);
 }
 
-enum ks_result ks_check_messages(struct ks_engine *engine, struct ks_store_check *request)
+enum ks_result ks_check_messages(struct ks_check *check, struct ks_store_check *request)
 {
     sqlite3_stmt *statement = NULL;
-    enum ks_result result = ks_database_prepare(engine->check.database, messages_text, &statement);
+    enum ks_result result = ks_database_prepare(check->database, messages_text, &statement);
     if (result != KS_OK)
         return result;
     struct ks_query query = ks_query_start(statement);
     ks_query_integer(&query, (int64_t)request->cursor.after);
     ks_query_integer(&query, PIECE);
-    result = judge_piece(engine, request, &query);
+    result = judge_piece(check, request, &query);
     bool is_unreadable = ks_damage_is(query.code);
     enum ks_result read = ks_query_end(&query);
     sqlite3_finalize(statement);
@@ -119,7 +117,7 @@ enum ks_result ks_check_messages(struct ks_engine *engine, struct ks_store_check
         return KS_OK;
     }
     if (result == KS_INVALID)
-        result = look_again(engine, request, request->cursor.after) == KS_OK ? KS_MORE : KS_IO;
+        result = look_again(check, request, request->cursor.after) == KS_OK ? KS_MORE : KS_IO;
     return read != KS_OK ? read : result;
 }
 
@@ -132,7 +130,7 @@ static const char unlisted_text[] =
     "SELECT m.ID FROM messages AS m WHERE m.ID<=(SELECT Value FROM settings WHERE Name='messages filed')"
     " AND NOT EXISTS (SELECT 1 FROM waiting AS w WHERE w.ToClient=m.ToClient AND w.ID=m.ID)";
 
-static void tell_lost(struct ks_engine *engine, struct ks_store_check *request, sqlite3_stmt *row)
+static void tell_lost(struct ks_check *check, struct ks_store_check *request, sqlite3_stmt *row)
 {
     struct ks_damage_finding finding = {.row.message_id = (uint64_t)sqlite3_column_int64(row, 1),
                                         .counted_size = (uint64_t)sqlite3_column_int64(row, 2),
@@ -140,27 +138,27 @@ static void tell_lost(struct ks_engine *engine, struct ks_store_check *request, 
     if (sqlite3_column_bytes(row, 0) != KS_CLIENT_ID_SIZE)
         return; /* integrity_check tells */
     memcpy(finding.row.receiver.bytes, sqlite3_column_blob(row, 0), KS_CLIENT_ID_SIZE);
-    tell_damaged(engine, request, &finding);
+    tell_damaged(check, request, &finding);
 }
 
-static void tell_unlisted(struct ks_engine *engine, struct ks_store_check *request, sqlite3_stmt *row)
+static void tell_unlisted(struct ks_check *check, struct ks_store_check *request, sqlite3_stmt *row)
 {
-    (void)engine;
+    (void)check;
     ks_check_tell(request, true, "it stays in the database, and is not delivered", "",
                   "message %lld is in nobody's inbox", (long long)sqlite3_column_int64(row, 0));
 }
 
-static enum ks_result tell_each(struct ks_engine *engine, struct ks_store_check *request, const char *text,
-                                void (*tell)(struct ks_engine *engine, struct ks_store_check *request,
+static enum ks_result tell_each(struct ks_check *check, struct ks_store_check *request, const char *text,
+                                void (*tell)(struct ks_check *check, struct ks_store_check *request,
                                              sqlite3_stmt *row))
 {
     sqlite3_stmt *statement = NULL;
-    enum ks_result result = ks_database_prepare(engine->check.database, text, &statement);
+    enum ks_result result = ks_database_prepare(check->database, text, &statement);
     if (result != KS_OK)
         return result;
     struct ks_query query = ks_query_start(statement);
     while (request->count < request->limit && ks_query_next(&query))
-        tell(engine, request, statement);
+        tell(check, request, statement);
     bool is_unreadable = ks_damage_is(query.code);
     result = ks_query_end(&query);
     sqlite3_finalize(statement);
@@ -168,25 +166,25 @@ static enum ks_result tell_each(struct ks_engine *engine, struct ks_store_check 
 }
 
 /* No more than one page of them: where there are more, the database as a whole is not sound. */
-enum ks_result ks_check_inboxes(struct ks_engine *engine, struct ks_store_check *request)
+enum ks_result ks_check_inboxes(struct ks_check *check, struct ks_store_check *request)
 {
-    enum ks_result result = tell_each(engine, request, lost_text, tell_lost);
-    return result == KS_OK ? tell_each(engine, request, unlisted_text, tell_unlisted) : result;
+    enum ks_result result = tell_each(check, request, lost_text, tell_lost);
+    return result == KS_OK ? tell_each(check, request, unlisted_text, tell_unlisted) : result;
 }
 
 /* ---- contents without a message ---- */
 
-struct strays {
-    struct ks_engine *engine;
+struct stray_contents {
+    struct ks_check *check;
     struct ks_store_check *request;
     uint64_t found; /* those before cursor.after were told already */
 };
 
-static enum ks_result has_row(struct ks_engine *engine, const char *place, bool *has)
+static enum ks_result has_row(struct ks_check *check, const char *place, bool *has)
 {
     sqlite3_stmt *statement = NULL;
     enum ks_result result =
-        ks_database_prepare(engine->check.database, "SELECT 1 FROM messages WHERE Place=?", &statement);
+        ks_database_prepare(check->database, "SELECT 1 FROM messages WHERE Place=?", &statement);
     if (result != KS_OK)
         return result;
     struct ks_query query = ks_query_start(statement);
@@ -197,7 +195,7 @@ static enum ks_result has_row(struct ks_engine *engine, const char *place, bool 
     return result;
 }
 
-static enum ks_result move_stray(struct ks_engine *engine, void *context)
+static enum ks_result move_stray(struct ks_check *check, void *context)
 {
     const char *place = context;
     char name[64];
@@ -206,31 +204,31 @@ static enum ks_result move_stray(struct ks_engine *engine, void *context)
                                      "A content in messages/ of which the database knows no message: its\n"
                                      "sender was told that it was not stored, or it was delivered.\n"};
     snprintf(name, sizeof name, "content-%s", strrchr(place, '/') + 1);
-    return ks_damaged_move(engine->directory_fd, &damaged, place);
+    return ks_damaged_move(check->directory_fd, &damaged, place);
 }
 
 /* Says that it is known, whatever it is, so that it stays. */
 static enum ks_result look_for_row(void *context, const char *path_name, bool *known)
 {
-    struct strays *strays = context;
+    struct stray_contents *strays = context;
     struct ks_store_check *request = strays->request;
     char place[KS_NAMES_MESSAGE_SIZE];
     bool has = false;
     *known = true;
-    enum ks_result result = has_row(strays->engine, path_name, &has);
+    enum ks_result result = has_row(strays->check, path_name, &has);
     if (result != KS_OK || has)
         return result;
-    ks_check_settle(strays->engine);
-    result = has_row(strays->engine, path_name, &has);
-    if (result != KS_OK || has || !ks_sweep_has_file(strays->engine->directory_fd, path_name) ||
+    ks_check_settle(strays->check);
+    result = has_row(strays->check, path_name, &has);
+    if (result != KS_OK || has || !ks_sweep_has_file(strays->check->directory_fd, path_name) ||
         strays->found++ < request->cursor.after)
         return result;
     if (strays->found > STRAYS_LIMIT)
         return KS_NOT_FOUND; /* enough */
-    if (ks_check_must_pause(strays->engine, request))
+    if (ks_check_must_pause(strays->check, request))
         return KS_MORE;
     snprintf(place, sizeof place, "%s", path_name);
-    bool moved = request->repair && ks_check_change(strays->engine, move_stray, place) == KS_OK;
+    bool moved = request->repair && ks_check_change(strays->check, move_stray, place) == KS_OK;
     strays->found -= moved; /* the next walk does not meet it */
     request->cursor.after += moved ? 0 : 1;
     ks_check_tell(request, true, "nobody waits for it; the next start removes it",
@@ -238,11 +236,11 @@ static enum ks_result look_for_row(void *context, const char *path_name, bool *k
     return KS_OK;
 }
 
-enum ks_result ks_check_contents(struct ks_engine *engine, struct ks_store_check *request)
+enum ks_result ks_check_contents(struct ks_check *check, struct ks_store_check *request)
 {
-    struct strays strays = {.engine = engine, .request = request};
+    struct stray_contents strays = {.check = check, .request = request};
     const struct ks_log silent = {.fd = -1, .level = KS_LOG_ERROR};
     size_t removed = 0;
-    enum ks_result result = ks_sweep_messages(engine->directory_fd, &silent, look_for_row, &strays, &removed);
+    enum ks_result result = ks_sweep_messages(check->directory_fd, &silent, look_for_row, &strays, &removed);
     return result == KS_NOT_FOUND ? KS_OK : result;
 }

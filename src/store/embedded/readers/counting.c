@@ -1,8 +1,9 @@
 /* counting.c — see counting.h. */
 #include "store/embedded/readers/counting.h"
 
-#include "store/embedded/engine.h"
 #include "store/embedded/memory/largest_senders.h"
+#include "store/embedded/memory/table.h"
+#include "store/embedded/readers/pull_reader.h"
 #include "store/reply.h"
 
 #include <stdlib.h>
@@ -21,11 +22,11 @@ enum { COUNT_ID, COUNT_SENDER, COUNT_SIZE };
 struct ks_count {
     struct ks_task task;
     struct ks_count *next;
-    struct ks_engine *engine;
+    struct ks_counting *counting;
     struct ks_client_id receiver;
     struct ks_store_append_message *first; /* that wait for it, in their order */
     struct ks_store_append_message *last;
-    struct ks_senders *senders;
+    struct ks_largest_senders *senders;
     uint64_t era;     /* of the inbox when it began (inboxes.h) */
     uint64_t counted; /* up to this id */
     uint64_t up_to;
@@ -45,7 +46,7 @@ void ks_counting_destroy(struct ks_counting *counting)
 
 static void count_free(struct ks_count *count)
 {
-    ks_senders_free(count->senders);
+    ks_largest_senders_free(count->senders);
     free(count);
 }
 
@@ -66,32 +67,23 @@ static void start(struct ks_count *count);
 static void apply_counted(struct ks_task *task)
 {
     struct ks_count *count = KS_CONTAINER_OF(task, struct ks_count, task);
-    struct ks_engine *engine = count->engine;
+    struct ks_counting *counting = count->counting;
     struct ks_store_append_message *next = NULL;
     if (count->result == KS_OK &&
-        !ks_inboxes_counted(engine->inboxes, &count->receiver, count->era, &count->senders) &&
+        !ks_inboxes_counted(counting->inboxes, &count->receiver, count->era, &count->senders) &&
         ++count->tries < TRIES) {
         start(count);
         return;
     }
-    LL_DELETE(engine->counting.counts, count);
+    LL_DELETE(counting->counts, count);
     for (struct ks_store_append_message *request = count->first; request != NULL; request = next) {
         next = request->next;
-        ks_messages_apply_counted(engine, request);
+        counting->apply(request);
     }
     count_free(count);
 }
 
 /* ---- on the pull thread ---- */
-
-static enum ks_result have_statement(struct ks_engine *engine)
-{
-    struct ks_pulls *pulls = &engine->pulls;
-    enum ks_result result = ks_pulls_connect(engine);
-    if (result == KS_OK && pulls->count_senders == NULL)
-        result = ks_database_prepare(pulls->database, count_text, &pulls->count_senders);
-    return result;
-}
 
 static void count_row(struct ks_count *count, sqlite3_stmt *row)
 {
@@ -100,17 +92,19 @@ static void count_row(struct ks_count *count, sqlite3_stmt *row)
     if (sqlite3_column_bytes(row, COUNT_SENDER) != KS_CLIENT_ID_SIZE)
         return; /* damaged: whoever takes it is told */
     memcpy(sender.bytes, sqlite3_column_blob(row, COUNT_SENDER), sizeof sender.bytes);
-    ks_senders_add(count->senders, &sender, (uint64_t)sqlite3_column_int64(row, COUNT_SIZE));
+    ks_largest_senders_add(count->senders, &sender, (uint64_t)sqlite3_column_int64(row, COUNT_SIZE));
 }
 
 /* KS_MORE when there are more rows. */
 static enum ks_result count_piece(struct ks_count *count)
 {
-    struct ks_engine *engine = count->engine;
-    enum ks_result result = count->senders != NULL ? have_statement(engine) : KS_NO_MEMORY;
+    struct ks_counting *counting = count->counting;
+    enum ks_result result = KS_NO_MEMORY;
+    if (count->senders != NULL)
+        result = ks_database_reader_prepare(counting->reader, KS_PULL_COUNT_SENDERS, count_text);
     if (result != KS_OK)
         return result;
-    struct ks_query query = ks_query_start(engine->pulls.count_senders);
+    struct ks_query query = ks_query_start(counting->reader->statements[KS_PULL_COUNT_SENDERS]);
     ks_query_blob(&query, count->receiver.bytes, sizeof count->receiver.bytes);
     ks_query_integer(&query, (int64_t)count->counted);
     ks_query_integer(&query, (int64_t)count->up_to);
@@ -121,20 +115,20 @@ static enum ks_result count_piece(struct ks_count *count)
     }
     result = ks_query_end(&query);
     if (result != KS_OK)
-        return ks_pulls_failed(engine, result);
+        return ks_database_reader_failed(counting->reader, result);
     return rows == PIECE ? KS_MORE : KS_OK;
 }
 
 /* What is posted to the writer under the lock it runs before it stops; the rest is ks_counting_finish's. */
 static void hand_back(struct ks_count *count)
 {
-    struct ks_engine *engine = count->engine;
-    pthread_mutex_lock(&engine->counting.lock);
-    if (!engine->counting.closing) {
+    struct ks_counting *counting = count->counting;
+    pthread_mutex_lock(&counting->lock);
+    if (!counting->closing) {
         count->task.run = apply_counted;
-        ks_writer_post(engine, &count->task);
+        ks_database_writer_post(counting->writer, &count->task);
     }
-    pthread_mutex_unlock(&engine->counting.lock);
+    pthread_mutex_unlock(&counting->lock);
 }
 
 static void run_count(struct ks_task *task)
@@ -142,71 +136,72 @@ static void run_count(struct ks_task *task)
     struct ks_count *count = KS_CONTAINER_OF(task, struct ks_count, task);
     count->result = count_piece(count);
     if (count->result == KS_MORE)
-        ks_executor_post(ks_thread_executor(count->engine->pulls.thread), task);
+        ks_database_reader_post(count->counting->reader, task);
     else
         hand_back(count);
 }
 
 /* ---- the beginning, on the writer's thread ---- */
 
-/* All that waited when it began is committed and filed now, so the pull thread sees it. */
+/* All that waited when it began is committed and indexed now, so the pull thread sees it. */
 static void settle_begin(struct ks_task *task)
 {
     struct ks_count *count = KS_CONTAINER_OF(task, struct ks_count, task);
-    struct ks_engine *engine = count->engine;
-    if (engine->writer.failure != KS_OK) {
-        LL_DELETE(engine->counting.counts, count);
-        answer_all(count, engine->writer.failure);
+    struct ks_counting *counting = count->counting;
+    if (counting->writer->failure != KS_OK) {
+        LL_DELETE(counting->counts, count);
+        answer_all(count, counting->writer->failure);
         return;
     }
-    ks_inboxes_count_from(engine->inboxes, &count->receiver, &count->counted, &count->era);
+    ks_inboxes_count_from(counting->inboxes, &count->receiver, &count->counted, &count->era);
     task->run = run_count;
-    ks_executor_post(ks_thread_executor(engine->pulls.thread), task);
+    ks_database_reader_post(counting->reader, task);
 }
 
 static void start(struct ks_count *count)
 {
-    struct ks_engine *engine = count->engine;
-    ks_senders_free(count->senders); /* of an earlier try */
-    count->senders = ks_senders_new();
-    count->up_to = engine->writer.last_message_id;
-    (void)ks_filing_reach(engine, count->up_to); /* a failure fails the batch, which settle_begin sees */
-    ks_writer_settle_later(engine, &count->task, settle_begin);
+    struct ks_counting *counting = count->counting;
+    ks_largest_senders_free(count->senders); /* of an earlier try */
+    count->senders = ks_largest_senders_new();
+    count->up_to = counting->filing->last_message_id;
+    (void)ks_filing_reach(counting->filing,
+                          count->up_to); /* a failure fails the batch, which settle_begin sees */
+    ks_database_writer_settle_later(counting->writer, &count->task, settle_begin);
 }
 
-static struct ks_count *find(struct ks_engine *engine, const struct ks_client_id *receiver)
+static struct ks_count *find(struct ks_counting *counting, const struct ks_client_id *receiver)
 {
-    struct ks_count *count = engine->counting.counts;
+    struct ks_count *count = counting->counts;
     while (count != NULL && memcmp(&count->receiver, receiver, sizeof *receiver) != 0)
         count = count->next;
     return count;
 }
 
-static struct ks_count *find_or_start(struct ks_engine *engine, const struct ks_client_id *receiver)
+static struct ks_count *find_or_start(struct ks_counting *counting, const struct ks_client_id *receiver)
 {
-    struct ks_count *count = find(engine, receiver);
+    struct ks_count *count = find(counting, receiver);
     if (count != NULL)
         return count;
     count = calloc(1, sizeof *count);
     if (count == NULL)
         return NULL;
-    count->engine = engine;
+    count->counting = counting;
     count->receiver = *receiver;
-    LL_PREPEND(engine->counting.counts, count);
+    LL_PREPEND(counting->counts, count);
     start(count);
     return count;
 }
 
-bool ks_counting_is_awaited(struct ks_engine *engine, const struct ks_client_id *receiver)
+bool ks_counting_is_awaited(struct ks_counting *counting, const struct ks_client_id *receiver)
 {
-    const struct ks_count *count = find(engine, receiver);
+    const struct ks_count *count = find(counting, receiver);
     return count != NULL && count->first != NULL;
 }
 
-enum ks_result ks_counting_begin(struct ks_engine *engine, const struct ks_client_id *receiver,
+enum ks_result ks_counting_begin(struct ks_counting *counting, const struct ks_client_id *receiver,
                                  struct ks_store_append_message *request)
 {
-    struct ks_count *count = find_or_start(engine, receiver);
+    struct ks_count *count = find_or_start(counting, receiver);
     if (count == NULL)
         return KS_NO_MEMORY;
     if (request == NULL)
@@ -220,19 +215,19 @@ enum ks_result ks_counting_begin(struct ks_engine *engine, const struct ks_clien
     return KS_OK;
 }
 
-void ks_counting_close(struct ks_engine *engine)
+void ks_counting_close(struct ks_counting *counting)
 {
-    pthread_mutex_lock(&engine->counting.lock);
-    engine->counting.closing = true;
-    pthread_mutex_unlock(&engine->counting.lock);
+    pthread_mutex_lock(&counting->lock);
+    counting->closing = true;
+    pthread_mutex_unlock(&counting->lock);
 }
 
-void ks_counting_finish(struct ks_engine *engine)
+void ks_counting_finish(struct ks_counting *counting)
 {
     struct ks_count *next = NULL;
-    for (struct ks_count *count = engine->counting.counts; count != NULL; count = next) {
+    for (struct ks_count *count = counting->counts; count != NULL; count = next) {
         next = count->next;
         answer_all(count, KS_IO);
     }
-    engine->counting.counts = NULL;
+    counting->counts = NULL;
 }

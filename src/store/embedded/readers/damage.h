@@ -11,15 +11,27 @@
  * counted, or with another sum; and a file of which ks_contents_read says so. Anything else that fails (no
  * memory, no descriptor) may be better the next time, and is left alone.
  */
-#ifndef KS_STORE_SQLITE_DAMAGE_H
-#define KS_STORE_SQLITE_DAMAGE_H
+#ifndef KS_STORE_DAMAGE_H
+#define KS_STORE_DAMAGE_H
 
-#include "store/embedded/database/query.h"
+#include "crypto/alias.h"
+#include "store/embedded/memory/inboxes.h"
+#include "store/embedded/memory/users.h"
+#include "store/embedded/readers/database_reader.h"
+#include "store/embedded/writer/writer.h"
 #include "store/store.h"
 
-struct ks_engine;
-
 struct ks_damage {
+    /* Set before anything else is called; all of it outlives the damage. */
+    struct ks_database_writer *writer;
+    struct ks_database_reader *reader; /* the pull reader's */
+    struct ks_users *users;
+    struct ks_inboxes *inboxes;
+    const struct ks_alias_key *aliases;
+    const struct ks_clock *clock;
+    const struct ks_log *log;
+    int directory_fd; /* the data directory */
+
     _Atomic uint64_t count; /* messages that were put aside since the start */
     _Atomic bool stopped;   /* the writer is about to stop: nothing is posted to it */
 };
@@ -59,7 +71,7 @@ enum { KS_DAMAGE_WHO_SIZE = 640 };
 
 /* For people: the user's name, escaped, if it is still there, and its public id. Writes and returns `who`.
  * Any thread. */
-const char *ks_damage_describe_user(const struct ks_engine *engine, const struct ks_client_id *id,
+const char *ks_damage_describe_user(const struct ks_damage *damage, const struct ks_client_id *id,
                                     char who[static KS_DAMAGE_WHO_SIZE]);
 
 /* Whether SQLite's code says that what it read is not sound, or that it could not be read from the disk. */
@@ -68,25 +80,25 @@ bool ks_damage_is(int code);
 /* Judges the row that the statement stands on, and what lies in its file. finding->row has the receiver, and
  * counted_size is set. `scratch` has KS_SUMS_PIECE bytes. KS_OK; KS_INVALID with the finding, which points
  * into the row; KS_NO_MEMORY, KS_IO: nobody knows. The thread that has the statement. */
-enum ks_result ks_damage_judge(struct ks_engine *engine, sqlite3_stmt *statement, uint8_t *scratch,
+enum ks_result ks_damage_judge(const struct ks_damage *damage, sqlite3_stmt *statement, uint8_t *scratch,
                                struct ks_damage_finding *finding);
 
 /* Puts a message aside, and waits until its rows are gone. KS_OK; KS_NO_SPACE, KS_NO_MEMORY, KS_IO. Neither
  * the writer's thread nor the pull thread; before the writer stops. */
-enum ks_result ks_damage_take_out(struct ks_engine *engine, const struct ks_damage_finding *finding);
+enum ks_result ks_damage_take_out(struct ks_damage *damage, const struct ks_damage_finding *finding);
 
 /* The pull thread: the part of `request` could not be read, behind the cursor. Finds what is damaged, and
  * answers: KS_IO; when a message was put aside, and nothing of this part was given yet, KS_NOT_FOUND: its
- * lease is over, and a new one leads past that message. */
-void ks_damage_look(struct ks_engine *engine, struct ks_store_lease_read *request);
+ * lease is over, and a new one leads past that message. `scratch` as above. */
+void ks_damage_look(struct ks_damage *damage, struct ks_store_lease_read *request, uint8_t *scratch);
 
 /* The opener's thread, with the writer's connection, before there are inboxes: puts a message of a sound row
  * aside, for its content in a file is not what it should be. KS_OK; KS_NO_SPACE, KS_NO_MEMORY, KS_IO. */
-enum ks_result ks_damage_put_aside(struct ks_engine *engine, const struct ks_damage_row *row,
+enum ks_result ks_damage_put_aside(struct ks_damage *damage, const struct ks_damage_row *row,
                                    const char *why);
 
 /* Before the writer stops: when it returns, what was put aside so far is with the writer, and nothing more
  * will come. Threads that were not started are fine. */
-void ks_damage_stop(struct ks_engine *engine);
+void ks_damage_stop(struct ks_damage *damage);
 
 #endif

@@ -1,45 +1,24 @@
 /* key_reader.c — see key_reader.h. */
 #include "store/embedded/readers/key_reader.h"
 
-#include "base/log_repeats.h"
-#include "store/embedded/engine.h"
 #include "store/reply.h"
 
 #include <string.h>
 
-static void disconnect(struct ks_readers *readers)
+enum { READ_PUBLIC_KEY }; /* the place of the statement */
+
+static enum ks_result connect_key_reader(struct ks_key_reader *key_reader)
 {
-    sqlite3_finalize(readers->read_public_key);
-    readers->read_public_key = NULL;
-    sqlite3_close_v2(readers->database);
-    readers->database = NULL;
+    return ks_database_reader_prepare(&key_reader->reader, READ_PUBLIC_KEY,
+                                      "SELECT PublicKey FROM clients WHERE ID=?");
 }
 
-static enum ks_result connect_reader(struct ks_engine *engine)
+static enum ks_result read_public_key(struct ks_key_reader *key_reader, struct ks_store_public_key *request)
 {
-    struct ks_readers *readers = &engine->readers;
-    char why[256] = "";
-    if (readers->database != NULL)
-        return KS_OK;
-    enum ks_result result =
-        ks_database_open(engine->database_path, false, &readers->database, why, sizeof why);
-    if (result != KS_OK) {
-        ks_log_trouble(engine->log, KS_LOG_ERROR, "public keys cannot be read: %s", why);
-        return result;
-    }
-    result = ks_database_prepare(readers->database, "SELECT PublicKey FROM clients WHERE ID=?",
-                                 &readers->read_public_key);
-    if (result != KS_OK)
-        disconnect(readers);
-    return result;
-}
-
-static enum ks_result read_public_key(struct ks_engine *engine, struct ks_store_public_key *request)
-{
-    enum ks_result found = connect_reader(engine);
+    enum ks_result found = connect_key_reader(key_reader);
     if (found != KS_OK)
         return found;
-    struct ks_query query = ks_query_start(engine->readers.read_public_key);
+    struct ks_query query = ks_query_start(key_reader->reader.statements[READ_PUBLIC_KEY]);
     ks_query_blob(&query, request->id.bytes, sizeof request->id.bytes);
     found = KS_NOT_FOUND;
     if (ks_query_next(&query)) {
@@ -49,43 +28,36 @@ static enum ks_result read_public_key(struct ks_engine *engine, struct ks_store_
         found = whole ? KS_OK : KS_REFUSED;
     }
     enum ks_result result = ks_query_end(&query);
-    if (result == KS_OK)
-        return found;
-    ks_log_trouble(engine->log, KS_LOG_ERROR, "the database cannot be read: %s",
-                   sqlite3_errmsg(engine->readers.database));
-    disconnect(&engine->readers);
-    return result;
+    return result == KS_OK ? found : ks_database_reader_failed(&key_reader->reader, result);
 }
 
 static void run_public_key(struct ks_task *task)
 {
     struct ks_store_public_key *request = KS_CONTAINER_OF(task, struct ks_store_public_key, request.task);
-    struct ks_engine *engine = ks_engine_of(request->request.store);
-    uint64_t era = ks_key_cache_era(engine->keys);
-    enum ks_result result = read_public_key(engine, request);
+    struct ks_key_reader *key_reader = request->request.part;
+    uint64_t era = ks_key_cache_era(key_reader->keys);
+    enum ks_result result = read_public_key(key_reader, request);
     if (result == KS_OK)
-        ks_key_cache_put(engine->keys, &request->id, request->public_key, era);
+        ks_key_cache_put(key_reader->keys, &request->id, request->public_key, era);
     ks_reply_post(&request->request, result);
 }
 
-void ks_readers_public_key(struct ks_engine *engine, struct ks_store_public_key *request)
+void ks_key_reader_read(struct ks_key_reader *key_reader, struct ks_store_public_key *request)
 {
+    request->request.part = key_reader;
     request->request.task.run = run_public_key;
-    ks_executor_post(ks_thread_executor(engine->readers.thread), &request->request.task);
+    ks_database_reader_post(&key_reader->reader, &request->request.task);
 }
 
-enum ks_result ks_readers_start(struct ks_engine *engine)
+enum ks_result ks_key_reader_start(struct ks_key_reader *key_reader)
 {
-    const struct ks_thread_hooks hooks = {.context = engine};
     /* From the start: while one connection is open, another that comes back after an error finds the state of
      * the write-ahead log in shared memory, and no half-written commit comes to life. */
-    enum ks_result result = connect_reader(engine);
-    return result != KS_OK ? result : ks_thread_start(&engine->readers.thread, "store-reader", &hooks);
+    enum ks_result result = connect_key_reader(key_reader);
+    return result != KS_OK ? result : ks_database_reader_start(&key_reader->reader, "store-reader");
 }
 
-void ks_readers_stop(struct ks_engine *engine)
+void ks_key_reader_stop(struct ks_key_reader *key_reader)
 {
-    ks_thread_stop(engine->readers.thread);
-    engine->readers.thread = NULL;
-    disconnect(&engine->readers);
+    ks_database_reader_stop(&key_reader->reader);
 }

@@ -1,28 +1,25 @@
-/* key_reader.h — the thread that reads from the database, with a connection of its own that cannot write.
- * Every read is one short transaction, so the write-ahead log can be emptied.
+/* key_reader.h — the thread that reads public keys from the disk (database_reader.h). Messages are read by
+ * another one (pull_reader.h), so that no key waits behind a large pull.
  */
-#ifndef KS_STORE_SQLITE_READERS_H
-#define KS_STORE_SQLITE_READERS_H
+#ifndef KS_STORE_KEY_READER_H
+#define KS_STORE_KEY_READER_H
 
-#include "base/thread.h"
-#include "store/embedded/database/query.h"
+#include "store/embedded/memory/keys.h"
+#include "store/embedded/readers/database_reader.h"
 #include "store/store.h"
 
-struct ks_engine;
-
-struct ks_readers {
-    struct ks_thread *thread;
-    sqlite3 *database; /* the thread's; NULL after an error, until the next read */
-    sqlite3_stmt *read_public_key;
+struct ks_key_reader {
+    struct ks_database_reader reader; /* set as its header says */
+    struct ks_key_cache *keys;        /* set before the start; outlives the thread */
 };
 
 /* KS_OK; KS_NO_MEMORY, KS_IO. */
-enum ks_result ks_readers_start(struct ks_engine *engine);
+enum ks_result ks_key_reader_start(struct ks_key_reader *key_reader);
 
 /* Answers what was asked, ends the thread. Not started is fine. */
-void ks_readers_stop(struct ks_engine *engine);
+void ks_key_reader_stop(struct ks_key_reader *key_reader);
 
 /* Any thread: reads the public key of a user that is known to have one, and posts the answer. */
-void ks_readers_public_key(struct ks_engine *engine, struct ks_store_public_key *request);
+void ks_key_reader_read(struct ks_key_reader *key_reader, struct ks_store_public_key *request);
 
 #endif

@@ -4,12 +4,13 @@
 #include "store/embedded/readers/pull_reader.h"
 
 #include "base/log_repeats.h"
-#include "store/embedded/engine.h"
 #include "store/embedded/vault/contents.h"
 #include "store/reply.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+_Static_assert((int)KS_PULL_STATEMENTS <= (int)KS_READER_STATEMENTS, "each has a place");
 
 enum { WALK_PIECE = 100 * 1000 }; /* messages looked at in one go */
 
@@ -21,48 +22,6 @@ enum { WALK_ID, WALK_SIZE };
 static const char read_text[] =
     "SELECT " KS_DAMAGE_OWN_COLUMNS " FROM waiting AS w CROSS JOIN messages AS m ON m.ID=w.ID"
     " WHERE w.ToClient=? AND w.ID>? AND w.ID<=? ORDER BY w.ID";
-
-/* ---- the connection ---- */
-
-static void disconnect(struct ks_pulls *pulls)
-{
-    sqlite3_stmt **const statements[] = {&pulls->walk_sizes,    &pulls->read_messages,
-                                         &pulls->describe_user, &pulls->describe_users,
-                                         &pulls->sum_files,     &pulls->count_senders};
-    for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++) {
-        sqlite3_finalize(*statements[i]);
-        *statements[i] = NULL;
-    }
-    sqlite3_close_v2(pulls->database);
-    pulls->database = NULL;
-}
-
-enum ks_result ks_pulls_connect(struct ks_engine *engine)
-{
-    struct ks_pulls *pulls = &engine->pulls;
-    char why[256] = "";
-    if (pulls->database != NULL)
-        return KS_OK;
-    enum ks_result result = ks_database_open(engine->database_path, false, &pulls->database, why, sizeof why);
-    if (result != KS_OK) {
-        ks_log_trouble(engine->log, KS_LOG_ERROR, "messages cannot be read: %s", why);
-        return result;
-    }
-    result = ks_database_prepare(pulls->database, walk_text, &pulls->walk_sizes);
-    if (result == KS_OK)
-        result = ks_database_prepare(pulls->database, read_text, &pulls->read_messages);
-    if (result != KS_OK)
-        disconnect(pulls);
-    return result;
-}
-
-enum ks_result ks_pulls_failed(struct ks_engine *engine, enum ks_result result)
-{
-    ks_log_trouble(engine->log, KS_LOG_ERROR, "the database cannot be read: %s",
-                   sqlite3_errmsg(engine->pulls.database));
-    disconnect(&engine->pulls);
-    return result;
-}
 
 static struct ks_query start_query(sqlite3_stmt *statement, const struct ks_client_id *receiver,
                                    uint64_t after, uint64_t last)
@@ -100,38 +59,40 @@ static bool add_to_run(struct ks_store_lease_waiting *request, sqlite3_stmt *row
 }
 
 /* KS_OK when the run is found; KS_MORE when there is more to look at. */
-static enum ks_result walk_piece(struct ks_engine *engine, struct ks_store_lease_waiting *request)
+static enum ks_result walk_piece(struct ks_pull_reader *pull_reader, struct ks_store_lease_waiting *request)
 {
-    enum ks_result found = ks_pulls_connect(engine);
+    enum ks_result found = ks_database_reader_prepare(&pull_reader->reader, KS_PULL_WALK_SIZES, walk_text);
     if (found != KS_OK)
         return found;
-    struct ks_query query =
-        start_query(engine->pulls.walk_sizes, &request->receiver, request->last, request->until);
+    struct ks_query query = start_query(pull_reader->reader.statements[KS_PULL_WALK_SIZES],
+                                        &request->receiver, request->last, request->until);
     size_t looked_at = 0;
     while (found == KS_OK && ks_query_next(&query) && add_to_run(request, query.statement))
         if (++looked_at == WALK_PIECE)
             found = KS_MORE;
     enum ks_result result = ks_query_end(&query);
-    return result == KS_OK ? found : ks_pulls_failed(engine, result);
+    return result == KS_OK ? found : ks_database_reader_failed(&pull_reader->reader, result);
 }
 
 /* KS_PENDING: walk again. */
-static enum ks_result lease_found(struct ks_engine *engine, struct ks_store_lease_waiting *request)
+static enum ks_result lease_found(struct ks_pull_reader *pull_reader, struct ks_store_lease_waiting *request)
 {
-    /* What it was to find is somebody else's by now, and what came later is not filed: the next request's. */
-    if (request->count == 0 && request->after >= atomic_load(&engine->filing.done))
+    /* What it was to find is somebody else's by now, and what came later is not indexed: the next request's.
+     */
+    if (request->count == 0 && request->after >= atomic_load(&pull_reader->filing->indexed))
         return KS_NOT_FOUND;
     struct ks_part part = {.after = request->after,
                            .last = request->last,
                            .count = request->count,
                            .bytes = request->size - request->count * request->overhead};
-    enum ks_result result = ks_inboxes_lease_run(engine->inboxes, &request->receiver, request->owner, &part);
+    enum ks_result result =
+        ks_inboxes_lease_run(pull_reader->inboxes, &request->receiver, request->owner, &part);
     if (result == KS_PENDING)
         walk_from(request, &part);
     else if (result == KS_OK)
         request->more = part.more;
     else if (result == KS_IO)
-        ks_log_trouble(engine->log, KS_LOG_ERROR, "the database has other messages than were counted");
+        ks_log_trouble(pull_reader->log, KS_LOG_ERROR, "the database has other messages than were counted");
     return result;
 }
 
@@ -139,16 +100,16 @@ static void run_lease(struct ks_task *task)
 {
     struct ks_store_lease_waiting *request =
         KS_CONTAINER_OF(task, struct ks_store_lease_waiting, request.task);
-    struct ks_engine *engine = ks_engine_of(request->request.store);
-    enum ks_result result = walk_piece(engine, request);
+    struct ks_pull_reader *pull_reader = request->request.part;
+    enum ks_result result = walk_piece(pull_reader, request);
     if (result == KS_OK)
-        result = lease_found(engine, request);
+        result = lease_found(pull_reader, request);
     if (result == KS_MORE || result == KS_PENDING) {
-        ks_executor_post(ks_thread_executor(engine->pulls.thread), task);
+        ks_database_reader_post(&pull_reader->reader, task);
         return;
     }
     if (result != KS_OK) {
-        ks_inboxes_lease_nothing(engine->inboxes, &request->receiver, request->owner);
+        ks_inboxes_lease_nothing(pull_reader->inboxes, &request->receiver, request->owner);
         request->count = 0;
         request->size = 0;
         request->more = false;
@@ -156,17 +117,18 @@ static void run_lease(struct ks_task *task)
     ks_reply_post(&request->request, result == KS_NOT_FOUND ? KS_OK : result);
 }
 
-void ks_pulls_lease(struct ks_engine *engine, struct ks_store_lease_waiting *request)
+void ks_pull_reader_lease(struct ks_pull_reader *pull_reader, struct ks_store_lease_waiting *request)
 {
     walk_from(request, &(struct ks_part){.after = request->after, .last = request->until});
+    request->request.part = pull_reader;
     request->request.task.run = run_lease;
-    ks_executor_post(ks_thread_executor(engine->pulls.thread), &request->request.task);
+    ks_database_reader_post(&pull_reader->reader, &request->request.task);
 }
 
 /* ---- the bytes of a part ---- */
 
 /* KS_OK; KS_INVALID when the content is damaged; KS_NO_MEMORY, KS_IO. */
-static enum ks_result read_content(const struct ks_engine *engine, const struct ks_damage_row *row,
+static enum ks_result read_content(const struct ks_pull_reader *pull_reader, const struct ks_damage_row *row,
                                    uint8_t *bytes, size_t size, uint64_t offset)
 {
     if (row->place == NULL) {
@@ -174,10 +136,10 @@ static enum ks_result read_content(const struct ks_engine *engine, const struct 
             memcpy(bytes, (const uint8_t *)row->content + offset, size);
         return KS_OK;
     }
-    struct ks_contents contents = {.directory_fd = engine->directory_fd,
+    struct ks_contents contents = {.directory_fd = pull_reader->directory_fd,
                                    .place = row->place,
                                    .content_size = row->content_size,
-                                   .scratch = engine->pulls.scratch};
+                                   .scratch = pull_reader->scratch};
     return ks_contents_read(&contents, offset, bytes, size);
 }
 
@@ -205,8 +167,8 @@ static void begin_message(struct ks_store_lease_read *request, const struct ks_d
 
 /* The next bytes of one message: its head, if it is not given yet, and of its content what there is room for.
  * KS_OK; KS_INVALID when it is damaged, and nothing of it is given in this call; KS_NO_MEMORY, KS_IO. */
-static enum ks_result take_message(const struct ks_engine *engine, struct ks_store_lease_read *request,
-                                   sqlite3_stmt *statement)
+static enum ks_result take_message(const struct ks_pull_reader *pull_reader,
+                                   struct ks_store_lease_read *request, sqlite3_stmt *statement)
 {
     struct ks_message_cursor *cursor = &request->cursor;
     struct ks_damage_row row;
@@ -217,7 +179,8 @@ static enum ks_result take_message(const struct ks_engine *engine, struct ks_sto
     uint64_t left = row.content_size - cursor->offset;
     size_t room = request->capacity - request->size;
     size_t size = left < room ? (size_t)left : room;
-    enum ks_result result = read_content(engine, &row, request->bytes + request->size, size, cursor->offset);
+    enum ks_result result =
+        read_content(pull_reader, &row, request->bytes + request->size, size, cursor->offset);
     if (result != KS_OK)
         return result;
     request->size += size;
@@ -244,80 +207,86 @@ static bool agrees(const struct ks_message_cursor *cursor, const struct ks_part 
     return !at_end && cursor->given < part->count;
 }
 
-static enum ks_result read_rows(struct ks_engine *engine, struct ks_store_lease_read *request,
+static enum ks_result read_rows(struct ks_pull_reader *pull_reader, struct ks_store_lease_read *request,
                                 const struct ks_part *part)
 {
-    enum ks_result taken = ks_pulls_connect(engine);
+    enum ks_result taken = ks_database_reader_prepare(&pull_reader->reader, KS_PULL_READ_MESSAGES, read_text);
     if (taken != KS_OK)
         return taken;
-    struct ks_query query = start_query(engine->pulls.read_messages, &request->receiver,
-                                        request->cursor.message_id, request->last);
+    struct ks_query query = start_query(pull_reader->reader.statements[KS_PULL_READ_MESSAGES],
+                                        &request->receiver, request->cursor.message_id, request->last);
     bool at_end = false;
     while (taken == KS_OK && !at_end && has_room(request)) {
         at_end = !ks_query_next(&query);
         if (!at_end)
-            taken = take_message(engine, request, query.statement);
+            taken = take_message(pull_reader, request, query.statement);
     }
     enum ks_result result = ks_query_end(&query);
     if (result != KS_OK)
-        return ks_pulls_failed(engine, result);
+        return ks_database_reader_failed(&pull_reader->reader, result);
     if (taken == KS_OK && !agrees(&request->cursor, part, at_end))
         taken = KS_IO;
     return taken;
 }
 
 /* KS_PENDING: ks_damage_look answers. */
-static enum ks_result read_part(struct ks_engine *engine, struct ks_store_lease_read *request)
+static enum ks_result read_part(struct ks_pull_reader *pull_reader, struct ks_store_lease_read *request)
 {
     struct ks_part part;
     const struct ks_message_cursor before = request->cursor;
-    if (ks_inboxes_part(engine->inboxes, &request->receiver, request->owner, request->last, &part) != KS_OK)
+    if (ks_inboxes_part(pull_reader->inboxes, &request->receiver, request->owner, request->last, &part) !=
+        KS_OK)
         return KS_NOT_FOUND;
     if (request->cursor.given == part.count)
         return KS_OK;
-    enum ks_result result = read_rows(engine, request, &part);
+    enum ks_result result = read_rows(pull_reader, request, &part);
     if (result == KS_OK)
         return KS_OK;
     /* What another owner has got meanwhile may be deleted. */
-    if (ks_inboxes_part(engine->inboxes, &request->receiver, request->owner, request->last, &part) != KS_OK)
+    if (ks_inboxes_part(pull_reader->inboxes, &request->receiver, request->owner, request->last, &part) !=
+        KS_OK)
         return KS_NOT_FOUND;
-    ks_log_trouble(engine->log, KS_LOG_ERROR, "a waiting message cannot be read: %s", ks_result_text(result));
+    ks_log_trouble(pull_reader->log, KS_LOG_ERROR, "a waiting message cannot be read: %s",
+                   ks_result_text(result));
     request->cursor = before;
     request->size = 0;
-    ks_damage_look(engine, request);
+    ks_damage_look(pull_reader->damage, request, pull_reader->scratch);
     return KS_PENDING;
 }
 
 static void run_read(struct ks_task *task)
 {
     struct ks_store_lease_read *request = KS_CONTAINER_OF(task, struct ks_store_lease_read, request.task);
-    struct ks_engine *engine = ks_engine_of(request->request.store);
-    enum ks_result result = read_part(engine, request);
+    struct ks_pull_reader *pull_reader = request->request.part;
+    enum ks_result result = read_part(pull_reader, request);
     if (result != KS_PENDING)
         ks_reply_post(&request->request, result);
 }
 
-void ks_pulls_read(struct ks_engine *engine, struct ks_store_lease_read *request)
+void ks_pull_reader_read(struct ks_pull_reader *pull_reader, struct ks_store_lease_read *request)
 {
+    request->request.part = pull_reader;
     request->request.task.run = run_read;
-    ks_executor_post(ks_thread_executor(engine->pulls.thread), &request->request.task);
+    ks_database_reader_post(&pull_reader->reader, &request->request.task);
 }
 
 /* ---- the thread ---- */
 
-enum ks_result ks_pulls_start(struct ks_engine *engine)
+enum ks_result ks_pull_reader_start(struct ks_pull_reader *pull_reader)
 {
-    const struct ks_thread_hooks hooks = {.context = engine};
-    engine->pulls.scratch = malloc(KS_SUMS_PIECE);
-    enum ks_result result = engine->pulls.scratch != NULL ? ks_pulls_connect(engine) : KS_NO_MEMORY;
-    return result != KS_OK ? result : ks_thread_start(&engine->pulls.thread, "store-pull", &hooks);
+    struct ks_database_reader *reader = &pull_reader->reader;
+    pull_reader->scratch = malloc(KS_SUMS_PIECE);
+    if (pull_reader->scratch == NULL)
+        return KS_NO_MEMORY;
+    enum ks_result result = ks_database_reader_prepare(reader, KS_PULL_WALK_SIZES, walk_text);
+    if (result == KS_OK)
+        result = ks_database_reader_prepare(reader, KS_PULL_READ_MESSAGES, read_text);
+    return result != KS_OK ? result : ks_database_reader_start(reader, "store-pull");
 }
 
-void ks_pulls_stop(struct ks_engine *engine)
+void ks_pull_reader_stop(struct ks_pull_reader *pull_reader)
 {
-    ks_thread_stop(engine->pulls.thread);
-    engine->pulls.thread = NULL;
-    free(engine->pulls.scratch);
-    engine->pulls.scratch = NULL;
-    disconnect(&engine->pulls);
+    ks_database_reader_stop(&pull_reader->reader);
+    free(pull_reader->scratch);
+    pull_reader->scratch = NULL;
 }

@@ -1,50 +1,53 @@
-/* pull_reader.h — the thread that reads waiting messages, with a connection of its own that cannot write.
- * Public keys are read by another one (key_reader.h), so they never wait behind a large pull. Every read is
- * one short transaction, so the write-ahead log can be emptied.
+/* pull_reader.h — the thread that reads waiting messages (database_reader.h): the parts that are leased, and
+ * where a part ends. On the same thread and connection, operators' questions are answered (details.h),
+ * senders are counted (counting.h), and it is found out what is damaged (damage.h). Public keys are read by
+ * another one (key_reader.h), so they never wait behind a large pull.
  *
- * The thread also unlinks the files of messages that are deleted, and of users that are removed: that takes
- * long for large ones. And it reads what operators ask (details.h).
+ * Files of messages are read here, and never unlinked: the reaper does that (disk/reaper.h).
  */
-#ifndef KS_STORE_SQLITE_PULLS_H
-#define KS_STORE_SQLITE_PULLS_H
+#ifndef KS_STORE_PULL_READER_H
+#define KS_STORE_PULL_READER_H
 
-#include "base/thread.h"
-#include "store/embedded/database/query.h"
-#include "store/embedded/vault/names.h"
+#include "store/embedded/memory/inboxes.h"
+#include "store/embedded/readers/damage.h"
+#include "store/embedded/readers/database_reader.h"
+#include "store/embedded/writer/filing.h"
 #include "store/store.h"
 
-struct ks_engine;
+/* Whose statement has which place in the reader. */
+enum ks_pull_statement {
+    KS_PULL_WALK_SIZES,
+    KS_PULL_READ_MESSAGES,
+    KS_PULL_DESCRIBE_USER, /* these three are details.c's */
+    KS_PULL_DESCRIBE_USERS,
+    KS_PULL_SUM_FILES,
+    KS_PULL_COUNT_SENDERS, /* counting.c's */
+    KS_PULL_STATEMENTS,
+};
 
-struct ks_pulls {
-    struct ks_thread *thread;
-    sqlite3 *database; /* the thread's; NULL after an error, until the next read */
-    uint8_t *scratch;  /* KS_SUMS_PIECE bytes, for contents in files */
-    sqlite3_stmt *walk_sizes;
-    sqlite3_stmt *read_messages;
-    sqlite3_stmt *describe_user; /* these three are details.c's */
-    sqlite3_stmt *describe_users;
-    sqlite3_stmt *sum_files;
-    sqlite3_stmt *count_senders; /* counting.c's */
+struct ks_pull_reader {
+    struct ks_database_reader reader; /* set as its header says */
+    /* Set before the start; outlive the thread. */
+    struct ks_inboxes *inboxes;
+    const struct ks_filing *filing;
+    struct ks_damage *damage;
+    const struct ks_log *log;
+    int directory_fd; /* the data directory */
+
+    uint8_t *scratch; /* KS_SUMS_PIECE bytes, for contents in files */
 };
 
 /* KS_OK; KS_NO_MEMORY, KS_IO. */
-enum ks_result ks_pulls_start(struct ks_engine *engine);
+enum ks_result ks_pull_reader_start(struct ks_pull_reader *pull_reader);
 
 /* Answers what was asked, ends the thread. Not started is fine. */
-void ks_pulls_stop(struct ks_engine *engine);
-
-/* The thread itself: makes sure that there is a connection, with all statements but those of details.c and
- * counting.c. KS_OK, KS_NO_MEMORY, KS_IO. */
-enum ks_result ks_pulls_connect(struct ks_engine *engine);
-
-/* The thread itself: a read failed with `result`; the next connection may do better. Returns `result`. */
-enum ks_result ks_pulls_failed(struct ks_engine *engine, enum ks_result result);
+void ks_pull_reader_stop(struct ks_pull_reader *pull_reader);
 
 /* Any thread. ks_inboxes_lease has said KS_PENDING, and request->after and `until` say where to look: finds
  * the run that fits, leases it and posts the answer. */
-void ks_pulls_lease(struct ks_engine *engine, struct ks_store_lease_waiting *request);
+void ks_pull_reader_lease(struct ks_pull_reader *pull_reader, struct ks_store_lease_waiting *request);
 
 /* Any thread: reads, and posts the answer. */
-void ks_pulls_read(struct ks_engine *engine, struct ks_store_lease_read *request);
+void ks_pull_reader_read(struct ks_pull_reader *pull_reader, struct ks_store_lease_read *request);
 
 #endif

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 /* One content that is open. */
-struct file {
+struct content_file {
     int fd;
     uint32_t content_size;
     bool has_sums;
@@ -29,7 +29,7 @@ static enum ks_result damaged(struct ks_contents *contents, const char *why)
     return KS_INVALID;
 }
 
-static enum ks_result open_file(struct ks_contents *contents, struct file *file)
+static enum ks_result open_file(struct ks_contents *contents, struct content_file *file)
 {
     struct stat status;
     file->fd = openat(contents->directory_fd, contents->place, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -57,7 +57,7 @@ static enum ks_result open_file(struct ks_contents *contents, struct file *file)
 
 /* A sector that the disk cannot read any more is damage like any other; what a system call says for want of
  * memory is not. */
-static enum ks_result read_at(struct ks_contents *contents, const struct file *file, uint8_t *bytes,
+static enum ks_result read_at(struct ks_contents *contents, const struct content_file *file, uint8_t *bytes,
                               size_t size, uint64_t offset)
 {
     size_t done = 0;
@@ -77,8 +77,8 @@ static enum ks_result read_at(struct ks_contents *contents, const struct file *f
 }
 
 /* Reads piece `number`, of `size` bytes, and judges it. */
-static enum ks_result read_piece(struct ks_contents *contents, const struct file *file, uint64_t number,
-                                 uint8_t *bytes, size_t size)
+static enum ks_result read_piece(struct ks_contents *contents, const struct content_file *file,
+                                 uint64_t number, uint8_t *bytes, size_t size)
 {
     uint8_t sum[KS_SUMS_SIZE];
     enum ks_result result = read_at(contents, file, bytes, size, number * KS_SUMS_PIECE);
@@ -90,14 +90,14 @@ static enum ks_result read_piece(struct ks_contents *contents, const struct file
     return result;
 }
 
-static size_t piece_size(const struct file *file, uint64_t number)
+static size_t piece_size(const struct content_file *file, uint64_t number)
 {
     uint64_t left = file->content_size - number * KS_SUMS_PIECE;
     return left < KS_SUMS_PIECE ? (size_t)left : KS_SUMS_PIECE;
 }
 
-static enum ks_result read_pieces(struct ks_contents *contents, const struct file *file, uint64_t offset,
-                                  uint8_t *bytes, size_t size)
+static enum ks_result read_pieces(struct ks_contents *contents, const struct content_file *file,
+                                  uint64_t offset, uint8_t *bytes, size_t size)
 {
     enum ks_result result = KS_OK;
     while (size > 0 && result == KS_OK) {
@@ -120,7 +120,7 @@ static enum ks_result read_pieces(struct ks_contents *contents, const struct fil
 
 enum ks_result ks_contents_read(struct ks_contents *contents, uint64_t offset, uint8_t *bytes, size_t size)
 {
-    struct file file;
+    struct content_file file;
     enum ks_result result = open_file(contents, &file);
     if (result != KS_OK)
         return result;
@@ -133,7 +133,7 @@ enum ks_result ks_contents_read(struct ks_contents *contents, uint64_t offset, u
 
 enum ks_result ks_contents_check(struct ks_contents *contents, bool (*go_on)(void *context), void *context)
 {
-    struct file file;
+    struct content_file file;
     enum ks_result result = open_file(contents, &file);
     if (result != KS_OK)
         return result;

@@ -66,7 +66,7 @@ enum ks_result ks_sweep_clear_staging(int directory_fd)
     return result;
 }
 
-struct walk {
+struct directory_walk {
     int directory_fd;
     const struct ks_log *log;
     enum ks_result (*visit)(void *context, const struct ks_vault_row *row);
@@ -99,7 +99,7 @@ static bool is_stored_name(const char *name)
            kept == name;
 }
 
-static enum ks_result visit_file(const struct walk *walk, const struct ks_client_id *id,
+static enum ks_result visit_file(const struct directory_walk *walk, const struct ks_client_id *id,
                                  const char *directory, const char *name)
 {
     struct ks_vault_row row = {.id = *id, .file_name = name, .kept_name = name};
@@ -110,8 +110,8 @@ static enum ks_result visit_file(const struct walk *walk, const struct ks_client
 }
 
 /* `shown` is the directory's name in the log. */
-static enum ks_result walk_directory(const struct walk *walk, const char *directory, const char *shown,
-                                     const struct ks_client_id *id)
+static enum ks_result walk_directory(const struct directory_walk *walk, const char *directory,
+                                     const char *shown, const struct ks_client_id *id)
 {
     DIR *listing = NULL;
     enum ks_result result = open_listing(walk->directory_fd, directory, &listing);
@@ -155,7 +155,8 @@ enum ks_result ks_sweep_walk_directory(int directory_fd, const struct ks_log *lo
                                        enum ks_result (*visit)(void *context, const struct ks_vault_row *row),
                                        void *context)
 {
-    const struct walk walk = {.directory_fd = directory_fd, .log = log, .visit = visit, .context = context};
+    const struct directory_walk walk = {
+        .directory_fd = directory_fd, .log = log, .visit = visit, .context = context};
     return walk_directory(&walk, path, "a directory of files/", id); /* its name is the secret id */
 }
 
@@ -164,7 +165,8 @@ enum ks_result ks_sweep_walk_files(int directory_fd, const struct ks_alias_key *
                                    enum ks_result (*visit)(void *context, const struct ks_vault_row *row),
                                    void *context)
 {
-    const struct walk walk = {.directory_fd = directory_fd, .log = log, .visit = visit, .context = context};
+    const struct directory_walk walk = {
+        .directory_fd = directory_fd, .log = log, .visit = visit, .context = context};
     DIR *listing = NULL;
     enum ks_result result = open_listing(directory_fd, "files", &listing);
     if (result != KS_OK)

@@ -1,4 +1,7 @@
-/* vault_internal.h — the vault from within: what vault.c, stage.c and confirm.c share. */
+/* vault_internal.h — the vault from within: what vault.c, stage.c, confirm.c and staging.c share. Calls go in
+ * this order: requests (vault.c) to the stage threads (stage.c), from there to the confirm thread
+ * (confirm.c), and all of them to what they do with stages (staging.c).
+ */
 #ifndef KS_STORE_VAULT_INTERNAL_H
 #define KS_STORE_VAULT_INTERNAL_H
 
@@ -103,9 +106,19 @@ struct ks_vault {
     bool messages_is_dirty; /* a file was put into messages/ and that is not synced yet */
 };
 
+/* ---- staging.c ---- */
+
 /* What the operating system said about a file of ours. Never KS_NOT_FOUND or KS_EXISTS: those mean something
  * else to who asked. */
 enum ks_result ks_vault_failure(int error_number);
+
+/* The thread that the stages of this user are pinned to. Any thread. */
+struct ks_vault_thread *ks_vault_thread_of(struct ks_vault *vault, const struct ks_client_id *id);
+
+/* A new stage, in no list of a thread. KS_OK with *stage; KS_INVALID for a file name that ks_kept_name
+ * refuses; KS_NO_MEMORY, KS_CRYPTO. Any thread. */
+enum ks_result ks_vault_stage_new(struct ks_vault *vault, const struct ks_store_stage_open *request,
+                                  struct ks_stage **stage);
 
 /* Frees a stage that is in no list of a thread; the file is the caller's business. Any thread. */
 void ks_vault_release(struct ks_stage *stage);
@@ -124,8 +137,10 @@ enum ks_result ks_vault_reopen(const struct ks_stage *stage, int *fd);
 /* What putting the stage's file in place would change, `size` being its own. Asks the disk. */
 struct ks_quota_change ks_vault_change(const struct ks_stage *stage, uint64_t size);
 
+/* ---- stage.c ---- */
+
 /* Tasks of stage threads: an opening that is over a limit unless it replaces a file, a chunk, a confirm, an
- * append, a discard, the stages of a user who goes; and the thread's tick. stage.c */
+ * append, a discard, the stages of a user who goes; and the thread's tick. */
 void ks_stage_run_judge(struct ks_task *task);
 void ks_stage_run_write(struct ks_task *task);
 void ks_stage_run_confirm(struct ks_task *task);
@@ -134,7 +149,9 @@ void ks_stage_run_discard(struct ks_task *task);
 void ks_stage_run_expel(struct ks_task *task);
 void ks_stage_tick(void *vault_thread);
 
-/* Tasks and end of batch of the confirm thread, whose context is the vault. confirm.c */
+/* ---- confirm.c ---- */
+
+/* Tasks and end of batch of the confirm thread, whose context is the vault. */
 void ks_confirm_run(struct ks_task *task);
 void ks_confirm_run_append(struct ks_task *task);
 void ks_confirm_batch_done(void *context);

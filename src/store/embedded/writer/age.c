@@ -1,14 +1,12 @@
 /* age.c — see age.h. */
 #include "store/embedded/writer/age.h"
 
-#include "store/embedded/engine.h"
-
 enum { NOTE_SECONDS = 3600 };
 
 /* The directory's time now. */
-static int64_t stored_now(const struct ks_engine *engine)
+static int64_t stored_now(const struct ks_age *age)
 {
-    return ks_age_to_stored(engine, ks_clock_steady_seconds(engine->clock));
+    return ks_age_to_stored(age, ks_clock_steady_seconds(age->clock));
 }
 
 /* What an earlier kesher has noted is of the clock on the wall: it says nothing. */
@@ -25,42 +23,43 @@ static enum ks_result begin_time(sqlite3 *database)
     return result;
 }
 
-enum ks_result ks_age_load(struct ks_engine *engine)
+enum ks_result ks_age_load(struct ks_age *age)
 {
     int64_t run = 0;
     enum ks_result result = ks_database_read_integer(
-        engine->writer.database, "SELECT Value FROM settings WHERE Name='seconds run'", &run);
+        age->writer->database, "SELECT Value FROM settings WHERE Name='seconds run'", &run);
     if (result == KS_NOT_FOUND)
-        result = begin_time(engine->writer.database);
+        result = begin_time(age->writer->database);
     if (run < 0 || run > INT64_MAX / 2)
         return KS_INVALID;
-    engine->age.ahead = run - ks_clock_steady_seconds(engine->clock);
-    engine->age.next_note = run + NOTE_SECONDS;
+    age->ahead = run - ks_clock_steady_seconds(age->clock);
+    age->next_note = run + NOTE_SECONDS;
     return result;
 }
 
-int64_t ks_age_to_stored(const struct ks_engine *engine, int64_t steady_seconds)
+int64_t ks_age_to_stored(const struct ks_age *age, int64_t steady_seconds)
 {
-    return steady_seconds + engine->age.ahead;
+    return steady_seconds + age->ahead;
 }
 
-int64_t ks_age_from_stored(const struct ks_engine *engine, int64_t stored)
+int64_t ks_age_from_stored(const struct ks_age *age, int64_t stored)
 {
-    int64_t now = stored_now(engine);
-    return (stored >= 0 && stored < now ? stored : now) - engine->age.ahead;
+    int64_t now = stored_now(age);
+    return (stored >= 0 && stored < now ? stored : now) - age->ahead;
 }
 
-void ks_age_note(struct ks_engine *engine, bool always)
+void ks_age_note(struct ks_age *age, bool always)
 {
-    int64_t now = stored_now(engine);
-    if (!always && now < engine->age.next_note)
+    int64_t now = stored_now(age);
+    if (!always && now < age->next_note)
         return;
-    engine->age.next_note = now + NOTE_SECONDS;
-    if (ks_writer_begin(engine) == KS_OK) {
-        struct ks_query query = ks_writer_query(engine, KS_STATEMENT_SET_AGE);
+    age->next_note = now + NOTE_SECONDS;
+    if (ks_database_writer_begin(age->writer) == KS_OK) {
+        struct ks_query query = ks_database_writer_query(age->writer, KS_STATEMENT_SET_AGE);
         ks_query_integer(&query, now);
-        (void)ks_writer_check(engine, ks_query_run(&query)); /* the log has it; the next hour comes */
+        (void)ks_database_writer_check(age->writer,
+                                       ks_query_run(&query)); /* the log has it; the next hour comes */
     }
-    (void)ks_writer_finish(engine);
-    ks_writer_forget_failure(engine);
+    (void)ks_database_writer_finish(age->writer);
+    ks_database_writer_forget_failure(age->writer);
 }

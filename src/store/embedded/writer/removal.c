@@ -2,8 +2,8 @@
 #include "store/embedded/writer/removal.h"
 
 #include "base/log_repeats.h"
-#include "store/embedded/engine.h"
-#include "store/reply.h"
+#include "store/embedded/memory/table.h"
+#include "store/embedded/vault/names.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -23,7 +23,7 @@ enum {
 /* Files of messages whose rows are gone. */
 struct ks_removed_files {
     struct ks_task task;
-    struct ks_engine *engine;
+    const struct ks_removal *removal;
     struct ks_removed_files *next; /* of the batch */
     size_t count;
     char path_names[KS_REMOVED_FILES][KS_NAMES_MESSAGE_SIZE];
@@ -32,28 +32,28 @@ struct ks_removed_files {
 static void unlink_files(struct ks_task *task)
 {
     struct ks_removed_files *files = KS_CONTAINER_OF(task, struct ks_removed_files, task);
-    const struct ks_engine *engine = files->engine;
+    const struct ks_removal *removal = files->removal;
     int failure = 0;
     for (size_t i = 0; i < files->count; i++)
-        if (unlinkat(engine->directory_fd, files->path_names[i], 0) != 0)
+        if (unlinkat(removal->directory_fd, files->path_names[i], 0) != 0)
             failure = errno;
     if (failure != 0) {
         char text[128];
-        ks_log_trouble(engine->log, KS_LOG_WARNING, "cannot remove a file from messages/: %s",
+        ks_log_trouble(removal->log, KS_LOG_WARNING, "cannot remove a file from messages/: %s",
                        strerror_r(failure, text, sizeof text));
     }
     free(files);
 }
 
-static void post_unlink(struct ks_engine *engine, struct ks_removed_files *files)
+static void post_unlink(struct ks_removal *removal, struct ks_removed_files *files)
 {
     files->task.run = unlink_files;
-    ks_executor_post(ks_thread_executor(engine->reaper), &files->task);
+    ks_executor_post(ks_thread_executor(removal->reaper), &files->task);
 }
 
 /* ---- a piece of one receiver's rows, inside the batch ---- */
 
-struct piece {
+struct removal_piece {
     const struct ks_client_id *receiver;
     uint64_t after;
     uint64_t up_to;
@@ -65,10 +65,10 @@ static bool is_batch_full(const struct ks_removal *removal)
     return removal->rows >= PIECE_ROWS || removal->bytes >= PIECE_BYTES;
 }
 
-static struct ks_query ask_for_piece(struct ks_engine *engine, enum ks_statement statement,
-                                     const struct piece *piece)
+static struct ks_query ask_for_piece(struct ks_removal *removal, enum ks_statement statement,
+                                     const struct removal_piece *piece)
 {
-    struct ks_query query = ks_writer_query(engine, statement);
+    struct ks_query query = ks_database_writer_query(removal->writer, statement);
     ks_query_blob(&query, piece->receiver->bytes, sizeof piece->receiver->bytes);
     ks_query_integer(&query, (int64_t)piece->after);
     ks_query_integer(&query, (int64_t)piece->up_to);
@@ -76,10 +76,9 @@ static struct ks_query ask_for_piece(struct ks_engine *engine, enum ks_statement
 }
 
 /* Cuts the piece to what the batch still has room for. */
-static enum ks_result measure_piece(struct ks_engine *engine, struct piece *piece)
+static enum ks_result measure_piece(struct ks_removal *removal, struct removal_piece *piece)
 {
-    struct ks_removal *removal = &engine->removal;
-    struct ks_query query = ask_for_piece(engine, KS_STATEMENT_SIZES_OF_MESSAGES, piece);
+    struct ks_query query = ask_for_piece(removal, KS_STATEMENT_SIZES_OF_MESSAGES, piece);
     uint64_t last = 0;
     while (!piece->more && ks_query_next(&query)) {
         piece->more = is_batch_full(removal);
@@ -90,11 +89,11 @@ static enum ks_result measure_piece(struct ks_engine *engine, struct piece *piec
         removal->rows++;
     }
     piece->up_to = last;
-    return ks_writer_check(engine, ks_query_end(&query));
+    return ks_database_writer_check(removal->writer, ks_query_end(&query));
 }
 
 /* Reads the paths of large contents. The piece ends before those that there is no room for. */
-static void read_places(struct ks_query *query, struct piece *piece, struct ks_removed_files *files)
+static void read_places(struct ks_query *query, struct removal_piece *piece, struct ks_removed_files *files)
 {
     uint64_t last = 0;
     do {
@@ -110,147 +109,110 @@ static void read_places(struct ks_query *query, struct piece *piece, struct ks_r
 }
 
 /* Notes the files that go with the piece, for after the commit. */
-static enum ks_result collect_files(struct ks_engine *engine, struct piece *piece)
+static enum ks_result collect_files(struct ks_removal *removal, struct removal_piece *piece)
 {
-    struct ks_query query = ask_for_piece(engine, KS_STATEMENT_PLACES_OF_MESSAGES, piece);
+    struct ks_query query = ask_for_piece(removal, KS_STATEMENT_PLACES_OF_MESSAGES, piece);
     struct ks_removed_files *files = NULL;
     enum ks_result result = KS_OK;
     if (ks_query_next(&query)) {
         files = calloc(1, sizeof *files);
         if (files != NULL) {
             read_places(&query, piece, files);
-            files->engine = engine;
-            LL_PREPEND(engine->removal.files, files);
+            files->removal = removal;
+            LL_PREPEND(removal->files, files);
         } else {
             result = KS_NO_MEMORY;
         }
     }
-    enum ks_result read = ks_writer_check(engine, ks_query_end(&query));
+    enum ks_result read = ks_database_writer_check(removal->writer, ks_query_end(&query));
     return read != KS_OK ? read : result;
 }
 
 /* KS_OK when no row is left, KS_MORE when there are others; what fails is told, and the batch with it, if it
  * was the database. */
-static enum ks_result delete_piece(struct ks_engine *engine, const struct ks_client_id *receiver,
+static enum ks_result delete_piece(struct ks_removal *removal, const struct ks_client_id *receiver,
                                    uint64_t after, uint64_t up_to)
 {
-    struct piece piece = {.receiver = receiver, .after = after, .up_to = up_to, .more = false};
-    enum ks_result result = ks_writer_begin(engine);
+    struct removal_piece piece = {.receiver = receiver, .after = after, .up_to = up_to, .more = false};
+    enum ks_result result = ks_database_writer_begin(removal->writer);
     if (result == KS_OK)
-        result = ks_filing_reach(engine, up_to);
+        result = ks_filing_reach(removal->filing, up_to);
     if (result == KS_OK)
-        result = measure_piece(engine, &piece);
+        result = measure_piece(removal, &piece);
     if (result == KS_OK)
-        result = collect_files(engine, &piece);
+        result = collect_files(removal, &piece);
     if (result != KS_OK)
         return result;
-    struct ks_query query = ask_for_piece(engine, KS_STATEMENT_DELETE_MESSAGES, &piece);
-    result = ks_writer_check(engine, ks_query_run(&query));
+    struct ks_query query = ask_for_piece(removal, KS_STATEMENT_DELETE_MESSAGES, &piece);
+    result = ks_database_writer_check(removal->writer, ks_query_run(&query));
     if (result != KS_OK)
         return result;
-    query = ask_for_piece(engine, KS_STATEMENT_DELETE_WAITING, &piece);
-    result = ks_writer_check(engine, ks_query_run(&query));
+    query = ask_for_piece(removal, KS_STATEMENT_DELETE_WAITING, &piece);
+    result = ks_database_writer_check(removal->writer, ks_query_run(&query));
     return result == KS_OK && piece.more ? KS_MORE : result;
 }
 
-enum ks_result ks_removal_piece(struct ks_engine *engine, const struct ks_client_id *receiver, uint64_t after,
-                                uint64_t up_to)
+enum ks_result ks_removal_piece(struct ks_removal *removal, const struct ks_client_id *receiver,
+                                uint64_t after, uint64_t up_to)
 {
-    return is_batch_full(&engine->removal) ? KS_MORE : delete_piece(engine, receiver, after, up_to);
+    return is_batch_full(removal) ? KS_MORE : delete_piece(removal, receiver, after, up_to);
 }
 
-void ks_removal_batch_over(struct ks_engine *engine, bool committed)
+void ks_removal_batch_over(struct ks_removal *removal, bool committed)
 {
-    struct ks_removal *removal = &engine->removal;
     removal->rows = 0;
     removal->bytes = 0;
     while (removal->files != NULL) {
         struct ks_removed_files *files = removal->files;
         removal->files = files->next;
         if (committed)
-            post_unlink(engine, files);
+            post_unlink(removal, files);
         else
             free(files);
     }
 }
 
-/* ---- delivered parts ---- */
-
-static void apply_delivered(struct ks_task *task);
-
-static void settle_delivered(struct ks_task *task)
-{
-    struct ks_store_lease_delivered *request =
-        KS_CONTAINER_OF(task, struct ks_store_lease_delivered, request.task);
-    struct ks_engine *engine = ks_engine_of(request->request.store);
-    enum ks_result failure = engine->writer.failure;
-    enum ks_result result = failure != KS_OK ? failure : request->request.result;
-    ks_removal_batch_over(engine, failure == KS_OK);
-    if (result == KS_MORE) {
-        task->run = apply_delivered;
-        ks_writer_post(engine, task);
-        return;
-    }
-    ks_inboxes_removed(engine->inboxes, &request->receiver, request->after, result == KS_OK);
-    ks_reply_post(&request->request, result);
-}
-
-static void apply_delivered(struct ks_task *task)
-{
-    struct ks_store_lease_delivered *request =
-        KS_CONTAINER_OF(task, struct ks_store_lease_delivered, request.task);
-    struct ks_engine *engine = ks_engine_of(request->request.store);
-    request->request.result = ks_removal_piece(engine, &request->receiver, request->after, request->last);
-    ks_writer_settle_later(engine, task, settle_delivered);
-}
-
-void ks_removal_delivered(struct ks_engine *engine, struct ks_store_lease_delivered *request)
-{
-    request->request.task.run = apply_delivered;
-    ks_writer_post(engine, &request->request.task);
-}
-
 /* ---- what is undeleted ---- */
 
-struct attempt {
+struct removal_attempt {
     struct ks_client_id receiver;
     uint64_t after;
     enum ks_result result;
 };
 
 /* In a transaction of its own. True when there may be more to do now. */
-static bool delete_undeleted(struct ks_engine *engine)
+static bool delete_undeleted(struct ks_removal *removal)
 {
-    struct attempt attempts[PIECE_INBOXES];
+    struct removal_attempt attempts[PIECE_INBOXES];
     size_t count = 0;
     bool failed = false;
     uint64_t up_to = 0;
-    while (!failed && count < PIECE_INBOXES && !is_batch_full(&engine->removal) &&
-           ks_inboxes_next_undeleted(engine->inboxes, &attempts[count].receiver, &attempts[count].after,
+    while (!failed && count < PIECE_INBOXES && !is_batch_full(removal) &&
+           ks_inboxes_next_undeleted(removal->inboxes, &attempts[count].receiver, &attempts[count].after,
                                      &up_to)) {
-        struct attempt *attempt = &attempts[count];
-        attempt->result = delete_piece(engine, &attempt->receiver, attempt->after, up_to);
+        struct removal_attempt *attempt = &attempts[count];
+        attempt->result = delete_piece(removal, &attempt->receiver, attempt->after, up_to);
         failed = attempt->result != KS_OK && attempt->result != KS_MORE;
         count++;
     }
-    enum ks_result result = ks_writer_finish(engine);
+    enum ks_result result = ks_database_writer_finish(removal->writer);
     bool committed = result == KS_OK;
-    ks_writer_forget_failure(engine);
-    ks_removal_batch_over(engine, committed);
+    ks_database_writer_forget_failure(removal->writer);
+    ks_removal_batch_over(removal, committed);
     for (size_t i = 0; i < count; i++)
-        ks_inboxes_removed(engine->inboxes, &attempts[i].receiver, attempts[i].after,
+        ks_inboxes_removed(removal->inboxes, &attempts[i].receiver, attempts[i].after,
                            committed && attempts[i].result == KS_OK);
-    if (result == KS_NO_SPACE && ks_reserve_give_up(&engine->reserve))
+    if (result == KS_NO_SPACE && ks_reserve_give_up(removal->reserve))
         return true;
     if (count > 0)
-        ks_retry_note(&engine->removal.retry, ks_clock_monotonic_ms(engine->clock), failed || !committed);
+        ks_retry_note(&removal->retry, ks_clock_monotonic_ms(removal->clock), failed || !committed);
     return count > 0 && !failed && committed;
 }
 
-void ks_removal_tick(struct ks_engine *engine)
+void ks_removal_tick(struct ks_removal *removal)
 {
-    if (!ks_retry_is_due(&engine->removal.retry, ks_clock_monotonic_ms(engine->clock)))
+    if (!ks_retry_is_due(&removal->retry, ks_clock_monotonic_ms(removal->clock)))
         return;
-    for (int i = 0; i < PIECES && delete_undeleted(engine); i++)
+    for (int i = 0; i < PIECES && delete_undeleted(removal); i++)
         ;
 }

@@ -1,10 +1,8 @@
-/* writer.c — see writer.h: the thread, the connection, the transaction of a batch. What the requests do in it
- * stands in changes.c, what time does in upkeep.c. */
+/* writer.c — see writer.h: the thread, the connection, the transaction of a batch. What is done in
+ * it comes in tasks and by the hooks. */
 #include "store/embedded/writer/writer.h"
 
 #include "base/log_repeats.h"
-#include "store/embedded/engine.h"
-#include "store/embedded/writer/upkeep.h"
 
 #include <stdio.h>
 
@@ -61,18 +59,17 @@ static const char *const statement_texts[KS_STATEMENT_COUNT] = {
     [KS_STATEMENT_DELETE_MESSAGE] = "DELETE FROM messages WHERE ID=?",
     [KS_STATEMENT_DELETE_WAITING_ONE] = "DELETE FROM waiting WHERE ToClient=? AND ID=?"
                                         " RETURNING ContentSize",
-    [KS_STATEMENT_FILE_MESSAGES] = "INSERT OR FAIL INTO waiting(ToClient, ID, ContentSize)"
-                                   " SELECT ToClient, ID, ContentSize FROM messages WHERE ID>? AND ID<=?"
-                                   " ORDER BY ToClient, ID",
+    [KS_STATEMENT_INDEX_MESSAGES] = "INSERT OR FAIL INTO waiting(ToClient, ID, ContentSize)"
+                                    " SELECT ToClient, ID, ContentSize FROM messages WHERE ID>? AND ID<=?"
+                                    " ORDER BY ToClient, ID",
     [KS_STATEMENT_SET_AGE] = "UPDATE settings SET Value=? WHERE Name='seconds run'",
-    [KS_STATEMENT_SET_FILED] = "UPDATE settings SET Value=? WHERE Name='messages filed'",
+    [KS_STATEMENT_SET_INDEXED] = "UPDATE settings SET Value=? WHERE Name='messages filed'",
 };
 
 /* ---- the connection ---- */
 
-void ks_writer_disconnect(struct ks_engine *engine)
+void ks_database_writer_disconnect(struct ks_database_writer *writer)
 {
-    struct ks_writer *writer = &engine->writer;
     for (size_t i = 0; i < KS_STATEMENT_COUNT; i++) {
         sqlite3_finalize(writer->statements[i]);
         writer->statements[i] = NULL;
@@ -81,72 +78,68 @@ void ks_writer_disconnect(struct ks_engine *engine)
     writer->database = NULL;
 }
 
-enum ks_result ks_writer_connect(struct ks_engine *engine, char *why, size_t why_size)
+enum ks_result ks_database_writer_connect(struct ks_database_writer *writer, char *why, size_t why_size)
 {
-    struct ks_writer *writer = &engine->writer;
-    return ks_database_open(engine->database_path, true, &writer->database, why, why_size);
+    return ks_database_open(writer->database_path, true, &writer->database, why, why_size);
 }
 
 /* Statements are compiled when they are first used: at the start, the tables are not there yet. */
-static enum ks_result compile_statement(struct ks_writer *writer, enum ks_statement statement)
+static enum ks_result compile_statement(struct ks_database_writer *writer, enum ks_statement statement)
 {
     if (writer->statements[statement] != NULL)
         return KS_OK;
     return ks_database_prepare(writer->database, statement_texts[statement], &writer->statements[statement]);
 }
 
-static enum ks_result reconnect(struct ks_engine *engine)
+static enum ks_result reconnect(struct ks_database_writer *writer)
 {
     char why[256] = "";
-    if (engine->writer.database != NULL)
+    if (writer->database != NULL)
         return KS_OK;
-    enum ks_result result = ks_writer_connect(engine, why, sizeof why);
+    enum ks_result result = ks_database_writer_connect(writer, why, sizeof why);
     if (result == KS_OK)
-        ks_log_trouble(engine->log, KS_LOG_NOTICE, "the database is open again");
+        ks_log_trouble(writer->log, KS_LOG_NOTICE, "the database is open again");
     else
-        ks_log_trouble(engine->log, KS_LOG_ERROR, "the database cannot be changed: %s", why);
+        ks_log_trouble(writer->log, KS_LOG_ERROR, "the database cannot be changed: %s", why);
     return result;
 }
 
 /* ---- the transaction of a batch ---- */
 
-enum ks_result ks_writer_check(struct ks_engine *engine, enum ks_result result)
+enum ks_result ks_database_writer_check(struct ks_database_writer *writer, enum ks_result result)
 {
-    struct ks_writer *writer = &engine->writer;
     if (result == KS_OK || result == KS_EXISTS || writer->failure != KS_OK)
         return result;
     writer->failure = result;
-    ks_log_trouble(engine->log, KS_LOG_ERROR, "the database refused a change: %s",
+    ks_log_trouble(writer->log, KS_LOG_ERROR, "the database refused a change: %s",
                    writer->database != NULL ? sqlite3_errmsg(writer->database) : ks_result_text(result));
     return result;
 }
 
-static enum ks_result run_statement(struct ks_engine *engine, enum ks_statement statement)
+static enum ks_result run_statement(struct ks_database_writer *writer, enum ks_statement statement)
 {
-    struct ks_query query = ks_writer_query(engine, statement);
-    return ks_writer_check(engine, ks_query_run(&query));
+    struct ks_query query = ks_database_writer_query(writer, statement);
+    return ks_database_writer_check(writer, ks_query_run(&query));
 }
 
-enum ks_result ks_writer_begin(struct ks_engine *engine)
+enum ks_result ks_database_writer_begin(struct ks_database_writer *writer)
 {
-    engine->writer.must_commit = true;
-    return ks_writer_open_transaction(engine);
+    writer->must_commit = true;
+    return ks_database_writer_open_transaction(writer);
 }
 
-enum ks_result ks_writer_open_transaction(struct ks_engine *engine)
+enum ks_result ks_database_writer_open_transaction(struct ks_database_writer *writer)
 {
-    struct ks_writer *writer = &engine->writer;
     if (writer->failure != KS_OK || writer->in_transaction)
         return writer->failure;
-    writer->failure = reconnect(engine);
-    if (writer->failure == KS_OK && run_statement(engine, KS_STATEMENT_BEGIN) == KS_OK)
+    writer->failure = reconnect(writer);
+    if (writer->failure == KS_OK && run_statement(writer, KS_STATEMENT_BEGIN) == KS_OK)
         writer->in_transaction = true;
     return writer->failure;
 }
 
-struct ks_query ks_writer_query(struct ks_engine *engine, enum ks_statement statement)
+struct ks_query ks_database_writer_query(struct ks_database_writer *writer, enum ks_statement statement)
 {
-    struct ks_writer *writer = &engine->writer;
     enum ks_result result = compile_statement(writer, statement);
     struct ks_query query = ks_query_start(writer->statements[statement]);
     if (result != KS_OK)
@@ -154,61 +147,59 @@ struct ks_query ks_writer_query(struct ks_engine *engine, enum ks_statement stat
     return query;
 }
 
-const uint64_t ks_writer_request_bounds[KS_HISTOGRAM_BOUNDS] = {1,   2,   3,   5,   10,   20,   30,   50,
-                                                                100, 200, 300, 500, 1000, 2000, 5000, 10000};
-const uint64_t ks_writer_microsecond_bounds[KS_HISTOGRAM_BOUNDS] = {
+const uint64_t ks_database_writer_request_bounds[KS_HISTOGRAM_BOUNDS] = {
+    1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 300, 500, 1000, 2000, 5000, 10000};
+const uint64_t ks_database_writer_microsecond_bounds[KS_HISTOGRAM_BOUNDS] = {
     50,    100,   250,    500,    1000,   2500,    5000,    10000,
     25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 10000000};
 
-void ks_writer_count_commit(struct ks_engine *engine, uint64_t began_ns)
+void ks_database_writer_count_commit(struct ks_database_writer *writer, uint64_t began_ns)
 {
-    struct ks_writer_counts *counts = &engine->writer.counts;
+    struct ks_database_writer_counts *counts = &writer->counts;
     uint64_t took = (ks_clock_stopwatch_ns() - began_ns) / 1000;
-    ks_histogram_count(&counts->microseconds, ks_writer_microsecond_bounds, took);
-    ks_histogram_count(&counts->requests, ks_writer_request_bounds, engine->writer.to_settle);
+    ks_histogram_count(&counts->microseconds, ks_database_writer_microsecond_bounds, took);
+    ks_histogram_count(&counts->requests, ks_database_writer_request_bounds, writer->to_settle);
 }
 
-static void commit(struct ks_engine *engine)
+static void commit(struct ks_database_writer *writer)
 {
     uint64_t began = ks_clock_stopwatch_ns();
-    if (run_statement(engine, KS_STATEMENT_COMMIT) == KS_OK)
-        ks_writer_count_commit(engine, began);
+    if (run_statement(writer, KS_STATEMENT_COMMIT) == KS_OK)
+        ks_database_writer_count_commit(writer, began);
 }
 
-enum ks_result ks_writer_finish(struct ks_engine *engine)
+enum ks_result ks_database_writer_finish(struct ks_database_writer *writer)
 {
-    struct ks_writer *writer = &engine->writer;
     const bool must_commit = writer->must_commit;
     writer->must_commit = false;
     if (!writer->in_transaction || (!must_commit && writer->failure == KS_OK))
         return writer->failure;
     if (writer->failure == KS_OK)
-        commit(engine);
+        commit(writer);
     if (writer->failure != KS_OK)
         ks_count(&writer->counts.failures, 1);
     if (writer->failure != KS_OK && !sqlite3_get_autocommit(writer->database) &&
         ks_database_run(writer->database, "ROLLBACK") != KS_OK)
         writer->failure = KS_IO;
     writer->in_transaction = false;
-    ks_filing_transaction_over(engine, writer->failure == KS_OK);
+    writer->hooks.transaction_over(writer->hooks.context, writer->failure == KS_OK);
     return writer->failure;
 }
 
-void ks_writer_forget_failure(struct ks_engine *engine)
+void ks_database_writer_forget_failure(struct ks_database_writer *writer)
 {
-    struct ks_writer *writer = &engine->writer;
     /* Nobody knows what a connection is worth after an input/output error; a new one knows. */
     if (writer->failure != KS_OK && writer->failure != KS_NO_SPACE && writer->database != NULL)
-        ks_writer_disconnect(engine);
+        ks_database_writer_disconnect(writer);
     writer->failure = KS_OK;
 }
 
-uint64_t ks_writer_write_back(struct ks_engine *engine)
+uint64_t ks_database_writer_write_back(struct ks_database_writer *writer)
 {
-    sqlite3 *database = engine->writer.database;
+    sqlite3 *database = writer->database;
     int64_t pages = 0;
     int64_t page_size = 0;
-    if (database == NULL || engine->writer.in_transaction)
+    if (database == NULL || writer->in_transaction)
         return 0;
     (void)sqlite3_wal_checkpoint_v2(database, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL); /* or next time */
     if (ks_database_read_integer(database, "PRAGMA freelist_count", &pages) != KS_OK ||
@@ -217,10 +208,9 @@ uint64_t ks_writer_write_back(struct ks_engine *engine)
     return (uint64_t)pages * (uint64_t)page_size;
 }
 
-void ks_writer_settle_later(struct ks_engine *engine, struct ks_task *task,
-                            void (*settle)(struct ks_task *task))
+void ks_database_writer_settle_later(struct ks_database_writer *writer, struct ks_task *task,
+                                     void (*settle)(struct ks_task *task))
 {
-    struct ks_writer *writer = &engine->writer;
     task->run = settle;
     task->next = NULL;
     if (writer->last_to_settle == NULL)
@@ -234,19 +224,19 @@ void ks_writer_settle_later(struct ks_engine *engine, struct ks_task *task,
 static void join_interludes(struct ks_task *task)
 {
     struct ks_interlude *interlude = KS_CONTAINER_OF(task, struct ks_interlude, task);
-    struct ks_writer *writer = &interlude->engine->writer;
+    struct ks_database_writer *writer = interlude->writer;
     interlude->next = writer->interludes;
     writer->interludes = interlude;
 }
 
-void ks_writer_between(struct ks_engine *engine, struct ks_interlude *interlude)
+void ks_database_writer_between(struct ks_database_writer *writer, struct ks_interlude *interlude)
 {
-    interlude->engine = engine;
+    interlude->writer = writer;
     interlude->task.run = join_interludes;
-    ks_writer_post(engine, &interlude->task);
+    ks_database_writer_post(writer, &interlude->task);
 }
 
-static void run_interludes(struct ks_writer *writer)
+static void run_interludes(struct ks_database_writer *writer)
 {
     while (writer->interludes != NULL) {
         struct ks_interlude *interlude = writer->interludes;
@@ -257,10 +247,9 @@ static void run_interludes(struct ks_writer *writer)
 
 static void writer_batch_done(void *context)
 {
-    struct ks_engine *engine = context;
-    struct ks_writer *writer = &engine->writer;
-    ks_filing_batch(engine);
-    ks_writer_finish(engine);
+    struct ks_database_writer *writer = context;
+    writer->hooks.batch(writer->hooks.context);
+    ks_database_writer_finish(writer);
     struct ks_task *task = writer->first_to_settle;
     writer->first_to_settle = NULL;
     writer->last_to_settle = NULL;
@@ -270,47 +259,44 @@ static void writer_batch_done(void *context)
         task->run(task);
         task = next;
     }
-    ks_writer_forget_failure(engine);
-    ks_filing_batch_over(engine);
-    run_interludes(&engine->writer);
+    ks_database_writer_forget_failure(writer);
+    writer->hooks.batch_over(writer->hooks.context);
+    run_interludes(writer);
 }
 
 static void writer_tick(void *context)
 {
-    ks_upkeep_tick(context);
+    const struct ks_database_writer *writer = context;
+    writer->hooks.tick(writer->hooks.context);
 }
 
 static uint64_t writer_idle(void *context)
 {
-    return ks_filing_idle(context);
+    const struct ks_database_writer *writer = context;
+    return writer->hooks.idle(writer->hooks.context);
 }
 
 /* ---- the thread ---- */
 
-void ks_writer_post(struct ks_engine *engine, struct ks_task *task)
+void ks_database_writer_post(struct ks_database_writer *writer, struct ks_task *task)
 {
-    ks_executor_post(ks_thread_executor(engine->writer.thread), task);
+    ks_executor_post(ks_thread_executor(writer->thread), task);
 }
 
-enum ks_result ks_writer_start(struct ks_engine *engine)
+enum ks_result ks_database_writer_start(struct ks_database_writer *writer)
 {
     const struct ks_thread_hooks hooks = {
-        .context = engine,
+        .context = writer,
         .batch_done = writer_batch_done,
         .tick = writer_tick,
         .tick_ms = TICK_MS,
         .idle = writer_idle,
     };
-    engine->writer.last_flush_ms = ks_clock_monotonic_ms(engine->clock);
-    return ks_thread_start(&engine->writer.thread, "store-writer", &hooks);
+    return ks_thread_start(&writer->thread, "store-writer", &hooks);
 }
 
-void ks_writer_stop(struct ks_engine *engine)
+void ks_database_writer_stop(struct ks_database_writer *writer)
 {
-    if (engine->writer.thread == NULL)
-        return;
-    ks_thread_stop(engine->writer.thread);
-    engine->writer.thread = NULL;
-    ks_upkeep_flush_all(engine);
-    ks_age_note(engine, true);
+    ks_thread_stop(writer->thread);
+    writer->thread = NULL;
 }

@@ -1,4 +1,4 @@
-/* Unit tests of src/store/embedded/writer/filing.h: messages are filed late, and nobody notices. */
+/* Unit tests of src/store/embedded/writer/filing.h: messages are indexed late, and nobody notices. */
 #include "unit/store/messages_fixture.h"
 
 enum { MANY = 5000 };

@@ -51,15 +51,15 @@ static void go_on(struct batch *batch)
     writer_let_go(&batch->after);
 }
 
-static void insert_all(void *engine)
+static void insert_all(void *filing)
 {
-    assert_int_equal(ks_filing_insert_all(engine), KS_OK);
+    assert_int_equal(ks_filing_insert_all(filing), KS_OK);
 }
 
 static void on_writer(struct house *house, void (*function)(void *context))
 {
     struct ks_engine *engine = ks_engine_of(house->store);
-    fixture_call_on(ks_thread_executor(engine->writer.thread), function, engine);
+    fixture_call_on(ks_thread_executor(engine->writer.thread), function, &engine->filing);
 }
 
 /* The directory as it is now is what the next server will find. */
@@ -199,21 +199,21 @@ static void journalled_messages_can_be_leased(void **state)
     free(batch);
 }
 
-static void be_idle_until_all_is_taken(struct ks_engine *engine)
+static void be_idle_until_all_is_taken(struct ks_filing *filing)
 {
-    assert_int_not_equal(ks_filing_idle(engine), 0);
-    while (ks_journal_untaken(&engine->filing.journal) > 0)
-        assert_int_equal(ks_filing_idle(engine), 0);
+    assert_int_not_equal(ks_filing_idle(filing), 0);
+    while (ks_journal_untaken(&filing->journal) > 0)
+        assert_int_equal(ks_filing_idle(filing), 0);
 }
 
-/* Nobody else sees what an open transaction has filed. */
+/* Nobody else sees what an open transaction has indexed. */
 static void messages_that_were_taken_and_not_committed_can_be_leased(void **state)
 {
     struct house *house = *state;
     struct pair users = two_users(house);
     struct batch *batch = batch_new();
     append_together(house, &users, batch, 1, MANY, KS_OK);
-    be_idle_until_all_is_taken(ks_engine_of(house->store)); /* for the thread that is held */
+    be_idle_until_all_is_taken(&ks_engine_of(house->store)->filing); /* for the thread that is held */
     struct ks_store_lease_waiting part = lease_request(house, &users.bob, 7, 1);
     ks_store_lease_waiting(house->store, &part);
     go_on(batch);
@@ -325,10 +325,10 @@ static void what_was_delivered_does_not_come_back_after_a_crash(void **state)
     free(batch);
 }
 
-static void be_idle_twice(void *engine)
+static void be_idle_twice(struct ks_filing *filing)
 {
-    assert_int_not_equal(ks_filing_idle(engine), 0); /* waits for a moment first */
-    assert_int_equal(ks_filing_idle(engine), 0);     /* takes some */
+    assert_int_not_equal(ks_filing_idle(filing), 0); /* waits for a moment first */
+    assert_int_equal(ks_filing_idle(filing), 0);     /* takes some */
 }
 
 static void a_crash_while_the_journal_is_taken_loses_and_doubles_nothing(void **state)
@@ -338,7 +338,7 @@ static void a_crash_while_the_journal_is_taken_loses_and_doubles_nothing(void **
     struct batch *batch = batch_new();
     append_together(house, &users, batch, 1, MANY, KS_OK);
     /* The held writer's thread does nothing, so this one may act for it. */
-    be_idle_twice(ks_engine_of(house->store));
+    be_idle_twice(&ks_engine_of(house->store)->filing);
     assert_int_equal(ks_engine_of(house->store)->filing.inserted, 64);
     crash(house, batch);
     assert_delivered(house, &users, 1, MANY);

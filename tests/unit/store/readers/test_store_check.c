@@ -1,4 +1,4 @@
-/* Unit tests of ks_store_check in the embedded engine, src/store/sqlite/check*.c. */
+/* Unit tests of ks_store_check in the embedded engine, src/store/embedded/readers/check*.c. */
 #include "unit/store/operators_fixture.h"
 
 enum { FOUND_LIMIT = 256 };

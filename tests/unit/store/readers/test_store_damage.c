@@ -244,7 +244,7 @@ static void take_out(struct house *house, const struct ks_client_id *receiver, u
 {
     const struct ks_damage_finding finding = {
         .row = {.message_id = id, .receiver = *receiver}, .counted_size = 1000, .why = "the test says so"};
-    assert_int_equal(ks_damage_take_out(ks_engine_of(house->store), &finding), KS_OK);
+    assert_int_equal(ks_damage_take_out(&ks_engine_of(house->store)->damage, &finding), KS_OK);
 }
 
 static void assert_sums(struct house *house, const struct ks_client_id *receiver, uint64_t count,

@@ -1,5 +1,5 @@
-/* Unit tests of waiting messages in the embedded engine, src/store/sqlite and src/store/vault: contents that
- * lie in messages/, and what a start makes of what it finds. */
+/* Unit tests of waiting messages in the embedded engine, src/store/embedded and src/store/embedded/vault:
+ * contents that lie in messages/, and what a start makes of what it finds. */
 #include "unit/store/messages_fixture.h"
 
 #include "store/embedded/vault/vault_internal.h"

@@ -1,4 +1,4 @@
-/* Unit tests of src/store/vault: names, and uploads from their first chunk to the row. */
+/* Unit tests of src/store/embedded/vault: names, and uploads from their first chunk to the row. */
 #include "unit/store/vault/vault_fixture.h"
 
 #include "base/limits/budget.h"

@@ -1,5 +1,5 @@
-/* Unit tests of src/store/vault: uploads that end otherwise than by a confirm, disks and rows that fail, and
- * many threads at once. */
+/* Unit tests of src/store/embedded/vault: uploads that end otherwise than by a confirm, disks and rows that
+ * fail, and many threads at once. */
 #include "unit/store/vault/vault_fixture.h"
 
 #include "base/log_repeats.h"

@@ -1,6 +1,6 @@
-/* Unit tests of src/store/vault: what a disk that cannot write tells, and to whom. The kernel of these tests
- * forgets as Linux does: syncfs is told an error once, of whatever file; a descriptor is told those of its
- * own file since it was opened. */
+/* Unit tests of src/store/embedded/vault: what a disk that cannot write tells, and to whom. The kernel of
+ * these tests forgets as Linux does: syncfs is told an error once, of whatever file; a descriptor is told
+ * those of its own file since it was opened. */
 #include "unit/store/vault/vault_fixture.h"
 
 #include "store/embedded/vault/vault_internal.h"

@@ -1,5 +1,6 @@
-/* vault_fixture.h — a house for the tests of src/store/vault: a vault over a directory of its own, and an
- * index of files that is the test's, so that it can look at the disk at the moment of the commit, or refuse.
+/* vault_fixture.h — a house for the tests of src/store/embedded/vault: a vault over a directory of its own,
+ * and an index of files that is the test's, so that it can look at the disk at the moment of the commit, or
+ * refuse.
  */
 #ifndef KS_TESTS_VAULT_FIXTURE_H
 #define KS_TESTS_VAULT_FIXTURE_H

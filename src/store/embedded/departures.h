@@ -1,16 +1,16 @@
 /* departures.h — users that an operator removes. In this order, so that a crash leaves either the whole user
  * or a removal that goes on at the next start: the vault's stage thread fails its stages; the writer takes
  * its row out and notes its id in `removals`, in one commit: from then on it is gone; then deletes the rows
- * of its files and of what waits for it, in pieces; the reaper removes its directory from
- * files/, in pieces, and answers. That is the order in which the threads stop (engine.c), so nobody posts to
- * a thread that is gone.
+ * of its files and of what waits for it, in pieces; the reaper removes its directory from files/, in pieces,
+ * and answers. That is the order in which the threads stop (engine.c), so nobody posts to a thread that is
+ * gone.
  *
  * What is noted in `removals` is not adopted. The note stays until the next start: an upload that had begun
  * may put a file there for a moment. What could not be deleted, and what an earlier server has left, waits in
  * a list, and is tried again by the writer's tick.
  */
-#ifndef KS_STORE_SQLITE_DEPARTURES_H
-#define KS_STORE_SQLITE_DEPARTURES_H
+#ifndef KS_STORE_DEPARTURES_H
+#define KS_STORE_DEPARTURES_H
 
 #include "store/store.h"
 

@@ -1,7 +1,7 @@
 /* changes.c — see changes.h. Of each request one function applies, inside the transaction, and one settles,
  * after it. The answer that a request got of its own while applying stands in request->result; a batch that
  * failed overrides it. */
-#include "store/embedded/writer/changes.h"
+#include "store/embedded/changes.h"
 
 #include "crypto/secret.h"
 #include "store/embedded/engine.h"
@@ -12,14 +12,6 @@
 
 #define REQUEST_OF(task, type)                                                                               \
     KS_CONTAINER_OF(KS_CONTAINER_OF(task, struct ks_store_request, task), type, request)
-
-static void post_change(struct ks_engine *engine, struct ks_store_request *request,
-                        void (*apply)(struct ks_task *task))
-{
-    request->store = &engine->store;
-    request->task.run = apply;
-    ks_writer_post(engine, &request->task);
-}
 
 /* The user as a change finds it while it is applied: NULL when it was removed meanwhile, or is in this batch.
  */
@@ -42,7 +34,7 @@ static enum ks_result insert_client(struct ks_engine *engine, const struct ks_st
     const int64_t now = ks_clock_wall_seconds(engine->clock);
     char last_seen[KS_CLOCK_TEXT_SIZE];
     ks_clock_format_utc(now, last_seen);
-    struct ks_query query = ks_writer_query(engine, KS_STATEMENT_INSERT_CLIENT);
+    struct ks_query query = ks_database_writer_query(&engine->writer, KS_STATEMENT_INSERT_CLIENT);
     ks_query_blob(&query, entry->id.bytes, sizeof entry->id.bytes);
     ks_query_text(&query, entry->name, entry->name_size);
     if (request->has_public_key)
@@ -51,8 +43,8 @@ static enum ks_result insert_client(struct ks_engine *engine, const struct ks_st
         ks_query_null(&query);
     ks_query_text(&query, last_seen, sizeof last_seen - 1);
     ks_query_integer(&query, now);
-    ks_query_integer(&query, ks_age_to_stored(engine, entry->since));
-    enum ks_result result = ks_writer_check(engine, ks_query_run(&query));
+    ks_query_integer(&query, ks_age_to_stored(&engine->age, entry->since));
+    enum ks_result result = ks_database_writer_check(&engine->writer, ks_query_run(&query));
     if (result == KS_OK)
         entry->number = sqlite3_last_insert_rowid(engine->writer.database);
     return result;
@@ -72,7 +64,7 @@ static enum ks_result draw_id(const struct ks_random *random, struct ks_client_i
 static enum ks_result add_client(struct ks_engine *engine, struct ks_store_register *request)
 {
     struct ks_user_entry *entry = NULL;
-    enum ks_result result = ks_writer_begin(engine);
+    enum ks_result result = ks_database_writer_begin(&engine->writer);
     if (result == KS_OK)
         result = draw_id(engine->random, &request->id);
     if (result == KS_OK)
@@ -107,12 +99,12 @@ static void apply_register(struct ks_task *task)
     struct ks_store_register *request = REQUEST_OF(task, struct ks_store_register);
     struct ks_engine *engine = ks_engine_of(request->request.store);
     request->request.result = add_client(engine, request);
-    ks_writer_settle_later(engine, task, settle_register);
+    ks_database_writer_settle_later(&engine->writer, task, settle_register);
 }
 
 void ks_change_register(struct ks_engine *engine, struct ks_store_register *request)
 {
-    post_change(engine, &request->request, apply_register);
+    ks_engine_ask_writer(engine, &request->request, apply_register);
 }
 
 /* ---- set_keys ---- */
@@ -129,7 +121,7 @@ static void change_done(struct ks_user_entry *entry)
 static enum ks_result compare_public_key(struct ks_engine *engine, const struct ks_user_entry *entry,
                                          const uint8_t public_key[static KS_PUBLIC_KEY_SIZE])
 {
-    struct ks_query query = ks_writer_query(engine, KS_STATEMENT_READ_PUBLIC_KEY);
+    struct ks_query query = ks_database_writer_query(&engine->writer, KS_STATEMENT_READ_PUBLIC_KEY);
     ks_query_integer(&query, entry->number);
     enum ks_result found = KS_NOT_FOUND;
     if (ks_query_next(&query) && sqlite3_column_type(query.statement, 0) != SQLITE_NULL) {
@@ -138,7 +130,7 @@ static enum ks_result compare_public_key(struct ks_engine *engine, const struct 
         bool same = size == KS_PUBLIC_KEY_SIZE && memcmp(stored, public_key, KS_PUBLIC_KEY_SIZE) == 0;
         found = same ? KS_OK : KS_REFUSED;
     }
-    enum ks_result result = ks_writer_check(engine, ks_query_end(&query));
+    enum ks_result result = ks_database_writer_check(&engine->writer, ks_query_end(&query));
     return result == KS_OK ? found : result;
 }
 
@@ -148,10 +140,10 @@ static enum ks_result store_public_key(struct ks_engine *engine, const struct ks
     enum ks_result result = compare_public_key(engine, entry, public_key);
     if (result != KS_NOT_FOUND)
         return result;
-    struct ks_query query = ks_writer_query(engine, KS_STATEMENT_SET_PUBLIC_KEY);
+    struct ks_query query = ks_database_writer_query(&engine->writer, KS_STATEMENT_SET_PUBLIC_KEY);
     ks_query_blob(&query, public_key, KS_PUBLIC_KEY_SIZE);
     ks_query_integer(&query, entry->number);
-    return ks_writer_check(engine, ks_query_run(&query));
+    return ks_database_writer_check(&engine->writer, ks_query_run(&query));
 }
 
 static enum ks_result store_keys(struct ks_engine *engine, const struct ks_store_set_keys *request)
@@ -159,16 +151,16 @@ static enum ks_result store_keys(struct ks_engine *engine, const struct ks_store
     const struct ks_user_entry *entry = find_staying(engine, &request->id);
     if (entry == NULL)
         return KS_NOT_FOUND;
-    enum ks_result result = ks_writer_begin(engine);
+    enum ks_result result = ks_database_writer_begin(&engine->writer);
     if (result == KS_OK && request->has_public_key)
         result = store_public_key(engine, entry, request->public_key);
     if (result != KS_OK)
         return result;
-    struct ks_query query = ks_writer_query(engine, KS_STATEMENT_SET_CONTENT_KEY);
+    struct ks_query query = ks_database_writer_query(&engine->writer, KS_STATEMENT_SET_CONTENT_KEY);
     ks_query_blob(&query, request->content_key->bytes, sizeof request->content_key->bytes);
-    ks_query_integer(&query, ks_age_to_stored(engine, atomic_load(&request->content_key->last_used)));
+    ks_query_integer(&query, ks_age_to_stored(&engine->age, atomic_load(&request->content_key->last_used)));
     ks_query_integer(&query, entry->number);
-    return ks_writer_check(engine, ks_query_run(&query));
+    return ks_database_writer_check(&engine->writer, ks_query_run(&query));
 }
 
 static void settle_set_keys(struct ks_task *task)
@@ -191,12 +183,12 @@ static void apply_set_keys(struct ks_task *task)
     struct ks_store_set_keys *request = REQUEST_OF(task, struct ks_store_set_keys);
     struct ks_engine *engine = ks_engine_of(request->request.store);
     request->request.result = store_keys(engine, request);
-    ks_writer_settle_later(engine, task, settle_set_keys);
+    ks_database_writer_settle_later(&engine->writer, task, settle_set_keys);
 }
 
 void ks_change_set_keys(struct ks_engine *engine, struct ks_store_set_keys *request)
 {
-    post_change(engine, &request->request, apply_set_keys);
+    ks_engine_ask_writer(engine, &request->request, apply_set_keys);
 }
 
 /* ---- drop_content_key ---- */
@@ -208,13 +200,13 @@ static enum ks_result forget_content_key(struct ks_engine *engine,
     const struct ks_user_entry *entry = find_staying(engine, &request->id);
     if (entry == NULL)
         return KS_OK; /* who is not there has no key */
-    enum ks_result result = ks_writer_begin(engine);
+    enum ks_result result = ks_database_writer_begin(&engine->writer);
     if (result != KS_OK)
         return result;
-    struct ks_query query = ks_writer_query(engine, KS_STATEMENT_FORGET_CONTENT_KEY);
+    struct ks_query query = ks_database_writer_query(&engine->writer, KS_STATEMENT_FORGET_CONTENT_KEY);
     ks_query_integer(&query, entry->number);
     ks_query_blob(&query, request->content_key->bytes, sizeof request->content_key->bytes);
-    return ks_writer_check(engine, ks_query_run(&query));
+    return ks_database_writer_check(&engine->writer, ks_query_run(&query));
 }
 
 static void settle_drop_content_key(struct ks_task *task)
@@ -236,12 +228,12 @@ static void apply_drop_content_key(struct ks_task *task)
     struct ks_store_drop_content_key *request = REQUEST_OF(task, struct ks_store_drop_content_key);
     struct ks_engine *engine = ks_engine_of(request->request.store);
     request->request.result = forget_content_key(engine, request);
-    ks_writer_settle_later(engine, task, settle_drop_content_key);
+    ks_database_writer_settle_later(&engine->writer, task, settle_drop_content_key);
 }
 
 void ks_change_drop_content_key(struct ks_engine *engine, struct ks_store_drop_content_key *request)
 {
-    post_change(engine, &request->request, apply_drop_content_key);
+    ks_engine_ask_writer(engine, &request->request, apply_drop_content_key);
 }
 
 /* ---- reset_key ---- */
@@ -251,13 +243,13 @@ static enum ks_result reset_key(struct ks_engine *engine, const struct ks_store_
     const struct ks_user_entry *entry = find_staying(engine, &request->id);
     if (entry == NULL)
         return KS_NOT_FOUND;
-    enum ks_result result = ks_writer_begin(engine);
+    enum ks_result result = ks_database_writer_begin(&engine->writer);
     if (result != KS_OK)
         return result;
-    struct ks_query query = ks_writer_query(engine, KS_STATEMENT_RESET_KEY);
+    struct ks_query query = ks_database_writer_query(&engine->writer, KS_STATEMENT_RESET_KEY);
     ks_query_integer(&query, ks_clock_wall_seconds(engine->clock));
     ks_query_integer(&query, entry->number);
-    return ks_writer_check(engine, ks_query_run(&query));
+    return ks_database_writer_check(&engine->writer, ks_query_run(&query));
 }
 
 static void settle_reset_key(struct ks_task *task)
@@ -280,12 +272,12 @@ static void apply_reset_key(struct ks_task *task)
     struct ks_store_reset_key *request = REQUEST_OF(task, struct ks_store_reset_key);
     struct ks_engine *engine = ks_engine_of(request->request.store);
     request->request.result = reset_key(engine, request);
-    ks_writer_settle_later(engine, task, settle_reset_key);
+    ks_database_writer_settle_later(&engine->writer, task, settle_reset_key);
 }
 
 void ks_change_reset_key(struct ks_engine *engine, struct ks_store_reset_key *request)
 {
-    post_change(engine, &request->request, apply_reset_key);
+    ks_engine_ask_writer(engine, &request->request, apply_reset_key);
 }
 
 /* ---- rows of files and messages ---- */
@@ -306,17 +298,17 @@ static enum ks_result put_file(struct ks_engine *engine, const struct ks_vault_r
 {
     if (find_staying(engine, &row->id) == NULL)
         return KS_NOT_FOUND;
-    enum ks_result result = ks_writer_begin(engine);
+    enum ks_result result = ks_database_writer_begin(&engine->writer);
     if (result != KS_OK)
         return result;
-    struct ks_query query = ks_writer_query(engine, KS_STATEMENT_PUT_FILE);
+    struct ks_query query = ks_database_writer_query(&engine->writer, KS_STATEMENT_PUT_FILE);
     ks_query_blob(&query, row->id.bytes, sizeof row->id.bytes);
     ks_query_text(&query, row->file_name, strlen(row->file_name));
     ks_query_text(&query, row->path_name, strlen(row->path_name));
     ks_query_text(&query, row->kept_name, strlen(row->kept_name));
     ks_query_integer(&query, (int64_t)row->size);
     bind_cksum(&query, row);
-    return ks_writer_check(engine, ks_query_run(&query));
+    return ks_database_writer_check(&engine->writer, ks_query_run(&query));
 }
 
 static void settle_put_rows(struct ks_task *task)
@@ -337,11 +329,11 @@ static void apply_put_rows(struct ks_task *task)
     for (struct ks_vault_row *row = rows->first; row != NULL; row = row->next)
         row->result = row->message != NULL ? ks_messages_apply(engine, row->message, row->path_name)
                                            : put_file(engine, row);
-    ks_writer_settle_later(engine, task, settle_put_rows);
+    ks_database_writer_settle_later(&engine->writer, task, settle_put_rows);
 }
 
 void ks_change_put_rows(struct ks_engine *engine, struct ks_vault_rows *rows)
 {
     rows->task.run = apply_put_rows;
-    ks_writer_post(engine, &rows->task);
+    ks_database_writer_post(&engine->writer, &rows->task);
 }

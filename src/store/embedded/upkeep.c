@@ -1,8 +1,8 @@
 /* upkeep.c — see upkeep.h. */
-#include "store/embedded/writer/upkeep.h"
+#include "store/embedded/upkeep.h"
 
+#include "store/embedded/departures.h"
 #include "store/embedded/engine.h"
-#include "store/embedded/writer/departures.h"
 #include "store/embedded/writer/removal.h"
 
 enum {
@@ -18,8 +18,8 @@ enum {
 /* Ends a transaction of our own. */
 static enum ks_result finish_own(struct ks_engine *engine)
 {
-    enum ks_result result = ks_writer_finish(engine);
-    ks_writer_forget_failure(engine);
+    enum ks_result result = ks_database_writer_finish(&engine->writer);
+    ks_database_writer_forget_failure(&engine->writer);
     return result;
 }
 
@@ -29,14 +29,14 @@ static void write_last_seen(struct ks_engine *engine, const struct ks_user_entry
 {
     char last_seen[KS_CLOCK_TEXT_SIZE];
     ks_clock_format_utc(atomic_load(&entry->last_seen), last_seen);
-    struct ks_query query = ks_writer_query(engine, KS_STATEMENT_SET_LAST_SEEN);
+    struct ks_query query = ks_database_writer_query(&engine->writer, KS_STATEMENT_SET_LAST_SEEN);
     ks_query_text(&query, last_seen, sizeof last_seen - 1);
     if (entry->content_key != NULL)
-        ks_query_integer(&query, ks_age_to_stored(engine, atomic_load(&entry->content_key->last_used)));
+        ks_query_integer(&query, ks_age_to_stored(&engine->age, atomic_load(&entry->content_key->last_used)));
     else
         ks_query_null(&query);
     ks_query_integer(&query, entry->number);
-    ks_writer_check(engine, ks_query_run(&query));
+    ks_database_writer_check(&engine->writer, ks_query_run(&query));
 }
 
 /* True when there may be more. */
@@ -46,7 +46,7 @@ static bool flush_piece(struct ks_engine *engine)
     size_t count = ks_users_take_touched(engine->users, entries, FLUSH_PIECE);
     if (count == 0)
         return false;
-    ks_writer_begin(engine);
+    ks_database_writer_begin(&engine->writer);
     for (size_t i = 0; i < count && engine->writer.failure == KS_OK; i++)
         write_last_seen(engine, entries[i]);
     if (finish_own(engine) == KS_OK)
@@ -56,22 +56,23 @@ static bool flush_piece(struct ks_engine *engine)
     return false;
 }
 
-void ks_upkeep_flush_all(struct ks_engine *engine)
+void ks_upkeep_finish(struct ks_engine *engine)
 {
     while (flush_piece(engine))
         ;
+    ks_age_note(&engine->age, true);
 }
 
 static void flush_when_due(struct ks_engine *engine)
 {
-    struct ks_writer *writer = &engine->writer;
+    struct ks_upkeep *upkeep = &engine->upkeep;
     uint64_t now = ks_clock_monotonic_ms(engine->clock);
-    if (!writer->flush_is_behind && now - writer->last_flush_ms < FLUSH_AFTER_MS)
+    if (!upkeep->flush_is_behind && now - upkeep->last_flush_ms < FLUSH_AFTER_MS)
         return;
-    writer->last_flush_ms = now;
-    writer->flush_is_behind = true;
-    for (int i = 0; i < FLUSH_PIECES && writer->flush_is_behind; i++)
-        writer->flush_is_behind = flush_piece(engine);
+    upkeep->last_flush_ms = now;
+    upkeep->flush_is_behind = true;
+    for (int i = 0; i < FLUSH_PIECES && upkeep->flush_is_behind; i++)
+        upkeep->flush_is_behind = flush_piece(engine);
 }
 
 /* ---- lifetimes ---- */
@@ -119,23 +120,23 @@ static void sweep_collect(struct ks_engine *engine, struct sweep *sweep)
 
 static void delete_client(struct ks_engine *engine, const struct ks_user_entry *entry)
 {
-    struct ks_query query = ks_writer_query(engine, KS_STATEMENT_DELETE_CLIENT);
+    struct ks_query query = ks_database_writer_query(&engine->writer, KS_STATEMENT_DELETE_CLIENT);
     ks_query_integer(&query, entry->number);
-    ks_writer_check(engine, ks_query_run(&query));
+    ks_database_writer_check(&engine->writer, ks_query_run(&query));
 }
 
 static void delete_content_key(struct ks_engine *engine, const struct ks_user_entry *entry)
 {
-    struct ks_query query = ks_writer_query(engine, KS_STATEMENT_SET_CONTENT_KEY);
+    struct ks_query query = ks_database_writer_query(&engine->writer, KS_STATEMENT_SET_CONTENT_KEY);
     ks_query_null(&query);
     ks_query_null(&query);
     ks_query_integer(&query, entry->number);
-    ks_writer_check(engine, ks_query_run(&query));
+    ks_database_writer_check(&engine->writer, ks_query_run(&query));
 }
 
 static enum ks_result sweep_disk(struct ks_engine *engine, const struct sweep *sweep)
 {
-    ks_writer_begin(engine);
+    ks_database_writer_begin(&engine->writer);
     for (size_t i = 0; i < sweep->keyless_count && engine->writer.failure == KS_OK; i++)
         delete_client(engine, sweep->keyless[i]);
     for (size_t i = 0; i < sweep->stale_count && engine->writer.failure == KS_OK; i++)
@@ -168,16 +169,16 @@ static void sweep_users(struct ks_engine *engine)
 static void look_at_reserve(struct ks_engine *engine)
 {
     if (ks_reserve_is_given_up(&engine->reserve))
-        ks_reserve_tick(&engine->reserve, ks_writer_write_back(engine));
+        ks_reserve_tick(&engine->reserve, ks_database_writer_write_back(&engine->writer));
 }
 
 void ks_upkeep_tick(struct ks_engine *engine)
 {
-    ks_filing_tick(engine);
+    ks_filing_tick(&engine->filing);
     flush_when_due(engine);
-    ks_age_note(engine, false);
+    ks_age_note(&engine->age, false);
     sweep_users(engine);
-    ks_removal_tick(engine);
+    ks_removal_tick(&engine->removal);
     look_at_reserve(engine);
     ks_departures_tick(engine);
     ks_space_tick(&engine->space);

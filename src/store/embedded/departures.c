@@ -1,5 +1,5 @@
 /* departures.c — see departures.h. */
-#include "store/embedded/writer/departures.h"
+#include "store/embedded/departures.h"
 
 #include "base/log_repeats.h"
 #include "store/embedded/engine.h"
@@ -102,10 +102,10 @@ static void apply_rows(struct ks_task *task);
 /* KS_OK when no row is left, KS_MORE when there are others. */
 static enum ks_result delete_file_rows(struct ks_engine *engine, const struct ks_departure *departure)
 {
-    struct ks_query query = ks_writer_query(engine, KS_STATEMENT_DELETE_FILES);
+    struct ks_query query = ks_database_writer_query(&engine->writer, KS_STATEMENT_DELETE_FILES);
     ks_query_blob(&query, departure->id.bytes, sizeof departure->id.bytes);
     ks_query_integer(&query, PIECE_FILES);
-    enum ks_result result = ks_writer_check(engine, ks_query_run(&query));
+    enum ks_result result = ks_database_writer_check(&engine->writer, ks_query_run(&query));
     if (result != KS_OK)
         return result;
     return sqlite3_changes(engine->writer.database) == PIECE_FILES ? KS_MORE : KS_OK;
@@ -113,11 +113,11 @@ static enum ks_result delete_file_rows(struct ks_engine *engine, const struct ks
 
 static enum ks_result delete_rows(struct ks_engine *engine, const struct ks_departure *departure)
 {
-    enum ks_result result = ks_writer_begin(engine);
+    enum ks_result result = ks_database_writer_begin(&engine->writer);
     if (result == KS_OK)
         result = delete_file_rows(engine, departure);
     if (result == KS_OK && departure->has_messages)
-        result = ks_removal_piece(engine, &departure->id, 0, departure->last_message);
+        result = ks_removal_piece(&engine->removal, &departure->id, 0, departure->last_message);
     return result;
 }
 
@@ -127,10 +127,10 @@ static void settle_rows(struct ks_task *task)
     struct ks_engine *engine = departure->engine;
     enum ks_result failure = engine->writer.failure;
     enum ks_result result = failure != KS_OK ? failure : departure->result;
-    ks_removal_batch_over(engine, failure == KS_OK);
+    ks_removal_batch_over(&engine->removal, failure == KS_OK);
     if (result == KS_MORE) {
         task->run = apply_rows;
-        ks_writer_post(engine, task);
+        ks_database_writer_post(&engine->writer, task);
         return;
     }
     if (departure->has_messages)
@@ -148,13 +148,13 @@ static void apply_rows(struct ks_task *task)
 {
     struct ks_departure *departure = KS_CONTAINER_OF(task, struct ks_departure, task);
     departure->result = delete_rows(departure->engine, departure);
-    ks_writer_settle_later(departure->engine, task, settle_rows);
+    ks_database_writer_settle_later(&departure->engine->writer, task, settle_rows);
 }
 
 static void post_rows(struct ks_departure *departure)
 {
     departure->task.run = apply_rows;
-    ks_writer_post(departure->engine, &departure->task);
+    ks_database_writer_post(&departure->engine->writer, &departure->task);
 }
 
 /* ---- the user itself, on the writer's thread ---- */
@@ -164,17 +164,17 @@ static enum ks_result delete_user(struct ks_engine *engine, const struct ks_depa
     struct ks_user_entry *entry = ks_users_find(engine->users, &departure->id);
     if (entry == NULL || !entry->published || entry->leaving)
         return KS_NOT_FOUND;
-    enum ks_result result = ks_writer_begin(engine);
+    enum ks_result result = ks_database_writer_begin(&engine->writer);
     if (result != KS_OK)
         return result;
-    struct ks_query user = ks_writer_query(engine, KS_STATEMENT_DELETE_CLIENT);
+    struct ks_query user = ks_database_writer_query(&engine->writer, KS_STATEMENT_DELETE_CLIENT);
     ks_query_integer(&user, entry->number);
-    result = ks_writer_check(engine, ks_query_run(&user));
+    result = ks_database_writer_check(&engine->writer, ks_query_run(&user));
     if (result != KS_OK)
         return result;
-    struct ks_query note = ks_writer_query(engine, KS_STATEMENT_INSERT_REMOVAL);
+    struct ks_query note = ks_database_writer_query(&engine->writer, KS_STATEMENT_INSERT_REMOVAL);
     ks_query_blob(&note, departure->id.bytes, sizeof departure->id.bytes);
-    result = ks_writer_check(engine, ks_query_run(&note));
+    result = ks_database_writer_check(&engine->writer, ks_query_run(&note));
     /* Its number may be given to another user in this very batch: no later change of it may touch a row. */
     entry->leaving = result == KS_OK;
     return result;
@@ -211,7 +211,7 @@ static void apply_user(struct ks_task *task)
 {
     struct ks_departure *departure = KS_CONTAINER_OF(task, struct ks_departure, task);
     departure->result = delete_user(departure->engine, departure);
-    ks_writer_settle_later(departure->engine, task, settle_user);
+    ks_database_writer_settle_later(&departure->engine->writer, task, settle_user);
 }
 
 /* ---- the beginning ---- */
@@ -220,7 +220,7 @@ static void stages_failed(struct ks_vault_expulsion *expulsion)
 {
     struct ks_departure *departure = KS_CONTAINER_OF(expulsion, struct ks_departure, expulsion);
     departure->task.run = apply_user;
-    ks_writer_post(departure->engine, &departure->task);
+    ks_database_writer_post(&departure->engine->writer, &departure->task);
 }
 
 static struct ks_departure *departure_new(struct ks_engine *engine, const struct ks_client_id *id)
@@ -286,11 +286,11 @@ enum ks_result ks_departures_load(struct ks_engine *engine)
 
 static void delete_note(struct ks_engine *engine, const struct ks_departure *departure)
 {
-    if (ks_writer_begin(engine) != KS_OK)
+    if (ks_database_writer_begin(&engine->writer) != KS_OK)
         return;
-    struct ks_query query = ks_writer_query(engine, KS_STATEMENT_DELETE_REMOVAL);
+    struct ks_query query = ks_database_writer_query(&engine->writer, KS_STATEMENT_DELETE_REMOVAL);
     ks_query_blob(&query, departure->id.bytes, sizeof departure->id.bytes);
-    ks_writer_check(engine, ks_query_run(&query));
+    ks_database_writer_check(&engine->writer, ks_query_run(&query));
 }
 
 static void delete_notes(struct ks_engine *engine, struct ks_departure *clean)
@@ -298,8 +298,8 @@ static void delete_notes(struct ks_engine *engine, struct ks_departure *clean)
     struct ks_departure *next = NULL;
     for (const struct ks_departure *departure = clean; departure != NULL; departure = departure->next)
         delete_note(engine, departure);
-    bool done = ks_writer_finish(engine) == KS_OK;
-    ks_writer_forget_failure(engine);
+    bool done = ks_database_writer_finish(&engine->writer) == KS_OK;
+    ks_database_writer_forget_failure(&engine->writer);
     for (; clean != NULL; clean = next) {
         next = clean->next;
         if (done)
