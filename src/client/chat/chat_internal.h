@@ -1,6 +1,6 @@
 /* chat_internal.h — the inside of a kesher_chat, for the files that make it up. One thread at a time. */
-#ifndef KS_CLIENT_CHAT_STATE_H
-#define KS_CLIENT_CHAT_STATE_H
+#ifndef KS_CLIENT_CHAT_INTERNAL_H
+#define KS_CLIENT_CHAT_INTERNAL_H
 
 #include "base/buffer.h"
 #include "client/chat/chat_reader.h"

@@ -15,7 +15,7 @@
 enum { KS_UPLOAD_SMALL_CONTENT = 256 * 1024 };
 
 struct kesher_drop {
-    struct ks_session session;
+    struct ks_client_session session;
     struct ks_pipeline *pipeline; /* made for the first large file */
     struct ks_confirmed_names confirmed;
     uint8_t small[KS_REQUEST_HEADER_SIZE + KS_SEND_FILE_FIXED_SIZE + KS_UPLOAD_SMALL_CONTENT];

@@ -1,5 +1,5 @@
-/* home.c — see <kesher/home.h> and home_internal.h. */
-#include "client/home/home_internal.h"
+/* home.c — see <kesher/home.h> and home_files.h. */
+#include "client/home/home_files.h"
 
 #include "base/address.h"
 #include "base/file.h"

@@ -31,7 +31,8 @@ static enum kesher_status change_ring(struct ks_contact *contact, void *context,
     return KESHER_OK;
 }
 
-static enum kesher_status change_keys(struct kesher_messenger *messenger, struct ks_peer *peer,
+static enum kesher_status change_keys(struct kesher_messenger *messenger,
+                                      struct ks_correspondent *correspondent,
                                       void (*how)(struct ks_key_ring *ring,
                                                   const struct ks_symmetric_key *key),
                                       const struct ks_symmetric_key *key, struct kesher_error *error)
@@ -39,9 +40,9 @@ static enum kesher_status change_keys(struct kesher_messenger *messenger, struct
     char name[KS_TEXT_FIELD_SIZE];
     uint8_t public_key[KS_PUBLIC_KEY_SIZE];
     struct ring_change change = {
-        .change = how, .key = key, .public_key = public_key, .result = &peer->contact};
-    memcpy(name, peer->contact.name, sizeof name);
-    memcpy(public_key, peer->contact.public_key, sizeof public_key);
+        .change = how, .key = key, .public_key = public_key, .result = &correspondent->contact};
+    memcpy(name, correspondent->contact.name, sizeof name);
+    memcpy(public_key, correspondent->contact.public_key, sizeof public_key);
     return ks_contacts_change(&messenger->contacts, name, change_ring, &change, error);
 }
 
@@ -60,12 +61,13 @@ static enum kesher_status encrypt_key(const struct ks_contact *contact, const st
 }
 
 /* *sent (may be NULL) is true when the server may have it. */
-static enum kesher_status send_key(struct kesher_messenger *messenger, const struct ks_peer *peer,
+static enum kesher_status send_key(struct kesher_messenger *messenger,
+                                   const struct ks_correspondent *correspondent,
                                    const uint8_t encrypted[static KS_RSA_ENCRYPTED_SIZE], bool *sent,
                                    struct kesher_error *error)
 {
-    const struct ks_outgoing outgoing = {.target = &peer->contact.id,
-                                         .receiver = peer->contact.name,
+    const struct ks_outgoing outgoing = {.target = &correspondent->contact.id,
+                                         .receiver = correspondent->contact.name,
                                          .type = KS_MESSAGE_KEY,
                                          .content_size = KS_RSA_ENCRYPTED_SIZE,
                                          .content = encrypted};
@@ -74,57 +76,60 @@ static enum kesher_status send_key(struct kesher_messenger *messenger, const str
 
 /* The key is in the ring before it is sent: if its receipt gets lost, what the user encrypts under it can be
  * read all the same. */
-static enum kesher_status offer_and_send(struct kesher_messenger *messenger, struct ks_peer *peer,
+static enum kesher_status offer_and_send(struct kesher_messenger *messenger,
+                                         struct ks_correspondent *correspondent,
                                          const struct ks_symmetric_key *key, struct kesher_error *error)
 {
     uint8_t encrypted[KS_RSA_ENCRYPTED_SIZE];
     bool sent = false;
-    enum kesher_status status = encrypt_key(&peer->contact, key, encrypted, error);
+    enum kesher_status status = encrypt_key(&correspondent->contact, key, encrypted, error);
     if (status == KESHER_OK)
-        status = change_keys(messenger, peer, ks_key_ring_offer, key, error);
+        status = change_keys(messenger, correspondent, ks_key_ring_offer, key, error);
     if (status != KESHER_OK)
         return status;
-    status = send_key(messenger, peer, encrypted, &sent, error);
+    status = send_key(messenger, correspondent, encrypted, &sent, error);
     if (status == KESHER_OK)
-        return change_keys(messenger, peer, ks_key_ring_use, key, error);
+        return change_keys(messenger, correspondent, ks_key_ring_use, key, error);
     if (!sent) /* that this fails too leaves a key that decrypts nothing */
-        (void)change_keys(messenger, peer, ks_key_ring_withdraw, key, NULL);
+        (void)change_keys(messenger, correspondent, ks_key_ring_withdraw, key, NULL);
     return status;
 }
 
 /* The key for sending once more, under the pinned public key: whoever has a key of ours has been pinned. */
-static enum kesher_status share_again(struct kesher_messenger *messenger, struct ks_peer *peer,
-                                      struct kesher_error *error)
+static enum kesher_status share_again(struct kesher_messenger *messenger,
+                                      struct ks_correspondent *correspondent, struct kesher_error *error)
 {
     uint8_t encrypted[KS_RSA_ENCRYPTED_SIZE];
-    struct ks_symmetric_key key = peer->contact.ring.sending;
-    enum kesher_status status = encrypt_key(&peer->contact, &key, encrypted, error);
+    struct ks_symmetric_key key = correspondent->contact.ring.sending;
+    enum kesher_status status = encrypt_key(&correspondent->contact, &key, encrypted, error);
     if (status == KESHER_OK)
-        status = send_key(messenger, peer, encrypted, NULL, error);
+        status = send_key(messenger, correspondent, encrypted, NULL, error);
     if (status == KESHER_OK)
-        status = change_keys(messenger, peer, ks_key_ring_use, &key, error);
+        status = change_keys(messenger, correspondent, ks_key_ring_use, &key, error);
     ks_secret_wipe(&key, sizeof key);
     return status;
 }
 
-enum kesher_status ks_conversation_prepare(struct kesher_messenger *messenger, struct ks_peer *peer,
-                                           struct kesher_error *error)
+enum kesher_status ks_conversation_prepare(struct kesher_messenger *messenger,
+                                           struct ks_correspondent *correspondent, struct kesher_error *error)
 {
-    const struct ks_key_ring *ring = &peer->contact.ring;
+    const struct ks_key_ring *ring = &correspondent->contact.ring;
     if (!ring->has_sending)
-        return ks_conversation_share_key(messenger, peer, error);
-    return ring->share_again && !messenger->classic ? share_again(messenger, peer, error) : KESHER_OK;
+        return ks_conversation_share_key(messenger, correspondent, error);
+    return ring->share_again && !messenger->classic ? share_again(messenger, correspondent, error)
+                                                    : KESHER_OK;
 }
 
-enum kesher_status ks_conversation_share_key(struct kesher_messenger *messenger, struct ks_peer *peer,
+enum kesher_status ks_conversation_share_key(struct kesher_messenger *messenger,
+                                             struct ks_correspondent *correspondent,
                                              struct kesher_error *error)
 {
     struct ks_symmetric_key key;
-    enum kesher_status status = ks_peer_pin(messenger, peer, NULL, error);
+    enum kesher_status status = ks_correspondent_pin(messenger, correspondent, NULL, error);
     if (status == KESHER_OK && ks_random_fill(ks_random_system(), key.bytes, sizeof key.bytes) != KS_OK)
         status = ks_failure(error, KESHER_CRYPTO, "cannot make a key: there is no randomness");
     if (status == KESHER_OK)
-        status = offer_and_send(messenger, peer, &key, error);
+        status = offer_and_send(messenger, correspondent, &key, error);
     ks_secret_wipe(&key, sizeof key);
     return status;
 }
@@ -132,11 +137,11 @@ enum kesher_status ks_conversation_share_key(struct kesher_messenger *messenger,
 enum kesher_status kesher_messenger_share_key(struct kesher_messenger *messenger, const char *user,
                                               struct kesher_error *error)
 {
-    struct ks_peer peer;
-    enum kesher_status status = ks_peer_find(messenger, user, &peer, error);
+    struct ks_correspondent correspondent;
+    enum kesher_status status = ks_correspondent_find(messenger, user, &correspondent, error);
     if (status == KESHER_OK)
-        status = ks_conversation_share_key(messenger, &peer, error);
-    ks_peer_wipe(&peer);
+        status = ks_conversation_share_key(messenger, &correspondent, error);
+    ks_correspondent_wipe(&correspondent);
     return status;
 }
 
@@ -167,27 +172,29 @@ enum kesher_status ks_conversation_receive_key(struct kesher_messenger *messenge
 
 /* ---- type 1 ---- */
 
-static enum kesher_status send_request(struct kesher_messenger *messenger, const struct ks_peer *peer,
+static enum kesher_status send_request(struct kesher_messenger *messenger,
+                                       const struct ks_correspondent *correspondent,
                                        struct kesher_error *error)
 {
-    const struct ks_outgoing outgoing = {
-        .target = &peer->contact.id, .receiver = peer->contact.name, .type = KS_MESSAGE_KEY_REQUEST};
+    const struct ks_outgoing outgoing = {.target = &correspondent->contact.id,
+                                         .receiver = correspondent->contact.name,
+                                         .type = KS_MESSAGE_KEY_REQUEST};
     return ks_outgoing_send(messenger, &outgoing, NULL, NULL, error);
 }
 
 enum kesher_status kesher_messenger_request_key(struct kesher_messenger *messenger, const char *user,
                                                 struct kesher_error *error)
 {
-    struct ks_peer peer;
-    enum kesher_status status = ks_peer_find(messenger, user, &peer, error);
+    struct ks_correspondent correspondent;
+    enum kesher_status status = ks_correspondent_find(messenger, user, &correspondent, error);
     if (status == KESHER_OK)
-        status = send_request(messenger, &peer, error);
+        status = send_request(messenger, &correspondent, error);
     if (status == KESHER_REFUSED) {
-        status = ks_peer_refresh(messenger, &peer, error);
+        status = ks_correspondent_refresh(messenger, &correspondent, error);
         if (status == KESHER_OK)
-            status = send_request(messenger, &peer, error);
+            status = send_request(messenger, &correspondent, error);
     }
-    ks_peer_wipe(&peer);
+    ks_correspondent_wipe(&correspondent);
     return status;
 }
 
@@ -241,13 +248,13 @@ static enum kesher_status describe(const struct ks_contact *contact, struct kesh
 enum kesher_status kesher_messenger_key(struct kesher_messenger *messenger, const char *user,
                                         struct kesher_user_key *key, struct kesher_error *error)
 {
-    struct ks_peer peer;
-    enum kesher_status status = ks_peer_find(messenger, user, &peer, error);
+    struct ks_correspondent correspondent;
+    enum kesher_status status = ks_correspondent_find(messenger, user, &correspondent, error);
     if (status == KESHER_OK)
-        status = ks_peer_pin(messenger, &peer, &key->is_new, error);
+        status = ks_correspondent_pin(messenger, &correspondent, &key->is_new, error);
     if (status == KESHER_OK)
-        status = describe(&peer.contact, key, error);
-    ks_peer_wipe(&peer);
+        status = describe(&correspondent.contact, key, error);
+    ks_correspondent_wipe(&correspondent);
     return status;
 }
 

@@ -6,14 +6,16 @@
 #include "client/people/correspondent.h"
 
 /* Makes a key, sends it under the user's public key, which is pinned on the way, and uses it for sending once
- * the server has it. *peer is from ks_peer_find; afterwards its contact has the key. Errors as
- * kesher_messenger_share_key. */
-enum kesher_status ks_conversation_share_key(struct kesher_messenger *messenger, struct ks_peer *peer,
+ * the server has it. *correspondent is from ks_correspondent_find; afterwards its contact has the key. Errors
+ * as kesher_messenger_share_key. */
+enum kesher_status ks_conversation_share_key(struct kesher_messenger *messenger,
+                                             struct ks_correspondent *correspondent,
                                              struct kesher_error *error);
 
 /* Makes sure that the user has a key of ours before a text: makes and shares one where there is none, and
- * shares the same one again when the user may have lost it. *peer and errors as above. */
-enum kesher_status ks_conversation_prepare(struct kesher_messenger *messenger, struct ks_peer *peer,
+ * shares the same one again when the user may have lost it. *correspondent and errors as above. */
+enum kesher_status ks_conversation_prepare(struct kesher_messenger *messenger,
+                                           struct ks_correspondent *correspondent,
                                            struct kesher_error *error);
 
 /* The user `name` asks for a key (type 1). Whoever is not known, or shares no key with us, is not written

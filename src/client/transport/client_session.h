@@ -16,7 +16,7 @@
 
 #include <stdbool.h>
 
-struct ks_session {
+struct ks_client_session {
     const struct kesher_home *home;   /* the caller's */
     struct kesher_identity *identity; /* owned; NULL until the holder sets it */
     struct kesher_options options;    /* defaults filled in */
@@ -33,7 +33,7 @@ struct ks_session {
     bool unknown;         /* it does not know the id, and refused the public key under it */
     bool is_doubtful;     /* the refusal of the id was none of those that say so */
     bool replaces;        /* the home has an identity, which is kept under other names when a new one comes */
-    struct ks_home_server server; /* how it stands to the home; from ks_session_load */
+    struct ks_home_server server; /* how it stands to the home; from ks_client_session_load */
 
     uint8_t key[KS_CONTENT_KEY_SIZE]; /* of the contents, while has_key */
     bool has_key;
@@ -46,44 +46,44 @@ struct ks_session {
 };
 
 /* The options with their defaults filled in; `options` may be NULL. */
-struct kesher_options ks_session_limits(const struct kesher_options *options);
+struct kesher_options ks_client_session_limits(const struct kesher_options *options);
 
-/* KESHER_OK, and the session to be given to ks_session_destroy; KESHER_INVALID when the address is too long.
- * `options` may be NULL. */
-enum kesher_status ks_session_init(struct ks_session *session, const struct kesher_home *home,
-                                   const char *address, const struct kesher_options *options,
-                                   struct kesher_error *error);
-void ks_session_destroy(struct ks_session *session); /* wipes */
+/* KESHER_OK, and the session to be given to ks_client_session_destroy; KESHER_INVALID when the address is too
+ * long. `options` may be NULL. */
+enum kesher_status ks_client_session_init(struct ks_client_session *session, const struct kesher_home *home,
+                                          const char *address, const struct kesher_options *options,
+                                          struct kesher_error *error);
+void ks_client_session_destroy(struct ks_client_session *session); /* wipes */
 
 /* Destroys a session that was made for its identity; with KESHER_OK *identity is the caller's. Returns
  * `status`. */
-enum kesher_status ks_session_hand_over(struct ks_session *session, enum kesher_status status,
-                                        struct kesher_identity **identity);
+enum kesher_status ks_client_session_hand_over(struct ks_client_session *session, enum kesher_status status,
+                                               struct kesher_identity **identity);
 
 /* Loads the home's identity, if the server may be told its id. Errors as kesher_identity_load and
  * ks_home_server_check. */
-enum kesher_status ks_session_load(struct ks_session *session, struct kesher_error *error);
+enum kesher_status ks_client_session_load(struct ks_client_session *session, struct kesher_error *error);
 
 /* To be called when the server has shown that it knows the identity: its address is written down where the
  * home does not have it. */
-void ks_session_is_known(struct ks_session *session);
+void ks_client_session_is_known(struct ks_client_session *session);
 
 /* Makes sure that there is a channel that is not known to be broken and can take the next request: a new one
  * where the server closes each behind its answer. Errors as ks_channel_open, but KESHER_CONNECTION when the
  * server's name does not resolve. */
-enum kesher_status ks_session_connect(struct ks_session *session, struct kesher_error *error);
+enum kesher_status ks_client_session_connect(struct ks_client_session *session, struct kesher_error *error);
 
 /* The key of the contents goes with the connection. */
-void ks_session_disconnect(struct ks_session *session);
+void ks_client_session_disconnect(struct ks_client_session *session);
 
 /* The same, but the key stays: for a connection that the server closed in good order behind an answer. */
-void ks_session_hang_up(struct ks_session *session);
+void ks_client_session_hang_up(struct ks_client_session *session);
 
 /* Tells the observer, if it wants to know. */
-void ks_session_notice(const struct ks_session *session, const char *line);
+void ks_client_session_notice(const struct ks_client_session *session, const char *line);
 
 /* The header of a request from this identity, with the version of its service. */
-struct ks_request_header ks_session_header(const struct ks_session *session, enum ks_request_code code,
-                                           uint32_t payload_size);
+struct ks_request_header ks_client_session_header(const struct ks_client_session *session,
+                                                  enum ks_request_code code, uint32_t payload_size);
 
 #endif

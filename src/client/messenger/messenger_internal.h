@@ -1,4 +1,4 @@
-/* messenger.h — the inside of a messenger, for the files of libkesher that make it up:
+/* messenger_internal.h — the inside of a messenger, for the files of libkesher that make it up:
  *
  *   messenger.c     opening, closing, users, registering
  *   correspondent.c          the other user: id, public key, pin
@@ -12,10 +12,10 @@
  *
  * One thread at a time.
  */
-#ifndef KS_CLIENT_MESSENGER_H
-#define KS_CLIENT_MESSENGER_H
+#ifndef KS_CLIENT_MESSENGER_INTERNAL_H
+#define KS_CLIENT_MESSENGER_INTERNAL_H
 
-#include "client/inbound/inbox.h"
+#include "client/inbound/client_inbox.h"
 #include "client/inbound/kept.h"
 #include "client/inbound/plaintext.h"
 #include "client/inbound/sender_names.h"
@@ -54,11 +54,11 @@ struct ks_retrial {
 };
 
 struct kesher_messenger {
-    struct ks_session session;
+    struct ks_client_session session;
     struct ks_contacts contacts;
-    struct ks_inbox inbox;
+    struct ks_client_inbox inbox;
     struct ks_kept kept;
-    struct ks_senders senders;
+    struct ks_sender_names senders;
     struct ks_in_hand in_hand;
     struct ks_retrial retrial;
     struct ks_client_id distrusted; /* whose public key was not the pinned one, since the last pull */

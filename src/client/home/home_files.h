@@ -1,4 +1,4 @@
-/* home_internal.h — the inside of a home, for the rest of libkesher. One thread at a time. */
+/* home_files.h — the inside of a home, for the rest of libkesher. One thread at a time. */
 #ifndef KS_CLIENT_HOME_FILES_H
 #define KS_CLIENT_HOME_FILES_H
 
