@@ -3,12 +3,9 @@
 #include "client/failure.h"
 #include "client/transport/login.h"
 
-#include "base/text.h"
 #include "crypto/secret.h"
-#include "wire/drop_codec.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 /* A session whose identity is registered and saved; the caller destroys it, whatever the outcome. */
 static enum kesher_status register_in_session(struct ks_client_session *session, struct kesher_home *home,
@@ -118,19 +115,6 @@ enum kesher_status kesher_drop_put(struct kesher_drop *drop, const struct kesher
     if (status == KESHER_OK && cksum != NULL)
         *cksum = sum;
     return status;
-}
-
-enum kesher_status kesher_kept_name(const char *name, const char **kept, struct kesher_error *error)
-{
-    char shown[300];
-    size_t size = strlen(name);
-    if (ks_kept_name(name, size, kept, &size) == KS_OK)
-        return KESHER_OK;
-    return ks_failure(
-        error, KESHER_INVALID,
-        "the name '%s' cannot be kept: servers keep what follows the last / or \\, and refuse an "
-        "empty name, . and .., and control bytes",
-        ks_text_escape(name, size, shown, sizeof shown));
 }
 
 bool kesher_drop_note_confirmed(struct kesher_drop *drop, const char *name)

@@ -62,7 +62,7 @@ enum kesher_status ks_upload_check(const struct kesher_upload *upload, struct ke
 
 bool ks_upload_is_small(const struct kesher_upload *upload)
 {
-    return ks_content_size_of_file(upload->size) <= KS_UPLOAD_SMALL_CONTENT;
+    return ks_content_size_of_file(upload->size) <= KS_DROP_SMALL_CONTENT;
 }
 
 /* Header and fixed fields of a 1028. The checks of ks_upload_check have been made, so everything fits. */
@@ -92,7 +92,7 @@ enum kesher_status ks_upload_send_small(struct kesher_drop *drop, const struct k
         return status;
     enum ks_result result = ks_content_source_open(&source, upload->fd, upload->size, drop->session.key);
     if (result == KS_OK)
-        result = ks_content_source_read(&source, content, KS_UPLOAD_SMALL_CONTENT, &size);
+        result = ks_content_source_read(&source, content, KS_DROP_SMALL_CONTENT, &size);
     ks_content_source_close(&source);
     if (result != KS_OK)
         return fail_source(upload, result, source.error_number, error);

@@ -1,7 +1,7 @@
 /* discard.c — kesher_messenger_discard: what was shown as unreadable, and is so still. */
 #include "client/failure.h"
-#include "client/inbound/opening.h"
 #include "client/messenger/messenger_internal.h"
+#include "client/messenger/opening.h"
 #include "crypto/secret.h"
 
 #include <unistd.h>

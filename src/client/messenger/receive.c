@@ -2,8 +2,8 @@
  * those that could not be read come again before them when a key has arrived, and files that could not be
  * saved when they can be. */
 #include "client/failure.h"
-#include "client/inbound/opening.h"
 #include "client/messenger/messenger_internal.h"
+#include "client/messenger/opening.h"
 #include "client/outbound/conversation.h"
 #include "crypto/secret.h"
 
@@ -237,7 +237,7 @@ enum kesher_status kesher_messenger_done(struct kesher_messenger *messenger, str
     enum kesher_status status =
         in_hand->place.is_kept ? finish_kept(messenger, error) : finish_waiting(messenger, error);
     if (status == KESHER_OK && in_hand->is_news)
-        ks_conversation_note_shown(messenger, in_hand->sender, &in_hand->key);
+        ks_conversation_note_shown(&messenger->contacts, in_hand->sender, &in_hand->key);
     if (status == KESHER_OK)
         ks_in_hand_drop(messenger);
     return status;

@@ -1,10 +1,9 @@
-/* outgoing.c — see outgoing.h, and kesher_messenger_send. */
+/* outgoing.c — see outgoing.h. */
 #include "client/outbound/outgoing.h"
 
 #include "base/text.h"
 #include "client/failure.h"
-#include "client/outbound/conversation.h"
-#include "client/transport/request.h"
+#include "crypto/rsa.h"
 #include "crypto/secret.h"
 #include "wire/drop_codec.h"
 #include "wire/messages_codec.h"
@@ -13,7 +12,6 @@
 
 enum {
     FIXED_SIZE = KS_REQUEST_HEADER_SIZE + KS_SEND_MESSAGE_FIXED_SIZE,
-    SEND_ATTEMPTS = 2,                      /* the second with an id from a new list */
     USUAL_CONTENT_LIMIT = 64 * 1024 * 1024, /* kesherd's, unless it is told otherwise */
     BUFFERS_SIZE = 16 * 1024 * 1024,
     OLD_CONTENT_LIMIT = 1024 - FIXED_SIZE, /* of servers that read once */
@@ -33,49 +31,50 @@ static enum kesher_status fail_source(enum ks_result result, int error_number, s
     }
 }
 
-/* Header and fixed fields into the messenger's piece. */
-static void fill_fixed(struct kesher_messenger *messenger, const struct ks_outgoing *outgoing)
-{
-    const struct ks_send_message_payload fixed = {
-        .target = *outgoing->target, .type = outgoing->type, .content_size = outgoing->content_size};
-    struct ks_request_header header = ks_client_session_header(
-        &messenger->session, KS_REQUEST_SEND_MESSAGE, KS_SEND_MESSAGE_FIXED_SIZE + outgoing->content_size);
-    ks_request_header_encode(&header, messenger->piece);
-    ks_send_message_payload_encode(&fixed, messenger->piece + KS_REQUEST_HEADER_SIZE);
-    ks_secret_wipe(&header, sizeof header);
-}
-
 /* One message on its way. */
 struct outgoing_attempt {
-    struct kesher_messenger *messenger;
+    struct ks_client_session *session;
     const struct ks_outgoing *outgoing;
     struct kesher_receipt *receipt;
+    uint8_t *piece;                  /* of the message: what is sent next is put together here */
     struct ks_content_source source; /* of a text or a file */
     bool begun;                      /* some of it was sent */
     bool was_sent;                   /* all of it was */
 };
 
+/* Header and fixed fields into the piece. */
+static void fill_fixed(const struct outgoing_attempt *attempt)
+{
+    const struct ks_outgoing *outgoing = attempt->outgoing;
+    const struct ks_send_message_payload fixed = {
+        .target = *outgoing->target, .type = outgoing->type, .content_size = outgoing->content_size};
+    struct ks_request_header header = ks_client_session_header(
+        attempt->session, KS_REQUEST_SEND_MESSAGE, KS_SEND_MESSAGE_FIXED_SIZE + outgoing->content_size);
+    ks_request_header_encode(&header, attempt->piece);
+    ks_send_message_payload_encode(&fixed, attempt->piece + KS_REQUEST_HEADER_SIZE);
+    ks_secret_wipe(&header, sizeof header);
+}
+
 /* The next part of the content behind the first `used` bytes of the piece. */
 static enum kesher_status fill_content(struct outgoing_attempt *attempt, size_t used, size_t *size,
                                        struct kesher_error *error)
 {
-    struct kesher_messenger *messenger = attempt->messenger;
     const struct ks_outgoing *outgoing = attempt->outgoing;
-    uint8_t *room = messenger->piece + used;
+    uint8_t *room = attempt->piece + used;
     if (outgoing->key == NULL) {
         *size = used > 0 ? outgoing->content_size : 0; /* small, and all of it goes with the fixed fields */
         if (*size > 0)
             memcpy(room, outgoing->content, *size);
         return KESHER_OK;
     }
-    size_t capacity = (sizeof messenger->piece - used) / KS_CONTENT_BLOCK_SIZE * KS_CONTENT_BLOCK_SIZE;
+    size_t capacity = (KS_OUTGOING_PIECE_SIZE - used) / KS_CONTENT_BLOCK_SIZE * KS_CONTENT_BLOCK_SIZE;
     enum ks_result result = ks_content_source_read(&attempt->source, room, capacity, size);
     return result == KS_OK ? KESHER_OK : fail_source(result, attempt->source.error_number, error);
 }
 
 static void report_progress(const struct outgoing_attempt *attempt)
 {
-    const struct kesher_observer *observer = &attempt->messenger->session.options.observer;
+    const struct kesher_observer *observer = &attempt->session->options.observer;
     if (attempt->outgoing->key != NULL && observer->progress != NULL)
         observer->progress(observer->context, attempt->outgoing->plain_size - attempt->source.plain_left,
                            attempt->outgoing->plain_size);
@@ -85,13 +84,12 @@ static void report_progress(const struct outgoing_attempt *attempt)
 static enum kesher_status send_pieces(struct outgoing_attempt *attempt, bool *early,
                                       struct kesher_error *error)
 {
-    struct kesher_messenger *messenger = attempt->messenger;
-    struct ks_client_session *session = &messenger->session;
+    struct ks_client_session *session = attempt->session;
     struct ks_response_header unread;
     uint64_t left = FIXED_SIZE + (uint64_t)attempt->outgoing->content_size;
     const uint64_t whole = left;
     size_t used = FIXED_SIZE;
-    fill_fixed(messenger, attempt->outgoing);
+    fill_fixed(attempt);
     for (;;) {
         size_t size = 0;
         enum kesher_status status = fill_content(attempt, used, &size, error);
@@ -104,9 +102,8 @@ static enum kesher_status send_pieces(struct outgoing_attempt *attempt, bool *ea
             return KESHER_OK;
         attempt->begun = true;
         left -= used + size;
-        status = left > 0
-                     ? ks_channel_send(session->channel, messenger->piece, used + size, error)
-                     : ks_channel_send_end(session->channel, messenger->piece, used + size, whole, error);
+        status = left > 0 ? ks_channel_send(session->channel, attempt->piece, used + size, error)
+                          : ks_channel_send_end(session->channel, attempt->piece, used + size, whole, error);
         if (status != KESHER_OK)
             return status;
         attempt->was_sent = left == 0;
@@ -121,7 +118,7 @@ static enum kesher_status fail_refused(const struct outgoing_attempt *attempt, s
 {
     char shown[300];
     const struct ks_outgoing *outgoing = attempt->outgoing;
-    const struct ks_client_session *session = &attempt->messenger->session;
+    const struct ks_client_session *session = attempt->session;
     ks_text_escape(outgoing->receiver, strlen(outgoing->receiver), shown, sizeof shown);
     if (outgoing->content_size > USUAL_CONTENT_LIMIT)
         return ks_failure(
@@ -159,7 +156,7 @@ static enum kesher_status add_suspicion(const struct outgoing_attempt *attempt, 
 static enum kesher_status take_answer(struct outgoing_attempt *attempt, bool early,
                                       struct kesher_error *error)
 {
-    struct ks_client_session *session = &attempt->messenger->session;
+    struct ks_client_session *session = attempt->session;
     struct ks_answer answer;
     struct ks_message_stored_answer stored = {.message_id = 0};
     enum kesher_status status = ks_request_take_answer(session, &answer, error);
@@ -188,7 +185,7 @@ static enum kesher_status take_answer(struct outgoing_attempt *attempt, bool ear
 static enum kesher_status take_early_answer(struct outgoing_attempt *attempt, struct kesher_error *error)
 {
     enum kesher_status status = take_answer(attempt, true, error);
-    ks_client_session_disconnect(&attempt->messenger->session);
+    ks_client_session_disconnect(attempt->session);
     return status;
 }
 
@@ -199,7 +196,7 @@ static enum kesher_status send_and_take_answer(struct outgoing_attempt *attempt,
     enum kesher_status status = send_pieces(attempt, &early, error);
     bool was_lost = status == KESHER_CONNECTION || status == KESHER_TIMEOUT;
     /* A server that refuses and closes may cut our sending short: its answer is there all the same. */
-    if (early || (was_lost && ks_channel_peek(attempt->messenger->session.channel, 0, &unread)))
+    if (early || (was_lost && ks_channel_peek(attempt->session->channel, 0, &unread)))
         return take_early_answer(attempt, error);
     return status == KESHER_OK ? take_answer(attempt, false, error) : status;
 }
@@ -221,95 +218,23 @@ static enum kesher_status perform(struct ks_client_session *session, void *conte
     return status;
 }
 
-enum kesher_status ks_outgoing_send(struct kesher_messenger *messenger, const struct ks_outgoing *outgoing,
+enum kesher_status ks_outgoing_send(struct ks_client_session *session, const struct ks_outgoing *outgoing,
                                     struct kesher_receipt *receipt, bool *sent, struct kesher_error *error)
 {
     struct kesher_receipt unwanted = {.has_id = false};
-    struct outgoing_attempt attempt = {
-        .messenger = messenger, .outgoing = outgoing, .receipt = receipt != NULL ? receipt : &unwanted};
+    uint8_t small[FIXED_SIZE + KS_RSA_ENCRYPTED_SIZE];
+    struct outgoing_attempt attempt = {.session = session,
+                                       .outgoing = outgoing,
+                                       .receipt = receipt != NULL ? receipt : &unwanted,
+                                       .piece = outgoing->key != NULL ? outgoing->piece : small};
     const struct ks_request request = {.repeat = KS_REQUEST_ONCE,
                                        .doing = "send the message",
                                        .perform = perform,
                                        .context = &attempt,
                                        .spent = &attempt.was_sent};
-    enum kesher_status status = ks_request_run(&messenger->session, &request, NULL, error);
-    ks_secret_wipe(messenger->piece, FIXED_SIZE); /* the client id is a secret */
+    enum kesher_status status = ks_request_run(session, &request, NULL, error);
+    ks_secret_wipe(attempt.piece, FIXED_SIZE); /* the client id is a secret */
     if (sent != NULL)
         *sent = attempt.was_sent && status != KESHER_REFUSED;
-    return status;
-}
-
-/* ---- texts and files ---- */
-
-struct text_or_file {
-    uint8_t type;
-    int fd;
-    uint64_t size;
-    bool make_key;
-    struct kesher_receipt *receipt;
-};
-
-static enum kesher_status send_content(struct kesher_messenger *messenger, const struct ks_contact *contact,
-                                       const struct text_or_file *content, struct kesher_error *error)
-{
-    const struct ks_outgoing outgoing = {
-        .target = &contact->id,
-        .receiver = contact->name,
-        .type = content->type,
-        .content_size = (uint32_t)ks_content_size_of_file(content->size),
-        .fd = content->fd,
-        .plain_size = content->size,
-        .key = contact->ring.sending.bytes,
-    };
-    return ks_outgoing_send(messenger, &outgoing, content->receipt, NULL, error);
-}
-
-static enum kesher_status fail_without_key(const struct ks_contact *contact, struct kesher_error *error)
-{
-    char shown[300];
-    return ks_failure(error, KESHER_NO_KEY, "there is no symmetric key with '%s'; share one, or ask for one",
-                      ks_text_escape(contact->name, strlen(contact->name), shown, sizeof shown));
-}
-
-/* A key that the other side has, and the message. */
-static enum kesher_status send_to_peer(struct kesher_messenger *messenger,
-                                       struct ks_correspondent *correspondent,
-                                       const struct text_or_file *content, struct kesher_error *error)
-{
-    if (!correspondent->contact.ring.has_sending && !content->make_key)
-        return fail_without_key(&correspondent->contact, error);
-    enum kesher_status status = ks_conversation_prepare(messenger, correspondent, error);
-    return status == KESHER_OK ? send_content(messenger, &correspondent->contact, content, error) : status;
-}
-
-static enum kesher_status check(enum kesher_message_type type, uint64_t size, struct kesher_error *error)
-{
-    if (type != KESHER_MESSAGE_TEXT && type != KESHER_MESSAGE_FILE)
-        return ks_failure(error, KESHER_INVALID, "only texts and files can be sent this way");
-    if (size > KS_OUTGOING_PLAIN_LIMIT)
-        return ks_failure(error, KESHER_FILE,
-                          "a message of %llu bytes is too long, the protocol carries at most %llu; split it",
-                          (unsigned long long)size, (unsigned long long)KS_OUTGOING_PLAIN_LIMIT);
-    return KESHER_OK;
-}
-
-enum kesher_status kesher_messenger_send(struct kesher_messenger *messenger, const char *user,
-                                         enum kesher_message_type type, int fd, uint64_t size, bool make_key,
-                                         struct kesher_receipt *receipt, struct kesher_error *error)
-{
-    const struct text_or_file content = {
-        .type = (uint8_t)type, .fd = fd, .size = size, .make_key = make_key, .receipt = receipt};
-    struct ks_correspondent correspondent;
-    enum kesher_status status = check(type, size, error);
-    if (status != KESHER_OK)
-        return status;
-    status = ks_correspondent_find(messenger, user, &correspondent, error);
-    for (int attempt = 0; status == KESHER_OK && attempt < SEND_ATTEMPTS; attempt++) {
-        status = send_to_peer(messenger, &correspondent, &content, error);
-        if (status != KESHER_REFUSED)
-            break;
-        status = ks_correspondent_refresh(messenger, &correspondent, error);
-    }
-    ks_correspondent_wipe(&correspondent);
     return status;
 }

@@ -20,9 +20,10 @@ static bool is_same_id(const struct ks_client_id *left, const struct ks_client_i
     return memcmp(left->bytes, right->bytes, sizeof left->bytes) == 0;
 }
 
-enum kesher_status ks_correspondent_check_pin(const struct ks_contact *contact,
-                                              const uint8_t public_key[static KS_PUBLIC_KEY_SIZE],
-                                              struct kesher_error *error)
+/* KESHER_OK when nothing else is pinned for the contact than `public_key`, else KESHER_CHANGED. */
+static enum kesher_status check_pin(const struct ks_contact *contact,
+                                    const uint8_t public_key[static KS_PUBLIC_KEY_SIZE],
+                                    struct kesher_error *error)
 {
     char shown[200];
     char pinned[KESHER_FINGERPRINT_SIZE];
@@ -56,7 +57,7 @@ static enum kesher_status adopt(struct ks_contact *contact, void *context, struc
     struct correspondent_adoption *adoption = context;
     bool moves = contact->has_id && !is_same_id(&contact->id, adoption->id);
     if (adoption->public_key != NULL) {
-        enum kesher_status status = ks_correspondent_check_pin(contact, adoption->public_key, error);
+        enum kesher_status status = check_pin(contact, adoption->public_key, error);
         if (status != KESHER_OK)
             return status;
     } else if (moves && contact->has_public_key) {
@@ -81,13 +82,13 @@ static enum kesher_status adopt(struct ks_contact *contact, void *context, struc
     return KESHER_OK;
 }
 
-enum kesher_status ks_correspondent_adopt(struct kesher_messenger *messenger, const char *name,
+enum kesher_status ks_correspondent_adopt(struct ks_contacts *contacts, const char *name,
                                           const struct ks_client_id *id, const uint8_t *public_key,
                                           struct ks_contact *contact, bool *is_new,
                                           struct kesher_error *error)
 {
     struct correspondent_adoption adoption = {.id = id, .public_key = public_key, .result = contact};
-    enum kesher_status status = ks_contacts_change(&messenger->contacts, name, adopt, &adoption, error);
+    enum kesher_status status = ks_contacts_change(contacts, name, adopt, &adoption, error);
     if (is_new != NULL)
         *is_new = adoption.is_new;
     return status;
@@ -149,54 +150,55 @@ static enum kesher_status fail_oneself(const char *user, struct kesher_error *er
         ks_text_escape(user, strlen(user), shown, sizeof shown));
 }
 
-enum kesher_status ks_correspondent_find(struct kesher_messenger *messenger, const char *user,
-                                         struct ks_correspondent *correspondent, struct kesher_error *error)
+enum kesher_status ks_correspondent_find(struct ks_client_session *session, struct ks_contacts *contacts,
+                                         const char *user, struct ks_correspondent *correspondent,
+                                         struct kesher_error *error)
 {
     struct ks_client_id id;
+    struct ks_contact *contact = &correspondent->contact;
+    correspondent->session = session;
+    correspondent->contacts = contacts;
     correspondent->id_was_cached = false;
-    enum kesher_status status = ks_contacts_load(&messenger->contacts, user, &correspondent->contact, error);
+    enum kesher_status status = ks_contacts_load(contacts, user, contact, error);
     if (status != KESHER_OK && status != KESHER_NOT_FOUND)
         return status;
-    correspondent->id_was_cached = correspondent->contact.has_id;
-    if (correspondent->id_was_cached)
+    correspondent->id_was_cached = contact->has_id;
+    if (contact->has_id)
         return KESHER_OK;
-    status = ks_user_list_find(&messenger->session, user, &id, error);
-    if (status == KESHER_NOT_FOUND && strcmp(user, kesher_identity_name(messenger->session.identity)) == 0)
+    status = ks_user_list_find(session, user, &id, error);
+    if (status == KESHER_NOT_FOUND && strcmp(user, kesher_identity_name(session->identity)) == 0)
         return fail_oneself(user, error);
-    return status == KESHER_OK
-               ? ks_correspondent_adopt(messenger, user, &id, NULL, &correspondent->contact, NULL, error)
-               : status;
+    return status == KESHER_OK ? ks_correspondent_adopt(contacts, user, &id, NULL, contact, NULL, error)
+                               : status;
 }
 
-enum kesher_status ks_correspondent_refresh(struct kesher_messenger *messenger,
-                                            struct ks_correspondent *correspondent,
+enum kesher_status ks_correspondent_refresh(struct ks_correspondent *correspondent,
                                             struct kesher_error *error)
 {
+    struct ks_client_session *session = correspondent->session;
+    struct ks_contact *contact = &correspondent->contact;
     struct ks_client_id id;
     uint8_t public_key[KS_PUBLIC_KEY_SIZE];
-    bool pinned = correspondent->contact.has_public_key;
+    bool pinned = contact->has_public_key;
     struct kesher_error why = {.status = KESHER_OK};
     if (!correspondent->id_was_cached)
         return KESHER_REFUSED;
     correspondent->id_was_cached = false;
-    enum kesher_status status =
-        ks_user_list_find(&messenger->session, correspondent->contact.name, &id, &why);
-    if (status == KESHER_REFUSED || (status == KESHER_OK && is_same_id(&id, &correspondent->contact.id)))
+    enum kesher_status status = ks_user_list_find(session, contact->name, &id, &why);
+    if (status == KESHER_REFUSED || (status == KESHER_OK && is_same_id(&id, &contact->id)))
         return KESHER_REFUSED;
     if (status == KESHER_OK && pinned)
-        status =
-            ks_correspondent_ask_key(&messenger->session, &id, KS_REQUEST_UNTIL_ANSWERED, public_key, &why);
+        status = ks_correspondent_ask_key(session, &id, KS_REQUEST_UNTIL_ANSWERED, public_key, &why);
     if (status == KESHER_OK)
-        status = ks_correspondent_adopt(messenger, correspondent->contact.name, &id,
-                                        pinned ? public_key : NULL, &correspondent->contact, NULL, &why);
+        status = ks_correspondent_adopt(correspondent->contacts, contact->name, &id,
+                                        pinned ? public_key : NULL, contact, NULL, &why);
     if (status != KESHER_OK && error != NULL)
         *error = why;
     return status;
 }
 
-static enum kesher_status fail_without_key(const struct kesher_messenger *messenger,
-                                           const struct ks_correspondent *correspondent,
-                                           struct kesher_error *error)
+static enum kesher_status fail_without_public_key(const struct ks_correspondent *correspondent,
+                                                  struct kesher_error *error)
 {
     char shown[200];
     const char *name = correspondent->contact.name;
@@ -204,30 +206,30 @@ static enum kesher_status fail_without_key(const struct kesher_messenger *messen
         error, KESHER_REFUSED,
         "there is no public key of '%s' at %s; it comes there with the next kesher put, inbox or "
         "send of that user",
-        ks_text_escape(name, strlen(name), shown, sizeof shown), messenger->session.shown);
+        ks_text_escape(name, strlen(name), shown, sizeof shown), correspondent->session->shown);
 }
 
-enum kesher_status ks_correspondent_pin(struct kesher_messenger *messenger,
-                                        struct ks_correspondent *correspondent, bool *is_new,
+enum kesher_status ks_correspondent_pin(struct ks_correspondent *correspondent, bool *is_new,
                                         struct kesher_error *error)
 {
+    struct ks_client_session *session = correspondent->session;
+    struct ks_contact *contact = &correspondent->contact;
     uint8_t public_key[KS_PUBLIC_KEY_SIZE];
-    struct ks_client_id id = correspondent->contact.id;
+    struct ks_client_id id = contact->id;
     char name[KS_TEXT_FIELD_SIZE];
     enum kesher_status status =
-        ks_correspondent_ask_key(&messenger->session, &id, KS_REQUEST_UNTIL_ANSWERED, public_key, error);
+        ks_correspondent_ask_key(session, &id, KS_REQUEST_UNTIL_ANSWERED, public_key, error);
     if (status == KESHER_REFUSED) {
-        status = ks_correspondent_refresh(messenger, correspondent, error);
+        status = ks_correspondent_refresh(correspondent, error);
         if (status == KESHER_OK) {
-            id = correspondent->contact.id;
-            status = ks_correspondent_ask_key(&messenger->session, &id, KS_REQUEST_UNTIL_ANSWERED, public_key,
-                                              error);
+            id = contact->id;
+            status = ks_correspondent_ask_key(session, &id, KS_REQUEST_UNTIL_ANSWERED, public_key, error);
         }
     }
     if (status == KESHER_REFUSED)
-        return fail_without_key(messenger, correspondent, error);
-    memcpy(name, correspondent->contact.name, sizeof name);
-    return status == KESHER_OK ? ks_correspondent_adopt(messenger, name, &id, public_key,
-                                                        &correspondent->contact, is_new, error)
+        return fail_without_public_key(correspondent, error);
+    memcpy(name, contact->name, sizeof name);
+    return status == KESHER_OK ? ks_correspondent_adopt(correspondent->contacts, name, &id, public_key,
+                                                        contact, is_new, error)
                                : status;
 }

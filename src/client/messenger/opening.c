@@ -1,5 +1,5 @@
 /* opening.c — see opening.h. */
-#include "client/inbound/opening.h"
+#include "client/messenger/opening.h"
 
 #include "base/text.h"
 #include "client/failure.h"
@@ -74,8 +74,8 @@ static enum kesher_status verify_key(struct kesher_messenger *messenger, const c
     if (status == KESHER_NO_MEMORY || (status != KESHER_OK && pinned))
         return status;
     /* Nothing is pinned yet, and the key cannot be had: it will be pinned at first sight. */
-    status = ks_correspondent_adopt(messenger, name, id, status == KESHER_OK ? public_key : NULL, &contact,
-                                    NULL, error);
+    status = ks_correspondent_adopt(&messenger->contacts, name, id, status == KESHER_OK ? public_key : NULL,
+                                    &contact, NULL, error);
     ks_contact_wipe(&contact);
     return status;
 }
@@ -115,7 +115,7 @@ static enum kesher_status take_key(struct kesher_messenger *messenger, const str
         return KESHER_OK;
     enum kesher_status status = verify_sender(messenger, &message->sender, &why);
     if (status == KESHER_OK)
-        status = ks_conversation_receive_key(messenger, name, key, &why);
+        status = ks_conversation_receive_key(&messenger->contacts, name, key, messenger->classic, &why);
     if (status == KESHER_OK) {
         opened->keep = false;
         message->content = KESHER_CONTENT_NONE;
@@ -156,7 +156,7 @@ static enum kesher_status open_request(struct kesher_messenger *messenger, struc
     message->content = KESHER_CONTENT_NONE;
     if (!ks_text_is_user_name(name, strlen(name)))
         return KESHER_OK;
-    enum kesher_status status = ks_conversation_note_request(messenger, name, &why);
+    enum kesher_status status = ks_conversation_note_request(&messenger->contacts, name, &why);
     if (status == KESHER_INVALID)
         ks_client_session_notice(&messenger->session, why.sentence);
     if (status == KESHER_OK || status == KESHER_INVALID)

@@ -1,5 +1,5 @@
 /* sender_names.c — see sender_names.h. */
-#include "client/inbound/sender_names.h"
+#include "client/messenger/sender_names.h"
 
 #include "client/messenger/messenger_internal.h"
 #include "client/people/user_list.h"
