@@ -1,9 +1,11 @@
-/* client_inbox.h — what was received and not shown yet, on disk in the home's inbox/:
+/* client_inbox.h — what was received and is not done with, on disk in the home's inbox/:
  *
  *   <number>.incoming   an answer on its way, or one that came whole and was not judged yet (arrival.h)
  *   <number>.messages   an answer whose messages wait to be shown (message_file.h); numbers count up
  *   progress            "<number> <offset> <checksum>": all messages before that are done with
- *   <…>.kept            single messages that could not be read (kept.h)
+ *   <number>.tmp        what of an .incoming is to stay, while it is copied (arrival.h)
+ *   <number>.damaged    a .messages file that made no sense and was set aside
+ *   <…>.kept, .unsaved  single messages that were shown and not read, or not saved (kept.h)
  *   seen, seen.old      what was received before (seen.h)
  *   pull.lock           held while something arrives
  *   read.lock           held from next to done, so that two programs do not show the same message

@@ -103,6 +103,7 @@ enum kesher_status ks_request_fail_answer(struct ks_client_session *session, str
 
 /* ---- small requests ---- */
 
+/* A request that is small and has a small answer. */
 struct ks_small_request {
     enum ks_request_repeat repeat;
     bool after_errors;
