@@ -68,7 +68,7 @@ static enum kesher_status greet(struct kesher_ask *ask, uint32_t answer_ms, stru
 enum kesher_status kesher_ask_open(const char *address, const struct kesher_options *options,
                                    struct kesher_ask **ask, struct kesher_error *error)
 {
-    struct kesher_options limits = ks_session_limits(options);
+    struct kesher_options limits = ks_client_session_limits(options);
     struct kesher_ask *opened = calloc(1, sizeof *opened);
     if (opened == NULL)
         return ks_failure_no_memory(error);

@@ -88,7 +88,7 @@ enum kesher_status kesher_chat_open(const char *address, const struct kesher_opt
     struct kesher_chat *opened = malloc(sizeof *opened);
     if (opened == NULL)
         return ks_failure_no_memory(error);
-    *opened = (struct kesher_chat){.fd = -1, .options = ks_session_limits(options)};
+    *opened = (struct kesher_chat){.fd = -1, .options = ks_client_session_limits(options)};
     opened->queue = ks_buffer_empty(0);
     ks_chat_reader_init(&opened->reader, false);
     enum kesher_status status = take_address(opened, address, error);
@@ -127,7 +127,7 @@ enum kesher_status ks_chat_fail_lost(const struct kesher_chat *chat, int error_n
 /* ---- out ---- */
 
 /* What of the queue can go out in one send, and how much of the queue is done with by that. */
-struct piece {
+struct chat_piece {
     size_t size;
     size_t taken;
     bool ends_line;
@@ -144,37 +144,37 @@ static bool waits_for_answer(const struct kesher_chat *chat)
 }
 
 /* In chunk mode a line without its end, and no more than a server of this kind reads at once. */
-static struct piece next_chunk(const struct kesher_chat *chat, size_t line_size, bool ends_line)
+static struct chat_piece next_chunk(const struct kesher_chat *chat, size_t line_size, bool ends_line)
 {
     const uint8_t *line = chat->queue.bytes + chat->sent;
     size_t size = ends_line ? line_size - 1 : line_size;
     if (!ends_line && size <= KS_CHAT_SEND_LIMIT)
-        return (struct piece){.size = 0};
+        return (struct chat_piece){.size = 0};
     if (ends_line && size > 0 && line[size - 1] == '\r')
         size--;
     if (size > KS_CHAT_SEND_LIMIT) {
         size = ks_text_cut(line, size, KS_CHAT_SEND_LIMIT);
-        return (struct piece){.size = size, .taken = size};
+        return (struct chat_piece){.size = size, .taken = size};
     }
-    return (struct piece){.size = size, .taken = line_size, .ends_line = true};
+    return (struct chat_piece){.size = size, .taken = line_size, .ends_line = true};
 }
 
 /* The piece that may go out now; an empty one (taken is 0) when there is none. */
-static struct piece next_piece(const struct kesher_chat *chat)
+static struct chat_piece next_piece(const struct kesher_chat *chat)
 {
     size_t size = kesher_chat_backlog(chat);
-    const struct piece nothing = {.size = 0};
+    const struct chat_piece nothing = {.size = 0};
     if (size == 0 || chat->output_ended || waits_for_answer(chat))
         return nothing;
     if (!chat->reader.chunk_mode && chat->mode_is_known)
-        return (struct piece){.size = size, .taken = size};
+        return (struct chat_piece){.size = size, .taken = size};
     const uint8_t *waiting = chat->queue.bytes + chat->sent;
     const uint8_t *newline = memchr(waiting, '\n', size);
     size_t line_size = newline == NULL ? size : (size_t)(newline - waiting) + 1;
     if (chat->reader.chunk_mode)
         return next_chunk(chat, line_size, newline != NULL);
     return newline == NULL ? nothing
-                           : (struct piece){.size = line_size, .taken = line_size, .ends_line = true};
+                           : (struct chat_piece){.size = line_size, .taken = line_size, .ends_line = true};
 }
 
 /* How long the next piece has to wait for the one before it to have gone alone. */
@@ -184,14 +184,14 @@ static uint64_t pause_left(const struct kesher_chat *chat)
     return chat->reader.chunk_mode && chat->reader.member && now < chat->due_ms ? chat->due_ms - now : 0;
 }
 
-static bool is_choice(const struct kesher_chat *chat, const struct piece *piece)
+static bool is_choice(const struct kesher_chat *chat, const struct chat_piece *piece)
 {
     const uint8_t *line = chat->queue.bytes;
     return piece->ends_line && !chat->mode_is_known && piece->taken == 2 && line[0] >= '1' && line[0] <= '3';
 }
 
 /* A line went out before one was a member. */
-static void note_input(struct kesher_chat *chat, const struct piece *piece)
+static void note_input(struct kesher_chat *chat, const struct chat_piece *piece)
 {
     if (!piece->ends_line || chat->reader.member || piece->size == 0)
         return;
@@ -223,7 +223,7 @@ static void note_sent(struct kesher_chat *chat, size_t size)
 /* Sends one piece. False when nothing can be sent for now. */
 static bool send_piece(struct kesher_chat *chat)
 {
-    struct piece piece = next_piece(chat);
+    struct chat_piece piece = next_piece(chat);
     if (piece.taken == 0 || pause_left(chat) > 0)
         return false;
     ssize_t sent = 0;

@@ -3,15 +3,12 @@
 #include "client/failure.h"
 #include "client/transport/login.h"
 
-#include "base/text.h"
 #include "crypto/secret.h"
-#include "wire/drop_codec.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 /* A session whose identity is registered and saved; the caller destroys it, whatever the outcome. */
-static enum kesher_status register_in_session(struct ks_session *session, struct kesher_home *home,
+static enum kesher_status register_in_session(struct ks_client_session *session, struct kesher_home *home,
                                               const char *name, struct kesher_error *error)
 {
     enum kesher_status status = ks_login_prepare(session, home, name, error);
@@ -22,26 +19,26 @@ enum kesher_status kesher_register(struct kesher_home *home, const char *address
                                    const struct kesher_options *options, struct kesher_identity **identity,
                                    struct kesher_error *error)
 {
-    struct ks_session session;
-    enum kesher_status status = ks_session_init(&session, home, address, options, error);
+    struct ks_client_session session;
+    enum kesher_status status = ks_client_session_init(&session, home, address, options, error);
     if (status != KESHER_OK)
         return status;
     status = register_in_session(&session, home, name, error);
-    return ks_session_hand_over(&session, status, identity);
+    return ks_client_session_hand_over(&session, status, identity);
 }
 
 enum kesher_status kesher_register_again(const struct kesher_home *home, const char *address,
                                          const char *name, const struct kesher_options *options,
                                          struct kesher_identity **identity, struct kesher_error *error)
 {
-    struct ks_session session;
-    enum kesher_status status = ks_session_init(&session, home, address, options, error);
+    struct ks_client_session session;
+    enum kesher_status status = ks_client_session_init(&session, home, address, options, error);
     if (status != KESHER_OK)
         return status;
-    status = ks_session_load(&session, error);
+    status = ks_client_session_load(&session, error);
     if (status == KESHER_OK)
         status = ks_login_register_again(&session, name, error);
-    return ks_session_hand_over(&session, status, identity);
+    return ks_client_session_hand_over(&session, status, identity);
 }
 
 static enum kesher_status drop_new(const struct kesher_home *home, const char *address,
@@ -53,7 +50,7 @@ static enum kesher_status drop_new(const struct kesher_home *home, const char *a
         return ks_failure_no_memory(error);
     created->pipeline = NULL;
     created->confirmed = (struct ks_confirmed_names){.directory = NULL};
-    enum kesher_status status = ks_session_init(&created->session, home, address, options, error);
+    enum kesher_status status = ks_client_session_init(&created->session, home, address, options, error);
     if (status != KESHER_OK)
         free(created);
     else
@@ -82,7 +79,7 @@ enum kesher_status kesher_drop_open(const struct kesher_home *home, const char *
     enum kesher_status status = drop_new(home, address, options, &created, error);
     if (status != KESHER_OK)
         return status;
-    status = ks_session_load(&created->session, error);
+    status = ks_client_session_load(&created->session, error);
     return drop_ready(created, status, drop, error);
 }
 
@@ -104,7 +101,7 @@ void kesher_drop_close(struct kesher_drop *drop)
         return;
     ks_pipeline_free(drop->pipeline);
     ks_confirmed_names_close(&drop->confirmed);
-    ks_session_destroy(&drop->session);
+    ks_client_session_destroy(&drop->session);
     ks_secret_wipe(drop->small, KS_REQUEST_HEADER_SIZE);
     free(drop);
 }
@@ -118,19 +115,6 @@ enum kesher_status kesher_drop_put(struct kesher_drop *drop, const struct kesher
     if (status == KESHER_OK && cksum != NULL)
         *cksum = sum;
     return status;
-}
-
-enum kesher_status kesher_kept_name(const char *name, const char **kept, struct kesher_error *error)
-{
-    char shown[300];
-    size_t size = strlen(name);
-    if (ks_kept_name(name, size, kept, &size) == KS_OK)
-        return KESHER_OK;
-    return ks_failure(
-        error, KESHER_INVALID,
-        "the name '%s' cannot be kept: servers keep what follows the last / or \\, and refuse an "
-        "empty name, . and .., and control bytes",
-        ks_text_escape(name, size, shown, sizeof shown));
 }
 
 bool kesher_drop_note_confirmed(struct kesher_drop *drop, const char *name)

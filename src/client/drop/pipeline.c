@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-struct piece {
+struct pipeline_piece {
     struct ks_task task;
     struct ks_pipeline *pipeline;
     enum ks_result result;
@@ -25,12 +25,12 @@ struct ks_pipeline {
     atomic_bool stopping;
     unsigned posted; /* pieces that were posted and not yet waited for; the caller's */
     size_t front;    /* the piece that is waited for next; the caller's */
-    struct piece pieces[KS_PIPELINE_PIECES];
+    struct pipeline_piece pieces[KS_PIPELINE_PIECES];
 };
 
 static void fill_piece(struct ks_task *task)
 {
-    struct piece *piece = KS_CONTAINER_OF(task, struct piece, task);
+    struct pipeline_piece *piece = KS_CONTAINER_OF(task, struct pipeline_piece, task);
     struct ks_pipeline *pipeline = piece->pipeline;
     piece->size = 0;
     piece->result = KS_CLOSED;
@@ -101,7 +101,7 @@ void ks_pipeline_start(struct ks_pipeline *pipeline, struct ks_content_source *s
 enum ks_result ks_pipeline_next(struct ks_pipeline *pipeline, const uint8_t **bytes, size_t *size)
 {
     wait_filled(pipeline);
-    const struct piece *piece = &pipeline->pieces[pipeline->front];
+    const struct pipeline_piece *piece = &pipeline->pieces[pipeline->front];
     *bytes = piece->bytes;
     *size = piece->size;
     return piece->result;

@@ -22,20 +22,20 @@ enum {
     SHOWN_NAME_SIZE = 200,
 };
 
-enum phase { SLOT_FREE, SLOT_SENT, SLOT_CONFIRMING, SLOT_AGAIN };
+enum slot_phase { SLOT_FREE, SLOT_SENT, SLOT_CONFIRMING, SLOT_AGAIN };
 
-struct slot {
-    enum phase phase;
+struct pipelined_slot {
+    enum slot_phase phase;
     uint64_t number; /* ascends as the files came */
     struct kesher_upload upload;
     uint32_t cksum;
     struct ks_upload_counts counts;
 };
 
-struct run {
+struct pipelined_run {
     struct kesher_drop *drop;
     const struct kesher_upload_list *list;
-    struct slot slots[WINDOW];
+    struct pipelined_slot slots[WINDOW];
     unsigned queue[WINDOW]; /* indices of the slots with a request out, a ring */
     unsigned queue_front;
     unsigned queue_size;
@@ -52,7 +52,7 @@ struct run {
     struct kesher_error last_error;      /* of the last failure that was told to the list */
 };
 
-static void finish(struct run *run, const struct kesher_upload *upload, enum kesher_status status,
+static void finish(struct pipelined_run *run, const struct kesher_upload *upload, enum kesher_status status,
                    uint32_t cksum)
 {
     const struct kesher_upload_result result = {.status = status, .cksum = cksum};
@@ -67,35 +67,35 @@ static void finish(struct run *run, const struct kesher_upload *upload, enum kes
     run->list->done(run->list->context, upload, &result, status == KESHER_OK ? NULL : &run->error);
 }
 
-static void finish_slot(struct run *run, struct slot *slot, enum kesher_status status)
+static void finish_slot(struct pipelined_run *run, struct pipelined_slot *slot, enum kesher_status status)
 {
     slot->phase = SLOT_FREE;
     finish(run, &slot->upload, status, slot->cksum);
 }
 
-static void enqueue(struct run *run, struct slot *slot, enum phase phase)
+static void enqueue(struct pipelined_run *run, struct pipelined_slot *slot, enum slot_phase phase)
 {
     slot->phase = phase;
     run->queue[(run->queue_front + run->queue_size) % WINDOW] = (unsigned)(slot - run->slots);
     run->queue_size++;
 }
 
-static struct slot *dequeue(struct run *run)
+static struct pipelined_slot *dequeue(struct pipelined_run *run)
 {
-    struct slot *slot = &run->slots[run->queue[run->queue_front]];
+    struct pipelined_slot *slot = &run->slots[run->queue[run->queue_front]];
     run->queue_front = (run->queue_front + 1) % WINDOW;
     run->queue_size--;
     return slot;
 }
 
-static void send_again_later(struct run *run, struct slot *slot)
+static void send_again_later(struct pipelined_run *run, struct pipelined_slot *slot)
 {
     slot->phase = SLOT_AGAIN;
     run->again_due = true;
 }
 
 /* An error answer: the connection is no more to be trusted once what is out on it is answered. */
-static void refuse_later(struct run *run, struct slot *slot)
+static void refuse_later(struct pipelined_run *run, struct pipelined_slot *slot)
 {
     run->refused = true;
     slot->counts.refused = true;
@@ -103,14 +103,14 @@ static void refuse_later(struct run *run, struct slot *slot)
 }
 
 /* The connection is gone: nothing that is out will be answered. */
-static void lose_all(struct run *run)
+static void lose_all(struct pipelined_run *run)
 {
     while (run->queue_size > 0) {
-        struct slot *slot = dequeue(run);
+        struct pipelined_slot *slot = dequeue(run);
         slot->counts.tries.losses++;
         send_again_later(run, slot);
     }
-    ks_session_disconnect(&run->drop->session);
+    ks_client_session_disconnect(&run->drop->session);
 }
 
 static bool is_kept_as(const char *name, const char *kept)
@@ -120,7 +120,7 @@ static bool is_kept_as(const char *name, const char *kept)
 }
 
 /* Two files of one name must not be out together: the first one's 1029 would confirm the second. */
-static bool name_is_out(const struct run *run, const char *name)
+static bool name_is_out(const struct pipelined_run *run, const char *name)
 {
     const char *kept = NULL;
     if (kesher_kept_name(name, &kept, NULL) != KESHER_OK)
@@ -132,9 +132,9 @@ static bool name_is_out(const struct run *run, const char *name)
 }
 
 /* NULL when all slots are taken, or so many uploads are unconfirmed that the key would be used up. */
-static struct slot *free_slot(struct run *run)
+static struct pipelined_slot *free_slot(struct pipelined_run *run)
 {
-    struct slot *free_slot = NULL;
+    struct pipelined_slot *free_slot = NULL;
     unsigned unconfirmed = 0;
     for (size_t i = 0; i < WINDOW; i++) {
         if (run->slots[i].phase == SLOT_FREE)
@@ -145,7 +145,7 @@ static struct slot *free_slot(struct run *run)
     return unconfirmed < UNCONFIRMED_LIMIT ? free_slot : NULL;
 }
 
-static void send_first(struct run *run, struct slot *slot)
+static void send_first(struct pipelined_run *run, struct pipelined_slot *slot)
 {
     slot->counts = (struct ks_upload_counts){0};
     slot->cksum = 0;
@@ -163,7 +163,7 @@ static void send_first(struct run *run, struct slot *slot)
 }
 
 /* Makes sure that the next file of the list is in `held`. False when there is none. */
-static bool hold_next(struct run *run)
+static bool hold_next(struct pipelined_run *run)
 {
     if (!run->has_held && !run->list_ended) {
         run->has_held = run->list->next(run->list->context, &run->held);
@@ -173,10 +173,10 @@ static bool hold_next(struct run *run)
 }
 
 /* Sends what may be sent ahead. */
-static void fill(struct run *run)
+static void fill(struct pipelined_run *run)
 {
     while (!run->again_due && !run->given_up) {
-        struct slot *slot = free_slot(run);
+        struct pipelined_slot *slot = free_slot(run);
         if (slot == NULL || !hold_next(run))
             return;
         if (!ks_upload_is_small(&run->held) || name_is_out(run, run->held.name))
@@ -188,7 +188,8 @@ static void fill(struct run *run)
     }
 }
 
-static void take_file_answer(struct run *run, struct slot *slot, const struct ks_answer *answer)
+static void take_file_answer(struct pipelined_run *run, struct pipelined_slot *slot,
+                             const struct ks_answer *answer)
 {
     struct ks_file_answer file;
     if (answer->code != KS_RESPONSE_FILE_RECEIVED ||
@@ -207,11 +208,11 @@ static void take_file_answer(struct run *run, struct slot *slot, const struct ks
 }
 
 /* Of those that are to be sent again, the one that came first; NULL when there is none. */
-static struct slot *next_again(struct run *run)
+static struct pipelined_slot *next_again(struct pipelined_run *run)
 {
-    struct slot *next = NULL;
+    struct pipelined_slot *next = NULL;
     for (size_t i = 0; i < WINDOW; i++) {
-        struct slot *slot = &run->slots[i];
+        struct pipelined_slot *slot = &run->slots[i];
         if (slot->phase == SLOT_AGAIN && (next == NULL || slot->number < next->number))
             next = slot;
     }
@@ -220,11 +221,11 @@ static struct slot *next_again(struct run *run)
 
 /* There is no connection any more, or no key, or no answer: the file whose turn it would be is the one that
  * fails. */
-static void fail_next(struct run *run, enum kesher_status status)
+static void fail_next(struct pipelined_run *run, enum kesher_status status)
 {
     char shown[SHOWN_NAME_SIZE];
     const struct kesher_error cause = run->error;
-    struct slot *slot = next_again(run);
+    struct pipelined_slot *slot = next_again(run);
     if (slot == NULL && !hold_next(run)) {
         run->given_up = true; /* of what is out */
         return;
@@ -241,7 +242,7 @@ static void fail_next(struct run *run, enum kesher_status status)
     run->given_up = true;
 }
 
-static void take_answer(struct run *run)
+static void take_answer(struct pipelined_run *run)
 {
     struct ks_answer answer;
     enum kesher_status status = ks_request_take_answer(&run->drop->session, &answer, &run->error);
@@ -250,10 +251,10 @@ static void take_answer(struct run *run)
         if (status == KESHER_TIMEOUT) /* silence is not repeated */
             fail_next(run, status);
         else
-            ks_session_notice(&run->drop->session, run->error.sentence);
+            ks_client_session_notice(&run->drop->session, run->error.sentence);
         return;
     }
-    struct slot *slot = dequeue(run);
+    struct pipelined_slot *slot = dequeue(run);
     if (slot->phase == SLOT_SENT) {
         take_file_answer(run, slot, &answer);
     } else if (answer.code == KS_RESPONSE_CONFIRMED) {
@@ -264,7 +265,7 @@ static void take_answer(struct run *run)
 }
 
 /* What becomes of a file that has no turn any more: what went wrong with it, if anything did. */
-static enum kesher_status fail_untried(struct run *run, const struct kesher_upload *upload,
+static enum kesher_status fail_untried(struct pipelined_run *run, const struct kesher_upload *upload,
                                        const struct ks_upload_counts *counts)
 {
     char shown[SHOWN_NAME_SIZE];
@@ -288,7 +289,7 @@ static enum kesher_status fail_untried(struct run *run, const struct kesher_uplo
 }
 
 /* One file with nothing else out. */
-static enum kesher_status put_alone(struct run *run, const struct kesher_upload *upload,
+static enum kesher_status put_alone(struct pipelined_run *run, const struct kesher_upload *upload,
                                     struct ks_upload_counts *counts, uint32_t *cksum)
 {
     if (run->given_up)
@@ -296,12 +297,12 @@ static enum kesher_status put_alone(struct run *run, const struct kesher_upload 
     return ks_upload_put(run->drop, upload, counts, cksum, &run->error);
 }
 
-static void put_waiting(struct run *run)
+static void put_waiting(struct pipelined_run *run)
 {
     if (run->refused)
-        ks_session_disconnect(&run->drop->session);
+        ks_client_session_disconnect(&run->drop->session);
     run->refused = false;
-    for (struct slot *slot = next_again(run); slot != NULL; slot = next_again(run))
+    for (struct pipelined_slot *slot = next_again(run); slot != NULL; slot = next_again(run))
         finish_slot(run, slot, put_alone(run, &slot->upload, &slot->counts, &slot->cksum));
     run->again_due = false;
     if (run->has_held) {
@@ -316,7 +317,7 @@ static void put_waiting(struct run *run)
 enum kesher_status kesher_drop_put_pipelined(struct kesher_drop *drop, const struct kesher_upload_list *list,
                                              struct kesher_error *error)
 {
-    struct run run = {.drop = drop, .list = list, .status = KESHER_OK};
+    struct pipelined_run run = {.drop = drop, .list = list, .status = KESHER_OK};
     for (;;) {
         bool is_idle = run.queue_size == 0 && !run.given_up;
         if (is_idle && !run.again_due && !hold_next(&run))

@@ -62,16 +62,17 @@ enum kesher_status ks_upload_check(const struct kesher_upload *upload, struct ke
 
 bool ks_upload_is_small(const struct kesher_upload *upload)
 {
-    return ks_content_size_of_file(upload->size) <= KS_UPLOAD_SMALL_CONTENT;
+    return ks_content_size_of_file(upload->size) <= KS_DROP_SMALL_CONTENT;
 }
 
 /* Header and fixed fields of a 1028. The checks of ks_upload_check have been made, so everything fits. */
-static enum kesher_status fill_fixed(const struct ks_session *session, const struct kesher_upload *upload,
-                                     uint8_t *bytes, struct kesher_error *error)
+static enum kesher_status fill_fixed(const struct ks_client_session *session,
+                                     const struct kesher_upload *upload, uint8_t *bytes,
+                                     struct kesher_error *error)
 {
     uint32_t content_size = (uint32_t)ks_content_size_of_file(upload->size);
     struct ks_request_header header =
-        ks_session_header(session, KS_REQUEST_SEND_FILE, KS_SEND_FILE_FIXED_SIZE + content_size);
+        ks_client_session_header(session, KS_REQUEST_SEND_FILE, KS_SEND_FILE_FIXED_SIZE + content_size);
     ks_request_header_encode(&header, bytes);
     ks_secret_wipe(&header, sizeof header);
     enum ks_result result = ks_send_file_payload_encode(content_size, upload->name, strlen(upload->name),
@@ -91,7 +92,7 @@ enum kesher_status ks_upload_send_small(struct kesher_drop *drop, const struct k
         return status;
     enum ks_result result = ks_content_source_open(&source, upload->fd, upload->size, drop->session.key);
     if (result == KS_OK)
-        result = ks_content_source_read(&source, content, KS_UPLOAD_SMALL_CONTENT, &size);
+        result = ks_content_source_read(&source, content, KS_DROP_SMALL_CONTENT, &size);
     ks_content_source_close(&source);
     if (result != KS_OK)
         return fail_source(upload, result, source.error_number, error);
@@ -102,7 +103,7 @@ enum kesher_status ks_upload_send_small(struct kesher_drop *drop, const struct k
 }
 
 /* True when an answer has come although the request is not complete. */
-static bool answered_early(struct ks_session *session)
+static bool answered_early(struct ks_client_session *session)
 {
     struct ks_response_header header;
     struct ks_answer dropped;
@@ -116,7 +117,7 @@ static bool answered_early(struct ks_session *session)
     return false;
 }
 
-static void report_progress(const struct ks_session *session, const struct kesher_upload *upload,
+static void report_progress(const struct ks_client_session *session, const struct kesher_upload *upload,
                             uint64_t content_sent)
 {
     if (session->options.observer.progress != NULL)
@@ -180,7 +181,7 @@ static enum kesher_status send_large(struct kesher_drop *drop, const struct kesh
     status = send_pieces(drop, upload, &result, early, error);
     ks_pipeline_stop(drop->pipeline);
     if (result != KS_OK) { /* the frame cannot be completed any more */
-        ks_session_disconnect(&drop->session);
+        ks_client_session_disconnect(&drop->session);
         status = fail_source(upload, result, source.error_number, error);
     }
     *cksum = ks_cksum_value(&source.cksum);
@@ -190,7 +191,7 @@ static enum kesher_status send_large(struct kesher_drop *drop, const struct kesh
 
 /* An answer before the end of the content, or just before the connection broke: whatever it says, the server
  * does not have the file. */
-static enum kesher_status take_early_answer(struct ks_session *session, struct ks_answer *answer,
+static enum kesher_status take_early_answer(struct ks_client_session *session, struct ks_answer *answer,
                                             struct kesher_error *error)
 {
     enum kesher_status status = ks_request_take_answer(session, answer, error);
@@ -204,7 +205,7 @@ static enum kesher_status send_and_take_answer(struct kesher_drop *drop, const s
                                                uint32_t *cksum, struct ks_answer *answer,
                                                struct kesher_error *error)
 {
-    struct ks_session *session = &drop->session;
+    struct ks_client_session *session = &drop->session;
     bool early = false;
     enum kesher_status status = ks_upload_is_small(upload) ? ks_upload_send_small(drop, upload, cksum, error)
                                                            : send_large(drop, upload, cksum, &early, error);
@@ -222,7 +223,7 @@ static enum kesher_status send_and_take_answer(struct kesher_drop *drop, const s
 }
 
 /* One file on its way. */
-struct attempt {
+struct upload_attempt {
     struct kesher_drop *drop;
     const struct kesher_upload *upload;
     struct ks_upload_counts *counts;
@@ -259,7 +260,7 @@ enum kesher_status ks_upload_send_confirmation(struct kesher_drop *drop, const s
     return send_name(drop, KS_REQUEST_CRC_OK, upload, error);
 }
 
-static enum kesher_status refused_confirmation(const struct ks_session *session, uint16_t answer_code,
+static enum kesher_status refused_confirmation(const struct ks_client_session *session, uint16_t answer_code,
                                                struct kesher_error *error)
 {
     (void)answer_code;
@@ -279,25 +280,25 @@ static enum kesher_status confirm(struct kesher_drop *drop, const struct kesher_
     if (snprintf(doing, sizeof doing, "confirm '%s'", shown_name(upload, shown)) < 0)
         doing[0] = '\0';
     /* A second one would find nothing to confirm: when this one is lost, the file is sent again. */
-    const struct ks_question question = {.repeat = KS_REQUEST_ONCE,
-                                         .after_errors = true,
-                                         .code = KS_REQUEST_CRC_OK,
-                                         .payload = payload,
-                                         .payload_size = sizeof payload,
-                                         .doing = doing,
-                                         .expected = KS_RESPONSE_CONFIRMED,
-                                         .refused = refused_confirmation};
+    const struct ks_small_request request = {.repeat = KS_REQUEST_ONCE,
+                                             .after_errors = true,
+                                             .code = KS_REQUEST_CRC_OK,
+                                             .payload = payload,
+                                             .payload_size = sizeof payload,
+                                             .doing = doing,
+                                             .expected = KS_RESPONSE_CONFIRMED,
+                                             .refused = refused_confirmation};
     struct ks_answer answer;
     enum kesher_status status = fill_name(upload, payload, error);
-    return status == KESHER_OK ? ks_request_ask(&drop->session, &question, &answer, error) : status;
+    return status == KESHER_OK ? ks_request_ask(&drop->session, &request, &answer, error) : status;
 }
 
 /* The file is sent again when the connection is lost over it, or when a server that has ended the connection
  * of the 1028 knows nothing of it any more: it may have been restarted. But not for ever: there are servers
  * that close instead of answering. */
-static enum kesher_status confirm_or_count(struct attempt *attempt, struct kesher_error *error)
+static enum kesher_status confirm_or_count(struct upload_attempt *attempt, struct kesher_error *error)
 {
-    struct ks_session *session = &attempt->drop->session;
+    struct ks_client_session *session = &attempt->drop->session;
     unsigned connection = session->connections;
     char shown[SHOWN_NAME_SIZE];
     enum kesher_status status = confirm(attempt->drop, attempt->upload, error);
@@ -308,7 +309,7 @@ static enum kesher_status confirm_or_count(struct attempt *attempt, struct keshe
     if (is_forgotten && attempt->spent)
         return status;
     if (is_forgotten) {
-        ks_session_disconnect(session);
+        ks_client_session_disconnect(session);
         return ks_failure(error, KESHER_CONNECTION, "%s closed the connection before it had confirmed '%s'",
                           session->shown, shown_name(attempt->upload, shown));
     }
@@ -325,14 +326,14 @@ static enum kesher_status give_up(struct kesher_drop *drop, const struct kesher_
     char shown[SHOWN_NAME_SIZE];
     struct ks_answer answer;
     struct ks_response_header header;
-    struct ks_session *session = &drop->session;
-    enum kesher_status status = ks_session_connect(session, error);
+    struct ks_client_session *session = &drop->session;
+    enum kesher_status status = ks_client_session_connect(session, error);
     if (status == KESHER_OK)
         status = send_name(drop, KS_REQUEST_CRC_GIVE_UP, upload, error);
     bool came = status == KESHER_OK && ks_channel_peek(session->channel, GIVE_UP_WAIT_MS, &header) &&
                 ks_request_take_answer(session, &answer, error) == KESHER_OK;
     if (!came)
-        ks_session_disconnect(session);
+        ks_client_session_disconnect(session);
     return ks_failure(
         error, KESHER_MISMATCH,
         "'%s' arrived changed at %s, %d times: its cksum is %lu here and was %lu there; check the "
@@ -345,7 +346,7 @@ static enum kesher_status give_up(struct kesher_drop *drop, const struct kesher_
 static enum kesher_status tell_mismatch(struct kesher_drop *drop, const struct kesher_upload *upload,
                                         struct kesher_error *error)
 {
-    struct ks_session *session = &drop->session;
+    struct ks_client_session *session = &drop->session;
     struct ks_response_header header;
     struct ks_answer answer;
     enum kesher_status status = send_name(drop, KS_REQUEST_CRC_WRONG, upload, error);
@@ -361,12 +362,13 @@ static enum kesher_status tell_mismatch(struct kesher_drop *drop, const struct k
 /* ---- the whole file ---- */
 
 /* A server that counts wrongly has lost its place behind what it refused. */
-static enum kesher_status refuse(struct attempt *attempt, uint16_t answer_code, struct kesher_error *error)
+static enum kesher_status refuse(struct upload_attempt *attempt, uint16_t answer_code,
+                                 struct kesher_error *error)
 {
-    struct ks_session *session = &attempt->drop->session;
+    struct ks_client_session *session = &attempt->drop->session;
     attempt->answer_code = answer_code;
     attempt->key_was_used = session->contents > 1 || session->key_moved;
-    ks_session_disconnect(session);
+    ks_client_session_disconnect(session);
     return ks_failure(
         error, KESHER_REFUSED,
         "%s did not take it: it is larger than this server takes, or there is no room there, for "
@@ -375,7 +377,8 @@ static enum kesher_status refuse(struct attempt *attempt, uint16_t answer_code, 
 }
 
 /* One 1028 and what follows from its answer. *changed: it arrived changed, and is to be sent again. */
-static enum kesher_status send_and_compare(struct attempt *attempt, bool *changed, struct kesher_error *error)
+static enum kesher_status send_and_compare(struct upload_attempt *attempt, bool *changed,
+                                           struct kesher_error *error)
 {
     struct kesher_drop *drop = attempt->drop;
     struct ks_upload_counts *counts = attempt->counts;
@@ -403,21 +406,22 @@ static enum kesher_status send_and_compare(struct attempt *attempt, bool *change
 
 /* The key goes with a connection on which something came unasked: nothing is ever encrypted without one. A
  * server that closes behind each answer does so behind the one that brought the key. */
-static enum kesher_status connect_with_key(struct ks_session *session, struct kesher_error *error)
+static enum kesher_status connect_with_key(struct ks_client_session *session, struct kesher_error *error)
 {
-    enum kesher_status status = ks_session_connect(session, error);
+    enum kesher_status status = ks_client_session_connect(session, error);
     if (status != KESHER_OK || session->has_key)
         return status;
     status = ks_login_ensure(session, error);
     if (status != KESHER_OK || !session->closes)
         return status;
-    ks_session_hang_up(session); /* and the key stays */
-    return ks_session_connect(session, error);
+    ks_client_session_hang_up(session); /* and the key stays */
+    return ks_client_session_connect(session, error);
 }
 
-static enum kesher_status perform(struct ks_session *session, void *context, struct kesher_error *error)
+static enum kesher_status perform(struct ks_client_session *session, void *context,
+                                  struct kesher_error *error)
 {
-    struct attempt *attempt = context;
+    struct upload_attempt *attempt = context;
     struct ks_upload_counts *counts = attempt->counts;
     bool changed = counts->mismatch_untold;
     enum kesher_status status = KESHER_OK;
@@ -426,7 +430,7 @@ static enum kesher_status perform(struct ks_session *session, void *context, str
      * be none to it any more. */
     do {
         if (changed && session->key_moved)
-            ks_session_disconnect(session);
+            ks_client_session_disconnect(session);
         status = connect_with_key(session, error);
         if (status == KESHER_OK && changed)
             status = tell_mismatch(attempt->drop, attempt->upload, error);
@@ -441,7 +445,7 @@ static enum kesher_status perform(struct ks_session *session, void *context, str
 }
 
 /* The sentence about a connection or a login does not say which file it stopped. */
-static enum kesher_status fail_upload(const struct attempt *attempt, enum kesher_status status,
+static enum kesher_status fail_upload(const struct upload_attempt *attempt, enum kesher_status status,
                                       struct kesher_error *error)
 {
     char shown[SHOWN_NAME_SIZE];
@@ -459,7 +463,7 @@ enum kesher_status ks_upload_put(struct kesher_drop *drop, const struct kesher_u
 {
     struct kesher_error local = {.status = KESHER_OK};
     struct kesher_error *why = error != NULL ? error : &local;
-    struct attempt attempt = {.drop = drop, .upload = upload, .counts = counts};
+    struct upload_attempt attempt = {.drop = drop, .upload = upload, .counts = counts};
     char shown[SHOWN_NAME_SIZE];
     char doing[SHOWN_NAME_SIZE + 32];
     enum kesher_status status = ks_upload_check(upload, why);

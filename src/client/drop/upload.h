@@ -5,21 +5,8 @@
 #ifndef KS_CLIENT_UPLOAD_H
 #define KS_CLIENT_UPLOAD_H
 
-#include "client/drop/pipeline.h"
-#include "client/home/confirmed_names.h"
+#include "client/drop/drop_internal.h"
 #include "client/transport/request.h"
-
-#include <kesher/drop.h>
-
-/* Contents up to this size are sent from one buffer in one piece, larger ones through the pipeline. */
-enum { KS_UPLOAD_SMALL_CONTENT = 256 * 1024 };
-
-struct kesher_drop {
-    struct ks_session session;
-    struct ks_pipeline *pipeline; /* made for the first large file */
-    struct ks_confirmed_names confirmed;
-    uint8_t small[KS_REQUEST_HEADER_SIZE + KS_SEND_FILE_FIXED_SIZE + KS_UPLOAD_SMALL_CONTENT];
-};
 
 /* What has gone wrong with one file so far. */
 struct ks_upload_counts {

@@ -6,7 +6,7 @@
 #ifndef KS_CLIENT_CONFIRMED_NAMES_H
 #define KS_CLIENT_CONFIRMED_NAMES_H
 
-#include "client/home/home_internal.h"
+#include "client/home/home_files.h"
 #include "wire/frame.h"
 
 struct ks_confirmed_names {

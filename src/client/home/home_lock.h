@@ -4,7 +4,7 @@
 #ifndef KS_CLIENT_HOME_LOCK_H
 #define KS_CLIENT_HOME_LOCK_H
 
-#include "client/home/home_internal.h"
+#include "client/home/home_files.h"
 
 #include <stdint.h>
 

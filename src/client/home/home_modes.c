@@ -1,5 +1,5 @@
 /* home_modes.c — who else may read a home's secrets, or put others in their place (<kesher/home.h>). */
-#include "client/home/home_internal.h"
+#include "client/home/home_files.h"
 
 #include "base/text.h"
 #include "client/failure.h"

@@ -9,7 +9,7 @@
 #define KS_CLIENT_HOME_SERVER_H
 
 #include "base/address.h"
-#include "client/home/home_internal.h"
+#include "client/home/home_files.h"
 
 #include <stdbool.h>
 

@@ -3,7 +3,7 @@
 
 #include "base/text.h"
 #include "client/failure.h"
-#include "client/home/home_internal.h"
+#include "client/home/home_files.h"
 #include "client/home/identity_text.h"
 #include "crypto/digest.h"
 #include "crypto/secret.h"

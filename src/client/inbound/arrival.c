@@ -18,17 +18,17 @@ static const char incoming[] = "incoming";
 static const char messages[] = "messages";
 static const char filtered[] = "tmp";
 
-static enum kesher_status fail(const struct ks_inbox *inbox, int error_number, const char *doing,
+static enum kesher_status fail(const struct ks_client_inbox *inbox, int error_number, const char *doing,
                                struct kesher_error *error)
 {
     return ks_home_files_failure(inbox->directory, error_number, doing, "received messages", error);
 }
 
-static enum kesher_status remove_file(const struct ks_inbox *inbox, uint64_t sequence, const char *kind,
-                                      struct kesher_error *error)
+static enum kesher_status remove_file(const struct ks_client_inbox *inbox, uint64_t sequence,
+                                      const char *kind, struct kesher_error *error)
 {
-    char name[KS_INBOX_NAME_SIZE];
-    ks_inbox_name(sequence, kind, name);
+    char name[KS_CLIENT_INBOX_NAME_SIZE];
+    ks_client_inbox_name(sequence, kind, name);
     if (unlinkat(inbox->directory->directory_fd, name, 0) != 0 && errno != ENOENT)
         return ks_home_files_failure(inbox->directory, errno, "remove", name, error);
     return KESHER_OK;
@@ -39,23 +39,23 @@ static enum kesher_status remove_file(const struct ks_inbox *inbox, uint64_t seq
 static enum kesher_status publish(const struct ks_arrival *arrival, const char *from,
                                   struct kesher_error *error)
 {
-    const struct ks_inbox *inbox = arrival->inbox;
-    char old_name[KS_INBOX_NAME_SIZE];
-    char new_name[KS_INBOX_NAME_SIZE];
-    ks_inbox_name(arrival->sequence, from, old_name);
-    ks_inbox_name(arrival->sequence, messages, new_name);
+    const struct ks_client_inbox *inbox = arrival->inbox;
+    char old_name[KS_CLIENT_INBOX_NAME_SIZE];
+    char new_name[KS_CLIENT_INBOX_NAME_SIZE];
+    ks_client_inbox_name(arrival->sequence, from, old_name);
+    ks_client_inbox_name(arrival->sequence, messages, new_name);
     if (renameat(inbox->directory->directory_fd, old_name, inbox->directory->directory_fd, new_name) != 0)
         return ks_home_files_failure(inbox->directory, errno, "rename", old_name, error);
-    return ks_inbox_sync(inbox, error);
+    return ks_client_inbox_sync(inbox, error);
 }
 
 /* Makes the file visible without what was received before. */
 static enum kesher_status publish_copy(struct ks_arrival *arrival, struct ks_sieve *sieve,
                                        struct kesher_error *error)
 {
-    char name[KS_INBOX_NAME_SIZE];
+    char name[KS_CLIENT_INBOX_NAME_SIZE];
     uint64_t copied = 0;
-    ks_inbox_name(arrival->sequence, filtered, name);
+    ks_client_inbox_name(arrival->sequence, filtered, name);
     int fd = openat(arrival->inbox->directory->directory_fd, name,
                     O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
@@ -114,17 +114,18 @@ static enum kesher_status take_in(struct ks_arrival *arrival, const struct ks_me
 
 /* ---- what a program that died left behind ---- */
 
-static enum kesher_status recover_one(struct ks_inbox *inbox, uint64_t sequence, struct kesher_error *error)
+static enum kesher_status recover_one(struct ks_client_inbox *inbox, uint64_t sequence,
+                                      struct kesher_error *error)
 {
-    char name[KS_INBOX_NAME_SIZE];
-    char visible[KS_INBOX_NAME_SIZE];
+    char name[KS_CLIENT_INBOX_NAME_SIZE];
+    char visible[KS_CLIENT_INBOX_NAME_SIZE];
     struct ks_arrival arrival = {.inbox = inbox, .sequence = sequence};
     struct ks_message_file file = {.fd = -1};
     uint64_t reached = 0;
     uint64_t offset = 0;
-    ks_inbox_name(sequence, incoming, name);
-    ks_inbox_name(sequence, messages, visible);
-    ks_inbox_progress(inbox, &reached, &offset);
+    ks_client_inbox_name(sequence, incoming, name);
+    ks_client_inbox_name(sequence, messages, visible);
+    ks_client_inbox_progress(inbox, &reached, &offset);
     /* Visible already, or even shown: only the last step was missing. */
     if (reached >= sequence || ks_home_files_exists(inbox->directory, visible))
         return remove_file(inbox, sequence, incoming, error);
@@ -144,21 +145,21 @@ static enum kesher_status recover_one(struct ks_inbox *inbox, uint64_t sequence,
     return status == KESHER_INVALID ? KESHER_OK : status;
 }
 
-static enum kesher_status recover_all(struct ks_inbox *inbox, struct ks_inbox_listing *listing,
+static enum kesher_status recover_all(struct ks_client_inbox *inbox, struct ks_client_inbox_listing *listing,
                                       struct kesher_error *error)
 {
-    enum kesher_status status = ks_inbox_list(inbox, 0, listing, error);
+    enum kesher_status status = ks_client_inbox_list(inbox, 0, listing, error);
     while (status == KESHER_OK && listing->incoming != 0) {
         status = recover_one(inbox, listing->incoming, error);
         if (status == KESHER_OK)
-            status = ks_inbox_list(inbox, 0, listing, error);
+            status = ks_client_inbox_list(inbox, 0, listing, error);
     }
     return status;
 }
 
-enum kesher_status ks_arrival_recover(struct ks_inbox *inbox, struct kesher_error *error)
+enum kesher_status ks_arrival_recover(struct ks_client_inbox *inbox, struct kesher_error *error)
 {
-    struct ks_inbox_listing listing;
+    struct ks_client_inbox_listing listing;
     enum kesher_status status = ks_home_lock_take(&inbox->pulling, 0, "receiving messages", error);
     if (status != KESHER_OK)
         return status == KESHER_TIMEOUT ? KESHER_OK : status;
@@ -169,11 +170,11 @@ enum kesher_status ks_arrival_recover(struct ks_inbox *inbox, struct kesher_erro
 
 /* ---- the way in ---- */
 
-enum kesher_status ks_arrival_begin(struct ks_arrival *arrival, struct ks_inbox *inbox, uint32_t wait_ms,
-                                    struct kesher_error *error)
+enum kesher_status ks_arrival_begin(struct ks_arrival *arrival, struct ks_client_inbox *inbox,
+                                    uint32_t wait_ms, struct kesher_error *error)
 {
-    struct ks_inbox_listing listing;
-    char name[KS_INBOX_NAME_SIZE];
+    struct ks_client_inbox_listing listing;
+    char name[KS_CLIENT_INBOX_NAME_SIZE];
     *arrival = (struct ks_arrival){.inbox = inbox, .offset = KS_MESSAGE_FILE_HEADER_SIZE, .fd = -1};
     enum kesher_status status = ks_home_lock_take(&inbox->pulling, wait_ms, "receiving messages", error);
     if (status != KESHER_OK)
@@ -181,7 +182,7 @@ enum kesher_status ks_arrival_begin(struct ks_arrival *arrival, struct ks_inbox 
     status = recover_all(inbox, &listing, error);
     if (status == KESHER_OK) {
         arrival->sequence = listing.last + 1;
-        ks_inbox_name(arrival->sequence, incoming, name);
+        ks_client_inbox_name(arrival->sequence, incoming, name);
         arrival->fd = openat(inbox->directory->directory_fd, name,
                              O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (arrival->fd < 0)
@@ -220,7 +221,7 @@ enum kesher_status ks_arrival_finish(struct ks_arrival *arrival, struct kesher_e
     if (!is_empty && (ftruncate(arrival->fd, (off_t)arrival->offset) != 0 || fsync(arrival->fd) != 0))
         status = fail(arrival->inbox, errno, "sync", error);
     if (status == KESHER_OK && !is_empty)
-        status = ks_inbox_sync(arrival->inbox, error);
+        status = ks_client_inbox_sync(arrival->inbox, error);
     const struct ks_message_file file = {
         .fd = arrival->fd, .size = arrival->offset, .received = arrival->received};
     if (status == KESHER_OK)

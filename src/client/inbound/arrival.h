@@ -5,10 +5,10 @@
 #ifndef KS_CLIENT_ARRIVAL_H
 #define KS_CLIENT_ARRIVAL_H
 
-#include "client/inbound/inbox.h"
+#include "client/inbound/client_inbox.h"
 
 struct ks_arrival {
-    struct ks_inbox *inbox;
+    struct ks_client_inbox *inbox;
     uint64_t sequence;
     uint64_t offset;
     int64_t received; /* when its size became known: seconds since 1970, UTC */
@@ -19,8 +19,8 @@ struct ks_arrival {
 /* Takes in what a program that died left behind, and makes a file with some room on the disk: nothing is
  * asked for that could not be put anywhere. KESHER_OK, and ks_arrival_end is due; KESHER_TIMEOUT when another
  * program is receiving; KESHER_FILE. */
-enum kesher_status ks_arrival_begin(struct ks_arrival *arrival, struct ks_inbox *inbox, uint32_t wait_ms,
-                                    struct kesher_error *error);
+enum kesher_status ks_arrival_begin(struct ks_arrival *arrival, struct ks_client_inbox *inbox,
+                                    uint32_t wait_ms, struct kesher_error *error);
 
 /* The size is known now, as the server says it: so no room is made for what has not come. From now on is when
  * the messages were received. KESHER_OK; KESHER_FILE.
@@ -42,6 +42,6 @@ void ks_arrival_end(struct ks_arrival *arrival);
 
 /* What ks_arrival_begin does first, unless another program holds the lock. KESHER_OK; KESHER_FILE;
  * KESHER_NO_MEMORY. */
-enum kesher_status ks_arrival_recover(struct ks_inbox *inbox, struct kesher_error *error);
+enum kesher_status ks_arrival_recover(struct ks_client_inbox *inbox, struct kesher_error *error);
 
 #endif

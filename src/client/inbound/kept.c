@@ -28,7 +28,7 @@ static enum kesher_status fail(const struct ks_kept *kept, int error_number, con
     return ks_home_files_failure(kept->inbox->directory, error_number, doing, "a message", error);
 }
 
-void ks_kept_init(struct ks_kept *kept, struct ks_inbox *inbox)
+void ks_kept_init(struct ks_kept *kept, struct ks_client_inbox *inbox)
 {
     *kept = (struct ks_kept){.inbox = inbox};
 }
@@ -41,19 +41,20 @@ void ks_kept_free(struct ks_kept *kept)
 
 /* ---- names ---- */
 
-static void format_name(const struct ks_kept_message *message, char name[static KS_INBOX_NAME_SIZE])
+static void format_name(const struct ks_kept_message *message, char name[static KS_CLIENT_INBOX_NAME_SIZE])
 {
     char sender[SENDER_DIGITS + 1];
     ks_text_to_hex(message->sender.bytes, sizeof message->sender.bytes, sender);
-    int size = snprintf(name, KS_INBOX_NAME_SIZE, "%016" PRIx64 "-%016" PRIx64 "-%s%s", message->sequence,
-                        message->offset, sender, message->is_unsaved ? unsaved : unreadable);
-    if (size < 0 || size >= KS_INBOX_NAME_SIZE)
+    int size =
+        snprintf(name, KS_CLIENT_INBOX_NAME_SIZE, "%016" PRIx64 "-%016" PRIx64 "-%s%s", message->sequence,
+                 message->offset, sender, message->is_unsaved ? unsaved : unreadable);
+    if (size < 0 || size >= KS_CLIENT_INBOX_NAME_SIZE)
         name[0] = '\0';
 }
 
 static bool parse_name(const char *name, struct ks_kept_message *message)
 {
-    char expected[KS_INBOX_NAME_SIZE];
+    char expected[KS_CLIENT_INBOX_NAME_SIZE];
     static const size_t sender_at = (size_t)2 * (NUMBER_DIGITS + 1);
     char *rest = NULL;
     if (strlen(name) < sender_at + SENDER_DIGITS)
@@ -220,7 +221,7 @@ static enum ks_result find_entry(struct ks_message_file *file, uint64_t offset, 
 enum kesher_status ks_kept_open(const struct ks_kept *kept, size_t index, struct ks_entry *entry,
                                 struct kesher_error *error)
 {
-    char name[KS_INBOX_NAME_SIZE];
+    char name[KS_CLIENT_INBOX_NAME_SIZE];
     struct ks_message_file file = {.fd = -1};
     format_name(&kept->messages[index], name);
     file.fd = openat(kept->inbox->directory->directory_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -236,7 +237,7 @@ enum kesher_status ks_kept_open(const struct ks_kept *kept, size_t index, struct
 
 static enum kesher_status forget(struct ks_kept *kept, size_t index, struct kesher_error *error)
 {
-    char name[KS_INBOX_NAME_SIZE];
+    char name[KS_CLIENT_INBOX_NAME_SIZE];
     format_name(&kept->messages[index], name);
     if (unlinkat(kept->inbox->directory->directory_fd, name, 0) != 0 && errno != ENOENT)
         return fail(kept, errno, "remove", error);
@@ -257,7 +258,7 @@ enum kesher_status ks_kept_remove(struct ks_kept *kept, size_t index, struct kes
 static enum kesher_status write_file(const struct ks_kept *kept, const struct ks_kept_message *message,
                                      const struct ks_entry *entry, struct kesher_error *error)
 {
-    char name[KS_INBOX_NAME_SIZE];
+    char name[KS_CLIENT_INBOX_NAME_SIZE];
     int directory_fd = kept->inbox->directory->directory_fd;
     format_name(message, name);
     int fd = openat(directory_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -323,10 +324,10 @@ static enum kesher_status fail_too_many(struct kesher_error *error)
 static enum kesher_status link_frame(struct ks_kept *kept, const struct ks_kept_message *message,
                                      const struct ks_entry *entry, struct kesher_error *error)
 {
-    char frame[KS_INBOX_NAME_SIZE];
-    char name[KS_INBOX_NAME_SIZE];
+    char frame[KS_CLIENT_INBOX_NAME_SIZE];
+    char name[KS_CLIENT_INBOX_NAME_SIZE];
     int directory_fd = kept->inbox->directory->directory_fd;
-    ks_inbox_name(message->sequence, "messages", frame);
+    ks_client_inbox_name(message->sequence, "messages", frame);
     format_name(message, name);
     if (linkat(directory_fd, frame, directory_fd, name, 0) == 0 || errno == EEXIST)
         return KESHER_OK;
@@ -355,15 +356,15 @@ enum kesher_status ks_kept_add_unsaved(struct ks_kept *kept, const struct ks_pla
     if (status == KESHER_OK)
         status = insert(kept, &message, error);
     if (status == KESHER_OK)
-        status = ks_inbox_sync(kept->inbox, error);
+        status = ks_client_inbox_sync(kept->inbox, error);
     return status == KESHER_OK ? count_change(kept, error) : status;
 }
 
 enum kesher_status ks_kept_mark_unsaved(struct ks_kept *kept, size_t index, struct kesher_error *error)
 {
     struct ks_kept_message *message = &kept->messages[index];
-    char old_name[KS_INBOX_NAME_SIZE];
-    char new_name[KS_INBOX_NAME_SIZE];
+    char old_name[KS_CLIENT_INBOX_NAME_SIZE];
+    char new_name[KS_CLIENT_INBOX_NAME_SIZE];
     int directory_fd = kept->inbox->directory->directory_fd;
     struct ks_kept_message marked = *message;
     if (message->is_unsaved)

@@ -13,7 +13,7 @@
 #ifndef KS_CLIENT_KEPT_H
 #define KS_CLIENT_KEPT_H
 
-#include "client/inbound/inbox.h"
+#include "client/inbound/client_inbox.h"
 
 enum { KS_KEPT_MESSAGES = 4096 };
 #define KS_KEPT_BYTES (UINT64_C(512) * 1024 * 1024)
@@ -27,7 +27,7 @@ struct ks_kept_message {
 };
 
 struct ks_kept {
-    struct ks_inbox *inbox;           /* the caller's */
+    struct ks_client_inbox *inbox;    /* the caller's */
     struct ks_kept_message *messages; /* in order of arrival */
     size_t count;
     size_t unsaved; /* of them */
@@ -38,7 +38,7 @@ struct ks_kept {
     bool unsynced; /* files were made that a power cut could take */
 };
 
-void ks_kept_init(struct ks_kept *kept, struct ks_inbox *inbox);
+void ks_kept_init(struct ks_kept *kept, struct ks_client_inbox *inbox);
 void ks_kept_free(struct ks_kept *kept);
 
 /* Brings the list up to date. KESHER_OK; KESHER_FILE; KESHER_NO_MEMORY. */

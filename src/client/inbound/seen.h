@@ -7,7 +7,7 @@
 #ifndef KS_CLIENT_SEEN_H
 #define KS_CLIENT_SEEN_H
 
-#include "client/home/home_internal.h"
+#include "client/home/home_files.h"
 #include "crypto/digest.h"
 
 enum { KS_SEEN_MESSAGES = 65536, KS_SEEN_DIGEST_SIZE = 12 };

@@ -1,7 +1,7 @@
 /* discard.c — kesher_messenger_discard: what was shown as unreadable, and is so still. */
 #include "client/failure.h"
-#include "client/inbound/opening.h"
-#include "client/messenger/messenger.h"
+#include "client/messenger/messenger_internal.h"
+#include "client/messenger/opening.h"
 #include "crypto/secret.h"
 
 #include <unistd.h>
@@ -29,12 +29,12 @@ static enum kesher_status judge(struct kesher_messenger *messenger, size_t index
 /* There may be a key among what was not shown yet, because another program was at it. */
 static enum kesher_status check_nothing_waits(struct kesher_messenger *messenger, struct kesher_error *error)
 {
-    struct ks_inbox_listing listing;
+    struct ks_client_inbox_listing listing;
     uint64_t sequence = 0;
     uint64_t offset = 0;
-    ks_inbox_progress(&messenger->inbox, &sequence, &offset);
+    ks_client_inbox_progress(&messenger->inbox, &sequence, &offset);
     uint64_t done = sequence > 0 ? sequence - 1 : 0;
-    enum kesher_status status = ks_inbox_list(&messenger->inbox, done, &listing, error);
+    enum kesher_status status = ks_client_inbox_list(&messenger->inbox, done, &listing, error);
     if (status != KESHER_OK || listing.next == 0)
         return status;
     return ks_failure(error, KESHER_TIMEOUT,

@@ -1,5 +1,5 @@
-/* messenger.c — see <kesher/messages.h> and messenger.h. */
-#include "client/messenger/messenger.h"
+/* messenger.c — see <kesher/messages.h> and messenger_internal.h. */
+#include "client/messenger/messenger_internal.h"
 
 #include "client/failure.h"
 #include "client/inbound/arrival.h"
@@ -15,14 +15,14 @@ enum kesher_status kesher_register_messages(struct kesher_home *home, const char
                                             const struct kesher_options *options,
                                             struct kesher_identity **identity, struct kesher_error *error)
 {
-    struct ks_session session;
-    enum kesher_status status = ks_session_init(&session, home, address, options, error);
+    struct ks_client_session session;
+    enum kesher_status status = ks_client_session_init(&session, home, address, options, error);
     if (status != KESHER_OK)
         return status;
     status = ks_login_prepare(&session, home, name, error);
     if (status == KESHER_OK)
         status = ks_login_register_messages(&session, error);
-    return ks_session_hand_over(&session, status, identity);
+    return ks_client_session_hand_over(&session, status, identity);
 }
 
 /* $TMPDIR, as the course has it. */
@@ -54,7 +54,7 @@ static enum kesher_status choose_directory(struct kesher_messenger *messenger, c
 static enum kesher_status fill(struct kesher_messenger *messenger, const struct kesher_home *home,
                                const struct kesher_messenger_settings *settings, struct kesher_error *error)
 {
-    enum kesher_status status = ks_session_load(&messenger->session, error);
+    enum kesher_status status = ks_client_session_load(&messenger->session, error);
     if (status != KESHER_OK)
         return status;
     messenger->classic = settings->classic;
@@ -62,7 +62,7 @@ static enum kesher_status fill(struct kesher_messenger *messenger, const struct 
     if (status == KESHER_OK)
         status = ks_contacts_open(&messenger->contacts, home, !settings->classic, error);
     if (status == KESHER_OK)
-        status = ks_inbox_open(&messenger->inbox, home, error);
+        status = ks_client_inbox_open(&messenger->inbox, home, error);
     if (status != KESHER_OK)
         return status;
     ks_kept_init(&messenger->kept, &messenger->inbox);
@@ -79,7 +79,7 @@ enum kesher_status kesher_messenger_open(const struct kesher_home *home, const c
     struct kesher_messenger *created = calloc(1, sizeof *created);
     if (created == NULL)
         return ks_failure_no_memory(error);
-    enum kesher_status status = ks_session_init(&created->session, home, address, options, error);
+    enum kesher_status status = ks_client_session_init(&created->session, home, address, options, error);
     if (status != KESHER_OK) {
         free(created);
         return status;
@@ -98,9 +98,9 @@ void kesher_messenger_close(struct kesher_messenger *messenger)
         return;
     ks_in_hand_drop(messenger);
     ks_kept_free(&messenger->kept);
-    ks_inbox_close(&messenger->inbox);
+    ks_client_inbox_close(&messenger->inbox);
     ks_contacts_close(&messenger->contacts);
-    ks_session_destroy(&messenger->session);
+    ks_client_session_destroy(&messenger->session);
     free(messenger->file_directory);
     ks_secret_wipe(messenger, sizeof *messenger);
     free(messenger);

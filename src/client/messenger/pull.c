@@ -1,7 +1,7 @@
 /* pull.c — kesher_messenger_pull: 604, and what comes of it goes to the disk. */
 #include "client/failure.h"
 #include "client/inbound/arrival.h"
-#include "client/messenger/messenger.h"
+#include "client/messenger/messenger_internal.h"
 #include "client/people/user_list.h"
 #include "client/transport/request.h"
 
@@ -32,7 +32,7 @@ static enum kesher_status receive_beginning(struct pull *pull, struct kesher_err
  * fails before, the server is told by a reset, and sends it again. */
 static enum kesher_status receive_payload(struct pull *pull, struct kesher_error *error)
 {
-    struct ks_session *session = &pull->messenger->session;
+    struct ks_client_session *session = &pull->messenger->session;
     uint8_t last = 0;
     if (pull->size == 0)
         return KESHER_OK;
@@ -45,13 +45,14 @@ static enum kesher_status receive_payload(struct pull *pull, struct kesher_error
         status = ks_arrival_finish(&pull->arrival, error);
     /* What is lost now came all the same. */
     if (status == KESHER_OK && ks_channel_receive(session->channel, &last, sizeof last, NULL) != KESHER_OK)
-        ks_session_disconnect(session);
+        ks_client_session_disconnect(session);
     return status;
 }
 
 /* An answer that broke off is not asked for again here: its messages are the lost connection's, until the
  * server has noticed. */
-static enum kesher_status ask(struct ks_session *session, struct pull *pull, struct kesher_error *error)
+static enum kesher_status ask(struct ks_client_session *session, struct pull *pull,
+                              struct kesher_error *error)
 {
     enum kesher_status status = ks_request_begin(session, KS_REQUEST_WAITING_MESSAGES,
                                                  KS_RESPONSE_WAITING_MESSAGES, &pull->size, error);
@@ -63,11 +64,12 @@ static enum kesher_status ask(struct ks_session *session, struct pull *pull, str
         status = ks_channel_fail_protocol(session->channel, error,
                                           "messages whose sizes do not add up to their answer's");
     if (status != KESHER_OK)
-        ks_session_disconnect(session);
+        ks_client_session_disconnect(session);
     return status;
 }
 
-static enum kesher_status pull_once(struct ks_session *session, void *context, struct kesher_error *error)
+static enum kesher_status pull_once(struct ks_client_session *session, void *context,
+                                    struct kesher_error *error)
 {
     ks_channel_take_exactly(session->channel, true);
     enum kesher_status status = ask(session, context, error);
@@ -97,7 +99,7 @@ enum kesher_status kesher_messenger_pull(struct kesher_messenger *messenger, boo
     messenger->offline = false;
     messenger->has_distrusted = false;
     if (pull.size > 0)
-        ks_senders_reset(&messenger->senders);
+        ks_sender_names_reset(&messenger->senders);
     bool only_repeats = pull.size > 0 && !pull.arrival.brings_new;
     /* Behind one such answer there may be new ones; behind two there is a server that deletes nothing. */
     if (more != NULL)

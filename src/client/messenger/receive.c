@@ -2,8 +2,8 @@
  * those that could not be read come again before them when a key has arrived, and files that could not be
  * saved when they can be. */
 #include "client/failure.h"
-#include "client/inbound/opening.h"
-#include "client/messenger/messenger.h"
+#include "client/messenger/messenger_internal.h"
+#include "client/messenger/opening.h"
 #include "client/outbound/conversation.h"
 #include "crypto/secret.h"
 
@@ -97,8 +97,8 @@ static enum kesher_status try_again(struct kesher_messenger *messenger, size_t i
 /* A crash may come between keeping a message and being done with it: then it is still among the others. */
 static bool is_waiting(const struct kesher_messenger *messenger, uint64_t sequence)
 {
-    char name[KS_INBOX_NAME_SIZE];
-    ks_inbox_name(sequence, "messages", name);
+    char name[KS_CLIENT_INBOX_NAME_SIZE];
+    ks_client_inbox_name(sequence, "messages", name);
     return ks_home_files_exists(messenger->inbox.directory, name);
 }
 
@@ -111,7 +111,7 @@ static enum kesher_status next_kept(struct kesher_messenger *messenger, struct k
     if (status != KESHER_OK)
         return status;
     update_retrial(messenger);
-    ks_inbox_progress(&messenger->inbox, &sequence, &offset);
+    ks_client_inbox_progress(&messenger->inbox, &sequence, &offset);
     for (size_t index = next_to_try(messenger); index < messenger->kept.count; index++) {
         const struct ks_kept_message *message = &messenger->kept.messages[index];
         if (!is_behind(sequence, offset, message->sequence, message->offset) &&
@@ -136,10 +136,11 @@ static enum kesher_status next_waiting(struct kesher_messenger *messenger, struc
     struct ks_place place;
     struct ks_entry entry;
     bool damaged = false;
-    enum kesher_status status = ks_inbox_next(&messenger->inbox, &place, &entry, &damaged, error);
+    enum kesher_status status = ks_client_inbox_next(&messenger->inbox, &place, &entry, &damaged, error);
     if (damaged)
-        ks_session_notice(&messenger->session,
-                          "a file with received messages is damaged; it was set aside in the home's inbox");
+        ks_client_session_notice(
+            &messenger->session,
+            "a file with received messages is damaged; it was set aside in the home's inbox");
     if (status == KESHER_OK)
         status = ks_opening_open(messenger, &entry, opened, error);
     if (status == KESHER_OK)
@@ -221,10 +222,10 @@ static enum kesher_status finish_waiting(struct kesher_messenger *messenger, str
 {
     const struct ks_in_hand *in_hand = &messenger->in_hand;
     enum kesher_status status = keep_waiting(messenger, error);
-    if (status == KESHER_OK && ks_inbox_is_last(&messenger->inbox, &in_hand->entry))
+    if (status == KESHER_OK && ks_client_inbox_is_last(&messenger->inbox, &in_hand->entry))
         status = ks_kept_sync(&messenger->kept, error);
     if (status == KESHER_OK)
-        status = ks_inbox_advance(&messenger->inbox, &in_hand->place, &in_hand->entry, error);
+        status = ks_client_inbox_advance(&messenger->inbox, &in_hand->place, &in_hand->entry, error);
     return status;
 }
 
@@ -236,7 +237,7 @@ enum kesher_status kesher_messenger_done(struct kesher_messenger *messenger, str
     enum kesher_status status =
         in_hand->place.is_kept ? finish_kept(messenger, error) : finish_waiting(messenger, error);
     if (status == KESHER_OK && in_hand->is_news)
-        ks_conversation_note_shown(messenger, in_hand->sender, &in_hand->key);
+        ks_conversation_note_shown(&messenger->contacts, in_hand->sender, &in_hand->key);
     if (status == KESHER_OK)
         ks_in_hand_drop(messenger);
     return status;

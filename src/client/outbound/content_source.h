@@ -1,5 +1,5 @@
-/* content_source.h — a file as the content of a 1028: read, summed and encrypted in one pass, piece by piece.
- * One thread at a time.
+/* content_source.h — a file as the content of a 1028, or of a 603 with a text or a file: read, summed and
+ * encrypted in one pass, piece by piece. One thread at a time, which need not be the one that opened it.
  */
 #ifndef KS_CLIENT_CONTENT_SOURCE_H
 #define KS_CLIENT_CONTENT_SOURCE_H
@@ -15,7 +15,7 @@ struct ks_content_source {
     uint64_t offset;
     uint64_t plain_left;
     uint64_t content_left; /* what is still to come out, padding included */
-    struct ks_cksum cksum;
+    struct ks_cksum cksum; /* of the plaintext so far; messages have no use for it */
     struct ks_content_cipher *cipher;
     int error_number; /* after KS_IO */
 };

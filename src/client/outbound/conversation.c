@@ -1,12 +1,12 @@
-/* conversation.c — see conversation.h, and the calls about keys of <kesher/messages.h>. */
+/* conversation.c — see conversation.h. */
 #include "client/outbound/conversation.h"
 
-#include "base/text.h"
 #include "client/failure.h"
 #include "client/outbound/outgoing.h"
 #include "crypto/random.h"
 #include "crypto/rsa.h"
 #include "crypto/secret.h"
+#include "wire/messages_codec.h"
 
 #include <string.h>
 
@@ -31,7 +31,7 @@ static enum kesher_status change_ring(struct ks_contact *contact, void *context,
     return KESHER_OK;
 }
 
-static enum kesher_status change_keys(struct kesher_messenger *messenger, struct ks_peer *peer,
+static enum kesher_status change_keys(struct ks_correspondent *correspondent,
                                       void (*how)(struct ks_key_ring *ring,
                                                   const struct ks_symmetric_key *key),
                                       const struct ks_symmetric_key *key, struct kesher_error *error)
@@ -39,10 +39,10 @@ static enum kesher_status change_keys(struct kesher_messenger *messenger, struct
     char name[KS_TEXT_FIELD_SIZE];
     uint8_t public_key[KS_PUBLIC_KEY_SIZE];
     struct ring_change change = {
-        .change = how, .key = key, .public_key = public_key, .result = &peer->contact};
-    memcpy(name, peer->contact.name, sizeof name);
-    memcpy(public_key, peer->contact.public_key, sizeof public_key);
-    return ks_contacts_change(&messenger->contacts, name, change_ring, &change, error);
+        .change = how, .key = key, .public_key = public_key, .result = &correspondent->contact};
+    memcpy(name, correspondent->contact.name, sizeof name);
+    memcpy(public_key, correspondent->contact.public_key, sizeof public_key);
+    return ks_contacts_change(correspondent->contacts, name, change_ring, &change, error);
 }
 
 /* ---- type 2 ---- */
@@ -60,83 +60,63 @@ static enum kesher_status encrypt_key(const struct ks_contact *contact, const st
 }
 
 /* *sent (may be NULL) is true when the server may have it. */
-static enum kesher_status send_key(struct kesher_messenger *messenger, const struct ks_peer *peer,
+static enum kesher_status send_key(const struct ks_correspondent *correspondent,
                                    const uint8_t encrypted[static KS_RSA_ENCRYPTED_SIZE], bool *sent,
                                    struct kesher_error *error)
 {
-    const struct ks_outgoing outgoing = {.target = &peer->contact.id,
-                                         .receiver = peer->contact.name,
+    const struct ks_outgoing outgoing = {.target = &correspondent->contact.id,
+                                         .receiver = correspondent->contact.name,
                                          .type = KS_MESSAGE_KEY,
                                          .content_size = KS_RSA_ENCRYPTED_SIZE,
                                          .content = encrypted};
-    return ks_outgoing_send(messenger, &outgoing, NULL, sent, error);
+    return ks_outgoing_send(correspondent->session, &outgoing, NULL, sent, error);
 }
 
 /* The key is in the ring before it is sent: if its receipt gets lost, what the user encrypts under it can be
  * read all the same. */
-static enum kesher_status offer_and_send(struct kesher_messenger *messenger, struct ks_peer *peer,
+static enum kesher_status offer_and_send(struct ks_correspondent *correspondent,
                                          const struct ks_symmetric_key *key, struct kesher_error *error)
 {
     uint8_t encrypted[KS_RSA_ENCRYPTED_SIZE];
     bool sent = false;
-    enum kesher_status status = encrypt_key(&peer->contact, key, encrypted, error);
+    enum kesher_status status = encrypt_key(&correspondent->contact, key, encrypted, error);
     if (status == KESHER_OK)
-        status = change_keys(messenger, peer, ks_key_ring_offer, key, error);
+        status = change_keys(correspondent, ks_key_ring_offer, key, error);
     if (status != KESHER_OK)
         return status;
-    status = send_key(messenger, peer, encrypted, &sent, error);
+    status = send_key(correspondent, encrypted, &sent, error);
     if (status == KESHER_OK)
-        return change_keys(messenger, peer, ks_key_ring_use, key, error);
+        return change_keys(correspondent, ks_key_ring_use, key, error);
     if (!sent) /* that this fails too leaves a key that decrypts nothing */
-        (void)change_keys(messenger, peer, ks_key_ring_withdraw, key, NULL);
+        (void)change_keys(correspondent, ks_key_ring_withdraw, key, NULL);
     return status;
 }
 
-/* The key for sending once more, under the pinned public key: whoever has a key of ours has been pinned. */
-static enum kesher_status share_again(struct kesher_messenger *messenger, struct ks_peer *peer,
-                                      struct kesher_error *error)
+/* Under the pinned public key: whoever has a key of ours has been pinned. */
+enum kesher_status ks_conversation_share_again(struct ks_correspondent *correspondent,
+                                               struct kesher_error *error)
 {
     uint8_t encrypted[KS_RSA_ENCRYPTED_SIZE];
-    struct ks_symmetric_key key = peer->contact.ring.sending;
-    enum kesher_status status = encrypt_key(&peer->contact, &key, encrypted, error);
+    struct ks_symmetric_key key = correspondent->contact.ring.sending;
+    enum kesher_status status = encrypt_key(&correspondent->contact, &key, encrypted, error);
     if (status == KESHER_OK)
-        status = send_key(messenger, peer, encrypted, NULL, error);
+        status = send_key(correspondent, encrypted, NULL, error);
     if (status == KESHER_OK)
-        status = change_keys(messenger, peer, ks_key_ring_use, &key, error);
+        status = change_keys(correspondent, ks_key_ring_use, &key, error);
     ks_secret_wipe(&key, sizeof key);
     return status;
 }
 
-enum kesher_status ks_conversation_prepare(struct kesher_messenger *messenger, struct ks_peer *peer,
-                                           struct kesher_error *error)
-{
-    const struct ks_key_ring *ring = &peer->contact.ring;
-    if (!ring->has_sending)
-        return ks_conversation_share_key(messenger, peer, error);
-    return ring->share_again && !messenger->classic ? share_again(messenger, peer, error) : KESHER_OK;
-}
-
-enum kesher_status ks_conversation_share_key(struct kesher_messenger *messenger, struct ks_peer *peer,
+enum kesher_status ks_conversation_share_key(struct ks_correspondent *correspondent,
                                              struct kesher_error *error)
 {
     struct ks_symmetric_key key;
-    enum kesher_status status = ks_peer_pin(messenger, peer, NULL, error);
+    enum kesher_status status = ks_correspondent_pin(correspondent, NULL, error);
     if (status == KESHER_OK && ks_random_fill(ks_random_system(), key.bytes, sizeof key.bytes) != KS_OK)
         status = ks_failure(error, KESHER_CRYPTO, "cannot make a key: there is no randomness");
     if (status == KESHER_OK)
-        status = offer_and_send(messenger, peer, &key, error);
+        status = offer_and_send(correspondent, &key, error);
     ks_secret_wipe(&key, sizeof key);
-    return status;
-}
-
-enum kesher_status kesher_messenger_share_key(struct kesher_messenger *messenger, const char *user,
-                                              struct kesher_error *error)
-{
-    struct ks_peer peer;
-    enum kesher_status status = ks_peer_find(messenger, user, &peer, error);
-    if (status == KESHER_OK)
-        status = ks_conversation_share_key(messenger, &peer, error);
-    ks_peer_wipe(&peer);
     return status;
 }
 
@@ -147,7 +127,6 @@ static enum kesher_status receive_key(struct ks_contact *contact, void *context,
     return KESHER_OK;
 }
 
-/* The console takes it for its own, and the newest encrypts, as in the course. */
 static enum kesher_status take_over_key(struct ks_contact *contact, void *context, struct kesher_error *error)
 {
     (void)error;
@@ -155,40 +134,36 @@ static enum kesher_status take_over_key(struct ks_contact *contact, void *contex
     return KESHER_OK;
 }
 
-enum kesher_status ks_conversation_receive_key(struct kesher_messenger *messenger, const char *name,
-                                               const struct ks_symmetric_key *key, struct kesher_error *error)
+enum kesher_status ks_conversation_receive_key(struct ks_contacts *contacts, const char *name,
+                                               const struct ks_symmetric_key *key, bool as_ours,
+                                               struct kesher_error *error)
 {
     struct ks_symmetric_key received = *key;
-    enum kesher_status status = ks_contacts_change(
-        &messenger->contacts, name, messenger->classic ? take_over_key : receive_key, &received, error);
+    enum kesher_status status =
+        ks_contacts_change(contacts, name, as_ours ? take_over_key : receive_key, &received, error);
     ks_secret_wipe(&received, sizeof received);
     return status;
 }
 
 /* ---- type 1 ---- */
 
-static enum kesher_status send_request(struct kesher_messenger *messenger, const struct ks_peer *peer,
+static enum kesher_status send_request(const struct ks_correspondent *correspondent,
                                        struct kesher_error *error)
 {
-    const struct ks_outgoing outgoing = {
-        .target = &peer->contact.id, .receiver = peer->contact.name, .type = KS_MESSAGE_KEY_REQUEST};
-    return ks_outgoing_send(messenger, &outgoing, NULL, NULL, error);
+    const struct ks_outgoing outgoing = {.target = &correspondent->contact.id,
+                                         .receiver = correspondent->contact.name,
+                                         .type = KS_MESSAGE_KEY_REQUEST};
+    return ks_outgoing_send(correspondent->session, &outgoing, NULL, NULL, error);
 }
 
-enum kesher_status kesher_messenger_request_key(struct kesher_messenger *messenger, const char *user,
-                                                struct kesher_error *error)
+enum kesher_status ks_conversation_request_key(struct ks_correspondent *correspondent,
+                                               struct kesher_error *error)
 {
-    struct ks_peer peer;
-    enum kesher_status status = ks_peer_find(messenger, user, &peer, error);
-    if (status == KESHER_OK)
-        status = send_request(messenger, &peer, error);
-    if (status == KESHER_REFUSED) {
-        status = ks_peer_refresh(messenger, &peer, error);
-        if (status == KESHER_OK)
-            status = send_request(messenger, &peer, error);
-    }
-    ks_peer_wipe(&peer);
-    return status;
+    enum kesher_status status = send_request(correspondent, error);
+    if (status != KESHER_REFUSED)
+        return status;
+    status = ks_correspondent_refresh(correspondent, error);
+    return status == KESHER_OK ? send_request(correspondent, error) : status;
 }
 
 static enum kesher_status note_request(struct ks_contact *contact, void *context, struct kesher_error *error)
@@ -199,16 +174,16 @@ static enum kesher_status note_request(struct ks_contact *contact, void *context
     return KESHER_OK;
 }
 
-enum kesher_status ks_conversation_note_request(struct kesher_messenger *messenger, const char *name,
+enum kesher_status ks_conversation_note_request(struct ks_contacts *contacts, const char *name,
                                                 struct kesher_error *error)
 {
     struct ks_contact contact;
-    enum kesher_status status = ks_contacts_load(&messenger->contacts, name, &contact, error);
+    enum kesher_status status = ks_contacts_load(contacts, name, &contact, error);
     bool is_news = status == KESHER_OK && ks_key_ring_ask(&contact.ring);
     ks_contact_wipe(&contact);
     if (status == KESHER_NOT_FOUND)
         return KESHER_OK;
-    return is_news ? ks_contacts_change(&messenger->contacts, name, note_request, NULL, error) : status;
+    return is_news ? ks_contacts_change(contacts, name, note_request, NULL, error) : status;
 }
 
 /* ---- types 3 and 4 ---- */
@@ -220,69 +195,10 @@ static enum kesher_status note_shown(struct ks_contact *contact, void *context, 
     return ks_key_ring_note_shown(&contact->ring, context) ? KESHER_OK : KESHER_NOT_FOUND;
 }
 
-void ks_conversation_note_shown(struct kesher_messenger *messenger, const char *name,
+void ks_conversation_note_shown(struct ks_contacts *contacts, const char *name,
                                 const struct ks_symmetric_key *key)
 {
     struct ks_symmetric_key shown = *key;
-    (void)ks_contacts_change(&messenger->contacts, name, note_shown, &shown, NULL);
+    (void)ks_contacts_change(contacts, name, note_shown, &shown, NULL);
     ks_secret_wipe(&shown, sizeof shown);
-}
-
-/* ---- public keys ---- */
-
-static enum kesher_status describe(const struct ks_contact *contact, struct kesher_user_key *key,
-                                   struct kesher_error *error)
-{
-    memcpy(key->user.id, contact->id.bytes, sizeof key->user.id);
-    memcpy(key->user.name, contact->name, sizeof key->user.name);
-    return ks_identity_fingerprint_of(contact->public_key, key->fingerprint, error);
-}
-
-enum kesher_status kesher_messenger_key(struct kesher_messenger *messenger, const char *user,
-                                        struct kesher_user_key *key, struct kesher_error *error)
-{
-    struct ks_peer peer;
-    enum kesher_status status = ks_peer_find(messenger, user, &peer, error);
-    if (status == KESHER_OK)
-        status = ks_peer_pin(messenger, &peer, &key->is_new, error);
-    if (status == KESHER_OK)
-        status = describe(&peer.contact, key, error);
-    ks_peer_wipe(&peer);
-    return status;
-}
-
-enum kesher_status kesher_messenger_forget(struct kesher_messenger *messenger, const char *user,
-                                           struct kesher_error *error)
-{
-    return ks_contacts_forget(&messenger->contacts, user, error);
-}
-
-/* ---- what there is to send with ---- */
-
-static enum kesher_status accept_key(struct ks_contact *contact, void *context, struct kesher_error *error)
-{
-    char shown[300];
-    (void)context;
-    if (ks_key_ring_accept(&contact->ring))
-        return KESHER_OK;
-    return ks_failure(error, KESHER_NOT_FOUND, "no key of '%s' is there to be accepted",
-                      ks_text_escape(contact->name, strlen(contact->name), shown, sizeof shown));
-}
-
-enum kesher_status kesher_messenger_accept_key(struct kesher_messenger *messenger, const char *user,
-                                               struct kesher_error *error)
-{
-    return ks_contacts_change(&messenger->contacts, user, accept_key, NULL, error);
-}
-
-enum kesher_status kesher_messenger_key_state(struct kesher_messenger *messenger, const char *user,
-                                              enum kesher_key_state *state, struct kesher_error *error)
-{
-    struct ks_contact contact;
-    enum kesher_status status = ks_contacts_load(&messenger->contacts, user, &contact, error);
-    bool known = status == KESHER_OK;
-    if (known || status == KESHER_NOT_FOUND)
-        *state = known && contact.ring.has_sending ? KESHER_KEY_IN_USE : KESHER_KEY_NONE;
-    ks_contact_wipe(&contact);
-    return status == KESHER_NOT_FOUND ? KESHER_OK : status;
 }

@@ -1,35 +1,43 @@
 /* conversation.h — symmetric keys with another user: what is shared, what was received, and what follows from
- * it. One thread at a time. */
+ * it in the contacts. One thread at a time. */
 #ifndef KS_CLIENT_CONVERSATION_H
 #define KS_CLIENT_CONVERSATION_H
 
 #include "client/people/correspondent.h"
 
+/* ---- over the server, with a correspondent from ks_correspondent_find ---- */
+
+/* Type 1: asks the user for a key. Errors as kesher_messenger_request_key. */
+enum kesher_status ks_conversation_request_key(struct ks_correspondent *correspondent,
+                                               struct kesher_error *error);
+
 /* Makes a key, sends it under the user's public key, which is pinned on the way, and uses it for sending once
- * the server has it. *peer is from ks_peer_find; afterwards its contact has the key. Errors as
+ * the server has it. Afterwards the correspondent's contact has the key. Errors as
  * kesher_messenger_share_key. */
-enum kesher_status ks_conversation_share_key(struct kesher_messenger *messenger, struct ks_peer *peer,
+enum kesher_status ks_conversation_share_key(struct ks_correspondent *correspondent,
                                              struct kesher_error *error);
 
-/* Makes sure that the user has a key of ours before a text: makes and shares one where there is none, and
- * shares the same one again when the user may have lost it. *peer and errors as above. */
-enum kesher_status ks_conversation_prepare(struct kesher_messenger *messenger, struct ks_peer *peer,
-                                           struct kesher_error *error);
+/* Sends the key for sending, which there is, once more, to a user who may have lost it. Errors as
+ * kesher_messenger_share_key. */
+enum kesher_status ks_conversation_share_again(struct ks_correspondent *correspondent,
+                                               struct kesher_error *error);
+
+/* ---- what has come ---- */
 
 /* The user `name` asks for a key (type 1). Whoever is not known, or shares no key with us, is not written
  * down. KESHER_OK; KESHER_INVALID for a broken contact; other errors as ks_contacts_change. */
-enum kesher_status ks_conversation_note_request(struct kesher_messenger *messenger, const char *name,
+enum kesher_status ks_conversation_note_request(struct ks_contacts *contacts, const char *name,
                                                 struct kesher_error *error);
 
-/* The user `name` sent this key (type 2), and is the one whose public key is pinned. Errors as
- * ks_contacts_change. */
-enum kesher_status ks_conversation_receive_key(struct kesher_messenger *messenger, const char *name,
-                                               const struct ks_symmetric_key *key,
+/* The user `name` sent this key (type 2), and is the one whose public key is pinned: it decrypts. `as_ours`:
+ * it is taken for one of ours and encrypts what is sent, as in the course. Errors as ks_contacts_change. */
+enum kesher_status ks_conversation_receive_key(struct ks_contacts *contacts, const char *name,
+                                               const struct ks_symmetric_key *key, bool as_ours,
                                                struct kesher_error *error);
 
 /* A text or a file of the user `name` under `key` was shown. That it cannot be written down costs no more
  * than the same mark once again. */
-void ks_conversation_note_shown(struct kesher_messenger *messenger, const char *name,
+void ks_conversation_note_shown(struct ks_contacts *contacts, const char *name,
                                 const struct ks_symmetric_key *key);
 
 #endif

@@ -1,10 +1,9 @@
-/* outgoing.c — see outgoing.h, and kesher_messenger_send. */
+/* outgoing.c — see outgoing.h. */
 #include "client/outbound/outgoing.h"
 
 #include "base/text.h"
 #include "client/failure.h"
-#include "client/outbound/conversation.h"
-#include "client/transport/request.h"
+#include "crypto/rsa.h"
 #include "crypto/secret.h"
 #include "wire/drop_codec.h"
 #include "wire/messages_codec.h"
@@ -13,7 +12,6 @@
 
 enum {
     FIXED_SIZE = KS_REQUEST_HEADER_SIZE + KS_SEND_MESSAGE_FIXED_SIZE,
-    SEND_ATTEMPTS = 2,                      /* the second with an id from a new list */
     USUAL_CONTENT_LIMIT = 64 * 1024 * 1024, /* kesherd's, unless it is told otherwise */
     BUFFERS_SIZE = 16 * 1024 * 1024,
     OLD_CONTENT_LIMIT = 1024 - FIXED_SIZE, /* of servers that read once */
@@ -33,94 +31,94 @@ static enum kesher_status fail_source(enum ks_result result, int error_number, s
     }
 }
 
-/* Header and fixed fields into the messenger's piece. */
-static void fill_fixed(struct kesher_messenger *messenger, const struct ks_outgoing *outgoing)
-{
-    const struct ks_send_message_payload fixed = {
-        .target = *outgoing->target, .type = outgoing->type, .content_size = outgoing->content_size};
-    struct ks_request_header header = ks_session_header(&messenger->session, KS_REQUEST_SEND_MESSAGE,
-                                                        KS_SEND_MESSAGE_FIXED_SIZE + outgoing->content_size);
-    ks_request_header_encode(&header, messenger->piece);
-    ks_send_message_payload_encode(&fixed, messenger->piece + KS_REQUEST_HEADER_SIZE);
-    ks_secret_wipe(&header, sizeof header);
-}
-
 /* One message on its way. */
-struct sending {
-    struct kesher_messenger *messenger;
+struct outgoing_attempt {
+    struct ks_client_session *session;
     const struct ks_outgoing *outgoing;
     struct kesher_receipt *receipt;
+    uint8_t *piece;                  /* of the message: what is sent next is put together here */
     struct ks_content_source source; /* of a text or a file */
     bool begun;                      /* some of it was sent */
     bool was_sent;                   /* all of it was */
 };
 
+/* Header and fixed fields into the piece. */
+static void fill_fixed(const struct outgoing_attempt *attempt)
+{
+    const struct ks_outgoing *outgoing = attempt->outgoing;
+    const struct ks_send_message_payload fixed = {
+        .target = *outgoing->target, .type = outgoing->type, .content_size = outgoing->content_size};
+    struct ks_request_header header = ks_client_session_header(
+        attempt->session, KS_REQUEST_SEND_MESSAGE, KS_SEND_MESSAGE_FIXED_SIZE + outgoing->content_size);
+    ks_request_header_encode(&header, attempt->piece);
+    ks_send_message_payload_encode(&fixed, attempt->piece + KS_REQUEST_HEADER_SIZE);
+    ks_secret_wipe(&header, sizeof header);
+}
+
 /* The next part of the content behind the first `used` bytes of the piece. */
-static enum kesher_status fill_content(struct sending *sending, size_t used, size_t *size,
+static enum kesher_status fill_content(struct outgoing_attempt *attempt, size_t used, size_t *size,
                                        struct kesher_error *error)
 {
-    struct kesher_messenger *messenger = sending->messenger;
-    const struct ks_outgoing *outgoing = sending->outgoing;
-    uint8_t *room = messenger->piece + used;
+    const struct ks_outgoing *outgoing = attempt->outgoing;
+    uint8_t *room = attempt->piece + used;
     if (outgoing->key == NULL) {
         *size = used > 0 ? outgoing->content_size : 0; /* small, and all of it goes with the fixed fields */
         if (*size > 0)
             memcpy(room, outgoing->content, *size);
         return KESHER_OK;
     }
-    size_t capacity = (sizeof messenger->piece - used) / KS_CONTENT_BLOCK_SIZE * KS_CONTENT_BLOCK_SIZE;
-    enum ks_result result = ks_content_source_read(&sending->source, room, capacity, size);
-    return result == KS_OK ? KESHER_OK : fail_source(result, sending->source.error_number, error);
+    size_t capacity = (KS_OUTGOING_PIECE_SIZE - used) / KS_CONTENT_BLOCK_SIZE * KS_CONTENT_BLOCK_SIZE;
+    enum ks_result result = ks_content_source_read(&attempt->source, room, capacity, size);
+    return result == KS_OK ? KESHER_OK : fail_source(result, attempt->source.error_number, error);
 }
 
-static void report_progress(const struct sending *sending)
+static void report_progress(const struct outgoing_attempt *attempt)
 {
-    const struct kesher_observer *observer = &sending->messenger->session.options.observer;
-    if (sending->outgoing->key != NULL && observer->progress != NULL)
-        observer->progress(observer->context, sending->outgoing->plain_size - sending->source.plain_left,
-                           sending->outgoing->plain_size);
+    const struct kesher_observer *observer = &attempt->session->options.observer;
+    if (attempt->outgoing->key != NULL && observer->progress != NULL)
+        observer->progress(observer->context, attempt->outgoing->plain_size - attempt->source.plain_left,
+                           attempt->outgoing->plain_size);
 }
 
 /* Sends all of it, or until the server says something. *early: it did before the end. */
-static enum kesher_status send_pieces(struct sending *sending, bool *early, struct kesher_error *error)
+static enum kesher_status send_pieces(struct outgoing_attempt *attempt, bool *early,
+                                      struct kesher_error *error)
 {
-    struct kesher_messenger *messenger = sending->messenger;
-    struct ks_session *session = &messenger->session;
+    struct ks_client_session *session = attempt->session;
     struct ks_response_header unread;
-    uint64_t left = FIXED_SIZE + (uint64_t)sending->outgoing->content_size;
+    uint64_t left = FIXED_SIZE + (uint64_t)attempt->outgoing->content_size;
     const uint64_t whole = left;
     size_t used = FIXED_SIZE;
-    fill_fixed(messenger, sending->outgoing);
+    fill_fixed(attempt);
     for (;;) {
         size_t size = 0;
-        enum kesher_status status = fill_content(sending, used, &size, error);
-        if (status != KESHER_OK && sending->begun)
-            ks_session_disconnect(session); /* the frame cannot be completed any more */
+        enum kesher_status status = fill_content(attempt, used, &size, error);
+        if (status != KESHER_OK && attempt->begun)
+            ks_client_session_disconnect(session); /* the frame cannot be completed any more */
         if (status != KESHER_OK || used + size == 0)
             return status;
-        *early = sending->begun && ks_channel_peek(session->channel, 0, &unread);
+        *early = attempt->begun && ks_channel_peek(session->channel, 0, &unread);
         if (*early)
             return KESHER_OK;
-        sending->begun = true;
+        attempt->begun = true;
         left -= used + size;
-        status = left > 0
-                     ? ks_channel_send(session->channel, messenger->piece, used + size, error)
-                     : ks_channel_send_end(session->channel, messenger->piece, used + size, whole, error);
+        status = left > 0 ? ks_channel_send(session->channel, attempt->piece, used + size, error)
+                          : ks_channel_send_end(session->channel, attempt->piece, used + size, whole, error);
         if (status != KESHER_OK)
             return status;
-        sending->was_sent = left == 0;
+        attempt->was_sent = left == 0;
         session->is_alive |= whole - left > BUFFERS_SIZE; /* a large content may take long to be synced */
-        report_progress(sending);
+        report_progress(attempt);
         used = 0;
     }
 }
 
 /* What a server means that knows sender and receiver and does not take the message. */
-static enum kesher_status fail_refused(const struct sending *sending, struct kesher_error *error)
+static enum kesher_status fail_refused(const struct outgoing_attempt *attempt, struct kesher_error *error)
 {
     char shown[300];
-    const struct ks_outgoing *outgoing = sending->outgoing;
-    const struct ks_session *session = &sending->messenger->session;
+    const struct ks_outgoing *outgoing = attempt->outgoing;
+    const struct ks_client_session *session = attempt->session;
     ks_text_escape(outgoing->receiver, strlen(outgoing->receiver), shown, sizeof shown);
     if (outgoing->content_size > USUAL_CONTENT_LIMIT)
         return ks_failure(
@@ -140,14 +138,14 @@ static enum kesher_status fail_refused(const struct sending *sending, struct kes
 
 /* What may have become of a text or a file that was sent in full. Servers of the course that read once know
  * only the beginning of what is longer, and most hang then. */
-static enum kesher_status add_suspicion(const struct sending *sending, enum kesher_status status,
+static enum kesher_status add_suspicion(const struct outgoing_attempt *attempt, enum kesher_status status,
                                         struct kesher_error *error)
 {
     bool was_lost = status == KESHER_CONNECTION || status == KESHER_TIMEOUT;
-    if (!was_lost || !sending->was_sent || sending->outgoing->key == NULL)
+    if (!was_lost || !attempt->was_sent || attempt->outgoing->key == NULL)
         return status;
     const struct kesher_error cause = *error;
-    if (sending->outgoing->content_size <= OLD_CONTENT_LIMIT)
+    if (attempt->outgoing->content_size <= OLD_CONTENT_LIMIT)
         return ks_failure(error, status, "%.500s; the message may have arrived", cause.sentence);
     return ks_failure(error, status,
                       "%.500s; the message may have arrived, or is perhaps too long for this server (old "
@@ -155,16 +153,17 @@ static enum kesher_status add_suspicion(const struct sending *sending, enum kesh
                       cause.sentence, OLD_CONTENT_LIMIT);
 }
 
-static enum kesher_status take_answer(struct sending *sending, bool early, struct kesher_error *error)
+static enum kesher_status take_answer(struct outgoing_attempt *attempt, bool early,
+                                      struct kesher_error *error)
 {
-    struct ks_session *session = &sending->messenger->session;
+    struct ks_client_session *session = attempt->session;
     struct ks_answer answer;
     struct ks_message_stored_answer stored = {.message_id = 0};
     enum kesher_status status = ks_request_take_answer(session, &answer, error);
     if (status != KESHER_OK)
-        return add_suspicion(sending, status, error);
+        return add_suspicion(attempt, status, error);
     if (answer.code == KS_RESPONSE_ERROR)
-        return fail_refused(sending, error);
+        return fail_refused(attempt, error);
     if (answer.code != KS_RESPONSE_MESSAGE_STORED)
         return ks_request_fail_answer(session, error);
     if (early)
@@ -173,139 +172,69 @@ static enum kesher_status take_answer(struct sending *sending, bool early, struc
     if (has_id &&
         (answer.payload_size > sizeof answer.payload ||
          ks_message_stored_answer_parse(answer.payload, answer.payload_size, &stored) != KS_OK ||
-         memcmp(stored.target.bytes, sending->outgoing->target->bytes, sizeof stored.target.bytes) != 0))
+         memcmp(stored.target.bytes, attempt->outgoing->target->bytes, sizeof stored.target.bytes) != 0))
         return ks_channel_fail_protocol(session->channel, error,
                                         "a receipt for another message than it was sent");
-    ks_session_is_known(session);
-    *sending->receipt = (struct kesher_receipt){.has_id = has_id, .message_id = stored.message_id};
+    ks_client_session_is_known(session);
+    *attempt->receipt = (struct kesher_receipt){.has_id = has_id, .message_id = stored.message_id};
     return KESHER_OK;
 }
 
 /* An answer that came before the content was complete says that the server does not have it, whatever it
  * says; and nobody knows where the server takes the next request to begin. */
-static enum kesher_status take_early_answer(struct sending *sending, struct kesher_error *error)
+static enum kesher_status take_early_answer(struct outgoing_attempt *attempt, struct kesher_error *error)
 {
-    enum kesher_status status = take_answer(sending, true, error);
-    ks_session_disconnect(&sending->messenger->session);
+    enum kesher_status status = take_answer(attempt, true, error);
+    ks_client_session_disconnect(attempt->session);
     return status;
 }
 
-static enum kesher_status send_and_take_answer(struct sending *sending, struct kesher_error *error)
+static enum kesher_status send_and_take_answer(struct outgoing_attempt *attempt, struct kesher_error *error)
 {
     struct ks_response_header unread;
     bool early = false;
-    enum kesher_status status = send_pieces(sending, &early, error);
+    enum kesher_status status = send_pieces(attempt, &early, error);
     bool was_lost = status == KESHER_CONNECTION || status == KESHER_TIMEOUT;
     /* A server that refuses and closes may cut our sending short: its answer is there all the same. */
-    if (early || (was_lost && ks_channel_peek(sending->messenger->session.channel, 0, &unread)))
-        return take_early_answer(sending, error);
-    return status == KESHER_OK ? take_answer(sending, false, error) : status;
+    if (early || (was_lost && ks_channel_peek(attempt->session->channel, 0, &unread)))
+        return take_early_answer(attempt, error);
+    return status == KESHER_OK ? take_answer(attempt, false, error) : status;
 }
 
-static enum kesher_status perform(struct ks_session *session, void *context, struct kesher_error *error)
+static enum kesher_status perform(struct ks_client_session *session, void *context,
+                                  struct kesher_error *error)
 {
-    struct sending *sending = context;
-    const struct ks_outgoing *outgoing = sending->outgoing;
+    struct outgoing_attempt *attempt = context;
+    const struct ks_outgoing *outgoing = attempt->outgoing;
     (void)session;
-    sending->begun = false;
+    attempt->begun = false;
     if (outgoing->key == NULL)
-        return send_and_take_answer(sending, error);
+        return send_and_take_answer(attempt, error);
     enum ks_result result =
-        ks_content_source_open(&sending->source, outgoing->fd, outgoing->plain_size, outgoing->key);
+        ks_content_source_open(&attempt->source, outgoing->fd, outgoing->plain_size, outgoing->key);
     enum kesher_status status =
-        result == KS_OK ? send_and_take_answer(sending, error) : fail_source(result, 0, error);
-    ks_content_source_close(&sending->source);
+        result == KS_OK ? send_and_take_answer(attempt, error) : fail_source(result, 0, error);
+    ks_content_source_close(&attempt->source);
     return status;
 }
 
-enum kesher_status ks_outgoing_send(struct kesher_messenger *messenger, const struct ks_outgoing *outgoing,
+enum kesher_status ks_outgoing_send(struct ks_client_session *session, const struct ks_outgoing *outgoing,
                                     struct kesher_receipt *receipt, bool *sent, struct kesher_error *error)
 {
     struct kesher_receipt unwanted = {.has_id = false};
-    struct sending sending = {
-        .messenger = messenger, .outgoing = outgoing, .receipt = receipt != NULL ? receipt : &unwanted};
+    uint8_t small[FIXED_SIZE + KS_RSA_ENCRYPTED_SIZE];
+    struct outgoing_attempt attempt = {.session = session,
+                                       .outgoing = outgoing,
+                                       .receipt = receipt != NULL ? receipt : &unwanted,
+                                       .piece = outgoing->key != NULL ? outgoing->piece : small};
     const struct ks_request request = {.repeat = KS_REQUEST_ONCE,
                                        .doing = "send the message",
                                        .perform = perform,
-                                       .context = &sending,
-                                       .spent = &sending.was_sent};
-    enum kesher_status status = ks_request_run(&messenger->session, &request, NULL, error);
-    ks_secret_wipe(messenger->piece, FIXED_SIZE); /* the client id is a secret */
+                                       .context = &attempt,
+                                       .spent = &attempt.was_sent};
+    enum kesher_status status = ks_request_run(session, &request, NULL, error);
+    ks_secret_wipe(attempt.piece, FIXED_SIZE); /* the client id is a secret */
     if (sent != NULL)
-        *sent = sending.was_sent && status != KESHER_REFUSED;
-    return status;
-}
-
-/* ---- texts and files ---- */
-
-struct text_or_file {
-    uint8_t type;
-    int fd;
-    uint64_t size;
-    bool make_key;
-    struct kesher_receipt *receipt;
-};
-
-static enum kesher_status send_content(struct kesher_messenger *messenger, const struct ks_contact *contact,
-                                       const struct text_or_file *content, struct kesher_error *error)
-{
-    const struct ks_outgoing outgoing = {
-        .target = &contact->id,
-        .receiver = contact->name,
-        .type = content->type,
-        .content_size = (uint32_t)ks_content_size_of_file(content->size),
-        .fd = content->fd,
-        .plain_size = content->size,
-        .key = contact->ring.sending.bytes,
-    };
-    return ks_outgoing_send(messenger, &outgoing, content->receipt, NULL, error);
-}
-
-static enum kesher_status fail_without_key(const struct ks_contact *contact, struct kesher_error *error)
-{
-    char shown[300];
-    return ks_failure(error, KESHER_NO_KEY, "there is no symmetric key with '%s'; share one, or ask for one",
-                      ks_text_escape(contact->name, strlen(contact->name), shown, sizeof shown));
-}
-
-/* A key that the other side has, and the message. */
-static enum kesher_status send_to_peer(struct kesher_messenger *messenger, struct ks_peer *peer,
-                                       const struct text_or_file *content, struct kesher_error *error)
-{
-    if (!peer->contact.ring.has_sending && !content->make_key)
-        return fail_without_key(&peer->contact, error);
-    enum kesher_status status = ks_conversation_prepare(messenger, peer, error);
-    return status == KESHER_OK ? send_content(messenger, &peer->contact, content, error) : status;
-}
-
-static enum kesher_status check(enum kesher_message_type type, uint64_t size, struct kesher_error *error)
-{
-    if (type != KESHER_MESSAGE_TEXT && type != KESHER_MESSAGE_FILE)
-        return ks_failure(error, KESHER_INVALID, "only texts and files can be sent this way");
-    if (size > KS_OUTGOING_PLAIN_LIMIT)
-        return ks_failure(error, KESHER_FILE,
-                          "a message of %llu bytes is too long, the protocol carries at most %llu; split it",
-                          (unsigned long long)size, (unsigned long long)KS_OUTGOING_PLAIN_LIMIT);
-    return KESHER_OK;
-}
-
-enum kesher_status kesher_messenger_send(struct kesher_messenger *messenger, const char *user,
-                                         enum kesher_message_type type, int fd, uint64_t size, bool make_key,
-                                         struct kesher_receipt *receipt, struct kesher_error *error)
-{
-    const struct text_or_file content = {
-        .type = (uint8_t)type, .fd = fd, .size = size, .make_key = make_key, .receipt = receipt};
-    struct ks_peer peer;
-    enum kesher_status status = check(type, size, error);
-    if (status != KESHER_OK)
-        return status;
-    status = ks_peer_find(messenger, user, &peer, error);
-    for (int attempt = 0; status == KESHER_OK && attempt < SEND_ATTEMPTS; attempt++) {
-        status = send_to_peer(messenger, &peer, &content, error);
-        if (status != KESHER_REFUSED)
-            break;
-        status = ks_peer_refresh(messenger, &peer, error);
-    }
-    ks_peer_wipe(&peer);
+        *sent = attempt.was_sent && status != KESHER_REFUSED;
     return status;
 }

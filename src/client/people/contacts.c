@@ -5,7 +5,6 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "client/failure.h"
-#include "client/people/contact_ids.h"
 #include "client/people/kept_rings.h"
 
 #include <errno.h>
@@ -54,7 +53,7 @@ void ks_contacts_close(struct ks_contacts *contacts)
     ks_home_lock_close(&contacts->lock);
     kesher_home_close(contacts->directory);
     ks_kept_rings_free(contacts->rings);
-    ks_contact_ids_free(contacts);
+    ks_contact_ids_free(&contacts->ids);
     *contacts = (struct ks_contacts){.lock = KS_HOME_LOCK_NONE};
 }
 
@@ -193,9 +192,14 @@ static enum kesher_status save(struct ks_contacts *contacts, struct ks_contact *
                                                     : save_apart(contacts, contact, exists, error);
     if (status == KESHER_OK) {
         count_change(contacts);
-        ks_contact_ids_note(contacts, contact, !exists, before);
+        ks_contact_ids_note(&contacts->ids, contact, !exists, before, ks_contacts_stamp(contacts));
     }
     return status;
+}
+
+static enum kesher_status refresh_ids(struct ks_contacts *contacts, struct kesher_error *error)
+{
+    return ks_contact_ids_refresh(&contacts->ids, contacts->directory, ks_contacts_stamp(contacts), error);
 }
 
 enum kesher_status ks_contacts_change(struct ks_contacts *contacts, const char *name,
@@ -211,8 +215,8 @@ enum kesher_status ks_contacts_change(struct ks_contacts *contacts, const char *
     status = ks_contacts_load(contacts, name, &contact, error);
     bool exists = status != KESHER_NOT_FOUND;
     if (!exists) {
-        ks_kept_rings_drop(&contacts->rings, name);       /* forgotten by another program */
-        status = ks_contact_ids_refresh(contacts, error); /* how many there are */
+        ks_kept_rings_drop(&contacts->rings, name); /* forgotten by another program */
+        status = refresh_ids(contacts, error);      /* how many there are */
     }
     if (status == KESHER_OK)
         status = change(&contact, context, error);
@@ -252,4 +256,17 @@ enum kesher_status ks_contacts_forget(struct ks_contacts *contacts, const char *
     }
     ks_home_lock_release(&contacts->lock);
     return status;
+}
+
+enum kesher_status ks_contacts_name_of(struct ks_contacts *contacts, const struct ks_client_id *id,
+                                       char name[static KS_TEXT_FIELD_SIZE], struct kesher_error *error)
+{
+    enum kesher_status status = refresh_ids(contacts, error);
+    if (status != KESHER_OK)
+        return status;
+    const char *found = ks_contact_ids_name_of(&contacts->ids, id);
+    if (found == NULL)
+        return ks_failure(error, KESHER_NOT_FOUND, "no user with this id is known in this home");
+    memcpy(name, found, KS_TEXT_FIELD_SIZE);
+    return KESHER_OK;
 }

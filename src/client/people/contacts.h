@@ -9,29 +9,19 @@
 
 #include "client/home/home_lock.h"
 #include "client/people/contact.h"
+#include "client/people/contact_ids.h"
 
 /* Strangers can make contacts by sending keys: at this many, no more are made. */
 enum { KS_CONTACTS_LIMIT = 65536 };
 
-struct ks_known_id;
 struct ks_kept_ring;
-
-/* Who has which id: contact_ids.h. */
-struct ks_id_table {
-    struct ks_known_id *ids; /* in their order */
-    size_t count;
-    size_t capacity;
-    size_t files;   /* of contacts, also of those without an id */
-    uint64_t stamp; /* of the contacts that it was read from */
-    bool loaded;
-};
 
 struct ks_contacts {
     struct kesher_home *directory; /* contacts/ */
     struct ks_home_lock lock;      /* its file holds a count of changes */
     bool keep_keys;
     struct ks_kept_ring *rings; /* without keep_keys */
-    struct ks_id_table ids;
+    struct ks_contact_ids ids;
     uint64_t memory_changes;
 };
 

@@ -10,9 +10,9 @@
 
 #include <string.h>
 
-void ks_peer_wipe(struct ks_peer *peer)
+void ks_correspondent_wipe(struct ks_correspondent *correspondent)
 {
-    ks_secret_wipe(peer, sizeof *peer);
+    ks_secret_wipe(correspondent, sizeof *correspondent);
 }
 
 static bool is_same_id(const struct ks_client_id *left, const struct ks_client_id *right)
@@ -20,9 +20,10 @@ static bool is_same_id(const struct ks_client_id *left, const struct ks_client_i
     return memcmp(left->bytes, right->bytes, sizeof left->bytes) == 0;
 }
 
-enum kesher_status ks_peer_check_pin(const struct ks_contact *contact,
-                                     const uint8_t public_key[static KS_PUBLIC_KEY_SIZE],
-                                     struct kesher_error *error)
+/* KESHER_OK when nothing else is pinned for the contact than `public_key`, else KESHER_CHANGED. */
+static enum kesher_status check_pin(const struct ks_contact *contact,
+                                    const uint8_t public_key[static KS_PUBLIC_KEY_SIZE],
+                                    struct kesher_error *error)
 {
     char shown[200];
     char pinned[KESHER_FINGERPRINT_SIZE];
@@ -44,7 +45,7 @@ enum kesher_status ks_peer_check_pin(const struct ks_contact *contact,
 
 /* ---- what is written down ---- */
 
-struct adoption {
+struct correspondent_adoption {
     const struct ks_client_id *id;
     const uint8_t *public_key; /* NULL when it is not known */
     struct ks_contact *result;
@@ -53,10 +54,10 @@ struct adoption {
 
 static enum kesher_status adopt(struct ks_contact *contact, void *context, struct kesher_error *error)
 {
-    struct adoption *adoption = context;
+    struct correspondent_adoption *adoption = context;
     bool moves = contact->has_id && !is_same_id(&contact->id, adoption->id);
     if (adoption->public_key != NULL) {
-        enum kesher_status status = ks_peer_check_pin(contact, adoption->public_key, error);
+        enum kesher_status status = check_pin(contact, adoption->public_key, error);
         if (status != KESHER_OK)
             return status;
     } else if (moves && contact->has_public_key) {
@@ -81,12 +82,13 @@ static enum kesher_status adopt(struct ks_contact *contact, void *context, struc
     return KESHER_OK;
 }
 
-enum kesher_status ks_peer_adopt(struct kesher_messenger *messenger, const char *name,
-                                 const struct ks_client_id *id, const uint8_t *public_key,
-                                 struct ks_contact *contact, bool *is_new, struct kesher_error *error)
+enum kesher_status ks_correspondent_adopt(struct ks_contacts *contacts, const char *name,
+                                          const struct ks_client_id *id, const uint8_t *public_key,
+                                          struct ks_contact *contact, bool *is_new,
+                                          struct kesher_error *error)
 {
-    struct adoption adoption = {.id = id, .public_key = public_key, .result = contact};
-    enum kesher_status status = ks_contacts_change(&messenger->contacts, name, adopt, &adoption, error);
+    struct correspondent_adoption adoption = {.id = id, .public_key = public_key, .result = contact};
+    enum kesher_status status = ks_contacts_change(contacts, name, adopt, &adoption, error);
     if (is_new != NULL)
         *is_new = adoption.is_new;
     return status;
@@ -94,7 +96,7 @@ enum kesher_status ks_peer_adopt(struct kesher_messenger *messenger, const char 
 
 /* ---- 602 ---- */
 
-static enum kesher_status take_key(struct ks_session *session, const struct ks_client_id *id,
+static enum kesher_status take_key(struct ks_client_session *session, const struct ks_client_id *id,
                                    const struct ks_answer *answer,
                                    uint8_t public_key[static KS_PUBLIC_KEY_SIZE], struct kesher_error *error)
 {
@@ -111,26 +113,27 @@ static enum kesher_status take_key(struct ks_session *session, const struct ks_c
     if (result != KS_OK)
         return ks_channel_fail_protocol(session->channel, error, "a public key that is none");
     memcpy(public_key, parsed.public_key, KS_PUBLIC_KEY_SIZE);
-    ks_session_is_known(session);
+    ks_client_session_is_known(session);
     return KESHER_OK;
 }
 
-enum kesher_status ks_peer_ask_key(struct ks_session *session, const struct ks_client_id *id,
-                                   enum ks_request_repeat repeat,
-                                   uint8_t public_key[static KS_PUBLIC_KEY_SIZE], struct kesher_error *error)
+enum kesher_status ks_correspondent_ask_key(struct ks_client_session *session, const struct ks_client_id *id,
+                                            enum ks_request_repeat repeat,
+                                            uint8_t public_key[static KS_PUBLIC_KEY_SIZE],
+                                            struct kesher_error *error)
 {
-    const struct ks_question question = {.repeat = repeat,
-                                         .code = KS_REQUEST_USER_KEY,
-                                         .payload = id->bytes,
-                                         .payload_size = KS_TARGET_PAYLOAD_SIZE,
-                                         .doing = "tell the user's public key",
-                                         .expected = KS_RESPONSE_USER_KEY};
+    const struct ks_small_request request = {.repeat = repeat,
+                                             .code = KS_REQUEST_USER_KEY,
+                                             .payload = id->bytes,
+                                             .payload_size = KS_TARGET_PAYLOAD_SIZE,
+                                             .doing = "tell the user's public key",
+                                             .expected = KS_RESPONSE_USER_KEY};
     struct ks_answer answer;
-    enum kesher_status status = ks_request_ask(session, &question, &answer, error);
+    enum kesher_status status = ks_request_ask(session, &request, &answer, error);
     if (status == KESHER_OK)
         status = take_key(session, id, &answer, public_key, error);
     if (status == KESHER_PROTOCOL)
-        ks_session_disconnect(session);
+        ks_client_session_disconnect(session);
     return status;
 }
 
@@ -147,78 +150,86 @@ static enum kesher_status fail_oneself(const char *user, struct kesher_error *er
         ks_text_escape(user, strlen(user), shown, sizeof shown));
 }
 
-enum kesher_status ks_peer_find(struct kesher_messenger *messenger, const char *user, struct ks_peer *peer,
-                                struct kesher_error *error)
+enum kesher_status ks_correspondent_find(struct ks_client_session *session, struct ks_contacts *contacts,
+                                         const char *user, struct ks_correspondent *correspondent,
+                                         struct kesher_error *error)
 {
     struct ks_client_id id;
-    peer->id_was_cached = false;
-    enum kesher_status status = ks_contacts_load(&messenger->contacts, user, &peer->contact, error);
+    struct ks_contact *contact = &correspondent->contact;
+    correspondent->session = session;
+    correspondent->contacts = contacts;
+    correspondent->id_was_cached = false;
+    enum kesher_status status = ks_contacts_load(contacts, user, contact, error);
     if (status != KESHER_OK && status != KESHER_NOT_FOUND)
         return status;
-    peer->id_was_cached = peer->contact.has_id;
-    if (peer->id_was_cached)
+    correspondent->id_was_cached = contact->has_id;
+    if (contact->has_id)
         return KESHER_OK;
-    status = ks_user_list_find(&messenger->session, user, &id, error);
-    if (status == KESHER_NOT_FOUND && strcmp(user, kesher_identity_name(messenger->session.identity)) == 0)
+    status = ks_user_list_find(session, user, &id, error);
+    if (status == KESHER_NOT_FOUND && strcmp(user, kesher_identity_name(session->identity)) == 0)
         return fail_oneself(user, error);
-    return status == KESHER_OK ? ks_peer_adopt(messenger, user, &id, NULL, &peer->contact, NULL, error)
+    return status == KESHER_OK ? ks_correspondent_adopt(contacts, user, &id, NULL, contact, NULL, error)
                                : status;
 }
 
-enum kesher_status ks_peer_refresh(struct kesher_messenger *messenger, struct ks_peer *peer,
-                                   struct kesher_error *error)
+enum kesher_status ks_correspondent_refresh(struct ks_correspondent *correspondent,
+                                            struct kesher_error *error)
 {
+    struct ks_client_session *session = correspondent->session;
+    struct ks_contact *contact = &correspondent->contact;
     struct ks_client_id id;
     uint8_t public_key[KS_PUBLIC_KEY_SIZE];
-    bool pinned = peer->contact.has_public_key;
+    bool pinned = contact->has_public_key;
     struct kesher_error why = {.status = KESHER_OK};
-    if (!peer->id_was_cached)
+    if (!correspondent->id_was_cached)
         return KESHER_REFUSED;
-    peer->id_was_cached = false;
-    enum kesher_status status = ks_user_list_find(&messenger->session, peer->contact.name, &id, &why);
-    if (status == KESHER_REFUSED || (status == KESHER_OK && is_same_id(&id, &peer->contact.id)))
+    correspondent->id_was_cached = false;
+    enum kesher_status status = ks_user_list_find(session, contact->name, &id, &why);
+    if (status == KESHER_REFUSED || (status == KESHER_OK && is_same_id(&id, &contact->id)))
         return KESHER_REFUSED;
     if (status == KESHER_OK && pinned)
-        status = ks_peer_ask_key(&messenger->session, &id, KS_REQUEST_UNTIL_ANSWERED, public_key, &why);
+        status = ks_correspondent_ask_key(session, &id, KS_REQUEST_UNTIL_ANSWERED, public_key, &why);
     if (status == KESHER_OK)
-        status = ks_peer_adopt(messenger, peer->contact.name, &id, pinned ? public_key : NULL, &peer->contact,
-                               NULL, &why);
+        status = ks_correspondent_adopt(correspondent->contacts, contact->name, &id,
+                                        pinned ? public_key : NULL, contact, NULL, &why);
     if (status != KESHER_OK && error != NULL)
         *error = why;
     return status;
 }
 
-static enum kesher_status fail_without_key(const struct kesher_messenger *messenger,
-                                           const struct ks_peer *peer, struct kesher_error *error)
+static enum kesher_status fail_without_public_key(const struct ks_correspondent *correspondent,
+                                                  struct kesher_error *error)
 {
     char shown[200];
-    const char *name = peer->contact.name;
+    const char *name = correspondent->contact.name;
     return ks_failure(
         error, KESHER_REFUSED,
         "there is no public key of '%s' at %s; it comes there with the next kesher put, inbox or "
         "send of that user",
-        ks_text_escape(name, strlen(name), shown, sizeof shown), messenger->session.shown);
+        ks_text_escape(name, strlen(name), shown, sizeof shown), correspondent->session->shown);
 }
 
-enum kesher_status ks_peer_pin(struct kesher_messenger *messenger, struct ks_peer *peer, bool *is_new,
-                               struct kesher_error *error)
+enum kesher_status ks_correspondent_pin(struct ks_correspondent *correspondent, bool *is_new,
+                                        struct kesher_error *error)
 {
+    struct ks_client_session *session = correspondent->session;
+    struct ks_contact *contact = &correspondent->contact;
     uint8_t public_key[KS_PUBLIC_KEY_SIZE];
-    struct ks_client_id id = peer->contact.id;
+    struct ks_client_id id = contact->id;
     char name[KS_TEXT_FIELD_SIZE];
     enum kesher_status status =
-        ks_peer_ask_key(&messenger->session, &id, KS_REQUEST_UNTIL_ANSWERED, public_key, error);
+        ks_correspondent_ask_key(session, &id, KS_REQUEST_UNTIL_ANSWERED, public_key, error);
     if (status == KESHER_REFUSED) {
-        status = ks_peer_refresh(messenger, peer, error);
+        status = ks_correspondent_refresh(correspondent, error);
         if (status == KESHER_OK) {
-            id = peer->contact.id;
-            status = ks_peer_ask_key(&messenger->session, &id, KS_REQUEST_UNTIL_ANSWERED, public_key, error);
+            id = contact->id;
+            status = ks_correspondent_ask_key(session, &id, KS_REQUEST_UNTIL_ANSWERED, public_key, error);
         }
     }
     if (status == KESHER_REFUSED)
-        return fail_without_key(messenger, peer, error);
-    memcpy(name, peer->contact.name, sizeof name);
-    return status == KESHER_OK
-               ? ks_peer_adopt(messenger, name, &id, public_key, &peer->contact, is_new, error)
-               : status;
+        return fail_without_public_key(correspondent, error);
+    memcpy(name, contact->name, sizeof name);
+    return status == KESHER_OK ? ks_correspondent_adopt(correspondent->contacts, name, &id, public_key,
+                                                        contact, is_new, error)
+                               : status;
 }

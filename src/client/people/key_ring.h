@@ -1,7 +1,8 @@
 /* key_ring.h — the symmetric keys that are shared with one other user, and which of them does what.
  *
  * - `sending`, of ours, encrypts what we send. A key that only came from the other side never does, for
- * nothing proves who made it (protocol.md §1.3).
+ * nothing proves who made it (protocol.md §1.3); but the classic console takes it for ours, with
+ * ks_key_ring_use.
  * - `ours` were made here and only decrypt: those that were replaced, and those of which nobody knows whether
  *   they arrived.
  * - `received` came from the other side, or from whoever holds that user's id; they only decrypt.
@@ -61,8 +62,8 @@ bool ks_key_ring_ask(struct ks_key_ring *ring);
 /* A new key of ours is about to be sent: until it is known to have arrived it only decrypts. */
 void ks_key_ring_offer(struct ks_key_ring *ring, const struct ks_symmetric_key *key);
 
-/* `key`, offered or the one for sending, has arrived: it is the one for sending, and need not be shared
- * again. What was that before is one of ours. */
+/* `key`, offered or the one for sending, has arrived (or came, to the classic console): it is the one for
+ * sending, and need not be shared again. What was that before is one of ours. */
 void ks_key_ring_use(struct ks_key_ring *ring, const struct ks_symmetric_key *key);
 
 /* The offered key was refused: forgets it. */

@@ -22,7 +22,7 @@ struct list {
     size_t count;
 };
 
-static enum kesher_status fail_senseless(struct ks_session *session, const char *why,
+static enum kesher_status fail_senseless(struct ks_client_session *session, const char *why,
                                          struct kesher_error *error)
 {
     char what[120];
@@ -70,7 +70,7 @@ static enum kesher_status keep_entry(struct list *list, const struct ks_listed_u
     return KESHER_OK;
 }
 
-static enum kesher_status take_entry(struct ks_session *session, struct list *list,
+static enum kesher_status take_entry(struct ks_client_session *session, struct list *list,
                                      struct kesher_error *error)
 {
     uint8_t bytes[KS_LISTED_USER_SIZE];
@@ -99,7 +99,7 @@ static int compare_ids(const void *left, const void *right)
     return memcmp(*a, *b, ID_SIZE);
 }
 
-static enum kesher_status judge_ids(struct ks_session *session, const struct list *list,
+static enum kesher_status judge_ids(struct ks_client_session *session, const struct list *list,
                                     struct kesher_error *error)
 {
     const uint8_t *entry = list->entries.bytes;
@@ -119,7 +119,7 @@ static enum kesher_status judge_ids(struct ks_session *session, const struct lis
     return status;
 }
 
-static enum kesher_status fetch(struct ks_session *session, void *context, struct kesher_error *error)
+static enum kesher_status fetch(struct ks_client_session *session, void *context, struct kesher_error *error)
 {
     struct list *list = context;
     uint32_t left = 0;
@@ -134,11 +134,11 @@ static enum kesher_status fetch(struct ks_session *session, void *context, struc
     if (status == KESHER_OK)
         status = judge_ids(session, list, error);
     if (status == KESHER_NO_MEMORY)
-        ks_session_disconnect(session); /* in the middle of an answer */
+        ks_client_session_disconnect(session); /* in the middle of an answer */
     return status;
 }
 
-enum kesher_status ks_user_list_each(struct ks_session *session, enum ks_request_repeat repeat,
+enum kesher_status ks_user_list_each(struct ks_client_session *session, enum ks_request_repeat repeat,
                                      bool (*visit)(void *context, const struct kesher_user *user),
                                      void *context, struct kesher_error *error)
 {
@@ -172,8 +172,8 @@ static bool compare_name(void *context, const struct kesher_user *user)
     return !search->found;
 }
 
-enum kesher_status ks_user_list_find(struct ks_session *session, const char *name, struct ks_client_id *id,
-                                     struct kesher_error *error)
+enum kesher_status ks_user_list_find(struct ks_client_session *session, const char *name,
+                                     struct ks_client_id *id, struct kesher_error *error)
 {
     char shown[300];
     struct search search = {.name = name, .id = id};
@@ -192,7 +192,7 @@ static bool visit_nobody(void *context, const struct kesher_user *user)
     return false;
 }
 
-enum kesher_status ks_user_list_explain_refusal(struct ks_session *session, struct kesher_error *error)
+enum kesher_status ks_user_list_explain_refusal(struct ks_client_session *session, struct kesher_error *error)
 {
     struct kesher_error why;
     if (ks_user_list_each(session, KS_REQUEST_UNTIL_LOST, visit_nobody, NULL, &why) != KESHER_UNKNOWN)

@@ -16,7 +16,7 @@ static uint32_t limit_or_default(uint32_t value, uint32_t default_value)
     return value < LONGEST_LIMIT_MS ? value : LONGEST_LIMIT_MS;
 }
 
-struct kesher_options ks_session_limits(const struct kesher_options *options)
+struct kesher_options ks_client_session_limits(const struct kesher_options *options)
 {
     struct kesher_options result = {0};
     if (options != NULL)
@@ -30,13 +30,13 @@ struct kesher_options ks_session_limits(const struct kesher_options *options)
     return result;
 }
 
-enum kesher_status ks_session_init(struct ks_session *session, const struct kesher_home *home,
-                                   const char *address, const struct kesher_options *options,
-                                   struct kesher_error *error)
+enum kesher_status ks_client_session_init(struct ks_client_session *session, const struct kesher_home *home,
+                                          const char *address, const struct kesher_options *options,
+                                          struct kesher_error *error)
 {
     memset(session, 0, sizeof *session);
     session->home = home;
-    session->options = ks_session_limits(options);
+    session->options = ks_client_session_limits(options);
     size_t size = strlen(address);
     if (size >= sizeof session->address)
         return ks_failure(error, KESHER_INVALID, "the server's address is too long; give it as address:port");
@@ -45,7 +45,7 @@ enum kesher_status ks_session_init(struct ks_session *session, const struct kesh
     return KESHER_OK;
 }
 
-enum kesher_status ks_session_load(struct ks_session *session, struct kesher_error *error)
+enum kesher_status ks_client_session_load(struct ks_client_session *session, struct kesher_error *error)
 {
     enum kesher_status status = kesher_identity_load(session->home, &session->identity, error);
     if (status != KESHER_OK)
@@ -54,7 +54,7 @@ enum kesher_status ks_session_load(struct ks_session *session, struct kesher_err
                                 error);
 }
 
-void ks_session_is_known(struct ks_session *session)
+void ks_client_session_is_known(struct ks_client_session *session)
 {
     struct kesher_error error;
     if (!session->server.is_unknown)
@@ -64,28 +64,28 @@ void ks_session_is_known(struct ks_session *session)
     if (ks_home_server_record(session->home, session->address, &error) == KESHER_OK)
         session->server.is_own = true;
     else
-        ks_session_notice(session, error.sentence);
+        ks_client_session_notice(session, error.sentence);
 }
 
-void ks_session_destroy(struct ks_session *session)
+void ks_client_session_destroy(struct ks_client_session *session)
 {
     ks_channel_close(session->channel);
     kesher_identity_free(session->identity);
     ks_secret_wipe(session, sizeof *session);
 }
 
-enum kesher_status ks_session_hand_over(struct ks_session *session, enum kesher_status status,
-                                        struct kesher_identity **identity)
+enum kesher_status ks_client_session_hand_over(struct ks_client_session *session, enum kesher_status status,
+                                               struct kesher_identity **identity)
 {
     if (status == KESHER_OK) {
         *identity = session->identity;
         session->identity = NULL;
     }
-    ks_session_destroy(session);
+    ks_client_session_destroy(session);
     return status;
 }
 
-static enum kesher_status open_channel(struct ks_session *session, struct kesher_error *error)
+static enum kesher_status open_channel(struct ks_client_session *session, struct kesher_error *error)
 {
     enum kesher_status status = ks_channel_open(session->address, session->options.connect_ms,
                                                 session->options.progress_ms, &session->channel, error);
@@ -102,33 +102,33 @@ static enum kesher_status open_channel(struct ks_session *session, struct kesher
 }
 
 /* Looks at what the server did since its last answer. */
-static void look(struct ks_session *session)
+static void look(struct ks_client_session *session)
 {
     struct ks_response_header unasked;
     if (ks_channel_peek(session->channel, 0, &unasked)) {
         /* What comes before anything was asked will be taken for an answer, and be none. */
         if (!session->thanks_may_come && session->answers > 0)
-            ks_session_disconnect(session);
+            ks_client_session_disconnect(session);
         return;
     }
     if (!ks_channel_has_ended(session->channel))
         return;
     session->closes |= session->answers > 0;
-    ks_session_hang_up(session);
+    ks_client_session_hang_up(session);
 }
 
-enum kesher_status ks_session_connect(struct ks_session *session, struct kesher_error *error)
+enum kesher_status ks_client_session_connect(struct ks_client_session *session, struct kesher_error *error)
 {
     if (session->channel != NULL)
         look(session);
     if (session->channel != NULL && session->closes && session->answers > 0)
-        ks_session_hang_up(session);
+        ks_client_session_hang_up(session);
     if (session->channel != NULL && ks_channel_is_broken(session->channel))
-        ks_session_disconnect(session);
+        ks_client_session_disconnect(session);
     return session->channel != NULL ? KESHER_OK : open_channel(session, error);
 }
 
-void ks_session_hang_up(struct ks_session *session)
+void ks_client_session_hang_up(struct ks_client_session *session)
 {
     ks_channel_close(session->channel);
     session->channel = NULL;
@@ -137,22 +137,22 @@ void ks_session_hang_up(struct ks_session *session)
     session->key_moved = session->has_key;
 }
 
-void ks_session_disconnect(struct ks_session *session)
+void ks_client_session_disconnect(struct ks_client_session *session)
 {
-    ks_session_hang_up(session);
+    ks_client_session_hang_up(session);
     session->has_key = false;
     session->key_moved = false;
     ks_secret_wipe(session->key, sizeof session->key);
 }
 
-void ks_session_notice(const struct ks_session *session, const char *line)
+void ks_client_session_notice(const struct ks_client_session *session, const char *line)
 {
     if (session->options.observer.notice != NULL)
         session->options.observer.notice(session->options.observer.context, line);
 }
 
-struct ks_request_header ks_session_header(const struct ks_session *session, enum ks_request_code code,
-                                           uint32_t payload_size)
+struct ks_request_header ks_client_session_header(const struct ks_client_session *session,
+                                                  enum ks_request_code code, uint32_t payload_size)
 {
     return (struct ks_request_header){
         .client_id = session->identity->id,

@@ -11,7 +11,7 @@
 
 enum { SHOWN_NAME_SIZE = 300 };
 
-static const char *shown_name(const struct ks_session *session, char shown[SHOWN_NAME_SIZE])
+static const char *shown_name(const struct ks_client_session *session, char shown[SHOWN_NAME_SIZE])
 {
     const char *name = session->identity->name;
     return ks_text_escape(name, strlen(name), shown, SHOWN_NAME_SIZE);
@@ -19,7 +19,7 @@ static const char *shown_name(const struct ks_session *session, char shown[SHOWN
 
 /* ---- payloads ---- */
 
-static enum kesher_status fill_name(const struct ks_session *session,
+static enum kesher_status fill_name(const struct ks_client_session *session,
                                     uint8_t payload[static KS_NAME_PAYLOAD_SIZE], struct kesher_error *error)
 {
     enum ks_result result =
@@ -28,22 +28,22 @@ static enum kesher_status fill_name(const struct ks_session *session,
 }
 
 /* Asks with the payload that 600 and 1025 to 1027 have: the name, and in two of them the public key. */
-static enum kesher_status ask(struct ks_session *session, const struct ks_question *how,
+static enum kesher_status ask(struct ks_client_session *session, const struct ks_small_request *how,
                               struct ks_answer *answer, struct kesher_error *error)
 {
     uint8_t payload[KS_NAME_AND_KEY_PAYLOAD_SIZE];
-    struct ks_question question = *how;
+    struct ks_small_request request = *how;
     bool has_key = how->code == KS_REQUEST_REGISTER_MESSAGES || how->code == KS_REQUEST_PUBLIC_KEY;
-    question.payload = payload;
-    question.payload_size = has_key ? KS_NAME_AND_KEY_PAYLOAD_SIZE : KS_NAME_PAYLOAD_SIZE;
+    request.payload = payload;
+    request.payload_size = has_key ? KS_NAME_AND_KEY_PAYLOAD_SIZE : KS_NAME_PAYLOAD_SIZE;
     enum kesher_status status = fill_name(session, payload, error);
     if (status == KESHER_OK && has_key)
         status = ks_identity_public_key(session->identity, payload + KS_NAME_PAYLOAD_SIZE, error);
-    return status == KESHER_OK ? ks_request_ask(session, &question, answer, error) : status;
+    return status == KESHER_OK ? ks_request_ask(session, &request, answer, error) : status;
 }
 
 /* The content key out of a 2102 or 2105. */
-static enum kesher_status take_key(struct ks_session *session, const struct ks_answer *answer,
+static enum kesher_status take_key(struct ks_client_session *session, const struct ks_answer *answer,
                                    struct kesher_error *error)
 {
     struct ks_key_answer parsed;
@@ -61,7 +61,7 @@ static enum kesher_status take_key(struct ks_session *session, const struct ks_a
     session->unknown = false;
     ks_secret_wipe(plaintext, sizeof plaintext);
     if (taken) {
-        ks_session_is_known(session);
+        ks_client_session_is_known(session);
         return KESHER_OK;
     }
     return ks_failure(
@@ -72,7 +72,7 @@ static enum kesher_status take_key(struct ks_session *session, const struct ks_a
 }
 
 /* The id out of a 2100, into the identity and onto the disk. */
-static enum kesher_status take_id(struct ks_session *session, const struct ks_answer *answer,
+static enum kesher_status take_id(struct ks_client_session *session, const struct ks_answer *answer,
                                   struct kesher_error *error)
 {
     enum ks_result result =
@@ -91,7 +91,7 @@ static enum kesher_status take_id(struct ks_session *session, const struct ks_an
 
 /* ---- 1026 ---- */
 
-static enum kesher_status refused_key(const struct ks_session *session, uint16_t answer_code,
+static enum kesher_status refused_key(const struct ks_client_session *session, uint16_t answer_code,
                                       struct kesher_error *error)
 {
     char shown[SHOWN_NAME_SIZE];
@@ -101,24 +101,24 @@ static enum kesher_status refused_key(const struct ks_session *session, uint16_t
                       session->shown, shown_name(session, shown));
 }
 
-static enum kesher_status send_public_key(struct ks_session *session, enum ks_request_repeat repeat,
+static enum kesher_status send_public_key(struct ks_client_session *session, enum ks_request_repeat repeat,
                                           struct kesher_error *error)
 {
-    const struct ks_question question = {.repeat = repeat,
-                                         .after_errors = repeat == KS_REQUEST_UNTIL_ANSWERED,
-                                         .code = KS_REQUEST_PUBLIC_KEY,
-                                         .doing = "send the public key",
-                                         .expected = KS_RESPONSE_KEY_ACCEPTED,
-                                         .expected_size = KS_KEY_ANSWER_SIZE,
-                                         .refused = refused_key};
+    const struct ks_small_request request = {.repeat = repeat,
+                                             .after_errors = repeat == KS_REQUEST_UNTIL_ANSWERED,
+                                             .code = KS_REQUEST_PUBLIC_KEY,
+                                             .doing = "send the public key",
+                                             .expected = KS_RESPONSE_KEY_ACCEPTED,
+                                             .expected_size = KS_KEY_ANSWER_SIZE,
+                                             .refused = refused_key};
     struct ks_answer answer;
-    enum kesher_status status = ask(session, &question, &answer, error);
+    enum kesher_status status = ask(session, &request, &answer, error);
     return status == KESHER_OK ? take_key(session, &answer, error) : status;
 }
 
 /* ---- 1025 and 600 ---- */
 
-static enum kesher_status refused_name(const struct ks_session *session, uint16_t answer_code,
+static enum kesher_status refused_name(const struct ks_client_session *session, uint16_t answer_code,
                                        struct kesher_error *error)
 {
     char shown[SHOWN_NAME_SIZE];
@@ -138,7 +138,7 @@ static enum kesher_status refused_name(const struct ks_session *session, uint16_
 }
 
 /* The name is taken, most likely by this home itself under an id or a key that is lost. */
-static enum kesher_status refused_again(const struct ks_session *session, uint16_t answer_code,
+static enum kesher_status refused_again(const struct ks_client_session *session, uint16_t answer_code,
                                         struct kesher_error *error)
 {
     char shown[SHOWN_NAME_SIZE];
@@ -160,36 +160,36 @@ static enum kesher_status refused_again(const struct ks_session *session, uint16
         session->shown, shown);
 }
 
-static enum kesher_status ask_for_name(struct ks_session *session, const struct ks_question *how,
+static enum kesher_status ask_for_name(struct ks_client_session *session, const struct ks_small_request *how,
                                        struct ks_answer *answer, struct kesher_error *error)
 {
-    struct ks_question question = *how;
-    question.repeat = KS_REQUEST_ONCE; /* a second one would find the name taken by the first */
-    question.after_errors = true;
-    question.code = KS_REQUEST_REGISTER_DROP;
-    question.expected = KS_RESPONSE_REGISTERED;
-    question.expected_size = KS_CLIENT_ID_ANSWER_SIZE;
+    struct ks_small_request request = *how;
+    request.repeat = KS_REQUEST_ONCE; /* a second one would find the name taken by the first */
+    request.after_errors = true;
+    request.code = KS_REQUEST_REGISTER_DROP;
+    request.expected = KS_RESPONSE_REGISTERED;
+    request.expected_size = KS_CLIENT_ID_ANSWER_SIZE;
     enum kesher_status status = ks_identity_try_room(session->home, error);
-    return status == KESHER_OK ? ask(session, &question, answer, error) : status;
+    return status == KESHER_OK ? ask(session, &request, answer, error) : status;
 }
 
-enum kesher_status ks_login_register_messages(struct ks_session *session, struct kesher_error *error)
+enum kesher_status ks_login_register_messages(struct ks_client_session *session, struct kesher_error *error)
 {
-    const struct ks_question question = {.repeat = KS_REQUEST_ONCE,
-                                         .code = KS_REQUEST_REGISTER_MESSAGES,
-                                         .doing = "register the name",
-                                         .expected = KS_RESPONSE_REGISTERED,
-                                         .expected_size = KS_CLIENT_ID_ANSWER_SIZE,
-                                         .refused = refused_name};
+    const struct ks_small_request request = {.repeat = KS_REQUEST_ONCE,
+                                             .code = KS_REQUEST_REGISTER_MESSAGES,
+                                             .doing = "register the name",
+                                             .expected = KS_RESPONSE_REGISTERED,
+                                             .expected_size = KS_CLIENT_ID_ANSWER_SIZE,
+                                             .refused = refused_name};
     struct ks_answer answer;
     enum kesher_status status = ks_identity_try_room(session->home, error);
     if (status == KESHER_OK)
-        status = ask(session, &question, &answer, error);
+        status = ask(session, &request, &answer, error);
     return status == KESHER_OK ? take_id(session, &answer, error) : status;
 }
 
-enum kesher_status ks_login_prepare(struct ks_session *session, struct kesher_home *home, const char *name,
-                                    struct kesher_error *error)
+enum kesher_status ks_login_prepare(struct ks_client_session *session, struct kesher_home *home,
+                                    const char *name, struct kesher_error *error)
 {
     if (kesher_identity_exists(home))
         return ks_failure(error, KESHER_EXISTS,
@@ -197,14 +197,15 @@ enum kesher_status ks_login_prepare(struct ks_session *session, struct kesher_ho
                           "another user, or --again where its server does not know it any more");
     enum kesher_status status = ks_identity_check_name(name, error);
     if (status == KESHER_OK)
-        status = ks_session_connect(session, error);
+        status = ks_client_session_connect(session, error);
     if (status == KESHER_OK)
         status = ks_home_files_make(home, error);
     return status == KESHER_OK ? ks_identity_prepare(home, name, &session->identity, error) : status;
 }
 
 /* The 1025 that was lost may have arrived. */
-static enum kesher_status fail_half_registered(const struct ks_session *session, struct kesher_error *error)
+static enum kesher_status fail_half_registered(const struct ks_client_session *session,
+                                               struct kesher_error *error)
 {
     char shown[SHOWN_NAME_SIZE];
     return ks_failure(
@@ -214,13 +215,13 @@ static enum kesher_status fail_half_registered(const struct ks_session *session,
         session->shown, shown_name(session, shown));
 }
 
-enum kesher_status ks_login_register(struct ks_session *session, struct kesher_error *error)
+enum kesher_status ks_login_register(struct ks_client_session *session, struct kesher_error *error)
 {
     /* A server that knows only messages says 9000 to what it does not know. */
-    const struct ks_question question = {
+    const struct ks_small_request request = {
         .doing = "register the name", .alternative = KS_RESPONSE_ERROR, .refused = refused_name};
     struct ks_answer answer;
-    enum kesher_status status = ask_for_name(session, &question, &answer, error);
+    enum kesher_status status = ask_for_name(session, &request, &answer, error);
     bool was_lost = status == KESHER_CONNECTION && session->connections > 0;
     if (was_lost || (status == KESHER_OK && answer.code == KS_RESPONSE_ERROR)) {
         status = ks_login_register_messages(session, error);
@@ -232,27 +233,28 @@ enum kesher_status ks_login_register(struct ks_session *session, struct kesher_e
 }
 
 /* The server does not know the id: a new one for the same name and key pair. */
-static enum kesher_status register_anew(struct ks_session *session, struct kesher_error *error)
+static enum kesher_status register_anew(struct ks_client_session *session, struct kesher_error *error)
 {
-    const struct ks_question question = {
+    const struct ks_small_request request = {
         .doing = "register anew, since the server does not know this identity", .refused = refused_again};
     struct ks_answer answer;
     if (!session->server.is_own)
         return ks_home_server_forgot(&session->server, session->shown, session->identity->name, error);
     session->replaces = true;
-    enum kesher_status status = ask_for_name(session, &question, &answer, error);
+    enum kesher_status status = ask_for_name(session, &request, &answer, error);
     if (status == KESHER_OK)
         status = take_id(session, &answer, error);
     if (status != KESHER_OK)
         return status;
     session->unknown = false;
-    ks_session_notice(session, "the server did not know this identity; registered anew under the same name");
+    ks_client_session_notice(session,
+                             "the server did not know this identity; registered anew under the same name");
     return send_public_key(session, KS_REQUEST_UNTIL_ANSWERED, error);
 }
 
 /* ---- 1027 ---- */
 
-static enum kesher_status refused_login(const struct ks_session *session, uint16_t answer_code,
+static enum kesher_status refused_login(const struct ks_client_session *session, uint16_t answer_code,
                                         struct kesher_error *error)
 {
     if (answer_code == KS_RESPONSE_ERROR)
@@ -261,18 +263,18 @@ static enum kesher_status refused_login(const struct ks_session *session, uint16
                       session->shown);
 }
 
-static enum kesher_status ask_to_reconnect(struct ks_session *session, enum ks_request_repeat repeat,
+static enum kesher_status ask_to_reconnect(struct ks_client_session *session, enum ks_request_repeat repeat,
                                            struct ks_answer *answer, struct kesher_error *error)
 {
-    const struct ks_question question = {.repeat = repeat,
-                                         .after_errors = repeat == KS_REQUEST_UNTIL_ANSWERED,
-                                         .code = KS_REQUEST_RECONNECT,
-                                         .doing = "reconnect as this user",
-                                         .expected = KS_RESPONSE_RECONNECTED,
-                                         .expected_size = KS_KEY_ANSWER_SIZE,
-                                         .alternative = KS_RESPONSE_RECONNECT_DENIED,
-                                         .refused = refused_login};
-    return ask(session, &question, answer, error);
+    const struct ks_small_request request = {.repeat = repeat,
+                                             .after_errors = repeat == KS_REQUEST_UNTIL_ANSWERED,
+                                             .code = KS_REQUEST_RECONNECT,
+                                             .doing = "reconnect as this user",
+                                             .expected = KS_RESPONSE_RECONNECTED,
+                                             .expected_size = KS_KEY_ANSWER_SIZE,
+                                             .alternative = KS_RESPONSE_RECONNECT_DENIED,
+                                             .refused = refused_login};
+    return ask(session, &request, answer, error);
 }
 
 static void turn_round(struct ks_client_id *id)
@@ -284,7 +286,8 @@ static void turn_round(struct ks_client_id *id)
 
 /* One public client keeps the id with its bytes in reverse order in its home. If this is such a home, it is
  * mended. *known is false, and nothing changed, when it is not. */
-static enum kesher_status try_reversed_id(struct ks_session *session, bool *known, struct kesher_error *error)
+static enum kesher_status try_reversed_id(struct ks_client_session *session, bool *known,
+                                          struct kesher_error *error)
 {
     struct ks_answer answer;
     turn_round(&session->identity->id);
@@ -297,13 +300,15 @@ static enum kesher_status try_reversed_id(struct ks_session *session, bool *know
     status = take_key(session, &answer, error);
     if (status != KESHER_OK)
         return status;
-    ks_session_notice(session, "the id in me.info stood with its bytes in reverse order; it was put right");
+    ks_client_session_notice(session,
+                             "the id in me.info stood with its bytes in reverse order; it was put right");
     return ks_identity_save(session->home, session->identity, error);
 }
 
 /* After a 2106: a crash between 1025 and 1026 leaves a name without a key, and then the own key is welcome.
  * There are servers that close at a 1026 from somebody unknown. */
-static enum kesher_status try_to_be_known(struct ks_session *session, bool *known, struct kesher_error *error)
+static enum kesher_status try_to_be_known(struct ks_client_session *session, bool *known,
+                                          struct kesher_error *error)
 {
     enum kesher_status status = try_reversed_id(session, known, error);
     if (status != KESHER_OK || *known)
@@ -313,7 +318,7 @@ static enum kesher_status try_to_be_known(struct ks_session *session, bool *know
     return status == KESHER_REFUSED || status == KESHER_CONNECTION ? KESHER_OK : status;
 }
 
-static enum kesher_status go_on_after_denial(struct ks_session *session, struct kesher_error *error)
+static enum kesher_status go_on_after_denial(struct ks_client_session *session, struct kesher_error *error)
 {
     bool known = false;
     enum kesher_status status = try_to_be_known(session, &known, error);
@@ -323,10 +328,10 @@ static enum kesher_status go_on_after_denial(struct ks_session *session, struct 
     return register_anew(session, error);
 }
 
-enum kesher_status ks_login_ensure(struct ks_session *session, struct kesher_error *error)
+enum kesher_status ks_login_ensure(struct ks_client_session *session, struct kesher_error *error)
 {
     struct ks_answer answer = {.code = 0};
-    enum kesher_status status = session->has_key ? ks_session_connect(session, error) : KESHER_OK;
+    enum kesher_status status = session->has_key ? ks_client_session_connect(session, error) : KESHER_OK;
     if (session->has_key && status == KESHER_OK)
         return KESHER_OK;
     if (session->unknown)
@@ -346,7 +351,7 @@ enum kesher_status ks_login_ensure(struct ks_session *session, struct kesher_err
 /* Whether the server still knows the identity, in whichever way: after a 2106 it may, and then the name is
  * taken by this home itself. A no is one, and so is a lost connection: there are servers that close at
  * whoever they do not know. Silence and nonsense tell nothing, and nothing is registered behind them. */
-static enum kesher_status ask_whether_known(struct ks_session *session, bool *known,
+static enum kesher_status ask_whether_known(struct ks_client_session *session, bool *known,
                                             struct kesher_error *error)
 {
     struct ks_answer answer;
@@ -354,21 +359,21 @@ static enum kesher_status ask_whether_known(struct ks_session *session, bool *kn
     enum kesher_status status = ask_to_reconnect(session, KS_REQUEST_UNTIL_LOST, &answer, error);
     if (status == KESHER_OK && answer.code == KS_RESPONSE_RECONNECTED) {
         *known = true;
-        ks_session_is_known(session);
+        ks_client_session_is_known(session);
     } else if (status == KESHER_OK) {
         status = try_to_be_known(session, known, error);
     }
-    ks_session_disconnect(session);
+    ks_client_session_disconnect(session);
     return status == KESHER_REFUSED || status == KESHER_CONNECTION ? KESHER_OK : status;
 }
 
-enum kesher_status ks_login_register_again(struct ks_session *session, const char *name,
+enum kesher_status ks_login_register_again(struct ks_client_session *session, const char *name,
                                            struct kesher_error *error)
 {
     enum kesher_status status = ks_identity_check_name(name, error);
     bool known = false;
     if (status == KESHER_OK)
-        status = ks_session_connect(session, error);
+        status = ks_client_session_connect(session, error);
     if (status == KESHER_OK)
         status = ask_whether_known(session, &known, error);
     if (status != KESHER_OK)
@@ -384,7 +389,7 @@ enum kesher_status ks_login_register_again(struct ks_session *session, const cha
 
 /* ---- one's own public key ---- */
 
-static enum kesher_status fail_other_key(const struct ks_session *session, struct kesher_error *error)
+static enum kesher_status fail_other_key(const struct ks_client_session *session, struct kesher_error *error)
 {
     char shown[SHOWN_NAME_SIZE];
     return ks_failure(
@@ -394,25 +399,25 @@ static enum kesher_status fail_other_key(const struct ks_session *session, struc
         session->shown, shown_name(session, shown));
 }
 
-enum kesher_status ks_login_publish_key(struct ks_session *session, bool *published,
+enum kesher_status ks_login_publish_key(struct ks_client_session *session, bool *published,
                                         struct kesher_error *error)
 {
     uint8_t own[KS_PUBLIC_KEY_SIZE];
     struct ks_user_key_answer known;
     struct ks_answer answer;
     const struct ks_client_id id = session->identity->id;
-    const struct ks_question question = {.repeat = KS_REQUEST_UNTIL_LOST,
-                                         .code = KS_REQUEST_USER_KEY,
-                                         .payload = id.bytes,
-                                         .payload_size = KS_TARGET_PAYLOAD_SIZE,
-                                         .doing = "tell one's own public key",
-                                         .expected = KS_RESPONSE_USER_KEY,
-                                         .expected_size = KS_USER_KEY_ANSWER_SIZE,
-                                         .alternative = KS_RESPONSE_ERROR};
+    const struct ks_small_request request = {.repeat = KS_REQUEST_UNTIL_LOST,
+                                             .code = KS_REQUEST_USER_KEY,
+                                             .payload = id.bytes,
+                                             .payload_size = KS_TARGET_PAYLOAD_SIZE,
+                                             .doing = "tell one's own public key",
+                                             .expected = KS_RESPONSE_USER_KEY,
+                                             .expected_size = KS_USER_KEY_ANSWER_SIZE,
+                                             .alternative = KS_RESPONSE_ERROR};
     *published = false;
     enum kesher_status status = ks_identity_public_key(session->identity, own, error);
     if (status == KESHER_OK)
-        status = ks_request_ask(session, &question, &answer, error);
+        status = ks_request_ask(session, &request, &answer, error);
     if (status != KESHER_OK)
         return status;
     if (answer.code == KS_RESPONSE_USER_KEY &&

@@ -23,7 +23,7 @@ static void sleep_ms(uint64_t milliseconds)
         ;
 }
 
-static uint64_t pause_after(const struct ks_session *session, unsigned failures)
+static uint64_t pause_after(const struct ks_client_session *session, unsigned failures)
 {
     uint64_t pause_ms = session->options.backoff_ms;
     for (unsigned i = 1; i < failures && pause_ms < LONGEST_BACKOFF_MS; i++)
@@ -32,14 +32,14 @@ static uint64_t pause_after(const struct ks_session *session, unsigned failures)
 }
 
 /* Without time for a first pause nothing is made again. */
-static bool is_patient(const struct ks_session *session)
+static bool is_patient(const struct ks_client_session *session)
 {
     return session->options.retry_ms >= session->options.backoff_ms;
 }
 
 /* After a connection was lost: says so and waits. False when there were too many, or when the server was
  * waited for already, by a request of which this one consists. */
-static bool wait_after_loss(struct ks_session *session, struct ks_request_tries *tries,
+static bool wait_after_loss(struct ks_client_session *session, struct ks_request_tries *tries,
                             const struct kesher_error *why)
 {
     char line[KESHER_SENTENCE_SIZE + 64];
@@ -48,13 +48,14 @@ static bool wait_after_loss(struct ks_session *session, struct ks_request_tries 
     tries->losses++;
     if (snprintf(line, sizeof line, "%s; connecting again (%u of %u)", why->sentence, tries->losses,
                  (unsigned)session->options.reconnects) > 0)
-        ks_session_notice(session, line);
+        ks_client_session_notice(session, line);
     sleep_ms(pause_after(session, tries->losses));
     return true;
 }
 
 /* The server is not there any more, it may be restarting: waits. False when it was waited for long enough. */
-static bool wait_for_server(struct ks_session *session, unsigned *failures, const struct kesher_error *why)
+static bool wait_for_server(struct ks_client_session *session, unsigned *failures,
+                            const struct kesher_error *why)
 {
     char line[KESHER_SENTENCE_SIZE + 64];
     uint64_t now_ms = ks_clock_monotonic_ms(ks_clock_system());
@@ -64,7 +65,7 @@ static bool wait_for_server(struct ks_session *session, unsigned *failures, cons
         session->down_since_ms = now_ms;
         if (snprintf(line, sizeof line, "%s; waiting for it (up to %u s)", why->sentence,
                      (unsigned)(session->options.retry_ms / 1000)) > 0)
-            ks_session_notice(session, line);
+            ks_client_session_notice(session, line);
     }
     uint64_t waited_ms = now_ms - session->down_since_ms;
     if (waited_ms >= session->options.retry_ms)
@@ -80,13 +81,13 @@ static bool may_be_there_later(enum kesher_status status)
     return status == KESHER_CONNECTION || status == KESHER_TIMEOUT;
 }
 
-static enum kesher_status reach(struct ks_session *session, const struct ks_request *request,
+static enum kesher_status reach(struct ks_client_session *session, const struct ks_request *request,
                                 struct kesher_error *error)
 {
     bool may_wait = session->connections > 0 && request->repeat != KS_REQUEST_UNTIL_LOST;
     unsigned failures = 0;
     for (;;) {
-        enum kesher_status status = ks_session_connect(session, error);
+        enum kesher_status status = ks_client_session_connect(session, error);
         if (!may_wait || !may_be_there_later(status) || !wait_for_server(session, &failures, error))
             return status;
     }
@@ -95,7 +96,8 @@ static enum kesher_status reach(struct ks_session *session, const struct ks_requ
 /* ---- the ladder ---- */
 
 /* The server closed the connection behind its last answer, before it can have taken this request. */
-static bool was_closed_between(struct ks_session *session, unsigned answers, struct ks_request_tries *tries)
+static bool was_closed_between(struct ks_client_session *session, unsigned answers,
+                               struct ks_request_tries *tries)
 {
     if (answers == 0 || session->answers != answers || tries->closed_between)
         return false;
@@ -104,28 +106,28 @@ static bool was_closed_between(struct ks_session *session, unsigned answers, str
     return true;
 }
 
-static bool is_repeated_after_loss(struct ks_session *session, const struct ks_request *request,
+static bool is_repeated_after_loss(struct ks_client_session *session, const struct ks_request *request,
                                    unsigned answers, struct ks_request_tries *tries,
                                    const struct kesher_error *why)
 {
     bool closed_between = was_closed_between(session, answers, tries);
     bool spent = request->spent != NULL && *request->spent;
     if (closed_between)
-        ks_session_hang_up(session);
+        ks_client_session_hang_up(session);
     else
-        ks_session_disconnect(session);
+        ks_client_session_disconnect(session);
     if (spent || closed_between)
         return !spent;
     return request->repeat >= KS_REQUEST_UNTIL_ANSWERED && wait_after_loss(session, tries, why);
 }
 
 /* What the course's batch client says, and does. */
-static bool is_repeated_after_refusal(struct ks_session *session, const struct ks_request *request,
+static bool is_repeated_after_refusal(struct ks_client_session *session, const struct ks_request *request,
                                       struct ks_request_tries *tries, struct kesher_error *error)
 {
     if (!request->after_errors || session->options.error_repeats == 0 || *request->answer_code == 0)
         return false;
-    ks_session_notice(session, "server responded with an error");
+    ks_client_session_notice(session, "server responded with an error");
     if (++tries->errors <= session->options.error_repeats)
         return true;
     const struct kesher_error reason = *error;
@@ -134,7 +136,7 @@ static bool is_repeated_after_refusal(struct ks_session *session, const struct k
     return false;
 }
 
-static bool is_repeated(struct ks_session *session, const struct ks_request *request,
+static bool is_repeated(struct ks_client_session *session, const struct ks_request *request,
                         enum kesher_status status, unsigned answers, struct ks_request_tries *tries,
                         struct kesher_error *error)
 {
@@ -145,7 +147,7 @@ static bool is_repeated(struct ks_session *session, const struct ks_request *req
         return is_repeated_after_loss(session, request, answers, tries, error);
     case KESHER_PROTOCOL:
     case KESHER_TIMEOUT:
-        ks_session_disconnect(session);
+        ks_client_session_disconnect(session);
         return false;
     default:
         return false;
@@ -154,15 +156,15 @@ static bool is_repeated(struct ks_session *session, const struct ks_request *req
 
 /* A server that has not shown that it keeps connections open is sent on a new one what can be sent only
  * once: so that it cannot fall into the moment in which the server closes. */
-static void avoid_used_connection(struct ks_session *session, const struct ks_request *request,
+static void avoid_used_connection(struct ks_client_session *session, const struct ks_request *request,
                                   const struct ks_request_tries *tries)
 {
     bool is_used = session->answers > 0 && tries->errors == 0;
     if (request->repeat == KS_REQUEST_ONCE && is_used && !session->keeps_open)
-        ks_session_hang_up(session);
+        ks_client_session_hang_up(session);
 }
 
-enum kesher_status ks_request_run(struct ks_session *session, const struct ks_request *request,
+enum kesher_status ks_request_run(struct ks_client_session *session, const struct ks_request *request,
                                   struct ks_request_tries *tries, struct kesher_error *error)
 {
     struct ks_request_tries own = {0};
@@ -191,14 +193,14 @@ enum kesher_status ks_request_run(struct ks_session *session, const struct ks_re
 
 /* ---- sending and taking ---- */
 
-enum kesher_status ks_request_send(struct ks_session *session, enum ks_request_code code,
+enum kesher_status ks_request_send(struct ks_client_session *session, enum ks_request_code code,
                                    const uint8_t *payload, uint32_t payload_size, struct kesher_error *error)
 {
     uint8_t bytes[KS_SMALL_REQUEST_LIMIT];
     if (payload_size > sizeof bytes - KS_REQUEST_HEADER_SIZE)
         return ks_failure(error, KESHER_INVALID, "a request of %u bytes is no small request",
                           (unsigned)payload_size);
-    struct ks_request_header header = ks_session_header(session, code, payload_size);
+    struct ks_request_header header = ks_client_session_header(session, code, payload_size);
     ks_request_header_encode(&header, bytes);
     if (payload_size > 0)
         memcpy(bytes + KS_REQUEST_HEADER_SIZE, payload, payload_size);
@@ -209,7 +211,7 @@ enum kesher_status ks_request_send(struct ks_session *session, enum ks_request_c
     return status;
 }
 
-static enum kesher_status fail_silent(const struct ks_session *session, struct kesher_error *error)
+static enum kesher_status fail_silent(const struct ks_client_session *session, struct kesher_error *error)
 {
     return ks_failure(error, KESHER_TIMEOUT,
                       "%s has said nothing for %u s: this is no kesher server (is it the chat port?), or one "
@@ -217,8 +219,8 @@ static enum kesher_status fail_silent(const struct ks_session *session, struct k
                       session->shown, (unsigned)((session->options.answer_ms + 999) / 1000));
 }
 
-enum kesher_status ks_request_take_header(struct ks_session *session, struct ks_response_header *header,
-                                          struct kesher_error *error)
+enum kesher_status ks_request_take_header(struct ks_client_session *session,
+                                          struct ks_response_header *header, struct kesher_error *error)
 {
     bool is_first = !session->is_alive;
     if (is_first || session->is_aside)
@@ -235,7 +237,7 @@ enum kesher_status ks_request_take_header(struct ks_session *session, struct ks_
     return KESHER_OK;
 }
 
-enum kesher_status ks_request_take_answer(struct ks_session *session, struct ks_answer *answer,
+enum kesher_status ks_request_take_answer(struct ks_client_session *session, struct ks_answer *answer,
                                           struct kesher_error *error)
 {
     struct ks_response_header header;
@@ -251,7 +253,8 @@ enum kesher_status ks_request_take_answer(struct ks_session *session, struct ks_
     return ks_channel_skip(session->channel, header.payload_size, error);
 }
 
-bool ks_request_is_no(const struct ks_session *session, enum ks_request_code code, uint16_t answer_code)
+bool ks_request_is_no(const struct ks_client_session *session, enum ks_request_code code,
+                      uint16_t answer_code)
 {
     if (session->options.error_repeats > 0)
         return true; /* to the course's client everything else is an error */
@@ -261,7 +264,7 @@ bool ks_request_is_no(const struct ks_session *session, enum ks_request_code cod
            (answer_code == KS_RESPONSE_REGISTRATION_FAILED && code == KS_REQUEST_REGISTER_DROP);
 }
 
-enum kesher_status ks_request_fail_answer(struct ks_session *session, struct kesher_error *error)
+enum kesher_status ks_request_fail_answer(struct ks_client_session *session, struct kesher_error *error)
 {
     (void)ks_channel_fail_protocol(session->channel, NULL, "");
     return ks_failure(error, KESHER_PROTOCOL,
@@ -269,8 +272,8 @@ enum kesher_status ks_request_fail_answer(struct ks_session *session, struct kes
                       session->shown);
 }
 
-enum kesher_status ks_request_begin(struct ks_session *session, enum ks_request_code code, uint16_t expected,
-                                    uint32_t *payload_size, struct kesher_error *error)
+enum kesher_status ks_request_begin(struct ks_client_session *session, enum ks_request_code code,
+                                    uint16_t expected, uint32_t *payload_size, struct kesher_error *error)
 {
     struct ks_response_header header;
     enum kesher_status status = ks_request_send(session, code, NULL, 0, error);
@@ -280,7 +283,7 @@ enum kesher_status ks_request_begin(struct ks_session *session, enum ks_request_
         return status;
     *payload_size = header.payload_size;
     if (header.code == expected) {
-        ks_session_is_known(session);
+        ks_client_session_is_known(session);
         return KESHER_OK;
     }
     if (header.code != KS_RESPONSE_ERROR || header.payload_size > KS_SKIP_LIMIT)
@@ -293,56 +296,57 @@ enum kesher_status ks_request_begin(struct ks_session *session, enum ks_request_
     return ks_failure(error, KESHER_REFUSED, "%s gives no messages; its log may tell why", session->shown);
 }
 
-/* ---- small questions ---- */
+/* ---- small requests ---- */
 
-struct asking {
-    const struct ks_question *question;
+struct small_request_run {
+    const struct ks_small_request *small;
     struct ks_answer *answer;
     bool spent;
 };
 
-static enum kesher_status refuse(const struct ks_session *session, const struct asking *asking,
+static enum kesher_status refuse(const struct ks_client_session *session, const struct small_request_run *run,
                                  struct kesher_error *error)
 {
-    if (asking->question->refused != NULL)
-        return asking->question->refused(session, asking->answer->code, error);
+    if (run->small->refused != NULL)
+        return run->small->refused(session, run->answer->code, error);
     return ks_failure(error, KESHER_REFUSED, "%s refused to %s; its log may tell why", session->shown,
-                      asking->question->doing);
+                      run->small->doing);
 }
 
-static bool is_accepted(const struct ks_question *question, const struct ks_answer *answer)
+static bool is_accepted(const struct ks_small_request *small, const struct ks_answer *answer)
 {
-    if (answer->code == question->expected)
-        return question->expected_size == 0 || answer->payload_size == question->expected_size;
-    return question->alternative != 0 && answer->code == question->alternative;
+    if (answer->code == small->expected)
+        return small->expected_size == 0 || answer->payload_size == small->expected_size;
+    return small->alternative != 0 && answer->code == small->alternative;
 }
 
-static enum kesher_status ask_once(struct ks_session *session, void *context, struct kesher_error *error)
+static enum kesher_status ask_once(struct ks_client_session *session, void *context,
+                                   struct kesher_error *error)
 {
-    struct asking *asking = context;
-    const struct ks_question *question = asking->question;
+    struct small_request_run *run = context;
+    const struct ks_small_request *small = run->small;
     enum kesher_status status =
-        ks_request_send(session, question->code, question->payload, question->payload_size, error);
-    asking->spent = status == KESHER_OK && question->repeat == KS_REQUEST_ONCE;
+        ks_request_send(session, small->code, small->payload, small->payload_size, error);
+    run->spent = status == KESHER_OK && small->repeat == KS_REQUEST_ONCE;
     if (status == KESHER_OK)
-        status = ks_request_take_answer(session, asking->answer, error);
-    if (status != KESHER_OK || is_accepted(question, asking->answer))
+        status = ks_request_take_answer(session, run->answer, error);
+    if (status != KESHER_OK || is_accepted(small, run->answer))
         return status;
-    if (!ks_request_is_no(session, question->code, asking->answer->code))
+    if (!ks_request_is_no(session, small->code, run->answer->code))
         return ks_request_fail_answer(session, error);
-    return refuse(session, asking, error);
+    return refuse(session, run, error);
 }
 
-enum kesher_status ks_request_ask(struct ks_session *session, const struct ks_question *question,
+enum kesher_status ks_request_ask(struct ks_client_session *session, const struct ks_small_request *small,
                                   struct ks_answer *answer, struct kesher_error *error)
 {
-    struct asking asking = {.question = question, .answer = answer};
-    const struct ks_request request = {.repeat = question->repeat,
-                                       .after_errors = question->after_errors,
-                                       .doing = question->doing,
+    struct small_request_run run = {.small = small, .answer = answer};
+    const struct ks_request request = {.repeat = small->repeat,
+                                       .after_errors = small->after_errors,
+                                       .doing = small->doing,
                                        .perform = ask_once,
-                                       .context = &asking,
-                                       .spent = &asking.spent,
+                                       .context = &run,
+                                       .spent = &run.spent,
                                        .answer_code = &answer->code};
     return ks_request_run(session, &request, NULL, error);
 }

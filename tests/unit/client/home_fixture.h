@@ -5,7 +5,7 @@
 
 #include "unit/unit.h"
 
-#include "client/home/home_internal.h"
+#include "client/home/home_files.h"
 
 #include <ftw.h>
 #include <stdio.h>

@@ -39,15 +39,15 @@ static struct pair pair_of(int type, uint32_t progress_ms)
 static enum kesher_status take_answer(struct ks_channel *channel, struct ks_answer *answer,
                                       struct kesher_error *error)
 {
-    struct ks_session session = {
-        .channel = channel, .options = ks_session_limits(NULL), .is_alive = true, .shown = "test"};
+    struct ks_client_session session = {
+        .channel = channel, .options = ks_client_session_limits(NULL), .is_alive = true, .shown = "test"};
     return ks_request_take_answer(&session, answer, error);
 }
 
 static enum kesher_status send_request(struct ks_channel *channel, struct kesher_identity *identity,
                                        const uint8_t *payload, uint32_t size)
 {
-    struct ks_session session = {.channel = channel, .identity = identity};
+    struct ks_client_session session = {.channel = channel, .identity = identity};
     return ks_request_send(&session, KS_REQUEST_REGISTER_DROP, payload, size, NULL);
 }
 

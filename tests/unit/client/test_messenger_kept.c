@@ -4,7 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "client/messenger/messenger.h"
+#include "client/messenger/messenger_internal.h"
 
 #include <errno.h>
 #include <sys/syscall.h>
@@ -173,15 +173,15 @@ static void file_that_was_kept_at_a_crash_comes_once(void **state)
     send_file(world, "content");
     ASSERT_DONE(send_text(&world->alice, &world->bob, "after"));
     pull(&world->bob, true);
-    const struct ks_inbox *inbox = &world->bob.messenger->inbox;
+    const struct ks_client_inbox *inbox = &world->bob.messenger->inbox;
     uint64_t sequence = 0;
     uint64_t offset = 0;
-    ks_inbox_progress(inbox, &sequence, &offset);
-    char frame[KS_INBOX_NAME_SIZE];
-    char link_name[KS_INBOX_NAME_SIZE];
+    ks_client_inbox_progress(inbox, &sequence, &offset);
+    char frame[KS_CLIENT_INBOX_NAME_SIZE];
+    char link_name[KS_CLIENT_INBOX_NAME_SIZE];
     char sender[2 * KS_CLIENT_ID_SIZE + 1];
     ks_text_to_hex(world->alice.id.bytes, KS_CLIENT_ID_SIZE, sender);
-    ks_inbox_name(sequence + 1, "messages", frame);
+    ks_client_inbox_name(sequence + 1, "messages", frame);
     assert_true(snprintf(link_name, sizeof link_name, "%016llx-%016x-%s.unsaved",
                          (unsigned long long)sequence + 1, KS_MESSAGE_FILE_HEADER_SIZE, sender) > 0);
     int directory_fd = inbox->directory->directory_fd;

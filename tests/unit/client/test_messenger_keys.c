@@ -2,7 +2,7 @@
  * other side, or whoever holds its id, sends. */
 #include "unit/client/messenger_fixture.h"
 
-#include "client/messenger/messenger.h"
+#include "client/messenger/messenger_internal.h"
 #include "crypto/content.h"
 
 /* ---- what the other side may do ---- */

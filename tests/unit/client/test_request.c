@@ -23,7 +23,7 @@ struct step {
 };
 
 struct play {
-    struct ks_session session;
+    struct ks_client_session session;
     struct kesher_identity identity;
     int listener;
     struct step steps[STEP_COUNT];
@@ -55,18 +55,19 @@ static void setup(struct play *play, const struct kesher_options *options)
     assert_int_equal(listen(play->listener, 64), 0);
     assert_int_equal(getsockname(play->listener, (struct sockaddr *)&address, &size), 0);
     assert_true(snprintf(text, sizeof text, "127.0.0.1:%u", ntohs(address.sin_port)) > 0);
-    assert_int_equal(ks_session_init(&play->session, NULL, text, &quick, NULL), KESHER_OK);
+    assert_int_equal(ks_client_session_init(&play->session, NULL, text, &quick, NULL), KESHER_OK);
 }
 
 static void teardown(struct play *play)
 {
     play->session.identity = NULL;
-    ks_session_destroy(&play->session);
+    ks_client_session_destroy(&play->session);
     if (play->listener >= 0)
         close(play->listener);
 }
 
-static enum kesher_status perform(struct ks_session *session, void *context, struct kesher_error *error)
+static enum kesher_status perform(struct ks_client_session *session, void *context,
+                                  struct kesher_error *error)
 {
     struct play *play = context;
     assert_true(play->tries < STEP_COUNT);
@@ -161,7 +162,7 @@ static void silence_lies_and_refusals_are_not_repeated(void **state)
 static enum kesher_status run_behind(struct play *play, unsigned answers, enum ks_request_repeat repeat,
                                      const struct ks_channel **first)
 {
-    assert_int_equal(ks_session_connect(&play->session, NULL), KESHER_OK);
+    assert_int_equal(ks_client_session_connect(&play->session, NULL), KESHER_OK);
     play->session.answers = answers;
     play->session.keeps_open = answers > 1;
     play->session.has_key = true;
@@ -285,12 +286,13 @@ static void server_that_is_gone_is_waited_for_only_when_it_was_there(void **stat
 }
 
 /* A 1028 and its 1029 are such: the server goes between the two. */
-static enum kesher_status perform_inner(struct ks_session *session, void *context, struct kesher_error *error)
+static enum kesher_status perform_inner(struct ks_client_session *session, void *context,
+                                        struct kesher_error *error)
 {
     struct play *play = context;
     (void)error;
     play->tries++;
-    ks_session_disconnect(session);
+    ks_client_session_disconnect(session);
     close(play->listener);
     play->listener = -1;
     return run(play, KS_REQUEST_ONCE, false);

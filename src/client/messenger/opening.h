@@ -4,7 +4,7 @@
 #ifndef KS_CLIENT_OPENING_H
 #define KS_CLIENT_OPENING_H
 
-#include "client/messenger/messenger.h"
+#include "client/messenger/messenger_internal.h"
 
 struct ks_opened {
     struct kesher_message message;

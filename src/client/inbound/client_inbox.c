@@ -1,5 +1,5 @@
-/* inbox.c — see inbox.h. */
-#include "client/inbound/inbox.h"
+/* client_inbox.c — see client_inbox.h. */
+#include "client/inbound/client_inbox.h"
 
 #include "base/file.h"
 #include "client/failure.h"
@@ -22,16 +22,16 @@ enum {
 static const char messages[] = "messages";
 static const char progress_name[] = "progress";
 
-static enum kesher_status fail(const struct ks_inbox *inbox, int error_number, const char *doing,
+static enum kesher_status fail(const struct ks_client_inbox *inbox, int error_number, const char *doing,
                                const char *name, struct kesher_error *error)
 {
     return ks_home_files_failure(inbox->directory, error_number, doing, name, error);
 }
 
-enum kesher_status ks_inbox_open(struct ks_inbox *inbox, const struct kesher_home *home,
-                                 struct kesher_error *error)
+enum kesher_status ks_client_inbox_open(struct ks_client_inbox *inbox, const struct kesher_home *home,
+                                        struct kesher_error *error)
 {
-    *inbox = (struct ks_inbox){
+    *inbox = (struct ks_client_inbox){
         .pulling = KS_HOME_LOCK_NONE, .reading = KS_HOME_LOCK_NONE, .progress_fd = -1, .frame = {.fd = -1}};
     enum kesher_status status = ks_home_files_directory(home, "inbox", &inbox->directory, error);
     if (status == KESHER_OK)
@@ -45,18 +45,18 @@ enum kesher_status ks_inbox_open(struct ks_inbox *inbox, const struct kesher_hom
             status = fail(inbox, errno, "open", progress_name, error);
     }
     if (status != KESHER_OK)
-        ks_inbox_close(inbox);
+        ks_client_inbox_close(inbox);
     return status;
 }
 
-static void close_frame(struct ks_inbox *inbox)
+static void close_frame(struct ks_client_inbox *inbox)
 {
     if (inbox->frame.fd >= 0)
         close(inbox->frame.fd);
     inbox->frame.fd = -1;
 }
 
-void ks_inbox_close(struct ks_inbox *inbox)
+void ks_client_inbox_close(struct ks_client_inbox *inbox)
 {
     if (inbox->directory == NULL)
         return;
@@ -66,10 +66,10 @@ void ks_inbox_close(struct ks_inbox *inbox)
     ks_home_lock_close(&inbox->pulling);
     ks_home_lock_close(&inbox->reading);
     kesher_home_close(inbox->directory);
-    *inbox = (struct ks_inbox){.progress_fd = -1, .frame = {.fd = -1}};
+    *inbox = (struct ks_client_inbox){.progress_fd = -1, .frame = {.fd = -1}};
 }
 
-enum kesher_status ks_inbox_sync(const struct ks_inbox *inbox, struct kesher_error *error)
+enum kesher_status ks_client_inbox_sync(const struct ks_client_inbox *inbox, struct kesher_error *error)
 {
     if (fsync(inbox->directory->directory_fd) == 0)
         return KESHER_OK;
@@ -78,19 +78,19 @@ enum kesher_status ks_inbox_sync(const struct ks_inbox *inbox, struct kesher_err
 
 /* ---- names ---- */
 
-void ks_inbox_name(uint64_t sequence, const char *kind, char name[static KS_INBOX_NAME_SIZE])
+void ks_client_inbox_name(uint64_t sequence, const char *kind, char name[static KS_CLIENT_INBOX_NAME_SIZE])
 {
-    int size = snprintf(name, KS_INBOX_NAME_SIZE, "%016" PRIx64 ".%s", sequence, kind);
-    if (size < 0 || size >= KS_INBOX_NAME_SIZE)
+    int size = snprintf(name, KS_CLIENT_INBOX_NAME_SIZE, "%016" PRIx64 ".%s", sequence, kind);
+    if (size < 0 || size >= KS_CLIENT_INBOX_NAME_SIZE)
         name[0] = '\0';
 }
 
 /* The number in a name of that kind; 0 when it is another name. */
 static uint64_t number_in(const char *name, const char *kind)
 {
-    char expected[KS_INBOX_NAME_SIZE];
+    char expected[KS_CLIENT_INBOX_NAME_SIZE];
     uint64_t number = strtoull(name, NULL, 16);
-    ks_inbox_name(number, kind, expected);
+    ks_client_inbox_name(number, kind, expected);
     return strcmp(name, expected) == 0 ? number : 0;
 }
 
@@ -102,7 +102,7 @@ static uint64_t number_before(const char *name)
     return rest == name + NUMBER_DIGITS && (*rest == '.' || *rest == '-') ? number : 0;
 }
 
-static void note(struct ks_inbox_listing *listing, uint64_t after, const char *name)
+static void note(struct ks_client_inbox_listing *listing, uint64_t after, const char *name)
 {
     uint64_t number = number_in(name, messages);
     uint64_t incoming = number_in(name, "incoming");
@@ -115,13 +115,13 @@ static void note(struct ks_inbox_listing *listing, uint64_t after, const char *n
         listing->last = any;
 }
 
-enum kesher_status ks_inbox_list(const struct ks_inbox *inbox, uint64_t after,
-                                 struct ks_inbox_listing *listing, struct kesher_error *error)
+enum kesher_status ks_client_inbox_list(const struct ks_client_inbox *inbox, uint64_t after,
+                                        struct ks_client_inbox_listing *listing, struct kesher_error *error)
 {
     uint64_t offset = 0;
     DIR *entries = NULL;
-    *listing = (struct ks_inbox_listing){.last = 0};
-    ks_inbox_progress(inbox, &listing->last, &offset);
+    *listing = (struct ks_client_inbox_listing){.last = 0};
+    ks_client_inbox_progress(inbox, &listing->last, &offset);
     enum kesher_status status = ks_home_files_list(inbox->directory, &entries, error);
     if (status != KESHER_OK)
         return status;
@@ -156,7 +156,7 @@ static void format_progress(uint64_t sequence, uint64_t offset, char line[static
         line[0] = '\0';
 }
 
-void ks_inbox_progress(const struct ks_inbox *inbox, uint64_t *sequence, uint64_t *offset)
+void ks_client_inbox_progress(const struct ks_client_inbox *inbox, uint64_t *sequence, uint64_t *offset)
 {
     char line[PROGRESS_SIZE + 1] = "";
     char expected[PROGRESS_SIZE + 1];
@@ -174,8 +174,8 @@ void ks_inbox_progress(const struct ks_inbox *inbox, uint64_t *sequence, uint64_
     *offset = second;
 }
 
-static enum kesher_status write_progress(const struct ks_inbox *inbox, uint64_t sequence, uint64_t offset,
-                                         struct kesher_error *error)
+static enum kesher_status write_progress(const struct ks_client_inbox *inbox, uint64_t sequence,
+                                         uint64_t offset, struct kesher_error *error)
 {
     char line[PROGRESS_SIZE + 1];
     format_progress(sequence, offset, line);
@@ -187,13 +187,14 @@ static enum kesher_status write_progress(const struct ks_inbox *inbox, uint64_t 
 /* ---- the messages ---- */
 
 /* Opens the file with that number. KESHER_NOT_FOUND when there is none, KESHER_INVALID when it is damaged. */
-static enum kesher_status open_frame(struct ks_inbox *inbox, uint64_t sequence, struct kesher_error *error)
+static enum kesher_status open_frame(struct ks_client_inbox *inbox, uint64_t sequence,
+                                     struct kesher_error *error)
 {
-    char name[KS_INBOX_NAME_SIZE];
+    char name[KS_CLIENT_INBOX_NAME_SIZE];
     if (inbox->frame.fd >= 0 && inbox->frame_sequence == sequence)
         return KESHER_OK;
     close_frame(inbox);
-    ks_inbox_name(sequence, messages, name);
+    ks_client_inbox_name(sequence, messages, name);
     inbox->frame.fd = openat(inbox->directory->directory_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     inbox->frame_sequence = sequence;
     if (inbox->frame.fd < 0 && errno == ENOENT)
@@ -210,24 +211,24 @@ static enum kesher_status open_frame(struct ks_inbox *inbox, uint64_t sequence, 
     }
 }
 
-static enum kesher_status remove_frame(struct ks_inbox *inbox, struct kesher_error *error)
+static enum kesher_status remove_frame(struct ks_client_inbox *inbox, struct kesher_error *error)
 {
-    char name[KS_INBOX_NAME_SIZE];
+    char name[KS_CLIENT_INBOX_NAME_SIZE];
     close_frame(inbox);
-    ks_inbox_name(inbox->frame_sequence, messages, name);
+    ks_client_inbox_name(inbox->frame_sequence, messages, name);
     if (unlinkat(inbox->directory->directory_fd, name, 0) != 0 && errno != ENOENT)
         return fail(inbox, errno, "remove", name, error);
     return KESHER_OK;
 }
 
-static enum kesher_status set_aside(struct ks_inbox *inbox, struct kesher_error *error)
+static enum kesher_status set_aside(struct ks_client_inbox *inbox, struct kesher_error *error)
 {
-    char name[KS_INBOX_NAME_SIZE];
-    char aside[KS_INBOX_NAME_SIZE];
+    char name[KS_CLIENT_INBOX_NAME_SIZE];
+    char aside[KS_CLIENT_INBOX_NAME_SIZE];
     int directory_fd = inbox->directory->directory_fd;
     close_frame(inbox);
-    ks_inbox_name(inbox->frame_sequence, messages, name);
-    ks_inbox_name(inbox->frame_sequence, "damaged", aside);
+    ks_client_inbox_name(inbox->frame_sequence, messages, name);
+    ks_client_inbox_name(inbox->frame_sequence, "damaged", aside);
     if (renameat(directory_fd, name, directory_fd, aside) != 0)
         return fail(inbox, errno, "rename", name, error);
     return KESHER_OK;
@@ -235,7 +236,7 @@ static enum kesher_status set_aside(struct ks_inbox *inbox, struct kesher_error 
 
 /* The message at `offset` of the file with that number. KESHER_NOT_FOUND when there is no such file or its
  * end is reached (then it is removed); KESHER_INVALID when it is damaged. */
-static enum kesher_status entry_at(struct ks_inbox *inbox, uint64_t sequence, uint64_t offset,
+static enum kesher_status entry_at(struct ks_client_inbox *inbox, uint64_t sequence, uint64_t offset,
                                    struct ks_entry *entry, struct kesher_error *error)
 {
     enum kesher_status status = open_frame(inbox, sequence, error);
@@ -254,13 +255,13 @@ static enum kesher_status entry_at(struct ks_inbox *inbox, uint64_t sequence, ui
     }
 }
 
-enum kesher_status ks_inbox_next(struct ks_inbox *inbox, struct ks_place *place, struct ks_entry *entry,
-                                 bool *damaged, struct kesher_error *error)
+enum kesher_status ks_client_inbox_next(struct ks_client_inbox *inbox, struct ks_place *place,
+                                        struct ks_entry *entry, bool *damaged, struct kesher_error *error)
 {
-    struct ks_inbox_listing listing;
+    struct ks_client_inbox_listing listing;
     place->is_kept = false;
     *damaged = false;
-    ks_inbox_progress(inbox, &place->sequence, &place->offset);
+    ks_client_inbox_progress(inbox, &place->sequence, &place->offset);
     for (;;) {
         enum kesher_status status = entry_at(inbox, place->sequence, place->offset, entry, error);
         if (status == KESHER_OK)
@@ -270,7 +271,7 @@ enum kesher_status ks_inbox_next(struct ks_inbox *inbox, struct ks_place *place,
             status = set_aside(inbox, error);
         }
         if (status == KESHER_OK || status == KESHER_NOT_FOUND)
-            status = ks_inbox_list(inbox, place->sequence, &listing, error);
+            status = ks_client_inbox_list(inbox, place->sequence, &listing, error);
         if (status != KESHER_OK)
             return status;
         if (listing.next == 0)
@@ -280,8 +281,8 @@ enum kesher_status ks_inbox_next(struct ks_inbox *inbox, struct ks_place *place,
     }
 }
 
-enum kesher_status ks_inbox_advance(struct ks_inbox *inbox, const struct ks_place *place,
-                                    const struct ks_entry *entry, struct kesher_error *error)
+enum kesher_status ks_client_inbox_advance(struct ks_client_inbox *inbox, const struct ks_place *place,
+                                           const struct ks_entry *entry, struct kesher_error *error)
 {
     uint64_t next = place->offset + ks_entry_size(entry);
     enum kesher_status status = write_progress(inbox, place->sequence, next, error);

@@ -1,5 +1,5 @@
 /* opening.c — see opening.h. */
-#include "client/inbound/opening.h"
+#include "client/messenger/opening.h"
 
 #include "base/text.h"
 #include "client/failure.h"
@@ -59,7 +59,7 @@ static enum kesher_status ask_key(struct kesher_messenger *messenger, const stru
     if (messenger->offline)
         return ks_failure(error, KESHER_CONNECTION, "the server cannot be asked now");
     enum kesher_status status =
-        ks_peer_ask_key(&messenger->session, id, KS_REQUEST_UNTIL_LOST, public_key, error);
+        ks_correspondent_ask_key(&messenger->session, id, KS_REQUEST_UNTIL_LOST, public_key, error);
     messenger->offline = status == KESHER_CONNECTION || status == KESHER_TIMEOUT;
     return messenger->offline ? KESHER_CONNECTION : status;
 }
@@ -74,8 +74,8 @@ static enum kesher_status verify_key(struct kesher_messenger *messenger, const c
     if (status == KESHER_NO_MEMORY || (status != KESHER_OK && pinned))
         return status;
     /* Nothing is pinned yet, and the key cannot be had: it will be pinned at first sight. */
-    status =
-        ks_peer_adopt(messenger, name, id, status == KESHER_OK ? public_key : NULL, &contact, NULL, error);
+    status = ks_correspondent_adopt(&messenger->contacts, name, id, status == KESHER_OK ? public_key : NULL,
+                                    &contact, NULL, error);
     ks_contact_wipe(&contact);
     return status;
 }
@@ -115,7 +115,7 @@ static enum kesher_status take_key(struct kesher_messenger *messenger, const str
         return KESHER_OK;
     enum kesher_status status = verify_sender(messenger, &message->sender, &why);
     if (status == KESHER_OK)
-        status = ks_conversation_receive_key(messenger, name, key, &why);
+        status = ks_conversation_receive_key(&messenger->contacts, name, key, messenger->classic, &why);
     if (status == KESHER_OK) {
         opened->keep = false;
         message->content = KESHER_CONTENT_NONE;
@@ -127,7 +127,7 @@ static enum kesher_status take_key(struct kesher_messenger *messenger, const str
         return status;
     }
     if (status == KESHER_CHANGED || status == KESHER_INVALID)
-        ks_session_notice(&messenger->session, why.sentence);
+        ks_client_session_notice(&messenger->session, why.sentence);
     return KESHER_OK;
 }
 
@@ -156,9 +156,9 @@ static enum kesher_status open_request(struct kesher_messenger *messenger, struc
     message->content = KESHER_CONTENT_NONE;
     if (!ks_text_is_user_name(name, strlen(name)))
         return KESHER_OK;
-    enum kesher_status status = ks_conversation_note_request(messenger, name, &why);
+    enum kesher_status status = ks_conversation_note_request(&messenger->contacts, name, &why);
     if (status == KESHER_INVALID)
-        ks_session_notice(&messenger->session, why.sentence);
+        ks_client_session_notice(&messenger->session, why.sentence);
     if (status == KESHER_OK || status == KESHER_INVALID)
         return KESHER_OK;
     if (error != NULL)
@@ -208,7 +208,7 @@ static enum kesher_status find_key(struct kesher_messenger *messenger, const str
     }
     ks_contact_wipe(&contact);
     if (status == KESHER_INVALID) { /* a broken contact must not hold up everybody's messages */
-        ks_session_notice(&messenger->session, why.sentence);
+        ks_client_session_notice(&messenger->session, why.sentence);
         return KESHER_NOT_FOUND;
     }
     if (status != KESHER_OK && status != KESHER_NOT_FOUND && error != NULL)
@@ -288,7 +288,7 @@ static enum kesher_status open_head(struct kesher_messenger *messenger, const st
     message->content_size = entry->fixed.content_size;
     message->received = entry->received;
     message->content = KESHER_CONTENT_UNREADABLE;
-    return ks_senders_name(messenger, &entry->fixed.sender, message->sender.name, error);
+    return ks_sender_names_find(messenger, &entry->fixed.sender, message->sender.name, error);
 }
 
 enum kesher_status ks_opening_try(struct kesher_messenger *messenger, const struct ks_entry *entry,

@@ -1,4 +1,7 @@
-/* home_internal.h — the inside of a home, for the rest of libkesher. One thread at a time. */
+/* home_files.h — a home as a directory, for the rest of libkesher: its files, written durably, its
+ * directories, and the sentences about them. Whatever it holds below has a directory in it that is a home of
+ * its own: contacts/, inbox/, put/. One thread at a time.
+ */
 #ifndef KS_CLIENT_HOME_FILES_H
 #define KS_CLIENT_HOME_FILES_H
 
@@ -13,6 +16,9 @@ struct kesher_home {
     int directory_fd; /* -1 while there is no such directory; then nothing is written either */
     char *path;
 };
+
+/* Opens the directory of home->path, if there is one. KESHER_OK; KESHER_FILE. */
+enum kesher_status ks_home_files_open(struct kesher_home *home, struct kesher_error *error);
 
 /* Makes the directory and its parents (0700) where they do not exist. KESHER_OK; KESHER_FILE. */
 enum kesher_status ks_home_files_make(struct kesher_home *home, struct kesher_error *error);

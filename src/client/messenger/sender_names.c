@@ -1,7 +1,7 @@
 /* sender_names.c — see sender_names.h. */
-#include "client/inbound/sender_names.h"
+#include "client/messenger/sender_names.h"
 
-#include "client/messenger/messenger.h"
+#include "client/messenger/messenger_internal.h"
 #include "client/people/user_list.h"
 
 #include <stdlib.h>
@@ -9,36 +9,36 @@
 
 enum { LOOK_AHEAD = 4096 }; /* messages */
 
-void ks_senders_reset(struct ks_senders *senders)
+void ks_sender_names_reset(struct ks_sender_names *senders)
 {
     senders->count = 0;
 }
 
 static int compare(const void *left, const void *right)
 {
-    const struct ks_sender *a = left;
-    const struct ks_sender *b = right;
+    const struct ks_sender_name *a = left;
+    const struct ks_sender_name *b = right;
     return memcmp(a->id.bytes, b->id.bytes, sizeof a->id.bytes);
 }
 
-static struct ks_sender *find(struct ks_senders *senders, const struct ks_client_id *id)
+static struct ks_sender_name *find(struct ks_sender_names *senders, const struct ks_client_id *id)
 {
-    const struct ks_sender wanted = {.id = *id};
+    const struct ks_sender_name wanted = {.id = *id};
     return senders->count == 0 ? NULL
                                : bsearch(&wanted, senders->senders, senders->count, sizeof wanted, compare);
 }
 
 /* Puts `id` among those to ask for, unless it is there or nobody else fits. */
-static void add(struct ks_senders *senders, const struct ks_client_id *id)
+static void add(struct ks_sender_names *senders, const struct ks_client_id *id)
 {
     size_t at = senders->count;
-    if (senders->count == KS_SENDERS_LIMIT || find(senders, id) != NULL)
+    if (senders->count == KS_SENDER_NAMES_LIMIT || find(senders, id) != NULL)
         return;
     while (at > 0 && memcmp(senders->senders[at - 1].id.bytes, id->bytes, sizeof id->bytes) > 0)
         at--;
     memmove(&senders->senders[at + 1], &senders->senders[at],
             (senders->count - at) * sizeof senders->senders[0]);
-    senders->senders[at] = (struct ks_sender){.id = *id, .is_listed = false};
+    senders->senders[at] = (struct ks_sender_name){.id = *id, .is_listed = false};
     senders->count++;
 }
 
@@ -52,13 +52,13 @@ static void add_unknown(struct kesher_messenger *messenger, const struct ks_clie
 /* Whose messages come next: they are asked for together. */
 static void add_coming(struct kesher_messenger *messenger)
 {
-    const struct ks_inbox *inbox = &messenger->inbox;
+    const struct ks_client_inbox *inbox = &messenger->inbox;
     struct ks_entry entry;
     uint64_t sequence = 0;
     uint64_t offset = 0;
     for (size_t i = 0; i < messenger->kept.count; i++)
         add_unknown(messenger, &messenger->kept.messages[i].sender);
-    ks_inbox_progress(inbox, &sequence, &offset);
+    ks_client_inbox_progress(inbox, &sequence, &offset);
     if (inbox->frame.fd < 0)
         return;
     if (inbox->frame_sequence != sequence)
@@ -74,7 +74,7 @@ static bool note_user(void *context, const struct kesher_user *user)
 {
     struct ks_client_id id;
     memcpy(id.bytes, user->id, sizeof id.bytes);
-    struct ks_sender *sender = find(context, &id);
+    struct ks_sender_name *sender = find(context, &id);
     if (sender != NULL) {
         sender->is_listed = true;
         memcpy(sender->name, user->name, sizeof sender->name);
@@ -90,20 +90,20 @@ static void ask(struct kesher_messenger *messenger)
     if (status == KESHER_OK)
         messenger->senders.answers++;
     else
-        ks_senders_reset(&messenger->senders); /* nobody has said whom the list has */
+        ks_sender_names_reset(&messenger->senders); /* nobody has said whom the list has */
     messenger->offline = status != KESHER_OK;
 }
 
-enum kesher_status ks_senders_name(struct kesher_messenger *messenger, const struct ks_client_id *id,
-                                   char name[static KS_TEXT_FIELD_SIZE], struct kesher_error *error)
+enum kesher_status ks_sender_names_find(struct kesher_messenger *messenger, const struct ks_client_id *id,
+                                        char name[static KS_TEXT_FIELD_SIZE], struct kesher_error *error)
 {
     enum kesher_status status = ks_contacts_name_of(&messenger->contacts, id, name, error);
     if (status != KESHER_NOT_FOUND)
         return status;
-    const struct ks_sender *sender = find(&messenger->senders, id);
+    const struct ks_sender_name *sender = find(&messenger->senders, id);
     if (sender == NULL && !messenger->offline) {
-        if (messenger->senders.count == KS_SENDERS_LIMIT)
-            ks_senders_reset(&messenger->senders);
+        if (messenger->senders.count == KS_SENDER_NAMES_LIMIT)
+            ks_sender_names_reset(&messenger->senders);
         add(&messenger->senders, id);
         add_coming(messenger);
         ask(messenger);

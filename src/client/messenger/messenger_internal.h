@@ -1,33 +1,30 @@
-/* messenger.h — the inside of a messenger, for the files of libkesher that make it up:
+/* messenger_internal.h — the inside of a messenger, for the files that make it up:
  *
- *   messenger.c     opening, closing, users, registering
- *   correspondent.c          the other user: id, public key, pin
- *   conversation.c  symmetric keys: asking, sharing, receiving, accepting, forgetting
- *   outgoing.c      603
- *   pull.c          604
+ *   messenger.c     opening and closing; registering, the users, one's own public key
+ *   user_keys.c     keys of and with other users: asking, sharing, accepting, forgetting
+ *   send.c          texts and files to others: which key, whether it is shared before
+ *   pull.c          what waits at the server: 604, onto the disk
  *   receive.c       messages from disk: next, read, done
  *   discard.c       messages that nobody can read
  *   opening.c       what is in a message: keys, texts, files
- *   sender_names.c       names of senders
+ *   sender_names.c  names of senders
  *
  * One thread at a time.
  */
-#ifndef KS_CLIENT_MESSENGER_H
-#define KS_CLIENT_MESSENGER_H
+#ifndef KS_CLIENT_MESSENGER_INTERNAL_H
+#define KS_CLIENT_MESSENGER_INTERNAL_H
 
-#include "client/inbound/inbox.h"
+#include "client/inbound/client_inbox.h"
 #include "client/inbound/kept.h"
 #include "client/inbound/plaintext.h"
-#include "client/inbound/sender_names.h"
+#include "client/messenger/sender_names.h"
+#include "client/outbound/outgoing.h"
 #include "client/people/contacts.h"
 #include "client/transport/client_session.h"
 
 #include <kesher/messages.h>
 
-enum {
-    KS_MESSENGER_PIECE_SIZE = 64 * 1024,
-    KS_MESSENGER_READ_WAIT_MS = 1000, /* as long as another program shows a message, it has them all */
-};
+enum { KS_MESSENGER_READ_WAIT_MS = 1000 }; /* as long as another program shows a message, it has them all */
 
 #define KS_RECEIVED_DIRECTORY "received" /* in the home: files that came */
 
@@ -54,11 +51,11 @@ struct ks_retrial {
 };
 
 struct kesher_messenger {
-    struct ks_session session;
+    struct ks_client_session session;
     struct ks_contacts contacts;
-    struct ks_inbox inbox;
+    struct ks_client_inbox inbox;
     struct ks_kept kept;
-    struct ks_senders senders;
+    struct ks_sender_names senders;
     struct ks_in_hand in_hand;
     struct ks_retrial retrial;
     struct ks_client_id distrusted; /* whose public key was not the pinned one, since the last pull */
@@ -69,7 +66,7 @@ struct kesher_messenger {
     char *file_directory;
     bool saves_at_home;                        /* file_directory is the home's, and may have to be made */
     char unsaved_reason[KESHER_SENTENCE_SIZE]; /* why the last file could not be saved */
-    uint8_t piece[KS_MESSENGER_PIECE_SIZE];
+    uint8_t piece[KS_OUTGOING_PIECE_SIZE];     /* of what goes out, or comes in */
 };
 
 /* Lets go of the message in hand, which is not done with. */
