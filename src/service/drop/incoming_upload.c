@@ -5,7 +5,7 @@
  * An upload is a content on its way in (incoming.h). It lives on its connection's loop, except for `struct
  * content`, which belongs to the store's thread while a chunk is there.
  */
-#include "crypto/cksum.h"
+#include "crypto/checksum.h"
 #include "crypto/content.h"
 #include "service/core/dismissal.h"
 #include "service/core/incoming.h"
