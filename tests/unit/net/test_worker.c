@@ -3,7 +3,6 @@
  */
 #include "unit/store/store_fixture.h"
 
-#include "net/peer_address.h"
 #include "net/worker.h"
 
 #include <fcntl.h>
@@ -23,7 +22,7 @@ struct hall {
 };
 
 /* Static, for the address sanitizer's stack keeps no alignment to cache lines. */
-static struct ks_listener_counts listener;
+static struct ks_connection_counts counts;
 
 /* ---- the service ---- */
 
@@ -61,14 +60,12 @@ static int begin(void **state)
     struct hall *hall = aligned_alloc(KS_CACHE_LINE, (sizeof *hall / KS_CACHE_LINE + 1) * KS_CACHE_LINE);
     assert_non_null(hall);
     memset(hall, 0, sizeof *hall);
-    memset(&listener, 0, sizeof listener);
+    memset(&counts, 0, sizeof counts);
     hall->log = ks_log_to_stderr(KS_LOG_ERROR);
     hall->shared.clock = ks_clock_system();
     hall->shared.log = &hall->log;
     hall->shared.output_limit = CAPACITY;
     hall->shared.connection_limit = LIMIT;
-    hall->shared.workers = &hall->worker;
-    hall->shared.worker_count = 1;
     ks_crowd_init(&hall->shared.crowd, &(struct ks_hash_key){{0}}, 0, NULL);
     ks_budget_init(&hall->shared.contents, CAPACITY);
     ks_budget_init(&hall->shared.answers, CAPACITY);
@@ -100,20 +97,20 @@ static int end(void **state)
 /* As an acceptor does it. */
 static enum ks_result come(struct hall *hall)
 {
-    struct sockaddr_storage peer = {.ss_family = AF_INET};
-    uint8_t address[KS_PEER_ADDRESS_SIZE];
+    struct ks_accepted accepted = {
+        .peer.ss_family = AF_INET, .events = &events, .service = hall, .counts = &counts};
+    const struct ks_peer_address peer = ks_peer_address_of(&accepted.peer);
     int ends[2];
     assert_in_range(hall->count, 0, KS_COUNT_OF(hall->ends) - 1);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     assert_int_equal(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
-    ks_peer_address(&peer, address);
-    assert_int_equal(ks_crowd_enter(&hall->shared.crowd, address), KS_OK);
+    accepted.fd = ends[0];
+    assert_int_equal(ks_crowd_enter(&hall->shared.crowd, peer.bytes), KS_OK);
     bool is_full = atomic_fetch_add(&hall->shared.connection_count, 1) >= LIMIT;
-    enum ks_result result =
-        ks_worker_hand_over(hall->worker, ends[0], &peer, &events, hall, &listener, is_full);
+    enum ks_result result = ks_worker_hand_over(hall->worker, &accepted, is_full);
     hall->ends[hall->count++] = ends[1];
     if (result != KS_OK) {
-        ks_crowd_leave(&hall->shared.crowd, address);
+        ks_crowd_leave(&hall->shared.crowd, peer.bytes);
         atomic_fetch_sub(&hall->shared.connection_count, 1);
         close(ends[0]);
     }
@@ -134,7 +131,7 @@ static void fill(struct hall *hall)
 {
     for (unsigned i = 0; i < LIMIT; i++)
         assert_int_equal(come(hall), KS_OK);
-    fixture_call_on(&hall->worker->loop.executor, NULL, NULL); /* behind them */
+    fixture_call_on(&hall->worker->core.loop.executor, NULL, NULL); /* behind them */
 }
 
 static void hold(struct hall *hall)
@@ -142,7 +139,7 @@ static void hold(struct hall *hall)
     hall->call = (struct fixture_call){.task.run = fixture_call_run, .function = fixture_hold};
     hall->call.context = &hall->gate;
     assert_int_equal(sem_init(&hall->call.done, 0, 0), 0);
-    ks_executor_post(&hall->worker->loop.executor, &hall->call.task);
+    ks_executor_post(&hall->worker->core.loop.executor, &hall->call.task);
 }
 
 static void let_go(struct hall *hall)
