@@ -8,7 +8,7 @@
 #include "bench/traffic/upload_content.h"
 
 #include "base/bytes.h"
-#include "crypto/cksum.h"
+#include "crypto/checksum.h"
 #include "crypto/content.h"
 #include "crypto/secret.h"
 

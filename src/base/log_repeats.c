@@ -20,7 +20,7 @@ enum {
 
 static const uint64_t hour_ms = UINT64_C(3600) * 1000;
 
-struct place {
+struct counted_lines {
     struct ks_log_cause cause;
     uint64_t
         full_at_ms; /* when an hour's worth may come at once again: one number for a bucket (allowance.c) */
@@ -36,7 +36,7 @@ struct ks_log_repeats {
     struct ks_hash_key key;
     const struct ks_clock *clock;
     _Atomic unsigned counting; /* places with a count */
-    struct place rows[ROWS][PLACES];
+    struct counted_lines rows[ROWS][PLACES];
 };
 
 struct ks_log_cause ks_log_cause(const char *kind, const uint8_t *address, const uint8_t *user)
@@ -82,18 +82,18 @@ static bool is_about_nobody(const struct ks_log_cause *cause)
     return memcmp(cause, &nobody, sizeof nobody) == 0;
 }
 
-static struct place *row_of(struct ks_log_repeats *repeats, const struct ks_log_cause *cause)
+static struct counted_lines *row_of(struct ks_log_repeats *repeats, const struct ks_log_cause *cause)
 {
     uint64_t hash = ks_keyed_hash(&repeats->key, cause, sizeof *cause);
     return repeats->rows[is_about_nobody(cause) ? PEER_ROWS + hash % OWN_ROWS : hash % PEER_ROWS];
 }
 
 /* Under the lock. The cause's place, or one that owes nothing, or the shared one. */
-static struct place *place_of(struct ks_log_repeats *repeats, const struct ks_log_cause *cause,
-                              uint64_t now_ms)
+static struct counted_lines *place_of(struct ks_log_repeats *repeats, const struct ks_log_cause *cause,
+                                      uint64_t now_ms)
 {
-    struct place *row = row_of(repeats, cause);
-    struct place *place = &row[PLACES - 1];
+    struct counted_lines *row = row_of(repeats, cause);
+    struct counted_lines *place = &row[PLACES - 1];
     for (size_t i = 0; i < PLACES - 1; i++) {
         if (memcmp(&row[i].cause, cause, sizeof *cause) == 0)
             return &row[i];
@@ -104,7 +104,7 @@ static struct place *place_of(struct ks_log_repeats *repeats, const struct ks_lo
 }
 
 /* Under the lock: whether the place may have a line written; that is then taken from its bucket. */
-static bool take_turn(struct place *place, uint64_t now_ms)
+static bool take_turn(struct counted_lines *place, uint64_t now_ms)
 {
     uint64_t full_at_ms = place->full_at_ms > now_ms ? place->full_at_ms : now_ms;
     if (full_at_ms + place->share_ms > now_ms + hour_ms)
@@ -114,7 +114,7 @@ static bool take_turn(struct place *place, uint64_t now_ms)
 }
 
 /* Under the lock: what is told of `count` lines of a place behind the one that is written. */
-static void describe_count(const struct place *place, char suffix[static SUFFIX_SIZE])
+static void describe_count(const struct counted_lines *place, char suffix[static SUFFIX_SIZE])
 {
     suffix[0] = '\0';
     if (place->count > 1 && place->is_shared)
@@ -124,14 +124,14 @@ static void describe_count(const struct place *place, char suffix[static SUFFIX_
 }
 
 /* Under the lock. */
-static void forget_count(struct ks_log_repeats *repeats, struct place *place)
+static void forget_count(struct ks_log_repeats *repeats, struct counted_lines *place)
 {
     place->count = 0;
     atomic_fetch_sub_explicit(&repeats->counting, 1, memory_order_relaxed);
 }
 
 /* Under the lock. */
-static void count_line(struct ks_log_repeats *repeats, struct place *place, enum ks_log_level level,
+static void count_line(struct ks_log_repeats *repeats, struct counted_lines *place, enum ks_log_level level,
                        const char *text)
 {
     if (place->count++ > 0)
@@ -148,7 +148,7 @@ static bool may_write(struct ks_log_repeats *repeats, enum ks_log_level level,
 {
     uint64_t now_ms = ks_clock_monotonic_ms(repeats->clock);
     pthread_mutex_lock(&repeats->lock);
-    struct place *place = place_of(repeats, cause, now_ms);
+    struct counted_lines *place = place_of(repeats, cause, now_ms);
     place->cause = *cause;
     place->share_ms = hour_ms / per_hour;
     bool may = take_turn(place, now_ms);
@@ -178,7 +178,7 @@ void ks_log_repeatable(const struct ks_log *log, enum ks_log_level level, const 
         atomic_fetch_add_explicit(&log->rate->suppressed_in_all, 1, memory_order_relaxed);
 }
 
-static void tell_place(const struct ks_log *log, struct place *place, bool all)
+static void tell_place(const struct ks_log *log, struct counted_lines *place, bool all)
 {
     struct ks_log_repeats *repeats = log->repeats;
     char text[KS_LOG_REPEAT_SIZE];

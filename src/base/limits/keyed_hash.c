@@ -3,7 +3,7 @@
 
 enum { WORD_SIZE = 8, COMPRESSION_ROUNDS = 2, FINALIZATION_ROUNDS = 4, FINALIZATION_MARK = 0xff };
 
-struct state {
+struct hash_state {
     uint64_t v0, v1, v2, v3;
 };
 
@@ -20,7 +20,7 @@ static uint64_t little_endian(const uint8_t *bytes, size_t size)
     return word;
 }
 
-static void round_once(struct state *state)
+static void round_once(struct hash_state *state)
 {
     state->v0 += state->v1;
     state->v1 = rotate(state->v1, 13) ^ state->v0;
@@ -34,7 +34,7 @@ static void round_once(struct state *state)
     state->v2 = rotate(state->v2, 32);
 }
 
-static void compress(struct state *state, uint64_t word)
+static void compress(struct hash_state *state, uint64_t word)
 {
     state->v3 ^= word;
     for (int i = 0; i < COMPRESSION_ROUNDS; i++)
@@ -47,8 +47,8 @@ uint64_t ks_keyed_hash(const struct ks_hash_key *key, const void *bytes, size_t 
     const uint8_t *next = bytes;
     const uint64_t k0 = little_endian(key->bytes, WORD_SIZE);
     const uint64_t k1 = little_endian(key->bytes + WORD_SIZE, WORD_SIZE);
-    struct state state = {k0 ^ UINT64_C(0x736f6d6570736575), k1 ^ UINT64_C(0x646f72616e646f6d),
-                          k0 ^ UINT64_C(0x6c7967656e657261), k1 ^ UINT64_C(0x7465646279746573)};
+    struct hash_state state = {k0 ^ UINT64_C(0x736f6d6570736575), k1 ^ UINT64_C(0x646f72616e646f6d),
+                               k0 ^ UINT64_C(0x6c7967656e657261), k1 ^ UINT64_C(0x7465646279746573)};
     size_t left = size;
     for (; left >= WORD_SIZE; left -= WORD_SIZE, next += WORD_SIZE)
         compress(&state, little_endian(next, WORD_SIZE));

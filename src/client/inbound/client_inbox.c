@@ -3,7 +3,7 @@
 
 #include "base/file.h"
 #include "client/failure.h"
-#include "crypto/cksum.h"
+#include "crypto/checksum.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
 #ifndef KS_CLIENT_CONTENT_SOURCE_H
 #define KS_CLIENT_CONTENT_SOURCE_H
 
-#include "crypto/cksum.h"
+#include "crypto/checksum.h"
 #include "crypto/content.h"
 
 #include <stddef.h>

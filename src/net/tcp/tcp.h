@@ -1,43 +1,36 @@
-/* tcp.h — a connection over a TCP socket: the implementation of connection.h. Private to src/net.
+/* tcp.h — a connection over a TCP socket, or one in the file system: the implementation of connection.h, and
+ * the *carrier* of all that a worker serves. Private to src/net.
  *
- * A connection is created on its worker's thread, lives there and frees itself after its `closed` event.
+ * A connection is created on its worker's thread, lives there and frees itself after its `closed` event. It
+ * knows its worker by net/loop/worker_core.h alone.
+ *
+ * Where other carriers join: one that speaks over a connection, as TLS and WebSocket do, is on its lower side
+ * a service (struct ks_connection_events, which this calls) and on its upper side a connection (struct
+ * ks_connection_operations, as those here); it stands beside this folder, knows net/connection.h, and nothing
+ * here changes. What of a connection is not TCP's, and what one with sockets of another kind would share, is
+ * in net/loop: deadlines, the output queue, the worker's lists, standing, addresses and counts. What is left
+ * here is what a socket is needed for: polling, reads and sends, TCP_INFO, the way to the end of a stream.
+ * The cases of tests/unit/net/connection_contract.h hold for every carrier.
  */
 #ifndef KS_NET_TCP_H
 #define KS_NET_TCP_H
 
-#include "net/worker.h"
+#include "net/loop/worker_core.h"
 
-/* Opens a connection on the non-blocking socket `fd`, whose ownership passes in any case. On any failure the
- * socket is closed and the counts are put right. */
-void ks_tcp_open(struct ks_worker *worker, int fd, const struct sockaddr_storage *peer,
-                 const struct ks_connection_events *events, void *service,
-                 struct ks_listener_counts *listener);
+/* Hands in what the core calls. Once, before its loop runs. */
+void ks_tcp_serve(struct ks_worker_core *core);
 
-/* Closes the socket instead, for there is no room for it; counts and logs that. Any thread. */
-void ks_tcp_turn_away(struct ks_worker *worker, int fd, const struct sockaddr_storage *peer,
-                      struct ks_listener_counts *listener);
-
-/* Says in the log that a connection was refused, and why, in a sentence that is constant. Any thread. */
-void ks_tcp_log_refusal(const struct ks_log *log, const struct sockaddr_storage *from, const char *sentence);
-
-extern const char ks_tcp_no_room[]; /* such a sentence */
+/* Opens a connection on the socket, whose ownership passes in any case; *accepted is copied. On any failure
+ * the socket is closed and the counts are put right. */
+void ks_tcp_open(struct ks_worker_core *core, const struct ks_accepted *accepted);
 
 /* Offers kept input again, sends what waits, closes what is doomed. */
-void ks_tcp_work_off(struct ks_worker *worker);
-
-/* A deadline of a connection of this worker passed. */
-void ks_tcp_deadline_passed(struct ks_deadline *deadline);
-
-/* A reminder of a connection of this worker is due. */
-void ks_tcp_reminder_passed(struct ks_deadline *reminder);
-
-/* Looks at every watched delivery. */
-void ks_tcp_check_deliveries(struct ks_worker *worker);
+void ks_tcp_work_off(struct ks_worker_core *core);
 
 /* Ends the longest-idle connection of the lowest standing up to this one; false when there is none. */
-bool ks_tcp_evict_idle(struct ks_worker *worker, enum ks_standing up_to);
+bool ks_tcp_evict_idle(struct ks_worker_core *core, enum ks_standing up_to);
 
 /* Ends all connections that have nothing in flight, or, with `all`, all. */
-void ks_tcp_end_connections(struct ks_worker *worker, bool all);
+void ks_tcp_end_connections(struct ks_worker_core *core, bool all);
 
 #endif

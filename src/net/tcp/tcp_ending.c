@@ -11,24 +11,6 @@ enum {
     WANTED_END_MS = 1000,
 };
 
-/* ---- states ---- */
-
-static const char *const state_names[STATES] = {"open", "finishing", "lingering", "doomed"};
-
-/* As tcp.c tells its life. */
-static const uint16_t state_ways[STATES] = {
-    [STATE_OPEN] = KS_WAY_TO(STATE_FINISHING) | KS_WAY_TO(STATE_LINGERING) | KS_WAY_TO(STATE_DOOMED),
-    [STATE_FINISHING] = KS_WAY_TO(STATE_LINGERING) | KS_WAY_TO(STATE_DOOMED),
-    [STATE_LINGERING] = KS_WAY_TO(STATE_DOOMED),
-};
-
-static const struct ks_machine machine = {.name = "connection", .states = state_names, .ways = state_ways};
-
-void ks_tcp_become(struct ks_tcp *tcp, enum ks_tcp_state state)
-{
-    ks_connection_step(&tcp->connection, &machine, &tcp->state, state);
-}
-
 /* ---- the peer's end ---- */
 
 void ks_tcp_tell_end(struct ks_tcp *tcp)
@@ -67,7 +49,7 @@ static uint64_t linger_ms(const struct ks_tcp *tcp)
 {
     if (tcp->end_wanted)
         return WANTED_END_MS;
-    return ks_tcp_worker(tcp)->quiescing ? QUIESCING_LINGER_MS : LINGER_MS;
+    return ks_tcp_core(tcp)->quiescing ? QUIESCING_LINGER_MS : LINGER_MS;
 }
 
 static void begin_lingering(struct ks_tcp *tcp)
@@ -76,10 +58,8 @@ static void begin_lingering(struct ks_tcp *tcp)
         ks_tcp_doom(tcp);
         return;
     }
-    struct ks_worker *worker = ks_tcp_worker(tcp);
     ks_tcp_become(tcp, STATE_LINGERING);
-    ks_deadline_set(&worker->wheel, &tcp->deadline, uv_now(&worker->uv) + linger_ms(tcp));
-    ks_worker_need_ticks(worker);
+    ks_tcp_start_deadline(tcp, linger_ms(tcp));
     ks_tcp_poll_what_is_wanted(tcp);
 }
 
@@ -92,6 +72,11 @@ void ks_tcp_output_is_out(struct ks_tcp *tcp)
         if (shutdown(tcp->fd, SHUT_WR) != 0)
             ks_tcp_doom(tcp);
     }
+}
+
+static void leave_idle(struct ks_tcp *tcp)
+{
+    ks_connection_lists_leave_idle(&ks_tcp_core(tcp)->lists, &tcp->links);
 }
 
 void ks_tcp_shut(struct ks_connection *connection)
@@ -108,27 +93,26 @@ void ks_tcp_finish(struct ks_connection *connection)
     struct ks_tcp *tcp = ks_tcp_of(connection);
     if (tcp->state != STATE_OPEN)
         return;
-    struct ks_worker *worker = ks_tcp_worker(tcp);
     ks_tcp_become(tcp, STATE_FINISHING);
-    ks_tcp_leave_idle(tcp);
+    leave_idle(tcp);
     ks_tcp_drop_kept(tcp);
     /* A peer that takes nothing for so long gets nothing more. */
-    ks_deadline_set(&worker->wheel, &tcp->deadline, uv_now(&worker->uv) + LAST_OUTPUT_MS);
-    ks_worker_need_ticks(worker);
+    ks_tcp_start_deadline(tcp, LAST_OUTPUT_MS);
     ks_tcp_mark_dirty(tcp);
 }
 
-void ks_tcp_dismiss(struct ks_tcp *tcp)
+void ks_tcp_abort(struct ks_connection *connection)
 {
+    struct ks_tcp *tcp = ks_tcp_of(connection);
     if (tcp->state == STATE_LINGERING && tcp->end_wanted)
         return;
     if (tcp->state == STATE_DOOMED || !tcp->end_wanted || tcp->end_seen) {
         ks_tcp_doom(tcp);
         return;
     }
-    ks_tcp_leave_idle(tcp);
+    leave_idle(tcp);
     ks_tcp_drop_kept(tcp);
-    ks_output_clear(&tcp->output);
+    ks_output_queue_clear(&tcp->output);
     tcp->output_full = false;
     begin_lingering(tcp);
 }
@@ -140,44 +124,39 @@ static void log_eviction(const struct ks_tcp *tcp)
         "one that has said nothing", "one with half a request", "a stranger", "the longest-idle user"};
     const struct ks_log_cause cause = ks_log_cause(line, tcp->peer.bytes, NULL);
     char peer[KS_PEER_TEXT_SIZE];
-    ks_peer_describe(&tcp->peer, peer, sizeof peer);
-    ks_log_repeatable(ks_tcp_worker(tcp)->shared->log, KS_LOG_INFO, &cause, KS_LOG_REFUSALS, line, peer,
-                      standings[tcp->standing]);
+    ks_peer_address_describe(&tcp->peer, peer, sizeof peer);
+    ks_log_repeatable(ks_tcp_core(tcp)->shared->log, KS_LOG_INFO, &cause, KS_LOG_REFUSALS, line, peer,
+                      standings[tcp->links.standing]);
 }
 
-bool ks_tcp_evict_idle(struct ks_worker *worker, enum ks_standing up_to)
+bool ks_tcp_evict_idle(struct ks_worker_core *core, enum ks_standing up_to)
 {
     /* At once: nothing is owed to it, and while it lingered it would still take a place. */
-    struct ks_tcp *tcp = NULL;
-    for (unsigned standing = 0; standing <= up_to && tcp == NULL; standing++)
-        tcp = worker->idle[standing].oldest;
-    if (tcp == NULL)
+    struct ks_connection_links *links = ks_connection_lists_longest_idle(&core->lists, up_to);
+    if (links == NULL)
         return false;
+    struct ks_tcp *tcp = KS_CONTAINER_OF(links, struct ks_tcp, links);
     log_eviction(tcp);
-    ks_tcp_change_standing(tcp, KS_STANDING_SILENT); /* it counts as one of the known no more */
-    ks_tcp_dismiss(tcp);
-    ks_count(&worker->counts.evicted, 1);
+    /* It counts as one of the known no more. */
+    ks_connection_lists_set_standing(&core->lists, links, KS_STANDING_SILENT, uv_now(&core->uv));
+    ks_tcp_abort(&tcp->connection);
+    ks_count(&core->counts.evicted, 1);
     return true;
 }
 
-struct end_request {
-    bool all;
-};
-
 static void end_one(uv_handle_t *handle, void *argument)
 {
-    const struct end_request *request = argument;
+    const bool *all = argument;
     if (handle->type != UV_POLL || uv_is_closing(handle))
         return;
     struct ks_tcp *tcp = handle->data;
-    if (request->all)
+    if (*all)
         ks_tcp_doom(tcp);
-    else if (tcp->is_idle)
-        ks_tcp_dismiss(tcp);
+    else if (tcp->links.is_idle)
+        ks_tcp_abort(&tcp->connection);
 }
 
-void ks_tcp_end_connections(struct ks_worker *worker, bool all)
+void ks_tcp_end_connections(struct ks_worker_core *core, bool all)
 {
-    struct end_request request = {.all = all};
-    uv_walk(&worker->uv, end_one, &request);
+    uv_walk(&core->uv, end_one, &all);
 }

@@ -7,7 +7,7 @@
  */
 #include "service/drop/incoming_upload.h"
 
-#include "crypto/cksum.h"
+#include "crypto/checksum.h"
 #include "crypto/content.h"
 #include "service/core/dismissal.h"
 #include "service/core/incoming.h"

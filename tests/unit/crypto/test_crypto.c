@@ -1,5 +1,5 @@
-/* Unit tests of the smaller half of crypto: cksum.h, crc32.h, content.h, base64.h, alias.h, digest.h,
- * secret.h and random.h. Vectors come from tests/vectors.json, which other libraries made, and from the
+/* Unit tests of the smaller half of crypto: checksum.h, content.h, base64.h, alias.h, digest.h, secret.h and
+ * random.h. Vectors come from tests/vectors.json, which other libraries made, and from the
  * standards.
  */
 #include "unit/unit.h"
@@ -7,9 +7,8 @@
 #include "base/text.h"
 #include "crypto/alias.h"
 #include "crypto/base64.h"
-#include "crypto/cksum.h"
+#include "crypto/checksum.h"
 #include "crypto/content.h"
-#include "crypto/crc32.h"
 #include "crypto/digest.h"
 #include "crypto/random.h"
 #include "crypto/secret.h"

@@ -1,10 +1,9 @@
 /* test_net.c — the parts of src/net that need no socket, and the output queue over a pair of them. */
 #include "unit/unit.h"
 
-#include "net/deadline.h"
-#include "net/ebb.h"
-#include "net/output_queue.h"
-#include "net/pulse.h"
+#include "net/housekeeping.h"
+#include "net/loop/deadline.h"
+#include "net/loop/output_queue.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -115,7 +114,7 @@ static void output_arrives_whole_and_in_order_through_a_full_socket(void **state
 {
     (void)state;
     int ends[2];
-    struct ks_output output = {0};
+    struct ks_output_queue output = {0};
     size_t sent = 0;
     size_t received = 0;
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
@@ -124,11 +123,11 @@ static void output_arrives_whole_and_in_order_through_a_full_socket(void **state
         size_t size = 1 + i % sizeof piece;
         for (size_t j = 0; j < size; j++)
             piece[j] = (uint8_t)((sent + j) * 7);
-        assert_int_equal(ks_output_append(&output, piece, size), KS_OK);
+        assert_int_equal(ks_output_queue_append(&output, piece, size), KS_OK);
         sent += size;
     }
     assert_int_equal(output.waiting, sent);
-    assert_int_equal(ks_output_send(&output, ends[0]), KS_MORE); /* more than a socket takes */
+    assert_int_equal(ks_output_queue_send(&output, ends[0]), KS_MORE); /* more than a socket takes */
     while (received < sent) {
         uint8_t piece[5000];
         ssize_t got = read(ends[1], piece, sizeof piece);
@@ -136,7 +135,7 @@ static void output_arrives_whole_and_in_order_through_a_full_socket(void **state
         for (ssize_t j = 0; j < got; j++)
             assert_int_equal(piece[j], (uint8_t)((received + (size_t)j) * 7));
         received += (size_t)got;
-        assert_int_not_equal(ks_output_send(&output, ends[0]), KS_IO);
+        assert_int_not_equal(ks_output_queue_send(&output, ends[0]), KS_IO);
     }
     assert_int_equal(output.waiting, 0);
     assert_null(output.first);
@@ -148,12 +147,12 @@ static void output_to_a_peer_that_is_gone_is_an_error_and_no_signal(void **state
 {
     (void)state;
     int ends[2];
-    struct ks_output output = {0};
+    struct ks_output_queue output = {0};
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
     close(ends[1]);
-    assert_int_equal(ks_output_append(&output, "x", 1), KS_OK);
-    assert_int_equal(ks_output_send(&output, ends[0]), KS_IO);
-    ks_output_clear(&output);
+    assert_int_equal(ks_output_queue_append(&output, "x", 1), KS_OK);
+    assert_int_equal(ks_output_queue_send(&output, ends[0]), KS_IO);
+    ks_output_queue_clear(&output);
     assert_int_equal(output.waiting, 0);
     close(ends[0]);
 }

@@ -3,7 +3,7 @@
  */
 #include "unit/unit.h"
 
-#include "net/output_queue.h"
+#include "net/loop/output_queue.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -24,7 +24,7 @@ void *__wrap_malloc(size_t size)
 }
 
 struct line {
-    struct ks_output output;
+    struct ks_output_queue output;
     int ends[2];
 };
 
@@ -50,7 +50,7 @@ static int set_up_stream(void **state)
 static int tear_down(void **state)
 {
     struct line *line = *state;
-    ks_output_clear(&line->output);
+    ks_output_queue_clear(&line->output);
     assert_int_equal(line->output.waiting, 0);
     assert_int_equal(line->output.memory, 0);
     close(line->ends[0]);
@@ -70,12 +70,12 @@ static struct ks_shared *shared_text(const char *text)
 
 static void append(struct line *line, const char *text)
 {
-    assert_int_equal(ks_output_append(&line->output, text, strlen(text)), KS_OK);
+    assert_int_equal(ks_output_queue_append(&line->output, text, strlen(text)), KS_OK);
 }
 
 static void append_apart(struct line *line, const char *text)
 {
-    assert_int_equal(ks_output_append_apart(&line->output, text, strlen(text)), KS_OK);
+    assert_int_equal(ks_output_queue_append_apart(&line->output, text, strlen(text)), KS_OK);
 }
 
 /* The next send, as the peer sees it; "" when there is none. */
@@ -89,7 +89,7 @@ static void assert_packet(struct line *line, const char *expected)
 
 static void send_all(struct line *line)
 {
-    assert_int_equal(ks_output_send(&line->output, line->ends[0]), KS_OK);
+    assert_int_equal(ks_output_queue_send(&line->output, line->ends[0]), KS_OK);
     assert_int_equal(line->output.waiting, 0);
     assert_int_equal(line->output.memory, 0);
     assert_null(line->output.first);
@@ -125,7 +125,7 @@ static void hundreds_that_go_apart_are_as_many_sends(void **state)
     }
     size_t received = 0;
     while (received < COUNT) {
-        enum ks_result result = ks_output_send(&line->output, line->ends[0]);
+        enum ks_result result = ks_output_queue_send(&line->output, line->ends[0]);
         assert_true(result == KS_OK || result == KS_MORE); /* a socket takes only some packets */
         char packet[64];
         ssize_t size = 0;
@@ -144,8 +144,8 @@ static void nothing_at_all_makes_no_send(void **state)
     struct ks_shared *shared = shared_text("x");
     append(line, "");
     append_apart(line, "");
-    assert_int_equal(ks_output_append_shared(&line->output, shared, 1, 0, true), KS_OK);
-    assert_int_equal(ks_output_append_shared(&line->output, shared, 0, 0, false), KS_OK);
+    assert_int_equal(ks_output_queue_append_shared(&line->output, shared, 1, 0, true), KS_OK);
+    assert_int_equal(ks_output_queue_append_shared(&line->output, shared, 0, 0, false), KS_OK);
     assert_int_equal(line->output.memory, 0);
     append(line, "something");
     append_apart(line, "");
@@ -162,10 +162,10 @@ static void shared_bytes_go_with_the_others_and_from_where_it_was_said(void **st
     struct line *line = *state;
     struct ks_shared *shared = shared_text("0123456789");
     append(line, "before ");
-    assert_int_equal(ks_output_append_shared(&line->output, shared, 2, 3, false), KS_OK);
+    assert_int_equal(ks_output_queue_append_shared(&line->output, shared, 2, 3, false), KS_OK);
     append(line, " behind");
-    assert_int_equal(ks_output_append_shared(&line->output, shared, 0, 10, true), KS_OK);
-    assert_int_equal(ks_output_append_shared(&line->output, shared, 9, 1, false), KS_OK);
+    assert_int_equal(ks_output_queue_append_shared(&line->output, shared, 0, 10, true), KS_OK);
+    assert_int_equal(ks_output_queue_append_shared(&line->output, shared, 9, 1, false), KS_OK);
     append(line, "!");
     send_all(line);
     assert_packet(line, "before 234 behind");
@@ -178,16 +178,16 @@ static void shared_bytes_are_held_until_they_are_sent_or_dropped(void **state)
 {
     struct line *line = *state;
     struct ks_shared *shared = shared_text("shared");
-    assert_int_equal(ks_output_append_shared(&line->output, shared, 0, 6, false), KS_OK);
+    assert_int_equal(ks_output_queue_append_shared(&line->output, shared, 0, 6, false), KS_OK);
     assert_int_equal(atomic_load(&shared->references), 2);
     send_all(line);
     assert_int_equal(atomic_load(&shared->references), 1);
-    assert_int_equal(ks_output_append_shared(&line->output, shared, 0, 6, true), KS_OK);
-    assert_int_equal(ks_output_append_shared(&line->output, shared, 0, 6, false), KS_OK);
+    assert_int_equal(ks_output_queue_append_shared(&line->output, shared, 0, 6, true), KS_OK);
+    assert_int_equal(ks_output_queue_append_shared(&line->output, shared, 0, 6, false), KS_OK);
     assert_int_equal(atomic_load(&shared->references), 3);
-    ks_output_clear(&line->output);
+    ks_output_queue_clear(&line->output);
     assert_int_equal(atomic_load(&shared->references), 1);
-    assert_int_equal(ks_output_append_shared(&line->output, shared, 0, 6, false), KS_OK);
+    assert_int_equal(ks_output_queue_append_shared(&line->output, shared, 0, 6, false), KS_OK);
     ks_shared_release(shared); /* the output's is the last */
     send_all(line);
 }
@@ -198,7 +198,7 @@ static void more_shared_pieces_than_one_send_takes_arrive_in_order(void **state)
     struct ks_shared *shared = shared_text("abcdefghijklmnopqrstuvwxyz");
     char all[512] = "";
     for (unsigned i = 0; i < 150; i++)
-        assert_int_equal(ks_output_append_shared(&line->output, shared, i % 26, 1, false), KS_OK);
+        assert_int_equal(ks_output_queue_append_shared(&line->output, shared, i % 26, 1, false), KS_OK);
     send_all(line);
     for (char packet[256];;) {
         ssize_t size = recv(line->ends[1], packet, sizeof packet - 1, MSG_DONTWAIT);
@@ -224,7 +224,7 @@ static void memory_is_never_less_than_what_waits(void **state)
         append_apart(line, "a text of some length");
         assert_true(line->output.memory >= before + strlen("a text of some length"));
         before = line->output.memory;
-        assert_int_equal(ks_output_append_shared(&line->output, shared, 0, 10, false), KS_OK);
+        assert_int_equal(ks_output_queue_append_shared(&line->output, shared, 0, 10, false), KS_OK);
         assert_true(line->output.memory >= before + 10);
         before = line->output.memory;
         append(line, "x");
@@ -232,7 +232,7 @@ static void memory_is_never_less_than_what_waits(void **state)
         before = line->output.memory;
         assert_true(line->output.memory >= line->output.waiting);
     }
-    ks_output_clear(&line->output);
+    ks_output_queue_clear(&line->output);
     assert_int_equal(line->output.memory, 0);
     ks_shared_release(shared);
 }
@@ -246,9 +246,9 @@ static void without_memory_nothing_is_appended(void **state)
     append(line, "before ");
     size_t memory = line->output.memory;
     memory_is_out = true;
-    enum ks_result plain = ks_output_append(&line->output, much, sizeof much);
-    enum ks_result apart = ks_output_append_apart(&line->output, "apart", 5);
-    enum ks_result held = ks_output_append_shared(&line->output, shared, 0, 6, false);
+    enum ks_result plain = ks_output_queue_append(&line->output, much, sizeof much);
+    enum ks_result apart = ks_output_queue_append_apart(&line->output, "apart", 5);
+    enum ks_result held = ks_output_queue_append_shared(&line->output, shared, 0, 6, false);
     memory_is_out = false;
     assert_int_equal(plain, KS_NO_MEMORY);
     assert_int_equal(apart, KS_NO_MEMORY);
@@ -270,7 +270,7 @@ static uint8_t byte_at(size_t i)
     return (uint8_t)(i * 7 + i / 251);
 }
 
-static void append_some(struct ks_output *output, struct ks_shared *shared, size_t *sent, unsigned kind,
+static void append_some(struct ks_output_queue *output, struct ks_shared *shared, size_t *sent, unsigned kind,
                         size_t size)
 {
     uint8_t bytes[4096];
@@ -278,12 +278,12 @@ static void append_some(struct ks_output *output, struct ks_shared *shared, size
         bytes[i] = byte_at(*sent + i);
     *sent += size;
     if (kind == 0) {
-        assert_int_equal(ks_output_append(output, bytes, size), KS_OK);
+        assert_int_equal(ks_output_queue_append(output, bytes, size), KS_OK);
     } else if (kind == 1) {
-        assert_int_equal(ks_output_append_apart(output, bytes, size), KS_OK);
+        assert_int_equal(ks_output_queue_append_apart(output, bytes, size), KS_OK);
     } else { /* shared bytes have their place behind all that was shared before */
         memcpy(shared->bytes + shared->size, bytes, size);
-        assert_int_equal(ks_output_append_shared(output, shared, shared->size, size, kind == 2), KS_OK);
+        assert_int_equal(ks_output_queue_append_shared(output, shared, shared->size, size, kind == 2), KS_OK);
         shared->size += size;
     }
 }
@@ -311,7 +311,7 @@ static void everything_arrives_in_order_whatever_the_socket_takes_at_a_time(void
     for (unsigned i = 0; i < 4000; i++) {
         random = random * 1664525U + 1013904223U;
         append_some(&line->output, shared, &sent, (random >> 8) % 4, 1 + (random >> 12) % 1500);
-        enum ks_result result = ks_output_send(&line->output, line->ends[0]);
+        enum ks_result result = ks_output_queue_send(&line->output, line->ends[0]);
         assert_true(result == KS_OK || result == KS_MORE);
         was_full = was_full || result == KS_MORE;
         assert_int_equal(result == KS_OK, line->output.waiting == 0);
@@ -319,7 +319,7 @@ static void everything_arrives_in_order_whatever_the_socket_takes_at_a_time(void
     }
     assert_true(was_full);
     while (received < sent) {
-        assert_int_not_equal(ks_output_send(&line->output, line->ends[0]), KS_IO);
+        assert_int_not_equal(ks_output_queue_send(&line->output, line->ends[0]), KS_IO);
         take_some(line, &received, 5000);
     }
     assert_int_equal(line->output.memory, 0);

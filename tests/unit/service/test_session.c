@@ -2,7 +2,7 @@
  * fake store and a set clock (protocol.md §1, §1.2). */
 #include "unit/service/session_fixture.h"
 
-#include "crypto/cksum.h"
+#include "crypto/checksum.h"
 #include "crypto/content.h"
 
 static const uint8_t test_key[KS_CONTENT_KEY_SIZE] = "0123456789abcdef";

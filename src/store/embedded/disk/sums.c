@@ -2,7 +2,7 @@
 #include "store/embedded/disk/sums.h"
 
 #include "base/bytes.h"
-#include "crypto/crc32.h"
+#include "crypto/checksum.h"
 
 #include <stdlib.h>
 #include <string.h>

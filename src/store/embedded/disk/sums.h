@@ -1,7 +1,7 @@
 /* sums.h — sums of what waits for its receivers, against bytes that change on disk without anybody's doing. A
- * CRC-32 (crypto/crc32.h): it finds every burst up to 32 bits, all but one in four thousand million of larger
- * damage, and costs less than a copy; against somebody who writes to the disk on purpose no sum beside the
- * content would help.
+ * CRC-32 (crypto/checksum.h): it finds every burst up to 32 bits, all but one in four thousand million of
+ * larger damage, and costs less than a copy; against somebody who writes to the disk on purpose no sum beside
+ * the content would help.
  *
  * Two kinds. The *sum of a message* is that of its row and, where that has the content, of the content: so a
  * sender or a receiver that has changed is found, too. A large content, in a file of messages/, is followed

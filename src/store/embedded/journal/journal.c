@@ -3,7 +3,7 @@
 
 #include "base/bytes.h"
 #include "base/file.h"
-#include "crypto/crc32.h"
+#include "crypto/checksum.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,7 +2,7 @@
 #include "store/embedded/journal/journal_record.h"
 
 #include "base/bytes.h"
-#include "crypto/crc32.h"
+#include "crypto/checksum.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* check_files.c — check.h: the rows of `files` and what lies in files/. */
 #include "base/text.h"
-#include "crypto/cksum.h"
+#include "crypto/checksum.h"
 #include "store/embedded/disk/damaged.h"
 #include "store/embedded/disk/sums.h"
 #include "store/embedded/readers/check_internal.h"

@@ -3,7 +3,7 @@
 #include "store/embedded/vault/contents.h"
 
 #include "base/bytes.h"
-#include "crypto/crc32.h"
+#include "crypto/checksum.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -169,16 +169,16 @@ static void a_password_behind_a_guess_that_waits(void **state)
 /* ---- a real connection ---- */
 
 static int connect_to(struct ks_worker *worker, struct ks_chat_service_environment *environment,
-                      struct ks_listener_counts *listener)
+                      struct ks_connection_counts *counts)
 {
-    struct sockaddr_storage peer = {.ss_family = AF_UNIX};
+    struct ks_accepted accepted = {
+        .peer.ss_family = AF_UNIX, .events = &ks_chat_service_events, .service = environment, .counts = counts};
     int ends[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
     assert_int_equal(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
-    atomic_fetch_add(&worker->shared->connection_count, 1);
-    assert_int_equal(
-        ks_worker_hand_over(worker, ends[0], &peer, &ks_chat_service_events, environment, listener, false),
-        KS_OK);
+    accepted.fd = ends[0];
+    atomic_fetch_add(&worker->core.shared->connection_count, 1);
+    assert_int_equal(ks_worker_hand_over(worker, &accepted, false), KS_OK);
     return ends[1];
 }
 
@@ -201,7 +201,7 @@ static void hear_until(int fd, const char *text)
 
 static void end_worker(struct ks_worker *worker)
 {
-    while (atomic_load(&worker->shared->connection_count) > 0)
+    while (atomic_load(&worker->core.shared->connection_count) > 0)
         usleep(1000);
     ks_worker_stop(worker);
     while (ks_worker_run_late_tasks(worker))
@@ -218,16 +218,16 @@ static void a_password_that_a_real_connection_reads_and_keeps(void **state)
     struct ks_worker_shared shared = {
         .clock = ks_clock_system(), .log = &hall->loops[0].log, .output_limit = CAPACITY};
     /* Static, for the address sanitizer's stack keeps no alignment to cache lines. */
-    static struct ks_listener_counts listener = {.name = "chat"};
+    static struct ks_connection_counts counts;
     struct ks_worker *worker = NULL;
     hall->environment.clock = ks_clock_system();
     ks_crowd_init(&shared.crowd, &(struct ks_hash_key){{0}}, 0, NULL);
     ks_budget_init(&shared.contents, CAPACITY);
     assert_int_equal(ks_worker_start(&shared, 1, &worker), KS_OK);
-    int creator = connect_to(worker, &hall->environment, &listener);
+    int creator = connect_to(worker, &hall->environment, &counts);
     write_to(creator, creates, KS_COUNT_OF(creates));
     hear_until(creator, "You can start to talk");
-    int guesser = connect_to(worker, &hall->environment, &listener);
+    int guesser = connect_to(worker, &hall->environment, &counts);
     write_to(guesser, guesses, KS_COUNT_OF(guesses));
     hear_until(guesser, "You're connected");
     close(guesser);

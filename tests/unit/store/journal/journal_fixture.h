@@ -3,7 +3,7 @@
 #ifndef KS_TESTS_JOURNAL_FIXTURE_H
 #define KS_TESTS_JOURNAL_FIXTURE_H
 
-#include "crypto/crc32.h"
+#include "crypto/checksum.h"
 #include "store/embedded/journal/journal.h"
 
 #include <string.h>

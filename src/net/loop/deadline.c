@@ -1,5 +1,5 @@
 /* deadline.c — see deadline.h. */
-#include "net/deadline.h"
+#include "net/loop/deadline.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* pulse.c — see pulse.h. */
-#include "net/pulse.h"
+/* housekeeping.c — see housekeeping.h. */
+#include "net/housekeeping.h"
 
 #include <stddef.h>
 
@@ -26,5 +26,18 @@ bool ks_pulse_feel(struct ks_pulse *pulse)
         atomic_store(&pulse->beats[i].due, true);
         ks_executor_post(pulse->beats[i].executor, &pulse->beats[i].task);
     }
+    return true;
+}
+
+bool ks_ebb_look(struct ks_ebb *ebb, unsigned connections, uint64_t now_ms)
+{
+    bool falling = connections < ebb->before;
+    ebb->before = connections;
+    if (connections > ebb->most)
+        ebb->most = connections;
+    if (ebb->most < KS_EBB_CROWD || connections * 2 >= ebb->most || falling || now_ms < ebb->next_ms)
+        return false;
+    ebb->most = connections;
+    ebb->next_ms = now_ms + KS_EBB_PAUSE_MS;
     return true;
 }

@@ -1,5 +1,5 @@
 /* output_queue.c — see output_queue.h. */
-#include "net/output_queue.h"
+#include "net/loop/output_queue.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,8 +13,8 @@ enum {
     VECTORS_PER_SEND = 64,
 };
 
-struct ks_segment {
-    struct ks_segment *next;
+struct ks_output_segment {
+    struct ks_output_segment *next;
     size_t sent;
     size_t size;
     size_t capacity;          /* what can be added to; not more than `size` when it is shared or apart */
@@ -25,12 +25,12 @@ struct ks_segment {
 };
 
 /* A new last segment with room for `capacity` bytes of its own. */
-static struct ks_segment *segment_append(struct ks_output *output, size_t capacity)
+static struct ks_output_segment *segment_append(struct ks_output_queue *output, size_t capacity)
 {
-    struct ks_segment *segment = malloc(sizeof *segment + capacity);
+    struct ks_output_segment *segment = malloc(sizeof *segment + capacity);
     if (segment == NULL)
         return NULL;
-    *segment = (struct ks_segment){.capacity = capacity, .bytes = segment->own};
+    *segment = (struct ks_output_segment){.capacity = capacity, .bytes = segment->own};
     output->memory += sizeof *segment + capacity;
     if (output->last != NULL)
         output->last->next = segment;
@@ -41,7 +41,7 @@ static struct ks_segment *segment_append(struct ks_output *output, size_t capaci
 }
 
 /* Segments of a long queue grow, so that it takes few of them. */
-static size_t next_capacity(const struct ks_output *output, size_t wanted)
+static size_t next_capacity(const struct ks_output_queue *output, size_t wanted)
 {
     size_t capacity = output->last == NULL ? SEGMENT_SMALLEST : output->last->capacity * 2;
     if (capacity > SEGMENT_LARGEST)
@@ -51,10 +51,10 @@ static size_t next_capacity(const struct ks_output *output, size_t wanted)
     return capacity < wanted ? wanted : capacity;
 }
 
-enum ks_result ks_output_append(struct ks_output *output, const void *bytes, size_t size)
+enum ks_result ks_output_queue_append(struct ks_output_queue *output, const void *bytes, size_t size)
 {
     const uint8_t *next = bytes;
-    struct ks_segment *last = output->last;
+    struct ks_output_segment *last = output->last;
     size_t room = last == NULL || last->capacity < last->size ? 0 : last->capacity - last->size;
     size_t first_part = size < room ? size : room;
     if (size > first_part && segment_append(output, next_capacity(output, size - first_part)) == NULL)
@@ -71,11 +71,11 @@ enum ks_result ks_output_append(struct ks_output *output, const void *bytes, siz
     return KS_OK;
 }
 
-enum ks_result ks_output_append_apart(struct ks_output *output, const void *bytes, size_t size)
+enum ks_result ks_output_queue_append_apart(struct ks_output_queue *output, const void *bytes, size_t size)
 {
     if (size == 0)
         return KS_OK;
-    struct ks_segment *segment = segment_append(output, size);
+    struct ks_output_segment *segment = segment_append(output, size);
     if (segment == NULL)
         return KS_NO_MEMORY;
     memcpy(segment->own, bytes, size);
@@ -85,12 +85,12 @@ enum ks_result ks_output_append_apart(struct ks_output *output, const void *byte
     return KS_OK;
 }
 
-enum ks_result ks_output_append_shared(struct ks_output *output, struct ks_shared *shared, size_t offset,
-                                       size_t size, bool apart)
+enum ks_result ks_output_queue_append_shared(struct ks_output_queue *output, struct ks_shared *shared,
+                                             size_t offset, size_t size, bool apart)
 {
     if (size == 0)
         return KS_OK;
-    struct ks_segment *segment = segment_append(output, 0);
+    struct ks_output_segment *segment = segment_append(output, 0);
     if (segment == NULL)
         return KS_NO_MEMORY;
     segment->shared = ks_shared_retain(shared);
@@ -103,10 +103,10 @@ enum ks_result ks_output_append_shared(struct ks_output *output, struct ks_share
 }
 
 /* Up to the next segment that goes apart; that one alone when it is the first. */
-static int fill_vectors(const struct ks_output *output, struct iovec vectors[static VECTORS_PER_SEND])
+static int fill_vectors(const struct ks_output_queue *output, struct iovec vectors[static VECTORS_PER_SEND])
 {
     int count = 0;
-    for (struct ks_segment *segment = output->first; segment != NULL && count < VECTORS_PER_SEND;
+    for (struct ks_output_segment *segment = output->first; segment != NULL && count < VECTORS_PER_SEND;
          segment = segment->next) {
         if (segment->apart && count > 0)
             break;
@@ -119,18 +119,18 @@ static int fill_vectors(const struct ks_output *output, struct iovec vectors[sta
     return count;
 }
 
-static void segment_free(struct ks_output *output, struct ks_segment *segment)
+static void segment_free(struct ks_output_queue *output, struct ks_output_segment *segment)
 {
     output->memory -= sizeof *segment + (segment->shared != NULL ? segment->size : segment->capacity);
     ks_shared_release(segment->shared);
     free(segment);
 }
 
-static void drop_sent(struct ks_output *output, size_t sent)
+static void drop_sent(struct ks_output_queue *output, size_t sent)
 {
     output->waiting -= sent;
     while (output->first != NULL) {
-        struct ks_segment *segment = output->first;
+        struct ks_output_segment *segment = output->first;
         size_t left = segment->size - segment->sent;
         if (sent < left) {
             segment->sent += sent;
@@ -153,7 +153,7 @@ static ssize_t send_vectors(int fd, struct iovec *vectors, int count)
     return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-enum ks_result ks_output_send(struct ks_output *output, int fd)
+enum ks_result ks_output_queue_send(struct ks_output_queue *output, int fd)
 {
     while (output->waiting > 0) {
         struct iovec vectors[VECTORS_PER_SEND];
@@ -169,10 +169,10 @@ enum ks_result ks_output_send(struct ks_output *output, int fd)
     return KS_OK;
 }
 
-void ks_output_clear(struct ks_output *output)
+void ks_output_queue_clear(struct ks_output_queue *output)
 {
     while (output->first != NULL) {
-        struct ks_segment *segment = output->first;
+        struct ks_output_segment *segment = output->first;
         output->first = segment->next;
         segment_free(output, segment);
     }

@@ -1,5 +1,5 @@
 /* crowd.c — see crowd.h. */
-#include "net/crowd.h"
+#include "net/loop/crowd.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
-/* cksum.c — see cksum.h. ISA-L's crc32_ieee has the polynomial and the bit order of cksum, and complements at
- * both ends; undoing that gives the bare step. */
-#include "crypto/cksum.h"
+/* checksum.c — see checksum.h. ISA-L's crc32_ieee has the polynomial and the bit order of cksum, and
+ * complements at both ends; undoing that gives the bare step. */
+#include "crypto/checksum.h"
 
 #include <isa-l/crc.h>
 
@@ -34,4 +34,14 @@ uint32_t ks_cksum_value(const struct ks_cksum *cksum)
     for (uint64_t length = cksum->length; length > 0; length >>= 8)
         remainder = portable_step(remainder, (uint8_t)length);
     return ~remainder;
+}
+
+uint32_t ks_crc32(const uint8_t *bytes, size_t size)
+{
+    return ks_crc32_add(0, bytes, size);
+}
+
+uint32_t ks_crc32_add(uint32_t crc, const uint8_t *bytes, size_t size)
+{
+    return crc32_gzip_refl(crc, bytes, size);
 }
