@@ -1,7 +1,7 @@
 /* net.c — see net.h. Runs on the main thread. */
 #include "net/net.h"
 
-#include "base/log_repeats.h"
+#include "base/limits/log_repeats.h"
 #include "net/housekeeping.h"
 #include "net/listener.h"
 #include "net/provision.h"

@@ -4,8 +4,8 @@
  * Everything here runs on the main thread. `struct server` owns what there is; nothing is global.
  */
 #include "base/limits/allowance.h"
+#include "base/limits/log_repeats.h"
 #include "base/limits/networks.h"
-#include "base/log_repeats.h"
 #include "base/privacy.h"
 #include "base/scheduling.h"
 #include "crypto/alias.h"

@@ -1,7 +1,7 @@
 /* peer_address.c — see peer_address.h. */
 #include "net/loop/peer_address.h"
 
-#include "base/log_repeats.h"
+#include "base/limits/log_repeats.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -1,5 +1,5 @@
 /* tcp_ending.c — how a TCP connection ends: by the peer, by its service, or by us: see tcp_internal.h. */
-#include "base/log_repeats.h"
+#include "base/limits/log_repeats.h"
 #include "net/tcp/tcp_internal.h"
 
 #include <sys/socket.h>

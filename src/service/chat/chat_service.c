@@ -10,7 +10,7 @@
 #include "service/chat/chat_service.h"
 
 #include "base/buffer.h"
-#include "base/log_repeats.h"
+#include "base/limits/log_repeats.h"
 #include "crypto/secret.h"
 #include "service/chat/chat_session_internal.h"
 

@@ -61,7 +61,7 @@ void ks_chat_session_end(struct ks_chat_session *session);
 void ks_chat_session_give_up(struct ks_chat_session *session);
 
 /* "ADDRESS: chat: "name" what": something that went well. `what` as of printf, and a literal: lines of one
- * literal from one address are alike (base/log_repeats.h). */
+ * literal from one address are alike (base/limits/log_repeats.h). */
 void ks_chat_session_log(const struct ks_chat_session *session, const char *what, ...)
     __attribute__((format(printf, 2, 3)));
 

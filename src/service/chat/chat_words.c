@@ -1,7 +1,7 @@
 /* chat_words.c — what a peer is told, and what a member says. That is collected over one read in `lines`, and
  * goes to the group in one piece.
  */
-#include "base/log_repeats.h"
+#include "base/limits/log_repeats.h"
 #include "base/text.h"
 #include "service/chat/chat_session_internal.h"
 

@@ -1,7 +1,7 @@
 /* report.c — see report.h. */
 #include "service/core/report.h"
 
-#include "base/log_repeats.h"
+#include "base/limits/log_repeats.h"
 #include "base/text.h"
 #include "crypto/alias.h"
 #include "service/core/session_internal.h"

@@ -4,8 +4,8 @@
  * A line is `ADDRESS: "user" to "receiver": text`. Names are what the store has at hand, so that nobody has
  * to carry them around, and nothing waits for them; who is no user has none, and neither has a request whose
  * connection is gone (the store may be closed by then). Lines that are alike, of one text, address and user,
- * are bounded (base/log_repeats.h). Nothing is looked up, and nothing formatted, for a line that the log does
- * not show.
+ * are bounded (base/limits/log_repeats.h). Nothing is looked up, and nothing formatted, for a line that the
+ * log does not show.
  */
 #ifndef KS_SERVICE_REPORT_H
 #define KS_SERVICE_REPORT_H

@@ -1,7 +1,7 @@
 /* control.c — see control.h. */
 #include "service/operators/control.h"
 
-#include "base/log_repeats.h"
+#include "base/limits/log_repeats.h"
 #include "base/text.h"
 
 #include <stdio.h>

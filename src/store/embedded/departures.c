@@ -1,7 +1,7 @@
 /* departures.c — see departures.h. */
 #include "store/embedded/departures.h"
 
-#include "base/log_repeats.h"
+#include "base/limits/log_repeats.h"
 #include "store/embedded/engine.h"
 #include "store/embedded/vault/sweep.h"
 #include "store/reply.h"

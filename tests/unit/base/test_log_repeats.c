@@ -1,7 +1,7 @@
 /* test_log_repeats.c — lines that are alike are written so many times an hour, counted beyond that, and told
  * (log_repeats.h); and what a machine says of its ways (machine.h).
  */
-#include "base/log_repeats.h"
+#include "base/limits/log_repeats.h"
 #include "base/machine.h"
 #include "support/fake_loop.h"
 #include "unit/unit.h"

@@ -8,7 +8,7 @@
 
 #include "unit/unit.h"
 
-#include "base/log_repeats.h"
+#include "base/limits/log_repeats.h"
 #include "net/tcp/tcp.h"
 
 #include <arpa/inet.h>

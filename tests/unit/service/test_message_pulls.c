@@ -1,6 +1,6 @@
 /* Unit tests of 604 on the server, src/service/messages/pulls.c: what waits, on its way to its receiver
  * (protocol.md §1.3). */
-#include "unit/client/people_fixture.h"
+#include "unit/service/people_fixture.h"
 
 /* ---- 604 ---- */
 

@@ -1,6 +1,6 @@
 /* test_message_service.c — messages without sockets and disks: the real services behind a fake connection and
  * a fake store (protocol.md §1.3). The peer's TCP acknowledges what the test lets it take. */
-#include "unit/client/people_fixture.h"
+#include "unit/service/people_fixture.h"
 
 /* ---- 601 and 602 ---- */
 

@@ -1,10 +1,10 @@
 /* test_report.c — what the log tells of requests on the binary port (report.h): who asked, for whom, from
  * where, by which setting it was refused; and what it never tells.
  */
-#include "unit/client/people_fixture.h"
+#include "unit/service/people_fixture.h"
 
 #include "base/limits/allowance.h"
-#include "base/log_repeats.h"
+#include "base/limits/log_repeats.h"
 #include "base/text.h"
 
 #define PEER "192.0.2.1:40000: "

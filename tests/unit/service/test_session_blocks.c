@@ -1,6 +1,6 @@
 /* test_session_blocks.c — peers that pad requests to blocks of 1024 bytes, and wait for answers that are
  * padded, too (protocol.md, "Blocks"); src/service/core/padding.c behind src/service/core/frames.c. */
-#include "unit/client/people_fixture.h"
+#include "unit/service/people_fixture.h"
 
 #include "wire/blocks.h"
 

@@ -4,7 +4,7 @@
  */
 #include "unit/unit.h"
 
-#include "unit/client/people_fixture.h"
+#include "unit/service/people_fixture.h"
 
 #include "crypto/content.h"
 #include "unit/base/failing_memory.h"

@@ -1,7 +1,7 @@
 /* database_reader.c — see database_reader.h. */
 #include "store/embedded/readers/database_reader.h"
 
-#include "base/log_repeats.h"
+#include "base/limits/log_repeats.h"
 
 static void disconnect(struct ks_database_reader *reader)
 {

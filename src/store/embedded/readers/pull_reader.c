@@ -3,7 +3,7 @@
  * turn between them. */
 #include "store/embedded/readers/pull_reader.h"
 
-#include "base/log_repeats.h"
+#include "base/limits/log_repeats.h"
 #include "store/embedded/vault/contents.h"
 #include "store/reply.h"
 

@@ -15,7 +15,7 @@
  * before (ks_vault_close_written), all that was written has reached the disk first. Directories have nothing
  * to sync but what their own group has changed, which the group's own sync or fsync tells of; no other waits
  * with a change meanwhile. SQLite and the journal sync descriptors of their own. */
-#include "base/log_repeats.h"
+#include "base/limits/log_repeats.h"
 #include "store/embedded/disk/reaper.h"
 #include "store/embedded/vault/vault_internal.h"
 #include "store/reply.h"

@@ -1,6 +1,6 @@
 /* staging.c — the stages there are: who owns them and which thread they are pinned to, how they are made and
  * freed, and what vault.c, stage.c and confirm.c all do with their files in staging/. */
-#include "base/log_repeats.h"
+#include "base/limits/log_repeats.h"
 #include "store/embedded/memory/id_hash.h"
 #include "store/embedded/vault/sweep.h"
 #include "store/embedded/vault/vault_internal.h"

@@ -1,7 +1,7 @@
 /* removal.c — see removal.h. */
 #include "store/embedded/writer/removal.h"
 
-#include "base/log_repeats.h"
+#include "base/limits/log_repeats.h"
 #include "store/embedded/memory/table.h"
 #include "store/embedded/vault/names.h"
 

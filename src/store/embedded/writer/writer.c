@@ -2,7 +2,7 @@
  * it comes in tasks and by the hooks. */
 #include "store/embedded/writer/writer.h"
 
-#include "base/log_repeats.h"
+#include "base/limits/log_repeats.h"
 
 #include <stdio.h>
 

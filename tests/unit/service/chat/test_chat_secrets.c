@@ -171,8 +171,10 @@ static void a_password_behind_a_guess_that_waits(void **state)
 static int connect_to(struct ks_worker *worker, struct ks_chat_service_environment *environment,
                       struct ks_connection_counts *counts)
 {
-    struct ks_accepted accepted = {
-        .peer.ss_family = AF_UNIX, .events = &ks_chat_service_events, .service = environment, .counts = counts};
+    struct ks_accepted accepted = {.peer.ss_family = AF_UNIX,
+                                   .events = &ks_chat_service_events,
+                                   .service = environment,
+                                   .counts = counts};
     int ends[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
     assert_int_equal(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);

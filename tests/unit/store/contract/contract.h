@@ -12,7 +12,7 @@
 
 #include "unit/store/store_fixture.h"
 
-#include "store/embedded/limits.h"
+#include "store/limits.h"
 #include "store/store.h"
 
 #include <pthread.h>

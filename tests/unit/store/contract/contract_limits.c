@@ -1,4 +1,4 @@
-/* contract_limits.c — how much is stored for whom, and what is told at a limit (store/embedded/limits.h). */
+/* contract_limits.c — how much is stored for whom, and what is told at a limit (store/limits.h). */
 #include "unit/store/contract/contract_asking.h"
 
 struct three {

@@ -2,7 +2,7 @@
  * fail, and many threads at once. */
 #include "unit/store/vault/vault_fixture.h"
 
-#include "base/log_repeats.h"
+#include "base/limits/log_repeats.h"
 
 #include <pthread.h>
 #include <signal.h>

@@ -2,7 +2,7 @@
  * row, and the last place of a row is for whoever finds no other. What is about nobody has rows of its own,
  * which nobody can fill: there are as many of it as the program has lines.
  */
-#include "base/log_repeats.h"
+#include "base/limits/log_repeats.h"
 
 #include <pthread.h>
 #include <stdarg.h>
