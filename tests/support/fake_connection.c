@@ -248,8 +248,8 @@ static bool takes_input(const struct fake_connection *connection)
     return connection->open && !connection->paused && !is_over(connection);
 }
 
-/* Offers bytes as net/tcp/tcp.c does: into the service's own buffer when it wants that. What is not consumed
- * is kept. */
+/* Offers bytes as net/tcp/tcp_input.c does: into the service's own buffer when it wants that. What is not
+ * consumed is kept. */
 static void offer(struct fake_connection *connection, const uint8_t *bytes, size_t size)
 {
     const struct ks_connection_events *events = connection->connection.events;

@@ -108,21 +108,21 @@ static enum ks_result open_first(const struct ks_address *address, int family, i
 
 /* A host that is empty is all interfaces: one socket for both families, or for IPv4 where there is no other.
  */
-enum ks_result ks_tcp_socket_listen(const char *text, int backlog, const struct ks_log *log, int *fd,
+enum ks_result ks_tcp_socket_listen(const char *address, int backlog, const struct ks_log *log, int *fd,
                                     char *why, size_t why_size)
 {
-    struct ks_address address;
-    if (ks_address_parse_listener(text, &address) != KS_OK) {
-        snprintf(why, why_size, "\"%s\" is not of the form address:port", text);
+    struct ks_address parsed;
+    if (ks_address_parse_listener(address, &parsed) != KS_OK) {
+        snprintf(why, why_size, "\"%s\" is not of the form address:port", address);
         return KS_INVALID;
     }
-    if (address.host[0] != '\0')
-        return open_first(&address, AF_UNSPEC, backlog, fd, why, why_size);
-    enum ks_result result = open_first(&address, AF_INET6, backlog, fd, why, why_size);
+    if (parsed.host[0] != '\0')
+        return open_first(&parsed, AF_UNSPEC, backlog, fd, why, why_size);
+    enum ks_result result = open_first(&parsed, AF_INET6, backlog, fd, why, why_size);
     if (result != KS_IO || (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL))
         return result;
-    ks_log_notice(log, "this system has no IPv6: %s is IPv4 only", text);
-    return open_first(&address, AF_INET, backlog, fd, why, why_size);
+    ks_log_notice(log, "this system has no IPv6: %s is IPv4 only", address);
+    return open_first(&parsed, AF_INET, backlog, fd, why, why_size);
 }
 
 /* ---- delivery ---- */

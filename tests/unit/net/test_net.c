@@ -2,9 +2,14 @@
 #include "unit/unit.h"
 
 #include "net/housekeeping.h"
+#include "net/loop/connection_lists.h"
 #include "net/loop/deadline.h"
 #include "net/loop/output_queue.h"
+#include "net/loop/peer_address.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -157,6 +162,118 @@ static void output_to_a_peer_that_is_gone_is_an_error_and_no_signal(void **state
     close(ends[0]);
 }
 
+/* ---- addresses ---- */
+
+static void a_peer_address_of_either_version_is_described_with_its_port(void **state)
+{
+    (void)state;
+    const struct sockaddr_in v4 = {
+        .sin_family = AF_INET, .sin_port = htons(1234), .sin_addr.s_addr = htonl(0xc0000207)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(4321)};
+    struct sockaddr_storage address = {0};
+    char text[KS_PEER_TEXT_SIZE];
+    memcpy(&address, &v4, sizeof v4);
+    struct ks_peer_address peer = ks_peer_address_of(&address);
+    ks_peer_address_describe(&peer, text, sizeof text);
+    assert_string_equal(text, "192.0.2.7:1234");
+    assert_int_equal(inet_pton(AF_INET6, "2001:db8::7", &v6.sin6_addr), 1);
+    memcpy(&address, &v6, sizeof v6);
+    peer = ks_peer_address_of(&address);
+    ks_peer_address_describe(&peer, text, sizeof text);
+    assert_string_equal(text, "[2001:db8::7]:4321");
+}
+
+static void an_ipv4_peer_is_the_same_by_either_version(void **state)
+{
+    (void)state;
+    const struct sockaddr_in v4 = {
+        .sin_family = AF_INET, .sin_port = htons(1234), .sin_addr.s_addr = htonl(0xc0000207)};
+    struct sockaddr_in6 mapped = {.sin6_family = AF_INET6, .sin6_port = htons(1234)};
+    struct sockaddr_storage addresses[2] = {{0}};
+    assert_int_equal(inet_pton(AF_INET6, "::ffff:192.0.2.7", &mapped.sin6_addr), 1);
+    memcpy(&addresses[0], &v4, sizeof v4);
+    memcpy(&addresses[1], &mapped, sizeof mapped);
+    const struct ks_peer_address one = ks_peer_address_of(&addresses[0]);
+    const struct ks_peer_address other = ks_peer_address_of(&addresses[1]);
+    assert_memory_equal(one.bytes, other.bytes, sizeof one.bytes);
+}
+
+static void a_peer_at_a_socket_in_the_file_system_is_this_machine(void **state)
+{
+    (void)state;
+    static const uint8_t zeros[KS_PEER_ADDRESS_SIZE];
+    const struct sockaddr_storage address = {.ss_family = AF_UNIX};
+    const struct ks_peer_address peer = ks_peer_address_of(&address);
+    char text[KS_PEER_TEXT_SIZE];
+    ks_peer_address_describe(&peer, text, sizeof text);
+    assert_true(peer.is_local);
+    assert_memory_equal(peer.bytes, zeros, sizeof zeros);
+    assert_string_equal(text, "this machine");
+}
+
+/* ---- lists ---- */
+
+struct links_of_three {
+    _Atomic unsigned known;
+    struct ks_connection_lists lists;
+    struct ks_connection_links links[3];
+};
+
+static void whoever_is_doomed_while_dirty_is_taken_once_and_as_doomed(void **state)
+{
+    (void)state;
+    struct links_of_three three = {0};
+    ks_connection_lists_init(&three.lists, &three.known);
+    ks_connection_lists_add_dirty(&three.lists, &three.links[0]);
+    ks_connection_lists_add_doomed(&three.lists, &three.links[0]);
+    ks_connection_lists_add_dirty(&three.lists, &three.links[0]);
+    assert_null(ks_connection_lists_take_doomed(&three.lists));
+    assert_null(ks_connection_lists_take_dirty(&three.lists));
+    assert_ptr_equal(ks_connection_lists_take_doomed(&three.lists), &three.links[0]);
+    assert_true(ks_connection_lists_are_worked_off(&three.lists));
+}
+
+static void nobody_is_taken_as_doomed_while_somebody_is_ready(void **state)
+{
+    (void)state;
+    struct links_of_three three = {0};
+    ks_connection_lists_init(&three.lists, &three.known);
+    ks_connection_lists_add_doomed(&three.lists, &three.links[0]);
+    ks_connection_lists_add_ready(&three.lists, &three.links[1]);
+    ks_connection_lists_add_ready(&three.lists, &three.links[1]);
+    assert_null(ks_connection_lists_take_doomed(&three.lists));
+    assert_ptr_equal(ks_connection_lists_take_ready(&three.lists), &three.links[1]);
+    assert_null(ks_connection_lists_take_ready(&three.lists));
+    assert_ptr_equal(ks_connection_lists_take_doomed(&three.lists), &three.links[0]);
+}
+
+static void the_longest_idle_is_found_after_others_have_left(void **state)
+{
+    (void)state;
+    struct links_of_three three = {0};
+    ks_connection_lists_init(&three.lists, &three.known);
+    for (size_t i = 0; i < KS_COUNT_OF(three.links); i++)
+        ks_connection_lists_enter_idle(&three.lists, &three.links[i], 10 * (i + 1));
+    ks_connection_lists_leave_idle(&three.lists, &three.links[1]);
+    assert_ptr_equal(ks_connection_lists_longest_idle(&three.lists, KS_STANDING_KNOWN), &three.links[0]);
+    ks_connection_lists_add_doomed(&three.lists, &three.links[0]);
+    assert_ptr_equal(ks_connection_lists_longest_idle(&three.lists, KS_STANDING_KNOWN), &three.links[2]);
+    assert_int_equal(atomic_load(&three.lists.oldest_idle_ms[KS_STANDING_SILENT]), 30);
+}
+
+static void those_who_are_known_are_counted(void **state)
+{
+    (void)state;
+    struct links_of_three three = {0};
+    ks_connection_lists_init(&three.lists, &three.known);
+    ks_connection_lists_set_standing(&three.lists, &three.links[0], KS_STANDING_KNOWN, 1);
+    ks_connection_lists_set_standing(&three.lists, &three.links[0], KS_STANDING_KNOWN, 2);
+    ks_connection_lists_set_standing(&three.lists, &three.links[1], KS_STANDING_STRANGER, 3);
+    assert_int_equal(atomic_load(&three.known), 1);
+    ks_connection_lists_set_standing(&three.lists, &three.links[0], KS_STANDING_SILENT, 4);
+    assert_int_equal(atomic_load(&three.known), 0);
+}
+
 /* ---- pulse ---- */
 
 static void a_pulse_is_felt_while_every_executor_runs(void **state)
@@ -261,6 +378,13 @@ int main(void)
         cmocka_unit_test(a_wheel_that_slept_for_hours_still_finds_every_deadline),
         cmocka_unit_test(output_arrives_whole_and_in_order_through_a_full_socket),
         cmocka_unit_test(output_to_a_peer_that_is_gone_is_an_error_and_no_signal),
+        cmocka_unit_test(a_peer_address_of_either_version_is_described_with_its_port),
+        cmocka_unit_test(an_ipv4_peer_is_the_same_by_either_version),
+        cmocka_unit_test(a_peer_at_a_socket_in_the_file_system_is_this_machine),
+        cmocka_unit_test(whoever_is_doomed_while_dirty_is_taken_once_and_as_doomed),
+        cmocka_unit_test(nobody_is_taken_as_doomed_while_somebody_is_ready),
+        cmocka_unit_test(the_longest_idle_is_found_after_others_have_left),
+        cmocka_unit_test(those_who_are_known_are_counted),
         cmocka_unit_test(a_pulse_is_felt_while_every_executor_runs),
         cmocka_unit_test(no_pulse_is_felt_until_the_last_executor_has_run),
         cmocka_unit_test(memory_goes_back_once_when_more_than_half_of_a_crowd_has_gone),
