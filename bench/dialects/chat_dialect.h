@@ -10,8 +10,8 @@
  * The line of --size bytes is a text and an LF, and is carried as that, with the LF, where texts are of any
  * bytes; IRC, whose lines end in CRLF, takes it as the end of the line.
  */
-#ifndef KS_BENCH_CHAT_DIALECT_H
-#define KS_BENCH_CHAT_DIALECT_H
+#ifndef KS_BENCH_DIALECTS_CHAT_DIALECT_H
+#define KS_BENCH_DIALECTS_CHAT_DIALECT_H
 
 #include "bench/load/link.h"
 #include "bench/load/run.h"

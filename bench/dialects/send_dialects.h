@@ -1,6 +1,6 @@
 /* send_dialects.h — the protocols that mode `send` speaks (traffic/send_dialect.h). Constant. */
-#ifndef KS_BENCH_SEND_DIALECTS_H
-#define KS_BENCH_SEND_DIALECTS_H
+#ifndef KS_BENCH_DIALECTS_SEND_DIALECTS_H
+#define KS_BENCH_DIALECTS_SEND_DIALECTS_H
 
 #include "bench/traffic/send_dialect.h"
 

@@ -1,6 +1,6 @@
 /* findings.h — what a run found, for people or as one JSON object on one line. One owner; any thread. */
-#ifndef KS_BENCH_FINDINGS_H
-#define KS_BENCH_FINDINGS_H
+#ifndef KS_BENCH_LOAD_FINDINGS_H
+#define KS_BENCH_LOAD_FINDINGS_H
 
 #include "bench/load/percentiles.h"
 

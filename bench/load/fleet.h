@@ -1,8 +1,8 @@
 /* fleet.h — many links to one server, opened with no more than some at a time so that no backlog overflows,
  * from several source addresses where one address has too few ports. On its loop's thread.
  */
-#ifndef KS_BENCH_FLEET_H
-#define KS_BENCH_FLEET_H
+#ifndef KS_BENCH_LOAD_FLEET_H
+#define KS_BENCH_LOAD_FLEET_H
 
 #include "bench/load/link.h"
 

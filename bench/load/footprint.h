@@ -1,8 +1,8 @@
 /* footprint.h — the memory of the server, before and after something: measured once it is calm. Main thread;
  * does nothing without --pid.
  */
-#ifndef KS_BENCH_FOOTPRINT_H
-#define KS_BENCH_FOOTPRINT_H
+#ifndef KS_BENCH_LOAD_FOOTPRINT_H
+#define KS_BENCH_LOAD_FOOTPRINT_H
 
 #include "bench/load/run.h"
 

@@ -3,8 +3,8 @@
  * What is written within one turn of the loop goes out in one send(2) at the end of the turn. Bytes that
  * arrive are shown in a buffer that all links of a loop share; only what a handler leaves over is copied.
  */
-#ifndef KS_BENCH_LINK_H
-#define KS_BENCH_LINK_H
+#ifndef KS_BENCH_LOAD_LINK_H
+#define KS_BENCH_LOAD_LINK_H
 
 #include "base/result.h"
 #include "bench/load/reactor.h"

@@ -1,8 +1,8 @@
 /* percentiles.h — latencies counted in buckets of less than one percent width, after the idea of HdrHistogram
  * (Tene, "How NOT to measure latency"): constant memory, any number of values. One owner; any thread.
  */
-#ifndef KS_BENCH_PERCENTILES_H
-#define KS_BENCH_PERCENTILES_H
+#ifndef KS_BENCH_LOAD_PERCENTILES_H
+#define KS_BENCH_LOAD_PERCENTILES_H
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 /* process.h — what another process has used: its CPU time and its memory. Linux. Any thread. */
-#ifndef KS_BENCH_PROCESS_H
-#define KS_BENCH_PROCESS_H
+#ifndef KS_BENCH_LOAD_PROCESS_H
+#define KS_BENCH_LOAD_PROCESS_H
 
 #include "base/result.h"
 

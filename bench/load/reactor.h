@@ -4,8 +4,8 @@
  * libuv serves kesherd, where there are disks and signals as well; here nothing but sockets moves, and the
  * generator must cost less than what it measures.
  */
-#ifndef KS_BENCH_REACTOR_H
-#define KS_BENCH_REACTOR_H
+#ifndef KS_BENCH_LOAD_REACTOR_H
+#define KS_BENCH_LOAD_REACTOR_H
 
 #include "base/result.h"
 

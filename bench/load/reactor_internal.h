@@ -1,8 +1,8 @@
 /* reactor_internal.h — what links know of their reactor, and it of them; for reactor.c and link.c alone. The
  * reactor calls links; links only reach into its lists.
  */
-#ifndef KS_BENCH_REACTOR_INTERNAL_H
-#define KS_BENCH_REACTOR_INTERNAL_H
+#ifndef KS_BENCH_LOAD_REACTOR_INTERNAL_H
+#define KS_BENCH_LOAD_REACTOR_INTERNAL_H
 
 #include "bench/load/link.h"
 

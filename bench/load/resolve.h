@@ -1,6 +1,6 @@
 /* resolve.h — "HOST:PORT" and "[ADDRESS]:PORT" to a socket address. Main thread; may ask the network. */
-#ifndef KS_BENCH_RESOLVE_H
-#define KS_BENCH_RESOLVE_H
+#ifndef KS_BENCH_LOAD_RESOLVE_H
+#define KS_BENCH_LOAD_RESOLVE_H
 
 #include "base/result.h"
 

@@ -5,8 +5,8 @@
  * counts into run->operations and run->latency while run->measuring, and ends by itself or when `finish` is
  * called. Whatever goes wrong is told once with ks_run_fail, which stops the loop.
  */
-#ifndef KS_BENCH_RUN_H
-#define KS_BENCH_RUN_H
+#ifndef KS_BENCH_LOAD_RUN_H
+#define KS_BENCH_LOAD_RUN_H
 
 #include "bench/load/findings.h"
 #include "bench/load/fleet.h"

@@ -1,7 +1,7 @@
 /* settings.h — the command line of kesher-bench: a mode, and options that the mode takes. Pure; main thread.
  */
-#ifndef KS_BENCH_SETTINGS_H
-#define KS_BENCH_SETTINGS_H
+#ifndef KS_BENCH_LOAD_SETTINGS_H
+#define KS_BENCH_LOAD_SETTINGS_H
 
 #include "base/options.h"
 

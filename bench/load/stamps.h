@@ -2,8 +2,8 @@
  * requests that were written at the same time, in as many places as it may have requests on their way, all in
  * one allocation. One owner; any thread.
  */
-#ifndef KS_BENCH_STAMPS_H
-#define KS_BENCH_STAMPS_H
+#ifndef KS_BENCH_LOAD_STAMPS_H
+#define KS_BENCH_LOAD_STAMPS_H
 
 #include <stdbool.h>
 #include <stdint.h>

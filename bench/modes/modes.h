@@ -1,8 +1,8 @@
 /* modes.h — the modes of kesher-bench. Each runs once, from beginning to end, fills run->findings, and
  * returns whether all that it verifies was right; else run->reason says what was not. Main thread.
  */
-#ifndef KS_BENCH_MODES_H
-#define KS_BENCH_MODES_H
+#ifndef KS_BENCH_MODES_MODES_H
+#define KS_BENCH_MODES_MODES_H
 
 #include "bench/load/run.h"
 

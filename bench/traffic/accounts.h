@@ -1,8 +1,8 @@
 /* accounts.h — users for a run: registered at a server with connections of their own, before the load begins.
  * All share one pair of RSA keys, and names that no other run has. Main thread.
  */
-#ifndef KS_BENCH_ACCOUNTS_H
-#define KS_BENCH_ACCOUNTS_H
+#ifndef KS_BENCH_TRAFFIC_ACCOUNTS_H
+#define KS_BENCH_TRAFFIC_ACCOUNTS_H
 
 #include "bench/load/run.h"
 #include "wire/drop_codec.h"

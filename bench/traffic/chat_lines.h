@@ -6,8 +6,8 @@
  * rest is the same in all of them. Verified: each hearer hears each line of each writer once, whole and in
  * order, and none that was not written; and, where a protocol promises it, all hear the same order.
  */
-#ifndef KS_BENCH_CHAT_LINES_H
-#define KS_BENCH_CHAT_LINES_H
+#ifndef KS_BENCH_TRAFFIC_CHAT_LINES_H
+#define KS_BENCH_TRAFFIC_CHAT_LINES_H
 
 #include <stdbool.h>
 #include <stddef.h>

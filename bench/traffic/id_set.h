@@ -1,8 +1,8 @@
 /* id_set.h — client ids that a server gave out, to see that it gives none twice: a table of a fixed size,
  * never more than three quarters full. One owner; any thread.
  */
-#ifndef KS_BENCH_ID_SET_H
-#define KS_BENCH_ID_SET_H
+#ifndef KS_BENCH_TRAFFIC_ID_SET_H
+#define KS_BENCH_TRAFFIC_ID_SET_H
 
 #include "wire/frame.h"
 

@@ -4,8 +4,8 @@
  * A message's content is its number, the number of its lane (4 bytes each, little-endian), then bytes that
  * are the same in all of them; of a shorter one there is the beginning.
  */
-#ifndef KS_BENCH_LANES_H
-#define KS_BENCH_LANES_H
+#ifndef KS_BENCH_TRAFFIC_LANES_H
+#define KS_BENCH_TRAFFIC_LANES_H
 
 #include "base/result.h"
 

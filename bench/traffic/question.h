@@ -6,8 +6,8 @@
  * get, which looks something up, and than the no-op "mn", after which it sends at once), and four bytes that
  * a bare echo server sends back.
  */
-#ifndef KS_BENCH_QUESTION_H
-#define KS_BENCH_QUESTION_H
+#ifndef KS_BENCH_TRAFFIC_QUESTION_H
+#define KS_BENCH_TRAFFIC_QUESTION_H
 
 #include "wire/ask_codec.h"
 

@@ -1,8 +1,8 @@
 /* receivers.h — receivers who take all that waits for them (604), and look whether it is what was sent. Main
  * thread.
  */
-#ifndef KS_BENCH_RECEIVERS_H
-#define KS_BENCH_RECEIVERS_H
+#ifndef KS_BENCH_TRAFFIC_RECEIVERS_H
+#define KS_BENCH_TRAFFIC_RECEIVERS_H
 
 #include "bench/traffic/senders.h"
 

@@ -2,8 +2,8 @@
  * (lists of users, waiting messages) in pieces as they come, so that none is ever held. Pure functions on
  * bytes; a reader has one owner.
  */
-#ifndef KS_BENCH_REPLIES_H
-#define KS_BENCH_REPLIES_H
+#ifndef KS_BENCH_TRAFFIC_REPLIES_H
+#define KS_BENCH_TRAFFIC_REPLIES_H
 
 #include "wire/frame.h"
 #include "wire/messages_codec.h"

@@ -1,8 +1,8 @@
 /* roll.h — the names of a run's users, which no other run has, and a roll-call of them: each is called once.
  * One owner; any thread.
  */
-#ifndef KS_BENCH_ROLL_H
-#define KS_BENCH_ROLL_H
+#ifndef KS_BENCH_TRAFFIC_ROLL_H
+#define KS_BENCH_TRAFFIC_ROLL_H
 
 #include "wire/frame.h"
 

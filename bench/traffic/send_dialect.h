@@ -2,8 +2,8 @@
  * acknowledges it, and how it is found again. The loop, the counting and the clock are the same for all
  * (senders.h). Main thread.
  */
-#ifndef KS_BENCH_SEND_DIALECT_H
-#define KS_BENCH_SEND_DIALECT_H
+#ifndef KS_BENCH_TRAFFIC_SEND_DIALECT_H
+#define KS_BENCH_TRAFFIC_SEND_DIALECT_H
 
 #include "bench/traffic/senders.h"
 

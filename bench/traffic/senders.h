@@ -1,8 +1,8 @@
 /* senders.h — connections that send messages, each with some of them on their way, and count what is
  * acknowledged: the load of mode `send`, and what prepares mode `pull`. Main thread.
  */
-#ifndef KS_BENCH_SENDERS_H
-#define KS_BENCH_SENDERS_H
+#ifndef KS_BENCH_TRAFFIC_SENDERS_H
+#define KS_BENCH_TRAFFIC_SENDERS_H
 
 #include "bench/load/run.h"
 #include "bench/traffic/accounts.h"

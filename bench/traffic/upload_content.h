@@ -2,8 +2,8 @@
  * pieces, in constant memory. Small contents can be kept: encrypted once, sent any number of times. One
  * owner.
  */
-#ifndef KS_BENCH_UPLOAD_CONTENT_H
-#define KS_BENCH_UPLOAD_CONTENT_H
+#ifndef KS_BENCH_TRAFFIC_UPLOAD_CONTENT_H
+#define KS_BENCH_TRAFFIC_UPLOAD_CONTENT_H
 
 #include "base/result.h"
 

@@ -5,8 +5,8 @@
  * Every setting is `--name VALUE` on the command line and `name = value` in the file; the command line wins.
  * Main thread: before anything is started, and again when a SIGHUP comes.
  */
-#ifndef KS_SERVER_OPTIONS_H
-#define KS_SERVER_OPTIONS_H
+#ifndef KS_SERVER_SERVER_OPTIONS_H
+#define KS_SERVER_SERVER_OPTIONS_H
 
 #include "base/log.h"
 #include "base/options.h"

@@ -1,8 +1,8 @@
 /* ask_codec.h — requests of four letters, answers with four digits in front (protocol.md §3). Pure functions
  * on bytes: no I/O, no allocation; any thread.
  */
-#ifndef KS_WIRE_ASK_H
-#define KS_WIRE_ASK_H
+#ifndef KS_WIRE_ASK_CODEC_H
+#define KS_WIRE_ASK_CODEC_H
 
 #include "base/result.h"
 

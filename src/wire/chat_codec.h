@@ -1,8 +1,8 @@
 /* chat_codec.h — the texts of group chat, and how its unframed input is cut (protocol.md §2). Pure functions
  * on bytes: no I/O, no allocation; any thread.
  */
-#ifndef KS_WIRE_CHAT_H
-#define KS_WIRE_CHAT_H
+#ifndef KS_WIRE_CHAT_CODEC_H
+#define KS_WIRE_CHAT_CODEC_H
 
 #include <stdbool.h>
 #include <stddef.h>

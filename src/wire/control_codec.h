@@ -17,8 +17,8 @@
  * Any number of requests may follow each other on a connection; each is answered before the next is looked
  * at. The secret id of a user is in no answer.
  */
-#ifndef KS_WIRE_CONTROL_H
-#define KS_WIRE_CONTROL_H
+#ifndef KS_WIRE_CONTROL_CODEC_H
+#define KS_WIRE_CONTROL_CODEC_H
 
 #include "base/result.h"
 #include "wire/frame.h"

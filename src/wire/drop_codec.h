@@ -4,8 +4,8 @@
  * Parsed structures point into the bytes that they were parsed from. `*_parse` functions take the whole fixed
  * part of a payload and return KS_MORE when `size` is short of it, KS_INVALID when a text field has no NUL.
  */
-#ifndef KS_WIRE_DROP_H
-#define KS_WIRE_DROP_H
+#ifndef KS_WIRE_DROP_CODEC_H
+#define KS_WIRE_DROP_CODEC_H
 
 #include "wire/frame.h"
 

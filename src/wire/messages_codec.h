@@ -4,8 +4,8 @@
  * Lists of users and of waiting messages are longer than anyone wants to hold: their entries are coded one at
  * a time.
  */
-#ifndef KS_WIRE_MESSAGES_H
-#define KS_WIRE_MESSAGES_H
+#ifndef KS_WIRE_MESSAGES_CODEC_H
+#define KS_WIRE_MESSAGES_CODEC_H
 
 #include "wire/frame.h"
 

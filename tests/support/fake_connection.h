@@ -1,8 +1,8 @@
 /* fake_connection.h — a connection by hand, with its peer: feeds bytes to a service as a carrier would, and
  * keeps what it writes. It keeps the promises of net/connection.h (tests/unit/net/test_connection_fake.c),
  * but that `closed` comes when the test says so. */
-#ifndef KS_TESTS_FAKE_CONNECTION_H
-#define KS_TESTS_FAKE_CONNECTION_H
+#ifndef KS_TESTS_SUPPORT_FAKE_CONNECTION_H
+#define KS_TESTS_SUPPORT_FAKE_CONNECTION_H
 
 #include "base/buffer.h"
 #include "support/fake_loop.h"

@@ -4,8 +4,8 @@
  * It keeps the contract of store.h, as tests/unit/store/contract says it, but for what only a disk can do.
  * One thread. What a test may look at, or set up by hand, are the fields of these structures.
  */
-#ifndef KS_TESTS_FAKE_STORE_H
-#define KS_TESTS_FAKE_STORE_H
+#ifndef KS_TESTS_SUPPORT_FAKE_STORE_H
+#define KS_TESTS_SUPPORT_FAKE_STORE_H
 
 #include "base/buffer.h"
 #include "base/clock.h"

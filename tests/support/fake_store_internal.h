@@ -1,6 +1,6 @@
 /* fake_store_internal.h — what the files of the store in memory (fake_store.h) share. */
-#ifndef KS_TESTS_FAKE_STORE_INTERNAL_H
-#define KS_TESTS_FAKE_STORE_INTERNAL_H
+#ifndef KS_TESTS_SUPPORT_FAKE_STORE_INTERNAL_H
+#define KS_TESTS_SUPPORT_FAKE_STORE_INTERNAL_H
 
 #include "support/fake_store.h"
 

@@ -1,6 +1,6 @@
 /* service_settings.h — settings of the binary port for tests and fuzzers, as a server might have them. */
-#ifndef KS_TESTS_SERVICE_SETTINGS_H
-#define KS_TESTS_SERVICE_SETTINGS_H
+#ifndef KS_TESTS_SUPPORT_SERVICE_SETTINGS_H
+#define KS_TESTS_SUPPORT_SERVICE_SETTINGS_H
 
 #include "service/core/environment.h"
 #include "store/store.h"

@@ -5,8 +5,8 @@
  * full bucket makes room for another, so where too many addresses owe something, others are refused for a
  * while; which ones meet in a row of the table, nobody can choose (keyed_hash.h). Any thread.
  */
-#ifndef KS_BASE_ALLOWANCE_H
-#define KS_BASE_ALLOWANCE_H
+#ifndef KS_BASE_LIMITS_ALLOWANCE_H
+#define KS_BASE_LIMITS_ALLOWANCE_H
 
 #include "base/limits/keyed_hash.h"
 #include "base/limits/networks.h"

@@ -15,8 +15,8 @@
  * A holder is part of its owner and used on its executor's thread, a budget by any. Times are monotonic
  * milliseconds.
  */
-#ifndef KS_BASE_BUDGET_H
-#define KS_BASE_BUDGET_H
+#ifndef KS_BASE_LIMITS_BUDGET_H
+#define KS_BASE_LIMITS_BUDGET_H
 
 #include "base/executor.h"
 #include "base/limits/networks.h"

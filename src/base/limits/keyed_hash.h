@@ -4,8 +4,8 @@
  * For tables whose keys strangers choose: with any hash that they can compute, they choose keys that meet in
  * one place. Pure; any thread. The key comes from whoever makes the table, at random and once.
  */
-#ifndef KS_BASE_KEYED_HASH_H
-#define KS_BASE_KEYED_HASH_H
+#ifndef KS_BASE_LIMITS_KEYED_HASH_H
+#define KS_BASE_LIMITS_KEYED_HASH_H
 
 #include <stddef.h>
 #include <stdint.h>

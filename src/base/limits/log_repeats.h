@@ -10,8 +10,8 @@
  * that find no place share one; lines about nobody, without an address and a user, have places of their own,
  * so no crowd of peers hides trouble of ours. Any thread.
  */
-#ifndef KS_BASE_LOG_REPEATS_H
-#define KS_BASE_LOG_REPEATS_H
+#ifndef KS_BASE_LIMITS_LOG_REPEATS_H
+#define KS_BASE_LIMITS_LOG_REPEATS_H
 
 #include "base/clock.h"
 #include "base/limits/keyed_hash.h"

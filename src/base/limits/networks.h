@@ -3,8 +3,8 @@
  * Functions are pure; any thread. `struct ks_networks_current` is a list that an operator may replace while
  * others read it.
  */
-#ifndef KS_BASE_NETWORKS_H
-#define KS_BASE_NETWORKS_H
+#ifndef KS_BASE_LIMITS_NETWORKS_H
+#define KS_BASE_LIMITS_NETWORKS_H
 
 #include "base/result.h"
 

@@ -5,8 +5,8 @@
  * A ranked thing has a `struct ks_ranked` as a member and is found by KS_CONTAINER_OF; it is its owner's, who
  * removes it before it goes. One thread at a time.
  */
-#ifndef KS_BASE_RANKING_H
-#define KS_BASE_RANKING_H
+#ifndef KS_BASE_LIMITS_RANKING_H
+#define KS_BASE_LIMITS_RANKING_H
 
 #include "base/result.h"
 

@@ -2,8 +2,8 @@
  *
  * Whoever calls has the lock of the budget. A share is there as long as a holder refers to it.
  */
-#ifndef KS_BASE_SHARES_H
-#define KS_BASE_SHARES_H
+#ifndef KS_BASE_LIMITS_SHARES_H
+#define KS_BASE_LIMITS_SHARES_H
 
 #include "base/limits/budget.h"
 

@@ -1,7 +1,7 @@
 /* chat_commands.h — what a line means that is typed in a chat, and which colour a name has. Pure; any thread.
  */
-#ifndef KS_CLI_CHAT_COMMANDS_H
-#define KS_CLI_CHAT_COMMANDS_H
+#ifndef KS_CLI_CHAT_CHAT_COMMANDS_H
+#define KS_CLI_CHAT_CHAT_COMMANDS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* chat_return.h — the way back into a group whose server was lost. Main thread. */
-#ifndef KS_CLI_CHAT_RETURN_H
-#define KS_CLI_CHAT_RETURN_H
+#ifndef KS_CLI_CHAT_CHAT_RETURN_H
+#define KS_CLI_CHAT_CHAT_RETURN_H
 
 #include <kesher/chat.h>
 

@@ -1,6 +1,6 @@
 /* chat_show.h — what is said in a chat, on stdout. Main thread. */
-#ifndef KS_CLI_CHAT_SHOW_H
-#define KS_CLI_CHAT_SHOW_H
+#ifndef KS_CLI_CHAT_CHAT_SHOW_H
+#define KS_CLI_CHAT_CHAT_SHOW_H
 
 #include <kesher/chat.h>
 

@@ -1,7 +1,7 @@
 /* chat_signals.h — the signals of a terminal on which somebody types: another size, stop, go on. Main thread.
  */
-#ifndef KS_CLI_CHAT_SIGNALS_H
-#define KS_CLI_CHAT_SIGNALS_H
+#ifndef KS_CLI_CHAT_CHAT_SIGNALS_H
+#define KS_CLI_CHAT_CHAT_SIGNALS_H
 
 /* From now on they come as input of the descriptor that is returned, to be closed. -1 when there is none:
  * typing works all the same. */

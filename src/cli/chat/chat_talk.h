@@ -5,8 +5,8 @@
  * leaves the group. A signal to end leaves as well. Where the connection is lost, and there is a seat to
  * return to, it is returned to; what is said until then waits.
  */
-#ifndef KS_CLI_CHAT_TALK_H
-#define KS_CLI_CHAT_TALK_H
+#ifndef KS_CLI_CHAT_CHAT_TALK_H
+#define KS_CLI_CHAT_CHAT_TALK_H
 
 #include "cli/chat/chat_return.h"
 #include "cli/commands/context.h"

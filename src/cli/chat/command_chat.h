@@ -1,6 +1,6 @@
 /* command_chat.h — `kesher chat`. Main thread. */
-#ifndef KS_CLI_COMMAND_CHAT_H
-#define KS_CLI_COMMAND_CHAT_H
+#ifndef KS_CLI_CHAT_COMMAND_CHAT_H
+#define KS_CLI_CHAT_COMMAND_CHAT_H
 
 #include "cli/commands/context.h"
 

@@ -1,7 +1,7 @@
 /* cli_options.h — the command line of kesher (base/options.h): a command, its operands, options anywhere.
  * Pure; main thread. */
-#ifndef KS_CLI_OPTIONS_H
-#define KS_CLI_OPTIONS_H
+#ifndef KS_CLI_COMMANDS_CLI_OPTIONS_H
+#define KS_CLI_COMMANDS_CLI_OPTIONS_H
 
 #include "base/options.h"
 

@@ -2,8 +2,8 @@
  *
  * Made by main for each command, freed by main. Main thread.
  */
-#ifndef KS_CLI_CONTEXT_H
-#define KS_CLI_CONTEXT_H
+#ifndef KS_CLI_COMMANDS_CONTEXT_H
+#define KS_CLI_COMMANDS_CONTEXT_H
 
 #include "cli/commands/cli_options.h"
 

@@ -1,6 +1,6 @@
 /* messaging.h — what the commands of messages begin with. Main thread. */
-#ifndef KS_CLI_MESSAGING_H
-#define KS_CLI_MESSAGING_H
+#ifndef KS_CLI_COMMANDS_MESSAGING_H
+#define KS_CLI_COMMANDS_MESSAGING_H
 
 #include "cli/commands/context.h"
 #include "cli/terminal/progress.h"

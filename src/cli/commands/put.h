@@ -1,6 +1,6 @@
 /* put.h — sending a list of paths, for `put` and `transfer`. Main thread. */
-#ifndef KS_CLI_PUT_H
-#define KS_CLI_PUT_H
+#ifndef KS_CLI_COMMANDS_PUT_H
+#define KS_CLI_COMMANDS_PUT_H
 
 #include "cli/commands/context.h"
 

@@ -4,8 +4,8 @@
  * prints it again, and none loses it. SIGPIPE must be ignored, so that a closed stdout ends the printing
  * before the message that nobody saw is done with.
  */
-#ifndef KS_CLI_SHOWING_H
-#define KS_CLI_SHOWING_H
+#ifndef KS_CLI_COMMANDS_SHOWING_H
+#define KS_CLI_COMMANDS_SHOWING_H
 
 #include <kesher/kesher.h>
 

@@ -1,7 +1,7 @@
 /* spool.h — what is to be sent as a file, since its size has to be known before the first byte is sent. Main
  * thread. */
-#ifndef KS_CLI_SPOOL_H
-#define KS_CLI_SPOOL_H
+#ifndef KS_CLI_COMMANDS_SPOOL_H
+#define KS_CLI_COMMANDS_SPOOL_H
 
 #include <kesher/error.h>
 

@@ -1,6 +1,6 @@
 /* command_menu.h — `kesher menu`: the console of the classic course. Main thread. */
-#ifndef KS_CLI_COMMAND_MENU_H
-#define KS_CLI_COMMAND_MENU_H
+#ifndef KS_CLI_MENU_COMMAND_MENU_H
+#define KS_CLI_MENU_COMMAND_MENU_H
 
 #include "cli/commands/context.h"
 

@@ -3,8 +3,8 @@
  *
  * Everything is printed to stdout, each outcome in one line. Symmetric keys live as long as the console.
  */
-#ifndef KS_CLI_MENU_H
-#define KS_CLI_MENU_H
+#ifndef KS_CLI_MENU_MENU_H
+#define KS_CLI_MENU_MENU_H
 
 #include "cli/commands/context.h"
 #include "cli/terminal/input.h"

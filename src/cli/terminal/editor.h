@@ -7,8 +7,8 @@
  *
  * Nothing is written to the terminal but between ks_editor_hide and ks_editor_show.
  */
-#ifndef KS_CLI_EDITOR_H
-#define KS_CLI_EDITOR_H
+#ifndef KS_CLI_TERMINAL_EDITOR_H
+#define KS_CLI_TERMINAL_EDITOR_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* input.h — lines of any bytes from a descriptor, with a limit on their length. One owner, one thread. */
-#ifndef KS_CLI_INPUT_H
-#define KS_CLI_INPUT_H
+#ifndef KS_CLI_TERMINAL_INPUT_H
+#define KS_CLI_TERMINAL_INPUT_H
 
 #include "base/buffer.h"
 

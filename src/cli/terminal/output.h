@@ -1,8 +1,8 @@
 /* output.h — what kesher prints: errors and notices in one line each on stderr, data on stdout, JSON. Main
  * thread.
  */
-#ifndef KS_CLI_OUTPUT_H
-#define KS_CLI_OUTPUT_H
+#ifndef KS_CLI_TERMINAL_OUTPUT_H
+#define KS_CLI_TERMINAL_OUTPUT_H
 
 #include "cli/terminal/text_stream.h"
 

@@ -2,8 +2,8 @@
  *
  * Drawn on stderr, and only when that is a terminal. Main thread.
  */
-#ifndef KS_CLI_PROGRESS_H
-#define KS_CLI_PROGRESS_H
+#ifndef KS_CLI_TERMINAL_PROGRESS_H
+#define KS_CLI_TERMINAL_PROGRESS_H
 
 #include <stdbool.h>
 #include <stdint.h>

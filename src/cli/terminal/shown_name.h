@@ -1,6 +1,6 @@
 /* shown_name.h — the names of users where people read them. Pure; any thread. */
-#ifndef KS_CLI_SHOWN_NAME_H
-#define KS_CLI_SHOWN_NAME_H
+#ifndef KS_CLI_TERMINAL_SHOWN_NAME_H
+#define KS_CLI_TERMINAL_SHOWN_NAME_H
 
 #include <kesher/home.h>
 

@@ -1,6 +1,6 @@
 /* shown_time.h — a time of day as kesher prints it: local, with its distance from UTC. Main thread. */
-#ifndef KS_CLI_SHOWN_TIME_H
-#define KS_CLI_SHOWN_TIME_H
+#ifndef KS_CLI_TERMINAL_SHOWN_TIME_H
+#define KS_CLI_TERMINAL_SHOWN_TIME_H
 
 #include <stdint.h>
 

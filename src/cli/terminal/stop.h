@@ -7,8 +7,8 @@
  * Either way it dies of the signal in the end, as a program does that takes none: a shell then tells 130 of a
  * Ctrl-C, and a script that was meant as well ends, too.
  */
-#ifndef KS_CLI_STOP_H
-#define KS_CLI_STOP_H
+#ifndef KS_CLI_TERMINAL_STOP_H
+#define KS_CLI_TERMINAL_STOP_H
 
 #include <poll.h>
 #include <stdbool.h>

@@ -1,8 +1,8 @@
 /* terminal.h — the terminal of whoever runs the program, wherever the standard descriptors go: questions on
  * it, and its settings, which are restored however the program ends. Main thread.
  */
-#ifndef KS_CLI_TERMINAL_H
-#define KS_CLI_TERMINAL_H
+#ifndef KS_CLI_TERMINAL_TERMINAL_H
+#define KS_CLI_TERMINAL_TERMINAL_H
 
 #include <stdbool.h>
 #include <stddef.h>

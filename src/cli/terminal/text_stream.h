@@ -10,8 +10,8 @@
  * between) is preceded by "> ".
  * For JSON nothing is lost: what cannot be shown, and what JSON wants escaped, becomes an escape sequence.
  */
-#ifndef KS_CLI_TEXT_STREAM_H
-#define KS_CLI_TEXT_STREAM_H
+#ifndef KS_CLI_TERMINAL_TEXT_STREAM_H
+#define KS_CLI_TERMINAL_TEXT_STREAM_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,8 +1,8 @@
 /* chat_internal.h — the inside of a kesher_chat, for the files that make it up: chat.c (the connection, and
  * what goes over it) and chat_entry.c (the way into a group). One thread at a time.
  */
-#ifndef KS_CLIENT_CHAT_INTERNAL_H
-#define KS_CLIENT_CHAT_INTERNAL_H
+#ifndef KS_CLIENT_CHAT_CHAT_INTERNAL_H
+#define KS_CLIENT_CHAT_CHAT_INTERNAL_H
 
 #include "base/buffer.h"
 #include "client/chat/chat_reader.h"

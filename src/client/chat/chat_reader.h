@@ -7,8 +7,8 @@
  * came. A member hears lines; in chunk mode the end of what one read returned ends a line as well, for want
  * of anything better. Empty lines are nothing.
  */
-#ifndef KS_CLIENT_CHAT_READER_H
-#define KS_CLIENT_CHAT_READER_H
+#ifndef KS_CLIENT_CHAT_CHAT_READER_H
+#define KS_CLIENT_CHAT_CHAT_READER_H
 
 #include <stdbool.h>
 #include <stddef.h>

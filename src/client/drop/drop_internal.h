@@ -1,8 +1,8 @@
 /* drop_internal.h — the inside of a kesher_drop, for the files that make it up: drop.c (opening, closing, the
  * public calls), upload.c (one file) and pipelined.c (many small ones). One thread at a time.
  */
-#ifndef KS_CLIENT_DROP_INTERNAL_H
-#define KS_CLIENT_DROP_INTERNAL_H
+#ifndef KS_CLIENT_DROP_DROP_INTERNAL_H
+#define KS_CLIENT_DROP_DROP_INTERNAL_H
 
 #include "client/drop/pipeline.h"
 #include "client/home/confirmed_names.h"

@@ -3,8 +3,8 @@
  * The pipeline is the caller's; its thread touches a source only between ks_pipeline_start and the return of
  * the ks_pipeline_stop that follows. Memory: KS_PIPELINE_PIECES * KS_PIPELINE_PIECE_SIZE, for any file.
  */
-#ifndef KS_CLIENT_PIPELINE_H
-#define KS_CLIENT_PIPELINE_H
+#ifndef KS_CLIENT_DROP_PIPELINE_H
+#define KS_CLIENT_DROP_PIPELINE_H
 
 #include "client/outbound/content_source.h"
 

@@ -2,8 +2,8 @@
  *
  * Everything here runs on the thread that uses the drop.
  */
-#ifndef KS_CLIENT_UPLOAD_H
-#define KS_CLIENT_UPLOAD_H
+#ifndef KS_CLIENT_DROP_UPLOAD_H
+#define KS_CLIENT_DROP_UPLOAD_H
 
 #include "client/drop/drop_internal.h"
 #include "client/transport/request.h"

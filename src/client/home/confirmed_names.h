@@ -3,8 +3,8 @@
  * only, tells nobody a name, and any number of programs may use it at once. Belongs to a drop; one thread at
  * a time.
  */
-#ifndef KS_CLIENT_CONFIRMED_NAMES_H
-#define KS_CLIENT_CONFIRMED_NAMES_H
+#ifndef KS_CLIENT_HOME_CONFIRMED_NAMES_H
+#define KS_CLIENT_HOME_CONFIRMED_NAMES_H
 
 #include "client/home/home_files.h"
 #include "wire/frame.h"

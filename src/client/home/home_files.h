@@ -2,8 +2,8 @@
  * directories, and the sentences about them. Whatever it holds below has a directory in it that is a home of
  * its own: contacts/, inbox/, put/. One thread at a time.
  */
-#ifndef KS_CLIENT_HOME_FILES_H
-#define KS_CLIENT_HOME_FILES_H
+#ifndef KS_CLIENT_HOME_HOME_FILES_H
+#define KS_CLIENT_HOME_HOME_FILES_H
 
 #include "base/buffer.h"
 

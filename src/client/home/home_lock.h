@@ -1,8 +1,8 @@
 /* home_lock.h — one program at a time: a file of a home, locked with flock(2), so that a program that dies
  * lets go of it. Locks of one process exclude each other, too. One thread at a time.
  */
-#ifndef KS_CLIENT_HOME_LOCK_H
-#define KS_CLIENT_HOME_LOCK_H
+#ifndef KS_CLIENT_HOME_HOME_LOCK_H
+#define KS_CLIENT_HOME_HOME_LOCK_H
 
 #include "client/home/home_files.h"
 

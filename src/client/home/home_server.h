@@ -5,8 +5,8 @@
  * in which an address of IPv6 is written do not count. Names are not looked up: what they stand for may
  * change, and whoever changes it would learn the id. One thread at a time.
  */
-#ifndef KS_CLIENT_HOME_SERVER_H
-#define KS_CLIENT_HOME_SERVER_H
+#ifndef KS_CLIENT_HOME_HOME_SERVER_H
+#define KS_CLIENT_HOME_HOME_SERVER_H
 
 #include "base/address.h"
 #include "client/home/home_files.h"

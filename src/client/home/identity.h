@@ -1,6 +1,6 @@
 /* identity.h — the inside of an identity, for the rest of libkesher. One thread at a time. */
-#ifndef KS_CLIENT_IDENTITY_H
-#define KS_CLIENT_IDENTITY_H
+#ifndef KS_CLIENT_HOME_IDENTITY_H
+#define KS_CLIENT_HOME_IDENTITY_H
 
 #include "crypto/rsa.h"
 #include "wire/frame.h"

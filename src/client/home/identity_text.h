@@ -1,8 +1,8 @@
 /* identity_text.h — the bytes of me.info, my.info and priv.key: read liberally, written strictly (protocol.md
  * §1.2). No I/O; any thread.
  */
-#ifndef KS_CLIENT_IDENTITY_TEXT_H
-#define KS_CLIENT_IDENTITY_TEXT_H
+#ifndef KS_CLIENT_HOME_IDENTITY_TEXT_H
+#define KS_CLIENT_HOME_IDENTITY_TEXT_H
 
 #include "base/buffer.h"
 #include "crypto/rsa.h"

@@ -2,8 +2,8 @@
  * before all of it is on disk and judged; what was received before is left out. One thread at a time; other
  * programs are kept out by the inbox's pulling lock, from ks_arrival_begin to ks_arrival_end.
  */
-#ifndef KS_CLIENT_ARRIVAL_H
-#define KS_CLIENT_ARRIVAL_H
+#ifndef KS_CLIENT_INBOUND_ARRIVAL_H
+#define KS_CLIENT_INBOUND_ARRIVAL_H
 
 #include "client/inbound/client_inbox.h"
 

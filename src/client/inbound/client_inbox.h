@@ -13,8 +13,8 @@
  * A program may die anywhere: what is in a .messages file comes until its progress is written, which is one
  * write(2). One thread at a time.
  */
-#ifndef KS_CLIENT_INBOX_H
-#define KS_CLIENT_INBOX_H
+#ifndef KS_CLIENT_INBOUND_CLIENT_INBOX_H
+#define KS_CLIENT_INBOUND_CLIENT_INBOX_H
 
 #include "client/home/home_lock.h"
 #include "client/inbound/message_file.h"

@@ -10,8 +10,8 @@
  * Bounded: of the unreadable, over KS_KEPT_MESSAGES of them, or KS_KEPT_BYTES together, the oldest are
  * dropped. Of the unsaved none is: no more than KS_KEPT_MESSAGES are taken.
  */
-#ifndef KS_CLIENT_KEPT_H
-#define KS_CLIENT_KEPT_H
+#ifndef KS_CLIENT_INBOUND_KEPT_H
+#define KS_CLIENT_INBOUND_KEPT_H
 
 #include "client/inbound/client_inbox.h"
 

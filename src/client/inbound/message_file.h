@@ -4,8 +4,8 @@
  * A file whose size is not that of its header was not completed. Homes of older versions have files whose
  * header does not say when they came: then it is when the file was last written to.
  */
-#ifndef KS_CLIENT_MESSAGE_FILE_H
-#define KS_CLIENT_MESSAGE_FILE_H
+#ifndef KS_CLIENT_INBOUND_MESSAGE_FILE_H
+#define KS_CLIENT_INBOUND_MESSAGE_FILE_H
 
 #include "base/result.h"
 #include "wire/messages_codec.h"

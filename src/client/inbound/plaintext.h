@@ -1,8 +1,8 @@
 /* plaintext.h — the content of a received text or file, decrypted from disk piece by piece: AES-128-CBC, IV
  * of zeros, PKCS#7 (protocol.md §1.3). One thread at a time.
  */
-#ifndef KS_CLIENT_PLAINTEXT_H
-#define KS_CLIENT_PLAINTEXT_H
+#ifndef KS_CLIENT_INBOUND_PLAINTEXT_H
+#define KS_CLIENT_INBOUND_PLAINTEXT_H
 
 #include "client/inbound/message_file.h"
 #include "client/people/key_ring.h"

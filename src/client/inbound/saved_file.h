@@ -1,7 +1,7 @@
 /* saved_file.h — a received file, decrypted into a directory under a name of its own. One thread at a time.
  */
-#ifndef KS_CLIENT_SAVED_FILE_H
-#define KS_CLIENT_SAVED_FILE_H
+#ifndef KS_CLIENT_INBOUND_SAVED_FILE_H
+#define KS_CLIENT_INBOUND_SAVED_FILE_H
 
 #include "client/inbound/plaintext.h"
 

@@ -4,8 +4,8 @@
  * A message is the same when sender, id, type and content are; the digest is over all of these. At least the
  * last KS_SEEN_MESSAGES are known, and always all that were added since the table was rotated last.
  */
-#ifndef KS_CLIENT_SEEN_H
-#define KS_CLIENT_SEEN_H
+#ifndef KS_CLIENT_INBOUND_SEEN_H
+#define KS_CLIENT_INBOUND_SEEN_H
 
 #include "client/home/home_files.h"
 #include "crypto/digest.h"

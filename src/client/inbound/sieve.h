@@ -2,8 +2,8 @@
  * before? Those are left out, except requests for a key: a user who asks twice may send the same bytes twice,
  * and each time the key is to be shared again. One thread at a time.
  */
-#ifndef KS_CLIENT_SIEVE_H
-#define KS_CLIENT_SIEVE_H
+#ifndef KS_CLIENT_INBOUND_SIEVE_H
+#define KS_CLIENT_INBOUND_SIEVE_H
 
 #include "client/inbound/message_file.h"
 #include "client/inbound/seen.h"

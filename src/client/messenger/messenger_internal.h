@@ -11,8 +11,8 @@
  *
  * One thread at a time.
  */
-#ifndef KS_CLIENT_MESSENGER_INTERNAL_H
-#define KS_CLIENT_MESSENGER_INTERNAL_H
+#ifndef KS_CLIENT_MESSENGER_MESSENGER_INTERNAL_H
+#define KS_CLIENT_MESSENGER_MESSENGER_INTERNAL_H
 
 #include "client/inbound/client_inbox.h"
 #include "client/inbound/kept.h"

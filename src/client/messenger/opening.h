@@ -1,8 +1,8 @@
 /* opening.h — what is in a received message: a key is taken in, a text is made ready to be read, a file is
  * saved. One thread at a time.
  */
-#ifndef KS_CLIENT_OPENING_H
-#define KS_CLIENT_OPENING_H
+#ifndef KS_CLIENT_MESSENGER_OPENING_H
+#define KS_CLIENT_MESSENGER_OPENING_H
 
 #include "client/messenger/messenger_internal.h"
 

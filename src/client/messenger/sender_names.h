@@ -1,8 +1,8 @@
 /* sender_names.h — the names of those who sent messages: from the contacts, else from one list of users per
  * pull. One thread at a time.
  */
-#ifndef KS_CLIENT_SENDER_NAMES_H
-#define KS_CLIENT_SENDER_NAMES_H
+#ifndef KS_CLIENT_MESSENGER_SENDER_NAMES_H
+#define KS_CLIENT_MESSENGER_SENDER_NAMES_H
 
 #include "wire/frame.h"
 

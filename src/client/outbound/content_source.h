@@ -1,8 +1,8 @@
 /* content_source.h — a file as the content of a 1028, or of a 603 with a text or a file: read, summed and
  * encrypted in one pass, piece by piece. One thread at a time, which need not be the one that opened it.
  */
-#ifndef KS_CLIENT_CONTENT_SOURCE_H
-#define KS_CLIENT_CONTENT_SOURCE_H
+#ifndef KS_CLIENT_OUTBOUND_CONTENT_SOURCE_H
+#define KS_CLIENT_OUTBOUND_CONTENT_SOURCE_H
 
 #include "crypto/checksum.h"
 #include "crypto/content.h"

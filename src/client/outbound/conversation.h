@@ -1,7 +1,7 @@
 /* conversation.h — symmetric keys with another user: what is shared, what was received, and what follows from
  * it in the contacts. One thread at a time. */
-#ifndef KS_CLIENT_CONVERSATION_H
-#define KS_CLIENT_CONVERSATION_H
+#ifndef KS_CLIENT_OUTBOUND_CONVERSATION_H
+#define KS_CLIENT_OUTBOUND_CONVERSATION_H
 
 #include "client/people/correspondent.h"
 

@@ -1,8 +1,8 @@
 /* outgoing.h — one message to the server: 603 with its content. Which key it goes under is not decided here.
  * One thread at a time.
  */
-#ifndef KS_CLIENT_OUTGOING_H
-#define KS_CLIENT_OUTGOING_H
+#ifndef KS_CLIENT_OUTBOUND_OUTGOING_H
+#define KS_CLIENT_OUTBOUND_OUTGOING_H
 
 #include "client/outbound/content_source.h"
 #include "client/transport/request.h"

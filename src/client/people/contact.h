@@ -19,8 +19,8 @@
  * Anything else, and a file that was cut short, is refused as a whole: a pin must not get lost by being
  * misread. No I/O; any thread.
  */
-#ifndef KS_CLIENT_CONTACT_H
-#define KS_CLIENT_CONTACT_H
+#ifndef KS_CLIENT_PEOPLE_CONTACT_H
+#define KS_CLIENT_PEOPLE_CONTACT_H
 
 #include "base/buffer.h"
 #include "client/people/key_ring.h"

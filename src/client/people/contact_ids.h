@@ -2,8 +2,8 @@
  * read again when a program has changed one. Belongs to the contacts, who know when that is; one thread at a
  * time.
  */
-#ifndef KS_CLIENT_CONTACT_IDS_H
-#define KS_CLIENT_CONTACT_IDS_H
+#ifndef KS_CLIENT_PEOPLE_CONTACT_IDS_H
+#define KS_CLIENT_PEOPLE_CONTACT_IDS_H
 
 #include "client/home/home_files.h"
 #include "client/people/contact.h"

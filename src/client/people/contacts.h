@@ -4,8 +4,8 @@
  * Without `keep_keys` the symmetric keys live in memory only, and those on disk are left as they are. One
  * thread at a time.
  */
-#ifndef KS_CLIENT_CONTACTS_H
-#define KS_CLIENT_CONTACTS_H
+#ifndef KS_CLIENT_PEOPLE_CONTACTS_H
+#define KS_CLIENT_PEOPLE_CONTACTS_H
 
 #include "client/home/home_lock.h"
 #include "client/people/contact.h"

@@ -2,8 +2,8 @@
  * one that was pinned. Asks the server over the session, and writes down in the contacts what it says; both
  * are the caller's and outlive the correspondent. One thread at a time.
  */
-#ifndef KS_CLIENT_CORRESPONDENT_H
-#define KS_CLIENT_CORRESPONDENT_H
+#ifndef KS_CLIENT_PEOPLE_CORRESPONDENT_H
+#define KS_CLIENT_PEOPLE_CORRESPONDENT_H
 
 #include "client/people/contacts.h"
 #include "client/transport/request.h"

@@ -1,6 +1,6 @@
 /* kept_rings.h — symmetric keys in memory only, for homes that do not keep them. One thread at a time. */
-#ifndef KS_CLIENT_KEPT_RINGS_H
-#define KS_CLIENT_KEPT_RINGS_H
+#ifndef KS_CLIENT_PEOPLE_KEPT_RINGS_H
+#define KS_CLIENT_PEOPLE_KEPT_RINGS_H
 
 #include "client/people/contact.h"
 

@@ -10,8 +10,8 @@
  * Ours and the received ones have a limit each, so that nobody pushes out ours by sending keys. A plain value
  * without I/O; one owner, any thread. Wipe it.
  */
-#ifndef KS_CLIENT_KEY_RING_H
-#define KS_CLIENT_KEY_RING_H
+#ifndef KS_CLIENT_PEOPLE_KEY_RING_H
+#define KS_CLIENT_PEOPLE_KEY_RING_H
 
 #include "wire/frame.h"
 

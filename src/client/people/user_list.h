@@ -1,7 +1,7 @@
 /* user_list.h — the server's list of users: 601. Nothing of it is used before all of it has come and makes
  * sense. One thread at a time. */
-#ifndef KS_CLIENT_USER_LIST_H
-#define KS_CLIENT_USER_LIST_H
+#ifndef KS_CLIENT_PEOPLE_USER_LIST_H
+#define KS_CLIENT_PEOPLE_USER_LIST_H
 
 #include "client/transport/request.h"
 

@@ -8,8 +8,8 @@
  * padding before a header wherever it comes, and pads what ks_channel_send_end ends from the first padding on
  * that it sees; nobody else need know. One thread at a time.
  */
-#ifndef KS_CLIENT_CHANNEL_H
-#define KS_CLIENT_CHANNEL_H
+#ifndef KS_CLIENT_TRANSPORT_CHANNEL_H
+#define KS_CLIENT_TRANSPORT_CHANNEL_H
 
 #include "wire/frame.h"
 

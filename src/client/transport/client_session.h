@@ -4,8 +4,8 @@
  *
  * Belongs to whoever holds it (a drop, a messenger, or one call that registers); one thread at a time.
  */
-#ifndef KS_CLIENT_SESSION_H
-#define KS_CLIENT_SESSION_H
+#ifndef KS_CLIENT_TRANSPORT_CLIENT_SESSION_H
+#define KS_CLIENT_TRANSPORT_CLIENT_SESSION_H
 
 #include "client/home/home_server.h"
 #include "client/home/identity.h"

@@ -1,6 +1,6 @@
 /* dial.h — from "address:port" to a connected socket. Blocking; any thread. */
-#ifndef KS_CLIENT_DIAL_H
-#define KS_CLIENT_DIAL_H
+#ifndef KS_CLIENT_TRANSPORT_DIAL_H
+#define KS_CLIENT_TRANSPORT_DIAL_H
 
 #include <kesher/error.h>
 

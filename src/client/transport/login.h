@@ -1,8 +1,8 @@
 /* login.h — getting an identity known to the server, and a key for contents: 1025, 1026, 1027 and 600
  * (protocol.md §1.1). One thread at a time.
  */
-#ifndef KS_CLIENT_LOGIN_H
-#define KS_CLIENT_LOGIN_H
+#ifndef KS_CLIENT_TRANSPORT_LOGIN_H
+#define KS_CLIENT_TRANSPORT_LOGIN_H
 
 #include "client/transport/client_session.h"
 

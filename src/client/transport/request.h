@@ -17,8 +17,8 @@
  * more is waited for, `retry_ms` long and once for all requests (but not until lost). Silence is not
  * repeated, and the very first attempt to connect is not either. One thread at a time.
  */
-#ifndef KS_CLIENT_REQUEST_H
-#define KS_CLIENT_REQUEST_H
+#ifndef KS_CLIENT_TRANSPORT_REQUEST_H
+#define KS_CLIENT_TRANSPORT_REQUEST_H
 
 #include "client/transport/client_session.h"
 

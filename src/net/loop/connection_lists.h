@@ -8,8 +8,8 @@
  * waits for the network again, so that everything that one turn brought forth leaves in one send per
  * connection.
  */
-#ifndef KS_NET_CONNECTION_LISTS_H
-#define KS_NET_CONNECTION_LISTS_H
+#ifndef KS_NET_LOOP_CONNECTION_LISTS_H
+#define KS_NET_LOOP_CONNECTION_LISTS_H
 
 #include "net/connection.h"
 

@@ -4,8 +4,8 @@
  * (networks.h). Everybody is counted, but the limit does not apply to the unlimited networks. Any thread: the
  * acceptor counts in, workers count out.
  */
-#ifndef KS_NET_CROWD_H
-#define KS_NET_CROWD_H
+#ifndef KS_NET_LOOP_CROWD_H
+#define KS_NET_LOOP_CROWD_H
 
 #include "base/limits/keyed_hash.h"
 #include "base/limits/networks.h"

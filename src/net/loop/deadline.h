@@ -3,8 +3,8 @@
  * Setting, moving and clearing cost a few instructions; a deadline that only moves later is not even
  * relinked. Precision is one tick. One thread; no allocation; no I/O.
  */
-#ifndef KS_NET_DEADLINE_H
-#define KS_NET_DEADLINE_H
+#ifndef KS_NET_LOOP_DEADLINE_H
+#define KS_NET_LOOP_DEADLINE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,8 +3,8 @@
  *
  * Owned by its connection, used on its loop's thread.
  */
-#ifndef KS_NET_OUTPUT_QUEUE_H
-#define KS_NET_OUTPUT_QUEUE_H
+#ifndef KS_NET_LOOP_OUTPUT_QUEUE_H
+#define KS_NET_LOOP_OUTPUT_QUEUE_H
 
 #include "base/result.h"
 #include "base/shared.h"

@@ -1,7 +1,7 @@
 /* peer_address.h — where a connection comes from, in 20 bytes. A plain value; any thread. Private to src/net.
  */
-#ifndef KS_NET_PEER_ADDRESS_H
-#define KS_NET_PEER_ADDRESS_H
+#ifndef KS_NET_LOOP_PEER_ADDRESS_H
+#define KS_NET_LOOP_PEER_ADDRESS_H
 
 #include "net/connection.h"
 

@@ -6,8 +6,8 @@
  * their worker by this alone, and a carrier with sockets of another kind needs nothing else. Its worker's
  * thread alone, but for what is atomic.
  */
-#ifndef KS_NET_WORKER_CORE_H
-#define KS_NET_WORKER_CORE_H
+#ifndef KS_NET_LOOP_WORKER_CORE_H
+#define KS_NET_LOOP_WORKER_CORE_H
 
 #include "base/counter.h"
 #include "net/connection.h"

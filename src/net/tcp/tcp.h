@@ -12,8 +12,8 @@
  * here is what a socket is needed for: polling, reads and sends, TCP_INFO, the way to the end of a stream.
  * The cases of tests/unit/net/connection_contract.h hold for every carrier.
  */
-#ifndef KS_NET_TCP_H
-#define KS_NET_TCP_H
+#ifndef KS_NET_TCP_TCP_H
+#define KS_NET_TCP_TCP_H
 
 #include "net/loop/worker_core.h"
 

@@ -4,8 +4,8 @@
  * They stand on each other in this order, without a circle: tcp_state.c, tcp_delivery.c, tcp_ending.c,
  * tcp_output.c, tcp_input.c, tcp.c.
  */
-#ifndef KS_NET_TCP_INTERNAL_H
-#define KS_NET_TCP_INTERNAL_H
+#ifndef KS_NET_TCP_TCP_INTERNAL_H
+#define KS_NET_TCP_TCP_INTERNAL_H
 
 #include "net/loop/output_queue.h"
 #include "net/tcp/tcp.h"

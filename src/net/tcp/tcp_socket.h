@@ -4,8 +4,8 @@
  * A file of its own because the kernel's struct tcp_info, unlike glibc 2.36's, has tcpi_bytes_acked, and the
  * two headers cannot be included together: libuv brings glibc's along.
  */
-#ifndef KS_NET_TCP_SOCKET_H
-#define KS_NET_TCP_SOCKET_H
+#ifndef KS_NET_TCP_TCP_SOCKET_H
+#define KS_NET_TCP_TCP_SOCKET_H
 
 #include "base/log.h"
 #include "base/result.h"

@@ -4,8 +4,8 @@
  * session takes no memory beyond a few bytes and the answers that wait; whoever floods it waits for his
  * answers to go out. Everything of a connection runs on its loop.
  */
-#ifndef KS_SERVICE_ASK_SERVICE_H
-#define KS_SERVICE_ASK_SERVICE_H
+#ifndef KS_SERVICE_ASK_ASK_SERVICE_H
+#define KS_SERVICE_ASK_ASK_SERVICE_H
 
 #include "crypto/random.h"
 #include "net/connection.h"

@@ -4,8 +4,8 @@
  * session is at the menu, at one of the prompts, or a member of a group (groups.h). Everything of a
  * connection runs on its loop.
  */
-#ifndef KS_SERVICE_CHAT_SERVICE_H
-#define KS_SERVICE_CHAT_SERVICE_H
+#ifndef KS_SERVICE_CHAT_CHAT_SERVICE_H
+#define KS_SERVICE_CHAT_CHAT_SERVICE_H
 
 #include "net/connection.h"
 

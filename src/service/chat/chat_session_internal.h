@@ -3,8 +3,8 @@
  * what a member says. Private to these three, which call each other in this order. Everything runs on the
  * connection's loop.
  */
-#ifndef KS_SERVICE_CHAT_SESSION_INTERNAL_H
-#define KS_SERVICE_CHAT_SESSION_INTERNAL_H
+#ifndef KS_SERVICE_CHAT_CHAT_SESSION_INTERNAL_H
+#define KS_SERVICE_CHAT_CHAT_SESSION_INTERNAL_H
 
 #include "service/chat/chat_service.h"
 #include "service/chat/groups.h"

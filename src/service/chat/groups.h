@@ -8,8 +8,8 @@
  * A member belongs to its loop; what is said about its memory and functions here holds for that loop's
  * thread. Groups are counted: they go with their last member, and the last packet on its way.
  */
-#ifndef KS_SERVICE_GROUPS_H
-#define KS_SERVICE_GROUPS_H
+#ifndef KS_SERVICE_CHAT_GROUPS_H
+#define KS_SERVICE_CHAT_GROUPS_H
 
 #include "base/shared.h"
 #include "net/connection.h"

@@ -5,8 +5,8 @@
  * Locks: groups->lock guards the table of groups and how many members each has; group->lock guards the order
  * of packets, the seats and how many sit on each. Never both at a time. Who sits on a seat is its loop's own.
  */
-#ifndef KS_SERVICE_GROUPS_INTERNAL_H
-#define KS_SERVICE_GROUPS_INTERNAL_H
+#ifndef KS_SERVICE_CHAT_GROUPS_INTERNAL_H
+#define KS_SERVICE_CHAT_GROUPS_INTERNAL_H
 
 #include "base/counter.h"
 #include "crypto/digest.h"

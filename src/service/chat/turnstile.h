@@ -8,8 +8,8 @@
  * (networks.h). Constant memory, and nobody is forgotten for others: in a row of the table that has no place
  * left, those who come share one; which ones meet there, nobody can choose (keyed_hash.h). Any thread.
  */
-#ifndef KS_SERVICE_TURNSTILE_H
-#define KS_SERVICE_TURNSTILE_H
+#ifndef KS_SERVICE_CHAT_TURNSTILE_H
+#define KS_SERVICE_CHAT_TURNSTILE_H
 
 #include "base/limits/keyed_hash.h"
 #include "base/limits/networks.h"

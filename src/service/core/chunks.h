@@ -8,8 +8,8 @@
  *
  * A `struct ks_chunks` is part of its owner, who must live while chunks are out. Everything runs on the loop.
  */
-#ifndef KS_SERVICE_CHUNKS_H
-#define KS_SERVICE_CHUNKS_H
+#ifndef KS_SERVICE_CORE_CHUNKS_H
+#define KS_SERVICE_CORE_CHUNKS_H
 
 #include "net/connection.h"
 #include "store/store.h"

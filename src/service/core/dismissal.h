@@ -3,8 +3,8 @@
  *
  * Any loop. Out of memory a stage is left to the store's sweep, and a key to its age.
  */
-#ifndef KS_SERVICE_DISMISSAL_H
-#define KS_SERVICE_DISMISSAL_H
+#ifndef KS_SERVICE_CORE_DISMISSAL_H
+#define KS_SERVICE_CORE_DISMISSAL_H
 
 #include "net/connection.h"
 #include "store/store.h"

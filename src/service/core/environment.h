@@ -4,8 +4,8 @@
  * itself, when the operator has them read again, and sessions are counted. What services share among
  * themselves is only handed through: the core (service/core) does not look into it.
  */
-#ifndef KS_SERVICE_ENVIRONMENT_H
-#define KS_SERVICE_ENVIRONMENT_H
+#ifndef KS_SERVICE_CORE_ENVIRONMENT_H
+#define KS_SERVICE_CORE_ENVIRONMENT_H
 
 #include "base/clock.h"
 #include "base/log.h"

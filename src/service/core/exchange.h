@@ -8,8 +8,8 @@
  * Everything runs on the connection's loop. An exchange outlives its connection: what was asked is done to
  * its end, only the answer has nowhere to go.
  */
-#ifndef KS_SERVICE_EXCHANGE_H
-#define KS_SERVICE_EXCHANGE_H
+#ifndef KS_SERVICE_CORE_EXCHANGE_H
+#define KS_SERVICE_CORE_EXCHANGE_H
 
 #include "net/connection.h"
 #include "service/core/environment.h"

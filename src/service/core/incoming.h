@@ -20,8 +20,8 @@
  * A refusal, or the end of the connection, ends it from wherever it is; the session then skips what is still
  * to come.
  */
-#ifndef KS_SERVICE_INCOMING_H
-#define KS_SERVICE_INCOMING_H
+#ifndef KS_SERVICE_CORE_INCOMING_H
+#define KS_SERVICE_CORE_INCOMING_H
 
 #include "service/core/chunks.h"
 #include "service/core/session.h"

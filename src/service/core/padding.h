@@ -4,8 +4,8 @@
  * Padding is no request: it has no time limit, keeps nobody from being idle, and cancels no deferred answer.
  * Everything runs on the connection's loop.
  */
-#ifndef KS_SERVICE_PADDING_H
-#define KS_SERVICE_PADDING_H
+#ifndef KS_SERVICE_CORE_PADDING_H
+#define KS_SERVICE_CORE_PADDING_H
 
 #include "wire/blocks.h"
 

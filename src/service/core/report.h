@@ -7,8 +7,8 @@
  * are bounded (base/limits/log_repeats.h). Nothing is looked up, and nothing formatted, for a line that the
  * log does not show.
  */
-#ifndef KS_SERVICE_REPORT_H
-#define KS_SERVICE_REPORT_H
+#ifndef KS_SERVICE_CORE_REPORT_H
+#define KS_SERVICE_CORE_REPORT_H
 
 #include "service/core/exchange.h"
 

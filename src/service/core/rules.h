@@ -4,8 +4,8 @@
  * The table itself is handed in with the environment (service/binary_port.h): so the engine knows none of
  * those that it serves.
  */
-#ifndef KS_SERVICE_RULES_H
-#define KS_SERVICE_RULES_H
+#ifndef KS_SERVICE_CORE_RULES_H
+#define KS_SERVICE_CORE_RULES_H
 
 #include <stddef.h>
 #include <stdint.h>

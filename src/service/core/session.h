@@ -7,8 +7,8 @@
  *
  * Everything runs on the connection's loop, and a session lives as long as its connection.
  */
-#ifndef KS_SERVICE_SESSION_H
-#define KS_SERVICE_SESSION_H
+#ifndef KS_SERVICE_CORE_SESSION_H
+#define KS_SERVICE_CORE_SESSION_H
 
 #include "service/core/exchange.h"
 

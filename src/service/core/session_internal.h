@@ -5,8 +5,8 @@
  * services; padding.c is for peers that pad; report.c reads whose session it is. Private to those five. Calls
  * go one way: frames, exchange, session, padding, report.
  */
-#ifndef KS_SERVICE_SESSION_INTERNAL_H
-#define KS_SERVICE_SESSION_INTERNAL_H
+#ifndef KS_SERVICE_CORE_SESSION_INTERNAL_H
+#define KS_SERVICE_CORE_SESSION_INTERNAL_H
 
 #include "service/core/padding.h"
 #include "service/core/session.h"

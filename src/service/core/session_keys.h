@@ -1,8 +1,8 @@
 /* session_keys.h — the AES keys that were issued on one connection: a 1028 prefers them to the user's current
  * key (protocol.md §1.1). One thread; the keys themselves are shared with the store. Private to src/service.
  */
-#ifndef KS_SERVICE_SESSION_KEYS_H
-#define KS_SERVICE_SESSION_KEYS_H
+#ifndef KS_SERVICE_CORE_SESSION_KEYS_H
+#define KS_SERVICE_CORE_SESSION_KEYS_H
 
 #include "store/store.h"
 

@@ -9,8 +9,8 @@
  *
  * Everything runs on the connection's loop.
  */
-#ifndef KS_SERVICE_STREAM_H
-#define KS_SERVICE_STREAM_H
+#ifndef KS_SERVICE_CORE_STREAM_H
+#define KS_SERVICE_CORE_STREAM_H
 
 #include "service/core/session.h"
 

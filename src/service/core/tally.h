@@ -3,8 +3,8 @@
  *
  * Each loop counts in a shard of its own; whoever reads adds them up. Counting costs a few nanoseconds.
  */
-#ifndef KS_SERVICE_TALLY_H
-#define KS_SERVICE_TALLY_H
+#ifndef KS_SERVICE_CORE_TALLY_H
+#define KS_SERVICE_CORE_TALLY_H
 
 #include "base/counter.h"
 #include "net/connection.h"

@@ -4,8 +4,8 @@
  * Rules of the binary port (core/rules.h): each answers its exchange once, in the call or later. On the
  * connection's loop.
  */
-#ifndef KS_SERVICE_CONFIRMATION_H
-#define KS_SERVICE_CONFIRMATION_H
+#ifndef KS_SERVICE_DROP_CONFIRMATION_H
+#define KS_SERVICE_DROP_CONFIRMATION_H
 
 #include "service/core/exchange.h"
 

@@ -1,8 +1,8 @@
 /* incoming_upload.h — 1028: a file's content on its way from the peer to a stage (protocol.md §1.2). Private
  * to src/service.
  */
-#ifndef KS_SERVICE_INCOMING_UPLOAD_H
-#define KS_SERVICE_INCOMING_UPLOAD_H
+#ifndef KS_SERVICE_DROP_INCOMING_UPLOAD_H
+#define KS_SERVICE_DROP_INCOMING_UPLOAD_H
 
 #include "service/core/exchange.h"
 

@@ -1,8 +1,8 @@
 /* places.h — who may begin an upload, and which staged ones go for it (staged.h): the limits of the settings,
  * their counts and their lines in the log. Private to src/service. On the connection's loop.
  */
-#ifndef KS_SERVICE_PLACES_H
-#define KS_SERVICE_PLACES_H
+#ifndef KS_SERVICE_DROP_PLACES_H
+#define KS_SERVICE_DROP_PLACES_H
 
 #include "service/core/exchange.h"
 

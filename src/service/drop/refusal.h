@@ -1,8 +1,8 @@
 /* refusal.h — 1028s that are refused before anything of their content is looked at (protocol.md §1.2).
  * Private to src/service.
  */
-#ifndef KS_SERVICE_REFUSAL_H
-#define KS_SERVICE_REFUSAL_H
+#ifndef KS_SERVICE_DROP_REFUSAL_H
+#define KS_SERVICE_DROP_REFUSAL_H
 
 #include "service/core/exchange.h"
 

@@ -10,8 +10,8 @@
  * else, is a newcomer turned away. A user's uploads count to the network that the first of them came from:
  * the widest one around its address (ks_networks_levels), or a /48 would be as many as it has /64s.
  */
-#ifndef KS_SERVICE_STAGED_H
-#define KS_SERVICE_STAGED_H
+#ifndef KS_SERVICE_DROP_STAGED_H
+#define KS_SERVICE_DROP_STAGED_H
 
 #include "base/limits/networks.h"
 #include "store/store.h"

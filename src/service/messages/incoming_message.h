@@ -5,8 +5,8 @@
  * answered when it is durable; the next 603 begins as soon as this one was *handed over* to the store, so
  * that many share a commit. A large one is in the way until it is safe: nothing may overtake it.
  */
-#ifndef KS_SERVICE_INCOMING_MESSAGE_H
-#define KS_SERVICE_INCOMING_MESSAGE_H
+#ifndef KS_SERVICE_MESSAGES_INCOMING_MESSAGE_H
+#define KS_SERVICE_MESSAGES_INCOMING_MESSAGE_H
 
 #include "service/core/exchange.h"
 

@@ -4,8 +4,8 @@
  * messages are leased to the session; then they settle (settling.h); when the connection goes first, they
  * wait again. Everything runs on the connection's loop.
  */
-#ifndef KS_SERVICE_PULLS_H
-#define KS_SERVICE_PULLS_H
+#ifndef KS_SERVICE_MESSAGES_PULLS_H
+#define KS_SERVICE_MESSAGES_PULLS_H
 
 #include "service/core/exchange.h"
 

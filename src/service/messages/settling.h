@@ -10,8 +10,8 @@
  * Parts of one receiver that follow each other closely become one, so a peer that pulls all day has some
  * sixteen of them settling, not thousands. Everything runs on the connection's loop.
  */
-#ifndef KS_SERVICE_SETTLING_H
-#define KS_SERVICE_SETTLING_H
+#ifndef KS_SERVICE_MESSAGES_SETTLING_H
+#define KS_SERVICE_MESSAGES_SETTLING_H
 
 #include "net/connection.h"
 #include "service/core/environment.h"

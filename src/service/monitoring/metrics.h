@@ -9,8 +9,8 @@
  * KS_METRICS_SESSIONS_LIMIT, one more is closed. A scrape allocates one buffer and is written on the pool,
  * never on a loop.
  */
-#ifndef KS_SERVICE_METRICS_H
-#define KS_SERVICE_METRICS_H
+#ifndef KS_SERVICE_MONITORING_METRICS_H
+#define KS_SERVICE_MONITORING_METRICS_H
 
 #include "net/connection.h"
 #include "store/store.h"

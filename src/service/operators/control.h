@@ -6,8 +6,8 @@
  * and says nothing more for KS_CONTROL_LINE_MS is cut off. A reader may take all the time that its pager
  * needs.
  */
-#ifndef KS_SERVICE_CONTROL_H
-#define KS_SERVICE_CONTROL_H
+#ifndef KS_SERVICE_OPERATORS_CONTROL_H
+#define KS_SERVICE_OPERATORS_CONTROL_H
 
 #include "net/connection.h"
 #include "service/operators/operations.h"

@@ -5,8 +5,8 @@
  * store of its own when no server does. Everything happens on one thread, that of `reply_to`. Private to
  * src/service and src/server.
  */
-#ifndef KS_SERVICE_OPERATIONS_H
-#define KS_SERVICE_OPERATIONS_H
+#ifndef KS_SERVICE_OPERATORS_OPERATIONS_H
+#define KS_SERVICE_OPERATORS_OPERATIONS_H
 
 #include "base/log.h"
 #include "store/store.h"

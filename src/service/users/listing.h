@@ -1,6 +1,6 @@
 /* listing.h — 601: the list of all other users, page by page (protocol.md §1.3). Private to src/service. */
-#ifndef KS_SERVICE_LISTING_H
-#define KS_SERVICE_LISTING_H
+#ifndef KS_SERVICE_USERS_LISTING_H
+#define KS_SERVICE_USERS_LISTING_H
 
 #include "service/core/exchange.h"
 

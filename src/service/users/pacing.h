@@ -9,8 +9,8 @@
  *
  * Memory: some 120 bytes for each user and network that has asked within about an hour. Any thread.
  */
-#ifndef KS_SERVICE_PACING_H
-#define KS_SERVICE_PACING_H
+#ifndef KS_SERVICE_USERS_PACING_H
+#define KS_SERVICE_USERS_PACING_H
 
 #include "base/limits/networks.h"
 #include "wire/frame.h"

@@ -4,8 +4,8 @@
  * Rules of the binary port (core/rules.h): each answers its exchange once, in the call or later. On the
  * connection's loop; RSA runs on the pool.
  */
-#ifndef KS_SERVICE_REGISTRATION_H
-#define KS_SERVICE_REGISTRATION_H
+#ifndef KS_SERVICE_USERS_REGISTRATION_H
+#define KS_SERVICE_USERS_REGISTRATION_H
 
 #include "service/core/exchange.h"
 

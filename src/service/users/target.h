@@ -1,8 +1,8 @@
 /* target.h — users as other users see them: aliases, and what stands as a target in 602 and 603 (protocol.md
  * §1.1). Private to src/service; the connection's loop.
  */
-#ifndef KS_SERVICE_TARGET_H
-#define KS_SERVICE_TARGET_H
+#ifndef KS_SERVICE_USERS_TARGET_H
+#define KS_SERVICE_USERS_TARGET_H
 
 #include "service/core/exchange.h"
 

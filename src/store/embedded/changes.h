@@ -1,8 +1,8 @@
 /* changes.h — the requests that change the database, as tasks of the writer. Any thread calls; the work runs
  * on the writer's thread; the answers are posted. Contracts as in store.h.
  */
-#ifndef KS_STORE_CHANGES_H
-#define KS_STORE_CHANGES_H
+#ifndef KS_STORE_EMBEDDED_CHANGES_H
+#define KS_STORE_EMBEDDED_CHANGES_H
 
 #include "store/embedded/vault/vault.h"
 #include "store/store.h"

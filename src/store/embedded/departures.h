@@ -9,8 +9,8 @@
  * may put a file there for a moment. What could not be deleted, and what an earlier server has left, waits in
  * a list, and is tried again by the writer's tick.
  */
-#ifndef KS_STORE_DEPARTURES_H
-#define KS_STORE_DEPARTURES_H
+#ifndef KS_STORE_EMBEDDED_DEPARTURES_H
+#define KS_STORE_EMBEDDED_DEPARTURES_H
 
 #include "store/store.h"
 

@@ -4,8 +4,8 @@
  * In the data directory (0700): `kesher.db` with its WAL, `staging/`, `files/`, `messages/` (large contents
  * of waiting messages), and `lock`, which one server at a time holds with flock(2).
  */
-#ifndef KS_STORE_EMBEDDED_H
-#define KS_STORE_EMBEDDED_H
+#ifndef KS_STORE_EMBEDDED_EMBEDDED_H
+#define KS_STORE_EMBEDDED_EMBEDDED_H
 
 #include "base/clock.h"
 #include "base/counter.h"

@@ -2,8 +2,8 @@
  * drive several parts at once; every part below (disk, memory, database, journal, vault, writer, readers) is
  * given what it works with. Opened, put together and closed by engine.c.
  */
-#ifndef KS_STORE_ENGINE_H
-#define KS_STORE_ENGINE_H
+#ifndef KS_STORE_EMBEDDED_ENGINE_H
+#define KS_STORE_EMBEDDED_ENGINE_H
 
 #include "base/clock.h"
 #include "base/log.h"

@@ -2,8 +2,8 @@
  * them into RAM, gives every file in files/ a row, and makes messages and messages/ agree. On the opener's
  * thread, with the writer's connection.
  */
-#ifndef KS_STORE_LOADING_H
-#define KS_STORE_LOADING_H
+#ifndef KS_STORE_EMBEDDED_LOADING_H
+#define KS_STORE_EMBEDDED_LOADING_H
 
 #include "base/result.h"
 

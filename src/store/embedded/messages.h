@@ -1,8 +1,8 @@
 /* messages.h — the requests about messages, as operations of the engine (contracts in store.h): RAM answers
  * what it can, the writer appends and deletes, the pull thread reads.
  */
-#ifndef KS_STORE_MESSAGES_H
-#define KS_STORE_MESSAGES_H
+#ifndef KS_STORE_EMBEDDED_MESSAGES_H
+#define KS_STORE_EMBEDDED_MESSAGES_H
 
 #include "store/store.h"
 

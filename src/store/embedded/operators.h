@@ -1,8 +1,8 @@
 /* operators.h — what operators ask of the engine, as its operations (contracts in store.h): RAM finds the
  * user, the pull thread reads, the writer changes.
  */
-#ifndef KS_STORE_OPERATORS_H
-#define KS_STORE_OPERATORS_H
+#ifndef KS_STORE_EMBEDDED_OPERATORS_H
+#define KS_STORE_EMBEDDED_OPERATORS_H
 
 #include "store/store.h"
 

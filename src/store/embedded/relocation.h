@@ -14,8 +14,8 @@
  * id's when the id is; what belongs to nobody (its user came after the backup of the database) counts as an
  * id's until step 3 was done once, and its files get rows first, by which it is known from then on.
  */
-#ifndef KS_STORE_RELOCATION_H
-#define KS_STORE_RELOCATION_H
+#ifndef KS_STORE_EMBEDDED_RELOCATION_H
+#define KS_STORE_EMBEDDED_RELOCATION_H
 
 #include "base/result.h"
 #include "wire/frame.h"

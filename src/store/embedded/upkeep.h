@@ -3,8 +3,8 @@
  * at once of messages and of removed users. On the writer's thread, between batches; each in small
  * transactions of its own, so that no request waits long.
  */
-#ifndef KS_STORE_UPKEEP_H
-#define KS_STORE_UPKEEP_H
+#ifndef KS_STORE_EMBEDDED_UPKEEP_H
+#define KS_STORE_EMBEDDED_UPKEEP_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,8 +2,8 @@
  * (contracts in store.h): RAM answers what it can, a reader has the public keys, the writer changes. A
  * question about a user with changes on their way goes to the writer, which settles those first.
  */
-#ifndef KS_STORE_USER_REQUESTS_H
-#define KS_STORE_USER_REQUESTS_H
+#ifndef KS_STORE_EMBEDDED_USER_REQUESTS_H
+#define KS_STORE_EMBEDDED_USER_REQUESTS_H
 
 #include "store/store.h"
 

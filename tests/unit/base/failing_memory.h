@@ -2,8 +2,8 @@
  * realloc come here by the linker's --wrap (meson.build names all three), those of SQLite and the C library
  * do not; OpenSSL's do after failing_memory_for_openssl. Included once in a test program.
  */
-#ifndef KS_TESTS_FAILING_MEMORY_H
-#define KS_TESTS_FAILING_MEMORY_H
+#ifndef KS_TESTS_UNIT_BASE_FAILING_MEMORY_H
+#define KS_TESTS_UNIT_BASE_FAILING_MEMORY_H
 
 #include <openssl/crypto.h>
 #include <stdatomic.h>

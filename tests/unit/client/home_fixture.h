@@ -1,7 +1,7 @@
 /* home_fixture.h — an empty home of its own for every test, removed afterwards. The test's state is a struct
  * fixture. */
-#ifndef KS_TESTS_HOME_FIXTURE_H
-#define KS_TESTS_HOME_FIXTURE_H
+#ifndef KS_TESTS_UNIT_CLIENT_HOME_FIXTURE_H
+#define KS_TESTS_UNIT_CLIENT_HOME_FIXTURE_H
 
 #include "unit/unit.h"
 

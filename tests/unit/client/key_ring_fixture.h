@@ -1,6 +1,6 @@
 /* key_ring_fixture.h — rings whose keys are letters. */
-#ifndef KS_TESTS_KEY_RING_FIXTURE_H
-#define KS_TESTS_KEY_RING_FIXTURE_H
+#ifndef KS_TESTS_UNIT_CLIENT_KEY_RING_FIXTURE_H
+#define KS_TESTS_UNIT_CLIENT_KEY_RING_FIXTURE_H
 
 #include "unit/unit.h"
 

@@ -1,7 +1,7 @@
 /* message_server.h — a small server of 601–604 in a thread of the test: users, one queue of messages, and
  * lies to be told instead of the next answers. */
-#ifndef KS_TESTS_MESSAGE_SERVER_H
-#define KS_TESTS_MESSAGE_SERVER_H
+#ifndef KS_TESTS_UNIT_CLIENT_MESSAGE_SERVER_H
+#define KS_TESTS_UNIT_CLIENT_MESSAGE_SERVER_H
 
 #include "unit/client/home_fixture.h"
 

@@ -1,6 +1,6 @@
 /* messenger_fixture.h — two users, alice and bob, each with a home and a messenger, at one small server. */
-#ifndef KS_TESTS_MESSENGER_FIXTURE_H
-#define KS_TESTS_MESSENGER_FIXTURE_H
+#ifndef KS_TESTS_UNIT_CLIENT_MESSENGER_FIXTURE_H
+#define KS_TESTS_UNIT_CLIENT_MESSENGER_FIXTURE_H
 
 #include "unit/client/message_server.h"
 

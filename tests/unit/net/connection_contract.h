@@ -5,8 +5,8 @@
  * All happens on the test's thread, which is the loop's. What a carrier does on its own takes its time: so
  * cases wait for what must come, and never for a time.
  */
-#ifndef KS_TESTS_CONNECTION_CONTRACT_H
-#define KS_TESTS_CONNECTION_CONTRACT_H
+#ifndef KS_TESTS_UNIT_NET_CONNECTION_CONTRACT_H
+#define KS_TESTS_UNIT_NET_CONNECTION_CONTRACT_H
 
 #include "unit/unit.h"
 

@@ -3,8 +3,8 @@
  *
  * The loop's time is the system's and what the test adds to it: link with --wrap=uv_now.
  */
-#ifndef KS_TESTS_TCP_FIXTURE_H
-#define KS_TESTS_TCP_FIXTURE_H
+#ifndef KS_TESTS_UNIT_NET_TCP_FIXTURE_H
+#define KS_TESTS_UNIT_NET_TCP_FIXTURE_H
 
 #include "unit/unit.h"
 

@@ -1,8 +1,8 @@
 /* people_fixture.h — what the tests of the message service share: some users on a connection, their requests,
  * and what they are told.
  */
-#ifndef KS_TESTS_PEOPLE_FIXTURE_H
-#define KS_TESTS_PEOPLE_FIXTURE_H
+#ifndef KS_TESTS_UNIT_SERVICE_PEOPLE_FIXTURE_H
+#define KS_TESTS_UNIT_SERVICE_PEOPLE_FIXTURE_H
 
 #include "unit/service/session_fixture.h"
 

@@ -1,8 +1,8 @@
 /* session_fixture.h — the binary port without sockets and disks, for unit tests: the real services behind a
  * fake connection, a fake store and a set clock; frames to send, answers to read.
  */
-#ifndef KS_TESTS_SESSION_FIXTURE_H
-#define KS_TESTS_SESSION_FIXTURE_H
+#ifndef KS_TESTS_UNIT_SERVICE_SESSION_FIXTURE_H
+#define KS_TESTS_UNIT_SERVICE_SESSION_FIXTURE_H
 
 #include "crypto/content.h"
 #include "service/binary_port.h"

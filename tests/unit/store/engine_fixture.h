@@ -2,8 +2,8 @@
  * in one line, restarted at will. Time is set by hand; the writer's tick is called on its own thread, so
  * nothing waits for a clock.
  */
-#ifndef KS_TESTS_ENGINE_FIXTURE_H
-#define KS_TESTS_ENGINE_FIXTURE_H
+#ifndef KS_TESTS_UNIT_STORE_ENGINE_FIXTURE_H
+#define KS_TESTS_UNIT_STORE_ENGINE_FIXTURE_H
 
 #include "unit/store/store_fixture.h"
 

@@ -1,8 +1,8 @@
 /* messages_fixture.h — what the tests of waiting messages share: asking in one line, and taking apart the
  * bytes of a part.
  */
-#ifndef KS_TESTS_MESSAGES_FIXTURE_H
-#define KS_TESTS_MESSAGES_FIXTURE_H
+#ifndef KS_TESTS_UNIT_STORE_MESSAGES_FIXTURE_H
+#define KS_TESTS_UNIT_STORE_MESSAGES_FIXTURE_H
 
 #include "unit/store/engine_fixture.h"
 

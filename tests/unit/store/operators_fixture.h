@@ -1,8 +1,8 @@
 /* operators_fixture.h — what the tests of operators' requests share: files of users in one line, and asking
  * for details and removals.
  */
-#ifndef KS_TESTS_OPERATORS_FIXTURE_H
-#define KS_TESTS_OPERATORS_FIXTURE_H
+#ifndef KS_TESTS_UNIT_STORE_OPERATORS_FIXTURE_H
+#define KS_TESTS_UNIT_STORE_OPERATORS_FIXTURE_H
 
 #include "unit/store/messages_fixture.h"
 

@@ -1,8 +1,8 @@
 /* store_fixture.h — what the tests of src/store share: a data directory that goes away, a clock set by hand,
  * and a way to ask and wait for the answer.
  */
-#ifndef KS_TESTS_STORE_FIXTURE_H
-#define KS_TESTS_STORE_FIXTURE_H
+#ifndef KS_TESTS_UNIT_STORE_STORE_FIXTURE_H
+#define KS_TESTS_UNIT_STORE_STORE_FIXTURE_H
 
 #include "unit/unit.h"
 

@@ -2,8 +2,8 @@
  *
  * One thread at a time uses a connection. Only this folder includes sqlite3.h.
  */
-#ifndef KS_STORE_DATABASE_H
-#define KS_STORE_DATABASE_H
+#ifndef KS_STORE_EMBEDDED_DATABASE_DATABASE_H
+#define KS_STORE_EMBEDDED_DATABASE_DATABASE_H
 
 #include "base/result.h"
 

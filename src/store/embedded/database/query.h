@@ -3,8 +3,8 @@
  * The first error sticks, so it is checked once, at the end. What is bound must live until ks_query_end (or
  * ks_query_run, which ends the query too).
  */
-#ifndef KS_STORE_QUERY_H
-#define KS_STORE_QUERY_H
+#ifndef KS_STORE_EMBEDDED_DATABASE_QUERY_H
+#define KS_STORE_EMBEDDED_DATABASE_QUERY_H
 
 #include "store/embedded/database/database.h"
 

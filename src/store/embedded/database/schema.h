@@ -23,8 +23,8 @@
  * Content is the last column of messages, so that reading the others touches none of its pages. What is asked
  * of all messages of a receiver (sums, a run that fits a limit) stands in waiting alone.
  */
-#ifndef KS_STORE_SCHEMA_H
-#define KS_STORE_SCHEMA_H
+#ifndef KS_STORE_EMBEDDED_DATABASE_SCHEMA_H
+#define KS_STORE_EMBEDDED_DATABASE_SCHEMA_H
 
 #include "crypto/alias.h"
 #include "crypto/random.h"

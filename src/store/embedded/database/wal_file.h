@@ -9,8 +9,8 @@
  *
  * Other connections must not read the log before the sync: SQLite shows them only what is committed.
  */
-#ifndef KS_STORE_WAL_FILE_H
-#define KS_STORE_WAL_FILE_H
+#ifndef KS_STORE_EMBEDDED_DATABASE_WAL_FILE_H
+#define KS_STORE_EMBEDDED_DATABASE_WAL_FILE_H
 
 #include "base/result.h"
 

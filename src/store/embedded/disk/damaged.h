@@ -5,8 +5,8 @@
  * When a call returns, all is durable: a row may go. A crash in between leaves at most a note, or the thing
  * twice. Names are never used again: the second of a name gets "-2" behind it. Blocking; any thread.
  */
-#ifndef KS_STORE_DAMAGED_H
-#define KS_STORE_DAMAGED_H
+#ifndef KS_STORE_EMBEDDED_DISK_DAMAGED_H
+#define KS_STORE_EMBEDDED_DISK_DAMAGED_H
 
 #include "base/result.h"
 

@@ -3,8 +3,8 @@
  * Nobody who is waiting for an answer should be the one; so what deletes or replaces files has this thread do
  * it.
  */
-#ifndef KS_STORE_REAPER_H
-#define KS_STORE_REAPER_H
+#ifndef KS_STORE_EMBEDDED_DISK_REAPER_H
+#define KS_STORE_EMBEDDED_DISK_REAPER_H
 
 #include "base/thread.h"
 

@@ -7,8 +7,8 @@
  * How large it is depends on the room that there was at a start, at the one with the most: an eighth, at most
  * 24 mebibytes, so that the log, which is written back at 16, has room to be written back.
  */
-#ifndef KS_STORE_RESERVE_H
-#define KS_STORE_RESERVE_H
+#ifndef KS_STORE_EMBEDDED_DISK_RESERVE_H
+#define KS_STORE_EMBEDDED_DISK_RESERVE_H
 
 #include "base/log.h"
 

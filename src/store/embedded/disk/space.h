@@ -3,8 +3,8 @@
  * line of log tells when the shortage begins, one when it ends: that is when there is a quarter more than
  * must be left, or a disk at its limit would turn with every file that comes and goes.
  */
-#ifndef KS_STORE_SPACE_H
-#define KS_STORE_SPACE_H
+#ifndef KS_STORE_EMBEDDED_DISK_SPACE_H
+#define KS_STORE_EMBEDDED_DISK_SPACE_H
 
 #include "base/clock.h"
 #include "base/log.h"

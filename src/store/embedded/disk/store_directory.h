@@ -1,8 +1,8 @@
 /* store_directory.h — the data directory is opened, locked against other servers, and what must be there is
  * made. The opener's thread.
  */
-#ifndef KS_STORE_DIRECTORY_H
-#define KS_STORE_DIRECTORY_H
+#ifndef KS_STORE_EMBEDDED_DISK_STORE_DIRECTORY_H
+#define KS_STORE_EMBEDDED_DISK_STORE_DIRECTORY_H
 
 #include "base/log.h"
 #include "base/result.h"

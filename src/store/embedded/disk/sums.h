@@ -10,8 +10,8 @@
  *
  * Pure but for ks_sums_add, which allocates; a structure is used by one thread at a time.
  */
-#ifndef KS_STORE_SUMS_H
-#define KS_STORE_SUMS_H
+#ifndef KS_STORE_EMBEDDED_DISK_SUMS_H
+#define KS_STORE_EMBEDDED_DISK_SUMS_H
 
 #include "base/result.h"
 #include "wire/frame.h"

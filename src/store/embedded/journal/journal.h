@@ -21,8 +21,8 @@
  * What is in the file is in RAM too, until it is taken: two mebibytes, of which an idle server keeps none.
  * Opened and closed by filing.c; the writer's thread.
  */
-#ifndef KS_STORE_JOURNAL_H
-#define KS_STORE_JOURNAL_H
+#ifndef KS_STORE_EMBEDDED_JOURNAL_JOURNAL_H
+#define KS_STORE_EMBEDDED_JOURNAL_JOURNAL_H
 
 #include "base/clock.h"
 #include "base/result.h"

@@ -8,8 +8,8 @@
  * The salt is the round's, random (journal.h): a record of an earlier round, or one that a sender has put
  * into a content, has another one.
  */
-#ifndef KS_STORE_JOURNAL_RECORD_H
-#define KS_STORE_JOURNAL_RECORD_H
+#ifndef KS_STORE_EMBEDDED_JOURNAL_JOURNAL_RECORD_H
+#define KS_STORE_EMBEDDED_JOURNAL_JOURNAL_RECORD_H
 
 #include "wire/frame.h"
 

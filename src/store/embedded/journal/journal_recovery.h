@@ -7,8 +7,8 @@
  * that a power cut has torn, of which nobody was told that it is stored: what stands before the damage is
  * taken, what stands behind it is left out.
  */
-#ifndef KS_STORE_JOURNAL_RECOVERY_H
-#define KS_STORE_JOURNAL_RECOVERY_H
+#ifndef KS_STORE_EMBEDDED_JOURNAL_JOURNAL_RECOVERY_H
+#define KS_STORE_EMBEDDED_JOURNAL_JOURNAL_RECOVERY_H
 
 #include "base/buffer.h"
 #include "base/clock.h"

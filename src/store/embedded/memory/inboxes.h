@@ -11,8 +11,8 @@
  * deleted. Of those that settle there are at most KS_SETTLING_LIMIT for a receiver, and each that has come
  * back holds a message of those that the limits of what waits allow.
  */
-#ifndef KS_STORE_INBOXES_H
-#define KS_STORE_INBOXES_H
+#ifndef KS_STORE_EMBEDDED_MEMORY_INBOXES_H
+#define KS_STORE_EMBEDDED_MEMORY_INBOXES_H
 
 #include "base/clock.h"
 #include "store/limits.h"

@@ -1,8 +1,8 @@
 /* inboxes_internal.h — inboxes from within: what inboxes.c, leases.c and inbox_table.c share. Private to
  * these three, which call each other in this order; everything under ks_inboxes.lock.
  */
-#ifndef KS_STORE_INBOXES_INTERNAL_H
-#define KS_STORE_INBOXES_INTERNAL_H
+#ifndef KS_STORE_EMBEDDED_MEMORY_INBOXES_INTERNAL_H
+#define KS_STORE_EMBEDDED_MEMORY_INBOXES_INTERNAL_H
 
 #include "store/embedded/memory/inboxes.h"
 

@@ -3,8 +3,8 @@
  * from the disk before that must not be put here after it: so whoever reads asks for the *era* first. Any
  * thread.
  */
-#ifndef KS_STORE_KEYS_H
-#define KS_STORE_KEYS_H
+#ifndef KS_STORE_EMBEDDED_MEMORY_KEYS_H
+#define KS_STORE_EMBEDDED_MEMORY_KEYS_H
 
 #include "store/store.h"
 

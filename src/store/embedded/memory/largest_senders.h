@@ -2,8 +2,8 @@
  * of KS_LARGEST_SENDERS_LIMIT at most; then the one with least makes room, and if it comes back it counts
  * from nought. The caller sees to the threads.
  */
-#ifndef KS_STORE_LARGEST_SENDERS_H
-#define KS_STORE_LARGEST_SENDERS_H
+#ifndef KS_STORE_EMBEDDED_MEMORY_LARGEST_SENDERS_H
+#define KS_STORE_EMBEDDED_MEMORY_LARGEST_SENDERS_H
 
 #include "wire/frame.h"
 

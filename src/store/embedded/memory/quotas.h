@@ -4,8 +4,8 @@
  * There is an entry only for who has files: about 110 bytes. Guarded by a lock of its own; asks no disk. Any
  * thread may call, but changes of one user come from one thread at a time (the vault's confirm thread).
  */
-#ifndef KS_STORE_QUOTAS_H
-#define KS_STORE_QUOTAS_H
+#ifndef KS_STORE_EMBEDDED_MEMORY_QUOTAS_H
+#define KS_STORE_EMBEDDED_MEMORY_QUOTAS_H
 
 #include "base/result.h"
 #include "store/limits.h"

@@ -3,8 +3,8 @@
  *
  * A failed allocation does not end the program: after an add, hh.tbl of the entry is NULL.
  */
-#ifndef KS_STORE_TABLE_H
-#define KS_STORE_TABLE_H
+#ifndef KS_STORE_EMBEDDED_MEMORY_TABLE_H
+#define KS_STORE_EMBEDDED_MEMORY_TABLE_H
 
 #include <stddef.h>
 

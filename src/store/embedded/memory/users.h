@@ -9,8 +9,8 @@
  *
  * Memory: about 280 bytes per user with a name of 16 bytes, its content key included.
  */
-#ifndef KS_STORE_USERS_H
-#define KS_STORE_USERS_H
+#ifndef KS_STORE_EMBEDDED_MEMORY_USERS_H
+#define KS_STORE_EMBEDDED_MEMORY_USERS_H
 
 #include "crypto/random.h"
 #include "store/embedded/memory/table.h"

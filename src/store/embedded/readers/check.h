@@ -9,8 +9,8 @@
  * check.c runs the phases, and looks at the directory and the database as a whole; check_files.c looks at
  * files/, check_messages.c at messages. What they share stands in check_internal.h.
  */
-#ifndef KS_STORE_CHECK_H
-#define KS_STORE_CHECK_H
+#ifndef KS_STORE_EMBEDDED_READERS_CHECK_H
+#define KS_STORE_EMBEDDED_READERS_CHECK_H
 
 #include "base/thread.h"
 #include "store/embedded/memory/quotas.h"

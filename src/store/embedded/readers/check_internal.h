@@ -1,8 +1,8 @@
 /* check_internal.h — the check from within: what its phases share (check_common.c), and the phases that
  * check.c calls. Everything is the check thread's.
  */
-#ifndef KS_STORE_CHECK_INTERNAL_H
-#define KS_STORE_CHECK_INTERNAL_H
+#ifndef KS_STORE_EMBEDDED_READERS_CHECK_INTERNAL_H
+#define KS_STORE_EMBEDDED_READERS_CHECK_INTERNAL_H
 
 #include "store/embedded/readers/check.h"
 

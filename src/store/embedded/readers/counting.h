@@ -3,8 +3,8 @@
  * thread, some thousand rows in a go, and is then kept up to date by inboxes.c until messages are taken.
  * Messages that need it wait for it; nobody else does.
  */
-#ifndef KS_STORE_COUNTING_H
-#define KS_STORE_COUNTING_H
+#ifndef KS_STORE_EMBEDDED_READERS_COUNTING_H
+#define KS_STORE_EMBEDDED_READERS_COUNTING_H
 
 #include "store/embedded/memory/inboxes.h"
 #include "store/embedded/readers/database_reader.h"

@@ -11,8 +11,8 @@
  * counted, or with another sum; and a file of which ks_contents_read says so. Anything else that fails (no
  * memory, no descriptor) may be better the next time, and is left alone.
  */
-#ifndef KS_STORE_DAMAGE_H
-#define KS_STORE_DAMAGE_H
+#ifndef KS_STORE_EMBEDDED_READERS_DAMAGE_H
+#define KS_STORE_EMBEDDED_READERS_DAMAGE_H
 
 #include "crypto/alias.h"
 #include "store/embedded/memory/inboxes.h"

@@ -5,8 +5,8 @@
  * Starting and stopping are the opener's thread's, posting is any thread's; everything else is the thread's
  * own.
  */
-#ifndef KS_STORE_DATABASE_READER_H
-#define KS_STORE_DATABASE_READER_H
+#ifndef KS_STORE_EMBEDDED_READERS_DATABASE_READER_H
+#define KS_STORE_EMBEDDED_READERS_DATABASE_READER_H
 
 #include "base/log.h"
 #include "base/thread.h"

@@ -1,8 +1,8 @@
 /* details.h — what operators ask about users: read from the disk by the pull thread (pull_reader.h), with
  * what only RAM knows. Any thread calls; the answers are posted. Contracts as in store.h.
  */
-#ifndef KS_STORE_DETAILS_H
-#define KS_STORE_DETAILS_H
+#ifndef KS_STORE_EMBEDDED_READERS_DETAILS_H
+#define KS_STORE_EMBEDDED_READERS_DETAILS_H
 
 #include "store/embedded/memory/inboxes.h"
 #include "store/embedded/memory/users.h"

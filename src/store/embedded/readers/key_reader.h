@@ -1,8 +1,8 @@
 /* key_reader.h — the thread that reads public keys from the disk (database_reader.h). Messages are read by
  * another one (pull_reader.h), so that no key waits behind a large pull.
  */
-#ifndef KS_STORE_KEY_READER_H
-#define KS_STORE_KEY_READER_H
+#ifndef KS_STORE_EMBEDDED_READERS_KEY_READER_H
+#define KS_STORE_EMBEDDED_READERS_KEY_READER_H
 
 #include "store/embedded/memory/keys.h"
 #include "store/embedded/readers/database_reader.h"

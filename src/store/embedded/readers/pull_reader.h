@@ -5,8 +5,8 @@
  *
  * Files of messages are read here, and never unlinked: the reaper does that (disk/reaper.h).
  */
-#ifndef KS_STORE_PULL_READER_H
-#define KS_STORE_PULL_READER_H
+#ifndef KS_STORE_EMBEDDED_READERS_PULL_READER_H
+#define KS_STORE_EMBEDDED_READERS_PULL_READER_H
 
 #include "store/embedded/memory/inboxes.h"
 #include "store/embedded/readers/damage.h"

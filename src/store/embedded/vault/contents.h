@@ -1,8 +1,8 @@
 /* contents.h — contents of large messages, in files of messages/: read, and compared with the sums behind
  * them (sums.h). Knows no database. Blocking; any thread.
  */
-#ifndef KS_STORE_VAULT_CONTENTS_H
-#define KS_STORE_VAULT_CONTENTS_H
+#ifndef KS_STORE_EMBEDDED_VAULT_CONTENTS_H
+#define KS_STORE_EMBEDDED_VAULT_CONTENTS_H
 
 #include "base/result.h"
 #include "store/embedded/disk/sums.h"

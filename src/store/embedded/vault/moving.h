@@ -1,8 +1,8 @@
 /* moving.h — a user's directory in files/ gets another name: the one of the alias instead of that of the
  * secret id (store/embedded/relocation.h). Before the vault opens; the opener's thread.
  */
-#ifndef KS_STORE_VAULT_MOVING_H
-#define KS_STORE_VAULT_MOVING_H
+#ifndef KS_STORE_EMBEDDED_VAULT_MOVING_H
+#define KS_STORE_EMBEDDED_VAULT_MOVING_H
 
 #include "base/log.h"
 #include "store/embedded/vault/names.h"

@@ -6,8 +6,8 @@
  * and 16 hex digits of the SHA-256 of the kept name. So does a short one that happens to end like that:
  * then a name that was cut and one that was not are never the same.
  */
-#ifndef KS_STORE_VAULT_NAMES_H
-#define KS_STORE_VAULT_NAMES_H
+#ifndef KS_STORE_EMBEDDED_VAULT_NAMES_H
+#define KS_STORE_EMBEDDED_VAULT_NAMES_H
 
 #include "crypto/alias.h"
 #include "wire/frame.h"

@@ -2,8 +2,8 @@
  * what nobody knows of is removed from messages/. Nothing in files/ is changed then. And how the files of a
  * removed user go. Memory does not grow with the number of files. The opener's thread, unless said otherwise.
  */
-#ifndef KS_STORE_VAULT_SWEEP_H
-#define KS_STORE_VAULT_SWEEP_H
+#ifndef KS_STORE_EMBEDDED_VAULT_SWEEP_H
+#define KS_STORE_EMBEDDED_VAULT_SWEEP_H
 
 #include "base/log.h"
 #include "store/embedded/vault/vault.h"

@@ -8,8 +8,8 @@
  *
  * Files are named in names.h. The number of files that stages keep open is bounded, whatever their number.
  */
-#ifndef KS_STORE_VAULT_VAULT_H
-#define KS_STORE_VAULT_VAULT_H
+#ifndef KS_STORE_EMBEDDED_VAULT_VAULT_H
+#define KS_STORE_EMBEDDED_VAULT_VAULT_H
 
 #include "base/clock.h"
 #include "base/log.h"

@@ -2,8 +2,8 @@
  * this order: requests (vault.c) to the stage threads (stage.c), from there to the confirm thread
  * (confirm.c), and all of them to what they do with stages (staging.c).
  */
-#ifndef KS_STORE_VAULT_INTERNAL_H
-#define KS_STORE_VAULT_INTERNAL_H
+#ifndef KS_STORE_EMBEDDED_VAULT_VAULT_INTERNAL_H
+#define KS_STORE_EMBEDDED_VAULT_VAULT_INTERNAL_H
 
 #include "base/thread.h"
 #include "store/embedded/disk/sums.h"

@@ -6,8 +6,8 @@
  * runs makes nothing older, and a crash makes all things younger by at most an hour: what is to be forgotten
  * is forgotten later then, and never too early.
  */
-#ifndef KS_STORE_AGE_H
-#define KS_STORE_AGE_H
+#ifndef KS_STORE_EMBEDDED_WRITER_AGE_H
+#define KS_STORE_EMBEDDED_WRITER_AGE_H
 
 #include "base/clock.h"
 #include "store/embedded/writer/writer.h"

@@ -19,8 +19,8 @@
  * Messages that are not inserted or indexed yet wait for their receivers like any others: inboxes.h knows of
  * them.
  */
-#ifndef KS_STORE_FILING_H
-#define KS_STORE_FILING_H
+#ifndef KS_STORE_EMBEDDED_WRITER_FILING_H
+#define KS_STORE_EMBEDDED_WRITER_FILING_H
 
 #include "base/retry.h"
 #include "store/embedded/journal/journal.h"

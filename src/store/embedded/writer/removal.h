@@ -4,8 +4,8 @@
  *
  * What cannot be deleted stays noted in the inboxes (inboxes.h) and is tried again, at last every minute.
  */
-#ifndef KS_STORE_REMOVAL_H
-#define KS_STORE_REMOVAL_H
+#ifndef KS_STORE_EMBEDDED_WRITER_REMOVAL_H
+#define KS_STORE_EMBEDDED_WRITER_REMOVAL_H
 
 #include "base/retry.h"
 #include "store/embedded/disk/reserve.h"

@@ -10,8 +10,8 @@
  * it gets that error. After an input/output error the connection is closed, and the next batch opens a new
  * one: the engine lives on. Everything here but start and stop is the writer's thread's.
  */
-#ifndef KS_STORE_WRITER_H
-#define KS_STORE_WRITER_H
+#ifndef KS_STORE_EMBEDDED_WRITER_WRITER_H
+#define KS_STORE_EMBEDDED_WRITER_WRITER_H
 
 #include "base/counter.h"
 #include "base/log.h"

@@ -4,8 +4,8 @@
  * A peer is named by its number; it sits on the loop that it was opened on. What it hears is compared as the
  * fake connection's trace has it: what went apart stands between < and >.
  */
-#ifndef KS_TESTS_CHAT_FIXTURE_H
-#define KS_TESTS_CHAT_FIXTURE_H
+#ifndef KS_TESTS_UNIT_SERVICE_CHAT_CHAT_FIXTURE_H
+#define KS_TESTS_UNIT_SERVICE_CHAT_CHAT_FIXTURE_H
 
 #include "unit/unit.h"
 

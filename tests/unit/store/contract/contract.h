@@ -7,8 +7,8 @@
  * An engine comes in by one file: a harness, and a main that calls contract_run with it
  * (test_store_contract_*.c).
  */
-#ifndef KS_TESTS_CONTRACT_H
-#define KS_TESTS_CONTRACT_H
+#ifndef KS_TESTS_UNIT_STORE_CONTRACT_CONTRACT_H
+#define KS_TESTS_UNIT_STORE_CONTRACT_CONTRACT_H
 
 #include "unit/store/store_fixture.h"
 

@@ -1,6 +1,6 @@
 /* contract_asking.h — requests of the contract's cases in one line: asked, and waited for. */
-#ifndef KS_TESTS_CONTRACT_ASKING_H
-#define KS_TESTS_CONTRACT_ASKING_H
+#ifndef KS_TESTS_UNIT_STORE_CONTRACT_CONTRACT_ASKING_H
+#define KS_TESTS_UNIT_STORE_CONTRACT_CONTRACT_ASKING_H
 
 #include "unit/store/contract/contract.h"
 

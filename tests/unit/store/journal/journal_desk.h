@@ -1,8 +1,8 @@
 /* journal_desk.h — a journal in a directory of its own, for its tests: opened as the server does it, written,
  * crashed and damaged by hand.
  */
-#ifndef KS_TESTS_UNIT_JOURNAL_DESK_H
-#define KS_TESTS_UNIT_JOURNAL_DESK_H
+#ifndef KS_TESTS_UNIT_STORE_JOURNAL_JOURNAL_DESK_H
+#define KS_TESTS_UNIT_STORE_JOURNAL_JOURNAL_DESK_H
 
 #include "unit/store/journal/journal_fixture.h"
 #include "unit/store/store_fixture.h"

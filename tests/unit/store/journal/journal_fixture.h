@@ -1,7 +1,7 @@
 /* journal_fixture.h — journals of version 1, as kesher wrote them before: written from what its header said.
  */
-#ifndef KS_TESTS_JOURNAL_FIXTURE_H
-#define KS_TESTS_JOURNAL_FIXTURE_H
+#ifndef KS_TESTS_UNIT_STORE_JOURNAL_JOURNAL_FIXTURE_H
+#define KS_TESTS_UNIT_STORE_JOURNAL_JOURNAL_FIXTURE_H
 
 #include "crypto/checksum.h"
 #include "store/embedded/journal/journal.h"

@@ -2,8 +2,8 @@
  * and an index of files that is the test's, so that it can look at the disk at the moment of the commit, or
  * refuse.
  */
-#ifndef KS_TESTS_VAULT_FIXTURE_H
-#define KS_TESTS_VAULT_FIXTURE_H
+#ifndef KS_TESTS_UNIT_STORE_VAULT_VAULT_FIXTURE_H
+#define KS_TESTS_UNIT_STORE_VAULT_VAULT_FIXTURE_H
 
 #include "unit/store/store_fixture.h"
 
