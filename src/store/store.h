@@ -125,7 +125,9 @@ struct ks_store_set_keys {
 };
 
 /* The user's current key: KS_OK with a reference for the caller in `content_key`; KS_NOT_FOUND for an unknown
- * user; KS_REFUSED when there is none: never issued, forgotten after 24 hours, or used up. */
+ * user; KS_REFUSED when there is none: never issued, dropped, or forgotten after 24 hours without use, and
+ * asking for it is a use. Whether it is used up the caller asks (ks_content_key_is_used_up), who then drops
+ * it. */
 struct ks_store_content_key {
     struct ks_store_request request;
     struct ks_client_id id;             /* in */

@@ -144,9 +144,9 @@ static void fake_set_keys(struct ks_store *store, struct ks_store_set_keys *requ
                         failure != KS_OK ? failure : set_keys(fake_store_find(store, &request->id), request));
 }
 
-static bool is_usable(const struct fake_store *fake, const struct ks_content_key *key)
+static bool is_fresh(const struct fake_store *fake, const struct ks_content_key *key)
 {
-    if (key == NULL || (ks_content_key_is_used_up(key) && !fake->gives_used_up_keys))
+    if (key == NULL)
         return false;
     return fake->clock == NULL ||
            ks_clock_steady_seconds(fake->clock) - atomic_load(&key->last_used) <= CONTENT_KEY_LIFETIME;
@@ -156,9 +156,9 @@ static void fake_content_key(struct ks_store *store, struct ks_store_content_key
 {
     const struct fake_store *fake = fake_store_of(store);
     const struct fake_user *user = fake_store_find(store, &request->id);
-    enum ks_result result = user == NULL                         ? KS_NOT_FOUND
-                            : is_usable(fake, user->content_key) ? KS_OK
-                                                                 : KS_REFUSED;
+    enum ks_result result = user == NULL                        ? KS_NOT_FOUND
+                            : is_fresh(fake, user->content_key) ? KS_OK
+                                                                : KS_REFUSED;
     if (result == KS_OK) {
         request->content_key = ks_content_key_retain(user->content_key);
         if (fake->clock != NULL)

@@ -66,7 +66,6 @@ struct fake_store {
     unsigned open_stages;
     struct ks_stage *stages;
     bool fail_drops;             /* of content keys */
-    bool gives_used_up_keys;     /* as if a key was used up between its content_key and its use */
     bool later_appends;          /* answers to append_message are posted, all others given inside the call */
     bool later;                  /* answers are posted instead of given inside the call */
     enum ks_result next_failure; /* of the next write or commit; KS_OK for none */

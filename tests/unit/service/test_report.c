@@ -143,7 +143,6 @@ static void many_contents_without_a_confirmation_are_told(void **state)
 {
     struct people *people = *state;
     give_key(people);
-    people->fixture->store.gives_used_up_keys = true;
     for (unsigned i = 0; i <= KS_CONTENT_KEY_USES; i++)
         upload(people, "a", true);
     assert_says(people, "under its AES key without a confirmation\n");

@@ -300,7 +300,6 @@ static void a_key_serves_sixteen_contents_without_a_confirmation(void **state)
     uint8_t plain[10];
     struct ks_buffer content = make_content(sizeof plain, plain);
     struct ks_buffer bytes = ks_buffer_empty(0);
-    fixture->store.gives_used_up_keys = true;
     for (unsigned i = 0; i < 17; i++)
         add_upload(&bytes, &id, "x", content.bytes, (uint32_t)content.size, 0);
     send_and_free(fixture, &bytes, 0);

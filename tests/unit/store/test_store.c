@@ -409,7 +409,7 @@ static void a_key_that_is_dropped_only_on_disk_serves_until_the_restart(void **s
     assert_int_equal(content_key_of(house, &id, &byte), KS_OK);
 }
 
-static void a_used_up_content_key_is_refused(void **state)
+static void a_used_up_content_key_is_known_to_be_so(void **state)
 {
     struct house *house = *state;
     struct ks_client_id id;
@@ -422,9 +422,10 @@ static void a_used_up_content_key_is_refused(void **state)
     assert_int_equal(fixture_wait(&house->waiter, &request.request), KS_OK);
     uint8_t byte = 0;
     atomic_store(&request.content_key->uses, KS_CONTENT_KEY_USES - 1);
-    assert_int_equal(content_key_of(house, &id, &byte), KS_OK);
+    assert_false(ks_content_key_is_used_up(request.content_key));
     atomic_store(&request.content_key->uses, KS_CONTENT_KEY_USES);
-    assert_int_equal(content_key_of(house, &id, &byte), KS_REFUSED);
+    assert_true(ks_content_key_is_used_up(request.content_key));
+    assert_int_equal(content_key_of(house, &id, &byte), KS_OK);
     ks_content_key_release(request.content_key);
 }
 
@@ -553,7 +554,7 @@ int main(void)
         HOUSE_TEST(a_stale_content_key_is_not_revived_by_a_restart),
         HOUSE_TEST(a_dropped_content_key_is_gone_in_ram_and_on_disk),
         HOUSE_TEST(a_key_that_is_dropped_only_on_disk_serves_until_the_restart),
-        HOUSE_TEST(a_used_up_content_key_is_refused),
+        HOUSE_TEST(a_used_up_content_key_is_known_to_be_so),
         HOUSE_TEST(more_public_keys_than_the_cache_holds_are_all_found),
         HOUSE_TEST(a_user_without_a_key_is_dropped_after_a_day),
         HOUSE_TEST(the_day_of_a_keyless_user_counts_over_restarts),

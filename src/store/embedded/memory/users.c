@@ -205,9 +205,9 @@ bool ks_users_name_is_taken(struct ks_users *users, const char *name, size_t nam
     return is_taken;
 }
 
-static bool is_usable(const struct ks_content_key *key, int64_t fresh_since)
+static bool is_fresh(const struct ks_content_key *key, int64_t fresh_since)
 {
-    return key != NULL && !ks_content_key_is_used_up(key) && atomic_load(&key->last_used) >= fresh_since;
+    return key != NULL && atomic_load(&key->last_used) >= fresh_since;
 }
 
 enum ks_result ks_users_content_key(struct ks_users *users, const struct ks_client_id *id,
@@ -217,7 +217,7 @@ enum ks_result ks_users_content_key(struct ks_users *users, const struct ks_clie
     struct ks_user_entry *entry = NULL;
     pthread_rwlock_rdlock(&users->lock);
     enum ks_result result = find_settled(users, id, behind_changes, &entry);
-    if (result == KS_OK && !is_usable(entry->content_key, fresh_since))
+    if (result == KS_OK && !is_fresh(entry->content_key, fresh_since))
         result = KS_REFUSED;
     if (result == KS_OK) {
         *key = ks_content_key_retain(entry->content_key);

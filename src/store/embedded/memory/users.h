@@ -62,7 +62,7 @@ int64_t ks_users_last_seen(struct ks_users *users, const struct ks_client_id *id
 bool ks_users_name_is_taken(struct ks_users *users, const char *name, size_t name_size);
 
 /* The current content key. KS_OK with a reference for the caller in *key; KS_NOT_FOUND; KS_REFUSED when there
- * is none, it is used up, or it was last used before `fresh_since`; KS_PENDING. Counts as a use at `now`. */
+ * is none, or it was last used before `fresh_since`; KS_PENDING. Counts as a use at `now`. */
 enum ks_result ks_users_content_key(struct ks_users *users, const struct ks_client_id *id,
                                     bool behind_changes, int64_t fresh_since, int64_t now,
                                     struct ks_content_key **key);

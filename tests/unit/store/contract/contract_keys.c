@@ -123,16 +123,27 @@ static void a_session_keeps_the_key_that_it_holds(struct party *me)
     ks_content_key_release(key);
 }
 
-static void a_used_up_key_is_refused(struct party *me)
+static enum ks_result drop_key(struct party *me, const struct ks_client_id *id, struct ks_content_key *key,
+                               bool only_on_disk)
+{
+    struct ks_store_drop_content_key request = {
+        .request = party_request(me), .id = *id, .content_key = key, .only_on_disk = only_on_disk};
+    ks_store_drop_content_key(me->store, &request);
+    return party_wait(me, &request.request);
+}
+
+static void a_used_up_key_is_given_until_it_is_dropped(struct party *me)
 {
     struct ks_client_id id = new_user(me, "bob");
     assert_int_equal(set_keys(me, &id, 0, 1), KS_OK);
     struct ks_content_key *key = current_key(me, &id);
-    for (unsigned i = 0; i + 1 < KS_CONTENT_KEY_USES; i++)
+    for (unsigned i = 0; i < KS_CONTENT_KEY_USES; i++)
         assert_true(ks_content_key_count(key, true));
-    assert_int_equal(content_key_of(me, &id, NULL), KS_OK);
-    assert_true(ks_content_key_count(key, true));
+    struct ks_content_key *again = current_key(me, &id);
+    assert_true(ks_content_key_is_used_up(again));
+    assert_int_equal(drop_key(me, &id, again, false), KS_OK);
     assert_int_equal(content_key_of(me, &id, NULL), KS_REFUSED);
+    ks_content_key_release(again);
     ks_content_key_release(key);
 }
 
@@ -176,15 +187,6 @@ static void a_restart_revives_no_key_of_yesterday(struct party *me)
 }
 
 /* ---- dropping ---- */
-
-static enum ks_result drop_key(struct party *me, const struct ks_client_id *id, struct ks_content_key *key,
-                               bool only_on_disk)
-{
-    struct ks_store_drop_content_key request = {
-        .request = party_request(me), .id = *id, .content_key = key, .only_on_disk = only_on_disk};
-    ks_store_drop_content_key(me->store, &request);
-    return party_wait(me, &request.request);
-}
 
 static void a_dropped_key_is_gone(struct party *me)
 {
@@ -322,7 +324,7 @@ static const struct contract_case cases[] = {
     CASE(the_newest_content_key_is_the_current_one),
     CASE(whoever_has_the_current_key_finds_one_count),
     CASE(a_session_keeps_the_key_that_it_holds),
-    CASE(a_used_up_key_is_refused),
+    CASE(a_used_up_key_is_given_until_it_is_dropped),
     CASE(a_day_without_use_ends_a_key),
     CASE(a_use_lets_the_day_begin_anew),
     CASE_NEEDS(a_content_key_is_there_after_a_restart, CONTRACT_REOPENS),
