@@ -64,7 +64,7 @@ static void register_many(struct house *house, struct ks_client_id *ids, size_t 
     uint8_t key[KS_PUBLIC_KEY_SIZE];
     fill_public_key(key, 1);
     for (size_t i = 0; i < count; i++) {
-        char name[16];
+        char name[32];
         snprintf(name, sizeof name, "u%zu", i);
         assert_int_equal(register_user(house, name, i % 2 == 0 ? key : NULL, &ids[i]), KS_OK);
     }
