@@ -57,9 +57,9 @@ bench: ## measure kesher beside its peers, write docs/performance.md; ARGS=--hel
 	@scripts/build build
 	@$(PYTHON) -B scripts/bench/bench.py $(ARGS)
 
-lint: ## check format, clang-tidy, cppcheck and gcc -fanalyzer
+lint: ## check format, messages, architecture, clang-tidy, cppcheck and gcc -fanalyzer; ARGS=format names checks
 	@scripts/deps build test lint
-	@scripts/lint
+	@scripts/lint $(ARGS)
 
 install: all ## install under prefix=/usr/local, below DESTDIR if given
 	@DESTDIR='$(DESTDIR)' meson install -C build --no-rebuild --quiet

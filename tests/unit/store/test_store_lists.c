@@ -185,7 +185,7 @@ static void a_long_list_comes_in_bounded_pages(void **state)
         ks_store_register_user(house->store, &requests[i]);
     }
     for (size_t i = 0; i < CROWD; i++)
-        fixture_wait(&house->waiter, &requests[i].request);
+        fixture_wait_for_answer(&house->waiter);
     assert_int_equal(list_begin(house, &id, &pages, &count), KS_OK);
     assert_int_equal(count, CROWD);
     do {
