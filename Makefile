@@ -11,7 +11,8 @@ PYTHON  := /usr/bin/python3
 SECONDS := 60
 
 release_options := --buildtype=release --prefix=$(prefix)
-test_options := -Dtests=true -Db_lundef=false --buildtype=debugoptimized
+# Optimized for debugging: a sanitized build at -O2 takes three times as long.
+test_options := -Dtests=true -Db_lundef=false -Ddebug=true -Doptimization=g
 
 all: ## build the release programs: build/kesherd, build/kesher
 	@scripts/deps --check build
@@ -42,10 +43,10 @@ test-all: test ## the same with the slow tests
 test-tsan: ## run the unit tests with the thread sanitizer
 	@scripts/deps build test
 	@scripts/configure build-tsan gcc $(test_options) -Db_sanitize=thread
-	@scripts/build build-tsan
+	@scripts/build build-tsan meson-test-prereq
 	@$(PYTHON) tests/run.py build-tsan --unit $(ARGS)
 
-fuzz: ## fuzz every target for SECONDS=60 each
+fuzz: ## fuzz every target for SECONDS=60 each, as many at a time as there are cores
 	@scripts/deps build fuzz
 	@scripts/configure build-fuzz clang -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false \
 	    --buildtype=debugoptimized -Dc_args=-fsanitize=fuzzer-no-link
@@ -57,9 +58,9 @@ bench: ## build the load generator build/kesher-bench, too, measure kesher besid
 	@scripts/build build kesherd kesher kesher-bench
 	@$(PYTHON) -B bench/comparison/bench.py $(ARGS)
 
-lint: ## check format, clang-tidy, cppcheck and gcc -fanalyzer
+lint: ## check format, messages, architecture, clang-tidy, cppcheck and gcc -fanalyzer; ARGS=format names checks
 	@scripts/deps build test lint
-	@scripts/lint
+	@scripts/lint $(ARGS)
 
 install: all ## install under prefix=/usr/local, below DESTDIR if given
 	@DESTDIR='$(DESTDIR)' meson install -C build --no-rebuild --quiet

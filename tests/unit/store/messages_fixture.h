@@ -211,7 +211,7 @@ static inline enum ks_result read_bytes(struct house *house, const struct ks_cli
     *calls = 0;
     do {
         ks_store_lease_read(house->store, &request);
-        fixture_wait(&house->waiter, &request.request);
+        fixture_wait_for_answer(&house->waiter);
         if (request.request.result != KS_OK)
             break;
         assert_true(request.size <= capacity && *size + request.size <= part->size);

@@ -184,11 +184,19 @@ static inline struct ks_store_request fixture_request(struct fixture_waiter *wai
     return (struct ks_store_request){.reply_to = &waiter->executor, .done = fixture_answered};
 }
 
-static inline enum ks_result fixture_wait(struct fixture_waiter *waiter,
-                                          const struct ks_store_request *request)
+/* For one answer, of whichever request: where several are under way, the result of none may be read before
+ * all of them are answered. */
+static inline void fixture_wait_for_answer(struct fixture_waiter *waiter)
 {
     while (sem_wait(&waiter->answered) != 0)
         ;
+}
+
+/* For the answer to the only request that is under way. */
+static inline enum ks_result fixture_wait(struct fixture_waiter *waiter,
+                                          const struct ks_store_request *request)
+{
+    fixture_wait_for_answer(waiter);
     return request->result;
 }
 

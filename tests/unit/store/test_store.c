@@ -132,7 +132,7 @@ static void one_batch_registers_a_name_once(void **state)
     }
     writer_let_go(&held);
     for (size_t i = 0; i < KS_COUNT_OF(requests); i++)
-        fixture_wait(&house->waiter, &requests[i].request);
+        fixture_wait_for_answer(&house->waiter);
     assert_int_equal(requests[0].request.result, KS_OK);
     assert_int_equal(requests[1].request.result, KS_EXISTS);
     assert_int_equal(requests[2].request.result, KS_EXISTS);
@@ -240,7 +240,7 @@ static void in_one_batch_the_first_public_key_wins(void **state)
     }
     writer_let_go(&held);
     for (size_t i = 0; i < KS_COUNT_OF(requests); i++)
-        fixture_wait(&house->waiter, &requests[i].request);
+        fixture_wait_for_answer(&house->waiter);
     assert_int_equal(requests[0].request.result, KS_OK);
     assert_int_equal(requests[1].request.result, KS_REFUSED);
     assert_int_equal(content_key_of(house, &id, &byte), KS_OK);
@@ -265,7 +265,7 @@ static void a_name_at_hand_waits_for_no_change(void **state)
     assert_int_equal(ks_store_name_at_hand(house->store, &id, name), KS_OK);
     writer_let_go(&held);
     assert_string_equal(name, "bob");
-    fixture_wait(&house->waiter, &change.request);
+    fixture_wait_for_answer(&house->waiter);
     ks_content_key_release(change.content_key);
     id.bytes[7] ^= 1;
     assert_int_equal(ks_store_name_at_hand(house->store, &id, name), KS_NOT_FOUND);
@@ -292,7 +292,7 @@ static void questions_wait_for_the_changes_asked_for_before(void **state)
     assert_int_equal(sem_trywait(&house->waiter.answered), -1);
     writer_let_go(&held);
     for (int i = 0; i < 4; i++)
-        fixture_wait(&house->waiter, &change.request);
+        fixture_wait_for_answer(&house->waiter);
     assert_int_equal(change.request.result, KS_OK);
     assert_int_equal(look.request.result, KS_OK);
     assert_true(look.user.has_public_key);

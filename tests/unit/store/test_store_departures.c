@@ -112,8 +112,8 @@ static void of_two_removals_one_finds_the_user(void **state)
     begin_removal(house, &first);
     begin_removal(house, &second);
     writer_let_go(&held);
-    fixture_wait(&house->waiter, &first.request);
-    fixture_wait(&house->waiter, &second.request);
+    fixture_wait_for_answer(&house->waiter);
+    fixture_wait_for_answer(&house->waiter);
     assert_int_equal(first.request.result, KS_OK);
     assert_int_equal(second.request.result, KS_NOT_FOUND);
 }

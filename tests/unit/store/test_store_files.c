@@ -246,7 +246,7 @@ static void a_failed_commit_is_told_to_all_and_the_engine_lives_on(void **state)
     rlim_t before = limit_files_to(1024);
     writer_let_go(&held);
     for (size_t i = 0; i < KS_COUNT_OF(requests) + 1; i++)
-        fixture_wait(&house->waiter, &change.request);
+        fixture_wait_for_answer(&house->waiter);
     limit_files_to(before);
     for (size_t i = 0; i < KS_COUNT_OF(requests); i++)
         assert_int_equal(requests[i].request.result, KS_IO);

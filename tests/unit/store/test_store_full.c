@@ -70,7 +70,7 @@ static void append_many(struct house *house, const struct pair *users, int count
         ks_store_append_message(house->store, &requests[i]);
     }
     for (int i = 0; i < count; i++)
-        fixture_wait(&house->waiter, &requests[i].request);
+        fixture_wait_for_answer(&house->waiter);
     for (int i = 0; i < count; i++)
         assert_int_equal(requests[i].request.result, KS_OK);
     free(requests);

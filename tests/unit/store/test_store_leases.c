@@ -402,8 +402,8 @@ static void looking_for_a_run_holds_the_lease(void **state)
     ks_store_lease_waiting(house->store, &second);
     assert_int_equal(lease(house, &users.bob, 8).count, 0);
     sem_post(&gate);
-    fixture_wait(&other, &first.request);
-    fixture_wait(&other, &second.request);
+    fixture_wait_for_answer(&other);
+    fixture_wait_for_answer(&other);
     fixture_hold(&busy.done);
     assert_int_equal(first.request.result, KS_OK);
     assert_int_equal(second.request.result, KS_OK);

@@ -64,7 +64,7 @@ static void register_many(struct house *house, struct ks_client_id *ids, size_t 
     uint8_t key[KS_PUBLIC_KEY_SIZE];
     fill_public_key(key, 1);
     for (size_t i = 0; i < count; i++) {
-        char name[16];
+        char name[32];
         snprintf(name, sizeof name, "u%zu", i);
         assert_int_equal(register_user(house, name, i % 2 == 0 ? key : NULL, &ids[i]), KS_OK);
     }
@@ -185,7 +185,7 @@ static void a_long_list_comes_in_bounded_pages(void **state)
         ks_store_register_user(house->store, &requests[i]);
     }
     for (size_t i = 0; i < CROWD; i++)
-        fixture_wait(&house->waiter, &requests[i].request);
+        fixture_wait_for_answer(&house->waiter);
     assert_int_equal(list_begin(house, &id, &pages, &count), KS_OK);
     assert_int_equal(count, CROWD);
     do {

@@ -81,7 +81,7 @@ static void messages_keep_their_order_over_two_receivers(void **state)
     }
     writer_let_go(&held);
     for (size_t i = 0; i < KS_COUNT_OF(requests); i++)
-        fixture_wait(&house->waiter, &requests[i].request);
+        fixture_wait_for_answer(&house->waiter);
     for (size_t i = 0; i < KS_COUNT_OF(requests); i++) {
         assert_int_equal(requests[i].request.result, KS_OK);
         assert_int_equal(requests[i].message_id, i + 1);

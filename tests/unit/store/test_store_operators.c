@@ -216,8 +216,8 @@ static void keys_and_resets_of_one_batch_take_effect_in_their_order(void **state
     set.content_key = new_content_key(house, 5);
     ks_store_set_keys(house->store, &set);
     writer_let_go(&held);
-    fixture_wait(&waiter, &reset.request);
-    fixture_wait(&waiter, &set.request);
+    fixture_wait_for_answer(&waiter);
+    fixture_wait_for_answer(&waiter);
     ks_content_key_release(set.content_key);
     assert_int_equal(reset.request.result, KS_OK);
     assert_int_equal(set.request.result, KS_OK);

@@ -59,7 +59,7 @@ static void what_the_same_batch_has_added_counts(void **state)
     }
     writer_let_go(&held);
     for (size_t i = 0; i < KS_COUNT_OF(requests); i++)
-        fixture_wait(&house->waiter, &requests[i].request);
+        fixture_wait_for_answer(&house->waiter);
     for (size_t i = 0; i < KS_COUNT_OF(requests); i++)
         assert_int_equal(requests[i].request.result, i == 2 || i > 4 ? KS_REFUSED : KS_OK);
     assert_waiting(house, &users.bob, "0 a b c d");
@@ -217,7 +217,7 @@ static void of_several_staged_at_once_only_those_that_fit_are_confirmed(void **s
     sem_post(&gate);
     fixture_hold(&hold.done);
     for (size_t i = 0; i < KS_COUNT_OF(requests); i++)
-        fixture_wait(&house->waiter, &requests[i].request);
+        fixture_wait_for_answer(&house->waiter);
     for (size_t i = 0; i < KS_COUNT_OF(requests); i++) {
         assert_int_equal(requests[i].request.result, i < 4 ? KS_OK : KS_REFUSED);
         confirmed += requests[i].request.result == KS_OK;

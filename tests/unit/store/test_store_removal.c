@@ -18,7 +18,7 @@ static void a_failed_commit_leaves_no_message(void **state)
     enum ks_result staged = append_stage(house, &users.bob, &users.alice, stage, 5, NULL);
     struct ks_store_append_message request = append_request(house, &users.bob, &users.alice, "small");
     ks_store_append_message(house->store, &request);
-    fixture_wait(&house->waiter, &request.request);
+    fixture_wait_for_answer(&house->waiter);
     limit_files_to(before);
     assert_int_equal(staged, KS_IO);
     assert_int_equal(request.request.result, KS_IO);
@@ -121,8 +121,8 @@ static void a_huge_part_leaves_in_pieces_and_others_commit_meanwhile(void **stat
     ks_store_lease_delivered(house->store, &one);
     ks_store_append_message(house->store, &request);
     writer_let_go(&held);
-    fixture_wait(&others, &request.request);
-    fixture_wait(&others, &request.request);
+    fixture_wait_for_answer(&others);
+    fixture_wait_for_answer(&others);
     assert_int_equal(request.request.result, KS_OK);
     assert_int_equal(one.request.result, KS_OK);
     assert_int_equal(fixture_wait(&house->waiter, &huge.request), KS_OK);
@@ -156,7 +156,7 @@ static void many_files_leave_in_pieces(void **state)
     for (size_t i = 0; i < MANY; i++)
         ks_store_append_message(house->store, &appends[i]);
     for (size_t i = 0; i < MANY; i++)
-        fixture_wait(&house->waiter, &appends[i].request);
+        fixture_wait_for_answer(&house->waiter);
     append(house, &users.bob, &users.alice, "and one that is none");
     assert_spooled(house, MANY);
     struct ks_store_lease_waiting part = lease(house, &users.bob, 7);

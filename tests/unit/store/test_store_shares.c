@@ -114,7 +114,7 @@ static void a_flood_is_stopped_at_the_same_message_as_one_by_one(void **state)
         }
         writer_let_go(&held);
         for (unsigned i = round * MANY / 2; i < (round + 1) * MANY / 2; i++)
-            fixture_wait(&house->waiter, &requests[i].request);
+            fixture_wait_for_answer(&house->waiter);
     }
     for (unsigned i = 0; i < MANY; i++)
         assert_int_equal(requests[i].request.result, i < 200 ? KS_OK : KS_REFUSED);
@@ -139,7 +139,7 @@ static void messages_that_wait_for_a_count_stay_in_their_order(void **state)
     }
     writer_let_go(&held);
     for (unsigned i = 0; i < KS_COUNT_OF(requests); i++)
-        fixture_wait(&house->waiter, &requests[i].request);
+        fixture_wait_for_answer(&house->waiter);
     assert_int_equal(requests[0].request.result, KS_OK);
     assert_int_equal(requests[1].request.result, KS_REFUSED); /* its sender has more than is left by now */
     assert_waiting(house, &users.bob, "12345 large-enough");
@@ -175,7 +175,7 @@ static void what_waits_for_a_count_at_the_end_is_answered(void **state)
     writer_let_go(&held);
     house_close(house);
     for (unsigned i = 0; i < KS_COUNT_OF(requests); i++)
-        fixture_wait(&house->waiter, &requests[i].request);
+        fixture_wait_for_answer(&house->waiter);
     house_open(house);
     unsigned taken = 0;
     for (unsigned i = 0; i < KS_COUNT_OF(requests); i++)

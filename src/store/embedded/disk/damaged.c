@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { ATTEMPTS = 10000, MARK_SIZE = 12 };
+enum { ATTEMPTS = 10000, MARK_SIZE = 16 };
 
 static enum ks_result failure_of(int error_number)
 {

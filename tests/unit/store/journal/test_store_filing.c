@@ -61,7 +61,7 @@ static void append_together(struct house *house, const struct pair *users, size_
     }
     writer_let_go(&held);
     for (size_t i = 0; i < count; i++)
-        (void)fixture_wait(&house->waiter, &requests[count - 1].request);
+        fixture_wait_for_answer(&house->waiter);
     for (size_t i = 0; i < count; i++)
         assert_int_equal(requests[i].request.result, KS_OK);
     free(requests);

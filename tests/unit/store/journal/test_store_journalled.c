@@ -40,7 +40,7 @@ static void append_together(struct house *house, const struct pair *users, struc
     ks_executor_post(ks_thread_executor(ks_engine_of(house->store)->writer.thread), &batch->hold_again.task);
     writer_let_go(&batch->before);
     for (int i = 0; i < count; i++)
-        (void)fixture_wait(&house->waiter, &batch->requests[i].request);
+        fixture_wait_for_answer(&house->waiter);
     for (int i = 0; i < count; i++)
         assert_int_equal(batch->requests[i].request.result, expected);
     fixture_hold(&batch->after.reached);

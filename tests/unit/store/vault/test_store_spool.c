@@ -93,7 +93,7 @@ static void a_message_may_be_asked_for_while_its_chunks_are_on_their_way(void **
     request.content_size = KS_COUNT_OF(writes);
     ks_store_append_message(house->store, &request);
     for (size_t i = 0; i < KS_COUNT_OF(writes) + 1; i++)
-        fixture_wait(&house->waiter, &request.request);
+        fixture_wait_for_answer(&house->waiter);
     assert_int_equal(request.request.result, KS_OK);
     assert_waiting(house, &users.bob, "abcdefghij");
 }
@@ -262,7 +262,7 @@ static void files_and_messages_share_a_group(void **state)
     }
     sem_post(&gate);
     for (size_t i = 0; i < KS_COUNT_OF(appends) + 1; i++)
-        fixture_wait(&house->waiter, &confirm.request);
+        fixture_wait_for_answer(&house->waiter);
     fixture_hold(&busy.done);
     assert_int_equal(confirm.request.result, KS_OK);
     for (size_t i = 0; i < KS_COUNT_OF(appends); i++)

@@ -147,7 +147,7 @@ static void everything_may_be_asked_for_without_waiting(void **state)
     struct ks_store_confirm request = {.request = fixture_request(&house->waiter), .stage = stage};
     ks_vault_confirm(house->vault, &request);
     for (size_t i = 0; i < KS_COUNT_OF(writes) + 1; i++)
-        fixture_wait(&house->waiter, &request.request);
+        fixture_wait_for_answer(&house->waiter);
     assert_int_equal(request.request.result, KS_OK);
     assert_true(has_file(house, "queued", "abcdefghijklmnopqrst"));
 }
@@ -280,8 +280,8 @@ static void the_last_confirmed_of_one_name_wins(void **state)
     };
     ks_vault_confirm(house->vault, &confirms[0]);
     ks_vault_confirm(house->vault, &confirms[1]);
-    fixture_wait(&house->waiter, &confirms[0].request);
-    fixture_wait(&house->waiter, &confirms[1].request);
+    fixture_wait_for_answer(&house->waiter);
+    fixture_wait_for_answer(&house->waiter);
     assert_int_equal(confirms[0].request.result, KS_OK);
     assert_int_equal(confirms[1].request.result, KS_OK);
     assert_true(has_file(house, "x", "first"));
@@ -323,7 +323,7 @@ static void a_thousand_small_files_are_confirmed_in_one_group(void **state)
     house_tick(house); /* behind them on their thread: all are handed over */
     sem_post(&gate);
     for (int i = 0; i < MANY; i++)
-        fixture_wait(&house->waiter, &confirms[i].request);
+        fixture_wait_for_answer(&house->waiter);
     for (int i = 0; i < MANY; i++)
         assert_int_equal(confirms[i].request.result, KS_OK);
     assert_int_equal(house->rows, MANY);
@@ -370,7 +370,7 @@ static void stages_keep_a_bounded_number_of_files_open(void **state)
         ks_vault_confirm(house->vault, &confirms[i]);
     }
     for (int i = 0; i < CROWD; i++)
-        fixture_wait(&house->waiter, &confirms[i].request);
+        fixture_wait_for_answer(&house->waiter);
     for (int i = 0; i < CROWD; i++)
         assert_int_equal(confirms[i].request.result, KS_OK);
     free(confirms);

@@ -153,7 +153,7 @@ static void of_a_group_only_those_fail_that_must(void **state)
     for (size_t i = 0; i < KS_COUNT_OF(confirms); i++)
         ks_vault_confirm(house->vault, &confirms[i]);
     for (size_t i = 0; i < KS_COUNT_OF(confirms); i++)
-        fixture_wait(&house->waiter, &confirms[i].request);
+        fixture_wait_for_answer(&house->waiter);
     for (size_t i = 0; i < KS_COUNT_OF(confirms); i++)
         assert_int_equal(confirms[i].request.result, i % 3 == 0 ? KS_IO : KS_OK);
     assert_staged(house, 0);

@@ -111,7 +111,7 @@ static void confirm_together(struct house *house, struct ks_stage *const *stages
     sem_post(&gate.open);
     fixture_hold(&busy.done);
     for (size_t i = 0; i < GROUP; i++)
-        fixture_wait(&house->waiter, &confirms[i].request);
+        fixture_wait_for_answer(&house->waiter);
     for (size_t i = 0; i < GROUP; i++)
         results[i] = confirms[i].request.result;
 }
