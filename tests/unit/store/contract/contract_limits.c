@@ -262,7 +262,7 @@ static void of_several_stages_only_those_that_fit_are_confirmed(struct party *me
     unsigned confirmed = 0;
     limit_to(&me->world->limits.user_files, 2);
     for (unsigned i = 0; i < KS_COUNT_OF(requests); i++) {
-        char name[16];
+        char name[32];
         snprintf(name, sizeof name, "file %u", i);
         requests[i].stage = stage_file(me, &users.alice, name, "1");
     }

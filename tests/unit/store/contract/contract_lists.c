@@ -56,7 +56,7 @@ static void assert_list(struct party *me, const struct ks_client_id *except, siz
 static void register_many(struct party *me, struct ks_client_id *ids, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        char name[16];
+        char name[32];
         snprintf(name, sizeof name, "u%zu", i);
         assert_int_equal(
             i % 2 == 0 ? register_user(me, name, &ids[i]) : register_with_key(me, name, 1, &ids[i]), KS_OK);
@@ -183,7 +183,7 @@ static void a_long_list_has_everybody_once(struct party *me)
     size_t given = 0;
     assert_true(requests != NULL && users != NULL);
     for (unsigned i = 0; i < CROWD; i++) {
-        char name[16];
+        char name[32];
         snprintf(name, sizeof name, "crowd %u", i);
         requests[i] = register_request(me, name);
         ks_store_register_user(me->store, &requests[i]);

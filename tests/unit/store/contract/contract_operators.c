@@ -77,7 +77,7 @@ static size_t next_page(struct party *me, uint64_t *cursor, struct ks_user_detai
 static void register_numbers(struct party *me, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
-        char name[16];
+        char name[32];
         snprintf(name, sizeof name, "user %u", i);
         (void)new_user(me, name);
     }
@@ -93,7 +93,7 @@ static void pages_have_all_users_in_the_order_of_registration(struct party *me)
     register_numbers(me, USERS);
     while ((count = next_page(me, &cursor, page, KS_COUNT_OF(page))) > 0)
         for (size_t i = 0; i < count; i++, seen++) {
-            char name[16];
+            char name[32];
             snprintf(name, sizeof name, "user %u", seen);
             assert_string_equal(page[i].user.name, name);
         }

@@ -156,7 +156,7 @@ static void stages_of_one_user_grow_beside_each_other(struct party *me)
     struct ks_client_id id = new_user(me, "alice");
     struct ks_stage *stages[STAGES];
     for (unsigned i = 0; i < STAGES; i++) {
-        char name[16];
+        char name[32];
         snprintf(name, sizeof name, "file %u", i);
         stages[i] = open_file(me, &id, name);
     }

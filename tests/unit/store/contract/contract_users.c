@@ -103,7 +103,7 @@ static void every_id_is_another(struct party *me)
     struct ks_store_register *requests = calloc(USERS, sizeof *requests);
     assert_non_null(requests);
     for (unsigned i = 0; i < USERS; i++) {
-        char name[16];
+        char name[32];
         snprintf(name, sizeof name, "user %u", i);
         requests[i] = register_request(me, name);
         ks_store_register_user(me->store, &requests[i]);
@@ -120,7 +120,7 @@ static void users_are_there_after_a_restart(struct party *me)
 {
     struct ks_client_id ids[10];
     struct ks_user user;
-    char name[16];
+    char name[32];
     uint8_t byte = 0;
     for (unsigned i = 0; i < KS_COUNT_OF(ids); i++) {
         snprintf(name, sizeof name, "user %u", i);
