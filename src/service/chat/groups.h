@@ -1,5 +1,5 @@
 /* groups.h — the groups of the chat, their members, and one order of messages for all of them (protocol.md
- * §2). Private to src/service.
+ * §2). Private to src/service and src/server.
  *
  * Members sit on many loops. What is said goes out as a *packet*: some lines, counted, that are posted once
  * to each loop where members sit, under the group's lock; so every loop, and every member, sees the packets

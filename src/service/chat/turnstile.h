@@ -1,4 +1,5 @@
-/* turnstile.h — slows down who guesses: passwords that are wrong, counted by address. Private to src/service.
+/* turnstile.h — slows down who guesses: passwords that are wrong, counted by address. Private to src/service
+ * and src/server.
  *
  * After a few wrong ones, an address must wait for its turn before its next guess is looked at, and turns
  * come the slower the more there were; however many connections it guesses on, they share its turns. Who goes

@@ -1,5 +1,5 @@
-/* rules.h — what requests on the binary port look like, and who serves them. Private to src/service;
- * read-only, any thread.
+/* rules.h — what requests on the binary port look like, and who serves them. Private to src/service
+ * and src/server; read-only, any thread.
  *
  * The table itself is handed in with the environment (service/binary_port.h): so the engine knows none of
  * those that it serves.

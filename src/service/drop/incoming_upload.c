@@ -15,7 +15,6 @@
 #include "service/core/session_keys.h"
 #include "service/core/tally.h"
 #include "service/drop/places.h"
-#include "service/drop/refusal.h"
 #include "service/drop/staged.h"
 
 #include <stdlib.h>
@@ -292,6 +291,44 @@ static struct incoming_upload *upload_new(struct ks_exchange *exchange,
     return upload;
 }
 
+/* ---- refused before anything of the content is looked at ---- */
+
+struct refusal {
+    struct ks_exchange *exchange;
+    struct ks_store_look_up look_up;
+};
+
+static void user_looked_up(struct ks_store_request *request)
+{
+    struct refusal *refusal = KS_CONTAINER_OF(request, struct refusal, look_up.request);
+    struct ks_exchange *exchange = refusal->exchange;
+    enum ks_result result = request->result;
+    free(refusal);
+    /* When a later request has begun, the content is over already. */
+    if (result == KS_NOT_FOUND && exchange->session != NULL && ks_exchange_is_newest(exchange))
+        ks_session_end_behind_payload(exchange->session);
+    ks_exchange_refuse(exchange);
+}
+
+/* Answers with the rule's error, in the call or later, once it is known whether there is such a user: for one
+ * there is, the content is skipped whole; for a stranger the connection ends after KS_SKIP_LIMIT bytes of it.
+ * The payload is set, without a sink. */
+static void refuse_content(struct ks_exchange *exchange)
+{
+    struct refusal *refusal = calloc(1, sizeof *refusal);
+    if (refusal == NULL) {
+        ks_exchange_refuse(exchange);
+        return;
+    }
+    refusal->exchange = exchange;
+    refusal->look_up.id = exchange->header.client_id;
+    refusal->look_up.request.reply_to = &exchange->loop->executor;
+    refusal->look_up.request.done = user_looked_up;
+    ks_store_look_up(exchange->environment->store, &refusal->look_up);
+}
+
+/* ---- the rule ---- */
+
 void ks_incoming_upload_begin(struct ks_exchange *exchange, const uint8_t *fixed)
 {
     struct ks_send_file_payload payload = {0};
@@ -312,7 +349,7 @@ void ks_incoming_upload_begin(struct ks_exchange *exchange, const uint8_t *fixed
         sound && ks_places_enter(exchange) ? upload_new(exchange, &payload, kept, kept_size) : NULL;
     if (upload == NULL) {
         ks_session_set_payload(exchange->session, follows, NULL, NULL);
-        ks_refusal_of_content(exchange);
+        refuse_content(exchange);
         return;
     }
     ks_store_touch(exchange->environment->store, &upload->id);

@@ -31,7 +31,7 @@ struct ks_settling_part {
     struct ks_store_lease_delivered request;
 };
 
-/* Part of a session; starts as zeros. */
+/* Part of a session's pulls (pulls.c); starts as zeros. */
 struct ks_settling {
     struct ks_settling_part *first; /* longest settling */
     struct ks_settling_part *last;

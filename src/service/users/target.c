@@ -22,7 +22,7 @@ static void look_up(struct ks_target *target, const struct ks_client_id *id,
                     void (*done)(struct ks_store_request *request))
 {
     memset(&target->look_up, 0, sizeof target->look_up);
-    target->look_up.request.reply_to = &target->exchange->loop->executor;
+    target->look_up.request.reply_to = target->executor;
     target->look_up.request.done = done;
     target->look_up.id = *id;
     ks_store_look_up(target->environment->store, &target->look_up);
@@ -56,6 +56,7 @@ static void sender_found(struct ks_store_request *request)
 void ks_target_resolve(struct ks_target *target)
 {
     target->environment = target->exchange->environment;
+    target->executor = &target->exchange->loop->executor;
     target->tried_alias = false;
     look_up(target, &target->exchange->header.client_id, sender_found);
 }

@@ -13,8 +13,9 @@ void ks_target_alias(const struct ks_service_environment *environment, const str
 /* Looks up a user's request: the client id in its header must be registered, and its target, an alias or an
  * id, a user. */
 struct ks_target {
-    struct ks_exchange *exchange;
+    struct ks_exchange *exchange; /* may be answered, and gone, while the look-ups run */
     const struct ks_service_environment *environment;
+    struct ks_executor *executor;
     struct ks_client_id sent;        /* the target as it stands in the request */
     struct ks_client_id id;          /* what it means; with KS_OK */
     struct ks_store_look_up look_up; /* while it runs */

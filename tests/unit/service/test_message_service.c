@@ -215,6 +215,29 @@ static void a_large_message_that_breaks_off_leaves_nothing(void **state)
     assert_int_equal(waiting(people), 0);
 }
 
+/* Its sender, or its receiver, is still being looked up then. */
+static void a_message_breaks_off_while_its_users_are_looked_up(void **state)
+{
+    struct people *people = *state;
+    struct fake_connection *connection = &people->fixture->connection;
+    struct ks_client_id alias = alias_of(people, &people->bob);
+    struct ks_buffer bytes = ks_buffer_empty(0);
+    people->fixture->store.later = true;
+    add_message(&bytes, &people->alice, &alias, KS_MESSAGE_TEXT, "broken", 6);
+    fake_connection_send_only(connection, bytes.bytes, bytes.size - 1);
+    fake_connection_end(connection);
+    assert_true(connection->finished);
+    fake_connection_close(connection);
+    assert_true(fake_connection_open(connection, &people->fixture->loop, &ks_frames_events,
+                                     &people->fixture->environment));
+    fake_connection_send_only(connection, bytes.bytes, bytes.size - 1);
+    fake_connection_close(connection);
+    assert_true(fake_connection_open(connection, &people->fixture->loop, &ks_frames_events,
+                                     &people->fixture->environment));
+    assert_int_equal(waiting(people), 0);
+    ks_buffer_free(&bytes);
+}
+
 static void nothing_overtakes_a_large_message(void **state)
 {
     struct people *people = *state;
@@ -283,6 +306,7 @@ int main(void)
         PEOPLE_TEST(a_store_that_fails_is_an_error),
         PEOPLE_TEST(large_contents_go_through_a_stage),
         PEOPLE_TEST(a_large_message_that_breaks_off_leaves_nothing),
+        PEOPLE_TEST(a_message_breaks_off_while_its_users_are_looked_up),
         PEOPLE_TEST(nothing_overtakes_a_large_message),
         PEOPLE_TEST(small_messages_are_begun_while_earlier_ones_wait_for_their_commit),
         PEOPLE_TEST(without_room_in_the_budget_a_message_waits),

@@ -1,4 +1,5 @@
-/* Unit tests of src/service/metrics, a monitor behind a fake connection, and of src/service/tally. */
+/* Unit tests of src/service/monitoring/metrics, a monitor behind a fake connection, and of
+ * src/service/core/tally. */
 #include "unit/unit.h"
 
 #include "service/binary_port.h"

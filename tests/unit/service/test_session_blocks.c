@@ -1,5 +1,5 @@
 /* test_session_blocks.c — peers that pad requests to blocks of 1024 bytes, and wait for answers that are
- * padded, too (protocol.md, "Blocks"); src/service/core/padding.c behind src/service/core/frames.c. */
+ * padded, too (protocol.md, "Blocks"); src/service/core/padding.c behind src/service/core/exchange.c. */
 #include "unit/service/people_fixture.h"
 
 #include "wire/blocks.h"
