@@ -1,5 +1,5 @@
-/* Unit tests of src/service/control and operations: an operator's program behind a fake connection, users in
- * a fake store, groups for real. */
+/* Unit tests of src/service/operators: an operator's program behind a fake connection, users in a fake store,
+ * groups for real. */
 #include "unit/unit.h"
 
 #include "base/text.h"

@@ -1,4 +1,4 @@
-/* Unit tests of src/service/metrics, a monitor behind a fake connection, and of src/service/tally. */
+/* Unit tests of service/monitoring/metrics.h, a monitor behind a fake connection, and of service/core/tally.h. */
 #include "unit/unit.h"
 
 #include "service/binary_port.h"
