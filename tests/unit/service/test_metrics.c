@@ -1,4 +1,5 @@
-/* Unit tests of service/monitoring/metrics.h, a monitor behind a fake connection, and of service/core/tally.h. */
+/* Unit tests of service/monitoring/metrics.h, a monitor behind a fake connection, and of
+ * service/core/tally.h. */
 #include "unit/unit.h"
 
 #include "service/binary_port.h"
