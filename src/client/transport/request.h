@@ -1,7 +1,7 @@
 /* request.h — a request to the binary port and its answer: the one place that decides what is sent again.
  *
  *   once            a message: it is not sent again when it may have arrived, for nobody could tell
- *   until lost      what is run on the side, and what has another way when it does not work; not waited for
+ *   until lost      what is asked on the side, and what has another way when it does not work; not waited for
  *                   longer than for a first answer
  *   until answered  whatever has the same effect twice: sent again after a lost connection
  *

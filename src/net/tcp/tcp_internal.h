@@ -82,7 +82,7 @@ void ks_tcp_become(struct ks_tcp *tcp, enum ks_tcp_state state);
 /* The connection is over; `closed` comes when the worker works its lists off. */
 void ks_tcp_doom(struct ks_tcp *tcp);
 
-/* Ends come after so many milliseconds: `deadline`, or in another state than open the connection's. */
+/* In so many milliseconds: the event `deadline`, or, in another state than open, the connection's end. */
 void ks_tcp_start_deadline(struct ks_tcp *tcp, uint64_t after_ms);
 
 /* Whether input is read as it comes. */

@@ -1,7 +1,7 @@
 /* tcp_fixture.h — a worker's core without its thread: net/tcp on a loop that turns when the test says so, on
  * the test's thread, and peers over loopback.
  *
- * The loop's time is the system's and what the test adds to it: link with --wrap=uv_now.
+ * The loop's time is set by hand: link with --wrap=uv_now.
  */
 #ifndef KS_TESTS_UNIT_NET_TCP_FIXTURE_H
 #define KS_TESTS_UNIT_NET_TCP_FIXTURE_H
@@ -22,15 +22,15 @@
 enum { TCP_FIXTURE_CAPACITY = 1024 * 1024, TCP_FIXTURE_SOCKET_BUFFER = 64 * 1024, TCP_FIXTURE_NAP_US = 200 };
 
 /* The names are the linker's. NOLINTBEGIN(bugprone-reserved-identifier) */
-uint64_t __real_uv_now(const uv_loop_t *loop);
 uint64_t __wrap_uv_now(const uv_loop_t *loop);
 /* NOLINTEND(bugprone-reserved-identifier) */
 
-static uint64_t tcp_fixture_added_ms;
+static uint64_t tcp_fixture_now_ms;
 
 uint64_t __wrap_uv_now(const uv_loop_t *loop)
 {
-    return __real_uv_now(loop) + tcp_fixture_added_ms;
+    (void)loop;
+    return tcp_fixture_now_ms;
 }
 
 struct tcp_fixture {
@@ -68,7 +68,7 @@ static inline struct tcp_fixture *tcp_fixture_new(void)
     struct tcp_fixture *fixture = aligned_alloc(KS_CACHE_LINE, size);
     assert_non_null(fixture);
     memset(fixture, 0, size);
-    tcp_fixture_added_ms = 0;
+    tcp_fixture_now_ms = 1000;
     fixture->log = (struct ks_log){.fd = open("/dev/null", O_WRONLY | O_CLOEXEC), .level = KS_LOG_DEBUG};
     fixture->shared.log = &fixture->log;
     fixture->shared.clock = ks_clock_system();
@@ -117,7 +117,7 @@ static inline void tcp_fixture_turn(struct tcp_fixture *fixture)
 static inline void tcp_fixture_pass(struct tcp_fixture *fixture, uint64_t ms)
 {
     tcp_fixture_turn(fixture);
-    tcp_fixture_added_ms += ms;
+    tcp_fixture_now_ms += ms;
     unsigned until = fixture->ticks + 2;
     while (fixture->core.ticking && fixture->ticks < until)
         tcp_fixture_turn(fixture);
