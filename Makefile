@@ -52,7 +52,7 @@ fuzz: ## fuzz every target for SECONDS=60 each, as many at a time as there are c
 	    --buildtype=debugoptimized -Dc_args=-fsanitize=fuzzer-no-link
 	@scripts/fuzz build-fuzz $(SECONDS)
 
-bench: ## build the load generator build/kesher-bench, too, measure kesher beside its peers, write docs/performance.md; ARGS=--help tells more
+bench: ## build build/kesher-bench, too, measure kesher beside its peers; ARGS=--help tells more
 	@scripts/deps build bench
 	@scripts/configure build gcc $(release_options) -Dbench=true
 	@scripts/build build kesherd kesher kesher-bench

@@ -7,9 +7,9 @@ The unit test programs that Meson knows, several at a time; each prints cmocka's
 tests/torture and tests/integration, file by file on several workers (python3-pytest-xdist), with the programs of the
 build in $KESHERD and $KESHER: most of its tests wait most of the time, and the unit tests use what is left. What
 pytest says is shown when the unit tests are done. The report of whatever failed is shown. $KESHER_WORKERS says how
-many workers pytest has, when it isn't twice the cores. The last line is `N passed, M failed`; the exit status is 0 only when something ran
-and nothing failed. A program that crashes, leaks, is reported by a sanitizer or ends without cmocka's summary
-counts as a failure, whatever its tests said.
+many workers pytest has, when it isn't twice the cores. The last line is `N passed, M failed`; the exit status is 0
+only when something ran and nothing failed. A program that crashes, leaks, is reported by a sanitizer or ends without
+cmocka's summary counts as a failure, whatever its tests said.
 """
 
 import argparse

@@ -33,8 +33,8 @@ struct ks_question {
     const char *request;
     size_t request_size;
     enum ks_question_form form;
-    size_t answer_size;                /* KS_QUESTION_FIXED: of each; 0 while the first one has not come */
-    uint32_t row_count;                /* answers in `row` */
+    size_t answer_size; /* those that are the same every time: of each; 0 before the first one */
+    uint32_t row_count; /* answers in `row` */
     uint8_t row[KS_QUESTION_ROW_SIZE]; /* the answer again and again, to compare many at a time */
 };
 

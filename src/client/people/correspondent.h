@@ -18,8 +18,8 @@ struct ks_correspondent {
 void ks_correspondent_wipe(struct ks_correspondent *correspondent);
 
 /* What is known of `user`; its id from the contact, else from the list (and then remembered). KESHER_OK;
- * KESHER_NOT_FOUND; KESHER_INVALID; other errors as those of messages.h have in common. To be wiped in any
- * case. */
+ * KESHER_NOT_FOUND; KESHER_INVALID; other errors as those of <kesher/messages.h> have in common. To be
+ * wiped in any case. */
 enum kesher_status ks_correspondent_find(struct ks_client_session *session, struct ks_contacts *contacts,
                                          const char *user, struct ks_correspondent *correspondent,
                                          struct kesher_error *error);

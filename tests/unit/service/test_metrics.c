@@ -1,5 +1,5 @@
-/* Unit tests of src/service/monitoring/metrics, a monitor behind a fake connection, and of
- * src/service/core/tally. */
+/* Unit tests of service/monitoring/metrics.h, a monitor behind a fake connection, and of
+ * service/core/tally.h. */
 #include "unit/unit.h"
 
 #include "service/binary_port.h"

@@ -1,4 +1,5 @@
-/* Unit tests of src/wire/json and src/wire/control: requests of operators and the lines of their answers. */
+/* Unit tests of wire/json.h and wire/control_codec.h: requests of operators and the lines of their answers.
+ */
 #include "unit/unit.h"
 
 #include "wire/control_codec.h"
