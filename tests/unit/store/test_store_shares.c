@@ -1,5 +1,5 @@
 /* test_store_shares.c — whose messages an inbox takes when it is more than half full, in the embedded engine;
- * and who has how much (senders.h). */
+ * and who has how much (largest_senders.h). */
 #include "unit/store/operators_fixture.h"
 
 #include "store/embedded/memory/largest_senders.h"
