@@ -17,6 +17,13 @@ static bool same_name(const struct fake_file *one, const struct fake_file *other
            sizes[0] == sizes[1] && memcmp(names[0], names[1], sizes[0]) == 0;
 }
 
+static bool can_be_kept(const struct ks_store_stage_open *request)
+{
+    const char *kept = NULL;
+    size_t size = 0;
+    return ks_kept_name(request->file_name, strlen(request->file_name), &kept, &size) == KS_OK;
+}
+
 /* The file that this one would replace; NULL for none. */
 static struct fake_file *older_one(struct fake_store *store, const struct fake_file *file)
 {
@@ -99,6 +106,8 @@ static enum ks_result stage_open(struct ks_store *store, struct ks_store_stage_o
         request->limit = KS_STORE_LIMIT_FREE_SPACE;
         return KS_NO_SPACE;
     }
+    if (request->purpose == KS_STAGE_FILE && !can_be_kept(request))
+        return KS_INVALID;
     struct ks_stage *stage = stage_new(fake, request);
     if (stage == NULL)
         return KS_NO_MEMORY;
@@ -130,6 +139,8 @@ void fake_store_stage_write(struct ks_store *store, struct ks_store_stage_write 
     if (result == KS_OK && stage->transform.apply != NULL)
         result = stage->transform.apply(stage->transform.context, request->bytes, request->size,
                                         request->last, &size);
+    if (result == KS_OK && size > request->size)
+        result = KS_INVALID;
     if (result == KS_OK)
         result = ks_buffer_append(&stage->file.content, request->bytes, size);
     stage->failure = result;

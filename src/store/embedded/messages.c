@@ -44,8 +44,8 @@ enum ks_result ks_messages_apply(struct ks_engine *engine, struct ks_store_appen
     enum ks_result result = apply(engine, request, place, true);
     if (result != KS_MORE)
         return result;
-    (void)ks_counting_begin(&engine->counting, &request->receiver,
-                            NULL); /* without memory, the next one tries again */
+    /* Without memory, the next one tries again. */
+    (void)ks_counting_begin(&engine->counting, &request->receiver, NULL);
     return apply(engine, request, place, false);
 }
 

@@ -1,9 +1,30 @@
-/* Unit tests of the embedded engine, src/store, without memory. Every failure must be told, and leave what
- * waits as it was.
+/* Unit tests of the embedded engine, src/store, without memory, or threads. Every failure must be told, and
+ * leave what waits as it was.
  */
 #include "unit/store/messages_fixture.h"
 
 #include "unit/base/failing_memory.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+/* The names are the linker's (failing_memory.h). NOLINTBEGIN(bugprone-reserved-identifier) */
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                          void *context);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                          void *context);
+/* NOLINTEND(bugprone-reserved-identifier) */
+
+static unsigned threads_until_failure; /* of the main thread; 0: none fails */
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                          void *context)
+{
+    if (threads_until_failure == 0 || --threads_until_failure > 0)
+        return __real_pthread_create(thread, attributes, run, context);
+    failed = true;
+    return EAGAIN;
+}
 
 /* What a request answers while nobody gets memory. */
 static enum ks_result wait_without_memory(struct house *house, const struct ks_store_request *request)
@@ -117,6 +138,27 @@ static void opening_without_memory_is_refused_and_leaks_nothing(void **state)
     assert_waiting(house, &users.alice, "other");
 }
 
+/* Likewise each thread: those that were started before it end, and what they work with goes after them. */
+static void opening_without_a_thread_is_refused_and_leaks_nothing(void **state)
+{
+    enum { THREADS = 8 }; /* reaper, two readers, writer, confirm, two of stages, check */
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    append(house, &users.bob, &users.alice, "small");
+    append_spooled(house, &users.bob, &users.alice, "large");
+    house_close(house);
+    for (unsigned nth = 1; nth <= THREADS + 1; nth++) {
+        char why[256];
+        failed = false;
+        threads_until_failure = nth;
+        enum ks_result result = house_try_open(house, &house->store, why, sizeof why);
+        threads_until_failure = 0;
+        assert_int_equal(failed, nth <= THREADS);
+        assert_int_equal(result, failed ? KS_IO : KS_OK);
+    }
+    assert_waiting(house, &users.bob, "small large");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -125,6 +167,7 @@ int main(void)
         HOUSE_TEST(a_lease_without_memory_holds_nothing),
         HOUSE_TEST(a_deletion_without_memory_is_tried_again),
         HOUSE_TEST(opening_without_memory_is_refused_and_leaks_nothing),
+        HOUSE_TEST(opening_without_a_thread_is_refused_and_leaks_nothing),
     };
     return cmocka_run_group_tests_name("store_memory", tests, NULL, NULL);
 }

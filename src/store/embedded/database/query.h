@@ -1,4 +1,5 @@
-/* query.h — one run of a compiled statement: parameters in their order, then the step. The writer's thread.
+/* query.h — one run of a compiled statement: parameters in their order, then the step. The thread of its
+ * connection.
  *
  * The first error sticks, so it is checked once, at the end. What is bound must live until ks_query_end (or
  * ks_query_run, which ends the query too).

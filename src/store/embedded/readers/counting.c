@@ -164,8 +164,8 @@ static void start(struct ks_count *count)
     ks_largest_senders_free(count->senders); /* of an earlier try */
     count->senders = ks_largest_senders_new();
     count->up_to = counting->filing->last_message_id;
-    (void)ks_filing_reach(counting->filing,
-                          count->up_to); /* a failure fails the batch, which settle_begin sees */
+    /* A failure fails the batch, which settle_begin sees. */
+    (void)ks_filing_reach(counting->filing, count->up_to);
     ks_database_writer_settle_later(counting->writer, &count->task, settle_begin);
 }
 

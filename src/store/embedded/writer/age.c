@@ -57,8 +57,8 @@ void ks_age_note(struct ks_age *age, bool always)
     if (ks_database_writer_begin(age->writer) == KS_OK) {
         struct ks_query query = ks_database_writer_query(age->writer, KS_STATEMENT_SET_AGE);
         ks_query_integer(&query, now);
-        (void)ks_database_writer_check(age->writer,
-                                       ks_query_run(&query)); /* the log has it; the next hour comes */
+        /* What fails, the log has; the next hour comes. */
+        (void)ks_database_writer_check(age->writer, ks_query_run(&query));
     }
     (void)ks_database_writer_finish(age->writer);
     ks_database_writer_forget_failure(age->writer);

@@ -4,10 +4,10 @@
  *
  * Under load, a batch of the writer that does nothing but append messages goes to the journal (journal.h), in
  * one write; few messages, and few at a time, go straight into the database. What is in the journal is
- * inserted later: while one segment of the journal is written the other one is
- * taken, some rows after each batch, in one transaction; and all of it when nothing was appended for a
- * moment, when somebody wants it, and at the end. A batch that appends and changes the database anyway, or
- * has too much for the journal, inserts all there is, in its own transaction. Always in the order of ids: so
+ * inserted later: while one segment of the journal is written the other one is taken, some rows after each
+ * batch, in one transaction; and all of it when nothing was appended for a moment, when somebody wants it,
+ * and at the end. A batch that appends and changes the database anyway, or has too much for the journal,
+ * inserts all there is, in its own transaction. Always in the order of ids: so
  * `sqlite_sequence`, which changes in the same transaction, tells up to where they are inserted, and a
  * message is taken from the journal once, whatever happens.
  *

@@ -188,6 +188,16 @@ static void a_restart_revives_no_key_of_yesterday(struct party *me)
 
 /* ---- dropping ---- */
 
+static void nobody_has_a_key_to_be_dropped(struct party *me)
+{
+    struct ks_client_id id = new_user(me, "bob");
+    struct ks_content_key *key = new_key(me, 1);
+    assert_int_equal(drop_key(me, &id, key, false), KS_OK);
+    id.bytes[2] ^= 1;
+    assert_int_equal(drop_key(me, &id, key, false), KS_OK);
+    ks_content_key_release(key);
+}
+
 static void a_dropped_key_is_gone(struct party *me)
 {
     struct ks_client_id id = new_user(me, "bob");
@@ -329,6 +339,7 @@ static const struct contract_case cases[] = {
     CASE(a_use_lets_the_day_begin_anew),
     CASE_NEEDS(a_content_key_is_there_after_a_restart, CONTRACT_REOPENS),
     CASE_NEEDS(a_restart_revives_no_key_of_yesterday, CONTRACT_REOPENS),
+    CASE(nobody_has_a_key_to_be_dropped),
     CASE(a_dropped_key_is_gone),
     CASE_NEEDS(a_dropped_key_is_gone_after_a_restart, CONTRACT_REOPENS),
     CASE(a_key_is_dropped_by_its_bytes),

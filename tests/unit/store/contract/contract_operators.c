@@ -45,6 +45,16 @@ static void nobody_is_described_by_half_a_name(struct party *me)
     assert_int_equal(describe(me, "carol ", &details, NULL), KS_NOT_FOUND);
 }
 
+static void a_name_means_who_has_exactly_its_letters(struct party *me)
+{
+    struct ks_user_details details;
+    (void)new_user(me, "carol");
+    assert_int_equal(describe(me, "Carol", &details, NULL), KS_NOT_FOUND);
+    assert_int_equal(reset_key(me, "Carol"), KS_NOT_FOUND);
+    assert_int_equal(remove_user(me, "Carol"), KS_NOT_FOUND);
+    assert_int_equal(describe(me, "carol", &details, NULL), KS_OK);
+}
+
 static void details_are_the_same_after_a_restart(struct party *me)
 {
     struct ks_client_id bob;
@@ -379,6 +389,7 @@ static const struct contract_case cases[] = {
     CASE(details_tell_what_is_stored_of_a_user),
     CASE(details_of_who_has_nothing_are_zeros),
     CASE(nobody_is_described_by_half_a_name),
+    CASE(a_name_means_who_has_exactly_its_letters),
     CASE_NEEDS(details_are_the_same_after_a_restart, CONTRACT_REOPENS),
     CASE(pages_have_all_users_in_the_order_of_registration),
     CASE(pages_go_on_over_users_who_are_removed_meanwhile),

@@ -92,6 +92,14 @@ static void nobody_opens_a_stage_for_an_unknown_user(struct party *me)
     assert_int_equal(try_to_open(me, &id, "name", 1, NULL), KS_NOT_FOUND);
 }
 
+static void a_name_that_cannot_be_kept_opens_no_stage(struct party *me)
+{
+    static const char *const names[] = {"", ".", "a/..", "folder/"};
+    struct ks_client_id id = new_user(me, "alice");
+    for (size_t i = 0; i < KS_COUNT_OF(names); i++)
+        assert_int_equal(try_to_open(me, &id, names[i], 1, NULL), KS_INVALID);
+}
+
 /* ---- the end of a stage ---- */
 
 static void a_discarded_stage_leaves_nothing(struct party *me)
@@ -118,6 +126,29 @@ static void an_incomplete_stage_is_not_confirmed(struct party *me)
     assert_int_equal(write_chunk(me, stage, "half of it", false), KS_OK);
     assert_int_equal(confirm(me, stage, NULL), KS_INVALID);
     assert_files(me, "alice", 1, 5);
+}
+
+static void a_content_of_a_message_is_not_confirmed(struct party *me)
+{
+    struct ks_client_id id = new_user(me, "alice");
+    assert_int_equal(confirm(me, stage_message(me, &id, "text"), NULL), KS_INVALID);
+    assert_files(me, "alice", 0, 0);
+}
+
+static void a_file_is_not_appended(struct party *me)
+{
+    struct ks_client_id id = new_user(me, "alice");
+    assert_int_equal(append_stage(me, &id, &id, stage_file(me, &id, "name", "text"), 4, NULL), KS_INVALID);
+    assert_waiting(me, &id, "");
+}
+
+static void a_chunk_behind_the_last_one_fails_the_stage(struct party *me)
+{
+    struct ks_client_id id = new_user(me, "alice");
+    struct ks_stage *stage = stage_file(me, &id, "name", "text");
+    assert_int_equal(write_chunk(me, stage, "more", false), KS_INVALID);
+    assert_int_equal(confirm(me, stage, NULL), KS_INVALID);
+    assert_files(me, "alice", 0, 0);
 }
 
 static void a_confirmation_may_be_asked_while_chunks_are_on_their_way(struct party *me)
@@ -191,6 +222,7 @@ struct lowering {
     unsigned calls;
     bool saw_last;
     unsigned fails_at; /* the call, from 1 */
+    bool grows;        /* says that there is more than there was */
 };
 
 static enum ks_result lower(void *context, uint8_t *bytes, size_t size, bool last, size_t *output_size)
@@ -201,7 +233,7 @@ static enum ks_result lower(void *context, uint8_t *bytes, size_t size, bool las
     lowering->calls++;
     for (size_t i = 0; i < size; i++)
         bytes[i] |= 0x20;
-    *output_size = last ? size - 1 : size;
+    *output_size = lowering->grows ? size + 1 : last ? size - 1 : size;
     lowering->saw_last = last;
     atomic_fetch_sub(&lowering->inside, 1);
     return lowering->calls == lowering->fails_at ? KS_CRYPTO : KS_OK;
@@ -284,6 +316,16 @@ static void what_fails_a_chunk_fails_the_confirmation(struct party *me)
     assert_files(me, "alice", 1, 5);
 }
 
+static void more_than_a_chunk_had_fails_the_stage(struct party *me)
+{
+    struct ks_client_id id = new_user(me, "alice");
+    struct lowering lowering = {.grows = true};
+    struct ks_stage *stage = open_lowered(me, &id, KS_STAGE_FILE, &lowering);
+    assert_int_equal(write_chunk(me, stage, "text", true), KS_INVALID);
+    assert_int_equal(confirm(me, stage, NULL), KS_INVALID);
+    assert_files(me, "alice", 0, 0);
+}
+
 /* ---- users who go ---- */
 
 static void stages_of_a_removed_user_fail(struct party *me)
@@ -311,9 +353,13 @@ static const struct contract_case cases[] = {
     CASE(of_two_stages_of_one_name_the_one_confirmed_last_stays),
     CASE(who_opens_a_stage_learns_whether_the_user_has_files),
     CASE(nobody_opens_a_stage_for_an_unknown_user),
+    CASE(a_name_that_cannot_be_kept_opens_no_stage),
     CASE(a_discarded_stage_leaves_nothing),
     CASE(a_discard_leaves_the_older_file),
     CASE(an_incomplete_stage_is_not_confirmed),
+    CASE(a_content_of_a_message_is_not_confirmed),
+    CASE(a_file_is_not_appended),
+    CASE(a_chunk_behind_the_last_one_fails_the_stage),
     CASE(a_confirmation_may_be_asked_while_chunks_are_on_their_way),
     CASE(a_discard_may_be_asked_while_chunks_are_on_their_way),
     CASE(stages_of_one_user_grow_beside_each_other),
@@ -323,6 +369,7 @@ static const struct contract_case cases[] = {
     CASE(without_a_transform_bytes_are_written_as_they_are),
     CASE(what_fails_a_chunk_fails_all_that_follow),
     CASE(what_fails_a_chunk_fails_the_confirmation),
+    CASE(more_than_a_chunk_had_fails_the_stage),
     CASE(stages_of_a_removed_user_fail),
 };
 

@@ -1,6 +1,4 @@
-/* store.c — what every engine shares: how a request ends. Any thread. */
-#include "store/store.h"
-
+/* reply.c — see reply.h. */
 #include "store/reply.h"
 
 void ks_reply_now(struct ks_store_request *request, enum ks_result result)
