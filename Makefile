@@ -10,11 +10,13 @@ DESTDIR ?=
 PYTHON  := /usr/bin/python3
 SECONDS := 60
 
-test_options := -Dtests=true -Db_lundef=false --buildtype=debugoptimized
+release_options := --buildtype=release --prefix=$(prefix)
+# Optimized for debugging: a sanitized build at -O2 takes three times as long.
+test_options := -Dtests=true -Db_lundef=false -Ddebug=true -Doptimization=g
 
 all: ## build the release programs: build/kesherd, build/kesher
 	@scripts/deps --check build
-	@scripts/configure build gcc --buildtype=release --prefix=$(prefix)
+	@scripts/configure build gcc $(release_options) -Dbench=false
 	@ninja -C build
 
 help: ## print this list
@@ -25,7 +27,7 @@ deps: ## install the Debian packages that are missing, for building, testing and
 
 serve: ## install what is missing, build, and run a server here until Ctrl-C; its data is in ./kesher-data
 	@scripts/deps build
-	@scripts/configure build gcc --buildtype=release --prefix=$(prefix)
+	@scripts/configure build gcc $(release_options) -Dbench=false
 	@scripts/build build kesherd kesher
 	@scripts/serve build $(ARGS)
 
@@ -41,24 +43,24 @@ test-all: test ## the same with the slow tests
 test-tsan: ## run the unit tests with the thread sanitizer
 	@scripts/deps build test
 	@scripts/configure build-tsan gcc $(test_options) -Db_sanitize=thread
-	@scripts/build build-tsan
+	@scripts/build build-tsan meson-test-prereq
 	@$(PYTHON) tests/run.py build-tsan --unit $(ARGS)
 
-fuzz: ## fuzz every target for SECONDS=60 each
+fuzz: ## fuzz every target for SECONDS=60 each, as many at a time as there are cores
 	@scripts/deps build fuzz
 	@scripts/configure build-fuzz clang -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false \
 	    --buildtype=debugoptimized -Dc_args=-fsanitize=fuzzer-no-link
 	@scripts/fuzz build-fuzz $(SECONDS)
 
-bench: ## measure kesher beside its peers, write docs/performance.md; ARGS=--help tells more
+bench: ## build build/kesher-bench, too, measure kesher beside its peers; ARGS=--help tells more
 	@scripts/deps build bench
-	@scripts/configure build gcc --buildtype=release --prefix=$(prefix)
-	@scripts/build build
-	@$(PYTHON) -B scripts/bench/bench.py $(ARGS)
+	@scripts/configure build gcc $(release_options) -Dbench=true
+	@scripts/build build kesherd kesher kesher-bench
+	@$(PYTHON) -B bench/comparison/bench.py $(ARGS)
 
-lint: ## check format, clang-tidy, cppcheck and gcc -fanalyzer
+lint: ## check format, messages, architecture, clang-tidy, cppcheck and gcc -fanalyzer; ARGS=format names checks
 	@scripts/deps build test lint
-	@scripts/lint
+	@scripts/lint $(ARGS)
 
 install: all ## install under prefix=/usr/local, below DESTDIR if given
 	@DESTDIR='$(DESTDIR)' meson install -C build --no-rebuild --quiet

@@ -4,9 +4,9 @@
  * The client runs as it is, over a socket pair, without reconnects. The properties: it ends, it reads nothing
  * beyond its buffers, every failure has a sentence, and a success has a connection that has served it.
  */
-#include "client/home_files.h"
-#include "client/login.h"
-#include "client/upload.h"
+#include "client/drop/upload.h"
+#include "client/home/home_files.h"
+#include "client/transport/login.h"
 #include "crypto/rsa.h"
 
 #include <kesher/kesher.h>
@@ -170,14 +170,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         return 0;
     if (identity == NULL)
         identity = identity_new();
-    require(ks_session_init(&drop.session, home(), "", NULL, NULL) == KESHER_OK);
+    require(ks_client_session_init(&drop.session, home(), "", NULL, NULL) == KESHER_OK);
     drop.pipeline = NULL;
     drop.session.identity = identity;
     drop.session.options.reconnects = 0; /* the empty address could not be reached either */
     drop.session.channel = channel_with(bytes + 1, size - 1, &peer);
     doings[bytes[0] % (sizeof doings / sizeof doings[0])](&drop);
     drop.session.identity = NULL; /* kept for the next input */
-    ks_session_destroy(&drop.session);
+    ks_client_session_destroy(&drop.session);
     close(peer);
     return 0;
 }

@@ -5,9 +5,9 @@
  * whole answers that belong to requests; and where no time passes between the pieces, how the input was cut
  * behind the greeting must make no difference.
  */
-#include "fake_connection.h"
-#include "service/ask.h"
-#include "wire/ask.h"
+#include "service/ask/ask_service.h"
+#include "support/fake_connection.h"
+#include "wire/ask_codec.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +21,7 @@ enum behind { BEHIND_NOTHING, BEHIND_WAIT, BEHIND_TAKE, BEHIND_FLOOD };
 
 struct desk {
     struct fake_loop loop;
-    struct ks_ask_environment environment;
+    struct ks_ask_service_environment environment;
     struct fake_connection connection;
 };
 
@@ -38,22 +38,22 @@ static enum ks_result drawn(const struct ks_random *random, void *bytes, size_t 
     return KS_OK;
 }
 
-static void status(void *context, char text[static KS_ASK_STATUS_SIZE])
+static void status(void *context, char text[static KS_ASK_SERVICE_STATUS_SIZE])
 {
     (void)context;
-    memset(text, 's', KS_ASK_STATUS_SIZE); /* as long as can be, and not terminated */
+    memset(text, 's', KS_ASK_SERVICE_STATUS_SIZE); /* as long as can be, and not terminated */
 }
 
 static void open_desk(struct desk *desk)
 {
     static const struct ks_random random = {.fill = drawn};
     fake_loop_init(&desk->loop, 1024);
-    desk->environment = (struct ks_ask_environment){.clock = &desk->loop.time.clock,
-                                                    .random = &random,
-                                                    .log = &desk->loop.log,
-                                                    .name = "desk",
-                                                    .status = status};
-    must(fake_connection_open(&desk->connection, &desk->loop, &ks_ask_events, &desk->environment));
+    desk->environment = (struct ks_ask_service_environment){.clock = &desk->loop.time.clock,
+                                                            .random = &random,
+                                                            .log = &desk->loop.log,
+                                                            .name = "desk",
+                                                            .status = status};
+    must(fake_connection_open(&desk->connection, &desk->loop, &ks_ask_service_events, &desk->environment));
 }
 
 static void close_desk(struct desk *desk)
@@ -67,7 +67,7 @@ static void close_desk(struct desk *desk)
 static bool is_answer(const uint8_t *text, size_t size)
 {
     static const char unknown[] = "unknown request: there are TIME, NAME, RAND, STAT and EXIT";
-    return size == KS_ASK_STATUS_SIZE || size == strlen("YYYY-MM-DD HH:MM:SS") ||
+    return size == KS_ASK_SERVICE_STATUS_SIZE || size == strlen("YYYY-MM-DD HH:MM:SS") ||
            (size == 4 && memcmp(text, "desk", 4) == 0) || (size == 2 && memcmp(text, "10", 2) == 0) ||
            (size == strlen(unknown) && memcmp(text, unknown, size) == 0);
 }

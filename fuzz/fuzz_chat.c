@@ -7,11 +7,11 @@
  * apart each send. Afterwards nothing may be left: no group, and (by the sanitizer) no memory.
  */
 #include "base/text.h"
-#include "fake_connection.h"
-#include "service/chat.h"
-#include "service/groups.h"
-#include "service/turnstile.h"
-#include "wire/chat.h"
+#include "service/chat/chat_service.h"
+#include "service/chat/groups.h"
+#include "service/chat/turnstile.h"
+#include "support/fake_connection.h"
+#include "wire/chat_codec.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +43,7 @@ enum mode {
 struct hall {
     struct fake_loop loops[LOOPS];
     struct fake_connection peers[ALL];
-    struct ks_chat_environment environment;
+    struct ks_chat_service_environment environment;
     uint8_t mode;
 };
 
@@ -119,7 +119,7 @@ static void open_peer(struct hall *hall, unsigned peer)
 {
     struct fake_connection *connection = &hall->peers[peer];
     unsigned loop = (hall->mode & MODE_ONE_LOOP) != 0 ? 0 : peer % LOOPS;
-    must(fake_connection_open(connection, &hall->loops[loop], &ks_chat_events, &hall->environment));
+    must(fake_connection_open(connection, &hall->loops[loop], &ks_chat_service_events, &hall->environment));
     watch(connection);
     if ((hall->mode & MODE_ONE_ADDRESS) == 0)
         connection->address[0] = (uint8_t)peer;
@@ -151,10 +151,10 @@ static void open_hall(struct hall *hall)
         limits = (struct ks_groups_limits){.groups = 2, .members = 4, .member_queue = 500, .queues = 100};
     for (unsigned i = 0; i < LOOPS; i++)
         fake_loop_init(&hall->loops[i], 1024);
-    hall->environment = (struct ks_chat_environment){.clock = &hall->loops[0].time.clock,
-                                                     .log = &hall->loops[0].log,
-                                                     .prompt_timeout_ms = PROMPT_MS,
-                                                     .wrong_passwords = 10};
+    hall->environment = (struct ks_chat_service_environment){.clock = &hall->loops[0].time.clock,
+                                                             .log = &hall->loops[0].log,
+                                                             .prompt_timeout_ms = PROMPT_MS,
+                                                             .wrong_passwords = 10};
     must(ks_groups_new(&limits, &hall->loops[0].log, &hall->environment.groups) == KS_OK);
     must(ks_turnstile_new(&(struct ks_hash_key){{0}}, &hall->environment.turnstile) == KS_OK);
     open_peer(hall, PEERS);

@@ -4,7 +4,7 @@
  * many bytes a read returns. Every text must lie in the reader, what a member hears in line mode must be the
  * same when it comes byte by byte, and nothing but line ends and a name's ": " may be lost.
  */
-#include "client/chat_reader.h"
+#include "client/chat/chat_reader.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -6,10 +6,10 @@
  * is also read as a line of an answer: what is understood comes back as it was.
  */
 #include "crypto/alias.h"
-#include "fake_connection.h"
-#include "fake_store.h"
-#include "service/control.h"
-#include "service/groups.h"
+#include "service/chat/groups.h"
+#include "service/operators/control.h"
+#include "support/fake_connection.h"
+#include "support/fake_store.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,8 +3,8 @@
  * The property: whatever parses, encodes to the bytes it came from (text fields up to their NUL, what follows
  * being padding), and nothing is read beyond `size`. A broken one ends in a trap.
  */
-#include "wire/drop.h"
-#include "wire/messages.h"
+#include "wire/drop_codec.h"
+#include "wire/messages_codec.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -7,7 +7,7 @@
 #include "base/address.h"
 #include "base/buffer.h"
 #include "base/text.h"
-#include "client/identity_text.h"
+#include "client/home/identity_text.h"
 #include "client/lines.h"
 
 #include <stdlib.h>

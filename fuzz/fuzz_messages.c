@@ -5,9 +5,9 @@
  * every failure has a sentence, an answer that fails leaves nothing in the inbox, and what was pulled comes
  * to an end.
  */
-#include "client/home_files.h"
-#include "client/identity.h"
-#include "client/messenger.h"
+#include "client/home/home_files.h"
+#include "client/home/identity.h"
+#include "client/messenger/messenger_internal.h"
 #include "wire/blocks.h"
 
 #include <kesher/kesher.h>

@@ -4,9 +4,9 @@
  * pieces: a byte with a size, then so many bytes. Whatever is sent, the output is whole answers, the last of
  * which alone may announce the end, and how the input was cut makes no difference.
  */
-#include "fake_connection.h"
-#include "fake_store.h"
-#include "service/metrics.h"
+#include "service/monitoring/metrics.h"
+#include "support/fake_connection.h"
+#include "support/fake_store.h"
 #include "wire/http.h"
 
 #include <stdio.h>

@@ -3,21 +3,25 @@
  *
  * The first byte of the input says how the rest reaches the session: in which steps, whether the store
  * answers at once, how much buffer there is, and whether it fails; the second how the peer takes what it
- * gets. Then the input is what a stranger sends. Ids of registered users are known to the stranger, so that
- * deep states can be reached. What it gets must be whole answers, padded to blocks or not. Afterwards nothing
- * may be left: no buffer taken from the budget, no stage that nobody can find, no message on lease.
+ * gets, or that it is cut off before the store has answered. Then the input is what a stranger sends. Ids of
+ * registered users are known to the stranger, so that deep states can be reached. What it gets must be whole
+ * answers, padded to blocks or not. Afterwards nothing may be left: no buffer taken from the budget, no stage
+ * that nobody can find, no message on lease.
  */
 #include "crypto/alias.h"
 #include "crypto/random.h"
-#include "fake_connection.h"
-#include "fake_store.h"
-#include "service/frames.h"
-#include "service/staged.h"
-#include "service_settings.h"
+#include "service/binary_port.h"
+#include "service/core/frames.h"
+#include "service/drop/staged.h"
+#include "support/fake_connection.h"
+#include "support/fake_store.h"
+#include "support/service_settings.h"
 #include "wire/blocks.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum { CUT = 2 }; /* of the lowest two bits of the second byte */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -97,6 +101,17 @@ static void assert_nothing_on_lease(const struct fake_store *store)
             abort();
 }
 
+/* What happens behind the input, until the connection is gone. */
+static void go_on(struct fake_connection *connection, uint8_t mode, uint8_t taking)
+{
+    take_answers(connection, taking);
+    if ((mode & 64) != 0)
+        fake_connection_wait(connection, (taking & 128) != 0 ? KS_BLOCKS_QUIET_MS : 5000);
+    if ((mode & 128) != 0)
+        fake_connection_end(connection);
+    take_answers(connection, taking);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct ks_random random = {.fill = counted_fill};
@@ -115,7 +130,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if ((mode & 32) != 0)
         store.next_failure = KS_NO_SPACE;
     add_users(&store, &loop.loop);
-    struct ks_service_environment environment = {.store = &store.store,
+    struct ks_service_environment environment = {.rules = &ks_binary_port_rules,
+                                                 .store = &store.store,
                                                  .random = &random,
                                                  .clock = &loop.time.clock,
                                                  .log = &loop.log,
@@ -127,15 +143,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (ks_staged_new(&environment.staged) != KS_OK ||
         !fake_connection_open(&connection, &loop, &ks_frames_events, &environment))
         abort();
-    if ((taking & 3) != 0)
-        connection.window = 0;
-    fake_connection_send(&connection, data + 2, size - 2, steps[mode & 7]);
-    take_answers(&connection, taking);
-    if ((mode & 64) != 0)
-        fake_connection_wait(&connection, (taking & 128) != 0 ? KS_BLOCKS_QUIET_MS : 5000);
-    if ((mode & 128) != 0)
-        fake_connection_end(&connection);
-    take_answers(&connection, taking);
+    if ((taking & 3) == CUT) {
+        fake_connection_send_only(&connection, data + 2, size - 2);
+    } else {
+        connection.window = (taking & 3) != 0 ? 0 : connection.window;
+        fake_connection_send(&connection, data + 2, size - 2, steps[mode & 7]);
+        go_on(&connection, mode, taking);
+    }
     assert_whole_answers(&connection);
     fake_connection_close(&connection);
     assert_nothing_on_lease(&store);

@@ -3,11 +3,13 @@
 
     tests/run.py BUILD-DIRECTORY [--unit] [-k WORDS]
 
-First the unit test programs that Meson knows, several at a time; each prints cmocka's report. Then pytest over
-tests/integration and tests/torture, with the programs of the build in $KESHERD and $KESHER. The report of
-whatever failed is shown. The last line is `N passed, M failed`; the exit status is 0 only when something ran
-and nothing failed. A program that crashes, leaks, is reported by a sanitizer or ends without cmocka's summary
-counts as a failure, whatever its tests said.
+The unit test programs that Meson knows, several at a time; each prints cmocka's report. At the same time pytest over
+tests/torture and tests/integration, file by file on several workers (python3-pytest-xdist), with the programs of the
+build in $KESHERD and $KESHER: most of its tests wait most of the time, and the unit tests use what is left. What
+pytest says is shown when the unit tests are done. The report of whatever failed is shown. $KESHER_WORKERS says how
+many workers pytest has, when it isn't twice the cores. The last line is `N passed, M failed`; the exit status is 0
+only when something ran and nothing failed. A program that crashes, leaks, is reported by a sanitizer or ends without
+cmocka's summary counts as a failure, whatever its tests said.
 """
 
 import argparse
@@ -15,8 +17,11 @@ import concurrent.futures
 import json
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,28 +141,55 @@ def run_unit_tests(build, words, variables):
     return total
 
 
-def run_pytest(build, words, variables):
-    folders = [ROOT / "tests" / name for name in ("integration", "torture")]
-    folders = [str(folder) for folder in folders if list(folder.glob("**/test_*.py"))]
-    if not folders:
-        return Count()
-    report = build / "pytest.xml"
-    report.unlink(missing_ok=True)
-    command = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout=180"]
-    command += [f"--junitxml={report}", "--rootdir", str(ROOT / "tests")]
-    command += ["-k", words] if words is not None else []
-    status = subprocess.run(command + folders, cwd=ROOT, env=variables, check=False).returncode
-    total = Count()
-    if report.exists():
-        for suite in ElementTree.parse(report).getroot().iter("testsuite"):
-            failed = int(suite.get("failures")) + int(suite.get("errors"))
-            skipped = int(suite.get("skipped"))
-            total.add(Count(max(0, int(suite.get("tests")) - failed - skipped), failed, skipped))
-    nothing_chosen = status == 5 and words is not None
-    if status != 0 and total.failed == 0 and not nothing_chosen:
-        print(f"pytest ended with exit status {status}")
-        total.failed += 1
-    return total
+class Pytest:
+    """A run of the integration and torture suite in the background; what it says is kept until it is asked for."""
+
+    def __init__(self, build, words, variables):
+        self._words = words
+        self._report = build / "pytest.xml"
+        self._report.unlink(missing_ok=True)
+        self._output = tempfile.TemporaryFile()
+        # The torture suite first: it has the longest tests, and what begins last should not take longest.
+        folders = [str(ROOT / "tests" / name) for name in ("torture", "integration")]
+        # Two workers for each core: they wait for clocks, disks and each other's servers. The tests of a file share
+        # a server, so a file stays with its worker.
+        workers = os.environ.get("KESHER_WORKERS") or str(2 * os.cpu_count())
+        command = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout=180"]
+        command += ["-n", workers, "--dist", "loadfile"]
+        command += [f"--junitxml={self._report}", "--rootdir", str(ROOT / "tests")]
+        command += ["-k", words] if words is not None else []
+        self._process = subprocess.Popen(
+            command + folders, cwd=ROOT, env=variables, stdout=self._output, stderr=subprocess.STDOUT
+        )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        """When the run is given up, its programs shall end, too: the interrupt lets pytest stop them."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait()
+        self._output.close()
+
+    def finish(self):
+        """Waits for its end and shows what it said; its count."""
+        status = self._process.wait()
+        self._output.seek(0)
+        sys.stdout.flush()
+        shutil.copyfileobj(self._output, sys.stdout.buffer)
+        sys.stdout.flush()
+        total = Count()
+        if self._report.exists():
+            for suite in ElementTree.parse(self._report).getroot().iter("testsuite"):
+                failed = int(suite.get("failures")) + int(suite.get("errors"))
+                skipped = int(suite.get("skipped"))
+                total.add(Count(max(0, int(suite.get("tests")) - failed - skipped), failed, skipped))
+        nothing_chosen = status == 5 and self._words is not None
+        if status != 0 and total.failed == 0 and not nothing_chosen:
+            print(f"pytest ended with exit status {status}")
+            total.failed += 1
+        return total
 
 
 def main():
@@ -168,9 +200,12 @@ def main():
     arguments = parser.parse_args()
     build = arguments.build.resolve()
     variables = environment(build)
-    total = run_unit_tests(build, arguments.words, variables)
-    if not arguments.unit:
-        total.add(run_pytest(build, arguments.words, variables))
+    if arguments.unit:
+        total = run_unit_tests(build, arguments.words, variables)
+    else:
+        with Pytest(build, arguments.words, variables) as pytest:
+            total = run_unit_tests(build, arguments.words, variables)
+            total.add(pytest.finish())
     if total.skipped > 0:
         print(f"{total.skipped} skipped")
     print(f"{total.passed} passed, {total.failed} failed")

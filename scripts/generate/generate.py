@@ -9,8 +9,8 @@
                                              there is an --output
 
 Everything comes from the option tables of the programs, which kesherd-describe, kesher-describe and
-kesher-bench-describe print (--server, --client, --bench), and from man/options.txt (--texts). Meson calls this; only docs/operations.md, for which
-`make manual` does, is checked in.
+kesher-bench-describe print (--server, --client, --bench), and from man/options.txt (--texts). Meson calls this; only
+docs/operations.md, for which `make manual` does, is checked in.
 """
 
 import argparse

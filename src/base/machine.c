@@ -1,7 +1,7 @@
 /* machine.c — see machine.h. */
 #include "base/machine.h"
 
-#include "base/log_repeats.h"
+#include "base/limits/log_repeats.h"
 
 void ks_machine_tell(const struct ks_machine *machine, const struct ks_log *log, const char *who,
                      unsigned from, unsigned to)

@@ -155,7 +155,7 @@ const struct ks_option *ks_option_unwelcome(const struct ks_option_reader *reade
 
 /* ---- the configuration file ---- */
 
-struct file {
+struct configuration_file {
     struct ks_option_reader *reader;
     const char *path; /* as it is shown */
     unsigned uses;
@@ -193,7 +193,7 @@ static bool fits(const struct ks_option_reader *reader, const struct ks_option *
     return ks_option_set(option, value, option->kind == KS_OPTION_LIST ? (void *)list : &anything);
 }
 
-static bool take_setting(struct file *file, const char *name, const char *value)
+static bool take_setting(struct configuration_file *file, const char *name, const char *value)
 {
     struct ks_option_reader *reader = file->reader;
     char shown[SHOWN_SIZE];
@@ -215,7 +215,7 @@ static bool take_setting(struct file *file, const char *name, const char *value)
     return true;
 }
 
-static bool take_line(struct file *file, char *line)
+static bool take_line(struct configuration_file *file, char *line)
 {
     char *text = line + strspn(line, " \t\r");
     if (*text == '#')
@@ -234,7 +234,7 @@ static bool take_line(struct file *file, char *line)
     return take_setting(file, trimmed(text), trimmed(equals + 1));
 }
 
-static bool take_lines(struct file *file, char *text, size_t size)
+static bool take_lines(struct configuration_file *file, char *text, size_t size)
 {
     static const char byte_order_mark[] = "\xef\xbb\xbf";
     char *end = text + size;
@@ -258,7 +258,7 @@ enum ks_result ks_option_read_file(struct ks_option_reader *reader, const char *
                                    struct ks_buffer *text)
 {
     char shown[SHOWN_SIZE];
-    struct file file = {.reader = reader, .path = shown, .uses = uses};
+    struct configuration_file file = {.reader = reader, .path = shown, .uses = uses};
     ks_text_escape(path, strlen(path), shown, sizeof shown);
     *text = ks_buffer_empty(KS_OPTION_FILE_LIMIT);
     char failure[128];

@@ -30,8 +30,6 @@ const char *ks_result_text(enum ks_result result)
         return "input/output error";
     case KS_CRYPTO:
         return "cryptographic library error";
-    case KS_TIMEOUT:
-        return "timed out";
     case KS_CLOSED:
         return "closed";
     }

@@ -20,7 +20,6 @@ enum ks_result {
     KS_NO_SPACE,  /* the disk or the quota is full */
     KS_IO,        /* the operating system said no; errno or the log has the details */
     KS_CRYPTO,    /* the crypto library said no */
-    KS_TIMEOUT,   /* a time limit ran out */
     KS_CLOSED,    /* the other side, or this one, is shutting down */
 };
 

@@ -1,12 +1,15 @@
 /* commands.c — see commands.h. */
 #include "cli/commands.h"
 
+#include "cli/chat/command_chat.h"
+#include "cli/menu/command_menu.h"
+
 #include <stdint.h>
 #include <string.h>
 
 enum {
-    IDENTITY = KS_OPTIONS_ANY | KS_OPTIONS_SERVER | KS_OPTIONS_IDENTITY,
-    MESSAGES = IDENTITY | KS_OPTIONS_DATA,
+    IDENTITY = KS_CLI_OPTIONS_ANY | KS_CLI_OPTIONS_SERVER | KS_CLI_OPTIONS_IDENTITY,
+    MESSAGES = IDENTITY | KS_CLI_OPTIONS_DATA,
 };
 
 static const struct ks_command commands[] = {
@@ -15,7 +18,7 @@ static const struct ks_command commands[] = {
      "server.info: a home belongs to one server, and no other one is told its id. Where the server has lost\n"
      "its data, --again makes the home known there again, as NAME: with the same key pair, while the old\n"
      "files are kept as me.info.old.1 and so on.\n",
-     MESSAGES | KS_OPTIONS_REGISTER, 1, 1, ks_command_register},
+     MESSAGES | KS_CLI_OPTIONS_REGISTER, 1, 1, ks_command_register},
     {"put", "FILE…", "send files, encrypted and verified",
      "FILE may be - for the standard input; then --as gives the name. A server keeps what follows the last / "
      "or \\\n"
@@ -23,13 +26,13 @@ static const struct ks_command commands[] = {
      "'replaced' is said of a file that this home has put before. Files that cannot be read are reported\n"
      "and left out; when the server or the connection fails for good, the files after that are named and\n"
      "not sent.\n",
-     MESSAGES | KS_OPTIONS_UPLOAD | KS_OPTIONS_NAMES, 1, SIZE_MAX, ks_command_put},
+     MESSAGES | KS_CLI_OPTIONS_UPLOAD | KS_CLI_OPTIONS_NAMES, 1, SIZE_MAX, ks_command_put},
     {"transfer", "", "do what the home's transfer.info says: register if need be, send its file",
      "transfer.info has three lines: address:port of the server, user name, path of the file. A relative "
      "path is\n"
      "looked for in the working directory, then in the home. Where server.info has another address, that\n"
      "one counts, and it is said; with --moved the one of transfer.info does.\n",
-     MESSAGES | KS_OPTIONS_UPLOAD, 0, 0, ks_command_transfer},
+     MESSAGES | KS_CLI_OPTIONS_UPLOAD, 0, 0, ks_command_transfer},
     {"users", "", "list the other users of the server", "", MESSAGES, 0, 0, ks_command_users},
     {"key", "[USER]", "show the public key of USER, and remember it; or your own",
      "Without USER the fingerprint of your own key is shown, to be compared; that does not connect.\n"
@@ -44,7 +47,7 @@ static const struct ks_command commands[] = {
      "them, once USER has told you of it. What you send never depends on it: that is encrypted under a key "
      "of\n"
      "your own. --accept-key and --forget do not connect.\n",
-     MESSAGES | KS_OPTIONS_KEYS, 0, 1, ks_command_key},
+     MESSAGES | KS_CLI_OPTIONS_KEYS, 0, 1, ks_command_key},
     {"request-key", "USER", "ask USER for a symmetric key", "", MESSAGES, 1, 1, ks_command_request_key},
     {"share-key", "USER", "send USER a new symmetric key and use it from now on", "", MESSAGES, 1, 1,
      ks_command_share_key},
@@ -58,7 +61,7 @@ static const struct ks_command commands[] = {
      "may keep it in its history; nobody sees the standard input. The text is encrypted under a symmetric\n"
      "key of your own, which is made and sent first where USER has none yet, and sent again when USER may\n"
      "have lost it.\n",
-     MESSAGES | KS_OPTIONS_FILE, 1, 2, ks_command_send},
+     MESSAGES | KS_CLI_OPTIONS_FILE, 1, 2, ks_command_send},
     {"inbox", "", "receive the messages that wait, and print them",
      "Messages are kept in the home until they were printed. Texts are printed with control bytes made\n"
      "visible, and with > before lines that look like those around them; files are saved under new names "
@@ -68,7 +71,7 @@ static const struct ks_command commands[] = {
      "that cannot be saved is kept, and saved by the next inbox that can. What came under a key that was "
      "not\n"
      "accepted has a line above it: see kesher key --help.\n",
-     MESSAGES | KS_OPTIONS_INBOX, 0, 0, ks_command_inbox},
+     MESSAGES | KS_CLI_OPTIONS_INBOX, 0, 0, ks_command_inbox},
     {"menu", "", "the console of the course: a menu of numbers",
      "It reads lines from the standard input. Symmetric keys live as long as the menu, and the newest, "
      "whoever\n"
@@ -83,12 +86,13 @@ static const struct ks_command commands[] = {
      "own menu is passed through. The password is asked for on the terminal, or taken from\n"
      "$KESHER_CHAT_PASSWORD. Without --server: the host of the usual server, port 5555. Nothing is\n"
      "encrypted.\n",
-     KS_OPTIONS_ANY | KS_OPTIONS_SERVER | KS_OPTIONS_DATA | KS_OPTIONS_NAMES, 0, 2, ks_command_chat},
+     KS_CLI_OPTIONS_ANY | KS_CLI_OPTIONS_SERVER | KS_CLI_OPTIONS_DATA | KS_CLI_OPTIONS_NAMES, 0, 2,
+     ks_command_chat},
     {"ask", "[REQUEST…]", "ask the server: TIME, NAME, RAND, STAT",
      "Without requests they are read from the standard input, one per line, until EXIT. Without --server: "
      "the\n"
      "host of the usual server, port 1729.\n",
-     KS_OPTIONS_ANY | KS_OPTIONS_SERVER | KS_OPTIONS_DATA, 0, SIZE_MAX, ks_command_ask},
+     KS_CLI_OPTIONS_ANY | KS_CLI_OPTIONS_SERVER | KS_CLI_OPTIONS_DATA, 0, SIZE_MAX, ks_command_ask},
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };

@@ -25,14 +25,14 @@ static void print_command(const struct ks_command *command)
 {
     (void)printf("command\t%s\t%s\t%s\n", command->name, command->arguments, command->help);
     print_details(command->details);
-    for (size_t i = 0; i < ks_options_table.count; i++)
-        if ((ks_options_table.options[i].uses & command->groups) != 0)
-            (void)printf("takes\t%s\n", ks_options_table.options[i].name);
+    for (size_t i = 0; i < ks_cli_options_table.count; i++)
+        if ((ks_cli_options_table.options[i].uses & command->groups) != 0)
+            (void)printf("takes\t%s\n", ks_cli_options_table.options[i].name);
 }
 
 int main(void)
 {
-    ks_option_describe(stdout, "option", &ks_options_table, ~0U, &ks_options_defaults);
+    ks_option_describe(stdout, "option", &ks_cli_options_table, ~0U, &ks_cli_options_defaults);
     for (size_t i = 0; i < ks_commands_count(); i++)
         print_command(ks_commands_at(i));
     return fflush(stdout) == 0 && ferror(stdout) == 0 ? 0 : 1;

@@ -1,7 +1,7 @@
 /* main.c — kesher: finds the command in the table and runs it. Usage and help come from the table, too. */
 #include "cli/commands.h"
-#include "cli/output.h"
-#include "cli/stop.h"
+#include "cli/terminal/output.h"
+#include "cli/terminal/stop.h"
 
 #include "base/privacy.h"
 #include "base/text.h"
@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 /* Every command speaks to a server. */
-enum { OF_EVERY_COMMAND = KS_OPTIONS_ANY | KS_OPTIONS_SERVER };
+enum { OF_EVERY_COMMAND = KS_CLI_OPTIONS_ANY | KS_CLI_OPTIONS_SERVER };
 
 static void print_usage(FILE *stream)
 {
@@ -25,9 +25,9 @@ static void print_usage(FILE *stream)
         (void)fprintf(stream, "  %-*s %s\n", width, form, command->help);
     }
     (void)fputs("\nOptions of every command:\n", stream);
-    ks_option_print(stream, &ks_options_table, OF_EVERY_COMMAND, &ks_options_defaults);
+    ks_option_print(stream, &ks_cli_options_table, OF_EVERY_COMMAND, &ks_cli_options_defaults);
     (void)fputs("\nOptions of some commands, whose own --help names them:\n", stream);
-    ks_option_print(stream, &ks_options_table, ~(unsigned)OF_EVERY_COMMAND, &ks_options_defaults);
+    ks_option_print(stream, &ks_cli_options_table, ~(unsigned)OF_EVERY_COMMAND, &ks_cli_options_defaults);
     (void)fputs("\nExit status: 0 done, 1 failed, 2 wrong usage. `kesher COMMAND --help` tells more.\n",
                 stream);
 }
@@ -39,7 +39,7 @@ static void print_command_help(const struct ks_command *command)
     if (command->details[0] != '\0')
         (void)printf("\n%s", command->details);
     (void)fputs("\nOptions:\n", stdout);
-    ks_option_print(stdout, &ks_options_table, command->groups, &ks_options_defaults);
+    ks_option_print(stdout, &ks_cli_options_table, command->groups, &ks_cli_options_defaults);
 }
 
 /* Names the commands that take an option which this one does not. */
@@ -58,8 +58,8 @@ static void refuse_option(const struct ks_command *command, const struct ks_opti
 }
 
 /* The reason why the command cannot run as it was asked for, or NULL. */
-static const char *misuse(const struct ks_command *command, const struct ks_options *options, char *reason,
-                          size_t capacity)
+static const char *misuse(const struct ks_command *command, const struct ks_cli_options *options,
+                          char *reason, size_t capacity)
 {
     const struct ks_option *unwelcome = ks_option_unwelcome(&options->reader, command->groups);
     if (unwelcome != NULL)
@@ -82,7 +82,7 @@ static enum ks_exit usage_error(const char *reason)
     return KS_EXIT_USAGE;
 }
 
-static enum ks_exit run_command(const struct ks_command *command, const struct ks_options *options)
+static enum ks_exit run_command(const struct ks_command *command, const struct ks_cli_options *options)
 {
     struct ks_context context;
     if (!ks_context_open(&context, options))
@@ -97,7 +97,7 @@ static enum ks_exit run_command(const struct ks_command *command, const struct k
     return status;
 }
 
-static enum ks_exit run_without_command(const struct ks_options *options)
+static enum ks_exit run_without_command(const struct ks_cli_options *options)
 {
     if (options->version)
         (void)puts("kesher " KESHER_VERSION);
@@ -119,9 +119,9 @@ static bool asks_for_json(int argc, char **argv)
 
 static enum ks_exit run(int argc, char **argv)
 {
-    struct ks_options options;
+    struct ks_cli_options options;
     char reason[200];
-    if (!ks_options_parse(argc, argv, &options)) {
+    if (!ks_cli_options_parse(argc, argv, &options)) {
         ks_output_usage("%s", options.reader.why);
         return KS_EXIT_USAGE;
     }

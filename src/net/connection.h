@@ -2,15 +2,16 @@
  *
  * Terms: *input* is what the peer sends, *output* what we send. A connection belongs to one *loop*; every
  * function here and every event runs on that loop's thread, never two at a time. `operations` is implemented
- * by a TCP connection (net/tcp.c), by TLS some day, and by tests. `events` is implemented by a service. This
- * header knows no socket and no libuv.
+ * by a *carrier*: TCP (net/tcp/tcp.h, which says where TLS and WebSocket join), and one by hand for tests.
+ * `events` is implemented by a service. This header knows no socket and no libuv. What it promises is tested
+ * on every carrier by tests/unit/net/connection_contract.c.
  */
 #ifndef KS_NET_CONNECTION_H
 #define KS_NET_CONNECTION_H
 
-#include "base/budget.h"
 #include "base/clock.h"
 #include "base/executor.h"
+#include "base/limits/budget.h"
 #include "base/log.h"
 #include "base/machine.h"
 #include "base/result.h"
@@ -55,7 +56,8 @@ static inline void ks_loop_offload(struct ks_loop *loop, struct ks_offload *offl
 struct ks_connection;
 
 struct ks_connection_events {
-    /* A peer came. Sets connection->session; false ends the connection at once, without `closed`. */
+    /* A peer came. Sets connection->session; false ends the connection at once, without `closed` or any other
+     * event: what the service wrote or set before is lost. */
     bool (*opened)(struct ks_connection *connection, void *service);
 
     /* Optional: where the next input should go, so that bulk data is not copied: *buffer and its size, or 0
@@ -256,7 +258,8 @@ static inline void ks_connection_resume(struct ks_connection *connection)
 }
 
 /* The event `deadline` comes after `after_ms` milliseconds (to about a tenth of a second); 0 means never. One
- * at a time; a new one replaces it. Cheap enough to be called for every message. */
+ * at a time; a new one replaces it; none after finish or abort. Cheap enough to be called for every message.
+ */
 static inline void ks_connection_set_deadline(struct ks_connection *connection, uint64_t after_ms)
 {
     connection->operations->set_deadline(connection, after_ms);

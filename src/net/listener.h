@@ -2,9 +2,20 @@
 #ifndef KS_NET_LISTENER_H
 #define KS_NET_LISTENER_H
 
+#include "net/net.h"
 #include "net/worker.h"
 
 struct ks_listener;
+
+/* What one listener counts, for metrics; owned by struct ks_net, and there as long as it. */
+struct ks_listener_counts {
+    /* The main thread's. */
+    _Alignas(KS_CACHE_LINE) _Atomic uint64_t accepted;
+    _Atomic uint64_t refused[KS_NET_REFUSALS];
+    _Atomic uint64_t quiet; /* lines that were not logged, for there was one lately */
+    const char *name;
+    struct ks_connection_counts connections; /* the workers' */
+};
 
 /* What all listeners of a server share; owned by struct ks_net. */
 struct ks_listener_shared {

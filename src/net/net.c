@@ -1,11 +1,10 @@
 /* net.c — see net.h. Runs on the main thread. */
 #include "net/net.h"
 
-#include "base/log_repeats.h"
-#include "net/ebb.h"
+#include "base/limits/log_repeats.h"
+#include "net/housekeeping.h"
 #include "net/listener.h"
 #include "net/provision.h"
-#include "net/pulse.h"
 #include "net/worker.h"
 
 #include <malloc.h>
@@ -169,12 +168,10 @@ static enum ks_result start_workers(struct ks_net *net, unsigned count)
         unsigned number = net->listening.worker_count;
         result = ks_worker_start(&net->counts, number, &net->workers[number]);
         if (result == KS_OK) {
-            ks_pulse_add(&net->pulse, &net->workers[number]->loop.executor);
+            ks_pulse_add(&net->pulse, &net->workers[number]->core.loop.executor);
             net->listening.worker_count++;
         }
     }
-    net->counts.workers = net->workers;
-    net->counts.worker_count = net->listening.worker_count;
     return result;
 }
 
@@ -255,14 +252,14 @@ static void add_worker(struct ks_net_statistics *statistics, const struct ks_wor
 static void add_listener(struct ks_net_statistics *statistics, const struct ks_listener_counts *counts)
 {
     struct ks_net_listener_statistics *listener = &statistics->listeners[statistics->listener_count++];
-    uint64_t closed = ks_counted(&counts->closed); /* first, likewise */
+    uint64_t closed = ks_counted(&counts->connections.closed); /* first, likewise */
     listener->name = counts->name;
     listener->accepted = ks_counted(&counts->accepted);
     listener->open = listener->accepted > closed ? listener->accepted - closed : 0;
     for (size_t i = 0; i < KS_NET_REFUSALS; i++)
         listener->refused[i] = ks_counted(&counts->refused[i]);
-    listener->refused[KS_NET_REFUSED_SERVICE] = ks_counted(&counts->unwelcome);
-    listener->refused[KS_NET_REFUSED_FULL] += ks_counted(&counts->too_many);
+    listener->refused[KS_NET_REFUSED_SERVICE] = ks_counted(&counts->connections.unwelcome);
+    listener->refused[KS_NET_REFUSED_FULL] += ks_counted(&counts->connections.too_many);
     statistics->quiet += ks_counted(&counts->quiet);
 }
 
@@ -289,7 +286,7 @@ void ks_net_statistics(const struct ks_net *net, struct ks_net_statistics *stati
         .output_limit = counts->output_limit,
     };
     for (unsigned i = 0; i < net->listening.worker_count; i++)
-        add_worker(statistics, &net->workers[i]->counts);
+        add_worker(statistics, &net->workers[i]->core.counts);
     for (unsigned i = 0; i < listeners; i++)
         add_listener(statistics, &net->listener_counts[i]);
 }

@@ -6,8 +6,8 @@
 #ifndef KS_NET_NET_H
 #define KS_NET_NET_H
 
-#include "base/keyed_hash.h"
-#include "base/networks.h"
+#include "base/limits/keyed_hash.h"
+#include "base/limits/networks.h"
 #include "net/connection.h"
 
 struct ks_net;
@@ -79,7 +79,7 @@ struct ks_net_listener_statistics {
 struct ks_net_budget_statistics {
     size_t used; /* bytes */
     size_t limit;
-    unsigned waiting; /* holders (base/budget.h) */
+    unsigned waiting; /* holders (base/limits/budget.h) */
     uint64_t cuts;    /* holders that were cut */
 };
 

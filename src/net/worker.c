@@ -3,18 +3,18 @@
 #include "net/worker.h"
 
 #include "net/provision.h"
-
-#include "net/tcp.h"
+#include "net/tcp/tcp.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct ks_worker *worker_of_executor(struct ks_executor *executor)
 {
-    return KS_CONTAINER_OF(KS_CONTAINER_OF(executor, struct ks_loop, executor), struct ks_worker, loop);
+    return KS_CONTAINER_OF(executor, struct ks_worker, core.loop.executor);
 }
 
 static void worker_post(struct ks_executor *executor, struct ks_task *task)
@@ -43,42 +43,8 @@ static void on_wake(uv_async_t *wake)
 
 static void on_prepare(uv_prepare_t *prepare)
 {
-    ks_tcp_work_off(prepare->data);
-}
-
-/* ---- deadlines ---- */
-
-static void deadline_expired(struct ks_deadline *deadline, void *context)
-{
-    (void)context;
-    ks_tcp_deadline_passed(deadline);
-}
-
-static void reminder_expired(struct ks_deadline *reminder, void *context)
-{
-    (void)context;
-    ks_tcp_reminder_passed(reminder);
-}
-
-static void on_tick(uv_timer_t *ticks)
-{
-    struct ks_worker *worker = ticks->data;
-    ks_deadline_wheel_advance(&worker->wheel, uv_now(&worker->uv), deadline_expired, NULL);
-    ks_tcp_check_deliveries(worker);
-    ks_deadline_wheel_advance(&worker->reminders, uv_now(&worker->uv), reminder_expired, NULL);
-    if (worker->wheel.count == 0 && worker->watching == NULL) {
-        uv_timer_stop(ticks);
-        worker->ticking = false;
-    }
-}
-
-void ks_worker_need_ticks(struct ks_worker *worker)
-{
-    if (worker->ticking)
-        return;
-    /* An empty wheel may have slept; nothing hangs there that a jump could miss, save what was just set. */
-    worker->ticking = true;
-    uv_timer_start(&worker->ticks, on_tick, KS_DEADLINE_TICK_MS, KS_DEADLINE_TICK_MS);
+    struct ks_worker *worker = prepare->data;
+    ks_tcp_work_off(&worker->core);
 }
 
 /* ---- offloaded work ---- */
@@ -99,9 +65,8 @@ static void job_done(uv_work_t *work, int status)
     (void)status; /* nobody cancels */
     struct offload_job *job = work->data;
     struct ks_offload *offload = job->offload;
-    struct ks_worker *worker = KS_CONTAINER_OF(offload->loop, struct ks_worker, loop);
     free(job);
-    ks_count(&worker->counts.offloads_done, 1);
+    ks_count(&ks_worker_core_of(offload->loop)->counts.offloads_done, 1);
     offload->done(offload);
 }
 
@@ -113,14 +78,14 @@ static void offload_done_task(struct ks_task *task)
 
 static void worker_offload(struct ks_loop *loop, struct ks_offload *offload)
 {
-    struct ks_worker *worker = KS_CONTAINER_OF(loop, struct ks_worker, loop);
+    struct ks_worker_core *core = ks_worker_core_of(loop);
     offload->loop = loop;
     struct offload_job *job = malloc(sizeof *job);
     if (job != NULL) {
         job->work.data = job;
         job->offload = offload;
-        if (uv_queue_work(&worker->uv, &job->work, job_work, job_done) == 0) {
-            ks_count(&worker->counts.offloaded, 1);
+        if (uv_queue_work(&core->uv, &job->work, job_work, job_done) == 0) {
+            ks_count(&core->counts.offloaded, 1);
             return;
         }
         free(job);
@@ -137,29 +102,24 @@ static void worker_offload(struct ks_loop *loop, struct ks_offload *offload)
  * which another has to leave. */
 struct hand_over {
     struct ks_task task;
-    struct ks_worker *worker;
-    int fd;
-    struct sockaddr_storage peer;
-    const struct ks_connection_events *events;
-    void *service;
-    struct ks_listener_counts *listener;
-    struct ks_worker *evicting; /* where somebody idle was found */
-    enum ks_standing standing;  /* of who was found */
-    bool has_waited;            /* for those that leave there anyway */
+    struct ks_worker_core *core; /* of its worker */
+    struct ks_accepted accepted;
+    struct ks_worker_core *evicting; /* where somebody idle was found */
+    enum ks_standing standing;       /* of who was found */
+    bool has_waited;                 /* for those that leave there anyway */
 };
 
 static void hand_over_run(struct ks_task *task)
 {
     struct hand_over *hand_over = KS_CONTAINER_OF(task, struct hand_over, task);
-    ks_tcp_open(hand_over->worker, hand_over->fd, &hand_over->peer, hand_over->events, hand_over->service,
-                hand_over->listener);
+    ks_tcp_open(hand_over->core, &hand_over->accepted);
     free(hand_over);
 }
 
 static void hand_over_post(struct hand_over *hand_over)
 {
     hand_over->task.run = hand_over_run;
-    ks_executor_post(&hand_over->worker->loop.executor, &hand_over->task);
+    ks_executor_post(&hand_over->core->loop.executor, &hand_over->task);
 }
 
 enum { STRANGERS_PART = 4 }; /* one in so many connections is never reserved for users and members */
@@ -174,16 +134,16 @@ static enum ks_standing highest_to_leave(const struct ks_worker_shared *shared, 
     return up_to == KS_STANDING_KNOWN && !may_be_known ? KS_STANDING_STRANGER : up_to;
 }
 
-static struct ks_worker *with_longest_idle(const struct ks_worker_shared *shared, unsigned standing)
+static struct ks_worker_core *with_longest_idle(const struct ks_worker_shared *shared, unsigned standing)
 {
-    struct ks_worker *with_oldest = NULL;
+    struct ks_worker_core *with_oldest = NULL;
     uint64_t oldest_ms = UINT64_MAX;
-    for (unsigned i = 0; i < shared->worker_count; i++) {
+    for (unsigned i = 0; i < shared->core_count; i++) {
         uint64_t idle_ms =
-            atomic_load_explicit(&shared->workers[i]->oldest_idle_ms[standing], memory_order_relaxed);
+            atomic_load_explicit(&shared->cores[i]->lists.oldest_idle_ms[standing], memory_order_relaxed);
         if (idle_ms < oldest_ms) {
             oldest_ms = idle_ms;
-            with_oldest = shared->workers[i];
+            with_oldest = shared->cores[i];
         }
     }
     return with_oldest;
@@ -194,9 +154,9 @@ static void eviction_run(struct ks_task *task);
 /* False when nobody is idle. */
 static bool begin_eviction(struct hand_over *newcomer)
 {
-    const struct ks_worker_shared *shared = newcomer->worker->shared;
+    const struct ks_worker_shared *shared = newcomer->core->shared;
     const enum ks_standing up_to = highest_to_leave(shared, KS_STANDING_KNOWN);
-    struct ks_worker *evicting = NULL;
+    struct ks_worker_core *evicting = NULL;
     unsigned standing = 0;
     while (standing <= up_to && (evicting = with_longest_idle(shared, standing)) == NULL)
         standing++;
@@ -216,11 +176,24 @@ static bool lacks_room(const struct ks_worker_shared *shared)
     return atomic_load(&shared->connection_count) > atomic_load(&shared->connection_limit);
 }
 
+const char ks_worker_no_room[] = "the limit of connections is reached and nobody makes room (connections)";
+
+/* Closes the socket, for there is no room for it after all. */
+static void turn_away(const struct hand_over *newcomer)
+{
+    const struct ks_accepted *accepted = &newcomer->accepted;
+    const struct ks_peer_address peer = ks_peer_address_of(&accepted->peer);
+    close(accepted->fd);
+    atomic_fetch_add_explicit(&accepted->counts->too_many, 1, memory_order_relaxed);
+    ks_peer_address_log_refusal(&peer, newcomer->core->shared->log, ks_worker_no_room);
+    ks_worker_core_count_out(newcomer->core, &peer, accepted->counts);
+}
+
 static void eviction_run(struct ks_task *task)
 {
     struct hand_over *newcomer = KS_CONTAINER_OF(task, struct hand_over, task);
-    struct ks_worker *evicting = newcomer->evicting;
-    bool some_are_leaving = evicting->doomed != NULL || evicting->dirty != NULL;
+    struct ks_worker_core *evicting = newcomer->evicting;
+    bool some_are_leaving = evicting->lists.doomed != NULL || evicting->lists.dirty != NULL;
     if (some_are_leaving && !newcomer->has_waited) {
         newcomer->has_waited = true; /* until they are counted out, at the end of this turn */
         ks_executor_post(&evicting->loop.executor, &newcomer->task);
@@ -235,7 +208,7 @@ static void eviction_run(struct ks_task *task)
     if (has_room) {
         hand_over_post(newcomer); /* only now, lest it be the one to leave */
     } else {
-        ks_tcp_turn_away(newcomer->worker, newcomer->fd, &newcomer->peer, newcomer->listener);
+        turn_away(newcomer);
         free(newcomer);
     }
 }
@@ -243,7 +216,7 @@ static void eviction_run(struct ks_task *task)
 /* The first time; false, too, when too many are at it already. */
 static bool become_newcomer(struct hand_over *newcomer)
 {
-    struct ks_worker_shared *shared = newcomer->worker->shared;
+    struct ks_worker_shared *shared = newcomer->core->shared;
     if (atomic_fetch_add(&shared->newcomers, 1) < KS_NEWCOMERS_LIMIT && begin_eviction(newcomer))
         return true;
     atomic_fetch_sub(&shared->newcomers, 1);
@@ -255,24 +228,18 @@ static bool become_newcomer(struct hand_over *newcomer)
 #pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
 #endif
 
-enum ks_result ks_worker_hand_over(struct ks_worker *worker, int fd, const struct sockaddr_storage *peer,
-                                   const struct ks_connection_events *events, void *service,
-                                   struct ks_listener_counts *listener, bool needs_room)
+enum ks_result ks_worker_hand_over(struct ks_worker *worker, const struct ks_accepted *accepted,
+                                   bool needs_room)
 {
     struct hand_over *hand_over = malloc(sizeof *hand_over);
     if (hand_over == NULL)
         return KS_NO_MEMORY;
-    *hand_over = (struct hand_over){.worker = worker,
-                                    .fd = fd,
-                                    .peer = *peer,
-                                    .events = events,
-                                    .service = service,
-                                    .listener = listener};
-    atomic_fetch_add(&worker->connection_count, 1);
+    *hand_over = (struct hand_over){.core = &worker->core, .accepted = *accepted};
+    atomic_fetch_add(&worker->core.connection_count, 1);
     if (!needs_room) {
         hand_over_post(hand_over);
     } else if (!become_newcomer(hand_over)) {
-        atomic_fetch_sub(&worker->connection_count, 1);
+        atomic_fetch_sub(&worker->core.connection_count, 1);
         free(hand_over);
         return KS_REFUSED;
     }
@@ -282,25 +249,25 @@ enum ks_result ks_worker_hand_over(struct ks_worker *worker, int fd, const struc
 static void quiesce_run(struct ks_task *task)
 {
     struct ks_worker *worker = KS_CONTAINER_OF(task, struct ks_worker, quiesce_task);
-    worker->quiescing = true;
-    ks_tcp_end_connections(worker, false);
+    worker->core.quiescing = true;
+    ks_tcp_end_connections(&worker->core, false);
 }
 
 void ks_worker_quiesce(struct ks_worker *worker)
 {
     worker->quiesce_task.run = quiesce_run;
-    ks_executor_post(&worker->loop.executor, &worker->quiesce_task);
+    ks_executor_post(&worker->core.loop.executor, &worker->quiesce_task);
 }
 
 static void end_all_run(struct ks_task *task)
 {
-    ks_tcp_end_connections(KS_CONTAINER_OF(task, struct ks_worker, end_all_task), true);
+    ks_tcp_end_connections(&KS_CONTAINER_OF(task, struct ks_worker, end_all_task)->core, true);
 }
 
 void ks_worker_end_all(struct ks_worker *worker)
 {
     worker->end_all_task.run = end_all_run;
-    ks_executor_post(&worker->loop.executor, &worker->end_all_task);
+    ks_executor_post(&worker->core.loop.executor, &worker->end_all_task);
 }
 
 /* ---- start and stop ---- */
@@ -310,13 +277,13 @@ static void close_run(struct ks_task *task)
     struct ks_worker *worker = KS_CONTAINER_OF(task, struct ks_worker, close_task);
     uv_close((uv_handle_t *)&worker->wake, NULL);
     uv_close((uv_handle_t *)&worker->prepare, NULL);
-    uv_close((uv_handle_t *)&worker->ticks, NULL);
+    uv_close((uv_handle_t *)&worker->core.ticks, NULL);
 }
 
 static void *worker_main(void *argument)
 {
     struct ks_worker *worker = argument;
-    uv_run(&worker->uv, UV_RUN_DEFAULT);
+    uv_run(&worker->core.uv, UV_RUN_DEFAULT);
     return NULL;
 }
 
@@ -338,26 +305,43 @@ static int start_thread(struct ks_worker *worker, unsigned number)
 
 static enum ks_result init_loop(struct ks_worker *worker)
 {
-    if (uv_loop_init(&worker->uv) != 0)
+    if (uv_loop_init(&worker->core.uv) != 0)
         return KS_IO;
-    enum ks_result result = ks_provision_watchers(&worker->uv, worker->shared->descriptors);
+    enum ks_result result = ks_provision_watchers(&worker->core.uv, worker->core.shared->descriptors);
     if (result != KS_OK) {
-        uv_loop_close(&worker->uv);
+        uv_loop_close(&worker->core.uv);
         return result;
     }
-    if (uv_async_init(&worker->uv, &worker->wake, on_wake) != 0) {
-        uv_loop_close(&worker->uv);
+    if (uv_async_init(&worker->core.uv, &worker->wake, on_wake) != 0) {
+        uv_loop_close(&worker->core.uv);
         return KS_IO;
     }
-    uv_prepare_init(&worker->uv, &worker->prepare); /* these two cannot fail */
-    uv_timer_init(&worker->uv, &worker->ticks);
+    uv_prepare_init(&worker->core.uv, &worker->prepare); /* these two cannot fail */
+    uv_timer_init(&worker->core.uv, &worker->core.ticks);
     worker->wake.data = worker;
     worker->prepare.data = worker;
-    worker->ticks.data = worker;
+    worker->core.ticks.data = worker;
     uv_prepare_start(&worker->prepare, on_prepare);
-    ks_deadline_wheel_init(&worker->wheel, uv_now(&worker->uv));
-    ks_deadline_wheel_init(&worker->reminders, uv_now(&worker->uv));
+    ks_deadline_wheel_init(&worker->core.deadlines, uv_now(&worker->core.uv));
+    ks_deadline_wheel_init(&worker->core.reminders, uv_now(&worker->core.uv));
     return KS_OK;
+}
+
+static void init_core(struct ks_worker_core *core, struct ks_worker_shared *shared, unsigned number,
+                      uint8_t *scratch)
+{
+    core->scratch = scratch;
+    core->shared = shared;
+    core->loop.executor.post = worker_post;
+    core->loop.number = number;
+    core->loop.clock = shared->clock;
+    core->loop.contents = &shared->contents;
+    core->loop.answers = &shared->answers;
+    core->loop.log = shared->log;
+    core->loop.offload = worker_offload;
+    atomic_init(&core->connection_count, 0);
+    ks_connection_lists_init(&core->lists, &shared->known_count);
+    ks_tcp_serve(core);
 }
 
 enum ks_result ks_worker_start(struct ks_worker_shared *shared, unsigned number, struct ks_worker **worker)
@@ -368,29 +352,19 @@ enum ks_result ks_worker_start(struct ks_worker_shared *shared, unsigned number,
     if (created == NULL || scratch == NULL)
         goto failed;
     memset(created, 0, sizeof *created);
-    created->scratch = scratch;
-    created->shared = shared;
-    created->loop.executor.post = worker_post;
-    created->loop.number = number;
-    created->loop.clock = shared->clock;
-    created->loop.contents = &shared->contents;
-    created->loop.answers = &shared->answers;
-    created->loop.log = shared->log;
-    created->loop.offload = worker_offload;
+    init_core(&created->core, shared, number, scratch);
     ks_mailbox_init(&created->mailbox);
-    atomic_init(&created->connection_count, 0);
-    for (size_t i = 0; i < KS_STANDINGS; i++)
-        atomic_init(&created->oldest_idle_ms[i], UINT64_MAX);
     result = init_loop(created);
     if (result != KS_OK)
         goto failed;
     if (start_thread(created, number) != 0) {
         close_run(&created->close_task);
-        uv_run(&created->uv, UV_RUN_DEFAULT);
-        uv_loop_close(&created->uv);
+        uv_run(&created->core.uv, UV_RUN_DEFAULT);
+        uv_loop_close(&created->core.uv);
         result = KS_IO;
         goto failed;
     }
+    shared->cores[shared->core_count++] = &created->core;
     *worker = created;
     return KS_OK;
 
@@ -403,7 +377,7 @@ failed:
 void ks_worker_stop(struct ks_worker *worker)
 {
     worker->close_task.run = close_run;
-    ks_executor_post(&worker->loop.executor, &worker->close_task);
+    ks_executor_post(&worker->core.loop.executor, &worker->close_task);
     pthread_join(worker->thread, NULL);
 }
 
@@ -414,7 +388,7 @@ bool ks_worker_run_late_tasks(struct ks_worker *worker)
 
 void ks_worker_free(struct ks_worker *worker)
 {
-    uv_loop_close(&worker->uv);
-    free(worker->scratch);
+    uv_loop_close(&worker->core.uv);
+    free(worker->core.scratch);
     free(worker);
 }

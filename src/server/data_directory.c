@@ -17,7 +17,7 @@ static const char *state_directory(void)
     return state != NULL && state[0] != '\0' ? state : NULL;
 }
 
-void ks_data_directory_choose(struct ks_options *options)
+void ks_data_directory_choose(struct ks_server_options *options)
 {
     if (options->data == NULL)
         options->data = state_directory();
@@ -34,7 +34,7 @@ static bool may_have_data(const char *directory)
     return size < (int)sizeof path && (stat(path, &status) == 0 || (errno != ENOENT && errno != ENOTDIR));
 }
 
-enum ks_result ks_data_directory_find(struct ks_options *options,
+enum ks_result ks_data_directory_find(struct ks_server_options *options,
                                       const struct ks_data_directory_installed *installed)
 {
     struct ks_option_reader *reader = &options->reader;
@@ -47,7 +47,7 @@ enum ks_result ks_data_directory_find(struct ks_options *options,
         return KS_OK;
     if (configuration == NULL) {
         enum ks_result result =
-            ks_option_read_file(reader, installed->configuration, KS_OPTIONS_SETTING, &options->text);
+            ks_option_read_file(reader, installed->configuration, KS_SERVER_OPTIONS_SETTING, &options->text);
         if (result != KS_OK && result != KS_NOT_FOUND)
             return result;
         configuration = result == KS_OK ? installed->configuration : NULL;

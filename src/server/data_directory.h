@@ -2,10 +2,10 @@
 #ifndef KS_SERVER_DATA_DIRECTORY_H
 #define KS_SERVER_DATA_DIRECTORY_H
 
-#include "server/options.h"
+#include "server/server_options.h"
 
 /* For a server: fills in options->data where nothing was given: $STATE_DIRECTORY, else ./kesher-data. */
-void ks_data_directory_choose(struct ks_options *options);
+void ks_data_directory_choose(struct ks_server_options *options);
 
 /* What an installed server has: packaging/kesherd.service.in. */
 struct ks_data_directory_installed {
@@ -18,7 +18,7 @@ extern const struct ks_data_directory_installed ks_data_directory_installed;
 /* For a command: the same where there is data, else that of the installed server, whose configuration is read
  * unless options name another one. KS_OK; KS_NOT_FOUND when there is no data anywhere, KS_INVALID when the
  * configuration makes no sense, KS_IO when it cannot be read, with a line in options->reader.why. */
-enum ks_result ks_data_directory_find(struct ks_options *options,
+enum ks_result ks_data_directory_find(struct ks_server_options *options,
                                       const struct ks_data_directory_installed *installed);
 
 #endif

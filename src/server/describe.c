@@ -9,7 +9,7 @@
  *   takes     the name of an option of the operator's command before
  */
 #include "server/operator_commands.h"
-#include "server/options.h"
+#include "server/server_options.h"
 
 static void print_operators(void)
 {
@@ -17,21 +17,23 @@ static void print_operators(void)
         const struct ks_operator_command *command = ks_operator_command_at(i);
         printf("operator\t%s\t%s\t%s\t%s\n", command->noun, command->verb, command->takes_name ? "NAME" : "",
                command->help);
-        for (size_t option = 0; option < ks_options_table.count; option++)
-            if ((ks_options_table.options[option].uses & command->options) != 0)
-                printf("takes\t%s\n", ks_options_table.options[option].name);
+        for (size_t option = 0; option < ks_server_options_table.count; option++)
+            if ((ks_server_options_table.options[option].uses & command->options) != 0)
+                printf("takes\t%s\n", ks_server_options_table.options[option].name);
     }
 }
 
 int main(void)
 {
-    const unsigned operators = KS_OPTIONS_OPERATOR | KS_OPTIONS_REMOVE | KS_OPTIONS_CHECK;
-    ks_option_describe(stdout, "option", &ks_options_table, KS_OPTIONS_SETTING, &ks_options_defaults);
-    for (size_t i = 0; i < ks_options_table.count; i++)
-        if ((ks_options_table.options[i].uses & KS_OPTIONS_RELOADS) != 0)
-            printf("reloads\t%s\n", ks_options_table.options[i].name);
-    ks_option_describe(stdout, "special", &ks_options_table, KS_OPTIONS_SPECIAL, NULL);
-    ks_option_describe(stdout, "operator-option", &ks_options_table, operators, NULL);
+    const unsigned operators =
+        KS_SERVER_OPTIONS_OPERATOR | KS_SERVER_OPTIONS_REMOVE | KS_SERVER_OPTIONS_CHECK;
+    ks_option_describe(stdout, "option", &ks_server_options_table, KS_SERVER_OPTIONS_SETTING,
+                       &ks_server_options_defaults);
+    for (size_t i = 0; i < ks_server_options_table.count; i++)
+        if ((ks_server_options_table.options[i].uses & KS_SERVER_OPTIONS_RELOADS) != 0)
+            printf("reloads\t%s\n", ks_server_options_table.options[i].name);
+    ks_option_describe(stdout, "special", &ks_server_options_table, KS_SERVER_OPTIONS_SPECIAL, NULL);
+    ks_option_describe(stdout, "operator-option", &ks_server_options_table, operators, NULL);
     print_operators();
     return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1;
 }

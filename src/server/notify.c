@@ -122,3 +122,9 @@ enum ks_result ks_notify_alive(const struct ks_notify *notify)
 {
     return tell(notify, "WATCHDOG=1");
 }
+
+void ks_notify_check(const struct ks_log *log, enum ks_result told)
+{
+    if (told != KS_OK)
+        ks_log_warning(log, "cannot tell the service manager: %s", ks_result_text(told));
+}

@@ -6,6 +6,7 @@
 #ifndef KS_SERVER_NOTIFY_H
 #define KS_SERVER_NOTIFY_H
 
+#include "base/log.h"
 #include "base/result.h"
 
 #include <stdint.h>
@@ -30,5 +31,8 @@ enum ks_result ks_notify_ready(const struct ks_notify *notify, const char *statu
 enum ks_result ks_notify_reloading(const struct ks_notify *notify); /* ks_notify_ready must follow */
 enum ks_result ks_notify_stopping(const struct ks_notify *notify);
 enum ks_result ks_notify_alive(const struct ks_notify *notify); /* for the watchdog */
+
+/* Writes a line when the manager could not be told: no reason to stop. */
+void ks_notify_check(const struct ks_log *log, enum ks_result told);
 
 #endif

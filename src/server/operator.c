@@ -19,7 +19,7 @@ enum { EXIT_USAGE = 2 };
 
 struct request {
     const struct ks_operator_command *command;
-    const struct ks_options *options;
+    const struct ks_server_options *options;
     const char *name; /* "" where the command takes none */
 };
 
@@ -54,8 +54,8 @@ static void print_help(void)
         printf("  %-20s  %s\n", left, command->help);
     }
     putchar('\n');
-    ks_option_print(stdout, &ks_options_table, KS_OPTIONS_OPERATOR | KS_OPTIONS_REMOVE | KS_OPTIONS_CHECK,
-                    NULL);
+    ks_option_print(stdout, &ks_server_options_table,
+                    KS_SERVER_OPTIONS_OPERATOR | KS_SERVER_OPTIONS_REMOVE | KS_SERVER_OPTIONS_CHECK, NULL);
 }
 
 static const struct ks_operator_command *find_command(const char *noun, const char *verb)
@@ -105,7 +105,7 @@ static int read_words(struct request *request, const char *const *words, size_t 
 /* 0 when all that was given makes sense. */
 static int read_request(struct request *request)
 {
-    const struct ks_options *options = request->options;
+    const struct ks_server_options *options = request->options;
     int status = read_words(request, options->operands, options->operand_count);
     if (status != 0)
         return status;
@@ -196,7 +196,7 @@ static int carry_out(const struct request *request, struct ks_operator_access *a
     return status;
 }
 
-int ks_operator_run(struct ks_options *options)
+int ks_operator_run(struct ks_server_options *options)
 {
     struct request request = {.options = options, .name = ""};
     char why[KS_OPERATOR_WHY_SIZE] = "";

@@ -5,8 +5,8 @@
 #include "base/local.h"
 #include "base/mailbox.h"
 #include "crypto/alias.h"
-#include "service/operations.h"
-#include "store/embedded.h"
+#include "service/operators/operations.h"
+#include "store/embedded/embedded.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -160,7 +160,7 @@ static enum ks_result become_owner(const char *directory, char why[static KS_OPE
     return KS_OK;
 }
 
-static enum ks_result open_store(struct ks_operator_access *access, const struct ks_options *options,
+static enum ks_result open_store(struct ks_operator_access *access, const struct ks_server_options *options,
                                  char why[static KS_OPERATOR_WHY_SIZE])
 {
     const struct ks_embedded_options embedded = {.data_directory = options->data,
@@ -274,7 +274,7 @@ static enum ks_result look_for_data(const char *directory, char why[static KS_OP
 
 /* The server first: whoever takes the lock, if only for a moment, may be in the way of one that starts.
  * KS_PENDING: nobody to ask yet, but that may change in a moment. */
-static enum ks_result try_to_open(struct ks_operator_access *access, const struct ks_options *options,
+static enum ks_result try_to_open(struct ks_operator_access *access, const struct ks_server_options *options,
                                   char why[static KS_OPERATOR_WHY_SIZE])
 {
     char path[PATH_MAX + 16];
@@ -295,7 +295,7 @@ static enum ks_result try_to_open(struct ks_operator_access *access, const struc
     return KS_PENDING;
 }
 
-enum ks_result ks_operator_open(const struct ks_options *options, struct ks_operator_access **access,
+enum ks_result ks_operator_open(const struct ks_server_options *options, struct ks_operator_access **access,
                                 char why[static KS_OPERATOR_WHY_SIZE])
 {
     const struct timespec pause = {.tv_nsec = LOOK_AGAIN_MS * 1000000L};

@@ -4,8 +4,8 @@
 #ifndef KS_SERVER_OPERATOR_ACCESS_H
 #define KS_SERVER_OPERATOR_ACCESS_H
 
-#include "server/options.h"
-#include "wire/control.h"
+#include "server/server_options.h"
+#include "wire/control_codec.h"
 
 enum { KS_OPERATOR_WHY_SIZE = 5120 }; /* room for the path of a data directory */
 
@@ -15,7 +15,7 @@ struct ks_operator_access;
  * for, some seconds. Run by root on somebody else's directory, where no server is, it becomes that user for
  * good: what the store makes must be its owner's. KS_OK with *access for ks_operator_close; else `why` holds
  * a sentence: KS_NOT_FOUND when there is no data, or what ks_embedded_open says. */
-enum ks_result ks_operator_open(const struct ks_options *options, struct ks_operator_access **access,
+enum ks_result ks_operator_open(const struct ks_server_options *options, struct ks_operator_access **access,
                                 char why[static KS_OPERATOR_WHY_SIZE]);
 void ks_operator_close(struct ks_operator_access *access); /* NULL is allowed */
 

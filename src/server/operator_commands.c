@@ -1,9 +1,9 @@
 /* operator_commands.c — see operator_commands.h. */
 #include "server/operator_commands.h"
 
-#include "server/options.h"
+#include "server/server_options.h"
 
-enum { ALL = KS_OPTIONS_OPERATOR };
+enum { ALL = KS_SERVER_OPTIONS_OPERATOR };
 
 static const struct ks_operator_command commands[] = {
     {"user", "list", KS_CONTROL_USERS, ALL, false, false, NULL, NULL,
@@ -13,9 +13,9 @@ static const struct ks_operator_command commands[] = {
     {"user", "reset-key", KS_CONTROL_RESET_KEY, ALL, true, false, "key reset",
      "the next kesher put, transfer, inbox or send of this user gives the server the key of its home",
      "forget the user's keys: the next public key that it sends is stored"},
-    {"user", "remove", KS_CONTROL_REMOVE, ALL | KS_OPTIONS_REMOVE, true, true, "removed", NULL,
+    {"user", "remove", KS_CONTROL_REMOVE, ALL | KS_SERVER_OPTIONS_REMOVE, true, true, "removed", NULL,
      "remove the user, its files and what waits for it; its name is free"},
-    {"check", "", KS_CONTROL_CHECK, ALL | KS_OPTIONS_CHECK, false, false, NULL, NULL,
+    {"check", "", KS_CONTROL_CHECK, ALL | KS_SERVER_OPTIONS_CHECK, false, false, NULL, NULL,
      "look at all that is stored: what is wrong, and what that means"},
     {"group", "list", KS_CONTROL_GROUPS, ALL, false, false, NULL, NULL,
      "the groups of the chat, on a running server"},

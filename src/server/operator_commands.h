@@ -4,7 +4,7 @@
 #ifndef KS_SERVER_OPERATOR_COMMANDS_H
 #define KS_SERVER_OPERATOR_COMMANDS_H
 
-#include "wire/control.h"
+#include "wire/control_codec.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@ struct ks_operator_command {
     const char *noun;
     const char *verb; /* "" where the noun says it all */
     enum ks_control_verb request;
-    unsigned options; /* bits of enum ks_options_use that it takes */
+    unsigned options; /* bits of enum ks_server_options_use that it takes */
     bool takes_name;
     bool asks_first;  /* it cannot be undone */
     const char *done; /* what is said then; NULL where the answer says it all */

@@ -4,7 +4,7 @@
 #ifndef KS_SERVER_OPERATOR_SHOW_H
 #define KS_SERVER_OPERATOR_SHOW_H
 
-#include "wire/control.h"
+#include "wire/control_codec.h"
 
 struct ks_operator_show {
     enum ks_control_verb verb;

@@ -1,7 +1,8 @@
 /* scrape.c — see scrape.h. */
 #include "server/scrape.h"
 
-#include "service/staged.h"
+#include "service/core/rules.h"
+#include "service/drop/staged.h"
 #include "wire/exposition.h"
 
 #include <fcntl.h>
@@ -103,13 +104,13 @@ static void put_net(struct ks_exposition *to, const struct ks_net_statistics *ne
 /* ---- the services ---- */
 
 /* Those that there were: most pairs are impossible. */
-static void put_requests(struct ks_exposition *to, const struct ks_tally *tally)
+static void put_requests(struct ks_exposition *to, const struct ks_rules *rules, const struct ks_tally *tally)
 {
     ks_exposition_family(to, "kesher_requests_total", "counter",
                          "Requests on the binary port by their code and the code of their answer.");
-    for (size_t request = 0; ks_tally_request_name(request) != NULL; request++)
+    for (size_t request = 0; request < rules->count; request++)
         for (size_t answer = 0; answer < KS_TALLY_ANSWERS; answer++) {
-            const struct ks_label labels[KS_LABELS_LIMIT] = {{"request", ks_tally_request_name(request)},
+            const struct ks_label labels[KS_LABELS_LIMIT] = {{"request", rules->rules[request].label},
                                                              {"answer", ks_tally_answer_name(answer)}};
             uint64_t count = ks_tally_answers(tally, request, answer);
             if (count > 0)
@@ -273,7 +274,7 @@ size_t ks_scrape_render(void *context, char *text, size_t capacity)
     ks_net_statistics(sources->net, &net);
     put_build(&to);
     put_net(&to, &net);
-    put_requests(&to, sources->tally);
+    put_requests(&to, sources->service->rules, sources->tally);
     put_uploads(&to, sources->service, sources->tally);
     put_chat(&to, sources->groups);
     put_store(&to, sources->store);

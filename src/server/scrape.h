@@ -6,10 +6,10 @@
 
 #include "base/log.h"
 #include "net/net.h"
-#include "service/environment.h"
-#include "service/groups.h"
-#include "service/tally.h"
-#include "store/embedded.h"
+#include "service/chat/groups.h"
+#include "service/core/environment.h"
+#include "service/core/tally.h"
+#include "store/embedded/embedded.h"
 
 /* Where they are counted; all outlive the last scrape. */
 struct ks_scrape_sources {

@@ -1,6 +1,6 @@
-/* limits.h — how much the embedded engine stores for whom. The engine only reads them, whenever it judges a
- * request; whoever has opened it may change them at any time, from any thread. A lower limit takes nothing
- * away that is stored already. Of each, 0 is no limit.
+/* limits.h — how much is stored for whom. An engine only reads it, whenever it judges a request; whoever has
+ * opened the engine may change it at any time, from any thread. A lower limit takes nothing away that is
+ * stored already. Of each, 0 is no limit.
  */
 #ifndef KS_STORE_LIMITS_H
 #define KS_STORE_LIMITS_H

@@ -1,7 +1,7 @@
 /* store.h — what the server asks of storage, in the server's terms.
  *
- * An engine implements `struct ks_store_operations`; src/store/sqlite with src/store/vault is the embedded
- * one, and a test may bring its own. Nothing above this header may assume one process, one disk, or that an
+ * An engine implements `struct ks_store_operations`; src/store/embedded is one (embedded.h), and a
+ * test may bring its own. Nothing above this header may assume one process, one disk, or that an
  * answer comes at once.
  *
  * Requests. Every operation takes a request structure that begins with `struct ks_store_request`. The caller
@@ -12,8 +12,9 @@
  *
  * Acknowledged means durable: `done` with KS_OK runs only after the commit (ks_store_touch aside).
  *
- * Order: operations that one thread asks for take effect in the order of asking, as far as they concern the
- * same user or the same stage.
+ * Order: operations that one thread asks for take effect in the order of asking where they concern the keys
+ * of the same user, or the same stage. Leases, lists and details show what was committed when they were asked
+ * for, at least: whoever needs any other order waits for `done`.
  *
  * Threads: any thread may call.
  */
@@ -36,6 +37,7 @@ struct ks_stage;
 struct ks_store_request {
     struct ks_task task;    /* the engine's, while the request is on its way */
     struct ks_store *store; /* likewise */
+    void *part;             /* likewise: which part of the engine has it */
     struct ks_executor *reply_to;
     void (*done)(struct ks_store_request *request);
     enum ks_result result;
@@ -124,17 +126,19 @@ struct ks_store_set_keys {
 };
 
 /* The user's current key: KS_OK with a reference for the caller in `content_key`; KS_NOT_FOUND for an unknown
- * user; KS_REFUSED when there is none: never issued, forgotten after 24 hours, or used up. */
+ * user; KS_REFUSED when there is none: never issued, dropped, or forgotten after 24 hours without use, and
+ * asking for it is a use. Whether it is used up the caller asks (ks_content_key_is_used_up), who then drops
+ * it. */
 struct ks_store_content_key {
     struct ks_store_request request;
     struct ks_client_id id;             /* in */
     struct ks_content_key *content_key; /* out */
 };
 
-/* Forgets `content_key` as the user's current one, in RAM and on disk, if it still is: it was used up. With
- * `only_on_disk` it stays the current one of this process, and no later one ever has it: what is counted for
- * a key is counted in RAM, and a restart must not begin at nought. KS_OK, durable; KS_NO_SPACE, KS_IO,
- * KS_NO_MEMORY. */
+/* Forgets the user's current key, in RAM and on disk, if it has the bytes of `content_key`: that was used up.
+ * With `only_on_disk` it stays the current one of this process, and no later one ever has it: what is counted
+ * for a key is counted in RAM, and a restart must not begin at nought. KS_OK, durable, also when another key
+ * is the current one, or none, or the user is unknown; KS_NO_SPACE, KS_IO, KS_NO_MEMORY. */
 struct ks_store_drop_content_key {
     struct ks_store_request request;
     struct ks_client_id id;             /* in */
@@ -163,9 +167,10 @@ enum ks_stage_purpose {
     KS_STAGE_MESSAGE, /* the content of a message that the user sends, ended by ks_store_append_message */
 };
 
-/* Opens a stage for `id`. KS_OK with `stage`; KS_NOT_FOUND for an unknown user; KS_REFUSED when the user's
- * files would pass a limit with this one; KS_NO_SPACE, KS_IO, KS_NO_MEMORY, KS_CRYPTO.
- * Cheap and without waiting: what goes wrong with the disk is told by the first chunk. */
+/* Opens a stage for `id`. KS_OK with `stage`; KS_NOT_FOUND for an unknown user; KS_INVALID for a file name
+ * that ks_kept_name refuses; KS_REFUSED when the user's files would pass a limit with this one; KS_NO_SPACE,
+ * KS_IO, KS_NO_MEMORY, KS_CRYPTO. Cheap and without waiting: what goes wrong with the disk is told by the
+ * first chunk. */
 struct ks_store_stage_open {
     struct ks_store_request request;
     struct ks_client_id id;              /* in */
@@ -176,12 +181,14 @@ struct ks_store_stage_open {
     struct ks_stage_transform transform; /* in */
     struct ks_stage *stage;              /* out */
     bool has_files;                      /* out: whether the user has verified ones */
-    enum ks_store_limit limit;           /* out, with KS_REFUSED and KS_NO_SPACE; NONE before */
+    enum ks_store_limit limit;           /* in: NONE; out: which one, with KS_REFUSED and KS_NO_SPACE */
 };
 
 /* The next bytes. The buffer belongs to the engine until `done`. With `last`, KS_OK means that the stage is
- * complete: all of it is written (not yet synced). After an error every further chunk fails the same way.
- * KS_OK, KS_NO_SPACE, KS_IO, KS_NO_MEMORY, or what the transform said. */
+ * complete: all of it is written (not yet synced). After an error the stage has failed: every further chunk
+ * fails the same way, and so does its end. KS_OK; KS_INVALID for a chunk behind the last one, and when the
+ * transform says that more came out of it than went in; KS_NOT_FOUND when the stage was dropped for its age,
+ * or with its user; KS_NO_SPACE, KS_IO, KS_NO_MEMORY, or what the transform said. */
 struct ks_store_stage_write {
     struct ks_store_request request;
     struct ks_stage *stage; /* in */
@@ -194,14 +201,14 @@ struct ks_store_stage_write {
  * row committed with Verified = 1. May be asked while chunks are still on their way; it runs after them, and
  * fails if they failed. The stage is gone afterwards. An older verified file of that name stays intact until
  * it is replaced, atomically. KS_OK; KS_REFUSED when the user's files would pass a limit: nothing is replaced
- * then; KS_NOT_FOUND when the stage was discarded for its age, or with its user, meanwhile; KS_NO_SPACE,
- * KS_IO, KS_NO_MEMORY. */
+ * then; KS_INVALID when the stage is not complete, or is a message's; KS_NOT_FOUND when it was dropped for
+ * its age, or with its user; KS_NO_SPACE, KS_IO, KS_NO_MEMORY, or what the stage failed with. */
 struct ks_store_confirm {
     struct ks_store_request request;
     struct ks_stage *stage;    /* in; invalid afterwards */
     bool has_cksum;            /* in */
     uint32_t cksum;            /* in, if has_cksum: of the content, as its 2103 told; kept with the file */
-    enum ks_store_limit limit; /* out, with KS_REFUSED; NONE before */
+    enum ks_store_limit limit; /* in: NONE; out: which one, with KS_REFUSED */
 };
 
 /* 1030, 1031, a broken upload or message: removes the stage, after the chunks that are on their way. Always
@@ -250,13 +257,14 @@ enum {
 };
 
 /* 603: appends a message to what waits for `receiver`. KS_OK, durable, with `message_id`; KS_NOT_FOUND for an
- * unknown receiver; KS_REFUSED when what waits for it would pass a limit, or the sender would have more of it
- * than there is room left for others; KS_INVALID when the stage is not complete or has not content_size
- * bytes; KS_TOO_LARGE without a stage, over KS_MESSAGE_IN_MEMORY_LIMIT; KS_NO_SPACE, KS_IO, KS_NO_MEMORY, or
- * what the stage failed with. Ids count up from 1 over all receivers, in the order of the commits; their low
- * 32 bits are never 0, and none is used again after deletion, but one may be left out after a failure.
- * Messages that one thread appends for one receiver go in the order of asking; one with a stage takes its
- * turn only when its content is safe, so whoever needs an order behind it waits for `done`. */
+ * unknown receiver; KS_REFUSED when what waits for it would pass a limit, or the sender would have more of
+ * it, this message included, than the room that was left before this message; KS_INVALID when the stage is
+ * not complete, is a file's, or has not content_size bytes; KS_TOO_LARGE without a stage, over
+ * KS_MESSAGE_IN_MEMORY_LIMIT; KS_NO_SPACE, KS_IO, KS_NO_MEMORY, or what the stage failed with. Ids count up
+ * from 1 over all receivers, in the order of the commits; their low 32 bits are never 0, and none is used
+ * again after deletion, but one may be left out after a failure. Messages that one thread appends for one
+ * receiver go in the order of asking; one with a stage takes its turn only when its content is safe, so
+ * whoever needs an order behind it waits for `done`. */
 struct ks_store_append_message {
     struct ks_store_request request;
     struct ks_client_id receiver; /* in: the id */
@@ -267,7 +275,7 @@ struct ks_store_append_message {
     struct ks_stage *stage;       /* in: KS_STAGE_MESSAGE with content_size bytes, or NULL; may be asked while
                                    * chunks are still on their way; invalid afterwards, whatever the result */
     uint64_t message_id;          /* out */
-    enum ks_store_limit limit;    /* out, with KS_REFUSED and KS_NO_SPACE; NONE before */
+    enum ks_store_limit limit;    /* in: NONE; out: which one, with KS_REFUSED and KS_NO_SPACE */
     /* The store's, until `done`. */
     struct ks_store_append_message *next; /* of the same commit */
     const char *place;                    /* of a content that was staged */
@@ -283,9 +291,10 @@ struct ks_store_append_message {
  * messages are hidden, count as waiting nowhere, and others lease what came later. When it comes back, it
  * waits before those that nobody has had. A crash lets it wait again under the same ids. */
 
-/* 604: leases the next part to `owner`: as many messages as fit `size_limit`, but at least one if any waits.
- * KS_OK with `count` > 0; KS_OK with count 0 when nothing waits or another owner has the lease (no disk and
- * no other thread is asked then); KS_IO, KS_NO_MEMORY. */
+/* 604: leases the next part to `owner`: of the oldest run of ids that waits, as many messages as fit
+ * `size_limit`, but at least one if any waits. A run may end where what follows is leased, settles, or is
+ * gone. KS_OK with `count` > 0; KS_OK with count 0 when nothing waits (no disk and no other thread is asked
+ * then), or another owner has the lease; KS_NO_SPACE, KS_IO, KS_NO_MEMORY. */
 struct ks_store_lease_waiting {
     struct ks_store_request request;
     struct ks_client_id receiver; /* in */
@@ -318,10 +327,11 @@ struct ks_message_cursor {
 
 /* The next bytes of a leased part: for each message what `encode` makes of it, then its content, in one run
  * over as many calls as it takes. What `encode` makes is never split, contents are. KS_OK with `size` > 0, or
- * 0 when all was given; KS_NOT_FOUND when the lease was taken over or released; KS_IO, KS_NO_MEMORY. A
- * message that is missing or damaged is never given, nor is a part of another size: it is put aside, and this
- * part and those behind it are released. The answer is KS_NOT_FOUND then, or KS_IO when some of the part was
- * given before, or the message could not be put aside; whoever leases anew gets what follows. */
+ * 0 when all was given; KS_NOT_FOUND when the lease was taken over or released, or the part settles; KS_IO,
+ * KS_NO_MEMORY. A message that is missing or damaged is never given, nor is a part of another size: it is put
+ * aside, and this part and those behind it are released. The answer is KS_NOT_FOUND then, or KS_IO when some
+ * of the part was given before, or the message could not be put aside; whoever leases anew gets what follows.
+ */
 struct ks_store_lease_read {
     struct ks_store_request request;
     struct ks_client_id receiver;    /* in */
@@ -362,7 +372,8 @@ struct ks_user_details {
     uint64_t message_bytes; /* … and the bytes of their contents */
 };
 
-/* KS_OK with `details`, and with the public key if there is one; KS_NOT_FOUND; KS_IO, KS_NO_MEMORY. */
+/* For who has the name in exactly these letters, as for resetting its key and removing it: KS_OK with
+ * `details`, and with the public key if there is one; KS_NOT_FOUND; KS_IO, KS_NO_MEMORY. */
 struct ks_store_describe_user {
     struct ks_store_request request;
     char name[KS_TEXT_FIELD_SIZE];          /* in */
@@ -380,20 +391,21 @@ struct ks_store_describe_users {
     size_t count;                    /* out */
 };
 
-/* Forgets the user's public key and content key: the next ks_store_set_keys with a public key stores a new
- * one. Such a user is not dropped for having none. Sessions keep the content keys that they hold. KS_OK;
- * KS_NOT_FOUND; KS_NO_SPACE, KS_IO, KS_NO_MEMORY. Whoever needs an order behind it waits for `done`. */
+/* Forgets the public key and the content key of who has exactly this name: the next ks_store_set_keys with a
+ * public key stores a new one. Such a user is not dropped for having none. Sessions keep the content keys
+ * that they hold. KS_OK; KS_NOT_FOUND; KS_NO_SPACE, KS_IO, KS_NO_MEMORY. Whoever needs an order behind it
+ * waits for `done`. */
 struct ks_store_reset_key {
     struct ks_store_request request;
     char name[KS_TEXT_FIELD_SIZE]; /* in */
     struct ks_client_id id;        /* the engine's */
 };
 
-/* Removes the user, its files, its stages and what waits for it; what it has sent to others stays. With KS_OK
- * it is gone for good, and its name is free. What the disk refuses to delete of its files and messages is
- * logged, reachable by nobody, and tried again, over restarts, too. Else the user is as it was, but for its
- * stages, which may be gone: KS_NOT_FOUND; KS_NO_SPACE, KS_IO, KS_NO_MEMORY. Whoever needs an order behind it
- * waits for `done`. Lists that are on their way end with KS_NOT_FOUND. */
+/* Removes the user of exactly this name, its files, its stages and what waits for it; what it has sent to
+ * others stays. With KS_OK it is gone for good, and its name is free. What the disk refuses to delete of its
+ * files and messages is logged, reachable by nobody, and tried again, over restarts, too. Else the user is as
+ * it was, but for its stages, which may be gone: KS_NOT_FOUND; KS_NO_SPACE, KS_IO, KS_NO_MEMORY. Whoever
+ * needs an order behind it waits for `done`. Lists that are on their way end with KS_NOT_FOUND. */
 struct ks_store_remove_user {
     struct ks_store_request request;
     char name[KS_TEXT_FIELD_SIZE]; /* in */
@@ -570,8 +582,9 @@ static inline void ks_store_lease_read(struct ks_store *store, struct ks_store_l
 
 /* The owner's oldest leased part, which ends with `last`, settles from now on. With *joins it becomes one
  * with the part that the owner had settle before it, if it follows that one, and ends both with `last`;
- * *joins says then whether it did. KS_OK; KS_NOT_FOUND when the lease was lost, or `last` is not the end of
- * that part; KS_REFUSED when too many parts of this receiver settle: it stays leased, ask again later. */
+ * *joins says whether it did, with KS_OK only. KS_OK; KS_NOT_FOUND when the lease was lost, or `last` is not
+ * the end of that part; KS_REFUSED when too many parts of this receiver settle: it stays leased, ask again
+ * later. */
 static inline enum ks_result ks_store_lease_settle(struct ks_store *store,
                                                    const struct ks_client_id *receiver, uint64_t owner,
                                                    uint64_t last, bool *joins)

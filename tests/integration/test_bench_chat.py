@@ -1,13 +1,13 @@
 """kesher-bench chat: it loads, it tells what it found, and it finds out whoever tells members anything wrong."""
 
 import json
-import socket
 import subprocess
 from types import SimpleNamespace
 
 import pytest
 from peer.chat import FULL, MENU, has_left
 from peer.kesherd import environment, program, sanitizer_report
+from peer.ports import free_address
 from peer.talking import (
     ForgetfulRedisRoom,
     IrcRoom,
@@ -266,9 +266,7 @@ def test_a_server_of_another_kind(make_room):
 
 
 def test_nobody_listens():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        nobody = SimpleNamespace(chat_address=listener.getsockname())
-    assert "Connection refused" in failure(nobody)
+    assert "Connection refused" in failure(SimpleNamespace(chat_address=free_address()))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import threading
 import pytest
 from peer.ask import BANNER
 from peer.bench_stores import bench, bench_fails, bench_refuses
+from peer.ports import free_port
 from peer.scripted import Line
 
 SHORT = ("--duration", "0.1")
@@ -139,9 +140,7 @@ def test_a_process_that_is_not_there_is_a_failure(talker):
 
 def test_one_address_has_not_ports_enough_for_all():
     """Beyond the loopback only the user can know further addresses."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    line = bench_fails("idle", ("192.0.2.1", port), "--connections", 30_000)
+    line = bench_fails("idle", ("192.0.2.1", free_port()), "--connections", 30_000)
     assert "--source" in line
 
 

@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-SCRIPTS = REPOSITORY / "scripts" / "bench"
+SCRIPTS = REPOSITORY / "bench" / "comparison"
 sys.path.insert(0, str(SCRIPTS))
 
 import document  # noqa: E402

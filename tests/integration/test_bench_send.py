@@ -1,7 +1,6 @@
 """kesher-bench send: what was acknowledged is found again, and a server that loses a message is found out."""
 
 import shutil
-import socket
 import subprocess
 import time
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from peer.bench_stores import Broker, ListServer, bench, bench_fails, bench_refu
 from peer.frames import MESSAGES_VERSION, MessageAnswer, Request, reply
 from peer.message_server import MessageScript, MessageServer
 from peer.messages import STORED, WAITING_FIXED, Message
+from peer.ports import free_port
 
 FEW = ("--connections", 2, "--messages", 20, "--depth", 4)
 
@@ -335,11 +335,6 @@ def test_a_broker_that_refuses():
 
 
 # -- the real thing
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import pytest
 from peer.ask import greeted
 from peer.chat import MENU, ChunkClient
 from peer.kesherd import Kesherd, environment, open_descriptors, program, sanitizer_report
+from peer.ports import free_port
 
 pytestmark = pytest.mark.usefixtures("make_server")  # which skips them where there is no kesherd
 
@@ -96,8 +97,7 @@ def test_an_address_in_use_is_one_clear_line(tmp_path, service):
 
 
 def test_two_services_cannot_share_an_address(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     assert_one_line(run_kesherd(*listening(tmp_path, chat=address, ask=address)), 2, address)
 
 

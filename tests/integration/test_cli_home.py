@@ -17,6 +17,7 @@ from peer.kesher import (
     write_transfer_info,
 )
 from peer.message_fixtures import assert_one_line
+from peer.ports import free_address
 
 # What each command that tells the server an id is called with; put needs a file.
 IDENTIFIED = {
@@ -371,9 +372,7 @@ def test_the_console_makes_no_home_before_it_has_registered(messages, make_keshe
 
 
 def test_a_registration_that_reaches_nobody_makes_no_home(make_kesher, home):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        free = listener.getsockname()
-    make_kesher().fail("register", "Anna", "--server", shown(free))
+    make_kesher().fail("register", "Anna", "--server", shown(free_address()))
     assert not home.exists()
 
 

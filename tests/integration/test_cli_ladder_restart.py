@@ -1,7 +1,6 @@
 """A server that is started again in the middle of an upload, and one that is not there."""
 
 import os
-import socket
 
 import pytest
 from peer.drop import User
@@ -9,6 +8,7 @@ from peer.frames import Request
 from peer.kesher import outcome_of, wait_for_staged_bytes, write_identity, write_server_info
 from peer.message_fixtures import assert_one_line
 from peer.operators import Operator
+from peer.ports import free_address, free_port
 from peer.server import Ending
 
 LONG = 9  # longer than the attempts that follow a lost connection at once
@@ -83,13 +83,15 @@ def test_a_file_that_the_server_does_not_keep_is_sent_twice_at_most(make_alice, 
 
 def test_put_waits_for_the_real_server(own_server, make_kesher, home, source, fresh_name):
     """It is stopped while the client sends, and comes back at the same port."""
+    own_server.stop()
+    own_server.port = free_port()
+    own_server.start()
     kesher = make_kesher(own_server)
     kesher.succeed("register", fresh_name())
     plain = os.urandom(1 << 20) * 256
     run = kesher.start("put", source("x", plain), source("y", b"second"))
     wait_for_staged_bytes(own_server, run)
     own_server.kill()
-    own_server.port = own_server.address[1]
     own_server.start()
     assert outcome_of(run).status == 0
     (user_id,) = own_server.rows("SELECT ID FROM clients")[0]
@@ -112,8 +114,7 @@ def test_put_without_retries_fails_at_once(make_alice, files, code):
 @pytest.mark.parametrize("option", [[], ["--retry", "30"]], ids=repr)
 def test_put_does_not_wait_for_a_server_that_was_never_there(make_kesher, home, new_user, source, option):
     """The first connection has nothing to lose: a mistyped address is told at once."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        address = listener.getsockname()
+    address = free_address()
     user = new_user()
     user.id = bytes(range(16))
     write_identity(home, user)

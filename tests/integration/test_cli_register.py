@@ -1,7 +1,6 @@
 """`kesher register`, the identity files that it writes, usage errors and exit statuses."""
 
 import os
-import socket
 import stat
 from base64 import b64encode
 
@@ -9,6 +8,7 @@ import pytest
 from peer import crypto
 from peer.frames import DROP_VERSION, MESSAGES_VERSION, PUBLIC_KEY_SIZE, Request
 from peer.kesher import base64_of, read_identity, write_identity, write_secret
+from peer.ports import free_port
 from peer.server import FakeServer
 
 REGISTRATIONS = {Request.REGISTER: DROP_VERSION, Request.REGISTER_FOR_MESSAGES: MESSAGES_VERSION}
@@ -257,8 +257,7 @@ def test_the_option_goes_before_server_info(make_fake, make_kesher, home):
 
 
 def test_a_server_that_is_not_there_is_one_clear_line_with_its_address(make_kesher):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        free = f"127.0.0.1:{listener.getsockname()[1]}"
+    free = f"127.0.0.1:{free_port()}"
     result = make_kesher().fail("--server", free, "register", "Anna")
     assert len(result.stderr.splitlines()) == 1 and free in result.stderr
 

@@ -1,12 +1,13 @@
 """Somebody who has recorded an upload and its id, and asks the server about it: the checksums of 2103 tell whether
-a padding was right, so answers to wrong ones are few for each key, whichever the connection, and over a kill -9."""
+a padding was right, so answers to wrong ones are few for each key, whichever the connection, and over a kill -9. So
+are those to contents that nobody confirms."""
 
 import threading
 from collections import Counter
 
 import pytest
 from peer import crypto
-from peer.drop import UNKNOWN_ID, User, file_frame
+from peer.drop import CONTENTS_PER_KEY, UNKNOWN_ID, User, file_frame
 from peer.fixtures import in_threads
 from peer.frames import DROP_ERROR, Answer, ConnectionEnded, Reply, text_field
 
@@ -157,6 +158,32 @@ def test_a_fresh_key_gives_an_old_one_no_new_answers(own_server, victim):
         client.send(file_frame(victim.id, "guess", bad(victim)))
         assert client.receive() == DROP_ERROR
         other.put(fresh, "mine", b"under the fresh one")
+
+
+# -- contents that nobody confirms
+
+
+def refuses_contents_of(server, user: User) -> bool:
+    with server.connect() as client:
+        client.send(file_frame(user.id, "x", user.encrypt(b"content")))
+        return client.receive() == DROP_ERROR
+
+
+@pytest.mark.parametrize("renew", ["send_public_key", "reconnect"])
+def test_a_key_that_other_connections_have_used_up_is_gone_over_a_kill(own_server, victim, renew):
+    """The one that it was issued on is closed, so whoever finds it used up was given it as the user's current one. The
+    second refusal comes behind the commit of what the first one dropped."""
+    for _ in range(CONTENTS_PER_KEY):
+        with own_server.connect() as client:
+            client.send_file(victim, "x", b"content")
+    assert refuses_contents_of(own_server, victim)
+    assert "too many contents came under its AES key without a confirmation" in own_server.log()
+    assert refuses_contents_of(own_server, victim)
+    own_server.restart_after_kill()
+    assert refuses_contents_of(own_server, victim)
+    with own_server.connect() as client:
+        getattr(client, renew)(victim)
+        client.put(victim, "next", b"with a key of today")
 
 
 # -- contents of strangers

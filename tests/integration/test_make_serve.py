@@ -81,6 +81,53 @@ def test_a_build_that_fails_says_why(directory):
     assert run.returncode != 0 and b"original" in run.stdout
 
 
+def served(tmp_path, *options: str) -> list[str]:
+    """The lines that a server's caller is told to try; the server is `true`."""
+    (tmp_path / "kesherd").symlink_to(shutil.which("true"))
+    command = [REPOSITORY / "scripts/serve", str(tmp_path), *options]
+    run = subprocess.run(
+        command, cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True, timeout=60
+    )
+    return [line.split("/kesher ", 1)[1] for line in run.stdout.decode().splitlines() if "/kesher --home" in line]
+
+
+def test_what_is_to_be_tried_needs_no_address_of_the_usual_server(tmp_path):
+    tried = served(tmp_path)
+    assert tried[0] == "--home homes/alice register alice" and len(tried) == 4
+
+
+@pytest.mark.parametrize(
+    "options, address",
+    [
+        (["--listen", "127.0.0.1:1400"], "127.0.0.1:1400"),
+        (["--listen=:1400", "--log-level", "debug"], "127.0.0.1:1400"),
+        (["--listen", "0.0.0.0:1357"], None),
+        (["--listen", "[::]:1357"], "[::1]:1357"),
+        (["--listen", "10.0.0.7:1357"], "10.0.0.7:1357"),
+        (["--data", "elsewhere"], "127.0.0.1:1500"),
+        (["--config", "my.conf"], "127.0.0.1:1600"),
+        (["--config", "my.conf", "--listen", "127.0.0.1:1357"], None),
+    ],
+)
+def test_what_is_to_be_tried_names_the_servers_address_where_it_is_another(tmp_path, options, address):
+    """Only to register: the home knows its server then."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/myport.info").write_text("1500\n")
+    (tmp_path / "my.conf").write_text("log-level = debug\nlisten = 127.0.0.1:1600\n")
+    server = f" --server {address}" if address else ""
+    assert served(tmp_path, *options) == [
+        f"--home homes/alice{server} register alice",
+        f"--home homes/bob{server} register bob",
+        "--home homes/alice send bob 'Lunch at one?'",
+        "--home homes/bob inbox",
+    ]
+
+
+@pytest.mark.parametrize("address", ["off", "127.0.0.1:0"])
+def test_nothing_is_to_be_tried_where_the_address_is_unknown(tmp_path, address):
+    assert served(tmp_path, "--listen", address) == []
+
+
 @pytest.mark.parametrize("page", ["README.md", "scripts/serve"])
 def test_homes_in_the_source_tree_are_unknown_to_git(page):
     """They hold private keys."""

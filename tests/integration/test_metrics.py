@@ -1,7 +1,6 @@
 """`kesherd --metrics`: every metric in strict form, as docs/metrics.md has it, and true; HTTP only as far as it goes."""
 
 import re
-import socket
 import threading
 import time
 
@@ -13,6 +12,7 @@ from peer.frames import ConnectionEnded, Request, request
 from peer.kesherd import REPOSITORY
 from peer.metrics import HttpClient, Metrics, check_with_promtool
 from peer.operators import ControlClient
+from peer.ports import free_port
 
 WAIT_SECONDS = 60
 
@@ -63,16 +63,11 @@ def test_every_metric_is_in_the_manual_and_the_other_way_round(server, monitor, 
 
 
 def test_a_port_alone_is_one_of_this_machine(make_server):
-    free_port = find_free_port()
-    server = make_server(metrics=free_port)
-    with HttpClient(("127.0.0.1", free_port)) as monitor:
+    port = free_port()
+    server = make_server(metrics=port)
+    with HttpClient(("127.0.0.1", port)) as monitor:
         assert monitor.get("/healthz").content == b"ok\n"
-    assert f"metrics on 127.0.0.1:{free_port}" in server.log()
-
-
-def find_free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
+    assert f"metrics on 127.0.0.1:{port}" in server.log()
 
 
 def test_without_the_option_nobody_listens(own_server):

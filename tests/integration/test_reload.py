@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 
 import pytest
@@ -14,6 +13,7 @@ from peer.frames import MESSAGES_ERROR, Answer, Request
 from peer.kesherd import Kesherd, environment, program
 from peer.load import Load, await_progress, chatting, conversing, stop_all, uploading
 from peer.messages import WAITING_FIXED, MessagesClient, Type, message_frame, parse_messages, pull_frame
+from peer.ports import free_port
 
 SLOW = os.environ.get("KESHER_SLOW") == "1"
 RELOADS = 1000 if SLOW else 100
@@ -263,11 +263,6 @@ def from_file(tmp_path):
     server.configure(**server.whole)
     yield server
     server.stop()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
 
 
 @pytest.mark.parametrize("name", FIXED)

@@ -1,5 +1,5 @@
 /* fake_connection.c — see fake_connection.h. */
-#include "fake_connection.h"
+#include "support/fake_connection.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +8,12 @@
 static struct fake_connection *fake_of(const struct ks_connection *connection)
 {
     return KS_CONTAINER_OF(connection, struct fake_connection, connection);
+}
+
+/* The service has ended it. */
+static bool is_over(const struct fake_connection *connection)
+{
+    return connection->finished || connection->aborted;
 }
 
 /* What is within the peer's window leaves with the next turn of the loop. */
@@ -31,7 +37,7 @@ static bool fake_output_is_full(struct ks_connection *connection)
 static bool fake_write(struct ks_connection *connection, const void *bytes, size_t size)
 {
     struct fake_connection *fake = fake_of(connection);
-    if (fake->finished || fake->aborted)
+    if (is_over(fake))
         return true;
     if (fake->shut)
         abort(); /* a service that writes behind its end of stream */
@@ -48,7 +54,7 @@ static bool fake_write(struct ks_connection *connection, const void *bytes, size
 static bool fake_write_apart(struct ks_connection *connection, const void *bytes, size_t size)
 {
     struct fake_connection *fake = fake_of(connection);
-    if (fake->finished || fake->aborted)
+    if (is_over(fake))
         return true;
     bool written = ks_buffer_append(&fake->trace, "<", 1) == KS_OK && fake_write(connection, bytes, size) &&
                    ks_buffer_append(&fake->trace, ">", 1) == KS_OK;
@@ -63,30 +69,55 @@ static bool fake_write_shared(struct ks_connection *connection, struct ks_shared
                  : fake_write(connection, shared->bytes + offset, size);
 }
 
-/* The peer takes what is within its window; the events that follow from it. */
-static bool move_output(struct fake_connection *connection)
+static bool tell_delivered(struct fake_connection *connection)
 {
     const struct ks_connection_events *events = connection->connection.events;
+    if (!connection->open || connection->watched == 0 || connection->watched > connection->taken)
+        return false;
+    connection->watched = 0;
+    if (events->delivered != NULL)
+        events->delivered(&connection->connection);
+    return true;
+}
+
+static void tell_drained(struct fake_connection *connection)
+{
+    const struct ks_connection_events *events = connection->connection.events;
+    if (!connection->above_low || fake_output_waiting(&connection->connection) > KS_OUTPUT_LOW_WATER)
+        return;
+    connection->above_low = false;
+    if (!is_over(connection) && events->drained != NULL)
+        events->drained(&connection->connection);
+}
+
+/* The peer takes what is within its window. */
+static bool take_window(struct fake_connection *connection)
+{
     size_t limit =
         connection->output.size < connection->window ? connection->output.size : connection->window;
-    if (!connection->open || connection->aborted || connection->taken >= limit)
+    if (connection->taken >= limit)
         return false;
     connection->taken = limit;
-    if (connection->watched != 0 && connection->watched <= connection->taken) {
-        connection->watched = 0;
-        events->delivered(&connection->connection);
-    }
-    if (connection->above_low && fake_output_waiting(&connection->connection) <= KS_OUTPUT_LOW_WATER) {
-        connection->above_low = false;
-        if (!connection->finished && !connection->aborted)
-            events->drained(&connection->connection);
-    }
     return true;
+}
+
+/* The same, with the events that follow from it; the loop alone tells of deliveries. */
+static bool move_output(struct fake_connection *connection)
+{
+    if (!connection->open || connection->aborted)
+        return false;
+    bool moves = take_window(connection);
+    bool told = tell_delivered(connection);
+    if (moves)
+        tell_drained(connection);
+    return moves || told;
 }
 
 static void fake_flush(struct ks_connection *connection)
 {
-    move_output(fake_of(connection));
+    struct fake_connection *fake = fake_of(connection);
+    if (!is_over(fake) && take_window(fake))
+        tell_drained(fake);
 }
 
 static uint64_t fake_written(const struct ks_connection *connection)
@@ -151,6 +182,8 @@ static void fake_resume(struct ks_connection *connection)
 static void fake_set_deadline(struct ks_connection *connection, uint64_t after_ms)
 {
     struct fake_connection *fake = fake_of(connection);
+    if (is_over(fake))
+        return;
     fake->deadline_ms = after_ms == 0 ? 0 : fake->loop->time.monotonic_ms + after_ms;
 }
 
@@ -162,11 +195,13 @@ static void fake_set_idle(struct ks_connection *connection, bool idle)
 static void fake_finish(struct ks_connection *connection)
 {
     fake_of(connection)->finished = true;
+    fake_of(connection)->deadline_ms = 0;
 }
 
 static void fake_abort(struct ks_connection *connection)
 {
     fake_of(connection)->aborted = true;
+    fake_of(connection)->deadline_ms = 0;
 }
 
 static void fake_describe_peer(const struct ks_connection *connection, char *text, size_t size)
@@ -210,11 +245,11 @@ static const struct ks_connection_operations fake_operations = {
 
 static bool takes_input(const struct fake_connection *connection)
 {
-    return connection->open && !connection->paused && !connection->finished && !connection->aborted;
+    return connection->open && !connection->paused && !is_over(connection);
 }
 
-/* Offers bytes as net/tcp.c does: into the service's own buffer when it wants that. What is not consumed is
- * kept. */
+/* Offers bytes as net/tcp/tcp_input.c does: into the service's own buffer when it wants that. What is not
+ * consumed is kept. */
 static void offer(struct fake_connection *connection, const uint8_t *bytes, size_t size)
 {
     const struct ks_connection_events *events = connection->connection.events;
@@ -238,7 +273,7 @@ static void offer(struct fake_connection *connection, const uint8_t *bytes, size
         if (consumed < part)
             break;
     }
-    if (size > 0 && connection->open && !connection->finished && !connection->aborted)
+    if (size > 0 && connection->open && !is_over(connection))
         if (ks_buffer_append(&connection->kept, bytes, size) != KS_OK)
             connection->aborted = true;
 }
@@ -266,9 +301,8 @@ static bool offer_kept(struct fake_connection *connection)
 
 static void tell_end(struct fake_connection *connection)
 {
-    bool is_over = connection->finished || connection->aborted;
-    bool now = is_over ? connection->open && connection->end_wanted
-                       : takes_input(connection) && connection->kept.size == 0;
+    bool now = is_over(connection) ? connection->open && connection->end_wanted
+                                   : takes_input(connection) && connection->kept.size == 0;
     if (!connection->ended || connection->end_told || !now)
         return;
     connection->end_told = true;
@@ -331,19 +365,25 @@ void fake_connection_end(struct fake_connection *connection)
     fake_connection_run(connection);
 }
 
+/* Whether that time has come; it is no longer set then. */
+static bool is_due(const struct fake_connection *connection, uint64_t *at_ms)
+{
+    bool closes = connection->aborted && !connection->end_wanted;
+    if (!connection->open || closes || *at_ms == 0 || *at_ms > connection->loop->time.monotonic_ms)
+        return false;
+    *at_ms = 0;
+    return true;
+}
+
 void fake_connection_wait(struct fake_connection *connection, uint64_t ms)
 {
     struct fake_clock *time = &connection->loop->time;
     time->monotonic_ms += ms;
     time->wall_seconds += (int64_t)(ms / 1000);
-    if (connection->deadline_ms != 0 && connection->deadline_ms <= time->monotonic_ms) {
-        connection->deadline_ms = 0;
+    if (is_due(connection, &connection->deadline_ms))
         connection->connection.events->deadline(&connection->connection);
-    }
-    if (connection->reminder_ms != 0 && connection->reminder_ms <= time->monotonic_ms) {
-        connection->reminder_ms = 0;
+    if (is_due(connection, &connection->reminder_ms) && connection->connection.events->reminded != NULL)
         connection->connection.events->reminded(&connection->connection);
-    }
     fake_connection_run(connection);
 }
 

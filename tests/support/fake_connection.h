@@ -1,10 +1,11 @@
-/* fake_connection.h — a peer in a test's hand: feeds bytes to a service as net/tcp.c would, and keeps what it
- * writes. */
-#ifndef KS_TESTS_FAKE_CONNECTION_H
-#define KS_TESTS_FAKE_CONNECTION_H
+/* fake_connection.h — a connection by hand, with its peer: feeds bytes to a service as a carrier would, and
+ * keeps what it writes. It keeps the promises of net/connection.h (tests/unit/net/test_connection_fake.c),
+ * but that `closed` comes when the test says so. */
+#ifndef KS_TESTS_SUPPORT_FAKE_CONNECTION_H
+#define KS_TESTS_SUPPORT_FAKE_CONNECTION_H
 
 #include "base/buffer.h"
-#include "fake_loop.h"
+#include "support/fake_loop.h"
 
 struct fake_connection {
     struct ks_connection connection;
@@ -57,7 +58,7 @@ void fake_connection_take(struct fake_connection *connection, size_t size);
  * service has ended it is told where it wants to be. */
 void fake_connection_end(struct fake_connection *connection);
 
-/* Lets `ms` pass; the deadline is told if it passes. */
+/* Lets `ms` pass; the deadline and the reminder are told if they pass. */
 void fake_connection_wait(struct fake_connection *connection, uint64_t ms);
 
 /* The connection is gone, and all that it held is freed. */

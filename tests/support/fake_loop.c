@@ -1,5 +1,5 @@
 /* fake_loop.c — see fake_loop.h. */
-#include "fake_loop.h"
+#include "support/fake_loop.h"
 
 #include <stddef.h>
 #include <stdio.h>

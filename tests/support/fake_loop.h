@@ -1,7 +1,7 @@
 /* fake_loop.h — a loop in a test's hand: posted tasks and offloaded work run when the test says so; time is
  * set. */
-#ifndef KS_TESTS_FAKE_LOOP_H
-#define KS_TESTS_FAKE_LOOP_H
+#ifndef KS_TESTS_SUPPORT_FAKE_LOOP_H
+#define KS_TESTS_SUPPORT_FAKE_LOOP_H
 
 #include "base/mailbox.h"
 #include "net/connection.h"

@@ -1,21 +1,34 @@
-/* fake_store.h — storage in a test's hand: a few users and stages in memory, answers at once or later,
- * failures on demand. */
-#ifndef KS_TESTS_FAKE_STORE_H
-#define KS_TESTS_FAKE_STORE_H
+/* fake_store.h — storage in a test's hand: users, files and messages in memory, answers at once or later,
+ * failures on demand.
+ *
+ * It keeps the contract of store.h, as tests/unit/store/contract says it, but for what only a disk can do.
+ * One thread. What a test may look at, or set up by hand, are the fields of these structures.
+ */
+#ifndef KS_TESTS_SUPPORT_FAKE_STORE_H
+#define KS_TESTS_SUPPORT_FAKE_STORE_H
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "store/store.h"
 
-enum { FAKE_USERS_LIMIT = 1024, FAKE_FILES_LIMIT = 256 };
+enum {
+    FAKE_USERS_LIMIT = 1024,
+    FAKE_FILES_LIMIT = 256,
+    FAKE_SETTLING_LIMIT = 1024, /* parts of a receiver */
+    FAKE_WALL_START = 1767225600,
+};
+
+#define FAKE_DISK_SIZE (UINT64_C(1) << 40) /* what is free, whatever is stored */
 
 struct fake_message {
     struct fake_message *next;
     struct ks_client_id receiver;
     struct ks_stored_message head;
     struct ks_buffer content;
-    uint64_t owner; /* who has it on lease; 0: nobody */
-    uint64_t part;  /* the last message of the part */
-    bool settles;   /* hidden, and nobody waits for it */
+    uint64_t owner;       /* who has it on lease; 0: nobody */
+    uint64_t part;        /* the last message of the part */
+    uint64_t progress_ms; /* when the owner last came on */
+    bool settles;         /* hidden, and nobody waits for it */
 };
 
 struct fake_user {
@@ -23,21 +36,30 @@ struct fake_user {
     uint8_t public_key[KS_PUBLIC_KEY_SIZE];
     struct ks_content_key *content_key;
     bool key_is_off_disk; /* a restart would not find it */
+    uint64_t place;       /* in the order of registration, from 1; 0: put there by hand, and on no page */
+    int64_t registered;   /* wall seconds */
+    int64_t last_seen;
 };
 
 struct fake_file {
     struct ks_client_id id;
     char name[KS_TEXT_FIELD_SIZE];
     struct ks_buffer content;
+    bool is_gone; /* replaced, or its user was removed: here for the test only */
 };
 
 struct fake_store {
     struct ks_store store;
+    const struct ks_store_limits *limits; /* NULL: none */
+    const struct ks_clock *clock;         /* NULL: no time passes */
     struct fake_user users[FAKE_USERS_LIMIT];
     unsigned user_count;
+    uint64_t registered;                      /* users, ever */
+    uint64_t removed;                         /* likewise */
     struct fake_file files[FAKE_FILES_LIMIT]; /* verified, in the order of their confirmation */
     unsigned file_count;
     struct fake_message *messages; /* oldest first */
+    struct fake_message **end;     /* where the next one is linked */
     uint64_t last_message_id;
     unsigned renewals;    /* of leases */
     bool settles_no_more; /* as an engine at its limit */
@@ -54,6 +76,7 @@ unsigned fake_store_waiting(const struct fake_store *store, const struct ks_clie
 unsigned fake_store_leased(const struct fake_store *store, const struct ks_client_id *receiver);
 unsigned fake_store_settling(const struct fake_store *store, const struct ks_client_id *receiver);
 
+/* ks_store_close leaves what a restart would find; it may be asked again, until this. */
 void fake_store_init(struct fake_store *store);
 void fake_store_destroy(struct fake_store *store);
 

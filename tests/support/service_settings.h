@@ -1,8 +1,8 @@
 /* service_settings.h — settings of the binary port for tests and fuzzers, as a server might have them. */
-#ifndef KS_TESTS_SERVICE_SETTINGS_H
-#define KS_TESTS_SERVICE_SETTINGS_H
+#ifndef KS_TESTS_SUPPORT_SERVICE_SETTINGS_H
+#define KS_TESTS_SUPPORT_SERVICE_SETTINGS_H
 
-#include "service/environment.h"
+#include "service/core/environment.h"
 #include "store/store.h"
 
 static const struct ks_service_settings usual_settings = {

@@ -39,7 +39,7 @@ GROWTH_LIMIT = 8 * MIB
 STEPS_PER_ROUND = 2
 PATIENCE_SECONDS = 120
 HELD_BY_HONEST_ONES = 8  # sockets that may come and go with what honest users do
-CROWD = 1000  # connections, after which the server gives memory back to the system (src/net/ebb.h),
+CROWD = 1000  # connections, after which the server gives memory back (src/net/housekeeping.h),
 CROWD_GOES_SECONDS = 8  # and how long that takes it at most, with some to spare
 ONE_ADDRESS = ["127.9.9.9"]
 

@@ -1,8 +1,8 @@
 /* unit.h — what every unit test begins with: cmocka with the headers that it wants before it, copies whose
  * ends are guarded, and an executor that runs tasks when the test says so.
  */
-#ifndef KS_TESTS_UNIT_H
-#define KS_TESTS_UNIT_H
+#ifndef KS_TESTS_UNIT_UNIT_H
+#define KS_TESTS_UNIT_UNIT_H
 
 #include <setjmp.h>
 #include <stdarg.h>

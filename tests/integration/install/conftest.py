@@ -1,7 +1,9 @@
 """What `make install` installs, once for all tests here, below a directory of its own."""
 
+import fcntl
 import os
 import subprocess
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +26,20 @@ class Installation:
     def text(self, name: str) -> str:
         return self.path(name).read_text(encoding="utf-8")
 
+    @contextmanager
+    def alone(self):
+        """Nobody else installs from the build meanwhile. Meson keeps a log there of what it installed last, for
+        `uninstall`, and tests run in several processes."""
+        with (self.build / "installing").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
     def install(self) -> None:
+        with self.alone():
+            self.install_unguarded()
+
+    def install_unguarded(self) -> None:
+        """To be called only by who is `alone`."""
         subprocess.run(
             ["meson", "install", "-C", str(self.build), "--no-rebuild", "--quiet"],
             env={**os.environ, "DESTDIR": str(self.destination)},

@@ -63,6 +63,18 @@ def test_nothing_else_is_installed(installation):
     assert found == set(FILES)
 
 
+def test_the_load_generator_is_left_out_unless_it_is_asked_for(tmp_path):
+    """What is installed without the option is all of the above but kesher-bench; with tests it is built, too."""
+    subprocess.run(["meson", "setup", tmp_path / "build", REPOSITORY], check=True, stdout=subprocess.DEVNULL)
+    told = subprocess.run(
+        ["meson", "introspect", "--installed", tmp_path / "build"], check=True, stdout=subprocess.PIPE
+    ).stdout
+    found = {os.path.relpath(path, "/usr/local") for path in json.loads(told).values()}
+    wanted = {name for name in FILES if "kesher-bench" not in name}
+    assert not [name for name in found if "bench" in name]
+    assert wanted - found == {"etc/kesher/kesherd.conf"}  # a script installs it, if there is none
+
+
 def test_the_library_is_installed_with_its_links(installation):
     libraries = library_directory(installation)
     assert os.readlink(libraries / "libkesher.so") == "libkesher.so.0"
@@ -189,9 +201,10 @@ def test_the_installed_configuration_is_fine(installation):
 def test_uninstalling_leaves_only_the_configuration(installation, tmp_path):
     """Meson takes away what it installed last, so this is another place than that of the other tests."""
     other = replace(installation, destination=tmp_path / "other")
-    other.install()
-    assert other.path("bin/kesherd").exists()
-    subprocess.run(["ninja", "-C", str(other.build), "uninstall"], check=True, stdout=subprocess.DEVNULL)
+    with other.alone():
+        other.install_unguarded()
+        assert other.path("bin/kesherd").exists()
+        subprocess.run(["ninja", "-C", str(other.build), "uninstall"], check=True, stdout=subprocess.DEVNULL)
     left = [path for path in other.destination.rglob("*") if not path.is_dir()]
     assert left == [other.path("etc/kesher/kesherd.conf")]
     assert installation.path("bin/kesherd").exists()

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 HOST = "127.0.0.1"
 FORMAT = "utf-8"
@@ -151,6 +152,11 @@ class CourseChatServer:
         assert line.startswith(LISTENING), line
         host, port = line.removeprefix(LISTENING).split()
         self.chat_address = (host, int(port))
+
+    @property
+    def threads(self) -> int:
+        """One that accepts, and one or more for each client, until it has done all that belongs to its end."""
+        return len(list(Path(f"/proc/{self.process.pid}/task").iterdir()))
 
     def stop(self) -> None:
         self.process.kill()

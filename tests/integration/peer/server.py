@@ -27,6 +27,7 @@ from .frames import (
     connections_to,
     reply,
 )
+from .ports import free_port
 
 READ_ONCE_SIZE = 1024
 LOOK_AHEAD = 64 * 1024
@@ -133,10 +134,10 @@ class FakeServer:
         self.stopping = threading.Event()
         self._connections: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
-        self.listen(0)
+        self.listen(free_port())
 
     def listen(self, port: int) -> None:
-        """Begins to serve there (0: anywhere), also again after `stop`, with everything that it knew."""
+        """Begins to serve there, also again after `stop`, with everything that it knew."""
         self.stopping.clear()
         self._listener = socket.create_server(("127.0.0.1", port))
         self.address: tuple[str, int] = self._listener.getsockname()

@@ -1,7 +1,7 @@
 /* recorder.h — what the files of the recorder share. Private to them; recorder.c says what it is.
  */
-#ifndef KS_TESTS_POWERLOSS_RECORDER_H
-#define KS_TESTS_POWERLOSS_RECORDER_H
+#ifndef KS_TESTS_TORTURE_POWERLOSS_RECORDER_H
+#define KS_TESTS_TORTURE_POWERLOSS_RECORDER_H
 
 #include "recording.h"
 

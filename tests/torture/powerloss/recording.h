@@ -13,8 +13,8 @@
  *
  * All functions here but recording_lock need the lock. Any thread.
  */
-#ifndef KS_TESTS_POWERLOSS_RECORDING_H
-#define KS_TESTS_POWERLOSS_RECORDING_H
+#ifndef KS_TESTS_TORTURE_POWERLOSS_RECORDING_H
+#define KS_TESTS_TORTURE_POWERLOSS_RECORDING_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,0 +1,74 @@
+/* cli_options.c — see cli_options.h. */
+#include "cli/commands/cli_options.h"
+
+#include <kesher/options.h>
+
+#define MEMBER(name) KS_OPTION_MEMBER(struct ks_cli_options, name)
+
+#define LONGEST (UINT64_C(24) * 60 * 60 * KS_OPTION_SECOND)
+
+static const struct ks_option rows[] = {
+    {"home", "DIR", KS_OPTION_TEXT, KS_CLI_OPTIONS_ANY, MEMBER(home),
+     .help = "directory with me.info and the like [$KESHER_HOME, else ~/.config/kesher]"},
+    {"server", "ADDR:PORT", KS_OPTION_TEXT, KS_CLI_OPTIONS_SERVER, MEMBER(server),
+     .help = "the server [server.info, else transfer.info, else 127.0.0.1:1357]"},
+    {"answer-timeout", "TIME", KS_OPTION_DURATION, KS_CLI_OPTIONS_SERVER, MEMBER(answer_timeout),
+     .help = "how long the server has for its first answer", .unit = KS_OPTION_SECOND, .least = 1,
+     .most = LONGEST},
+    {"silence", "TIME", KS_OPTION_DURATION, KS_CLI_OPTIONS_SERVER, MEMBER(silence),
+     .help = "how long nothing may move after that", .unit = KS_OPTION_SECOND, .least = 1, .most = LONGEST},
+    {"retry", "TIME", KS_OPTION_DURATION, KS_CLI_OPTIONS_IDENTITY, MEMBER(retry),
+     .help = "how long to wait for a server that is restarting; 0: not at all", .unit = KS_OPTION_SECOND,
+     .least = 0, .most = LONGEST},
+    {"moved", NULL, KS_OPTION_FLAG, KS_CLI_OPTIONS_IDENTITY, MEMBER(moved),
+     .help = "the home's server has moved to the address after --server, or in transfer.info"},
+    {"again", NULL, KS_OPTION_FLAG, KS_CLI_OPTIONS_REGISTER, MEMBER(again),
+     .help = "register the home anew, with the same key pair, where its server does not know it any more"},
+    {"as", "NAME", KS_OPTION_TEXT, KS_CLI_OPTIONS_NAMES, MEMBER(as),
+     .help = "the name to appear under [put: the base name of the file; chat: that of the identity]"},
+    {"pipeline", NULL, KS_OPTION_FLAG, KS_CLI_OPTIONS_UPLOAD, MEMBER(pipeline),
+     .help = "send small files without waiting for each confirmation (kesherd understands it)"},
+    {"file", "FILE", KS_OPTION_TEXT, KS_CLI_OPTIONS_FILE, MEMBER(file),
+     .help = "send a file instead of a text; - is the standard input"},
+    {"accept-key", NULL, KS_OPTION_FLAG, KS_CLI_OPTIONS_KEYS, MEMBER(accept_key),
+     .help = "accept the newest key that USER sent: what comes under it has no mark from now on"},
+    {"forget", NULL, KS_OPTION_FLAG, KS_CLI_OPTIONS_KEYS, MEMBER(forget),
+     .help = "forget the keys of USER, who really has a new one"},
+    {"follow", NULL, KS_OPTION_FLAG, KS_CLI_OPTIONS_INBOX, MEMBER(follow),
+     .help = "go on with messages as they come, until Ctrl-C"},
+    {"discard", NULL, KS_OPTION_FLAG, KS_CLI_OPTIONS_INBOX, MEMBER(discard),
+     .help = "show what waits, then discard what cannot be decrypted"},
+    {"save-to", "DIR", KS_OPTION_TEXT, KS_CLI_OPTIONS_INBOX, MEMBER(save_to),
+     .help = "directory for received files [received/ in the home]"},
+    {"json", NULL, KS_OPTION_FLAG, KS_CLI_OPTIONS_DATA, MEMBER(json),
+     .help = "print data and errors as JSON, one object per line"},
+    {"quiet", NULL, KS_OPTION_FLAG, KS_CLI_OPTIONS_UPLOAD, MEMBER(quiet),
+     .help = "print only errors, and data with --json"},
+    {"help", NULL, KS_OPTION_FLAG, KS_CLI_OPTIONS_ANY, MEMBER(help), .help = "show help and exit"},
+    {"version", NULL, KS_OPTION_FLAG, KS_CLI_OPTIONS_ANY, MEMBER(version),
+     .help = "show the version and exit"},
+};
+
+const struct ks_option_table ks_cli_options_table = {
+    .manual = "kesher --help", .options = rows, .count = sizeof rows / sizeof rows[0]};
+
+const struct ks_cli_options ks_cli_options_defaults = {
+    .answer_timeout = KESHER_DEFAULT_ANSWER_MS,
+    .silence = KESHER_DEFAULT_PROGRESS_MS,
+    .retry = KESHER_DEFAULT_RETRY_MS,
+};
+
+bool ks_cli_options_parse(int argc, char **argv, struct ks_cli_options *options)
+{
+    const char *operand = NULL;
+    *options = ks_cli_options_defaults;
+    options->operands = (const char **)argv;
+    options->reader = ks_option_reader_on(&ks_cli_options_table, options, argc, argv);
+    while (ks_option_next_operand(&options->reader, &operand)) {
+        if (options->command == NULL)
+            options->command = operand;
+        else
+            options->operands[options->operand_count++] = operand;
+    }
+    return options->reader.why[0] == '\0';
+}

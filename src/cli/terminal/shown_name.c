@@ -1,0 +1,46 @@
+/* shown_name.c — see shown_name.h. */
+#include "cli/terminal/shown_name.h"
+
+#include "base/text.h"
+
+#include <kesher/messages.h>
+
+#include <string.h>
+
+static bool is_like_an_id(const char *name, size_t size)
+{
+    uint8_t id[KESHER_ID_SIZE];
+    return ks_text_from_hex(name, size, id, sizeof id);
+}
+
+static bool could_deceive(const char *name, size_t size)
+{
+    if (size == 0 || name[0] == ' ' || name[size - 1] == ' ' || name[0] == '(')
+        return true;
+    return strstr(name, "  ") != NULL || strpbrk(name, ":\"") != NULL || is_like_an_id(name, size);
+}
+
+/* No quote stays as it is inside of the quotes, or the name could end them itself. */
+static void escape_quotes(char *text, size_t capacity)
+{
+    static const char escape[] = {'\\', 'x', '2', '2'};
+    size_t size = strlen(text);
+    for (char *quote = text; (quote = strchr(quote, '"')) != NULL && size + 4 <= capacity; quote += 4) {
+        memmove(quote + 4, quote + 1, strlen(quote));
+        memcpy(quote, escape, sizeof escape);
+        size += 3;
+    }
+}
+
+char *ks_shown_name(const char *name, char shown[static KS_SHOWN_NAME_SIZE])
+{
+    size_t size = strlen(name);
+    if (!could_deceive(name, size))
+        return ks_text_escape(name, size, shown, KS_SHOWN_NAME_SIZE);
+    shown[0] = '"';
+    ks_text_escape(name, size, shown + 1, KS_SHOWN_NAME_SIZE - 2);
+    escape_quotes(shown + 1, KS_SHOWN_NAME_SIZE - 2);
+    size = strlen(shown);
+    memcpy(shown + size, "\"", 2);
+    return shown;
+}

@@ -1,0 +1,179 @@
+/* home_files.c — see home_files.h. */
+#include "client/home/home_files.h"
+
+#include "base/file.h"
+#include "base/text.h"
+#include "client/failure.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { SMALL_FILE_LIMIT = 64 * 1024, KEPT_COPIES = 10000 };
+
+/* ---- the directory ---- */
+
+/* mkdir -p, mode 0700. */
+static int make_directories(char *path)
+{
+    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        int failure = mkdir(path, 0700) != 0 && errno != EEXIST;
+        *slash = '/';
+        if (failure)
+            return -1;
+    }
+    return mkdir(path, 0700) != 0 && errno != EEXIST ? -1 : 0;
+}
+
+static int open_directory(const char *path)
+{
+    return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static enum kesher_status fail_directory(const struct kesher_home *home, int error_number,
+                                         struct kesher_error *error)
+{
+    char shown[300];
+    ks_text_escape(home->path, strlen(home->path), shown, sizeof shown);
+    return ks_failure_system(error, KESHER_FILE, error_number, "cannot open the home directory '%s'", shown);
+}
+
+enum kesher_status ks_home_files_open(struct kesher_home *home, struct kesher_error *error)
+{
+    home->directory_fd = open_directory(home->path);
+    return home->directory_fd >= 0 || errno == ENOENT ? KESHER_OK : fail_directory(home, errno, error);
+}
+
+enum kesher_status ks_home_files_make(struct kesher_home *home, struct kesher_error *error)
+{
+    if (home->directory_fd >= 0)
+        return KESHER_OK;
+    if (make_directories(home->path) == 0)
+        home->directory_fd = open_directory(home->path);
+    return home->directory_fd >= 0 ? KESHER_OK : fail_directory(home, errno, error);
+}
+
+enum kesher_status ks_home_files_failure(const struct kesher_home *home, int error_number, const char *doing,
+                                         const char *name, struct kesher_error *error)
+{
+    char shown[300];
+    ks_text_escape(home->path, strlen(home->path), shown, sizeof shown);
+    return ks_failure_system(error, KESHER_FILE, error_number, "cannot %s %s in '%s'", doing, name, shown);
+}
+
+static enum kesher_status create_directory(const struct kesher_home *home, const char *name,
+                                           struct kesher_error *error)
+{
+    if (mkdirat(home->directory_fd, name, 0700) != 0)
+        return errno == EEXIST ? KESHER_OK : ks_home_files_failure(home, errno, "create", name, error);
+    return fsync(home->directory_fd) == 0 ? KESHER_OK
+                                          : ks_home_files_failure(home, errno, "sync", name, error);
+}
+
+enum kesher_status ks_home_files_directory(const struct kesher_home *home, const char *name,
+                                           struct kesher_home **directory, struct kesher_error *error)
+{
+    struct kesher_home *created = calloc(1, sizeof *created);
+    enum kesher_status status = create_directory(home, name, error);
+    if (created == NULL || asprintf(&created->path, "%s/%s", home->path, name) < 0) {
+        free(created);
+        return ks_failure_no_memory(error);
+    }
+    if (status == KESHER_OK) {
+        created->directory_fd = openat(home->directory_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (created->directory_fd < 0)
+            status = ks_home_files_failure(home, errno, "open", name, error);
+    }
+    if (status == KESHER_OK) {
+        *directory = created;
+        return KESHER_OK;
+    }
+    free(created->path);
+    free(created);
+    return status;
+}
+
+enum kesher_status ks_home_files_list(const struct kesher_home *home, DIR **entries,
+                                      struct kesher_error *error)
+{
+    int fd = openat(home->directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    *entries = fd < 0 ? NULL : fdopendir(fd);
+    if (*entries != NULL)
+        return KESHER_OK;
+    int error_number = errno;
+    if (fd >= 0)
+        close(fd);
+    return ks_home_files_failure(home, error_number, "list", "the files", error);
+}
+
+bool ks_home_files_exists(const struct kesher_home *home, const char *name)
+{
+    return home->directory_fd >= 0 && faccessat(home->directory_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+enum kesher_status ks_home_files_read(const struct kesher_home *home, const char *name,
+                                      struct ks_buffer *buffer, struct kesher_error *error)
+{
+    char shown[300];
+    enum ks_result result =
+        home->directory_fd >= 0 ? ks_file_read(home->directory_fd, name, buffer) : KS_NOT_FOUND;
+    int error_number = errno;
+    ks_text_escape(home->path, strlen(home->path), shown, sizeof shown);
+    switch (result) {
+    case KS_OK:
+        return KESHER_OK;
+    case KS_NOT_FOUND:
+        return ks_failure(error, KESHER_NOT_FOUND, "there is no %s in '%s'", name, shown);
+    case KS_TOO_LARGE:
+        return ks_failure(error, KESHER_INVALID, "%s in '%s' is too long to be what it should be; replace it",
+                          name, shown);
+    case KS_NO_MEMORY:
+        return ks_failure_no_memory(error);
+    default:
+        return ks_failure_system(error, KESHER_FILE, error_number, "cannot read %s in '%s'", name, shown);
+    }
+}
+
+enum kesher_status ks_home_files_write(const struct kesher_home *home, const char *name,
+                                       const struct ks_buffer *bytes, struct kesher_error *error)
+{
+    char shown[300];
+    if (ks_file_replace(home->directory_fd, name, bytes->bytes, bytes->size, 0600) == KS_OK)
+        return KESHER_OK;
+    int error_number = errno;
+    ks_text_escape(home->path, strlen(home->path), shown, sizeof shown);
+    return ks_failure_system(error, KESHER_FILE, error_number, "cannot write %s in '%s'", name, shown);
+}
+
+enum kesher_status ks_home_files_keep_old(const struct kesher_home *home, const char *name,
+                                          struct kesher_error *error)
+{
+    char kept[64] = "";
+    unsigned number = 0;
+    if (!ks_home_files_exists(home, name))
+        return KESHER_OK;
+    do {
+        if (++number > KEPT_COPIES || snprintf(kept, sizeof kept, "%s.old.%u", name, number) < 0)
+            return ks_failure(error, KESHER_FILE, "there are too many old copies of %s; remove some", name);
+    } while (ks_home_files_exists(home, kept));
+    struct ks_buffer bytes = ks_buffer_empty(SMALL_FILE_LIMIT);
+    enum kesher_status status = ks_home_files_read(home, name, &bytes, error);
+    if (status == KESHER_OK)
+        status = ks_home_files_write(home, kept, &bytes, error);
+    ks_buffer_wipe(&bytes);
+    return status;
+}
+
+enum kesher_status ks_home_files_fail_content(const struct kesher_home *home, const char *name,
+                                              const char *expected, struct kesher_error *error)
+{
+    char shown[300];
+    ks_text_escape(home->path, strlen(home->path), shown, sizeof shown);
+    return ks_failure(error, KESHER_INVALID, "%s in '%s' is not as it should be; it needs %s", name, shown,
+                      expected);
+}

@@ -1,0 +1,79 @@
+/* server_internal.h — a running server from within: what main.c (the command line), server.c (its parts, put
+ * together and taken apart), reload.c (settings) and listening.c (ports) share.
+ *
+ * Everything here runs on the main thread. `struct ks_server` owns what there is; nothing is global.
+ */
+#ifndef KS_SERVER_SERVER_INTERNAL_H
+#define KS_SERVER_SERVER_INTERNAL_H
+
+#include "base/limits/log_repeats.h"
+#include "base/limits/networks.h"
+#include "net/net.h"
+#include "server/notify.h"
+#include "server/scrape.h"
+#include "server/server_options.h"
+#include "service/ask/ask_service.h"
+#include "service/chat/chat_service.h"
+#include "service/chat/groups.h"
+#include "service/core/environment.h"
+#include "service/core/tally.h"
+#include "service/monitoring/metrics.h"
+#include "service/operators/control.h"
+#include "store/limits.h"
+
+struct ks_server {
+    int argc; /* for a SIGHUP, which reads everything again */
+    char **argv;
+    struct ks_server_options options;
+    struct ks_log log;
+    struct ks_log_rate log_rate;
+    struct ks_networks_current unlimited;
+    struct ks_hash_key hash_key; /* of what is counted by address */
+    struct ks_store_limits store_limits;
+    struct ks_store *store;
+    struct ks_net *net;
+    struct ks_alias_key *alias_key;
+    struct ks_service_environment environment;
+    struct ks_chat_service_environment chat;
+    struct ks_ask_service_environment ask;
+    struct ks_control_environment control;
+    struct ks_tally *tally;
+    struct ks_scrape_sources sources;
+    struct ks_metrics_environment metrics;
+    struct ks_notify notify;
+    uint64_t started_ms;
+    char addresses[5 * KS_ADDRESS_TEXT_SIZE]; /* as the ready line has them */
+    bool memory_is_hidden;
+    _Atomic bool tells_all; /* STAT */
+};
+
+/* ---- server.c ---- */
+
+/* Opens everything, serves until a signal, and closes it again. KS_OK, or what could not be opened, which the
+ * log has. The command line and the log's level are there. */
+enum ks_result ks_server_serve(struct ks_server *server);
+
+/* ---- reload.c ---- */
+
+/* What the chat may hold. */
+struct ks_groups_limits ks_server_groups_limits(const struct ks_server_options *options);
+
+/* What the store keeps for whom; it looks at them with every request. */
+void ks_server_set_store_limits(struct ks_server *server, const struct ks_server_options *options);
+
+/* Lets everything count that may change while the server runs; services and network are there. */
+void ks_server_apply_settings(struct ks_server *server, const struct ks_server_options *options);
+
+/* Puts a new list of networks without limits in the place of the old one. KS_OK; KS_INVALID, KS_NO_MEMORY. */
+enum ks_result ks_server_apply_networks(struct ks_server *server, const struct ks_server_options *options);
+
+/* SIGHUP: reads the configuration again. `context` is the server. */
+void ks_server_reload(void *context);
+
+/* ---- listening.c ---- */
+
+/* Opens every listener and says so in one line, which scripts wait for. KS_OK, or why one could not be
+ * opened, which the log has. */
+enum ks_result ks_server_start_listening(struct ks_server *server);
+
+#endif

@@ -1,0 +1,44 @@
+/* rules.h — what requests on the binary port look like, and who serves them. Private to src/service
+ * and src/server; read-only, any thread.
+ *
+ * The table itself is handed in with the environment (service/binary_port.h): so the engine knows none of
+ * those that it serves.
+ */
+#ifndef KS_SERVICE_CORE_RULES_H
+#define KS_SERVICE_CORE_RULES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct ks_exchange;
+
+/* Which earlier exchanges may still be unanswered when a request begins. */
+enum ks_overlap {
+    KS_OVERLAP_NONE,    /* none */
+    KS_OVERLAP_UPLOAD,  /* uploads and confirmations: for 1028 */
+    KS_OVERLAP_CONFIRM, /* confirmations: for 1029, which needs the uploads before it to be complete */
+    KS_OVERLAP_SEND,    /* messages that let others begin (exchange.h): for 603 */
+};
+
+struct ks_rule {
+    const char *name;  /* what a request of it does, for the log */
+    const char *label; /* its code, for metrics */
+    uint16_t code;
+    uint8_t version;     /* in the answer */
+    uint16_t error;      /* the answer to a request of this code that makes no sense */
+    uint32_t fixed_size; /* bytes of the payload that are collected for `begin` */
+    uint32_t smallest_payload;
+    uint32_t largest_payload;
+    enum ks_overlap overlap;
+    /* Serves the request: `fixed` holds fixed_size bytes and is gone when the call returns. Answers the
+     * exchange exactly once, in the call or later. Payload beyond the fixed part is skipped unless a sink is
+     * set. NULL: every request is refused, whatever its payload. */
+    void (*begin)(struct ks_exchange *exchange, const uint8_t *fixed);
+};
+
+struct ks_rules {
+    const struct ks_rule *rules; /* the last one is for all codes that the others do not have */
+    size_t count;                /* at most KS_TALLY_REQUESTS (tally.h), which counts by place in the table */
+};
+
+#endif

@@ -1,0 +1,70 @@
+/* tally.c — see tally.h. */
+#include "service/core/tally.h"
+
+uint64_t ks_tally_answers(const struct ks_tally *tally, size_t request, size_t answer)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < KS_LOOPS_LIMIT; i++)
+        sum += ks_counted(&tally->shards[i].answers[request][answer]);
+    return sum;
+}
+
+uint64_t ks_tally_asks(const struct ks_tally *tally, enum ks_ask_request request)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < KS_LOOPS_LIMIT; i++)
+        sum += ks_counted(&tally->shards[i].asked[request]);
+    return sum;
+}
+
+uint64_t ks_tally_refusals(const struct ks_tally *tally, enum ks_tally_limit limit)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < KS_LOOPS_LIMIT; i++)
+        sum += ks_counted(&tally->shards[i].refused[limit]);
+    return sum;
+}
+
+enum ks_tally_limit ks_tally_limit_of(enum ks_store_limit limit)
+{
+    switch (limit) {
+    case KS_STORE_LIMIT_USER_FILES:
+        return KS_TALLY_USER_FILES;
+    case KS_STORE_LIMIT_USER_BYTES:
+        return KS_TALLY_USER_BYTES;
+    case KS_STORE_LIMIT_FREE_SPACE:
+        return KS_TALLY_FREE_SPACE;
+    case KS_STORE_LIMIT_NONE:
+    case KS_STORE_LIMIT_WAITING_MESSAGES:
+    case KS_STORE_LIMIT_WAITING_BYTES:
+    case KS_STORE_LIMIT_SHARE_OF_MESSAGES:
+    case KS_STORE_LIMIT_SHARE_OF_BYTES:
+        break;
+    }
+    return KS_TALLY_LIMITS;
+}
+
+const char *ks_tally_answer_name(size_t answer)
+{
+    static const char *const names[KS_TALLY_ANSWERS] = {"2100", "2101", "2102", "2103", "2104",
+                                                        "2105", "2106", "2107", "9000", "none"};
+    return names[answer];
+}
+
+const char *ks_tally_ask_name(enum ks_ask_request request)
+{
+    static const char *const names[KS_TALLY_ASKED] = {
+        [KS_ASK_TIME] = "TIME", [KS_ASK_NAME] = "NAME", [KS_ASK_RAND] = "RAND",
+        [KS_ASK_STAT] = "STAT", [KS_ASK_EXIT] = "EXIT", [KS_ASK_UNKNOWN] = "other"};
+    return names[request];
+}
+
+const char *ks_tally_limit_name(enum ks_tally_limit limit)
+{
+    static const char *const names[KS_TALLY_LIMITS] = {[KS_TALLY_USER_FILES] = "user-files",
+                                                       [KS_TALLY_USER_BYTES] = "user-bytes",
+                                                       [KS_TALLY_FREE_SPACE] = "free-space",
+                                                       [KS_TALLY_UPLOADS_PER_USER] = "uploads-per-user",
+                                                       [KS_TALLY_UPLOADS] = "uploads"};
+    return names[limit];
+}

@@ -1,0 +1,339 @@
+/* changes.c — see changes.h. Of each request one function applies, inside the transaction, and one settles,
+ * after it. The answer that a request got of its own while applying stands in request->result; a batch that
+ * failed overrides it. */
+#include "store/embedded/changes.h"
+
+#include "crypto/secret.h"
+#include "store/embedded/engine.h"
+#include "store/embedded/messages.h"
+#include "store/reply.h"
+
+#include <string.h>
+
+#define REQUEST_OF(task, type)                                                                               \
+    KS_CONTAINER_OF(KS_CONTAINER_OF(task, struct ks_store_request, task), type, request)
+
+/* The user as a change finds it while it is applied: NULL when it was removed meanwhile, or is in this batch.
+ */
+static struct ks_user_entry *find_staying(struct ks_engine *engine, const struct ks_client_id *id)
+{
+    struct ks_user_entry *entry = ks_users_find(engine->users, id);
+    return entry != NULL && !entry->leaving ? entry : NULL;
+}
+
+static enum ks_result settled_result(const struct ks_engine *engine, const struct ks_store_request *request)
+{
+    return engine->writer.failure != KS_OK ? engine->writer.failure : request->result;
+}
+
+/* ---- register ---- */
+
+static enum ks_result insert_client(struct ks_engine *engine, const struct ks_store_register *request,
+                                    struct ks_user_entry *entry)
+{
+    const int64_t now = ks_clock_wall_seconds(engine->clock);
+    char last_seen[KS_CLOCK_TEXT_SIZE];
+    ks_clock_format_utc(now, last_seen);
+    struct ks_query query = ks_database_writer_query(&engine->writer, KS_STATEMENT_INSERT_CLIENT);
+    ks_query_blob(&query, entry->id.bytes, sizeof entry->id.bytes);
+    ks_query_text(&query, entry->name, entry->name_size);
+    if (request->has_public_key)
+        ks_query_blob(&query, request->public_key, sizeof request->public_key);
+    else
+        ks_query_null(&query);
+    ks_query_text(&query, last_seen, sizeof last_seen - 1);
+    ks_query_integer(&query, now);
+    ks_query_integer(&query, ks_age_to_stored(&engine->age, entry->since));
+    enum ks_result result = ks_database_writer_check(&engine->writer, ks_query_run(&query));
+    if (result == KS_OK)
+        entry->number = sqlite3_last_insert_rowid(engine->writer.database);
+    return result;
+}
+
+/* One family of public clients prints each half of its id in hex without leading zeros, and cannot read a
+ * shorter one back: so no half begins or ends with a byte below 0x10. 124 of the 128 bits are random. */
+static enum ks_result draw_id(const struct ks_random *random, struct ks_client_id *id)
+{
+    static const uint8_t ends[] = {0, 7, 8, 15};
+    enum ks_result result = ks_random_fill(random, id->bytes, sizeof id->bytes);
+    for (size_t i = 0; result == KS_OK && i < sizeof ends; i++)
+        id->bytes[ends[i]] |= 0x10;
+    return result;
+}
+
+static enum ks_result add_client(struct ks_engine *engine, struct ks_store_register *request)
+{
+    struct ks_user_entry *entry = NULL;
+    enum ks_result result = ks_database_writer_begin(&engine->writer);
+    if (result == KS_OK)
+        result = draw_id(engine->random, &request->id);
+    if (result == KS_OK)
+        result = ks_users_add_new(engine->users, &request->id, request->name,
+                                  strnlen(request->name, sizeof request->name), &entry);
+    if (result != KS_OK)
+        return result;
+    entry->since = ks_clock_steady_seconds(engine->clock);
+    result = insert_client(engine, request, entry);
+    if (result != KS_OK)
+        ks_users_remove(engine->users, entry);
+    return result;
+}
+
+static void settle_register(struct ks_task *task)
+{
+    struct ks_store_register *request = REQUEST_OF(task, struct ks_store_register);
+    struct ks_engine *engine = ks_engine_of(request->request.store);
+    enum ks_result result = settled_result(engine, &request->request);
+    if (request->request.result == KS_OK) {
+        struct ks_user_entry *entry = ks_users_find(engine->users, &request->id);
+        if (result == KS_OK)
+            ks_users_publish(engine->users, entry, request->has_public_key);
+        else
+            ks_users_remove(engine->users, entry);
+    }
+    ks_reply_post(&request->request, result);
+}
+
+static void apply_register(struct ks_task *task)
+{
+    struct ks_store_register *request = REQUEST_OF(task, struct ks_store_register);
+    struct ks_engine *engine = ks_engine_of(request->request.store);
+    request->request.result = add_client(engine, request);
+    ks_database_writer_settle_later(&engine->writer, task, settle_register);
+}
+
+void ks_change_register(struct ks_engine *engine, struct ks_store_register *request)
+{
+    ks_engine_ask_writer(engine, &request->request, apply_register);
+}
+
+/* ---- set_keys ---- */
+
+/* NULL when the user was removed meanwhile: then nobody waits for the change. */
+static void change_done(struct ks_user_entry *entry)
+{
+    if (entry != NULL)
+        ks_users_change_done(entry);
+}
+
+/* KS_OK when this key is stored, KS_REFUSED when another is, KS_NOT_FOUND when none is. Asks the disk, so it
+ * sees what the same batch did before. */
+static enum ks_result compare_public_key(struct ks_engine *engine, const struct ks_user_entry *entry,
+                                         const uint8_t public_key[static KS_PUBLIC_KEY_SIZE])
+{
+    struct ks_query query = ks_database_writer_query(&engine->writer, KS_STATEMENT_READ_PUBLIC_KEY);
+    ks_query_integer(&query, entry->number);
+    enum ks_result found = KS_NOT_FOUND;
+    if (ks_query_next(&query) && sqlite3_column_type(query.statement, 0) != SQLITE_NULL) {
+        const void *stored = sqlite3_column_blob(query.statement, 0);
+        int size = sqlite3_column_bytes(query.statement, 0);
+        bool same = size == KS_PUBLIC_KEY_SIZE && memcmp(stored, public_key, KS_PUBLIC_KEY_SIZE) == 0;
+        found = same ? KS_OK : KS_REFUSED;
+    }
+    enum ks_result result = ks_database_writer_check(&engine->writer, ks_query_end(&query));
+    return result == KS_OK ? found : result;
+}
+
+static enum ks_result store_public_key(struct ks_engine *engine, const struct ks_user_entry *entry,
+                                       const uint8_t public_key[static KS_PUBLIC_KEY_SIZE])
+{
+    enum ks_result result = compare_public_key(engine, entry, public_key);
+    if (result != KS_NOT_FOUND)
+        return result;
+    struct ks_query query = ks_database_writer_query(&engine->writer, KS_STATEMENT_SET_PUBLIC_KEY);
+    ks_query_blob(&query, public_key, KS_PUBLIC_KEY_SIZE);
+    ks_query_integer(&query, entry->number);
+    return ks_database_writer_check(&engine->writer, ks_query_run(&query));
+}
+
+static enum ks_result store_keys(struct ks_engine *engine, const struct ks_store_set_keys *request)
+{
+    const struct ks_user_entry *entry = find_staying(engine, &request->id);
+    if (entry == NULL)
+        return KS_NOT_FOUND;
+    enum ks_result result = ks_database_writer_begin(&engine->writer);
+    if (result == KS_OK && request->has_public_key)
+        result = store_public_key(engine, entry, request->public_key);
+    if (result != KS_OK)
+        return result;
+    struct ks_query query = ks_database_writer_query(&engine->writer, KS_STATEMENT_SET_CONTENT_KEY);
+    ks_query_blob(&query, request->content_key->bytes, sizeof request->content_key->bytes);
+    ks_query_integer(&query, ks_age_to_stored(&engine->age, atomic_load(&request->content_key->last_used)));
+    ks_query_integer(&query, entry->number);
+    return ks_database_writer_check(&engine->writer, ks_query_run(&query));
+}
+
+static void settle_set_keys(struct ks_task *task)
+{
+    struct ks_store_set_keys *request = REQUEST_OF(task, struct ks_store_set_keys);
+    struct ks_engine *engine = ks_engine_of(request->request.store);
+    enum ks_result result = settled_result(engine, &request->request);
+    struct ks_user_entry *entry = ks_users_find(engine->users, &request->id);
+    if (result == KS_OK) {
+        ks_users_set_content_key(engine->users, entry, request->content_key);
+        if (request->has_public_key)
+            ks_users_publish(engine->users, entry, true);
+    }
+    change_done(entry);
+    ks_reply_post(&request->request, result);
+}
+
+static void apply_set_keys(struct ks_task *task)
+{
+    struct ks_store_set_keys *request = REQUEST_OF(task, struct ks_store_set_keys);
+    struct ks_engine *engine = ks_engine_of(request->request.store);
+    request->request.result = store_keys(engine, request);
+    ks_database_writer_settle_later(&engine->writer, task, settle_set_keys);
+}
+
+void ks_change_set_keys(struct ks_engine *engine, struct ks_store_set_keys *request)
+{
+    ks_engine_ask_writer(engine, &request->request, apply_set_keys);
+}
+
+/* ---- drop_content_key ---- */
+
+/* By its bytes, on disk: an earlier change of the same batch may have put another one there. */
+static enum ks_result forget_content_key(struct ks_engine *engine,
+                                         const struct ks_store_drop_content_key *request)
+{
+    const struct ks_user_entry *entry = find_staying(engine, &request->id);
+    if (entry == NULL)
+        return KS_OK; /* who is not there has no key */
+    enum ks_result result = ks_database_writer_begin(&engine->writer);
+    if (result != KS_OK)
+        return result;
+    struct ks_query query = ks_database_writer_query(&engine->writer, KS_STATEMENT_FORGET_CONTENT_KEY);
+    ks_query_integer(&query, entry->number);
+    ks_query_blob(&query, request->content_key->bytes, sizeof request->content_key->bytes);
+    return ks_database_writer_check(&engine->writer, ks_query_run(&query));
+}
+
+static void settle_drop_content_key(struct ks_task *task)
+{
+    struct ks_store_drop_content_key *request = REQUEST_OF(task, struct ks_store_drop_content_key);
+    struct ks_engine *engine = ks_engine_of(request->request.store);
+    enum ks_result result = settled_result(engine, &request->request);
+    struct ks_user_entry *entry = ks_users_find(engine->users, &request->id);
+    const struct ks_content_key *current = entry != NULL ? entry->content_key : NULL;
+    if (result == KS_OK && !request->only_on_disk && current != NULL &&
+        ks_secret_equal(current->bytes, request->content_key->bytes, sizeof current->bytes))
+        ks_users_set_content_key(engine->users, entry, NULL);
+    change_done(entry);
+    ks_reply_post(&request->request, result);
+}
+
+static void apply_drop_content_key(struct ks_task *task)
+{
+    struct ks_store_drop_content_key *request = REQUEST_OF(task, struct ks_store_drop_content_key);
+    struct ks_engine *engine = ks_engine_of(request->request.store);
+    request->request.result = forget_content_key(engine, request);
+    ks_database_writer_settle_later(&engine->writer, task, settle_drop_content_key);
+}
+
+void ks_change_drop_content_key(struct ks_engine *engine, struct ks_store_drop_content_key *request)
+{
+    ks_engine_ask_writer(engine, &request->request, apply_drop_content_key);
+}
+
+/* ---- reset_key ---- */
+
+static enum ks_result reset_key(struct ks_engine *engine, const struct ks_store_reset_key *request)
+{
+    const struct ks_user_entry *entry = find_staying(engine, &request->id);
+    if (entry == NULL)
+        return KS_NOT_FOUND;
+    enum ks_result result = ks_database_writer_begin(&engine->writer);
+    if (result != KS_OK)
+        return result;
+    struct ks_query query = ks_database_writer_query(&engine->writer, KS_STATEMENT_RESET_KEY);
+    ks_query_integer(&query, ks_clock_wall_seconds(engine->clock));
+    ks_query_integer(&query, entry->number);
+    return ks_database_writer_check(&engine->writer, ks_query_run(&query));
+}
+
+static void settle_reset_key(struct ks_task *task)
+{
+    struct ks_store_reset_key *request = REQUEST_OF(task, struct ks_store_reset_key);
+    struct ks_engine *engine = ks_engine_of(request->request.store);
+    enum ks_result result = settled_result(engine, &request->request);
+    struct ks_user_entry *entry = ks_users_find(engine->users, &request->id);
+    if (result == KS_OK) {
+        ks_users_set_content_key(engine->users, entry, NULL);
+        ks_users_forget_public_key(engine->users, entry);
+        ks_key_cache_drop(engine->keys, &request->id);
+    }
+    change_done(entry);
+    ks_reply_post(&request->request, result);
+}
+
+static void apply_reset_key(struct ks_task *task)
+{
+    struct ks_store_reset_key *request = REQUEST_OF(task, struct ks_store_reset_key);
+    struct ks_engine *engine = ks_engine_of(request->request.store);
+    request->request.result = reset_key(engine, request);
+    ks_database_writer_settle_later(&engine->writer, task, settle_reset_key);
+}
+
+void ks_change_reset_key(struct ks_engine *engine, struct ks_store_reset_key *request)
+{
+    ks_engine_ask_writer(engine, &request->request, apply_reset_key);
+}
+
+/* ---- rows of files and messages ---- */
+
+static void bind_cksum(struct ks_query *query, const struct ks_vault_row *row)
+{
+    if (row->has_cksum) {
+        ks_query_integer(query, row->cksum);
+        ks_query_integer(query, row->written);
+    } else {
+        ks_query_null(query);
+        ks_query_null(query);
+    }
+}
+
+/* KS_NOT_FOUND when the user was removed: then the vault takes the file away again. */
+static enum ks_result put_file(struct ks_engine *engine, const struct ks_vault_row *row)
+{
+    if (find_staying(engine, &row->id) == NULL)
+        return KS_NOT_FOUND;
+    enum ks_result result = ks_database_writer_begin(&engine->writer);
+    if (result != KS_OK)
+        return result;
+    struct ks_query query = ks_database_writer_query(&engine->writer, KS_STATEMENT_PUT_FILE);
+    ks_query_blob(&query, row->id.bytes, sizeof row->id.bytes);
+    ks_query_text(&query, row->file_name, strlen(row->file_name));
+    ks_query_text(&query, row->path_name, strlen(row->path_name));
+    ks_query_text(&query, row->kept_name, strlen(row->kept_name));
+    ks_query_integer(&query, (int64_t)row->size);
+    bind_cksum(&query, row);
+    return ks_database_writer_check(&engine->writer, ks_query_run(&query));
+}
+
+static void settle_put_rows(struct ks_task *task)
+{
+    struct ks_vault_rows *rows = KS_CONTAINER_OF(task, struct ks_vault_rows, task);
+    struct ks_engine *engine = KS_CONTAINER_OF(rows->index, struct ks_engine, index);
+    rows->result = engine->writer.failure;
+    for (const struct ks_vault_row *row = rows->first; row != NULL; row = row->next)
+        if (row->message != NULL && row->result == KS_OK)
+            ks_messages_settle(engine, row->message, rows->result == KS_OK);
+    rows->done(rows);
+}
+
+static void apply_put_rows(struct ks_task *task)
+{
+    struct ks_vault_rows *rows = KS_CONTAINER_OF(task, struct ks_vault_rows, task);
+    struct ks_engine *engine = KS_CONTAINER_OF(rows->index, struct ks_engine, index);
+    for (struct ks_vault_row *row = rows->first; row != NULL; row = row->next)
+        row->result = row->message != NULL ? ks_messages_apply(engine, row->message, row->path_name)
+                                           : put_file(engine, row);
+    ks_database_writer_settle_later(&engine->writer, task, settle_put_rows);
+}
+
+void ks_change_put_rows(struct ks_engine *engine, struct ks_vault_rows *rows)
+{
+    rows->task.run = apply_put_rows;
+    ks_database_writer_post(&engine->writer, &rows->task);
+}

@@ -1,0 +1,165 @@
+/* schema.c — see schema.h. */
+#include "store/embedded/database/schema.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* "kshr" in SQLite's header, so that file(1) and we know our own. */
+#define APPLICATION_ID "1802725490"
+enum { APPLICATION_NUMBER = 1802725490 };
+
+/* migrations[n] leads from user_version n to n + 1. Never change one that was released. */
+static const char *const migrations[] = {
+    "CREATE TABLE clients("
+    " ID BLOB NOT NULL PRIMARY KEY CHECK(length(ID) = 16),"
+    " Name TEXT NOT NULL UNIQUE,"
+    " PublicKey BLOB,"
+    " LastSeen TEXT NOT NULL,"
+    " AESKey BLOB,"
+    " Registered INTEGER NOT NULL,"
+    " AESKeyUsed INTEGER);"
+    "CREATE TABLE files("
+    " ID BLOB NOT NULL CHECK(length(ID) = 16),"
+    " FileName TEXT NOT NULL,"
+    " PathName TEXT NOT NULL UNIQUE,"
+    " Verified INTEGER NOT NULL CHECK(Verified IN (0, 1)),"
+    " KeptName TEXT NOT NULL,"
+    " PRIMARY KEY(ID, KeptName));"
+    "CREATE TABLE settings("
+    " Name TEXT NOT NULL PRIMARY KEY,"
+    " Value NOT NULL) WITHOUT ROWID;"
+    "PRAGMA application_id=" APPLICATION_ID ";",
+    /* AUTOINCREMENT remembers the highest ID there ever was. */
+    "CREATE TABLE messages("
+    " ID INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " ToClient BLOB NOT NULL CHECK(length(ToClient) = 16),"
+    " FromClient BLOB NOT NULL CHECK(length(FromClient) = 16),"
+    " Type INTEGER NOT NULL CHECK(Type BETWEEN 0 AND 255),"
+    " ContentSize INTEGER NOT NULL CHECK(ContentSize BETWEEN 0 AND 4294967295),"
+    " Place TEXT,"
+    " Content BLOB,"
+    " CHECK((Place IS NULL) = (Content IS NOT NULL)),"
+    " CHECK(Content IS NULL OR length(Content) = ContentSize));"
+    "CREATE INDEX messages_waiting ON messages(ToClient, ID, ContentSize);"
+    "CREATE INDEX messages_spooled ON messages(ToClient, ID) WHERE Place IS NOT NULL;"
+    "CREATE UNIQUE INDEX messages_place ON messages(Place) WHERE Place IS NOT NULL;",
+    "ALTER TABLE clients ADD COLUMN KeyReset INTEGER;"
+    "ALTER TABLE files ADD COLUMN Size INTEGER;"
+    "CREATE TABLE removals("
+    " ID BLOB NOT NULL PRIMARY KEY CHECK(length(ID) = 16)) WITHOUT ROWID;",
+    /* filing.h */
+    "CREATE TABLE waiting("
+    " ToClient BLOB NOT NULL,"
+    " ID INTEGER NOT NULL,"
+    " ContentSize INTEGER NOT NULL,"
+    " PRIMARY KEY(ToClient, ID)) WITHOUT ROWID;"
+    "INSERT INTO waiting SELECT ToClient, ID, ContentSize FROM messages INDEXED BY messages_waiting"
+    " WHERE ToClient NOT NULL ORDER BY ToClient, ID;"
+    "INSERT INTO settings(Name, Value) SELECT 'messages filed', coalesce(max(ID), 0) FROM messages;"
+    "DROP INDEX messages_waiting;",
+    /* journal.h: an older kesher would not look for messages there. */
+    "",
+    /* sums.h; and an older kesher would look for files under users' ids (relocation.h). */
+    "ALTER TABLE files ADD COLUMN Cksum INTEGER;"
+    "ALTER TABLE files ADD COLUMN Written INTEGER;"
+    "ALTER TABLE messages ADD COLUMN Sum INTEGER;",
+};
+
+enum { NEWEST_VERSION = sizeof migrations / sizeof migrations[0] };
+
+static enum ks_result check_origin(sqlite3 *database, int64_t version, char *why, size_t why_size)
+{
+    int64_t application = 0;
+    int64_t tables = 0;
+    enum ks_result result = ks_database_read_integer(database, "PRAGMA application_id", &application);
+    if (result == KS_OK)
+        result = ks_database_read_integer(database, "SELECT count(*) FROM sqlite_schema", &tables);
+    if (result != KS_OK)
+        return result;
+    bool is_new = version == 0 && tables == 0;
+    if (!is_new && application != APPLICATION_NUMBER) {
+        snprintf(why, why_size, "kesher.db is the database of another program");
+        return KS_INVALID;
+    }
+    if (version > NEWEST_VERSION) {
+        snprintf(why, why_size, "kesher.db was written by a newer kesher (version %lld, this one knows %d)",
+                 (long long)version, (int)NEWEST_VERSION);
+        return KS_INVALID;
+    }
+    return KS_OK;
+}
+
+static enum ks_result migrate_once(sqlite3 *database, int64_t version)
+{
+    char set_version[64];
+    snprintf(set_version, sizeof set_version, "PRAGMA user_version=%lld", (long long)version + 1);
+    enum ks_result result = ks_database_run(database, "BEGIN IMMEDIATE");
+    if (result != KS_OK)
+        return result;
+    result = ks_database_run(database, migrations[version]);
+    if (result == KS_OK)
+        result = ks_database_run(database, set_version);
+    if (result == KS_OK)
+        result = ks_database_run(database, "COMMIT");
+    if (result != KS_OK)
+        ks_database_run(database, "ROLLBACK");
+    return result;
+}
+
+enum ks_result ks_schema_upgrade(sqlite3 *database, char *why, size_t why_size)
+{
+    int64_t version = 0;
+    why[0] = '\0';
+    enum ks_result result = ks_database_read_integer(database, "PRAGMA user_version", &version);
+    if (result == KS_OK)
+        result = check_origin(database, version, why, why_size);
+    for (; result == KS_OK && version < NEWEST_VERSION; version++)
+        result = migrate_once(database, version);
+    if (result != KS_OK && why[0] == '\0')
+        snprintf(why, why_size, "cannot set up kesher.db: %s", sqlite3_errmsg(database));
+    return result;
+}
+
+static enum ks_result read_alias_key(sqlite3 *database, uint8_t key[static KS_ALIAS_KEY_SIZE])
+{
+    sqlite3_stmt *statement = NULL;
+    enum ks_result result =
+        ks_database_prepare(database, "SELECT Value FROM settings WHERE Name='alias key'", &statement);
+    if (result != KS_OK)
+        return result;
+    int code = sqlite3_step(statement);
+    if (code == SQLITE_DONE)
+        result = KS_NOT_FOUND;
+    else if (code != SQLITE_ROW)
+        result = ks_database_result(code);
+    else if (sqlite3_column_bytes(statement, 0) != KS_ALIAS_KEY_SIZE)
+        result = KS_INVALID;
+    else
+        memcpy(key, sqlite3_column_blob(statement, 0), KS_ALIAS_KEY_SIZE);
+    sqlite3_finalize(statement);
+    return result;
+}
+
+static enum ks_result write_alias_key(sqlite3 *database, const uint8_t key[static KS_ALIAS_KEY_SIZE])
+{
+    sqlite3_stmt *statement = NULL;
+    enum ks_result result =
+        ks_database_prepare(database, "INSERT INTO settings(Name, Value) VALUES('alias key', ?)", &statement);
+    if (result != KS_OK)
+        return result;
+    int code = sqlite3_bind_blob(statement, 1, key, KS_ALIAS_KEY_SIZE, SQLITE_TRANSIENT);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(statement);
+    sqlite3_finalize(statement);
+    return ks_database_result(code);
+}
+
+enum ks_result ks_schema_alias_key(sqlite3 *database, const struct ks_random *random,
+                                   uint8_t key[static KS_ALIAS_KEY_SIZE])
+{
+    enum ks_result result = read_alias_key(database, key);
+    if (result != KS_NOT_FOUND)
+        return result;
+    result = ks_random_fill(random, key, KS_ALIAS_KEY_SIZE);
+    return result == KS_OK ? write_alias_key(database, key) : result;
+}

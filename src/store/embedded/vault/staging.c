@@ -1,0 +1,216 @@
+/* staging.c — the stages there are: who owns them and which thread they are pinned to, how they are made and
+ * freed, and what vault.c, stage.c and confirm.c all do with their files in staging/. */
+#include "base/limits/log_repeats.h"
+#include "store/embedded/memory/id_hash.h"
+#include "store/embedded/vault/sweep.h"
+#include "store/embedded/vault/vault_internal.h"
+#include "wire/drop_codec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum ks_result ks_vault_failure(int error_number)
+{
+    enum ks_result result = ks_result_from_errno(error_number);
+    return result == KS_NO_SPACE || result == KS_NO_MEMORY ? result : KS_IO;
+}
+
+/* ---- stages and their owners ---- */
+
+static struct ks_vault_thread *least_loaded(struct ks_vault *vault)
+{
+    struct ks_vault_thread *least = &vault->threads[0];
+    for (unsigned i = 1; i < vault->thread_count; i++)
+        if (vault->threads[i].owners < least->owners)
+            least = &vault->threads[i];
+    return least;
+}
+
+/* Under the lock. */
+static struct ks_vault_owner *owner_find(struct ks_vault *vault, const struct ks_client_id *id)
+{
+    struct ks_vault_owner *owner = NULL;
+    HASH_FIND_BYHASHVALUE(hh, vault->owners, id->bytes, sizeof id->bytes, ks_id_hash(id), owner);
+    return owner;
+}
+
+/* Under the lock. NULL when out of memory. */
+static struct ks_vault_owner *owner_get(struct ks_vault *vault, const struct ks_client_id *id)
+{
+    struct ks_vault_owner *owner = owner_find(vault, id);
+    if (owner != NULL)
+        return owner;
+    owner = calloc(1, sizeof *owner);
+    if (owner == NULL)
+        return NULL;
+    owner->id = *id;
+    HASH_ADD_KEYPTR_BYHASHVALUE(hh, vault->owners, owner->id.bytes, sizeof owner->id.bytes, ks_id_hash(id),
+                                owner);
+    if (owner->hh.tbl == NULL) {
+        free(owner);
+        return NULL;
+    }
+    owner->thread = least_loaded(vault);
+    owner->thread->owners++;
+    return owner;
+}
+
+/* Any thread will do for who has no stages. */
+struct ks_vault_thread *ks_vault_thread_of(struct ks_vault *vault, const struct ks_client_id *id)
+{
+    pthread_mutex_lock(&vault->lock);
+    const struct ks_vault_owner *owner = owner_find(vault, id);
+    struct ks_vault_thread *thread = owner != NULL ? owner->thread : &vault->threads[0];
+    pthread_mutex_unlock(&vault->lock);
+    return thread;
+}
+
+/* Under the lock. */
+static void owner_put(struct ks_vault *vault, struct ks_vault_owner *owner)
+{
+    if (--owner->stages > 0)
+        return;
+    HASH_DELETE(hh, vault->owners, owner);
+    owner->thread->owners--;
+    free(owner);
+}
+
+static bool stage_enlist(struct ks_vault *vault, struct ks_stage *stage)
+{
+    pthread_mutex_lock(&vault->lock);
+    stage->owner = owner_get(vault, &stage->row.id);
+    if (stage->owner != NULL) {
+        stage->owner->stages++;
+        DL_APPEND2(vault->stages, stage, all_previous, all_next);
+    }
+    pthread_mutex_unlock(&vault->lock);
+    return stage->owner != NULL;
+}
+
+void ks_vault_release(struct ks_stage *stage)
+{
+    struct ks_vault *vault = stage->vault;
+    pthread_mutex_lock(&vault->lock);
+    DL_DELETE2(vault->stages, stage, all_previous, all_next);
+    owner_put(vault, stage->owner);
+    pthread_mutex_unlock(&vault->lock);
+    ks_sums_free(&stage->sums);
+    free(stage);
+}
+
+/* Where the file of a user will lie. KS_OK; KS_INVALID for a name that ks_kept_name refuses; KS_CRYPTO. */
+static enum ks_result name_file(const struct ks_vault *vault, struct ks_stage *stage,
+                                const struct ks_store_stage_open *request)
+{
+    const char *kept = NULL;
+    size_t kept_size = 0;
+    size_t size = strnlen(request->file_name, sizeof request->file_name);
+    memcpy(stage->file_name, request->file_name, size);
+    enum ks_result result = ks_kept_name(stage->file_name, size, &kept, &kept_size);
+    stage->row.file_name = stage->file_name;
+    stage->row.kept_name = kept;
+    if (result != KS_OK)
+        return result;
+    return ks_names_path(vault->options.aliases, &request->id, kept, kept_size, stage->row.path_name);
+}
+
+/* Where the content of a message will lie. KS_OK, KS_CRYPTO. */
+static enum ks_result name_message(const struct ks_vault *vault, struct ks_stage *stage)
+{
+    uint8_t number[KS_NAMES_MESSAGE_NUMBER_SIZE];
+    enum ks_result result = ks_random_fill(vault->options.random, number, sizeof number);
+    if (result == KS_OK)
+        ks_names_message(number, stage->row.path_name);
+    return result;
+}
+
+/* Fills a new stage from a request. */
+static enum ks_result stage_init(struct ks_vault *vault, struct ks_stage *stage,
+                                 const struct ks_store_stage_open *request)
+{
+    enum ks_result result =
+        request->purpose == KS_STAGE_MESSAGE ? name_message(vault, stage) : name_file(vault, stage, request);
+    if (result != KS_OK)
+        return result;
+    stage->vault = vault;
+    stage->purpose = request->purpose;
+    stage->transform = request->transform;
+    stage->row.id = request->id;
+    stage->fd = -1;
+    uint64_t number = atomic_fetch_add(&vault->last_stage_number, 1) + 1;
+    snprintf(stage->name, sizeof stage->name, "%016" PRIx64, number);
+    return KS_OK;
+}
+
+enum ks_result ks_vault_stage_new(struct ks_vault *vault, const struct ks_store_stage_open *request,
+                                  struct ks_stage **stage)
+{
+    struct ks_stage *created = calloc(1, sizeof *created);
+    if (created == NULL)
+        return KS_NO_MEMORY;
+    enum ks_result result = stage_init(vault, created, request);
+    if (result == KS_OK && !stage_enlist(vault, created))
+        result = KS_NO_MEMORY;
+    if (result != KS_OK) {
+        free(created);
+        return result;
+    }
+    *stage = created;
+    return KS_OK;
+}
+
+enum ks_result ks_vault_reopen(const struct ks_stage *stage, int *fd)
+{
+    *fd = openat(stage->vault->staging_fd, stage->name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+    return *fd >= 0 ? KS_OK : ks_vault_failure(errno);
+}
+
+/* To the disk, but not further: its cache is for the sync. File systems that cannot do it are synced. */
+static enum ks_result write_out(int fd)
+{
+    const unsigned all = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+    if (sync_file_range(fd, 0, 0, all) == 0)
+        return KS_OK;
+    if (errno != ENOSYS && errno != EINVAL && errno != ESPIPE)
+        return ks_vault_failure(errno);
+    return fdatasync(fd) == 0 ? KS_OK : ks_vault_failure(errno);
+}
+
+enum ks_result ks_vault_close_written(struct ks_stage *stage)
+{
+    enum ks_result result = write_out(stage->fd);
+    close(stage->fd);
+    stage->fd = -1;
+    stage->is_direct = false;
+    return result;
+}
+
+struct ks_quota_change ks_vault_change(const struct ks_stage *stage, uint64_t size)
+{
+    struct ks_quota_change change = {.replaces = false, .before = 0, .after = size};
+    change.replaces =
+        ks_sweep_file_size(stage->vault->options.directory_fd, stage->row.path_name, &change.before);
+    return change;
+}
+
+void ks_vault_remove_file(struct ks_stage *stage)
+{
+    struct ks_vault *vault = stage->vault;
+    if (stage->fd >= 0)
+        close(stage->fd);
+    stage->fd = -1;
+    if (stage->fd_is_counted)
+        atomic_fetch_sub(&vault->confirming_files, 1);
+    stage->fd_is_counted = false;
+    if (stage->on_disk && unlinkat(vault->staging_fd, stage->name, 0) != 0) {
+        char text[128];
+        ks_log_trouble(vault->options.log, KS_LOG_WARNING, "cannot remove a file from staging/: %s",
+                       strerror_r(errno, text, sizeof text));
+    }
+    stage->on_disk = false;
+}

@@ -1,0 +1,306 @@
+/* sweep.c — see sweep.h. */
+#include "store/embedded/vault/sweep.h"
+
+#include "base/text.h"
+#include "wire/drop_codec.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { ESCAPED_SIZE = 512 };
+
+/* What the operating system said, less what only a single call can mean. */
+static enum ks_result failure_of(int error_number)
+{
+    return ks_result_from_errno(error_number) == KS_NO_MEMORY ? KS_NO_MEMORY : KS_IO;
+}
+
+static enum ks_result open_listing(int directory_fd, const char *name, DIR **listing)
+{
+    int fd = openat(directory_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return failure_of(errno);
+    *listing = fdopendir(fd);
+    if (*listing != NULL)
+        return KS_OK;
+    enum ks_result result = failure_of(errno);
+    close(fd);
+    return result;
+}
+
+/* The next entry but "." and ".."; NULL at the end, and then *result tells whether it was the end. */
+static const struct dirent *next_entry(DIR *listing, enum ks_result *result)
+{
+    for (;;) {
+        errno = 0;
+        /* Each listing is read by one thread. NOLINTNEXTLINE(concurrency-mt-unsafe) */
+        const struct dirent *entry = readdir(listing);
+        if (entry == NULL) {
+            *result = errno == 0 ? KS_OK : failure_of(errno);
+            return NULL;
+        }
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            return entry;
+    }
+}
+
+enum ks_result ks_sweep_clear_staging(int directory_fd)
+{
+    DIR *listing = NULL;
+    enum ks_result result = open_listing(directory_fd, "staging", &listing);
+    if (result != KS_OK)
+        return result;
+    const struct dirent *entry = NULL;
+    while ((entry = next_entry(listing, &result)) != NULL) {
+        if (unlinkat(dirfd(listing), entry->d_name, 0) != 0) {
+            result = failure_of(errno);
+            break;
+        }
+    }
+    closedir(listing);
+    return result;
+}
+
+struct directory_walk {
+    int directory_fd;
+    const struct ks_log *log;
+    enum ks_result (*visit)(void *context, const struct ks_vault_row *row);
+    void *context;
+};
+
+static void report_stranger(const struct ks_log *log, const char *where, const char *name)
+{
+    char escaped[ESCAPED_SIZE];
+    ks_log_warning(log, "%s holds something that kesher did not put there: %s", where,
+                   ks_text_escape(name, strlen(name), escaped, sizeof escaped));
+}
+
+/* Whether an entry is of `type`: DT_REG or DT_DIR. */
+static bool is_of_type(int directory_fd, const struct dirent *entry, unsigned char type)
+{
+    struct stat status;
+    if (entry->d_type != DT_UNKNOWN)
+        return entry->d_type == type;
+    return fstatat(directory_fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           IFTODT(status.st_mode) == type;
+}
+
+static bool is_stored_name(const char *name)
+{
+    const char *kept = NULL;
+    size_t kept_size = 0;
+    size_t size = strlen(name);
+    return size <= KS_NAMES_STORED_LIMIT && ks_kept_name(name, size, &kept, &kept_size) == KS_OK &&
+           kept == name;
+}
+
+static enum ks_result visit_file(const struct directory_walk *walk, const struct ks_client_id *id,
+                                 const char *directory, const char *name)
+{
+    struct ks_vault_row row = {.id = *id, .file_name = name, .kept_name = name};
+    int length = snprintf(row.path_name, sizeof row.path_name, "%s/%s", directory, name);
+    if (length < 0 || (size_t)length >= sizeof row.path_name)
+        return KS_OK; /* is_stored_name has seen to it */
+    return walk->visit(walk->context, &row);
+}
+
+/* `shown` is the directory's name in the log. */
+static enum ks_result walk_directory(const struct directory_walk *walk, const char *directory,
+                                     const char *shown, const struct ks_client_id *id)
+{
+    DIR *listing = NULL;
+    enum ks_result result = open_listing(walk->directory_fd, directory, &listing);
+    if (result != KS_OK)
+        return result;
+    const struct dirent *entry = NULL;
+    while ((entry = next_entry(listing, &result)) != NULL) {
+        if (!is_of_type(dirfd(listing), entry, DT_REG) || !is_stored_name(entry->d_name)) {
+            report_stranger(walk->log, shown, entry->d_name);
+            continue;
+        }
+        result = visit_file(walk, id, directory, entry->d_name);
+        if (result != KS_OK)
+            break;
+    }
+    closedir(listing);
+    return result;
+}
+
+enum ks_result ks_sweep_walk_directories(
+    int directory_fd, enum ks_result (*visit)(void *context, const struct ks_client_id *bytes), void *context)
+{
+    DIR *listing = NULL;
+    enum ks_result result = open_listing(directory_fd, "files", &listing);
+    if (result != KS_OK)
+        return result;
+    const struct dirent *entry = NULL;
+    while ((entry = next_entry(listing, &result)) != NULL) {
+        struct ks_client_id bytes;
+        if (is_of_type(dirfd(listing), entry, DT_DIR) && ks_names_read_directory(entry->d_name, &bytes))
+            result = visit(context, &bytes);
+        if (result != KS_OK)
+            break;
+    }
+    closedir(listing);
+    return result;
+}
+
+enum ks_result ks_sweep_walk_directory(int directory_fd, const struct ks_log *log, const char *path,
+                                       const struct ks_client_id *id,
+                                       enum ks_result (*visit)(void *context, const struct ks_vault_row *row),
+                                       void *context)
+{
+    const struct directory_walk walk = {
+        .directory_fd = directory_fd, .log = log, .visit = visit, .context = context};
+    return walk_directory(&walk, path, "a directory of files/", id); /* its name is the secret id */
+}
+
+enum ks_result ks_sweep_walk_files(int directory_fd, const struct ks_alias_key *aliases,
+                                   const struct ks_log *log,
+                                   enum ks_result (*visit)(void *context, const struct ks_vault_row *row),
+                                   void *context)
+{
+    const struct directory_walk walk = {
+        .directory_fd = directory_fd, .log = log, .visit = visit, .context = context};
+    DIR *listing = NULL;
+    enum ks_result result = open_listing(directory_fd, "files", &listing);
+    if (result != KS_OK)
+        return result;
+    const struct dirent *entry = NULL;
+    while ((entry = next_entry(listing, &result)) != NULL) {
+        char directory[KS_NAMES_DIRECTORY_SIZE];
+        struct ks_client_id id;
+        if (!is_of_type(dirfd(listing), entry, DT_DIR) || !ks_names_read_directory(entry->d_name, &id)) {
+            report_stranger(log, "files/", entry->d_name);
+            continue;
+        }
+        ks_alias_to_id(aliases, id.bytes, id.bytes);
+        ks_names_directory(aliases, &id, directory);
+        result = walk_directory(&walk, directory, directory, &id);
+        if (result != KS_OK)
+            break;
+    }
+    closedir(listing);
+    return result;
+}
+
+enum ks_result ks_sweep_messages(int directory_fd, const struct ks_log *log,
+                                 enum ks_result (*is_known)(void *context, const char *path_name,
+                                                            bool *known),
+                                 void *context, size_t *removed)
+{
+    DIR *listing = NULL;
+    enum ks_result result = open_listing(directory_fd, "messages", &listing);
+    if (result != KS_OK)
+        return result;
+    const struct dirent *entry = NULL;
+    while ((entry = next_entry(listing, &result)) != NULL) {
+        char path_name[KS_NAMES_MESSAGE_SIZE];
+        bool known = false;
+        if (!is_of_type(dirfd(listing), entry, DT_REG) || !ks_names_is_message(entry->d_name)) {
+            report_stranger(log, "messages/", entry->d_name);
+            continue;
+        }
+        snprintf(path_name, sizeof path_name, "messages/%.32s", entry->d_name);
+        result = is_known(context, path_name, &known);
+        if (result == KS_OK && !known) {
+            result = unlinkat(dirfd(listing), entry->d_name, 0) == 0 ? KS_OK : failure_of(errno);
+            *removed += result == KS_OK;
+        }
+        if (result != KS_OK)
+            break;
+    }
+    closedir(listing);
+    return result;
+}
+
+static bool find_file(int directory_fd, const char *path_name, struct stat *status)
+{
+    return fstatat(directory_fd, path_name, status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status->st_mode);
+}
+
+/* KS_MORE when there may be others. */
+static enum ks_result remove_entries(DIR *listing, size_t limit)
+{
+    enum ks_result result = KS_OK;
+    const struct dirent *entry = NULL;
+    for (size_t removed = 0; removed < limit; removed++) {
+        entry = next_entry(listing, &result);
+        if (entry == NULL)
+            return result;
+        if (unlinkat(dirfd(listing), entry->d_name, 0) != 0 && errno != ENOENT)
+            return failure_of(errno);
+    }
+    return KS_MORE;
+}
+
+static enum ks_result sync_files(int directory_fd)
+{
+    int fd = openat(directory_fd, "files", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return failure_of(errno);
+    enum ks_result result = fsync(fd) == 0 ? KS_OK : failure_of(errno);
+    close(fd);
+    return result;
+}
+
+enum ks_result ks_sweep_remove_user(int directory_fd, const struct ks_alias_key *aliases,
+                                    const struct ks_client_id *id, size_t limit)
+{
+    char directory[KS_NAMES_DIRECTORY_SIZE];
+    ks_names_directory(aliases, id, directory);
+    int fd = openat(directory_fd, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? sync_files(directory_fd) : failure_of(errno);
+    DIR *listing = fdopendir(fd);
+    if (listing == NULL) {
+        close(fd);
+        return KS_NO_MEMORY;
+    }
+    enum ks_result result = remove_entries(listing, limit);
+    closedir(listing);
+    if (result != KS_OK)
+        return result;
+    if (unlinkat(directory_fd, directory, AT_REMOVEDIR) == 0)
+        return sync_files(directory_fd);
+    /* An upload that was being confirmed may have put a file there just now. */
+    return errno == ENOTEMPTY || errno == ENOENT ? KS_MORE : failure_of(errno);
+}
+
+bool ks_sweep_has_file(int directory_fd, const char *path_name)
+{
+    struct stat status;
+    return find_file(directory_fd, path_name, &status);
+}
+
+int64_t ks_sweep_written(const struct stat *status)
+{
+    return (int64_t)status->st_mtim.tv_sec * 1000 * 1000 * 1000 + status->st_mtim.tv_nsec;
+}
+
+bool ks_sweep_look(int directory_fd, const char *path_name, uint64_t *size, int64_t *written)
+{
+    struct stat status;
+    if (!find_file(directory_fd, path_name, &status))
+        return false;
+    *size = (uint64_t)status.st_size;
+    *written = ks_sweep_written(&status);
+    return true;
+}
+
+bool ks_sweep_file_size(int directory_fd, const char *path_name, uint64_t *size)
+{
+    int64_t written = 0;
+    return ks_sweep_look(directory_fd, path_name, size, &written);
+}
+
+bool ks_sweep_has_file_of_size(int directory_fd, const char *path_name, uint64_t size)
+{
+    struct stat status;
+    return find_file(directory_fd, path_name, &status) && (uint64_t)status.st_size == size;
+}

@@ -1,0 +1,302 @@
+/* writer.c — see writer.h: the thread, the connection, the transaction of a batch. What is done in
+ * it comes in tasks and by the hooks. */
+#include "store/embedded/writer/writer.h"
+
+#include "base/limits/log_repeats.h"
+
+#include <stdio.h>
+
+enum { TICK_MS = 1000 };
+
+/* FAIL, where a statement has many rows: no copies of pages to undo the statement alone. Whatever fails
+ * undoes the whole transaction. */
+#define ONE_MESSAGE "(?, ?, ?, ?, ?, ?, ?, ?)"
+#define FOUR_MORE   "," ONE_MESSAGE "," ONE_MESSAGE "," ONE_MESSAGE "," ONE_MESSAGE
+#define INSERT_MESSAGE                                                                                       \
+    "INSERT OR FAIL INTO messages(ID, ToClient, FromClient, Type, ContentSize, Place, Content, Sum)"         \
+    " VALUES" ONE_MESSAGE
+
+static const char *const statement_texts[KS_STATEMENT_COUNT] = {
+    [KS_STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
+    [KS_STATEMENT_COMMIT] = "COMMIT",
+    [KS_STATEMENT_INSERT_CLIENT] =
+        "INSERT INTO clients(ID, Name, PublicKey, LastSeen, Registered, AESKeyUsed) VALUES(?, ?, ?, ?, ?, ?)",
+    [KS_STATEMENT_DELETE_CLIENT] = "DELETE FROM clients WHERE rowid=?",
+    [KS_STATEMENT_READ_PUBLIC_KEY] = "SELECT PublicKey FROM clients WHERE rowid=?",
+    [KS_STATEMENT_SET_PUBLIC_KEY] = "UPDATE clients SET PublicKey=?, KeyReset=NULL WHERE rowid=?",
+    [KS_STATEMENT_RESET_KEY] =
+        "UPDATE clients SET PublicKey=NULL, AESKey=NULL, AESKeyUsed=NULL, KeyReset=? WHERE rowid=?",
+    [KS_STATEMENT_INSERT_REMOVAL] = "INSERT INTO removals(ID) VALUES(?)",
+    [KS_STATEMENT_DELETE_REMOVAL] = "DELETE FROM removals WHERE ID=?",
+    [KS_STATEMENT_DELETE_FILES] =
+        "DELETE FROM files WHERE rowid IN (SELECT rowid FROM files WHERE ID=? LIMIT ?)",
+    [KS_STATEMENT_DELETE_FILE] = "DELETE FROM files WHERE rowid=? AND PathName=?",
+    [KS_STATEMENT_SET_CONTENT_KEY] = "UPDATE clients SET AESKey=?, AESKeyUsed=? WHERE rowid=?",
+    [KS_STATEMENT_FORGET_CONTENT_KEY] =
+        "UPDATE clients SET AESKey=NULL, AESKeyUsed=NULL WHERE rowid=? AND AESKey=?",
+    [KS_STATEMENT_SET_LAST_SEEN] =
+        "UPDATE clients SET LastSeen=?, AESKeyUsed=coalesce(?, AESKeyUsed) WHERE rowid=?",
+    /* REPLACE for both of its keys: the row of that name, and one that was adopted under that path. */
+    [KS_STATEMENT_PUT_FILE] = "INSERT OR REPLACE INTO files(ID, FileName, PathName, Verified, KeptName, Size,"
+                              " Cksum, Written) VALUES(?, ?, ?, 1, ?, ?, ?, ?)",
+    [KS_STATEMENT_ADOPT_FILE] = "INSERT OR IGNORE INTO files(ID, FileName, PathName, Verified, KeptName)"
+                                " SELECT ?1, ?2, ?3, 1, ?4"
+                                " WHERE NOT EXISTS (SELECT 1 FROM removals WHERE ID=?1)",
+    /* Of a file that is another one now, nobody was told a cksum. */
+    [KS_STATEMENT_SET_FILE_SIZE] = "UPDATE files SET Size=?, Cksum=NULL, Written=NULL WHERE rowid=?",
+    [KS_STATEMENT_INSERT_MESSAGE] = INSERT_MESSAGE,
+    [KS_STATEMENT_INSERT_MESSAGES_TOGETHER] =
+        INSERT_MESSAGE FOUR_MORE FOUR_MORE FOUR_MORE "," ONE_MESSAGE "," ONE_MESSAGE "," ONE_MESSAGE,
+    [KS_STATEMENT_SIZES_OF_MESSAGES] = "SELECT ID, ContentSize FROM waiting"
+                                       " WHERE ToClient=? AND ID>? AND ID<=? ORDER BY ID",
+    [KS_STATEMENT_PLACES_OF_MESSAGES] = "SELECT ID, Place FROM messages INDEXED BY messages_spooled"
+                                        " WHERE ToClient=? AND ID>? AND ID<=? AND Place IS NOT NULL"
+                                        " ORDER BY ID",
+    [KS_STATEMENT_DELETE_MESSAGES] = "DELETE FROM messages"
+                                     " WHERE ID IN"
+                                     " (SELECT ID FROM waiting WHERE ToClient=? AND ID>? AND ID<=?)",
+    [KS_STATEMENT_DELETE_WAITING] = "DELETE FROM waiting WHERE ToClient=? AND ID>? AND ID<=?",
+    [KS_STATEMENT_DELETE_MESSAGE] = "DELETE FROM messages WHERE ID=?",
+    [KS_STATEMENT_DELETE_WAITING_ONE] = "DELETE FROM waiting WHERE ToClient=? AND ID=?"
+                                        " RETURNING ContentSize",
+    [KS_STATEMENT_INDEX_MESSAGES] = "INSERT OR FAIL INTO waiting(ToClient, ID, ContentSize)"
+                                    " SELECT ToClient, ID, ContentSize FROM messages WHERE ID>? AND ID<=?"
+                                    " ORDER BY ToClient, ID",
+    [KS_STATEMENT_SET_AGE] = "UPDATE settings SET Value=? WHERE Name='seconds run'",
+    [KS_STATEMENT_SET_INDEXED] = "UPDATE settings SET Value=? WHERE Name='messages filed'",
+};
+
+/* ---- the connection ---- */
+
+void ks_database_writer_disconnect(struct ks_database_writer *writer)
+{
+    for (size_t i = 0; i < KS_STATEMENT_COUNT; i++) {
+        sqlite3_finalize(writer->statements[i]);
+        writer->statements[i] = NULL;
+    }
+    sqlite3_close_v2(writer->database);
+    writer->database = NULL;
+}
+
+enum ks_result ks_database_writer_connect(struct ks_database_writer *writer, char *why, size_t why_size)
+{
+    return ks_database_open(writer->database_path, true, &writer->database, why, why_size);
+}
+
+/* Statements are compiled when they are first used: at the start, the tables are not there yet. */
+static enum ks_result compile_statement(struct ks_database_writer *writer, enum ks_statement statement)
+{
+    if (writer->statements[statement] != NULL)
+        return KS_OK;
+    return ks_database_prepare(writer->database, statement_texts[statement], &writer->statements[statement]);
+}
+
+static enum ks_result reconnect(struct ks_database_writer *writer)
+{
+    char why[256] = "";
+    if (writer->database != NULL)
+        return KS_OK;
+    enum ks_result result = ks_database_writer_connect(writer, why, sizeof why);
+    if (result == KS_OK)
+        ks_log_trouble(writer->log, KS_LOG_NOTICE, "the database is open again");
+    else
+        ks_log_trouble(writer->log, KS_LOG_ERROR, "the database cannot be changed: %s", why);
+    return result;
+}
+
+/* ---- the transaction of a batch ---- */
+
+enum ks_result ks_database_writer_check(struct ks_database_writer *writer, enum ks_result result)
+{
+    if (result == KS_OK || result == KS_EXISTS || writer->failure != KS_OK)
+        return result;
+    writer->failure = result;
+    ks_log_trouble(writer->log, KS_LOG_ERROR, "the database refused a change: %s",
+                   writer->database != NULL ? sqlite3_errmsg(writer->database) : ks_result_text(result));
+    return result;
+}
+
+static enum ks_result run_statement(struct ks_database_writer *writer, enum ks_statement statement)
+{
+    struct ks_query query = ks_database_writer_query(writer, statement);
+    return ks_database_writer_check(writer, ks_query_run(&query));
+}
+
+enum ks_result ks_database_writer_begin(struct ks_database_writer *writer)
+{
+    writer->must_commit = true;
+    return ks_database_writer_open_transaction(writer);
+}
+
+enum ks_result ks_database_writer_open_transaction(struct ks_database_writer *writer)
+{
+    if (writer->failure != KS_OK || writer->in_transaction)
+        return writer->failure;
+    writer->failure = reconnect(writer);
+    if (writer->failure == KS_OK && run_statement(writer, KS_STATEMENT_BEGIN) == KS_OK)
+        writer->in_transaction = true;
+    return writer->failure;
+}
+
+struct ks_query ks_database_writer_query(struct ks_database_writer *writer, enum ks_statement statement)
+{
+    enum ks_result result = compile_statement(writer, statement);
+    struct ks_query query = ks_query_start(writer->statements[statement]);
+    if (result != KS_OK)
+        query.code = result == KS_NO_MEMORY ? SQLITE_NOMEM : SQLITE_IOERR;
+    return query;
+}
+
+const uint64_t ks_database_writer_request_bounds[KS_HISTOGRAM_BOUNDS] = {
+    1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 300, 500, 1000, 2000, 5000, 10000};
+const uint64_t ks_database_writer_microsecond_bounds[KS_HISTOGRAM_BOUNDS] = {
+    50,    100,   250,    500,    1000,   2500,    5000,    10000,
+    25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 10000000};
+
+void ks_database_writer_count_commit(struct ks_database_writer *writer, uint64_t began_ns)
+{
+    struct ks_database_writer_counts *counts = &writer->counts;
+    uint64_t took = (ks_clock_stopwatch_ns() - began_ns) / 1000;
+    ks_histogram_count(&counts->microseconds, ks_database_writer_microsecond_bounds, took);
+    ks_histogram_count(&counts->requests, ks_database_writer_request_bounds, writer->to_settle);
+}
+
+static void commit(struct ks_database_writer *writer)
+{
+    uint64_t began = ks_clock_stopwatch_ns();
+    if (run_statement(writer, KS_STATEMENT_COMMIT) == KS_OK)
+        ks_database_writer_count_commit(writer, began);
+}
+
+enum ks_result ks_database_writer_finish(struct ks_database_writer *writer)
+{
+    const bool must_commit = writer->must_commit;
+    writer->must_commit = false;
+    if (!writer->in_transaction || (!must_commit && writer->failure == KS_OK))
+        return writer->failure;
+    if (writer->failure == KS_OK)
+        commit(writer);
+    if (writer->failure != KS_OK)
+        ks_count(&writer->counts.failures, 1);
+    if (writer->failure != KS_OK && !sqlite3_get_autocommit(writer->database) &&
+        ks_database_run(writer->database, "ROLLBACK") != KS_OK)
+        writer->failure = KS_IO;
+    writer->in_transaction = false;
+    writer->hooks.transaction_over(writer->hooks.context, writer->failure == KS_OK);
+    return writer->failure;
+}
+
+void ks_database_writer_forget_failure(struct ks_database_writer *writer)
+{
+    /* Nobody knows what a connection is worth after an input/output error; a new one knows. */
+    if (writer->failure != KS_OK && writer->failure != KS_NO_SPACE && writer->database != NULL)
+        ks_database_writer_disconnect(writer);
+    writer->failure = KS_OK;
+}
+
+uint64_t ks_database_writer_write_back(struct ks_database_writer *writer)
+{
+    sqlite3 *database = writer->database;
+    int64_t pages = 0;
+    int64_t page_size = 0;
+    if (database == NULL || writer->in_transaction)
+        return 0;
+    (void)sqlite3_wal_checkpoint_v2(database, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL); /* or next time */
+    if (ks_database_read_integer(database, "PRAGMA freelist_count", &pages) != KS_OK ||
+        ks_database_read_integer(database, "PRAGMA page_size", &page_size) != KS_OK)
+        return 0;
+    return (uint64_t)pages * (uint64_t)page_size;
+}
+
+void ks_database_writer_settle_later(struct ks_database_writer *writer, struct ks_task *task,
+                                     void (*settle)(struct ks_task *task))
+{
+    task->run = settle;
+    task->next = NULL;
+    if (writer->last_to_settle == NULL)
+        writer->first_to_settle = task;
+    else
+        writer->last_to_settle->next = task;
+    writer->last_to_settle = task;
+    writer->to_settle++;
+}
+
+static void join_interludes(struct ks_task *task)
+{
+    struct ks_interlude *interlude = KS_CONTAINER_OF(task, struct ks_interlude, task);
+    struct ks_database_writer *writer = interlude->writer;
+    interlude->next = writer->interludes;
+    writer->interludes = interlude;
+}
+
+void ks_database_writer_between(struct ks_database_writer *writer, struct ks_interlude *interlude)
+{
+    interlude->writer = writer;
+    interlude->task.run = join_interludes;
+    ks_database_writer_post(writer, &interlude->task);
+}
+
+static void run_interludes(struct ks_database_writer *writer)
+{
+    while (writer->interludes != NULL) {
+        struct ks_interlude *interlude = writer->interludes;
+        writer->interludes = interlude->next;
+        interlude->run(interlude);
+    }
+}
+
+static void writer_batch_done(void *context)
+{
+    struct ks_database_writer *writer = context;
+    writer->hooks.batch(writer->hooks.context);
+    ks_database_writer_finish(writer);
+    struct ks_task *task = writer->first_to_settle;
+    writer->first_to_settle = NULL;
+    writer->last_to_settle = NULL;
+    writer->to_settle = 0;
+    while (task != NULL) {
+        struct ks_task *next = task->next;
+        task->run(task);
+        task = next;
+    }
+    ks_database_writer_forget_failure(writer);
+    writer->hooks.batch_over(writer->hooks.context);
+    run_interludes(writer);
+}
+
+static void writer_tick(void *context)
+{
+    const struct ks_database_writer *writer = context;
+    writer->hooks.tick(writer->hooks.context);
+}
+
+static uint64_t writer_idle(void *context)
+{
+    const struct ks_database_writer *writer = context;
+    return writer->hooks.idle(writer->hooks.context);
+}
+
+/* ---- the thread ---- */
+
+void ks_database_writer_post(struct ks_database_writer *writer, struct ks_task *task)
+{
+    ks_executor_post(ks_thread_executor(writer->thread), task);
+}
+
+enum ks_result ks_database_writer_start(struct ks_database_writer *writer)
+{
+    const struct ks_thread_hooks hooks = {
+        .context = writer,
+        .batch_done = writer_batch_done,
+        .tick = writer_tick,
+        .tick_ms = TICK_MS,
+        .idle = writer_idle,
+    };
+    return ks_thread_start(&writer->thread, "store-writer", &hooks);
+}
+
+void ks_database_writer_stop(struct ks_database_writer *writer)
+{
+    ks_thread_stop(writer->thread);
+    writer->thread = NULL;
+}

@@ -1,0 +1,340 @@
+/* Unit tests of src/store/embedded/journal/journal.h: what was committed is read again, whatever else is in
+ * the file.
+ */
+#include "unit/store/journal/journal_desk.h"
+
+/* ---- what is read again ---- */
+
+static void a_new_journal_has_nothing(void **state)
+{
+    struct desk *desk = *state;
+    assert_false(ks_journal_is_pending(&desk->journal));
+    assert_nothing_to_take(desk);
+    crash(desk);
+    assert_false(ks_journal_is_pending(&desk->journal));
+}
+
+static void what_was_committed_is_there_after_a_crash(void **state)
+{
+    struct desk *desk = *state;
+    commit(desk, 1, 3);
+    commit(desk, 5, 6);
+    crash(desk);
+    assert_int_equal(ks_journal_untaken(&desk->journal), 5 * RECORD_SIZE);
+    assert_taken(desk, 1, 3);
+    assert_taken(desk, 5, 6);
+    assert_nothing_to_take(desk);
+    assert_true(ks_journal_is_pending(&desk->journal));
+}
+
+static void what_was_not_committed_is_not(void **state)
+{
+    struct desk *desk = *state;
+    commit(desk, 1, 3);
+    add(desk, 4, 6);
+    assert_taken(desk, 1, 3);
+    assert_nothing_to_take(desk);
+    crash(desk);
+    assert_taken(desk, 1, 3);
+    assert_nothing_to_take(desk);
+}
+
+static void places_and_empty_contents_are_kept(void **state)
+{
+    struct desk *desk = *state;
+    struct ks_journal_record spooled = record_of(1);
+    struct ks_journal_record empty = record_of(2);
+    spooled.place = "messages/0123";
+    spooled.content_size = 123456789;
+    spooled.content = NULL;
+    empty.content_size = 0;
+    size_t size = ks_journal_record_size(&spooled) + ks_journal_record_size(&empty);
+    assert_true(ks_journal_reserve(&desk->journal, size));
+    ks_journal_add(&desk->journal, &spooled);
+    ks_journal_add(&desk->journal, &empty);
+    assert_int_equal(ks_journal_commit(&desk->journal), KS_OK);
+    crash(desk);
+    struct ks_journal_record record;
+    assert_true(ks_journal_take(&desk->journal, &record));
+    assert_string_equal(record.place, "messages/0123");
+    assert_int_equal(record.content_size, 123456789);
+    assert_true(ks_journal_take(&desk->journal, &record));
+    assert_null(record.place);
+    assert_int_equal(record.content_size, 0);
+    assert_nothing_to_take(desk);
+}
+
+static void records_of_an_earlier_round_are_not_read(void **state)
+{
+    struct desk *desk = *state;
+    commit(desk, 1, 10);
+    assert_taken(desk, 1, 10);
+    ks_journal_released(&desk->journal, true);
+    commit(desk, 11, 12); /* the old 3 to 10 stand behind them */
+    crash(desk);
+    assert_taken(desk, 11, 12);
+    assert_nothing_to_take(desk);
+}
+
+/* ---- taking and releasing ---- */
+
+static void what_was_taken_in_vain_is_taken_again(void **state)
+{
+    struct desk *desk = *state;
+    commit(desk, 1, 4);
+    assert_taken(desk, 1, 2);
+    ks_journal_released(&desk->journal, true);
+    assert_taken(desk, 3, 4);
+    ks_journal_released(&desk->journal, false);
+    assert_true(ks_journal_is_pending(&desk->journal));
+    assert_taken(desk, 3, 4);
+    assert_nothing_to_take(desk);
+    ks_journal_released(&desk->journal, true);
+    assert_false(ks_journal_is_pending(&desk->journal));
+}
+
+static void when_one_segment_is_full_the_other_is_written(void **state)
+{
+    struct desk *desk = *state;
+    uint64_t last = fill_segment(desk, 1);
+    assert_false(ks_journal_has_full_segment(&desk->journal));
+    commit(desk, last + 1, last + 2);
+    assert_true(ks_journal_has_full_segment(&desk->journal));
+    crash(desk);
+    assert_true(ks_journal_has_full_segment(&desk->journal));
+    assert_taken(desk, 1, last + 2);
+    assert_nothing_to_take(desk);
+}
+
+static void there_is_no_room_before_the_older_segment_is_released(void **state)
+{
+    struct desk *desk = *state;
+    uint64_t middle = fill_segment(desk, 1);
+    uint64_t last = fill_segment(desk, middle + 1);
+    assert_false(ks_journal_reserve(&desk->journal, RECORD_SIZE));
+    assert_taken(desk, 1, middle);
+    assert_false(ks_journal_reserve(&desk->journal, RECORD_SIZE));
+    ks_journal_released(&desk->journal, true);
+    commit(desk, last + 1, last + 1);
+    crash(desk);
+    assert_taken(desk, middle + 1, last + 1);
+    assert_nothing_to_take(desk);
+}
+
+static void more_than_a_segment_has_no_room(void **state)
+{
+    struct desk *desk = *state;
+    assert_true(ks_journal_reserve(&desk->journal, KS_JOURNAL_SEGMENT_SIZE));
+    assert_false(ks_journal_reserve(&desk->journal, KS_JOURNAL_SEGMENT_SIZE + 1));
+}
+
+static void a_journal_that_was_closed_empty_says_so(void **state)
+{
+    struct desk *desk = *state;
+    commit(desk, 1, 4);
+    assert_taken(desk, 1, 4);
+    ks_journal_released(&desk->journal, true);
+    crash(desk);
+    assert_taken(desk, 1, 4); /* the file has them still */
+    ks_journal_released(&desk->journal, true);
+    assert_int_equal(ks_journal_begin(&desk->journal), KS_OK);
+    commit(desk, 5, 6);
+    assert_taken(desk, 5, 6);
+    ks_journal_released(&desk->journal, true);
+    ks_journal_close(&desk->journal);
+    assert_int_equal(try_open(desk), KS_OK);
+    assert_nothing_to_take(desk);
+}
+
+static void a_journal_that_was_closed_in_need_keeps_what_it_has(void **state)
+{
+    struct desk *desk = *state;
+    commit(desk, 1, 4);
+    assert_taken(desk, 1, 4);
+    ks_journal_close(&desk->journal);
+    assert_int_equal(try_open(desk), KS_OK);
+    assert_taken(desk, 1, 4);
+}
+
+static void nothing_is_added_before_a_round_has_begun(void **state)
+{
+    struct desk *desk = *state;
+    commit(desk, 1, 4);
+    crash(desk);
+    assert_false(ks_journal_reserve(&desk->journal, RECORD_SIZE));
+    assert_taken(desk, 1, 4);
+    ks_journal_released(&desk->journal, true);
+    assert_int_equal(ks_journal_begin(&desk->journal), KS_OK);
+    commit(desk, 5, 5);
+    crash(desk);
+    assert_taken(desk, 5, 5);
+    assert_nothing_to_take(desk);
+}
+
+static void what_the_database_has_is_not_taken(void **state)
+{
+    struct desk *desk = *state;
+    commit(desk, 1, 4);
+    desk->in_database = 3;
+    crash(desk);
+    assert_taken(desk, 4, 4);
+    assert_nothing_to_take(desk);
+    desk->in_database = 4;
+    crash(desk);
+    assert_false(ks_journal_is_pending(&desk->journal));
+}
+
+/* ---- the head ---- */
+
+static void either_copy_of_the_head_is_enough(void **state)
+{
+    struct desk *desk = *state;
+    commit(desk, 1, 4);
+    for (off_t byte = 0; byte < 36; byte++) {
+        change_byte(desk, byte);
+        crash(desk);
+        assert_taken(desk, 1, 4);
+        change_byte(desk, byte);
+        change_byte(desk, SECOND_HEAD + byte);
+        crash(desk);
+        assert_taken(desk, 1, 4);
+        change_byte(desk, SECOND_HEAD + byte);
+    }
+    change_byte(desk, 24);
+    change_byte(desk, SECOND_HEAD + 24);
+    close(desk->journal.fd);
+    desk->journal.fd = -1;
+    assert_int_equal(try_open(desk), KS_INVALID);
+}
+
+static void a_head_that_was_wiped_is_no_empty_journal(void **state)
+{
+    struct desk *desk = *state;
+    commit(desk, 1, 4);
+    uint8_t *image = read_image(desk);
+    memset(image, 0, KS_JOURNAL_HEAD_SIZE);
+    write_image(desk, image);
+    free(image);
+    close(desk->journal.fd);
+    desk->journal.fd = -1;
+    assert_int_equal(try_open(desk), KS_INVALID);
+}
+
+static void a_newer_version_is_told(void **state)
+{
+    struct desk *desk = *state;
+    ks_journal_close(&desk->journal);
+    uint8_t *found = read_image(desk);
+    found[16] = 3;
+    memset(found + SECOND_HEAD, 0, 36);
+    write_image(desk, found);
+    free(found);
+    assert_int_equal(try_open(desk), KS_INVALID);
+    assert_non_null(strstr(desk->why, "version 3"));
+    assert_non_null(strstr(desk->why, "newer"));
+}
+
+/* ---- failures ---- */
+
+static void a_write_that_fails_loses_only_its_own(void **state)
+{
+    struct desk *desk = *state;
+    struct rlimit limit;
+    commit(desk, 1, 2);
+    add(desk, 3, 4);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    const struct rlimit small = {.rlim_cur = KS_JOURNAL_HEAD_SIZE, .rlim_max = limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    enum ks_result result = ks_journal_commit(&desk->journal);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    assert_int_equal(result, KS_IO);
+    assert_false(ks_journal_is_open(&desk->journal));
+    assert_false(ks_journal_reserve(&desk->journal, RECORD_SIZE));
+    assert_taken(desk, 1, 2);
+    assert_nothing_to_take(desk);
+    assert_int_equal(try_open(desk), KS_OK);
+    assert_taken(desk, 1, 2);
+    assert_nothing_to_take(desk);
+}
+
+static void write_file(struct desk *desk, const char *bytes, size_t size, off_t length)
+{
+    int fd = openat(desk->directory_fd, "journal", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, bytes, size), size);
+    assert_int_equal(ftruncate(fd, length), 0);
+    close(fd);
+}
+
+static void a_file_that_was_never_finished_is_made_again(void **state)
+{
+    struct desk *desk = *state;
+    ks_journal_close(&desk->journal);
+    write_file(desk, "", 0, 0);
+    assert_int_equal(try_open(desk), KS_OK);
+    ks_journal_close(&desk->journal);
+    write_file(desk, "", 0, KS_JOURNAL_HEAD_SIZE + 1000);
+    assert_int_equal(try_open(desk), KS_OK);
+    commit(desk, 1, 4);
+    crash(desk);
+    assert_taken(desk, 1, 4);
+}
+
+static void what_is_no_journal_of_ours_is_left_alone(void **state)
+{
+    struct desk *desk = *state;
+    static const char text[] = "my travels, by the lake\n";
+    ks_journal_close(&desk->journal);
+    write_file(desk, text, sizeof text - 1, sizeof text - 1);
+    assert_int_equal(try_open(desk), KS_INVALID);
+    assert_true(fixture_file_is(desk->directory, "journal", text));
+    write_file(desk, text, sizeof text - 1, 3000000);
+    assert_int_equal(try_open(desk), KS_INVALID);
+    write_file(desk, "kesher journal\n\0\1", 17, 3000000); /* and of another size */
+    assert_int_equal(try_open(desk), KS_INVALID);
+    assert_int_equal(unlinkat(desk->directory_fd, "journal", 0), 0);
+    assert_int_equal(mkdirat(desk->directory_fd, "journal", 0700), 0);
+    assert_int_equal(try_open(desk), KS_IO);
+    assert_int_equal(unlinkat(desk->directory_fd, "journal", AT_REMOVEDIR), 0);
+    assert_int_equal(mkfifoat(desk->directory_fd, "journal", 0600), 0);
+    assert_int_equal(try_open(desk), KS_INVALID);
+}
+
+static void a_journal_that_was_cut_is_not_taken_for_whole(void **state)
+{
+    struct desk *desk = *state;
+    commit(desk, 1, 4);
+    ks_journal_close(&desk->journal);
+    int fd = openat(desk->directory_fd, "journal", O_WRONLY);
+    assert_int_equal(ftruncate(fd, KS_JOURNAL_HEAD_SIZE + 100), 0);
+    close(fd);
+    assert_int_equal(try_open(desk), KS_INVALID);
+}
+
+int main(void)
+{
+    signal(SIGXFSZ, SIG_IGN);
+    const struct CMUnitTest tests[] = {
+        DESK_TEST(a_new_journal_has_nothing),
+        DESK_TEST(what_was_committed_is_there_after_a_crash),
+        DESK_TEST(what_was_not_committed_is_not),
+        DESK_TEST(places_and_empty_contents_are_kept),
+        DESK_TEST(records_of_an_earlier_round_are_not_read),
+        DESK_TEST(what_was_taken_in_vain_is_taken_again),
+        DESK_TEST(when_one_segment_is_full_the_other_is_written),
+        DESK_TEST(there_is_no_room_before_the_older_segment_is_released),
+        DESK_TEST(more_than_a_segment_has_no_room),
+        DESK_TEST(a_journal_that_was_closed_empty_says_so),
+        DESK_TEST(a_journal_that_was_closed_in_need_keeps_what_it_has),
+        DESK_TEST(nothing_is_added_before_a_round_has_begun),
+        DESK_TEST(what_the_database_has_is_not_taken),
+        DESK_TEST(either_copy_of_the_head_is_enough),
+        DESK_TEST(a_head_that_was_wiped_is_no_empty_journal),
+        DESK_TEST(a_newer_version_is_told),
+        DESK_TEST(a_write_that_fails_loses_only_its_own),
+        DESK_TEST(a_file_that_was_never_finished_is_made_again),
+        DESK_TEST(what_is_no_journal_of_ours_is_left_alone),
+        DESK_TEST(a_journal_that_was_cut_is_not_taken_for_whole),
+    };
+    return cmocka_run_group_tests_name("store_journal", tests, NULL, NULL);
+}
