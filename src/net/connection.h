@@ -4,7 +4,7 @@
  * function here and every event runs on that loop's thread, never two at a time. `operations` is implemented
  * by a *carrier*: TCP (net/tcp/tcp.h, which says where TLS and WebSocket join), and one by hand for tests.
  * `events` is implemented by a service. This header knows no socket and no libuv. What it promises is tested
- * on every carrier by tests/unit/net/connection_contract.c.
+ * on every carrier by tests/unit/net/contract/connection_contract.c.
  */
 #ifndef KS_NET_CONNECTION_H
 #define KS_NET_CONNECTION_H

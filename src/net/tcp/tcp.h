@@ -10,7 +10,7 @@
  * here changes. What of a connection is not TCP's, and what one with sockets of another kind would share, is
  * in net/loop: deadlines, the output queue, the worker's lists, standing, addresses and counts. What is left
  * here is what a socket is needed for: polling, reads and sends, TCP_INFO, the way to the end of a stream.
- * The cases of tests/unit/net/connection_contract.h hold for every carrier.
+ * The cases of tests/unit/net/contract/connection_contract.h hold for every carrier.
  */
 #ifndef KS_NET_TCP_TCP_H
 #define KS_NET_TCP_TCP_H

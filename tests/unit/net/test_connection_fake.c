@@ -1,7 +1,7 @@
 /* test_connection_fake.c — the contract of net/connection.h on the connection by hand, which services are
  * tested with. When it closes is in the test's hand, too: here, as a loop would.
  */
-#include "unit/net/connection_contract.h"
+#include "unit/net/contract/connection_contract.h"
 
 #include "support/fake_connection.h"
 

@@ -1,5 +1,5 @@
 /* test_connection_tcp.c — the contract of net/connection.h on TCP over loopback. */
-#include "unit/net/connection_contract.h"
+#include "unit/net/contract/connection_contract.h"
 #include "unit/net/tcp_fixture.h"
 
 #include <errno.h>

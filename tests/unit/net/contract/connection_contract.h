@@ -5,8 +5,8 @@
  * All happens on the test's thread, which is the loop's. What a carrier does on its own takes its time: so
  * cases wait for what must come, and never for a time.
  */
-#ifndef KS_TESTS_UNIT_NET_CONNECTION_CONTRACT_H
-#define KS_TESTS_UNIT_NET_CONNECTION_CONTRACT_H
+#ifndef KS_TESTS_UNIT_NET_CONTRACT_CONNECTION_CONTRACT_H
+#define KS_TESTS_UNIT_NET_CONTRACT_CONNECTION_CONTRACT_H
 
 #include "unit/unit.h"
 
@@ -59,7 +59,7 @@ struct contract_harness {
     void (*await_our_end)(struct contract_line *line);      /* takes the rest, and sees our end of stream */
 };
 
-/* Runs all cases; returns how many have failed. */
+/* Runs all cases. 0 when none has failed, else not: the exit status of the program. */
 int connection_contract_run(const char *name, const struct contract_harness *harness);
 
 #endif
