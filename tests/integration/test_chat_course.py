@@ -53,6 +53,8 @@ def test_the_example_session_is_the_same_on_both(any_server, open_chat):
     if isinstance(any_server, CourseChatServer):  # two who leave it at once take the number of a group back twice
         wait_until(lambda: any_server.threads == 2, "the end of all that it does for Shoham")
     hadas.leave()
+    if isinstance(any_server, CourseChatServer):  # it takes the number back after it has closed
+        wait_until(lambda: any_server.threads == 1, "the end of all that it does for Hadas")
     third = open_chat(server=any_server)
     third.expect(MENU)
     third.answer("3", EXIT_CHAT)

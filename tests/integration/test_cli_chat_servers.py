@@ -25,6 +25,7 @@ from peer.chat import (
     NO_GROUP,
     NO_PASSWORD,
     created,
+    data_segments,
     has_left,
     joined,
     said,
@@ -75,15 +76,46 @@ def test_joining_a_group_on_the_courses_server(course_chat, start_chat, open_cha
     host.expect(has_left("kate"))
 
 
-def test_lines_are_messages_of_their_own_on_the_courses_server(course_chat, start_chat, open_chat):
-    """It takes whatever one recv gives it for one message; so they must not be joined on the way."""
+def test_lines_come_whole_and_in_their_order_on_the_courses_server(course_chat, start_chat, open_chat):
+    """It takes what one recv gives it for one message: two lines, where it was late to read."""
     host = open_chat(server=course_chat)
     host.create("host", PASSWORD)
     run = join_group(start_chat, course_chat, 1)
     run.write("".join(f"line {number}\n" for number in range(10)))
     result = run.finish()
     assert result.status == 0
-    host.expect(*[said("kate", f"line {number}") for number in range(10)], has_left("kate"))
+    heard = ""
+    while not heard.endswith(has_left("kate")):
+        heard += host.receive_line() + "\n"
+    lines = "".join(f"line {number}" for number in range(10))
+    assert heard.startswith("kate: ")
+    assert heard.replace("kate: ", "") == lines + has_left("kate")
+
+
+def test_lines_are_sends_of_their_own_to_a_server_like_the_courses(make_scripted, start_chat):
+    """So that it can take each for one message: they must not be joined on the way."""
+    lines = [f"line {number}" for number in range(10)]
+
+    def call_a_line_invalid(line: Line) -> None:
+        line.send(MENU)
+        assert line.receive_line() == JOIN
+        line.send(INVALID)
+        line.wait_for_end()
+
+    def take_chunks(line: Line) -> None:
+        for text, answer in [(MENU, JOIN), (ENTER_NAME, "kate"), (ENTER_GROUP, "1"), (ENTER_PASSWORD, PASSWORD)]:
+            line.send(text)
+            assert line.receive_exactly(len(answer)) == answer.encode()
+        line.send(joined(1))
+        before = data_segments(line.socket)
+        written = "".join([*lines, LEAVE]).encode()
+        assert line.receive_exactly(len(written)) == written
+        assert data_segments(line.socket) - before == len(lines) + 1
+        line.send(LEFT)
+
+    run = join_group(start_chat, make_scripted(call_a_line_invalid, take_chunks), 1)
+    run.write("".join(f"{text}\n" for text in lines))
+    assert run.finish().status == 0
 
 
 @pytest.mark.parametrize(

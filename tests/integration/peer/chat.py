@@ -60,6 +60,13 @@ def has_left(name: str) -> str:
     return f"{name} has removed from the group \n"
 
 
+def data_segments(connection: socket.socket) -> int:
+    """How many segments with data this system has received on it."""
+    information = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+    (count,) = struct.unpack_from("=I", information, _DATA_SEGMENTS_RECEIVED)
+    return count
+
+
 class ChunkClient(Connection):
     """Behaves as the course's client: every input is one send without a newline. The server's texts reach it as
     they stand in the protocol."""
@@ -175,9 +182,7 @@ class ChunkClient(Connection):
     def data_segments(self) -> int:
         """How many segments with data its system has received on this connection: one for each send of a server
         that does not let TCP gather them, and whose sends are small."""
-        information = self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
-        (count,) = struct.unpack_from("=I", information, _DATA_SEGMENTS_RECEIVED)
-        return count
+        return data_segments(self.socket)
 
 
 class LineClient(ChunkClient):

@@ -7,8 +7,9 @@ Its faults are kept, since clients have to live with them: it takes whatever one
 newline, so that "1\\n" is no option; ids and passwords go through int(), and a thread that they end leaves its
 connection open; every group's password opens every group; a member who goes without Exit is one whose thread
 reads nothing, over and over; where there are several groups, several threads read one connection, and after an
-Exit it stays open as long as one of them waits. Different from the published one are the port, given or free, and
-the line that tells it. Its apostrophe is ASCII's in one copy, and U+2019 in the other: a word processor's.
+Exit it stays open as long as one of them waits. Different from the published one are the port, given or free, the
+line that tells it, and that a member is one before being told so, not a moment after it: a test that writes at once
+would have to outrun the thread that enters its reader. Its apostrophe is ASCII's in one copy, and U+2019 in the other: a word processor's.
 """
 
 import socket
@@ -53,8 +54,8 @@ def handle_client1(conn, addr):
             conn.send("There is no group password like this,try again".encode(FORMAT))
             conn.send("Enter password: \n".encode(FORMAT))
             pass1 = conn.recv(1024).decode(FORMAT)
-        conn.send((f"You{apostrophe}re connected to group chat #" + gro_id + "\n").encode(FORMAT))
         clients_in_groups[int(gro_id) - 1].append(conn)
+        conn.send((f"You{apostrophe}re connected to group chat #" + gro_id + "\n").encode(FORMAT))
         handle_conv(conn, gro_id, name)
     elif msg == "2":
         conn.send("Enter your name: \n".encode(FORMAT))
@@ -65,6 +66,9 @@ def handle_client1(conn, addr):
         the_group_id = group_id_counter
         group_id_counter += 1
         groups_id_list.append(int(the_group_id))
+        while len(clients_in_groups) < the_group_id:
+            clients_in_groups.append([])  # not in the published code, which cannot have run without it
+        clients_in_groups[int(the_group_id) - 1].append(conn)
         conn.send(
             (
                 "The id of the group is:"
@@ -75,9 +79,6 @@ def handle_client1(conn, addr):
                 + "You can start to talk!"
             ).encode(FORMAT)
         )
-        while len(clients_in_groups) < the_group_id:
-            clients_in_groups.append([])  # not in the published code, which cannot have run without it
-        clients_in_groups[int(the_group_id) - 1].append(conn)
         handle_conv(conn, the_group_id, name)
     elif msg == "3":
         conn.send("Exit the chat \n".encode(FORMAT))
