@@ -80,6 +80,19 @@ static void close_office(struct office *office)
 
 /* ---- answers ---- */
 
+/* A line of an answer before its end: one of the four kinds. */
+static bool is_record(const char *line, size_t size)
+{
+    struct ks_control_user user;
+    struct ks_control_group group;
+    struct ks_control_finding finding;
+    struct ks_control_sums sums;
+    return ks_control_user_parse(line, size, &user) == KS_OK ||
+           ks_control_group_parse(line, size, &group) == KS_OK ||
+           ks_control_finding_parse(line, size, &finding) == KS_OK ||
+           ks_control_sums_parse(line, size, &sums) == KS_OK;
+}
+
 /* How many answers end in the output, all lines of which must be sound. */
 static size_t count_ends(const struct fake_connection *connection)
 {
@@ -88,14 +101,11 @@ static size_t count_ends(const struct fake_connection *connection)
     size_t ends = 0;
     while (left > 0) {
         struct ks_control_end end;
-        struct ks_control_user user;
-        struct ks_control_group group;
         const char *newline = memchr(next, '\n', left);
         must(newline != NULL);
         size_t size = (size_t)(newline - next) + 1;
         enum ks_result result = ks_control_end_parse(next, size, &end);
-        must(result == KS_OK || ks_control_user_parse(next, size, &user) == KS_OK ||
-             ks_control_group_parse(next, size, &group) == KS_OK);
+        must(result == KS_OK || is_record(next, size));
         ends += result == KS_OK;
         next += size;
         left -= size;
@@ -121,23 +131,54 @@ static size_t count_requests(const struct ks_buffer *input)
 
 /* ---- a line of an answer ---- */
 
-static void must_come_back(const uint8_t *data, size_t size)
+static void user_must_come_back(const char *data, size_t size)
 {
     char line[KS_CONTROL_LINE_LIMIT];
     struct ks_control_user user;
     struct ks_control_user again;
+    if (ks_control_user_parse(data, size, &user) != KS_OK)
+        return;
+    size_t written = ks_control_user_encode(&user, line);
+    must(written == 0 || ks_control_user_parse(line, written, &again) != KS_OK ||
+         strcmp(user.name, again.name) == 0);
+}
+
+static void group_must_come_back(const char *data, size_t size)
+{
+    char line[KS_CONTROL_LINE_LIMIT];
     struct ks_control_group group;
-    struct ks_control_group group_again;
-    if (ks_control_user_parse((const char *)data, size, &user) == KS_OK) {
-        size_t written = ks_control_user_encode(&user, line);
-        must(written == 0 || ks_control_user_parse(line, written, &again) != KS_OK ||
-             strcmp(user.name, again.name) == 0);
-    }
-    if (ks_control_group_parse((const char *)data, size, &group) == KS_OK) {
-        size_t written = ks_control_group_encode(&group, line);
-        must(ks_control_group_parse(line, written, &group_again) == KS_OK);
-        must(group.number == group_again.number && group.messages == group_again.messages);
-    }
+    struct ks_control_group again;
+    if (ks_control_group_parse(data, size, &group) != KS_OK)
+        return;
+    size_t written = ks_control_group_encode(&group, line);
+    must(ks_control_group_parse(line, written, &again) == KS_OK);
+    must(group.number == again.number && group.messages == again.messages);
+}
+
+/* Its texts may come back shorter. */
+static void finding_must_come_back(const char *data, size_t size)
+{
+    char line[KS_CONTROL_LINE_LIMIT];
+    struct ks_control_finding finding;
+    struct ks_control_finding again;
+    if (ks_control_finding_parse(data, size, &finding) != KS_OK)
+        return;
+    size_t written = ks_control_finding_encode(&finding, line);
+    must(written > 0 && ks_control_finding_parse(line, written, &again) == KS_OK);
+    must(finding.is_wrong == again.is_wrong);
+    must(strncmp(finding.what, again.what, strlen(again.what)) == 0);
+}
+
+static void sums_must_come_back(const char *data, size_t size)
+{
+    char line[KS_CONTROL_LINE_LIMIT];
+    struct ks_control_sums sums;
+    struct ks_control_sums again;
+    if (ks_control_sums_parse(data, size, &sums) != KS_OK)
+        return;
+    size_t written = ks_control_sums_encode(&sums, line);
+    must(ks_control_sums_parse(line, written, &again) == KS_OK);
+    must(sums.files == again.files && sums.messages == again.messages && sums.wrong == again.wrong);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -147,7 +188,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct office uncut;
     if (size == 0)
         return 0;
-    must_come_back(data, size);
+    user_must_come_back((const char *)data, size);
+    group_must_come_back((const char *)data, size);
+    finding_must_come_back((const char *)data, size);
+    sums_must_come_back((const char *)data, size);
     open_office(&cut, data[0]);
     open_office(&uncut, data[0]);
     for (size_t next = 1; next < size;) {
