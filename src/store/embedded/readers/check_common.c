@@ -1,10 +1,12 @@
 /* check_common.c — check_internal.h: what the phases of a check share. */
 #include "store/embedded/disk/reaper.h"
 #include "store/embedded/readers/check_internal.h"
+#include "store/embedded/vault/sweep.h"
 
 #include <semaphore.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 void ks_check_tell(struct ks_store_check *request, bool is_wrong, const char *meaning, const char *done,
                    const char *what, ...)
@@ -92,4 +94,44 @@ enum ks_result ks_check_change(struct ks_check *check,
     sem_destroy(&change.over);
     ks_vault_let_go(&pause);
     return change.result;
+}
+
+/* ---- files without a row ---- */
+
+enum { STRAYS_LIMIT = 1000 };
+
+static enum ks_result has_row(const struct ks_stray_walk *strays, const char *path, bool *has)
+{
+    sqlite3_stmt *statement = NULL;
+    enum ks_result result = ks_database_prepare(strays->check->database, strays->row_text, &statement);
+    if (result != KS_OK)
+        return result;
+    struct ks_query query = ks_query_start(statement);
+    ks_query_text(&query, path, strlen(path));
+    *has = ks_query_next(&query);
+    result = ks_query_end(&query);
+    sqlite3_finalize(statement);
+    return result;
+}
+
+enum ks_result ks_check_stray(struct ks_stray_walk *strays, const char *path, bool *is_next)
+{
+    struct ks_check *check = strays->check;
+    const struct ks_store_check *request = strays->request;
+    bool has = false;
+    *is_next = false;
+    enum ks_result result = has_row(strays, path, &has);
+    if (result != KS_OK || has)
+        return result;
+    ks_check_settle(check);
+    result = has_row(strays, path, &has);
+    if (result != KS_OK || has || !ks_sweep_has_file(check->directory_fd, path) ||
+        strays->found++ < request->cursor.after)
+        return result;
+    if (strays->found > STRAYS_LIMIT)
+        return KS_NOT_FOUND;
+    if (ks_check_must_pause(check, request))
+        return KS_MORE;
+    *is_next = true;
+    return KS_OK;
 }

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PIECE = 16, LOOKS = 3, WHO_SIZE = 384, STRAYS_LIMIT = 1000, NOTE_SIZE = 1536 };
+enum { PIECE = 16, LOOKS = 3, WHO_SIZE = 384, NOTE_SIZE = 1536 };
 
 /* A row of `files`. */
 struct checked_file {
@@ -267,46 +267,15 @@ enum ks_result ks_check_files(struct ks_check *check, struct ks_store_check *req
 
 /* ---- files without a row ---- */
 
-struct stray_files {
-    struct ks_check *check;
-    struct ks_store_check *request;
-    uint64_t found; /* those before cursor.after were told already */
-};
-
-static enum ks_result has_row(struct ks_check *check, const char *path, bool *has)
-{
-    sqlite3_stmt *statement = NULL;
-    enum ks_result result =
-        ks_database_prepare(check->database, "SELECT 1 FROM files WHERE PathName=?", &statement);
-    if (result != KS_OK)
-        return result;
-    struct ks_query query = ks_query_start(statement);
-    ks_query_text(&query, path, strlen(path));
-    *has = ks_query_next(&query);
-    result = ks_query_end(&query);
-    sqlite3_finalize(statement);
-    return result;
-}
-
 static enum ks_result look_for_row(void *context, const struct ks_vault_row *row)
 {
-    struct stray_files *strays = context;
-    struct ks_check *check = strays->check;
+    struct ks_stray_walk *strays = context;
     struct ks_store_check *request = strays->request;
     char path[WHO_SIZE];
-    bool has = false;
-    enum ks_result result = has_row(check, row->path_name, &has);
-    if (result != KS_OK || has)
+    bool is_next = false;
+    enum ks_result result = ks_check_stray(strays, row->path_name, &is_next);
+    if (!is_next)
         return result;
-    ks_check_settle(check);
-    result = has_row(check, row->path_name, &has);
-    if (result != KS_OK || has || !ks_sweep_has_file(check->directory_fd, row->path_name) ||
-        strays->found++ < request->cursor.after)
-        return result;
-    if (strays->found > STRAYS_LIMIT)
-        return KS_NOT_FOUND; /* enough */
-    if (ks_check_must_pause(check, request))
-        return KS_MORE;
     request->cursor.after++;
     ks_check_tell(request, true,
                   "it is a confirmed file whose row could not be kept; the next start adopts it", "",
@@ -316,7 +285,8 @@ static enum ks_result look_for_row(void *context, const struct ks_vault_row *row
 
 enum ks_result ks_check_strays(struct ks_check *check, struct ks_store_check *request)
 {
-    struct stray_files strays = {.check = check, .request = request};
+    struct ks_stray_walk strays = {
+        .check = check, .request = request, .row_text = "SELECT 1 FROM files WHERE PathName=?"};
     const struct ks_log silent = {.fd = -1, .level = KS_LOG_ERROR};
     enum ks_result result =
         ks_sweep_walk_files(check->directory_fd, check->aliases, &silent, look_for_row, &strays);

@@ -24,6 +24,19 @@ void ks_check_settle(struct ks_check *check);
 enum ks_result ks_check_change(struct ks_check *check,
                                enum ks_result (*apply)(struct ks_check *check, void *context), void *context);
 
+/* A walk over files that looks for those that no row knows. */
+struct ks_stray_walk {
+    struct ks_check *check;
+    struct ks_store_check *request;
+    const char *row_text; /* the statement that finds the row of a path */
+    uint64_t found;       /* of the walk; those before cursor.after were told already */
+};
+
+/* Whether a file that the walk has come to is the next to be told: no row knows it, not even when all has
+ * come to rest, and it is still there. KS_OK with *is_next; KS_NOT_FOUND when enough were told; KS_MORE when
+ * there is no room to tell it; errors of the database. */
+enum ks_result ks_check_stray(struct ks_stray_walk *strays, const char *path, bool *is_next);
+
 /* ---- check_files.c and check_messages.c ---- */
 
 /* The phases: each goes on behind cursor.after. KS_OK when it is over, KS_MORE when it is not, else it

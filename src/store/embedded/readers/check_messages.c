@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PIECE = 256, STRAYS_LIMIT = 1000, DONE_SIZE = 128, MEANS_SIZE = 2 * KS_DAMAGE_WHO_SIZE + 128 };
+enum { PIECE = 256, DONE_SIZE = 128, MEANS_SIZE = 2 * KS_DAMAGE_WHO_SIZE + 128 };
 
 /* ---- each message ---- */
 
@@ -174,27 +174,6 @@ enum ks_result ks_check_inboxes(struct ks_check *check, struct ks_store_check *r
 
 /* ---- contents without a message ---- */
 
-struct stray_contents {
-    struct ks_check *check;
-    struct ks_store_check *request;
-    uint64_t found; /* those before cursor.after were told already */
-};
-
-static enum ks_result has_row(struct ks_check *check, const char *place, bool *has)
-{
-    sqlite3_stmt *statement = NULL;
-    enum ks_result result =
-        ks_database_prepare(check->database, "SELECT 1 FROM messages WHERE Place=?", &statement);
-    if (result != KS_OK)
-        return result;
-    struct ks_query query = ks_query_start(statement);
-    ks_query_text(&query, place, strlen(place));
-    *has = ks_query_next(&query);
-    result = ks_query_end(&query);
-    sqlite3_finalize(statement);
-    return result;
-}
-
 static enum ks_result move_stray(struct ks_check *check, void *context)
 {
     const char *place = context;
@@ -210,23 +189,14 @@ static enum ks_result move_stray(struct ks_check *check, void *context)
 /* Says that it is known, whatever it is, so that it stays. */
 static enum ks_result look_for_row(void *context, const char *path_name, bool *known)
 {
-    struct stray_contents *strays = context;
+    struct ks_stray_walk *strays = context;
     struct ks_store_check *request = strays->request;
     char place[KS_NAMES_MESSAGE_SIZE];
-    bool has = false;
+    bool is_next = false;
     *known = true;
-    enum ks_result result = has_row(strays->check, path_name, &has);
-    if (result != KS_OK || has)
+    enum ks_result result = ks_check_stray(strays, path_name, &is_next);
+    if (!is_next)
         return result;
-    ks_check_settle(strays->check);
-    result = has_row(strays->check, path_name, &has);
-    if (result != KS_OK || has || !ks_sweep_has_file(strays->check->directory_fd, path_name) ||
-        strays->found++ < request->cursor.after)
-        return result;
-    if (strays->found > STRAYS_LIMIT)
-        return KS_NOT_FOUND; /* enough */
-    if (ks_check_must_pause(strays->check, request))
-        return KS_MORE;
     snprintf(place, sizeof place, "%s", path_name);
     bool moved = request->repair && ks_check_change(strays->check, move_stray, place) == KS_OK;
     strays->found -= moved; /* the next walk does not meet it */
@@ -238,7 +208,8 @@ static enum ks_result look_for_row(void *context, const char *path_name, bool *k
 
 enum ks_result ks_check_contents(struct ks_check *check, struct ks_store_check *request)
 {
-    struct stray_contents strays = {.check = check, .request = request};
+    struct ks_stray_walk strays = {
+        .check = check, .request = request, .row_text = "SELECT 1 FROM messages WHERE Place=?"};
     const struct ks_log silent = {.fd = -1, .level = KS_LOG_ERROR};
     size_t removed = 0;
     enum ks_result result = ks_sweep_messages(check->directory_fd, &silent, look_for_row, &strays, &removed);
