@@ -46,6 +46,14 @@ test-tsan: ## run the unit tests with the thread sanitizer
 	@scripts/build build-tsan meson-test-prereq
 	@$(PYTHON) tests/run.py build-tsan --unit $(ARGS)
 
+torture: ## break disks, memory, processes and peers for an hour; ARGS=--help tells more
+	@scripts/deps build test fuzz
+	@scripts/configure build-test gcc $(test_options) -Db_sanitize=address,undefined
+	@scripts/build build-test
+	@scripts/configure build-tsan gcc $(test_options) -Db_sanitize=thread
+	@scripts/build build-tsan kesherd
+	@$(PYTHON) -B tests/torture/torture.py $(ARGS)
+
 fuzz: ## fuzz every target for SECONDS=60 each, as many at a time as there are cores
 	@scripts/deps build fuzz
 	@scripts/configure build-fuzz clang -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false \
@@ -79,4 +87,4 @@ deb: ## build Debian's packages in build-deb/ and let lintian judge them
 clean: ## remove everything that was built; ./kesher-data stays
 	rm -rf build build-test build-tsan build-fuzz build-lint build-analyzer build-deb
 
-.PHONY: all help deps serve test test-all test-tsan fuzz bench lint install uninstall manual deb clean
+.PHONY: all help deps serve test test-all test-tsan torture fuzz bench lint install uninstall manual deb clean

@@ -1,0 +1,5 @@
+"""All campaigns, in the order in which they run. Each folder beside this file has those of one kind of damage."""
+
+from harness.campaign import Campaign
+
+CAMPAIGNS: list[Campaign] = []
