@@ -1,21 +1,24 @@
-"""What clients do to a recorded server. Each kind of load is a function of a `Run`; what its clients send and are
-answered goes into the notes."""
+"""What one client does to a recorded server. What clients send and are answered goes into the notes of a `Run`."""
 
 import itertools
 import random
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from peer.crypto import aes_encrypt
-from peer.drop import User, file_frame, named_frame
-from peer.frames import Answer, Request
-from peer.messages import Type, message_frame
+from peer.drop import Refused, User, file_frame, named_frame
+from peer.frames import DROP_ERROR, MESSAGES_ERROR, Answer, Request
+from peer.messages import Type, message_frame, pull_frame
 
 from .ledger import LABEL, Notes, content_of, digest
-from .server import CountingClient, Server
+from .recording import size_of_log
+from .server import CountingClient, CountingOperator, Server
 
 KIB, MIB = 1 << 10, 1 << 20
+SETTLED_SECONDS = 1.5  # more than the settle time of loads in which a receiver only waits
 TYPES = (Type.KEY, Type.TEXT, Type.FILE)
 
 
@@ -28,14 +31,19 @@ class Run:
     chance: random.Random
     private_key: object
     users: list[User]  # who are known from earlier lives, and have a key
+    log: Path  # of the recorder
     notes: Notes = field(default_factory=Notes)
     senders: int = 0
     registered: int = 0
 
-    def register(self, client: CountingClient, *, drop: bool = False) -> User:
+    def begins(self) -> int:
+        """The place in the recording before which what is done next cannot have an effect."""
+        return size_of_log(self.log)
+
+    def register(self, client: CountingClient, *, drop: bool = False, name: str = "") -> User:
         """A new user, by the messages service, or by the drop and then with a key."""
         self.registered += 1
-        user = User(f"user {self.life} {self.registered}", self.private_key)
+        user = User(name or f"user {self.life} {self.registered}", self.private_key)
         self.notes.add("registering", None, user.name)
         if not drop:
             client.register_for_messages(user)
@@ -150,8 +158,21 @@ def new_letters(run: Run, user: User, receivers: Sequence[User], sizes: Sequence
     return letters
 
 
-def send_group(run: Run, client: CountingClient, letters: Letters, count: int) -> None:
-    """Pipelines so many of them."""
+def upload_if_taken(run: Run, client: CountingClient, user: User, name: str, plain: bytes) -> None:
+    """One file, where the server may refuse it at either step: then nobody may find it."""
+    client.send(file_frame(user.id, name, aes_encrypt(user.aes_key, plain)))
+    if client.receive() == DROP_ERROR:
+        return
+    run.notes.add("upload", None, user.id, name, digest(plain))
+    client.send(named_frame(user.id, Request.CRC_OK, name))
+    is_taken = client.expect(Answer.THANKS, Answer.ERROR) != DROP_ERROR
+    run.notes.add("verified" if is_taken else "refused", client.answered(), user.id, name, digest(plain))
+
+
+def send_group(
+    run: Run, client: CountingClient, letters: Letters, count: int, *, may_be_refused: bool = False
+) -> None:
+    """Pipelines so many of them. Those that are refused nobody may find."""
     sent, frames = letters.sent[:count], letters.frames[:count]
     del letters.sent[:count], letters.frames[:count]
     for label, receiver, kind, size in sent:
@@ -159,8 +180,13 @@ def send_group(run: Run, client: CountingClient, letters: Letters, count: int) -
 
     def take() -> None:
         for label, receiver, _, _ in sent:
-            message_id = client.expect_stored(receiver.id)
-            run.notes.add("stored", client.answered(), label, message_id)
+            try:
+                message_id = client.expect_stored(receiver.id)
+                run.notes.add("stored", client.answered(), label, message_id)
+            except Refused as refusal:
+                if not may_be_refused or refusal.answer != MESSAGES_ERROR:
+                    raise
+                run.notes.add("not stored", client.answered(), label)
 
     pipelined(client, frames, take)
 
@@ -199,14 +225,32 @@ def _send_paced(client, frames, groups, answered, sent) -> None:
 
 
 def send_letters(
-    run: Run, user: User, receivers: Sequence[User], *, batches: Sequence[int], sizes: Sequence[int]
+    run: Run,
+    user: User,
+    receivers: Sequence[User],
+    *,
+    batches: Sequence[int],
+    sizes: Sequence[int],
+    may_be_refused: bool = False,
 ) -> None:
     """Messages of sizes by chance, so many of them pipelined at a time."""
     chance = run.new_chance()
     letters = new_letters(run, user, receivers, [chance.choice(sizes) for _ in range(sum(batches))])
     with run.server.connect() as client:
         for batch in batches:
-            send_group(run, client, letters, batch)
+            send_group(run, client, letters, batch, may_be_refused=may_be_refused)
+
+
+# -- receivers
+
+
+def take(run: Run, client: CountingClient, user: User) -> bool:
+    """What waits, or a part of it; False when nothing did."""
+    messages = client.pull(user)
+    if messages:
+        labels = [(message.id, LABEL.unpack_from(message.content)) for message in messages]
+        run.notes.add("delivered", client.answered(), labels)
+    return bool(messages)
 
 
 def pull(run: Run, user: User, is_over: threading.Event) -> None:
@@ -214,171 +258,53 @@ def pull(run: Run, user: User, is_over: threading.Event) -> None:
     with run.server.connect() as client:
         while True:
             last = is_over.is_set()
-            messages = client.pull(user)
-            if messages:
-                labels = [(message.id, LABEL.unpack_from(message.content)) for message in messages]
-                run.notes.add("delivered", client.answered(), labels)
-            elif last:
+            if take(run, client, user):
+                continue
+            if last:
                 return
-            else:
-                is_over.wait(0.005)
+            is_over.wait(0.005)
 
 
-# -- kinds of load
+def take_and_reset(run: Run, user: User, way: str) -> None:
+    """Of an answer nothing is read, one message, or all; then the connection is reset before it has settled, so
+    everything waits again."""
+    with run.server.connect() as client:
+        client.send(pull_frame(user.id))
+        if way != "unread":
+            messages = client.stream_messages()
+            next(messages, None)
+            if way == "read":
+                list(messages)
+        client.reset()
 
 
-def registrations(run: Run) -> None:
-    def register(drop: bool) -> Callable[[], None]:
-        def act() -> None:
-            with run.server.connect() as client:
-                for _ in range(8):
-                    run.register(client, drop=drop)
-
-        return act
-
-    in_threads(register(False), register(True), register(False), register(True))
-
-
-def small_uploads(run: Run) -> None:
-    sizes = (0, 1, 15, 16, 511, 1000, 4096, 10_000, 60_000)
-    in_threads(
-        *(
-            lambda user=user: upload(run, user, batches=4, longest=12, names=40, sizes=sizes)
-            for user in run.people(4)
-        )
-    )
+def take_and_close(run: Run, user: User, way: str) -> None:
+    """One answer on a connection of its own, which then ends, or is left until it has settled."""
+    with run.server.connect() as client:
+        take(run, client, user)
+        if way == "half closed":
+            client.finish_sending()
+            client.receive_until_end()
+        elif way == "left":
+            time.sleep(SETTLED_SECONDS)
 
 
-def large_uploads(run: Run) -> None:
-    """Past the page cache from the second mebibyte on, where the file system can."""
-    sizes = (MIB + 1, 2 * MIB, 3 * MIB + 4096, 4 * MIB + 17)
-    first, second = run.people(2)
-    in_threads(
-        lambda: upload(run, first, batches=2, longest=1, names=2, sizes=sizes),
-        lambda: upload(run, second, batches=3, longest=2, names=3, sizes=(1000, 600 * KIB, 2 * MIB)),
-    )
+# -- operators
 
 
-def replacements(run: Run) -> None:
-    sizes = (1, 512, 5000, 30_000)
-    in_threads(
-        *(
-            lambda user=user: upload(run, user, batches=10, longest=3, names=3, sizes=sizes)
-            for user in run.people(3)
-        )
-    )
+def remove(run: Run, operator: CountingOperator, user: User) -> None:
+    run.notes.add("removing", run.begins(), user.name, user.id)
+    operator.succeed(f"1 remove {user.name}")
+    run.notes.add("removed", operator.answered(), user.name, user.id)
 
 
-def small_messages(run: Run) -> None:
-    """Enough at once that the journal is used."""
-    people = run.people(6)
-    sizes = run.chance.choice(((8,), (8, 40, 100), (46, 300, 1000), (2000, 4000)))
-    batches = [run.chance.choice((3, 60, 120)) for _ in range(3)]
-    in_threads(
-        *(lambda user=user: send_letters(run, user, people, batches=batches, sizes=sizes) for user in people[:4])
-    )
+def reset_key(run: Run, operator: CountingOperator, user: User) -> None:
+    run.notes.add("resetting", run.begins(), user.name)
+    operator.succeed(f"1 reset-key {user.name}")
+    run.notes.add("reset", operator.answered(), user.name)
 
 
-def tiny_messages(run: Run) -> None:
-    """All of one size, a multiple of the smallest: what is in the journal has the same edges in each round."""
-    people = run.people(4)
-    size = run.chance.choice((LABEL.size, LABEL.size, LABEL.size + 64, LABEL.size + 448))
-    in_threads(
-        *(
-            lambda user=user: send_letters(run, user, people, batches=(150, 50), sizes=(size,))
-            for user in people
-        )
-    )
-
-
-def journal_segments(run: Run) -> None:
-    """More than a segment of the journal."""
-    people = run.people(4)
-    in_threads(
-        *(
-            lambda user=user: send_letters(run, user, people, batches=(70, 300, 300), sizes=(500, 900))
-            for user in people
-        )
-    )
-
-
-def large_messages(run: Run) -> None:
-    """Contents that go to messages/, with small ones between them."""
-    people = run.people(3)
-    sizes = (300 * KIB, 256 * KIB + 1, 1000, 20_000, 8)
-    in_threads(
-        *(lambda user=user: send_letters(run, user, people, batches=(4, 2, 4), sizes=sizes) for user in people)
-    )
-
-
-def pulls(run: Run) -> None:
-    """Messages that are taken while others come."""
-    people = run.people(5)
-    is_over = threading.Event()
-    sizes = (8, 100, 3000, 300 * KIB)
-
-    def send_all() -> None:
-        try:
-            in_threads(
-                *(
-                    lambda user=user: send_letters(
-                        run, user, people, batches=(10, 50, 80), sizes=sizes[:3] * 12 + sizes[3:]
-                    )
-                    for user in people[:3]
-                )
-            )
-        finally:
-            is_over.set()
-
-    in_threads(send_all, *(lambda user=user: pull(run, user, is_over) for user in people[2:4]))
-
-
-def checkpoints(run: Run) -> None:
-    """Contents that are large for the database: its log grows until it is taken into it."""
-    people = run.people(3)
-    in_threads(
-        *(
-            lambda user=user: send_letters(run, user, people, batches=(15, 15), sizes=(200 * KIB, 250 * KIB))
-            for user in people
-        )
-    )
-
-
-def mixtures(run: Run) -> None:
-    people = run.people(6)
-    is_over = threading.Event()
-
-    def register() -> None:
-        with run.server.connect() as client:
-            for number in range(6):
-                run.register(client, drop=number % 2 == 1)
-
-    def change() -> None:
-        try:
-            in_threads(
-                register,
-                lambda: upload(run, people[0], batches=4, longest=6, names=8, sizes=(1, 5000, 70_000)),
-                lambda: upload(run, people[1], batches=2, longest=3, names=3, sizes=(100, MIB + 100)),
-                lambda: send_letters(run, people[2], people, batches=(5, 80, 80), sizes=(8, 46, 400)),
-                lambda: send_letters(run, people[3], people, batches=(80, 5, 80), sizes=(8, 46, 400)),
-                lambda: send_letters(run, people[4], people, batches=(3, 3), sizes=(8, 300 * KIB)),
-            )
-        finally:
-            is_over.set()
-
-    in_threads(change, lambda: pull(run, people[5], is_over))
-
-
-LOADS: dict[str, Callable[[Run], None]] = {
-    "registrations": registrations,
-    "small-uploads": small_uploads,
-    "large-uploads": large_uploads,
-    "replacements": replacements,
-    "tiny-messages": tiny_messages,
-    "small-messages": small_messages,
-    "journal-segments": journal_segments,
-    "large-messages": large_messages,
-    "pulls": pulls,
-    "checkpoints": checkpoints,
-    "mixtures": mixtures,
-}
+def send_key_again(run: Run, client: CountingClient, user: User) -> None:
+    run.notes.add("key", run.begins(), user.name)
+    client.send_public_key(user)
+    run.notes.add("registered", client.answered(), user.name, user.id, True)

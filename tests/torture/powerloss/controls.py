@@ -1,153 +1,18 @@
-"""Many rounds, two at a time, and what came of them, as a person would want to read it."""
+"""Negative controls: each place from which the server syncs is left out in turn, and has to be missed."""
 
 import random
-import shutil
-import sys
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from .disk import ALL_KEPT, ALL_LOST, Style
 from .loads import LOADS
 from .places import Places
 from .recording import Kind
-from .rounds import Image, Problem, Round, check_images, record, second_life
+from .rounds import Image, Round, check_images, record, second_life
 from .server import release_program
 
-IMAGES_OF_A_RECORDING = 25
-PAIRS_OF_A_SECOND_LIFE = 5
-PROCESSES = 2
 CONTROL_MOMENTS = (6, 60, 10**9)  # entries of the recording behind a sync that is left out
 HARSH = (ALL_LOST, Style("drop", "all"), Style("keep", "none"), Style("zeros", "all"))
-
-
-@dataclass
-class Counts:
-    """What was done for one kind of load."""
-
-    recordings: int = 0
-    images: int = 0
-    pairs: int = 0
-    problems: list[str] = field(default_factory=list)
-
-    def add(self, other: "Counts") -> None:
-        self.recordings += other.recordings
-        self.images += other.images
-        self.pairs += other.pairs
-        self.problems += other.problems
-
-    def note(self, problems: list[Problem]) -> None:
-        self.problems += [str(problem) for problem in problems]
-
-    def kinds(self) -> Counter:
-        return Counter(problem.partition(":")[0] for problem in self.problems)
-
-
-# -- rounds
-
-
-def run_round(load: str, seed: str, folder: Path, images: int, lives: int) -> Counts:
-    """One recorded run and so many images of it; of that many of them a second life, with some images each.
-    Recordings of which nothing was wrong are not kept."""
-    made = record(folder / "first", load, seed)
-    entries = made.entries()
-    counts = Counts(recordings=1, images=images)
-    found = check_images(made, [made.image(number, entries) for number in range(images)], folder / "image")
-    counts.note(found)
-    is_kept = keep(made, found)
-    for number in range(images, images + lives):
-        image = made.image(number, entries, is_first_of_two=True)
-        try:
-            second = second_life(made, image, folder / f"second-{number}")
-        except AssertionError as failure:  # the server did not start, or not answer
-            counts.note([Problem(f"start failed: {str(failure)[-600:]}", made, image)])
-            is_kept = keep(made, counts.problems)
-            continue
-        counts.recordings += 1
-        counts.pairs += PAIRS_OF_A_SECOND_LIFE
-        counts.note([Problem(text, made, image) for text in second.problems])
-        is_kept = keep(made, second.problems) or is_kept
-        its = second.entries()
-        found = check_images(
-            second, [second.image(n, its) for n in range(PAIRS_OF_A_SECOND_LIFE)], folder / "image"
-        )
-        counts.note(found)
-        if not keep(second, found):
-            second.forget()
-    if not is_kept:
-        made.forget()
-    return counts
-
-
-def keep(made: Round, problems: list) -> bool:
-    if problems:
-        made.save()
-        shutil.rmtree(made.folder / "root", ignore_errors=True)
-    return bool(problems)
-
-
-@dataclass(frozen=True)
-class Plan:
-    loads: tuple[str, ...] = tuple(LOADS)
-    images: int = 1000  # of each kind of load
-    pairs: int = 300  # of all together
-    seed: int = 1
-
-    def rounds(self) -> Iterator[tuple[str, str, int, int]]:
-        """(load, seed, images, second lives) of each."""
-        recordings = -(-self.images // IMAGES_OF_A_RECORDING)
-        lives = -(-self.pairs // PAIRS_OF_A_SECOND_LIFE)
-        for number in range(recordings):
-            for place, load in enumerate(self.loads):
-                # Evenly to all loads, and then to their recordings.
-                of_load = lives * (place + 1) // len(self.loads) - lives * place // len(self.loads)
-                its = of_load * (number + 1) // recordings - of_load * number // recordings
-                images = min(IMAGES_OF_A_RECORDING, self.images - number * IMAGES_OF_A_RECORDING)
-                yield load, f"{self.seed}-{number}", images, its
-
-
-def run_plan(plan: Plan, folder: Path, tell: Callable[[str], None]) -> dict[str, Counts]:
-    """All rounds of the plan; `tell` is given a line now and then."""
-    totals = {load: Counts() for load in plan.loads}
-    rounds = list(plan.rounds())
-    told = time.monotonic()
-    with ProcessPoolExecutor(PROCESSES) as pool:
-        running = {
-            pool.submit(run_round, load, seed, folder / f"{load}-{seed}", images, lives): (load, seed)
-            for load, seed, images, lives in rounds
-        }
-        for done, future in enumerate(as_completed(running), 1):
-            load, seed = running[future]
-            try:
-                totals[load].add(future.result())
-            except Exception as failure:
-                text = f"run failed: {load}, seed {seed}: {type(failure).__name__} {failure}"
-                totals[load].problems.append(text)
-            if time.monotonic() - told > 10:
-                told = time.monotonic()
-                tell(f"{done} of {len(rounds)} rounds, {sum(len(c.problems) for c in totals.values())} problems")
-    return totals
-
-
-def table(totals: dict[str, Counts]) -> str:
-    lines = [f"{'load':<18}{'recordings':>11}{'images':>9}{'pairs':>8}{'problems':>10}"]
-    whole = Counts()
-    for load, counts in totals.items():
-        whole.add(counts)
-        lines.append(row(load, counts))
-    lines.append(row("all", whole))
-    lines += [f"  {number:>6} × {kind}" for kind, number in whole.kinds().most_common()]
-    return "\n".join(lines)
-
-
-def row(name: str, counts: Counts) -> str:
-    return f"{name:<18}{counts.recordings:>11}{counts.images:>9}{counts.pairs:>8}{len(counts.problems):>10}"
-
-
-# -- negative controls
 
 
 @dataclass
@@ -242,7 +107,3 @@ def control_table(controls: list[Control]) -> str:
         found = control.caught or f"nothing: {why_redundant(control.place) or 'WHY?'}"
         lines.append(f"{control.place:<78}{control.syncs:>6}{control.tried:>8}  {found}")
     return "\n".join(lines)
-
-
-def tell_on_screen(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
