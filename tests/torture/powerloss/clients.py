@@ -1,5 +1,6 @@
 """What one client does to a recorded server. What clients send and are answered goes into the notes of a `Run`."""
 
+import contextlib
 import itertools
 import random
 import threading
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from peer.crypto import aes_encrypt
 from peer.drop import Refused, User, file_frame, named_frame
-from peer.frames import DROP_ERROR, MESSAGES_ERROR, Answer, Request
+from peer.frames import DROP_ERROR, MESSAGES_ERROR, Answer, ConnectionEnded, Request
 from peer.messages import Type, message_frame, pull_frame
 
 from .ledger import LABEL, Notes, content_of, digest
@@ -60,6 +61,11 @@ class Run:
         known = self.chance.sample(self.users, min(count, len(self.users)))
         with self.server.connect() as client:
             return known + [self.register(client) for _ in range(count - len(known))]
+
+    def people_but(self, user: User, count: int) -> list[User]:
+        """The same without one."""
+        self.users.remove(user)
+        return self.people(count)
 
     def new_sender(self) -> int:
         """A number for labels that no sender of any life has."""
@@ -289,6 +295,17 @@ def take_and_close(run: Run, user: User, way: str) -> None:
             time.sleep(SETTLED_SECONDS)
 
 
+def take_beside_damage(run: Run, user: User) -> None:
+    """What waits, of which something is damaged: it is put aside, and where part of an answer was sent already, the
+    connection ends."""
+    is_over = False
+    while not is_over:
+        with run.server.connect() as client, contextlib.suppress(ConnectionEnded):
+            while take(run, client, user):
+                pass
+            is_over = True
+
+
 # -- operators
 
 
@@ -308,3 +325,10 @@ def send_key_again(run: Run, client: CountingClient, user: User) -> None:
     run.notes.add("key", run.begins(), user.name)
     client.send_public_key(user)
     run.notes.add("registered", client.answered(), user.name, user.id, True)
+
+
+def repair(run: Run, operator: CountingOperator) -> None:
+    """It says so when something was wrong, though it is put aside; then nothing is any more."""
+    operator.ask("1 repair")
+    run.notes.add("repaired", operator.answered())
+    operator.succeed("1 check")

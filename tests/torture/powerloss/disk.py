@@ -4,8 +4,8 @@ The rules, none of them kinder than what disks and file systems do (README.md te
 
 - What is written to a file is pending until a sync of that file that began after it has ended well, or a syncfs.
   Pending writes are there, are not, or are torn at 512 or 4096 bytes, in any combination; a file may be as long as
-  one that did not arrive would have made it, and have zeros there, or what blocks have had that were other files'.
-  A sector that was being written may be neither what it was nor what it was to be.
+  one that did not arrive would have made it, and have zeros there, or what its new blocks had when they were another
+  file's.
 - A change of names is pending until an fsync of the directory (of each of the two, for a rename), or a syncfs. A
   file's fsync does nothing for its name. Pending changes are there as a prefix of all, as a prefix for each
   directory by itself (a rename between two may then be half done), each name by itself, or not at all.
@@ -291,15 +291,12 @@ class Style:
                 continue
             for start, end in self._parts(chance, change, share, number - torn, goes_on, damaged):
                 _grow(data, change.offset + end)
-                data[change.offset + start : change.offset + end] = self._bytes(chance, change, start, end)
+                data[change.offset + start : change.offset + end] = change.data[start:end]
+                if self.data == "garbage" and change.offset + start >= len(file.durable) and chance.random() < 0.3:
+                    data[change.offset + start : change.offset + end] = chance.randbytes(end - start)
             if grows:
                 _grow(data, change.offset + len(change.data))
         return data
-
-    def _bytes(self, chance: random.Random, change: Change, start: int, end: int) -> bytes:
-        if self.data == "garbage" and chance.random() < 0.3:
-            return chance.randbytes(end - start)
-        return change.data[start:end]
 
     def _parts(
         self,

@@ -65,6 +65,14 @@ class Upload:
     allowed: list[str | None] = field(default_factory=lambda: [None])
 
 
+@dataclass(frozen=True)
+class Damage:
+    """What the disk has changed: served by nobody, and put aside one day, but never deleted."""
+
+    there: str  # its digest where it lies, or "missing"
+    whole: str | None  # that of its file, which must be there or put aside; None when the disk has lost it
+
+
 @dataclass
 class Note:
     """One thing that a client did, or was answered."""
@@ -103,6 +111,7 @@ class Found:
     files: dict[FileKey, str]  # digest of the content; its absence is told by "missing"
     messages: list[tuple[int, bytes, bytes, int, bytes]]  # id, receiver, sender, type, content; by id
     content_keys: dict[bytes, bytes | None] = field(default_factory=dict)  # of each user's id
+    aside: set[str] = field(default_factory=set)  # digests of what is in damaged/
 
 
 class Ledger:
@@ -116,6 +125,8 @@ class Ledger:
         self.files: dict[FileKey, Upload] = {}
         self.letters: dict[Label, Letter] = {}
         self.ids: dict[int, Label] = {}
+        self.damaged: dict[int | FileKey, Damage] = {}  # by the message's id; in none of the others
+        self.is_repaired = False
 
     def copy(self) -> "Ledger":
         other = Ledger()
@@ -128,6 +139,7 @@ class Ledger:
         other.files = {key: Upload(list(upload.allowed)) for key, upload in self.files.items()}
         other.letters = {label: copy.copy(letter) for label, letter in self.letters.items()}
         other.ids = dict(self.ids)
+        other.damaged, other.is_repaired = dict(self.damaged), self.is_repaired
         return other
 
     # -- what clients noted
@@ -193,6 +205,9 @@ class Ledger:
             self.letters[label].state = "taken"
             self._claim(message_id, label)
 
+    def _note_repaired(self) -> None:
+        self.is_repaired = True
+
     def _claim(self, message_id: int, label: Label) -> None:
         """An id that anybody was told is that message's for ever."""
         if self.ids.setdefault(message_id, label) != label:
@@ -203,10 +218,29 @@ class Ledger:
     def settle(self, found: Found) -> list[str]:
         """What is wrong, each problem beginning with its kind. The ledger is then what is owed from now on."""
         problems: list[str] = []
+        self._settle_damaged(found, problems)
         self._settle_users(found, problems)
         self._settle_files(found, problems)
         self._settle_messages(found, problems)
         return problems
+
+    def _settle_damaged(self, found: Found, problems: list[str]) -> None:
+        """Takes them out of what was found."""
+        there = {key: found.files.pop(key) for key in self.damaged if key in found.files}
+        there |= {
+            message[0]: digest(message[4]) if message[4] else "missing"
+            for message in found.messages
+            if message[0] in self.damaged
+        }
+        found.messages = [message for message in found.messages if message[0] not in self.damaged]
+        for key, damage in self.damaged.items():
+            now = there.get(key)
+            if now is not None and self.is_repaired:
+                problems.append(f"repair undone: {key} is {now}")
+            if now in (None, "missing") and damage.whole is not None and damage.whole not in found.aside:
+                problems.append(f"damaged thing lost: {key} is neither there nor put aside")
+            if now not in (None, "missing", damage.there):
+                problems.append(f"damaged thing changed: {key} is {now}")
 
     def _settle_users(self, found: Found, problems: list[str]) -> None:
         for name, (client_id, has_key) in list(self.users.items()):

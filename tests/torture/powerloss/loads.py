@@ -17,14 +17,17 @@ from .clients import (
     in_threads,
     pull,
     remove,
+    repair,
     reset_key,
     send_key_again,
     send_letters,
     take_and_close,
     take_and_reset,
+    take_beside_damage,
     upload,
     upload_if_taken,
 )
+from .damaged import VICTIM, make_damaged_directory
 from .ledger import LABEL, Ledger
 from .older import make_older_directory
 
@@ -201,6 +204,24 @@ def key_resets(run: Run) -> None:
         reset_all,
         lambda: upload(run, people[4], batches=4, longest=3, names=5, sizes=(1, 5000)),
         lambda: send_letters(run, people[5], people, batches=(3, 20), sizes=(8, 300)),
+    )
+
+
+def repairs(run: Run) -> None:
+    """what the disk has damaged is put aside, by an operator or when it is asked for"""
+    victim = next(user for user in run.users if user.name == VICTIM)
+    writer, reader = run.people_but(victim, 2)
+
+    def put_aside() -> None:
+        if run.chance.random() < 0.5:
+            take_beside_damage(run, victim)
+        with run.server.operator() as operator:
+            repair(run, operator)
+
+    in_threads(
+        put_aside,
+        lambda: upload(run, writer, batches=3, longest=2, names=3, sizes=(1, 5000)),
+        lambda: send_letters(run, reader, (writer, reader), batches=(3, 4), sizes=(8, 300 * KIB)),
     )
 
 
@@ -383,6 +404,7 @@ LOADS: dict[str, Load] = {
     "wrong-paddings": Load(wrong_paddings),
     "removals": Load(removals),
     "key-resets": Load(key_resets),
+    "repairs": Load(repairs, before=make_damaged_directory),
     "tiny-messages": Load(tiny_messages),
     "small-messages": Load(small_messages),
     "journal-segments": Load(journal_segments),

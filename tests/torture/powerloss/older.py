@@ -5,6 +5,7 @@ import sqlite3
 from pathlib import Path
 from random import Random
 
+from Cryptodome.Cipher import AES
 from peer.crypto import public_key_der
 from peer.kesherd import REPOSITORY
 
@@ -49,7 +50,8 @@ def make_older_directory(root: Path, chance: Random) -> Ledger:
 
 
 def _add_users(database: sqlite3.Connection, data: Path, chance: Random, owed: Ledger) -> None:
-    key = public_key_der(KEY)
+    key, alias_key = public_key_der(KEY), chance.randbytes(16)
+    database.execute("INSERT INTO settings(Name, Value) VALUES('alias key', ?)", (alias_key,))
     for number in range(USERS):
         name, client_id = f"older {number}", chance.randbytes(16)
         owed.users[name] = (client_id, True)
@@ -59,6 +61,8 @@ def _add_users(database: sqlite3.Connection, data: Path, chance: Random, owed: L
         )
         for place in range(chance.randrange(FILES_OF_A_USER + 1)):
             _add_file(database, data, owed, client_id, f"file {place}", chance.randbytes(chance.choice((0, 9, 9000))))
+        if chance.random() < 0.3:
+            _add_newer_file(data, owed, client_id, alias_key)
 
 
 def _add_file(
@@ -73,6 +77,14 @@ def _add_file(
         (client_id, name, place, name),
     )
     owed.files[client_id, name] = Upload([digest(content)])
+
+
+def _add_newer_file(data: Path, owed: Ledger, client_id: bytes, alias_key: bytes) -> None:
+    """Under the public id, without a row: the backup of an older version was put back over it."""
+    folder, content = data / "files" / AES.new(alias_key, AES.MODE_ECB).encrypt(client_id).hex(), b"newer"
+    folder.mkdir(mode=0o700)
+    (folder / "newer").write_bytes(content)
+    owed.files[client_id, "newer"] = Upload([digest(content)])
 
 
 def _add_letters(database: sqlite3.Connection, data: Path, chance: Random, owed: Ledger) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from peer.drop import User
 
 from .clients import Run
+from .damaged import VICTIM
 from .disk import Disk, Snapshot, Style
 from .keys import KEY
 from .ledger import Ledger
@@ -204,7 +205,7 @@ def judge(root: Path, owed: Ledger) -> list[str]:
         server.start()
         found, problems = look(server)
         problems += owed.settle(found)
-        problems += use(server, found, KEY)
+        problems += use(server, found, KEY, but=VICTIM if owed.damaged else "")
     except AssertionError as failure:
         problems = [f"start failed: {str(failure)[-600:]}"]
     except Exception as failure:  # whatever it is, it is the server's answer

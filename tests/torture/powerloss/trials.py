@@ -4,12 +4,14 @@ from collections.abc import Callable
 
 from harness.campaign import Campaign, Trial
 
+from .backups import check_backups
 from .loads import LOADS, Load
 from .rounds import Problem, check_images, record, second_life
 from .scenarios import SCENARIOS, NotReached, run_scenario
 from .server import is_built
 
 FULL = 1000  # images of each load, pairs of cuts
+LOADS_WITH_BACKUPS = ("mixtures", "pulls", "replacements", "journal-rounds", "large-messages")
 SECOND_LIVES = 2  # of a recording, on one image each
 IMAGES_OF_A_SECOND_LIFE = 4
 
@@ -58,6 +60,14 @@ def cut_twice(trial: Trial) -> None:
         tell(trial, check_images(second, images, trial.folder / "image"))
 
 
+def back_up(trial: Trial) -> None:
+    load = LOADS_WITH_BACKUPS[trial.number % len(LOADS_WITH_BACKUPS)]
+    made, problems = check_backups(load, f"{trial.seed}-{trial.number}", trial.folder)
+    trial.count("backups", made)
+    for problem in problems:
+        trial.problem(problem)
+
+
 def play_scenario(trial: Trial) -> None:
     scenario = SCENARIOS[trial.number % len(SCENARIOS)]
     try:
@@ -88,6 +98,15 @@ CAMPAIGNS = [
         sample=2,
         share=4,
         full=-(-FULL // (SECOND_LIVES * IMAGES_OF_A_SECOND_LIFE)),
+        needs=needs,
+    ),
+    Campaign(
+        "power/backups",
+        "backups of a busy server, made as docs/operations.md tells",
+        back_up,
+        sample=2,
+        share=1,
+        full=FULL // 2,
         needs=needs,
     ),
     Campaign(
