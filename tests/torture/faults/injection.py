@@ -32,9 +32,9 @@ KINDS: dict[str, tuple[int, ...]] = {
     "open other": (errno.EMFILE, errno.ENOENT),
     "close": (errno.EIO, errno.EINTR),
     "read": (errno.EIO, errno.EINTR, SHORT),
-    "read other": (errno.EINTR, errno.EAGAIN),
+    "read other": (errno.EINTR,),
     "write": (errno.ENOSPC, errno.EIO, errno.EINTR, SHORT),
-    "write other": (errno.EINTR, errno.EAGAIN),
+    "write other": (errno.EINTR,),
     "write log": (errno.ENOSPC, errno.EIO, errno.EINTR, SHORT),
     "fsync": (errno.EIO, errno.ENOSPC, errno.EINTR),
     "fdatasync": (errno.EIO, errno.ENOSPC, errno.EINTR),
@@ -193,9 +193,9 @@ class Injection:
     def failed(self) -> int:
         return self._map.fault_count
 
-    def faults(self, program_maps: "Maps | None" = None) -> list[str]:
+    def faults(self, program_maps: "Maps | None" = None, limit: int = FAULTS) -> list[str]:
         """Those that failed, in order: what, the how manieth of its kind, and from where it was called."""
-        entries = self._map.faults[: min(self._map.fault_count, FAULTS)]
+        entries = self._map.faults[: min(self._map.fault_count, limit)]
         kinds = list(KINDS)
         return [
             f"{name_of(entry.error)} of {kinds[entry.kind]} {entry.call}"

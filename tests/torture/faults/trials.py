@@ -1,0 +1,5 @@
+"""The campaigns of failing calls."""
+
+from . import calls
+
+CAMPAIGNS = [*calls.CAMPAIGNS]
