@@ -34,6 +34,7 @@ class Course:
         self.is_strict = is_strict
         self.problems: list[str] = []
         self.counts: Counter = Counter()
+        self.leavers: set[bytes] = set()  # users who may have been removed
         self._lock = threading.Lock()
 
     def problem(self, text: str) -> None:
@@ -45,7 +46,11 @@ class Course:
         with self._lock:
             self.counts[what] += 1
         if self.is_strict:
-            self.problem(f"not served again: {step}: {what}, {type(how).__name__} {how}")
+            self.problem(f"not served again: {step}: {what}, {type(how).__name__} {how} {_payload(how)}")
+
+
+def _payload(how: BaseException) -> bytes:
+    return how.answer.payload[:600] if isinstance(how, Refused) else b""
 
 
 class Guest:

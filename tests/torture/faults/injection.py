@@ -73,6 +73,11 @@ KINDS: dict[str, tuple[int, ...]] = {
     "sleep": (errno.EINTR,),
     "entropy": (errno.EIO, errno.ENOSYS),
     "resolve": (errno.EAGAIN,),
+    "memory kesherd": (errno.ENOMEM,),
+    "memory sqlite": (errno.ENOMEM,),
+    "memory openssl": (errno.ENOMEM,),
+    "memory libuv": (errno.ENOMEM,),
+    "memory other": (errno.ENOMEM,),
 }
 NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
 
@@ -121,6 +126,9 @@ class _Map(ctypes.Structure):
         ("rows", _Row * len(KINDS)),
         ("places", _Place * PLACES),
         ("faults", _Entry * FAULTS),
+        ("least_size", ctypes.c_uint64),
+        ("blocks", ctypes.c_int64),
+        ("bytes", ctypes.c_int64),
     ]
 
 
@@ -189,6 +197,14 @@ class Injection:
     def calls(self) -> dict[str, int]:
         """How many there were of each kind, whoever failed."""
         return {kind: self._map.rows[number].calls for number, kind in enumerate(KINDS)}
+
+    def live_blocks(self) -> int:
+        """Allocated since the start, and not freed."""
+        return self._map.blocks
+
+    def spare_below(self, size: int) -> None:
+        """Smaller allocations neither fail nor count."""
+        self._map.least_size = size
 
     def failed(self) -> int:
         return self._map.fault_count

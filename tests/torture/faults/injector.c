@@ -1,7 +1,8 @@
 /* injector.c — a library to be preloaded (LD_PRELOAD): it makes calls of the C library fail that a program
  * makes, and those that SQLite, libuv and OpenSSL make for it. Which and when stands in a file that the
  * program and the test have mapped: so a fault comes and goes while the program runs, and calls are counted.
- * Here: the start, judgement, and places; injector_files.c and injector_loops.c have the calls.
+ * Here: the start, judgement, and places; injector_files.c, injector_loops.c and injector_memory.c have the
+ * calls.
  *
  * From the environment, at the start:
  *
@@ -85,6 +86,11 @@ __attribute__((constructor)) static void start(void)
     memcpy(injector.root, root, injector.root_size);
     injector.device = status.st_dev;
     injector.map = map;
+}
+
+struct injector_map *injector_current(void)
+{
+    return injector.map;
 }
 
 /* ---- places ---- */

@@ -14,7 +14,7 @@
 #define INJECTOR_MAGIC "kesher faults 1"
 
 /* Calls that fail alike. "Data" is what is in the data directory; of "other" descriptors are those of loops.
- */
+ * "Memory" is told apart by who asks for it. */
 #define INJECTOR_KINDS(KIND)                                                                                 \
     KIND(OPEN, "open")                                                                                       \
     KIND(OPEN_OTHER, "open other")                                                                           \
@@ -60,7 +60,12 @@
     KIND(SEMAPHORE, "semaphore")                                                                             \
     KIND(SLEEP, "sleep")                                                                                     \
     KIND(ENTROPY, "entropy")                                                                                 \
-    KIND(RESOLVE, "resolve")
+    KIND(RESOLVE, "resolve")                                                                                 \
+    KIND(MEMORY_OURS, "memory kesherd")                                                                      \
+    KIND(MEMORY_SQLITE, "memory sqlite")                                                                     \
+    KIND(MEMORY_OPENSSL, "memory openssl")                                                                   \
+    KIND(MEMORY_LIBUV, "memory libuv")                                                                       \
+    KIND(MEMORY_OTHER, "memory other")
 
 enum injector_kind {
 #define INJECTOR_NAME(name, text) INJECTOR_##name,
@@ -115,7 +120,13 @@ struct injector_map {
     struct injector_row rows[INJECTOR_KIND_COUNT];
     struct injector_place places[INJECTOR_PLACES];
     struct injector_fault faults[INJECTOR_FAULTS];
+    uint64_t least_size;    /* of an allocation that counts as a call */
+    _Atomic int64_t blocks; /* allocated since the start and not freed */
+    _Atomic int64_t bytes;  /* in them */
 };
+
+/* NULL before the start, and where nothing is to fail. */
+struct injector_map *injector_current(void);
 
 /* What a call is to do instead. Neither: what it would do anyway. */
 struct injector_verdict {

@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from peer.metrics import HttpClient
@@ -69,25 +70,31 @@ class Life:
     start()                    looks at what came out of the life before, if there was one
     run()                      the standard run, in which things may fail
     serves_again()             when nothing fails any more
-    die()                      kill -9
+    die(), stop()              kill -9, SIGTERM
     """
 
     def __init__(self, server: StandardServer):
         self.server = server
         self.problems: list[str] = []
         self.runs = 0
+        self.begun_log = 0  # where that of this life begins
         self._ledger = Ledger()
+        self._leavers: set[bytes] = set()  # whom no ledger knows
         self._notes = Notes()
         self._descriptors = 0  # when it was quiet for the first time in its life
         self._is_known_dead = False
 
     # -- one life
 
-    def start(self) -> None:
-        self.server.start()
+    def start(self, ready: Callable[[], None] = lambda: None) -> None:
+        """`ready` is called when it is."""
+        log = self.server.log_path
+        self.begun_log = log.stat().st_size if log.exists() else 0
         self._is_known_dead = False
+        self.server.start()
+        ready()
         found, problems = look(self.server)
-        self.problems += problems + self._ledger.settle(_without_leavers(found))
+        self.problems += problems + self._ledger.settle(self._without_leavers(found))
         self.problems += use(self.server, found, KEY)
         for letter in self._ledger.letters.values():  # they have just been taken
             letter.state = "taken" if letter.state == "acknowledged" else letter.state
@@ -104,6 +111,7 @@ class Life:
         for other in others:
             other.join()
         self.problems += course.problems
+        self._leavers |= course.leavers
         return course
 
     def serves_again(self) -> bool:
@@ -122,8 +130,15 @@ class Life:
             self.server.kill()
         except AssertionError as report:
             self.problems.append(f"sanitizer: {report}")
-        self._ledger = self._owed()
-        self._notes = Notes()
+        self._is_over()
+
+    def stop(self) -> None:
+        """SIGTERM, which must be obeyed."""
+        try:
+            self.server.stop()
+        except AssertionError as failure:
+            self.problems.append(f"stop failed: {str(failure)[-600:]}")
+        self._is_over()
 
     def is_dead(self) -> bool:
         """It ended by itself, which is a problem."""
@@ -136,6 +151,10 @@ class Life:
         return True
 
     # -- its parts
+
+    def _is_over(self) -> None:
+        self._ledger = self._owed()
+        self._notes = Notes()
 
     def _new_standard(self, course: Course) -> Standard:
         self.runs += 1
@@ -151,29 +170,37 @@ class Life:
     def _owed(self) -> Ledger:
         return self._ledger.at([(0, note.what, note.values) for note in self._notes.all], 0)
 
+    def _without_leavers(self, found: Found) -> Found:
+        self._leavers |= {known[0] for name, known in found.users.items() if name.startswith(LEAVER)}
+        return Found(
+            {name: known for name, known in found.users.items() if known[0] not in self._leavers},
+            {key: content for key, content in found.files.items() if key[0] not in self._leavers},
+            found.messages,
+        )
+
     def _take_what_waits(self) -> None:
         """What was acknowledged comes out, even if leases have to end before."""
         course = Course(self.server, is_strict=True)
         standard = self._new_standard(course)
         end = time.monotonic() + PATIENCE
-        while waiting := self._waiting():
+        states = ("sent", "acknowledged")  # what was refused may be there, too
+        while waiting := self._letters(states):
             if time.monotonic() > end:
                 self.problems.append(f"messages held back: {sorted(waiting)[:5]} of {len(waiting)}")
                 break
-            for receiver in {letter.receiver_id for letter in waiting.values()}:
-                try:
+            try:
+                for receiver in {letter.receiver_id for letter in waiting.values()}:
                     standard.pull_all_of(receiver)
-                except Lost:
-                    self.is_dead()
-                    return
+            except Lost:
+                self.is_dead()
+                return
             if course.problems:
                 break
+            states = ("acknowledged",)
         self.problems += course.problems
 
-    def _waiting(self) -> dict:
-        return {
-            label: letter for label, letter in self._owed().letters.items() if letter.state == "acknowledged"
-        }
+    def _letters(self, states: tuple[str, ...]) -> dict:
+        return {label: letter for label, letter in self._owed().letters.items() if letter.state in states}
 
     def _wait_until_quiet(self) -> None:
         """It holds nothing when it has come to rest, and no more descriptors than the first time."""
@@ -191,13 +218,3 @@ class Life:
                 self.problems.append(f"held: {busy}, with nobody there")
                 return
             time.sleep(0.02)
-
-
-def _without_leavers(found: Found) -> Found:
-    """No ledger knows those who may have been removed."""
-    gone = {client_id for name, (client_id, _) in found.users.items() if name.startswith(LEAVER)}
-    return Found(
-        {name: known for name, known in found.users.items() if known[0] not in gone},
-        {key: content for key, content in found.files.items() if key[0] not in gone},
-        found.messages,
-    )

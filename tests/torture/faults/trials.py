@@ -1,5 +1,5 @@
-"""The campaigns of failing calls."""
+"""The campaigns of failing calls and allocations."""
 
-from . import calls
+from . import calls, memory_trials
 
-CAMPAIGNS = [*calls.CAMPAIGNS]
+CAMPAIGNS = [*calls.CAMPAIGNS, *memory_trials.CAMPAIGNS]
