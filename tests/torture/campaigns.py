@@ -1,6 +1,7 @@
 """All campaigns, in the order in which they run. Each folder beside this file has those of one kind of damage."""
 
+from faults import trials as faults
 from harness.campaign import Campaign
-from powerloss import trials as power
+from powerloss import trials as powerloss
 
-CAMPAIGNS: list[Campaign] = [*power.CAMPAIGNS]
+CAMPAIGNS: list[Campaign] = [*powerloss.CAMPAIGNS, *faults.CAMPAIGNS]
