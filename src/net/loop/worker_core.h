@@ -83,7 +83,7 @@ struct ks_worker_core {
     _Atomic unsigned connection_count;  /* of this worker; the acceptor reads it to find the least loaded */
     bool ticking;
     bool stood_still; /* the last tick came late, and was put off */
-    bool quiescing; /* no connection may stay */
+    bool quiescing;   /* no connection may stay */
 };
 
 enum { KS_WORKER_SCRATCH_SIZE = 256 * 1024 };
@@ -100,8 +100,8 @@ void ks_worker_core_need_ticks(struct ks_worker_core *core);
 void ks_worker_core_stop_ticks(struct ks_worker_core *core);
 
 /* To be asked in each tick, once: whether the loop stood still before it (the process was stopped, or got no
- * processor), so that deadlines have passed while what peers did in time lies unread in the sockets. The tick then
- * ends here: the sockets are looked at before the next one, which is never told so. */
+ * processor), so that deadlines have passed while what peers did in time lies unread in the sockets. The tick
+ * then ends here: the sockets are looked at before the next one, which is never told so. */
 bool ks_worker_core_stood_still(struct ks_worker_core *core);
 
 /* One connection of this worker is gone, or has not come about: takes it from all counts. Any thread. */
