@@ -3,5 +3,6 @@
 from faults import trials as faults
 from harness.campaign import Campaign
 from powerloss import trials as powerloss
+from processes import trials as processes
 
-CAMPAIGNS: list[Campaign] = [*powerloss.CAMPAIGNS, *faults.CAMPAIGNS]
+CAMPAIGNS: list[Campaign] = [*powerloss.CAMPAIGNS, *faults.CAMPAIGNS, *processes.CAMPAIGNS]

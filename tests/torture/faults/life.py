@@ -9,7 +9,7 @@ from pathlib import Path
 from peer.metrics import HttpClient
 
 from powerloss.ledger import Found, Ledger, Notes
-from powerloss.loads import Run
+from powerloss.clients import Run
 from powerloss.rounds import KEY
 from powerloss.server import Server, look, release_program, use
 
@@ -158,7 +158,7 @@ class Life:
 
     def _new_standard(self, course: Course) -> Standard:
         self.runs += 1
-        run = Run(self.server, self.runs, random.Random(self.runs), KEY, [], self._notes)
+        run = Run(self.server, self.runs, random.Random(self.runs), KEY, [], notes=self._notes)
         return Standard(run, course)
 
     def _go_through(self, standard: Standard) -> None:

@@ -31,7 +31,7 @@ from peer.metrics import HttpClient
 from peer.operators import ControlClient
 
 from powerloss.ledger import LABEL, content_of, digest
-from powerloss.loads import KIB, Run, new_letters, send_group
+from powerloss.clients import KIB, Run, new_letters, send_group
 from powerloss.server import CountingClient
 
 from .guest import PATIENCE, Course, Guest
