@@ -67,7 +67,8 @@ def live_until_killed(past: Past, load: Callable[[Run], None], notes: int) -> No
 def kill_rounds(name: str, new_load: Callable[[], Load]) -> Callable[[Trial], None]:
     def round(trial: Trial) -> None:
         load = new_load()
-        past = Past(trial, Victim(trial.folder, **{**load.settings, "settle_time_ms": SETTLE_MS}))
+        server = Victim(trial.folder, **{**load.settings, "settle_time_ms": SETTLE_MS})
+        past = Past(trial, server, may_be_refused=load.may_be_refused)
         try:
             for _ in range(trial.chance.randint(*LIVES)):
                 start(past)
