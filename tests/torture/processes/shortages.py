@@ -29,10 +29,14 @@ def await_all(patients: list[Patient], loads: list[Load]) -> None:
     wait_until(got_on, f"progress of {[(patient.done, count) for patient, count in wanted]}")
 
 
+def starve(trial: Trial, server: Victim) -> None:
+    """From now on there are some descriptors at most, or none."""
+    set_soft_limit(server, open_numbers(server)[-1] + 1 + trial.chance.choice((0, 0, 1, 2, 5)))
+
+
 def run_short(trial: Trial, server: Victim) -> None:
-    """For a while there are some descriptors at most, or none, and some strangers want one."""
-    left = trial.chance.choice((0, 0, 1, 2, 5))
-    set_soft_limit(server, open_numbers(server)[-1] + 1 + left)
+    """For a while, and some strangers want one."""
+    starve(trial, server)
     strangers = [server.connect() for _ in range(trial.chance.randint(0, STRANGERS))]
     for stranger in strangers:
         ask(stranger)

@@ -6,7 +6,9 @@ from powerloss.server import is_built
 from .clocks import clock
 from .kills import KILLS
 from .pauses import pause
+from .receivers import receivers
 from .shortages import shortage
+from .talks import talks
 
 
 def _needs() -> str:
@@ -24,4 +26,6 @@ CAMPAIGNS = [
     Campaign("pause", "SIGSTOP, short and longer than the server's patience", pause, sample=1, share=2, full=100, needs=_needs),
     Campaign("clock", "the time of day jumps, both ways and far, in and between lives", clock, sample=1, share=2, full=200, needs=_needs),
     Campaign("descriptors", "no descriptors for a while, under load", shortage, sample=1, share=2, full=300, needs=_needs),
+    Campaign("receivers", "peers that die unread, stall, compete, reset, shut down half", receivers, sample=1, share=2, full=300, needs=_needs),
+    Campaign("chat", "groups under pauses, shortages, resets, silent members, kill -9", talks, sample=1, share=2, full=300, needs=_needs),
 ]
