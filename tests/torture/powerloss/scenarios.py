@@ -16,9 +16,9 @@ from peer.drop import User, file_frame, named_frame
 from peer.frames import Answer, MessageAnswer, Request
 from peer.messages import STORED, Type, message_frame
 
+from .clients import KIB, Letters, Run, in_threads, new_letters, send_group, send_letters_in_pairs
 from .disk import ALL_KEPT, SECTOR, Change, File, Style, _units
 from .ledger import LABEL, content_of, digest
-from .loads import KIB, Letters, Run, in_threads, new_letters, send_group, send_letters_in_pairs
 from .recording import Entry, Kind
 from .rounds import Image, Problem, Round, check_images, record, second_life
 from .server import CountingClient
