@@ -16,7 +16,6 @@ from peer.operators import ControlClient
 from peer.ports import free_port
 
 
-
 @pytest.fixture
 def server(make_talker):
     return make_talker(metrics="127.0.0.1:0")

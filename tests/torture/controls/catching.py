@@ -15,7 +15,7 @@ from peer.kesherd import REPOSITORY
 from powerloss.rounds import Round, check_images, record, second_life
 from powerloss.server import build_directory
 
-from .faults import Fault, Tests, UnitTests
+from .fault import Fault, Tests, UnitTests
 
 FOLDER = Path("tests", "torture", "controls")
 TEST_SECONDS = 100

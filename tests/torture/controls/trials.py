@@ -4,7 +4,8 @@ Without that, nobody would know what the silence of the other campaigns and of t
 from harness.campaign import Campaign, Trial
 
 from .catching import Finding, faulty_program, find_by_power_cuts, find_by_tests, why_worthless
-from .faults import FAULTS, Fault, PowerCuts
+from .fault import Fault, PowerCuts
+from .faults import FAULTS
 
 
 def find(fault: Fault, trial: Trial) -> Finding:
