@@ -62,10 +62,10 @@ uint64_t ks_staged_number(struct ks_staged *staged);
 /* An upload that was counted ended without ks_staged_put. */
 void ks_staged_leave(struct ks_staged *staged, const struct ks_client_id *id);
 
-/* Adds an upload that was counted as the one last completed, for its owner and anywhere. Where the owner has one
- * of that name already (*has_replaced), *replaced receives the earlier of the two, which may be this one: one
- * with a wrong padding is staged late. It is obsolete and has to be discarded by the caller. KS_OK, KS_NO_MEMORY
- * (nothing was added). */
+/* Adds an upload that was counted as the one last completed, for its owner and anywhere. Where the owner has
+ * one of that name already (*has_replaced), *replaced receives the earlier of the two, which may be this one:
+ * one with a wrong padding is staged late. It is obsolete and has to be discarded by the caller. KS_OK,
+ * KS_NO_MEMORY (nothing was added). */
 enum ks_result ks_staged_put(struct ks_staged *staged, const struct ks_staged_upload *upload,
                              struct ks_staged_upload *replaced, bool *has_replaced);
 
