@@ -18,7 +18,7 @@ from peer.drop import User
 from peer.frames import RESPONSE_HEADER, ConnectionEnded
 from peer.messages import WAITING_FIXED, Message, pull_frame
 from powerloss.ledger import LABEL, Label, content_of
-from powerloss.loads import Run, in_threads, new_letters, send_group
+from powerloss.clients import Run, in_threads, new_letters, send_group
 from powerloss.server import CountingClient
 
 from .past import Clients, Past, Victim
