@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from powerloss import controls
 from powerloss.disk import ALL_KEPT, ALL_LOST, Disk, Snapshot, Style
-from powerloss.ledger import Found, Ledger, content_of
+from powerloss.ledger import Damage, Found, Ledger, content_of, digest
 from powerloss.recording import Entry, Kind, Sync
 from powerloss.loads import JOURNAL
 from powerloss.older import make_older_directory, migrations
@@ -280,6 +280,24 @@ def test_what_was_refused_is_nowhere():
     refused = [("upload", (ALICE, "a", "one")), ("refused", (ALICE, "a", "one"))]
     assert settle(refused)[0] == []
     assert settle(refused, files={(ALICE, "a"): "one"})[0] == ["file wrong"]
+
+
+def test_what_is_damaged_is_there_or_put_aside_and_after_a_repair_not_there():
+    def owed() -> Ledger:
+        ledger = Ledger()
+        ledger.damaged = {7: Damage(digest(b"rotten"), "whole")}
+        return ledger
+
+    def kinds(messages: list, aside: dict[str, bool], notes: tuple = ()) -> list[str]:
+        ledger = owed().at([(0, *note) for note in notes], 0)
+        return [problem.partition(":")[0] for problem in ledger.settle(Found({}, {}, messages, {}, aside))]
+
+    there, repaired = [(7, BOB, ALICE, 3, b"rotten")], (("repaired", ()),)
+    assert kinds(there, {}) == kinds([], {"whole": False}) == kinds([], {"whole": True}, repaired) == []
+    assert kinds([], {}) == ["damaged thing lost"]
+    assert kinds([(7, BOB, ALICE, 3, b"worse")], {}) == ["damaged thing changed"]
+    assert kinds(there, {"whole": True}, repaired) == ["repair undone"]
+    assert kinds([], {"whole": False}, repaired) == ["note lost"]
 
 
 # -- directories of older versions

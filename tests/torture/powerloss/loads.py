@@ -217,7 +217,8 @@ def key_resets(run: Run) -> None:
 def repairs(run: Run) -> None:
     """what the disk has damaged is put aside, by an operator or when it is asked for"""
     victim = next(user for user in run.users if user.name == VICTIM)
-    writer, reader = run.people_but(victim, 2)
+    run.users.clear()  # what others do must not sync the directories of those who have something damaged
+    writer, reader = run.people(2)
 
     def put_aside() -> None:
         if run.chance.random() < 0.5:
