@@ -5,7 +5,7 @@ import itertools
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from .recording import size_of_log
 from .server import CountingClient, CountingOperator, Server
 
 KIB, MIB = 1 << 10, 1 << 20
+LONG_NAME = 200  # what is kept of it on disk is shorter
 SETTLED_SECONDS = 1.5  # more than the settle time of loads in which a receiver only waits
 TYPES = (Type.KEY, Type.TEXT, Type.FILE)
 
@@ -32,19 +33,19 @@ class Run:
     chance: random.Random
     private_key: object
     users: list[User]  # who are known from earlier lives, and have a key
-    log: Path  # of the recorder
+    log: Path | None = None  # of the recorder, where there is one
     notes: Notes = field(default_factory=Notes)
-    senders: int = 0
-    registered: int = 0
+    # Counted by many threads, which `next` of a counter is safe for.
+    senders: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    registered: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def begins(self) -> int:
         """The place in the recording before which what is done next cannot have an effect."""
-        return size_of_log(self.log)
+        return size_of_log(self.log) if self.log is not None else 0
 
     def register(self, client: CountingClient, *, drop: bool = False, name: str = "") -> User:
         """A new user, by the messages service, or by the drop and then with a key."""
-        self.registered += 1
-        user = User(name or f"user {self.life} {self.registered}", self.private_key)
+        user = User(name or f"user {self.life} {next(self.registered)}", self.private_key)
         self.notes.add("registering", None, user.name)
         if not drop:
             client.register_for_messages(user)
@@ -64,8 +65,7 @@ class Run:
 
     def new_sender(self) -> int:
         """A number for labels that no sender of any life has."""
-        self.senders += 1
-        return self.life * 1000 + self.senders
+        return self.life * 1000 + next(self.senders)
 
     def new_chance(self) -> random.Random:
         """For one thread: what it does must not depend on how fast others are."""
@@ -124,6 +124,11 @@ def upload_batch(
     pipelined(client, frames, take)
 
 
+def file_name(number: int) -> str:
+    """Every third one is so long that only its row tells it: without that, no start finds the file again."""
+    return f"file {number}" if number % 3 < 2 else f"file {number} ".ljust(LONG_NAME, "+")
+
+
 def upload(run: Run, user: User, *, batches: int, longest: int, names: int, sizes: Sequence[int]) -> None:
     """Batches of files with different names in each; some are never confirmed."""
     chance = run.new_chance()
@@ -132,7 +137,7 @@ def upload(run: Run, user: User, *, batches: int, longest: int, names: int, size
         for _ in range(batches):
             count = chance.randint(1, min(longest, names))
             files = [
-                (f"file {number}", chance.randbytes(chance.choice(sizes)))
+                (file_name(number), chance.randbytes(chance.choice(sizes)))
                 for number in chance.sample(range(names), count)
             ]
             upload_batch(run, client, user, files, unconfirmed=chance.choice((0, 0, 0, 1)) if count > 1 else 0)

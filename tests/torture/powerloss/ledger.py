@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from .recording import Streams
 
+STORED_NAME_LIMIT = 120
 LABEL = struct.Struct("<II")  # of a message: number of its sender, its number there; the rest follows from it
 
 LARGE = 1 << 20  # of a content, from which few are remembered
@@ -44,6 +45,14 @@ def _new_content(sender: int, number: int, size: int) -> bytes:
 
 def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
+
+
+def stored_name(name: str) -> str:
+    """What a file is called on disk; of ASCII."""
+    if len(name) <= STORED_NAME_LIMIT:
+        return name
+    mark = "~" + hashlib.sha256(name.encode()).hexdigest()[:16]
+    return name[: STORED_NAME_LIMIT - len(mark)] + mark
 
 
 @dataclass
@@ -208,6 +217,11 @@ class Ledger:
     def _note_repaired(self) -> None:
         self.is_repaired = True
 
+    def _note_seen(self, labels: list[tuple[int, Label]]) -> None:
+        """Of a 2104 that was broken off: nothing of it is delivered."""
+        for message_id, label in labels:
+            self._claim(message_id, label)
+
     def _claim(self, message_id: int, label: Label) -> None:
         """An id that anybody was told is that message's for ever."""
         if self.ids.setdefault(message_id, label) != label:
@@ -284,7 +298,9 @@ class Ledger:
                 kind = "file lost" if content in (None, "missing") else "file wrong"
                 problems.append(f"{kind}: {key[1]} is {content}, not one of {allowed}")
             upload.allowed = [content]
-        for key in found.files.keys() - self.files.keys():
+        # Without a row, a file whose name was cut is taken for one of the name that it has on disk.
+        adopted = {(client_id, stored_name(name)) for client_id, name in self.files}
+        for key in found.files.keys() - self.files.keys() - adopted:
             problems.append(f"file unknown: {key[1]} of {key[0].hex()} was never confirmed")
 
     def _settle_messages(self, found: Found, problems: list[str]) -> None:

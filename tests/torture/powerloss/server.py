@@ -127,6 +127,7 @@ def look(server: Server) -> tuple[Found, list[str]]:
     """What the server has, read from its directory while it runs; and what is wrong whatever was promised."""
     problems: list[str] = []
     database = sqlite3.connect(f"file:{server.data / 'kesher.db'}?mode=ro", uri=True, timeout=30)
+    database.text_factory = lambda text: text.decode(errors="surrogateescape")  # names of files may be any bytes
     try:
         _wait_for_removals(server, database, problems)
         state = [row[0] for row in database.execute("PRAGMA integrity_check")]
