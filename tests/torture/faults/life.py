@@ -13,7 +13,7 @@ from powerloss.loads import Run
 from powerloss.rounds import KEY
 from powerloss.server import Server, look, release_program, use
 
-from .guest import PATIENCE, Course, Lost
+from .guest import NOT_SERVED, PATIENCE, Course, Lost
 from .standard import LEAVER, Standard
 
 GAUGES = (
@@ -80,6 +80,7 @@ class Life:
         self.begun_log = 0  # where that of this life begins
         self._ledger = Ledger()
         self._leavers: set[bytes] = set()  # whom no ledger knows
+        self._standards: list[Standard] = []  # that may have left something
         self._notes = Notes()
         self._descriptors = 0  # when it was quiet for the first time in its life
         self._is_known_dead = False
@@ -93,7 +94,7 @@ class Life:
         self._is_known_dead = False
         self.server.start()
         ready()
-        found, problems = look(self.server)
+        found, problems = self._look()
         self.problems += problems + self._ledger.settle(self._without_leavers(found))
         self.problems += use(self.server, found, KEY)
         for letter in self._ledger.letters.values():  # they have just been taken
@@ -118,7 +119,8 @@ class Life:
         """Everything is served, all that is owed comes out, nothing is held that nobody uses. False: it is dead."""
         if self.is_dead():
             return False
-        self.run(is_strict=True)
+        self._wait_until_served()
+        self._discard_what_is_staged()
         self._take_what_waits()
         if not self.is_dead():
             self._wait_until_quiet()
@@ -153,13 +155,15 @@ class Life:
     # -- its parts
 
     def _is_over(self) -> None:
+        self._standards = []
         self._ledger = self._owed()
         self._notes = Notes()
 
     def _new_standard(self, course: Course) -> Standard:
         self.runs += 1
         run = Run(self.server, self.runs, random.Random(self.runs), KEY, [], self._notes)
-        return Standard(run, course)
+        self._standards.append(Standard(run, course))
+        return self._standards[-1]
 
     def _go_through(self, standard: Standard) -> None:
         try:
@@ -170,6 +174,15 @@ class Life:
     def _owed(self) -> Ledger:
         return self._ledger.at([(0, note.what, note.values) for note in self._notes.all], 0)
 
+    def _look(self) -> tuple[Found, list[str]]:
+        """What is there once the removal of users that was broken off has gone on."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            found, problems = look(self.server)
+            if not problems or time.monotonic() > end:
+                return found, problems
+            time.sleep(0.02)
+
     def _without_leavers(self, found: Found) -> Found:
         self._leavers |= {known[0] for name, known in found.users.items() if name.startswith(LEAVER)}
         return Found(
@@ -178,12 +191,36 @@ class Life:
             found.messages,
         )
 
+    def _wait_until_served(self) -> None:
+        """What has failed may be looked at again only after some time: the room on the disk, once a second."""
+        end = time.monotonic() + PATIENCE
+        while not self.is_dead():
+            before = len(self.problems)
+            self.run(is_strict=True)
+            if len(self.problems) == before or time.monotonic() > end:
+                return
+            self.problems[before:] = [text for text in self.problems[before:] if not text.startswith(NOT_SERVED)]
+            time.sleep(0.1)
+
+    def _discard_what_is_staged(self) -> None:
+        """What runs have left, since their clients were refused or lost."""
+        course = Course(self.server, is_strict=True)
+        for standard in self._standards:
+            standard.course = course
+            try:
+                standard.discard()
+            except Lost:
+                self.is_dead()
+                return
+        self._standards = [standard for standard in self._standards if standard.staged]
+        self.problems += course.problems
+
     def _take_what_waits(self) -> None:
         """What was acknowledged comes out, even if leases have to end before."""
         course = Course(self.server, is_strict=True)
         standard = self._new_standard(course)
         end = time.monotonic() + PATIENCE
-        states = ("sent", "acknowledged")  # what was refused may be there, too
+        states = ("sent", "acknowledged", "taken")  # what was refused may be there, and what never looked delivered
         while waiting := self._letters(states):
             if time.monotonic() > end:
                 self.problems.append(f"messages held back: {sorted(waiting)[:5]} of {len(waiting)}")
