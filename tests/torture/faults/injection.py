@@ -209,9 +209,9 @@ class Injection:
     def failed(self) -> int:
         return self._map.fault_count
 
-    def faults(self, program_maps: "Maps | None" = None) -> list[str]:
+    def faults(self, program_maps: "Maps | None" = None, limit: int = FAULTS) -> list[str]:
         """Those that failed, in order: what, the how manieth of its kind, and from where it was called."""
-        entries = self._map.faults[: min(self._map.fault_count, FAULTS)]
+        entries = self._map.faults[: min(self._map.fault_count, limit)]
         kinds = list(KINDS)
         return [
             f"{name_of(entry.error)} of {kinds[entry.kind]} {entry.call}"
