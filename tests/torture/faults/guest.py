@@ -17,7 +17,7 @@ from peer.messages import Malformed
 from powerloss.server import Server
 
 NOT_SERVED = "not served again"
-PATIENCE = 20  # seconds; who has waited so long waits for ever
+PATIENCE = 60  # seconds; who has waited so long waits for ever
 REFUSALS = (Answer.ERROR, Answer.MESSAGES_ERROR)
 
 T = TypeVar("T")

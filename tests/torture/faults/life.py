@@ -81,6 +81,7 @@ class Life:
         self.begun_log = 0  # where that of this life begins
         self._ledger = Ledger()
         self._leavers: set[bytes] = set()  # whom no ledger knows
+        self._standards: list[Standard] = []  # that may have left something
         self._notes = Notes()
         self._descriptors = 0  # when it was quiet for the first time in its life
         self._is_known_dead = False
@@ -120,6 +121,7 @@ class Life:
         if self.is_dead():
             return False
         self._wait_until_served()
+        self._discard_what_is_staged()
         self._take_what_waits()
         if not self.is_dead():
             self._wait_until_quiet()
@@ -163,13 +165,15 @@ class Life:
             time.sleep(0.05)
 
     def _is_over(self) -> None:
+        self._standards = []
         self._ledger = self._owed()
         self._notes = Notes()
 
     def new_standard(self, course: Course) -> Standard:
         self.runs += 1
         run = Run(self.server, self.runs, random.Random(self.runs), KEY, [], self._notes)
-        return Standard(run, course)
+        self._standards.append(Standard(run, course))
+        return self._standards[-1]
 
     def _go_through(self, standard: Standard) -> None:
         try:
@@ -198,6 +202,19 @@ class Life:
                 return
             self.problems[before:] = [text for text in self.problems[before:] if not text.startswith(NOT_SERVED)]
             time.sleep(0.1)
+
+    def _discard_what_is_staged(self) -> None:
+        """What runs have left, since their clients were refused or lost."""
+        course = Course(self.server, is_strict=True)
+        for standard in self._standards:
+            standard.course = course
+            try:
+                standard.discard()
+            except Lost:
+                self.is_dead()
+                return
+        self._standards = [standard for standard in self._standards if standard.staged]
+        self.problems += course.problems
 
     def _take_what_waits(self) -> None:
         """What was acknowledged comes out, even if leases have to end before."""

@@ -379,11 +379,19 @@ class Standard:
 
     def discard(self) -> None:
         """What is staged and was not confirmed goes, so that nothing stays behind that somebody has to wait for."""
-        names = {user.id: user for user in self.users}
+        users = {user.id: user for user in self.users}
         with self.guest() as guest:
             for client_id, name in sorted(self.staged):
-                if client_id in names:
-                    self._give_up(guest, names[client_id], name)
+                if client_id in users:
+                    self._give_up(guest, users[client_id], name)
+                elif guest.take(lambda client: self._give_up_if_known(client, client_id, name)):
+                    self.staged.discard((client_id, name))
+
+    def _give_up_if_known(self, client: CountingClient, client_id: bytes, name: str) -> bool:
+        """Of somebody who may have been removed: then a refusal tells so, if nothing fails."""
+        client.send(named_frame(client_id, Request.GIVE_UP, name))
+        code = client.receive().code
+        return code == Answer.THANKS or (code == Answer.ERROR and self.course.is_strict)
 
 
 def _talking(step: Callable[[ChunkClient], object]) -> Callable[[ChunkClient], object]:
