@@ -154,7 +154,7 @@ class Standard:
     def _confirm(self, guest: Guest, user: User, name: str, plain: bytes) -> None:
         self.run.notes.add("upload", None, user.id, name, digest(plain))
         if self._named(guest, user, Request.CRC_OK, name):
-            self.run.notes.add("verified", None, user.id, name, digest(plain))
+            self.run.notes.add("verified", guest.connection.answered(), user.id, name, digest(plain))
 
     def _give_up(self, guest: Guest, user: User, name: str) -> None:
         if self._named(guest, user, Request.GIVE_UP, name):
@@ -188,7 +188,7 @@ class Standard:
             received = [client.receive() for _ in files]
             for (name, plain), answer in zip(files, [client.receive() for _ in files]):
                 if answer.code == Answer.THANKS:
-                    self.run.notes.add("verified", None, user.id, name, digest(plain))
+                    self.run.notes.add("verified", client.answered(), user.id, name, digest(plain))
                 elif answer.code != Answer.ERROR:
                     raise Refused(answer)
                 else:
@@ -271,7 +271,7 @@ class Standard:
             labels = [(message.id, LABEL.unpack_from(message.content)) for message in messages]
             for (_, label), message in zip(labels, messages):
                 assert message.content == content_of(*label, len(message.content)), label
-            self.run.notes.add("delivered", None, labels)
+            self.run.notes.add("delivered", client.answered(), labels)
             return bool(messages)
 
         while guest.take(pull):
@@ -334,8 +334,7 @@ class Standard:
                 listener.take(_talking(lambda client, name=name, text=text: client.expect(said(name, text))))
             if host.connection is not None and other.connection is not None:
                 other.take(_talking(lambda client: client.leave()))
-                host.take(_talking(lambda client: client.expect(has_left("other"))))
-                host.take(_talking(lambda client: client.leave()))
+                host.take(_talking(_leave_behind))
 
     def ask(self) -> None:
         with Guest(self.course, lambda: AskClient(self.run.server.ask_address, timeout=PATIENCE)) as guest:
@@ -380,11 +379,19 @@ class Standard:
 
     def discard(self) -> None:
         """What is staged and was not confirmed goes, so that nothing stays behind that somebody has to wait for."""
-        names = {user.id: user for user in self.users}
+        users = {user.id: user for user in self.users}
         with self.guest() as guest:
             for client_id, name in sorted(self.staged):
-                if client_id in names:
-                    self._give_up(guest, names[client_id], name)
+                if client_id in users:
+                    self._give_up(guest, users[client_id], name)
+                elif guest.take(lambda client: self._give_up_if_known(client, client_id, name)):
+                    self.staged.discard((client_id, name))
+
+    def _give_up_if_known(self, client: CountingClient, client_id: bytes, name: str) -> bool:
+        """Of somebody who may have been removed: then a refusal tells so, if nothing fails."""
+        client.send(named_frame(client_id, Request.GIVE_UP, name))
+        code = client.receive().code
+        return code == Answer.THANKS or (code == Answer.ERROR and self.course.is_strict)
 
 
 def _talking(step: Callable[[ChunkClient], object]) -> Callable[[ChunkClient], object]:
@@ -402,6 +409,12 @@ def _talking(step: Callable[[ChunkClient], object]) -> Callable[[ChunkClient], o
             raise
 
     return talk
+
+
+def _leave_behind(host: ChunkClient) -> None:
+    """The other one, that is."""
+    host.expect(has_left("other"))
+    host.leave()
 
 
 def _join_slowly(client: LineClient, group: int) -> None:
