@@ -37,7 +37,7 @@ class Failing:
         """A start and a run in which nothing fails: what is allocated once and for all, is."""
         self.life.start()
         self.maps = Maps(self.server.process.pid)
-        self.life.run(is_strict=True)
+        self.life.serves_again()
 
     def count(self) -> dict[str, int]:
         """The allocations of a run, by who asks for them."""
