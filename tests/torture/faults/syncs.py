@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.campaign import Campaign, Trial
 from powerloss.disk import ALL_KEPT, Style
-from powerloss.loads import Run
+from powerloss.clients import Run
 from powerloss.recording import Entry, Kind, Sync
 from powerloss.rounds import Image, Round, check_images, record
 from powerloss.server import is_built
