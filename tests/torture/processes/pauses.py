@@ -322,8 +322,9 @@ def pause_for_long(trial: Trial, server: Victim, patience: int) -> bool:
     for scene in scenes:
         try:
             scene.after()
-        except Exception as failure:
+        except Exception as failure:  # others may take as long to fail
             trial.problem(f"after a pause, {type(scene).__name__}: {type(failure).__name__} {failure}")
+            break
         scene.end()
         trial.count("scenes")
     return True
