@@ -53,6 +53,7 @@ static void open_office(struct office *office, uint8_t flags)
     static const uint8_t key[KS_ALIAS_KEY_SIZE] = {7};
     memset(office, 0, sizeof *office);
     fake_loop_init(&office->loop, 1024);
+    office->loop.without_traces = true;
     fake_store_init(&office->store);
     must(ks_groups_new(&limits, &office->loop.log, &office->groups) == KS_OK);
     must(ks_alias_key_new(key, &office->alias_key) == KS_OK);

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "client/home/identity_text.h"
 #include "client/lines.h"
+#include "quick_keys.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,9 @@ static void written_comes_back(const struct ks_identity_text *identity)
     struct ks_buffer text = ks_buffer_empty(KS_IDENTITY_TEXT_LIMIT);
     struct ks_identity_text again;
     require(ks_identity_text_format(identity->name, &identity->id, identity->key, &text) == KS_OK);
+    quick_keys_are_exact = true;
     require(ks_identity_text_parse(text.bytes, text.size, &again) == KS_OK);
+    quick_keys_are_exact = false;
     require(again.key != NULL && strcmp(again.name, identity->name) == 0);
     require(memcmp(again.id.bytes, identity->id.bytes, sizeof again.id.bytes) == 0);
     ks_private_key_free(again.key);

@@ -43,6 +43,7 @@ static void open_gauges(struct gauges *gauges, uint8_t flags)
 {
     memset(gauges, 0, sizeof *gauges);
     fake_loop_init(&gauges->loop, 1024);
+    gauges->loop.without_traces = true;
     fake_store_init(&gauges->store);
     gauges->environment = (struct ks_metrics_environment){
         .store = &gauges->store.store, .clock = &gauges->loop.time.clock, .render = render};

@@ -257,7 +257,9 @@ static void put_process(struct ks_exposition *to, int64_t started)
     gauge(to, "process_virtual_memory_bytes", "Memory that is mapped.", pages * page_size);
     gauge(to, "process_open_fds", "File descriptors that are open.", count_descriptors());
     gauge(to, "process_max_fds", "File descriptors that there may be.", descriptors.rlim_cur);
-    gauge(to, "process_start_time_seconds", "When the process started, since 1970.", (uint64_t)started);
+    /* A clock that is not set yet may stand before 1970. */
+    gauge(to, "process_start_time_seconds", "When the process started, since 1970.",
+          started > 0 ? (uint64_t)started : 0);
 }
 
 static void put_build(struct ks_exposition *to)

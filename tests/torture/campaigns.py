@@ -1,7 +1,11 @@
 """All campaigns, in the order in which they run. Each folder beside this file has those of one kind of damage."""
 
 from controls import trials as controls
+from faults import trials as faults
 from harness.campaign import Campaign
-from powerloss import trials as power
+from powerloss import trials as powerloss
+from processes import trials as processes
+from sequences import trials as sequences
 
-CAMPAIGNS: list[Campaign] = [*power.CAMPAIGNS, *controls.CAMPAIGNS]
+FOLDERS = (powerloss, faults, processes, sequences, controls)
+CAMPAIGNS: list[Campaign] = [campaign for folder in FOLDERS for campaign in folder.CAMPAIGNS]

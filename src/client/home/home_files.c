@@ -1,6 +1,7 @@
 /* home_files.c — see home_files.h. */
 #include "client/home/home_files.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "client/failure.h"
@@ -13,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SMALL_FILE_LIMIT = 64 * 1024, KEPT_COPIES = 10000 };
+enum { SMALL_FILE_LIMIT = 64 * 1024, KEPT_COPIES = 10000, LEFTOVER_AGE_SECONDS = 60 * 60 };
 
 /* ---- the directory ---- */
 
@@ -46,7 +47,10 @@ static enum kesher_status fail_directory(const struct kesher_home *home, int err
 enum kesher_status ks_home_files_open(struct kesher_home *home, struct kesher_error *error)
 {
     home->directory_fd = open_directory(home->path);
-    return home->directory_fd >= 0 || errno == ENOENT ? KESHER_OK : fail_directory(home, errno, error);
+    if (home->directory_fd < 0)
+        return errno == ENOENT ? KESHER_OK : fail_directory(home, errno, error);
+    ks_home_files_sweep(home, LEFTOVER_AGE_SECONDS); /* no lock tells whose they are; by then nobody's */
+    return KESHER_OK;
 }
 
 enum kesher_status ks_home_files_make(struct kesher_home *home, struct kesher_error *error)
@@ -109,6 +113,39 @@ enum kesher_status ks_home_files_list(const struct kesher_home *home, DIR **entr
     if (fd >= 0)
         close(fd);
     return ks_home_files_failure(home, error_number, "list", "the files", error);
+}
+
+/* Whether ks_file_replace makes such a temporary name for a file of ours, and not somebody else for his. */
+static bool is_temporary(const char *name)
+{
+    static const char *const kinds[] = {"me.info", "my.info", "priv.key", "server.info", ".contact."};
+    size_t size = strlen(name);
+    if (name[0] != '.' || size < 5 || strcmp(name + size - 4, ".tmp") != 0)
+        return false;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        bool is_kind = kinds[i][0] == '.' ? strstr(name, kinds[i]) != NULL
+                                          : strncmp(name + 1, kinds[i], strlen(kinds[i])) == 0;
+        if (is_kind)
+            return true;
+    }
+    return false;
+}
+
+void ks_home_files_sweep(const struct kesher_home *home, unsigned age_seconds)
+{
+    const int64_t now = ks_clock_wall_seconds(ks_clock_system());
+    const struct dirent *entry = NULL;
+    struct stat status;
+    DIR *entries = NULL;
+    if (ks_home_files_list(home, &entries, NULL) != KESHER_OK)
+        return;
+    while ((entry = readdir(entries)) != NULL) { /* NOLINT(concurrency-mt-unsafe): a stream of our own */
+        if (is_temporary(entry->d_name) &&
+            fstatat(home->directory_fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+            now - status.st_mtim.tv_sec >= age_seconds)
+            (void)unlinkat(home->directory_fd, entry->d_name, 0);
+    }
+    closedir(entries);
 }
 
 bool ks_home_files_exists(const struct kesher_home *home, const char *name)

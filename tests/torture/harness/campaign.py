@@ -8,7 +8,7 @@ that it has started when it takes too long.
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,7 +45,8 @@ class Trial:
 @dataclass(frozen=True)
 class Campaign:
     """`full` rounds, or minutes of them, are what docs/reliability.md tells of; where `rounds` says how many there
-    are (it is given the seed and an empty folder), less than all of them are chosen by chance."""
+    are, or which numbers they have (it is given the seed and an empty folder), less than all of them are chosen by
+    chance."""
 
     name: str
     about: str
@@ -54,6 +55,6 @@ class Campaign:
     share: int  # minutes of the hour that `make torture` takes
     full: int | None = None  # rounds; None: all that there are, or `full_minutes`
     full_minutes: int | None = None
-    rounds: Callable[[int, Path], int] | None = None
+    rounds: Callable[[int, Path], int | Sequence[int]] | None = None
     seconds: int = ROUND_SECONDS  # a round that takes longer hangs
     needs: Callable[[], str] = lambda: ""  # why it cannot run here; empty: it can

@@ -52,7 +52,7 @@ def numbers_of_rounds(campaign: Campaign, seed: int, limit: int | None, folder: 
     folder.mkdir(parents=True)
     there_are = campaign.rounds(seed, folder)
     shutil.rmtree(folder)
-    chosen = list(range(there_are))
+    chosen = list(range(there_are) if isinstance(there_are, int) else there_are)
     random.Random(seed).shuffle(chosen)
     yield from chosen if limit is None else chosen[:limit]
 

@@ -5,7 +5,7 @@ import itertools
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,19 +33,19 @@ class Run:
     chance: random.Random
     private_key: object
     users: list[User]  # who are known from earlier lives, and have a key
-    log: Path  # of the recorder
+    log: Path | None = None  # of the recorder, where there is one
     notes: Notes = field(default_factory=Notes)
-    senders: int = 0
-    registered: int = 0
+    # Counted by many threads, which `next` of a counter is safe for.
+    senders: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    registered: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def begins(self) -> int:
         """The place in the recording before which what is done next cannot have an effect."""
-        return size_of_log(self.log)
+        return size_of_log(self.log) if self.log is not None else 0
 
     def register(self, client: CountingClient, *, drop: bool = False, name: str = "") -> User:
         """A new user, by the messages service, or by the drop and then with a key."""
-        self.registered += 1
-        user = User(name or f"user {self.life} {self.registered}", self.private_key)
+        user = User(name or f"user {self.life} {next(self.registered)}", self.private_key)
         self.notes.add("registering", None, user.name)
         if not drop:
             client.register_for_messages(user)
@@ -70,8 +70,7 @@ class Run:
 
     def new_sender(self) -> int:
         """A number for labels that no sender of any life has."""
-        self.senders += 1
-        return self.life * 1000 + self.senders
+        return self.life * 1000 + next(self.senders)
 
     def new_chance(self) -> random.Random:
         """For one thread: what it does must not depend on how fast others are."""

@@ -92,7 +92,7 @@ REDUNDANT = {
     "fsync of journal, write_new": "a new head goes with the sync of the first batch behind it",
     "fsync of data, create_inside": "the directory is synced again when the journal is there; alone where the disk "
     "is too full for one",
-    "ks_moving_sync": "no load has directories of an older kesher",
+    "ks_moving_sync": "a directory that is under its user's id again is moved again by the next start",
 }
 
 

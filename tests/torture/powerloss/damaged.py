@@ -10,7 +10,7 @@ from .keys import KEY
 from .ledger import Damage, Ledger, Letter, Upload, content_of, digest
 from .server import CountingClient, Server
 
-VICTIM = "victim"  # who has damaged messages
+VICTIM, OTHER = "victim", "other"  # who has damaged messages; who has damaged files, and sent them
 LARGE = 300 << 10
 FILES, DAMAGED_FILES = 6, 3
 LETTERS, DAMAGED_LETTERS = 6, 4
@@ -18,11 +18,16 @@ SENDER = 1
 
 
 def make_damaged_directory(root: Path, chance: Random) -> Ledger:
+    return make_directory(root, chance, damaged_letters=DAMAGED_LETTERS, damaged_files=DAMAGED_FILES)
+
+
+def make_directory(root: Path, chance: Random, *, damaged_letters: int = 0, damaged_files: int = 0) -> Ledger:
+    """Two users, files of the one, and messages to the other."""
     owed = Ledger()
     server = Server(root).start()
     try:
         with server.connect() as client:
-            victim, other = (client.register_for_messages(User(name, KEY)) for name in (VICTIM, "other"))
+            victim, other = (client.register_for_messages(User(name, KEY)) for name in (VICTIM, OTHER))
             owed.users = {user.name: (user.id, True) for user in (victim, other)}
             _keep_files(client, other, chance, owed)
             _send_letters(client, other, victim, owed)
@@ -30,10 +35,10 @@ def make_damaged_directory(root: Path, chance: Random) -> Ledger:
         paths = {name: server.data / path for name, path, _ in server.file_rows(other.id)}
     finally:
         server.stop()
-    for label in chance.sample(list(owed.letters), DAMAGED_LETTERS):
+    for label in chance.sample(list(owed.letters), damaged_letters):
         letter = owed.letters.pop(label)
         owed.damaged[letter.id] = _damage(places[letter.id], letter.size, chance)
-    for key in chance.sample(list(owed.files), DAMAGED_FILES):
+    for key in chance.sample(list(owed.files), damaged_files):
         del owed.files[key]
         owed.damaged[key] = _damage(paths[key[1]], None, chance)
     return owed

@@ -217,6 +217,11 @@ class Ledger:
     def _note_repaired(self) -> None:
         self.is_repaired = True
 
+    def _note_seen(self, labels: list[tuple[int, Label]]) -> None:
+        """Of a 2104 that was broken off: nothing of it is delivered."""
+        for message_id, label in labels:
+            self._claim(message_id, label)
+
     def _claim(self, message_id: int, label: Label) -> None:
         """An id that anybody was told is that message's for ever."""
         if self.ids.setdefault(message_id, label) != label:

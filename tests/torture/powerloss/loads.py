@@ -40,6 +40,7 @@ class Load:
     images: int = 10  # of a recording
     settings: Mapping[str, object] = field(default_factory=dict)  # of the recorded server
     before: Callable[[Path, Random], Ledger] | None = None  # makes what is there before the first life
+    may_be_refused: bool = False  # some of what it sends
 
     @property
     def about(self) -> str:
@@ -399,10 +400,12 @@ LOADS: dict[str, Load] = {
     "past-cache-uploads": Load(past_cache_uploads, images=5),
     "replacements": Load(replacements),
     "quotas": Load(
-        quotas, settings={"user_files": 5, "user_bytes": "150K", "waiting_messages": 60, "waiting_bytes": "2M"}
+        quotas,
+        settings={"user_files": 5, "user_bytes": "150K", "waiting_messages": 60, "waiting_bytes": "2M"},
+        may_be_refused=True,
     ),
     "wrong-paddings": Load(wrong_paddings),
-    "removals": Load(removals),
+    "removals": Load(removals, may_be_refused=True),
     "key-resets": Load(key_resets),
     "repairs": Load(repairs, before=make_damaged_directory),
     "tiny-messages": Load(tiny_messages),

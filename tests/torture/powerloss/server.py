@@ -34,6 +34,16 @@ def recorder_library() -> Path:
     return build_directory() / FOLDER / "powerloss-recorder.so"
 
 
+def recorded(root: Path, log: Path, delay: int = SYNC_DELAY) -> dict[str, str]:
+    """What a program that is to be recorded needs in its environment."""
+    return {
+        "LD_PRELOAD": str(recorder_library()),
+        "KESHER_RECORDER_LOG": str(log),
+        "KESHER_RECORDER_ROOT": str(root.resolve()),
+        "KESHER_RECORDER_DELAY": str(delay),
+    }
+
+
 def is_built() -> bool:
     return release_program().exists() and recorder_library().exists()
 
@@ -94,13 +104,7 @@ class Server(Kesherd):
         )
         self.log_path = root.with_name(root.name + ".log")
         if log is not None:
-            self.variables = {
-                "LD_PRELOAD": str(recorder_library()),
-                "KESHER_RECORDER_LOG": str(log),
-                "KESHER_RECORDER_ROOT": str(root.resolve()),
-                "KESHER_RECORDER_DELAY": str(delay),
-                **({"KESHER_RECORDER_FAIL": fail} if fail else {}),
-            }
+            self.variables = recorded(root, log, delay) | ({"KESHER_RECORDER_FAIL": fail} if fail else {})
 
     def command(self) -> list[str]:
         return [str(release_program()), *super().command()[1:]]
@@ -123,6 +127,7 @@ def look(server: Server) -> tuple[Found, list[str]]:
     """What the server has, read from its directory while it runs; and what is wrong whatever was promised."""
     problems: list[str] = []
     database = sqlite3.connect(f"file:{server.data / 'kesher.db'}?mode=ro", uri=True, timeout=30)
+    database.text_factory = lambda text: text.decode(errors="surrogateescape")  # names of files may be any bytes
     try:
         _wait_for_removals(server, database, problems)
         state = [row[0] for row in database.execute("PRAGMA integrity_check")]

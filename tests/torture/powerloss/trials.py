@@ -5,8 +5,9 @@ from collections.abc import Callable
 from harness.campaign import Campaign, Trial
 
 from .backups import check_backups
+from .commands import COMMANDS, record_command
 from .loads import LOADS, Load
-from .rounds import Problem, check_images, record, second_life
+from .rounds import Problem, Round, check_images, record, second_life
 from .scenarios import SCENARIOS, NotReached, run_scenario
 from .server import is_built
 
@@ -14,6 +15,7 @@ FULL = 1000  # images of each load, pairs of cuts
 LOADS_WITH_BACKUPS = ("mixtures", "pulls", "replacements", "journal-rounds", "large-messages")
 SECOND_LIVES = 2  # of a recording, on one image each
 IMAGES_OF_A_SECOND_LIFE = 4
+IMAGES_OF_A_COMMAND = 10
 
 
 def needs() -> str:
@@ -27,22 +29,34 @@ def tell(trial: Trial, problems: list[Problem]) -> None:
         trial.problem(str(problem), problem.repeat)
 
 
+def try_images(trial: Trial, made: Round, count: int, what: str = "images") -> None:
+    entries = made.entries()
+    trial.count("recordings")
+    trial.count(what, count)
+    tell(trial, check_images(made, [made.image(n, entries) for n in range(count)], trial.folder / "image"))
+
+
 def cut_once(load: str) -> Callable[[Trial], None]:
     def run(trial: Trial) -> None:
-        made = record(trial.folder / "first", load, f"{trial.seed}-{trial.number}")
-        entries = made.entries()
-        images = [made.image(number, entries) for number in range(LOADS[load].images)]
-        trial.count("recordings")
-        trial.count("images", len(images))
-        tell(trial, check_images(made, images, trial.folder / "image"))
+        made = record(trial.folder / "first", load, seed_of(trial))
+        try_images(trial, made, LOADS[load].images)
 
     return run
+
+
+def cut_a_command(trial: Trial) -> None:
+    command = COMMANDS[trial.number % len(COMMANDS)]
+    try_images(trial, record_command(trial.folder / "first", seed_of(trial), command), IMAGES_OF_A_COMMAND)
+
+
+def seed_of(trial: Trial) -> str:
+    return f"{trial.seed}-{trial.number}"
 
 
 def cut_twice(trial: Trial) -> None:
     """Lives that begin on images of another one, and images of them."""
     load = list(LOADS)[trial.number % len(LOADS)]
-    first = record(trial.folder / "first", load, f"{trial.seed}-{trial.number}")
+    first = record(trial.folder / "first", load, seed_of(trial))
     entries = first.entries()
     trial.count("recordings")
     for number in range(SECOND_LIVES):
@@ -53,16 +67,12 @@ def cut_twice(trial: Trial) -> None:
             tell(trial, [Problem(f"start failed: {str(failure)[-600:]}", first, image)])
             continue
         tell(trial, [Problem(text, first, image) for text in second.problems])
-        its = second.entries()
-        images = [second.image(n, its) for n in range(IMAGES_OF_A_SECOND_LIFE)]
-        trial.count("recordings")
-        trial.count("pairs", len(images))
-        tell(trial, check_images(second, images, trial.folder / "image"))
+        try_images(trial, second, IMAGES_OF_A_SECOND_LIFE, "pairs")
 
 
 def back_up(trial: Trial) -> None:
     load = LOADS_WITH_BACKUPS[trial.number % len(LOADS_WITH_BACKUPS)]
-    made, problems = check_backups(load, f"{trial.seed}-{trial.number}", trial.folder)
+    made, problems = check_backups(load, seed_of(trial), trial.folder)
     trial.count("backups", made)
     for problem in problems:
         trial.problem(problem)
@@ -91,6 +101,15 @@ def campaign_of(name: str, load: Load) -> Campaign:
 
 CAMPAIGNS = [
     *(campaign_of(name, load) for name, load in LOADS.items()),
+    Campaign(
+        "power/commands",
+        "a power cut: operators' commands while no server runs",
+        cut_a_command,
+        sample=2,
+        share=1,
+        full=FULL // IMAGES_OF_A_COMMAND,
+        needs=needs,
+    ),
     Campaign(
         "power/pairs",
         "two power cuts in a row, under all loads by turns",

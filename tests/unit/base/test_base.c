@@ -181,6 +181,10 @@ static void clock_writes_something_harmless_where_a_date_has_no_room(void **stat
     (void)state;
     assert_utc(253402300800, "1970-01-01 00:00:00"); /* the year 10000 */
     assert_utc(INT64_MAX, "1970-01-01 00:00:00");
+    assert_utc(-62135596801, "1970-01-01 00:00:00"); /* the year 0, too short for who counts on its size */
+    char text[KS_CLOCK_SHOWN_SIZE];
+    ks_clock_show(-62135596801, text);
+    assert_string_equal(text, "1970-01-01T00:00:00Z");
 }
 
 static void system_clock_goes_on_and_is_after_2020(void **state)

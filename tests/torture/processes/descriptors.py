@@ -41,13 +41,16 @@ def open_numbers(server: Kesherd) -> list[int]:
 
 def take_away_descriptors(server: Kesherd) -> None:
     """From now on it gets no descriptor whose number is higher than those that it has."""
-    _, hard = descriptor_limits(server)
-    resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (open_numbers(server)[-1] + 1, hard))
+    set_soft_limit(server, open_numbers(server)[-1] + 1)
 
 
 def give_back_descriptors(server: Kesherd) -> None:
+    set_soft_limit(server, descriptor_limits(server)[1])
+
+
+def set_soft_limit(server: Kesherd, limit: int) -> None:
     _, hard = descriptor_limits(server)
-    resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (hard, hard))
+    resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (min(limit, hard), hard))
 
 
 def ask(client: MessagesClient) -> None:

@@ -1,0 +1,103 @@
+"""Campaigns of sequences: rounds of some lives of a server, one after the other on the same data."""
+
+import json
+import subprocess
+from base64 import b64decode
+from functools import cache, partial
+
+from harness.campaign import Campaign, Trial
+from peer.crypto import private_key
+from peer.kesherd import REPOSITORY, environment
+from powerloss.server import look, use
+
+from .life import Life
+from .server import PROGRAMS, SequencesServer
+from .trace import Trace
+from .world import World
+
+LIVES = (1, 2, 2, 3)
+
+
+@cache
+def rsa_keys() -> tuple:
+    vectors = json.loads((REPOSITORY / "tests" / "vectors.json").read_text())
+    return tuple(private_key(b64decode(key["private_pkcs8_base64"])) for key in vectors["keys"])
+
+
+def play(build: str, trial: Trial) -> None:
+    trace = Trace(trial.folder / "trace")
+    world = World(partial(_note, trial, trace), rsa_keys())
+    server = SequencesServer(trial.folder / "data", build)
+    plain = "plain" if trial.chance.random() < 0.1 else "alias"
+    try:
+        for number in range(trial.chance.choice(LIVES)):
+            life = Life(trial, world, server, trace, number)
+            server.begin(public_ids=plain, workers=trial.chance.randint(1, 4), **life.options)
+            _look(server, world, plain)
+            life.run()
+        _look_at_the_end(server, world)
+    finally:
+        _end(server, trial)
+        trace.flush()
+
+
+def _note(trial: Trial, trace: Trace, text: str) -> None:
+    trace("PROBLEM", text)
+    trial.problem(text)
+
+
+def _look(server: SequencesServer, world: World, plain: str):
+    """What the server has after its start."""
+    found, problems = look(server)
+    for problem in problems:
+        world.problem(problem)
+    alias_key = server.rows("SELECT Value FROM settings WHERE Name = 'alias key'")
+    world.learn_alias_key(None if plain == "plain" else alias_key[0][0])
+    world.settle(found)
+    return found
+
+
+def _look_at_the_end(server: SequencesServer, world: World) -> None:
+    server.begin(public_ids="plain", workers=1)
+    found = _look(server, world, "plain")
+    for problem in use(server, found, rsa_keys()[0]):
+        world.problem(problem)
+    server.stop()
+    checked = subprocess.run(
+        server.operator_command("check"),
+        capture_output=True,
+        env={**environment(), **server.variables},
+        timeout=300,
+        check=False,
+    )
+    if checked.returncode != 0:
+        world.problem(f"check finds: status {checked.returncode}: {checked.stdout[-2000:]} {checked.stderr[-3000:]}")
+
+
+def _end(server: SequencesServer, trial: Trial) -> None:
+    try:
+        server.kill()
+    except AssertionError as failure:
+        trial.problem(f"sanitizer: {failure}")
+
+
+def _needs(build: str) -> str:
+    path = PROGRAMS[build]()
+    return "" if path.exists() else f"{path} is not built"
+
+
+def _campaign(build: str, about: str, **amounts) -> Campaign:
+    return Campaign(
+        name=f"sequences/{build}",
+        about=about,
+        round=partial(play, build),
+        needs=partial(_needs, build),
+        **amounts,
+    )
+
+
+CAMPAIGNS = [
+    _campaign("asan", "random sequences, under the address sanitizer", sample=2, share=8, full_minutes=30),
+    _campaign("tsan", "the same, under the thread sanitizer", sample=1, share=8, full_minutes=30),
+    _campaign("release", "the same, to the server as it is released", sample=1, share=4, full_minutes=10),
+]
