@@ -43,7 +43,6 @@ SYNCED_PLACES = [
     SyncedPlace(("fsync of something of a user's,", "sync_directory_of"), "replacements"),
     SyncedPlace(("fsync of files,", "sync_if_dirty"), "small-uploads"),
     SyncedPlace(("fsync of messages,", "sync_if_dirty"), "large-messages"),
-    SyncedPlace(("fsync of data,", "ks_store_directory_fill"), "registrations"),
     SyncedPlace(("fsync of the root,", "sync_parent"), "registrations"),
     SyncedPlace(("ks_damaged_move",), "repairs"),
     SyncedPlace(("finish:",), "repairs"),
@@ -57,6 +56,11 @@ SYNCED_PLACES = [
         ("fsync of files,", "ks_sweep_remove_user"),
         "removals",
         redundant="the note of the removal stays for a minute, and longer than any load lasts",
+    ),
+    SyncedPlace(
+        ("fsync of data,", "ks_store_directory_fill"),
+        "registrations",
+        redundant="the directory is synced again when the journal is there",
     ),
     SyncedPlace(
         ("fsync of data, create:",),
