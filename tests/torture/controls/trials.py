@@ -47,7 +47,7 @@ CAMPAIGNS = [
         "controls/faults",
         "kesherd broken on purpose in one place: a test or a power cut has to tell",
         fault_is_caught,
-        sample=3,
+        sample=2,
         share=3,
         rounds=lambda seed, folder: len(CATCHABLE),
         seconds=HANG_SECONDS,
