@@ -15,10 +15,10 @@ from peer.kesherd import REPOSITORY
 from powerloss.rounds import Round, check_images, record, second_life
 from powerloss.server import build_directory
 
-from .fault import Fault, Tests, UnitTests
+from .fault import Fault, IntegrationTests, UnitTests
 
 FOLDER = Path("tests", "torture", "controls")
-TEST_SECONDS = 100
+TEST_SECONDS = 300
 PATIENCE = 12  # seconds that a test waits for what does not come
 RECORDINGS = 8
 IMAGES = 30  # of each
@@ -55,11 +55,11 @@ def find_by_tests(fault: Fault, trial: Trial) -> Finding:
     return Finding(text, 1, happened.exists())
 
 
-def run_tests(tests: Tests | UnitTests, folder: Path, variables: dict[str, str]) -> str:
+def run_tests(tests: IntegrationTests | UnitTests, folder: Path, variables: dict[str, str]) -> str:
     """What failed; empty: nothing."""
     folder.mkdir()
     variables = {**os.environ, "KESHERD": str(faulty_program()), "COLUMNS": "300", **variables}
-    command, pattern = _pytest(tests, folder) if isinstance(tests, Tests) else _cmocka(tests)
+    command, pattern = _pytest(tests, folder) if isinstance(tests, IntegrationTests) else _cmocka(tests)
     try:
         done = subprocess.run(
             command, cwd=REPOSITORY, env=variables, capture_output=True, text=True, timeout=TEST_SECONDS
@@ -74,7 +74,7 @@ def run_tests(tests: Tests | UnitTests, folder: Path, variables: dict[str, str])
     return ": ".join(part for part in failed.groups() if part)
 
 
-def _pytest(tests: Tests, folder: Path) -> tuple[list[str], re.Pattern]:
+def _pytest(tests: IntegrationTests, folder: Path) -> tuple[list[str], re.Pattern]:
     where = REPOSITORY / "tests" / "integration"
     command = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-rfE", "--tb=line", "-p", "no:cacheprovider"]
     command += ["--timeout", str(TEST_SECONDS), "--basetemp", str(folder / "pytest")]
@@ -85,7 +85,7 @@ def _cmocka(tests: UnitTests) -> tuple[list[str], re.Pattern]:
     return [str(build_directory() / FOLDER / f"{tests.program}-faulty"), str(REPOSITORY)], _FAILED_UNIT
 
 
-def why_worthless(tests: Tests | UnitTests, trial: Trial) -> str:
+def why_worthless(tests: IntegrationTests | UnitTests, trial: Trial) -> str:
     """What the same tests say of the same program without a fault: nothing, else they prove nothing."""
     return run_tests(tests, trial.folder / "whole", {"KESHER_FAULT": ""})
 

@@ -17,7 +17,7 @@ class Edit:
 
 
 @dataclass(frozen=True)
-class Tests:
+class IntegrationTests:
     """Tests of tests/integration or tests/torture that fail under the fault, and don't without it."""
 
     names: tuple[str, ...]
@@ -43,7 +43,7 @@ class Fault:
 
     name: str
     edits: tuple[Edit, ...]
-    caught_by: Tests | UnitTests | PowerCuts | None = None
+    caught_by: IntegrationTests | UnitTests | PowerCuts | None = None
     redundant: str = ""  # why nobody can tell
 
 
@@ -55,5 +55,5 @@ def after(file: str, text: str, code: str) -> Edit:
     return Edit(file, text, text + code)
 
 
-def tests(*names: str) -> Tests:
-    return Tests(names)
+def tests(*names: str) -> IntegrationTests:
+    return IntegrationTests(names)

@@ -39,7 +39,7 @@ LEASES_GIVEN = [
                 "    if (FAULT)\n        return tcp->written;\n",
             ),
         ),
-        tests("test_messages_delivery.py"),
+        tests("test_messages_delivery.py::test_an_answer_that_was_not_taken_to_its_end_waits_again"),
     ),
     Fault(
         "lease-settles-at-once",
@@ -50,7 +50,12 @@ LEASES_GIVEN = [
                 "part->due_ms = now_ms + (FAULT ? 0 : settle_time_ms);",
             ),
         ),
-        tests("test_messages_delivery.py"),
+        tests(
+            "test_messages_delivery.py::test_what_was_acknowledged_before_a_reset_waits_again",
+            "test_messages_delivery.py::test_a_receiver_that_dies_with_its_answer_unread_loses_nothing",
+            "test_messages_delivery.py::test_a_later_request_proves_nothing",
+            "test_messages_delivery.py::test_what_settles_is_hidden_and_holds_nothing_back",
+        ),
     ),
     Fault(
         "lease-taken-from-others",
@@ -83,7 +88,7 @@ LEASES_GIVEN = [
                 "        }\n",
             ),
         ),
-        tests("test_messages_delivery.py"),
+        tests("test_messages_delivery.py::test_messages_that_came_meanwhile_come_behind_those_that_wait_again"),
     ),
     Fault(
         "delivered-and-not-deleted",
