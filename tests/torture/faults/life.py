@@ -82,6 +82,7 @@ class Life:
         self._ledger = Ledger()
         self._leavers: set[bytes] = set()  # whom no ledger knows
         self._standards: list[Standard] = []  # that may have left something
+        self._looked_for: set = set()  # labels of messages that are not there any more
         self._notes = Notes()
         self._descriptors = 0  # when it was quiet for the first time in its life
         self._is_known_dead = False
@@ -236,9 +237,14 @@ class Life:
                 break
             states = ("acknowledged",)
         self.problems += course.problems
+        self._looked_for |= self._letters(("sent", "taken")).keys()
 
     def _letters(self, states: tuple[str, ...]) -> dict:
-        return {label: letter for label, letter in self._owed().letters.items() if letter.state in states}
+        return {
+            label: letter
+            for label, letter in self._owed().letters.items()
+            if letter.state in states and label not in self._looked_for
+        }
 
     def _wait_until_quiet(self) -> None:
         """It holds nothing when it has come to rest, and no more descriptors than the first time."""

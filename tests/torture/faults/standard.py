@@ -15,6 +15,8 @@ from peer.chat import (
     ENTER_GROUP,
     FULL,
     JOIN,
+    LEAVE,
+    LEFT,
     MENU,
     NO_GROUP,
     NO_PASSWORD,
@@ -37,7 +39,7 @@ from powerloss.server import CountingClient
 from .guest import PATIENCE, Course, Guest
 
 LEAVER = "leaver"  # how the names of users begin who are removed, and whom no ledger knows
-ADOPTED = "the next start adopts it"  # what check says of a file whose confirmation was refused after its renaming
+LATER = "; the next start "  # adopts or removes it: what check says of a file whose row or removal has failed
 LARGE_FILE = 300 * KIB
 LARGE_MESSAGE = 260 * KIB
 UNDONE_SECONDS = 0.3  # for a reload that may have failed without a word
@@ -157,8 +159,8 @@ class Standard:
             self.run.notes.add("verified", guest.connection.answered(), user.id, name, digest(plain))
 
     def _give_up(self, guest: Guest, user: User, name: str) -> None:
-        if self._named(guest, user, Request.GIVE_UP, name):
-            self.staged.discard((user.id, name))
+        if self._named(guest, user, Request.GIVE_UP, name) and self.course.is_strict:
+            self.staged.discard((user.id, name))  # else an upload may yet be on its way there
 
     def _named(self, guest: Guest, user: User, code: int, name: str) -> bool:
         def ask(client: CountingClient) -> bool:
@@ -201,7 +203,10 @@ class Standard:
         """1028, 1030, and at once the next 1028, so that there is no answer to the 1030."""
         if self._send_content(guest, user, name, plain):
             guest.take(lambda client: client.crc_wrong(user, name))
-            self._put(guest, user, name, plain)
+            if self._send_content(guest, user, name, plain):
+                self._confirm(guest, user, name, plain)
+            else:
+                guest.leave()  # it may be the 1030 that was refused, and the other answer is on its way
 
     def upload_wrongly(self) -> None:
         """Paddings, sizes and ids that are refused; and an upload whose client goes in its middle."""
@@ -307,7 +312,7 @@ class Standard:
                     raise ConnectionEnded(f"{words} after {line!r}")
                 lines.append(json.loads(line))
             result = lines[-1]["result"]
-            if words == "check" and result == "failed" and all(ADOPTED in line["means"] for line in lines if line.get("wrong")):
+            if words == "check" and result == "failed" and all(LATER in line["means"] for line in lines if line.get("wrong")):
                 return
             if result in ("failed", "busy"):
                 raise Refused(Reply(0, Answer.ERROR, json.dumps(lines).encode()))
@@ -329,12 +334,22 @@ class Standard:
             for speaker, listener, text in talk:
                 if speaker.connection is None or listener.connection is None:
                     return
-                name = speaker.connection.name
+                said_then = said(speaker.connection.name, text)
                 speaker.take(lambda client, text=text: client.write(text))
-                listener.take(_talking(lambda client, name=name, text=text: client.expect(said(name, text))))
+                listener.take(_talking(lambda client: _hear(client, speaker.connection, said_then)))
             if host.connection is not None and other.connection is not None:
                 other.take(_talking(lambda client: client.leave()))
-                host.take(_talking(_leave_behind))
+                host.take(_talking(self._leave_last))
+
+    def _leave_last(self, client: ChunkClient) -> None:
+        """Whoever is left is told of the others, if there was memory for that."""
+        if self.course.is_strict:
+            client.expect(has_left("other"))
+            client.leave()
+            return
+        client.write(LEAVE)
+        rest = client.receive_rest().decode()
+        assert rest in ("", LEFT, has_left("other"), has_left("other") + LEFT), rest
 
     def ask(self) -> None:
         with Guest(self.course, lambda: AskClient(self.run.server.ask_address, timeout=PATIENCE)) as guest:
@@ -411,10 +426,15 @@ def _talking(step: Callable[[ChunkClient], object]) -> Callable[[ChunkClient], o
     return talk
 
 
-def _leave_behind(host: ChunkClient) -> None:
-    """The other one, that is."""
-    host.expect(has_left("other"))
-    host.leave()
+def _hear(listener: ChunkClient, speaker: ChunkClient | None, text: str) -> None:
+    """A speaker who was cut off may not be heard any more."""
+    end = time.monotonic() + PATIENCE
+    while listener.is_silent_for(0.05):
+        if speaker is None or (not speaker.is_silent_for(0) and speaker.has_ended()):
+            raise ConnectionEnded("the speaker's")
+        if time.monotonic() > end:
+            raise TimeoutError(f"nobody heard {text}")
+    listener.expect(text)
 
 
 def _join_slowly(client: LineClient, group: int) -> None:
