@@ -2,6 +2,7 @@
 several times. What can be done meanwhile is done, and afterwards all that was acknowledged is there.
 """
 
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -42,6 +43,10 @@ class Case:
         self.trial = trial
         self.chance = trial.chance
         self.disk = Volume(trial.folder, size=SIZE, **options)
+        self.problems: list[str] = []  # of lives before this one
+        self.begin()
+
+    def begin(self) -> None:
         self.life = Life(DiskServer(self.disk))
         self.life.start()
         self.life.run()
@@ -83,7 +88,7 @@ class Case:
         self.life.serves_again()
         self.life.die()
         self.disk.close()
-        for problem in self.life.problems:
+        for problem in self.problems + self.life.problems:
             self.trial.problem(problem)
 
 
@@ -167,6 +172,19 @@ def broken(trial: Trial) -> None:
     case.end()
 
 
+def begin_anew(case: Case) -> None:
+    """With an empty directory. On such a device Linux takes back what an fdatasync had acknowledged, to any program
+    and even if nothing has failed for it (one that writes, syncs and writes again what failed found that in one of
+    twenty such rounds): what is there once it is mounted again says nothing. calls/sync is what judges that."""
+    case.life.die()
+    case.start_meanwhile()
+    case.disk.mend()
+    shutil.rmtree(case.disk.path / "data")
+    case.problems += case.life.problems
+    case.begin()
+    case.trial.count("begun anew")
+
+
 def failing_device(trial: Trial) -> None:
     """The image's store is full, so the device fails: writes that were cached are lost behind a sync that says so, and
     the file system may break down."""
@@ -178,7 +196,7 @@ def failing_device(trial: Trial) -> None:
         if case.disk.is_writable():
             case.life.serves_again()
         else:
-            mend(case)
+            begin_anew(case)
     case.end()
 
 

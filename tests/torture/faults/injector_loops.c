@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <sched.h>
@@ -185,9 +186,11 @@ int injected_eventfd(unsigned value, int flags)
     return injector_fails(INJECTOR_EVENTFD) ? -1 : (int)syscall(SYS_eventfd2, value, flags);
 }
 
+/* The first one that libuv makes blocks; without that it abort()s. */
 int injected_pipe2(int fds[2], int flags)
 {
-    return injector_fails(INJECTOR_PIPE) ? -1 : (int)syscall(SYS_pipe2, fds, flags);
+    return (flags & O_NONBLOCK) != 0 && injector_fails(INJECTOR_PIPE) ? -1
+                                                                      : (int)syscall(SYS_pipe2, fds, flags);
 }
 
 /* ---- threads, time, chance, names of hosts ---- */
@@ -207,10 +210,16 @@ int injected_nanosleep(const struct timespec *time, struct timespec *left) INSTE
 int injected_getentropy(void *bytes, size_t size) INSTEAD_OF("getentropy");
 find_host injected_getaddrinfo INSTEAD_OF("getaddrinfo");
 
+/* libuv's, which abort()s without them. */
+static bool is_of_pool(const void *caller)
+{
+    return injector_asker(caller) == INJECTOR_MEMORY_LIBUV;
+}
+
 int injected_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
                             void *data)
 {
-    if (injector_fails(INJECTOR_THREAD))
+    if (!is_of_pool(__builtin_return_address(0)) && injector_fails(INJECTOR_THREAD))
         return errno;
     return ((create_thread *)next("pthread_create"))(thread, attributes, run, data);
 }

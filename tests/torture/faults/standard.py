@@ -39,7 +39,7 @@ from powerloss.server import CountingClient
 from .guest import PATIENCE, Course, Guest
 
 LEAVER = "leaver"  # how the names of users begin who are removed, and whom no ledger knows
-ADOPTED = "the next start adopts it"  # what check says of a file whose confirmation was refused after its renaming
+LATER = "; the next start "  # adopts or removes it: what check says of a file whose row or removal has failed
 LARGE_FILE = 300 * KIB
 LARGE_MESSAGE = 260 * KIB
 UNDONE_SECONDS = 0.3  # for a reload that may have failed without a word
@@ -312,7 +312,7 @@ class Standard:
                     raise ConnectionEnded(f"{words} after {line!r}")
                 lines.append(json.loads(line))
             result = lines[-1]["result"]
-            if words == "check" and result == "failed" and all(ADOPTED in line["means"] for line in lines if line.get("wrong")):
+            if words == "check" and result == "failed" and all(LATER in line["means"] for line in lines if line.get("wrong")):
                 return
             if result in ("failed", "busy"):
                 raise Refused(Reply(0, Answer.ERROR, json.dumps(lines).encode()))
