@@ -147,4 +147,7 @@ enum injector_target injector_target_of(int fd);
 /* Whether a path is below the data directory. */
 bool injector_is_data(int directory, const char *path);
 
+/* Which library that is, as the kind of an allocation of its. */
+enum injector_kind injector_asker(const void *caller);
+
 #endif

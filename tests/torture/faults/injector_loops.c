@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <sched.h>
@@ -154,10 +155,16 @@ int injected_epoll_create1(int flags)
     return injector_fails(INJECTOR_EPOLL_CREATE) ? -1 : (int)syscall(SYS_epoll_create1, flags);
 }
 
-/* Leaving needs no memory, and does not fail. */
+/* libuv asks so whether a descriptor can be watched, and takes a no. When it is to be watched then, libuv has
+ * no other answer to a failure than abort(); leaving needs no memory. */
+static bool is_question(int operation, const struct epoll_event *event)
+{
+    return operation == EPOLL_CTL_ADD && event->data.fd == -1;
+}
+
 int injected_epoll_ctl(int fd, int operation, int about, struct epoll_event *event)
 {
-    if (operation == EPOLL_CTL_ADD && injector_fails(INJECTOR_EPOLL_CTL))
+    if (is_question(operation, event) && injector_fails(INJECTOR_EPOLL_CTL))
         return -1;
     return (int)syscall(SYS_epoll_ctl, fd, operation, about, event);
 }
@@ -179,9 +186,11 @@ int injected_eventfd(unsigned value, int flags)
     return injector_fails(INJECTOR_EVENTFD) ? -1 : (int)syscall(SYS_eventfd2, value, flags);
 }
 
+/* The first one that libuv makes blocks; without that it abort()s. */
 int injected_pipe2(int fds[2], int flags)
 {
-    return injector_fails(INJECTOR_PIPE) ? -1 : (int)syscall(SYS_pipe2, fds, flags);
+    return (flags & O_NONBLOCK) != 0 && injector_fails(INJECTOR_PIPE) ? -1
+                                                                      : (int)syscall(SYS_pipe2, fds, flags);
 }
 
 /* ---- threads, time, chance, names of hosts ---- */
@@ -201,10 +210,16 @@ int injected_nanosleep(const struct timespec *time, struct timespec *left) INSTE
 int injected_getentropy(void *bytes, size_t size) INSTEAD_OF("getentropy");
 find_host injected_getaddrinfo INSTEAD_OF("getaddrinfo");
 
+/* libuv's, which abort()s without them. */
+static bool is_of_pool(const void *caller)
+{
+    return injector_asker(caller) == INJECTOR_MEMORY_LIBUV;
+}
+
 int injected_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
                             void *data)
 {
-    if (injector_fails(INJECTOR_THREAD))
+    if (!is_of_pool(__builtin_return_address(0)) && injector_fails(INJECTOR_THREAD))
         return errno;
     return ((create_thread *)next("pthread_create"))(thread, attributes, run, data);
 }

@@ -65,7 +65,7 @@ __attribute__((constructor)) static void find_modules(void)
     dl_iterate_phdr(find_module, NULL);
 }
 
-static enum injector_kind asker(const void *caller)
+enum injector_kind injector_asker(const void *caller)
 {
     for (size_t i = 0; i < MODULES && modules[i].part_of_name != NULL; i++)
         if ((uintptr_t)caller >= modules[i].begin && (uintptr_t)caller < modules[i].end)
@@ -84,7 +84,7 @@ static bool is_refused(size_t size, const void *caller)
     if (map == NULL || is_judging || size < map->least_size)
         return false;
     is_judging = true;
-    struct injector_verdict verdict = injector_judge(asker(caller));
+    struct injector_verdict verdict = injector_judge(injector_asker(caller));
     is_judging = false;
     if (verdict.error == 0)
         return false;

@@ -30,6 +30,7 @@ GAUGES = (
     "kesher_waiting_bytes",
     "process_open_fds",
 )
+LEFT_OVER = "rows and files differ: in files/"
 LISTENERS = ("binary", "chat", "ask", "control")
 SETTLE_MILLISECONDS = 100
 LEASE_MILLISECONDS = 2000
@@ -105,7 +106,7 @@ class Life:
     def run(self, *, is_strict: bool = False, threads: int = 1) -> Course:
         """The standard run, by so many at once."""
         course = Course(self.server, is_strict=is_strict)
-        runs = [self._new_standard(course) for _ in range(threads)]
+        runs = [self.new_standard(course) for _ in range(threads)]
         others = [threading.Thread(target=self._go_through, args=(standard,)) for standard in runs[1:]]
         for other in others:
             other.start()
@@ -155,12 +156,21 @@ class Life:
 
     # -- its parts
 
+    def _look(self) -> tuple[Found, list[str]]:
+        """Files of a user whose removal was not over are deleted when the server has started."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            found, problems = look(self.server)
+            if not any(LEFT_OVER in problem for problem in problems) or time.monotonic() > end:
+                return found, problems
+            time.sleep(0.05)
+
     def _is_over(self) -> None:
         self._standards = []
         self._ledger = self._owed()
         self._notes = Notes()
 
-    def _new_standard(self, course: Course) -> Standard:
+    def new_standard(self, course: Course) -> Standard:
         self.runs += 1
         run = Run(self.server, self.runs, random.Random(self.runs), KEY, [], self._notes)
         self._standards.append(Standard(run, course))
@@ -174,15 +184,6 @@ class Life:
 
     def _owed(self) -> Ledger:
         return self._ledger.at([(0, note.what, note.values) for note in self._notes.all], 0)
-
-    def _look(self) -> tuple[Found, list[str]]:
-        """What is there once the removal of users that was broken off has gone on."""
-        end = time.monotonic() + PATIENCE
-        while True:
-            found, problems = look(self.server)
-            if not problems or time.monotonic() > end:
-                return found, problems
-            time.sleep(0.02)
 
     def _without_leavers(self, found: Found) -> Found:
         self._leavers |= {known[0] for name, known in found.users.items() if name.startswith(LEAVER)}
@@ -219,7 +220,7 @@ class Life:
     def _take_what_waits(self) -> None:
         """What was acknowledged comes out, even if leases have to end before."""
         course = Course(self.server, is_strict=True)
-        standard = self._new_standard(course)
+        standard = self.new_standard(course)
         end = time.monotonic() + PATIENCE
         states = ("sent", "acknowledged", "taken")  # what was refused may be there, and what never looked delivered
         while waiting := self._letters(states):

@@ -39,7 +39,7 @@ from powerloss.server import CountingClient
 from .guest import PATIENCE, Course, Guest
 
 LEAVER = "leaver"  # how the names of users begin who are removed, and whom no ledger knows
-ADOPTED = "the next start adopts it"  # what check says of a file whose confirmation was refused after its renaming
+LATER = "; the next start "  # adopts or removes it: what check says of a file whose row or removal has failed
 LARGE_FILE = 300 * KIB
 LARGE_MESSAGE = 260 * KIB
 UNDONE_SECONDS = 0.3  # for a reload that may have failed without a word
@@ -156,7 +156,7 @@ class Standard:
     def _confirm(self, guest: Guest, user: User, name: str, plain: bytes) -> None:
         self.run.notes.add("upload", None, user.id, name, digest(plain))
         if self._named(guest, user, Request.CRC_OK, name):
-            self.run.notes.add("verified", None, user.id, name, digest(plain))
+            self.run.notes.add("verified", guest.connection.answered(), user.id, name, digest(plain))
 
     def _give_up(self, guest: Guest, user: User, name: str) -> None:
         if self._named(guest, user, Request.GIVE_UP, name) and self.course.is_strict:
@@ -190,7 +190,7 @@ class Standard:
             received = [client.receive() for _ in files]
             for (name, plain), answer in zip(files, [client.receive() for _ in files]):
                 if answer.code == Answer.THANKS:
-                    self.run.notes.add("verified", None, user.id, name, digest(plain))
+                    self.run.notes.add("verified", client.answered(), user.id, name, digest(plain))
                 elif answer.code != Answer.ERROR:
                     raise Refused(answer)
                 else:
@@ -276,7 +276,7 @@ class Standard:
             labels = [(message.id, LABEL.unpack_from(message.content)) for message in messages]
             for (_, label), message in zip(labels, messages):
                 assert message.content == content_of(*label, len(message.content)), label
-            self.run.notes.add("delivered", None, labels)
+            self.run.notes.add("delivered", client.answered(), labels)
             return bool(messages)
 
         while guest.take(pull):
@@ -313,7 +313,7 @@ class Standard:
                 lines.append(json.loads(line))
             result = lines[-1]["result"]
             wrong = [line for line in lines if line.get("wrong")]
-            if wrong and all(ADOPTED in line["means"] for line in wrong):
+            if wrong and all(LATER in line["means"] for line in wrong):
                 return
             if result in ("failed", "busy"):
                 raise Refused(Reply(0, Answer.ERROR, json.dumps(lines).encode()))
