@@ -121,8 +121,10 @@ def once(trial: Trial) -> None:
 
 
 def any_fault(dice: random.Random, **options) -> Fault:
+    """But for reads that fail again and again: that is damage, and what cannot be read is put aside."""
     kind = dice.choice(CALLS)
-    return Fault(kind, dice.choice(KINDS[kind]), start=dice.randint(1, MANY), **options)
+    errors = [error for error in KINDS[kind] if (kind, error) != ("read", errno.EIO)]
+    return Fault(kind, dice.choice(errors), start=dice.randint(1, MANY), **options)
 
 
 def some(trial: Trial) -> None:
@@ -247,9 +249,9 @@ def campaign(name: str, about: str, act: Callable[[Trial], None], **options) -> 
 
 
 CAMPAIGNS = [
-    campaign("once", "each system call of a standard run fails once", once, sample=6, share=4, rounds=count_run),
-    campaign("start", "each system call of a start fails once", start, sample=3, share=2, rounds=count_start),
-    campaign("some", "system calls fail now and then", some, sample=3, share=2, full=2000),
-    campaign("forever", "a system call fails until it is mended", for_ever, sample=3, share=1, full=1000),
-    campaign("short", "reads and writes are short or interrupted", short, sample=2, share=1, full=1000),
+    campaign("once", "each system call of a standard run fails once", once, sample=3, share=4, rounds=count_run),
+    campaign("start", "each system call of a start fails once", start, sample=2, share=2, rounds=count_start),
+    campaign("some", "system calls fail now and then", some, sample=1, share=2, full=2000),
+    campaign("forever", "a system call fails until it is mended", for_ever, sample=2, share=1, full=1000),
+    campaign("short", "reads and writes are short or interrupted", short, sample=1, share=1, full=1000),
 ]

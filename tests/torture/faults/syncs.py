@@ -98,7 +98,7 @@ CAMPAIGNS = [
         "calls/sync",
         "each sync of a run fails once, then the power goes",
         sync_fails,
-        sample=3,
+        sample=2,
         share=2,
         rounds=count_syncs,
         needs=needs,
