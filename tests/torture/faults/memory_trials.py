@@ -13,8 +13,8 @@ from .injection import FOR_EVER, KINDS, Fault, Injection, Maps
 from .life import Life, StandardServer, needs
 
 MEMORY = [kind for kind in KINDS if kind.startswith("memory")]
-ONCE_ROUNDS = 500  # each has every 500th allocation
-START_ROUNDS = 300
+ONCE_ROUNDS = 1000  # each has every 1000th allocation
+START_ROUNDS = 1500
 MORE = 1.05  # runs differ a little in how many there are
 GROUP = 4  # faults, one behind the other, before everything is looked at
 EPISODES = 8
@@ -55,7 +55,8 @@ class Failing:
         problems, self.told = self.life.problems[self.told :], len(self.life.problems)
         if problems:
             failed = self.injection.faults(self.maps)[begun:]
-            described = "\n    failed: ".join(["", *failed[:5], *([f"and {len(failed) - 5} more"] if failed[5:] else [])])
+            more = [f"and {len(failed) - 5} more"] if failed[5:] else []
+            described = "\n    failed: ".join(["", *failed[:5], *more])
             for problem in problems:
                 self.trial.problem(f"{problem} [{', '.join(what)}]{described}")
         return not problems

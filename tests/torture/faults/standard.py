@@ -312,7 +312,8 @@ class Standard:
                     raise ConnectionEnded(f"{words} after {line!r}")
                 lines.append(json.loads(line))
             result = lines[-1]["result"]
-            if words == "check" and result == "failed" and all(LATER in line["means"] for line in lines if line.get("wrong")):
+            wrong = [line for line in lines if line.get("wrong")]
+            if wrong and all(LATER in line["means"] for line in wrong):
                 return
             if result in ("failed", "busy"):
                 raise Refused(Reply(0, Answer.ERROR, json.dumps(lines).encode()))
