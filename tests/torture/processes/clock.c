@@ -4,6 +4,8 @@
  * day, by whichever call it is asked for. The monotonic clocks stay what they are, and so do the times of
  * files.
  */
+#include "../preload.h"
+
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -14,7 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define INSTEAD_OF_THE_SYSTEMS __attribute__((visibility("default")))
+int shifted_clock_gettime(clockid_t id, struct timespec *now) INSTEAD_OF("clock_gettime");
+int shifted_gettimeofday(struct timeval *now, void *zone) INSTEAD_OF("gettimeofday");
+time_t shifted_time(time_t *now) INSTEAD_OF("time");
 
 static const _Atomic int64_t *offset;
 
@@ -29,7 +33,7 @@ __attribute__((constructor)) static void map_page(void)
     close(file);
 }
 
-INSTEAD_OF_THE_SYSTEMS int clock_gettime(clockid_t id, struct timespec *now)
+int shifted_clock_gettime(clockid_t id, struct timespec *now)
 {
     int result = (int)syscall(SYS_clock_gettime, id, now);
     if (result == 0 && (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE))
@@ -37,20 +41,20 @@ INSTEAD_OF_THE_SYSTEMS int clock_gettime(clockid_t id, struct timespec *now)
     return result;
 }
 
-INSTEAD_OF_THE_SYSTEMS int gettimeofday(struct timeval *restrict now, void *restrict zone)
+int shifted_gettimeofday(struct timeval *now, void *zone)
 {
     (void)zone;
     struct timespec precise;
-    int result = clock_gettime(CLOCK_REALTIME, &precise);
+    int result = shifted_clock_gettime(CLOCK_REALTIME, &precise);
     if (result == 0)
         *now = (struct timeval){.tv_sec = precise.tv_sec, .tv_usec = precise.tv_nsec / 1000};
     return result;
 }
 
-INSTEAD_OF_THE_SYSTEMS time_t time(time_t *now)
+time_t shifted_time(time_t *now)
 {
     struct timespec precise = {0};
-    clock_gettime(CLOCK_REALTIME, &precise);
+    shifted_clock_gettime(CLOCK_REALTIME, &precise);
     if (now != NULL)
         *now = precise.tv_sec;
     return precise.tv_sec;

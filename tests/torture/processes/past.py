@@ -107,12 +107,12 @@ class Past:
         """After a start: compares what is there with what is owed."""
         found, problems = look(self.server)
         problems += self.ledger.settle(found)
-        problems += [] if self.may_be_refused else self._gaps()
+        problems += [] if self.may_be_refused else self.gaps()
         for problem in problems:
             self.trial.problem(problem)
         return found
 
-    def _gaps(self) -> list[str]:
+    def gaps(self) -> list[str]:
         """Requests of one connection take effect in their order, so what has not taken effect is the end of them."""
         stored = set(self.ledger.ids.values())
         first_missing: dict[int, int] = {}

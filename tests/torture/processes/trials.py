@@ -5,6 +5,7 @@ from powerloss.server import is_built
 
 from .clocks import clock
 from .kills import KILLS
+from .overloads import overload
 from .pauses import pause
 from .receivers import receivers
 from .shortages import shortage
@@ -29,4 +30,5 @@ CAMPAIGNS = [
     _campaign("descriptors", "no descriptors for a while, under load", shortage, 300),
     _campaign("receivers", "peers that die unread, stall, compete, reset, shut down half", receivers, 300),
     _campaign("chat", "groups under pauses, shortages, resets, silent members, kill -9", talks, 300),
+    _campaign("overload", "attackers from one address or many, among honest users", overload, 100, 1),
 ]
