@@ -72,6 +72,7 @@ static void remember(EVP_PKEY *key, const unsigned char *der, size_t size)
     next = (next + 1) % REMEMBERED;
 }
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): those of OpenSSL say nothing. */
 EVP_PKEY *d2i_AutoPrivateKey(EVP_PKEY **key, const unsigned char **der, long size)
 {
     static key_reader *reader;
