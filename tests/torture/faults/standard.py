@@ -286,8 +286,7 @@ class Standard:
 
     def operate(self) -> None:
         with self.guest() as guest:
-            self.run.registered += 1
-            leaver = User(f"{LEAVER} {self.run.life} {self.run.registered}", self.run.private_key)
+            leaver = User(f"{LEAVER} {self.run.life} {next(self.run.registered)}", self.run.private_key)
             known = guest.take(lambda client: client.introduce(leaver), legal=(Answer.REGISTER_REFUSED,))
             self.course.leavers.add(leaver.id)
             if known and self._send_content(guest, leaver, "to be removed", b"with its user"):
