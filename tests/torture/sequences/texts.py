@@ -79,6 +79,7 @@ class ChatTalk(Talk):
         self.rudeness = chance.choice((0, 0, 0, 0.05, 0.5))
         self.creates = not life.groups or chance.random() < 0.1
         self.wanted = None if self.creates else chance.choice(list(life.groups.values()))
+        self.is_right = self.knows = True  # which number and password it has given
         self.group: Group | None = None
         self.heard: list[tuple[int, int]] = []
         self.last: dict[int, int] = {}
@@ -155,10 +156,15 @@ class ChatTalk(Talk):
             self.wanted = Group(self.life.group_tokens, 0)
             self._answer(self.wanted.password)
         elif line + "\n" == ENTER_GROUP:
-            self._answer(str(self.wanted.number if self.chance.random() < 0.9 else self.chance.randrange(1000)))
+            number = self.wanted.number if self.chance.random() < 0.9 else self.chance.randrange(1000)
+            self.is_right = number == self.wanted.number
+            self._answer(str(number))
         elif line + "\n" == ENTER_PASSWORD:
-            self._answer(self.wanted.password if self.chance.random() < 0.9 else "a guess")
+            self.knows = self.chance.random() < 0.9
+            self._answer(self.wanted.password if self.knows else "a guess")
         elif JOINED.match(line) and not self.creates:
+            if not (self.is_right and self.knows):
+                self.life.problem(f"chat unguarded: connection {self.number} is let in by a guess")
             self._enter(self.wanted)
 
     def _created(self, number: int) -> None:
@@ -271,9 +277,22 @@ class AskTalk(Talk):
         self.is_sound = chance.random() < 0.7
         self.due: list[bytes] = []
         self.held = b""
+        self.unsent = 0
         self.was_greeted = self.has_greeted = self.has_left = False
 
     def next(self) -> bytes | None:
+        said = self._say()
+        self.unsent += len(said or b"")
+        return said
+
+    def sent(self, data: bytes) -> None:
+        """Of a request that goes out in pieces the first is a request when the next is late."""
+        self.unsent -= len(data)
+        if self.unsent > 0:
+            self.is_sound = False
+            self.due.clear()
+
+    def _say(self) -> bytes | None:
         if not self.has_greeted:
             self.has_greeted = True
             return b"Hi\n"
