@@ -17,7 +17,7 @@ from peer.kesherd import environment, sanitizer_report
 
 from . import settings
 from .binary import BinaryTalk
-from .calm import back_to_nothing, drain, serve_honestly
+from .calm import back_to_nothing, drain, memory_is_bounded, serve_honestly
 from .link import Link, Loop, Talk
 from .operators import OperatorTalk
 from .server import SequencesServer
@@ -27,7 +27,7 @@ from .world import Person, World
 
 PATIENCE_SECONDS = 120
 STOP_SECONDS = 120
-LONG_SECONDS = 9  # so that who is slow for 5 is cut
+LONG_SECONDS = 9  # so that who is slow for 5, and others wait for its memory, is cut
 NEW_AT_ONCE = 8
 
 
@@ -52,7 +52,8 @@ class Life:
         self.options = (settings.far if self.is_generous else settings.near)(self.chance)
         self.settle_seconds = settings.settle_seconds(self.options)
         self.crowd = self.chance.choice((3, 10, 30, 80))
-        self.seconds = self.chance.uniform(0.5, 3) if self.chance.random() < 0.93 else LONG_SECONDS
+        is_long = self.chance.random() < (0.25 if "buffers" in self.options else 0.03)
+        self.seconds = LONG_SECONDS if is_long else self.chance.uniform(0.5, 3)
         self.counts: Counter = Counter()
         self.people: list[Person] = []
         self.groups: dict[int, Group] = {}
@@ -213,6 +214,7 @@ class Life:
         self.loop.close()
         self._end_program(True)
         self._look_when_calm(back_to_nothing)
+        self._look_when_calm(memory_is_bounded)
         if self.chance.random() < 0.5:
             self._look_when_calm(drain)
         self._look_when_calm(serve_honestly)
