@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import traceback
 from base64 import b64decode
 from functools import cache, partial
 
@@ -36,6 +37,9 @@ def play(build: str, trial: Trial) -> None:
             _look(server, world, plain)
             life.run()
         _look_at_the_end(server, world)
+    except Exception:
+        trace("FAILURE", traceback.format_exc())
+        raise
     finally:
         _end(server, trial)
         trace.flush()
