@@ -67,7 +67,9 @@ class Exchange:
 
     @property
     def text(self) -> bytes | None:
-        """Of its text field; None when nothing ends it."""
+        """Of its text field; None when nothing ends it, or there is none."""
+        if self.fixed is None:
+            return None
         start = 4 if self.code == Request.SEND_FILE else 0
         text, end, _ = self.fixed[start : start + TEXT_FIELD_SIZE].partition(b"\0")
         return text if end else None

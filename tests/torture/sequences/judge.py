@@ -184,7 +184,7 @@ class Judge:
 
     def _share_silence(self) -> None:
         """It may just as well be the answer to the one behind, if that may have the same."""
-        if self.due and self.due[0].code in THANKED:
+        if self.due and self.due[0].code in THANKED and not self.due[0].is_refused:
             self.due[0].may_be_silent = self.is_shaky = True
 
     def _unanswered(self, exchange: Exchange) -> None:

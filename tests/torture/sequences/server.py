@@ -34,7 +34,7 @@ class SequencesServer(Kesherd):
     def operator_command(self, noun: str, *words: str) -> list[str]:
         return [str(PROGRAMS[self.build]()), noun, "--data", str(self.data), *words]
 
-    def begin(self, *, public_ids: str, workers: int, **options) -> None:
+    def start_with(self, *, public_ids: str, workers: int, **options) -> None:
         """A life with these settings."""
         self.workers = workers
         self.constant = {"metrics": "127.0.0.1:0", "public_ids": public_ids}

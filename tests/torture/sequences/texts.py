@@ -79,7 +79,8 @@ class ChatTalk(Talk):
         self.rudeness = chance.choice((0, 0, 0, 0.05, 0.5))
         self.creates = not life.groups or chance.random() < 0.1
         self.wanted = None if self.creates else chance.choice(list(life.groups.values()))
-        self.is_right = self.knows = True  # which number and password it has given
+        self.is_right = self.knows = True  # whether the last number and password that it gave are those
+        self.is_tidy = self.rudeness == 0  # else a prompt may be for what came before the last answer
         self.group: Group | None = None
         self.heard: list[tuple[int, int]] = []
         self.last: dict[int, int] = {}
@@ -163,7 +164,7 @@ class ChatTalk(Talk):
             self.knows = self.chance.random() < 0.9
             self._answer(self.wanted.password if self.knows else "a guess")
         elif JOINED.match(line) and not self.creates:
-            if not (self.is_right and self.knows):
+            if self.is_tidy and not (self.is_right and self.knows):
                 self.life.problem(f"chat unguarded: connection {self.number} is let in by a guess")
             self._enter(self.wanted)
 
@@ -209,6 +210,10 @@ class ChunkTalk(ChatTalk):
         "|".join([MARK.pattern, *map(re.escape, PROMPTS)])
         + r"|The id of the group is:(\d+)\n|You're connected to group chat #\d+\n"
     )
+
+    def __init__(self, life: "Life", number: int, chance: random.Random):
+        super().__init__(life, number, chance)
+        self.is_tidy = False  # a piece of an answer is an answer
 
     def _words(self) -> bytes:
         return super()._words().replace(b"\r", b"").replace(b"\n", b"")

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-LINE_LIMIT = 300
+LINE_LIMIT = 1000
 
 
 class Trace:
@@ -15,7 +15,7 @@ class Trace:
 
     def __call__(self, who: str, what: str) -> None:
         now = time.monotonic()
-        self._file.write(f"{now - self._began:9.4f} {who} {what[:LINE_LIMIT]}\n")
+        self._file.write(f"{now - self._began:9.4f} {who} {what[-LINE_LIMIT:]}\n")
         if now - self._flushed > 1:
             self.flush(now)
 

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import traceback
 from base64 import b64decode
 from functools import cache, partial
 
@@ -32,10 +33,13 @@ def play(build: str, trial: Trial) -> None:
     try:
         for number in range(trial.chance.choice(LIVES)):
             life = Life(trial, world, server, trace, number)
-            server.begin(public_ids=plain, workers=trial.chance.randint(1, 4), **life.options)
+            server.start_with(public_ids=plain, workers=trial.chance.randint(1, 4), **life.options)
             _look(server, world, plain)
             life.run()
         _look_at_the_end(server, world)
+    except Exception:
+        trace("FAILURE", traceback.format_exc())
+        raise
     finally:
         _end(server, trial)
         trace.flush()
@@ -58,7 +62,7 @@ def _look(server: SequencesServer, world: World, plain: str):
 
 
 def _look_at_the_end(server: SequencesServer, world: World) -> None:
-    server.begin(public_ids="plain", workers=1)
+    server.start_with(public_ids="plain", workers=1)
     found = _look(server, world, "plain")
     for problem in use(server, found, rsa_keys()[0]):
         world.problem(problem)
