@@ -114,7 +114,8 @@ def test_what_a_write_back_lost_never_arrives(image):
     assert image([*entries, write(b"DATA")], ALL_KEPT) == {"a": b"DATA"}
 
 
-BOTH = Snapshot(ROOT, {"from": Snapshot(FOLDER, {"a": Snapshot(FILE, b"new")}), "to": Snapshot(4, {"a": Snapshot(5, b"old")})})
+FROM, TO = Snapshot(FOLDER, {"a": Snapshot(FILE, b"new")}), Snapshot(4, {"a": Snapshot(5, b"old")})
+BOTH = Snapshot(ROOT, {"from": FROM, "to": TO})
 RENAMED = [entry(Kind.RENAME, b"a\0a", other=FOLDER, inode=4)]
 
 

@@ -89,9 +89,8 @@ REDUNDANT = {
     "SQLite: fdatasync of kesher.db-wal,": "the log's head goes with the commit's sync; before a checkpoint every "
     "commit was synced",
     "fdatasync of journal, sync_file": "a new head goes with the sync of the first batch behind it",
-    "fsync of journal, write_new": "a new head goes with the sync of the first batch behind it",
-    "fsync of data, create_inside": "the directory is synced again when the journal is there; alone where the disk "
-    "is too full for one",
+    "fsync of data, ks_store_directory_fill": "the directory is synced again when the journal is there; alone where "
+    "the disk is too full for one",
     "fsync of files, sync_files": "the removal is noted until a start has removed what is back again, and a minute "
     "longer: no recording is so long",
     "fsync of messages, finish": "what is in messages/ without a row the next start removes",

@@ -31,7 +31,7 @@ def make_directory(root: Path, chance: Random, *, damaged_letters: int = 0, dama
             owed.users = {user.name: (user.id, True) for user in (victim, other)}
             _keep_files(client, other, chance, owed)
             _send_letters(client, other, victim, owed)
-        places = {message_id: server.data / place for message_id, place in server.rows("SELECT ID, Place FROM messages")}
+        places = {number: server.data / place for number, place in server.rows("SELECT ID, Place FROM messages")}
         paths = {name: server.data / path for name, path, _ in server.file_rows(other.id)}
     finally:
         server.stop()

@@ -40,6 +40,7 @@ class Change:
 class File:
     durable: bytearray = field(default_factory=bytearray)
     pending: list[Change] = field(default_factory=list)
+    written: int | None = None  # when, in nanoseconds, if that was before the recording
 
     def settle(self, before: int) -> None:
         """A sync that began at that moment has ended well."""
@@ -94,13 +95,14 @@ class Snapshot:
 
     number: int
     content: "bytes | dict[str, Snapshot]"
+    written: int | None = None  # a file, in nanoseconds
 
     @classmethod
     def of(cls, path: Path) -> "Snapshot":
         if path.is_dir():
             names = {name: cls.of(path / name) for name in os.listdir(path)}
             return cls(path.lstat().st_ino, names)
-        return cls(path.lstat().st_ino, path.read_bytes())
+        return cls(path.lstat().st_ino, path.read_bytes(), path.lstat().st_mtime_ns)
 
 
 class Disk:
@@ -120,7 +122,7 @@ class Disk:
             node = Directory({name: self._load(inside) for name, inside in before.content.items()})
             node.durable = dict(node.entries)
         else:
-            node = File(bytearray(before.content))
+            node = File(bytearray(before.content), written=before.written)
         self._nodes[before.number] = node
         return node
 
@@ -150,15 +152,20 @@ class Disk:
                 self._name(index, entry.other, old, None)
                 self._name(index, entry.inode, new, node)
             case Kind.WRITE:
-                self._nodes[entry.inode].pending.append(Change(index, entry.offset, entry.payload))
+                self._change(entry.inode, Change(index, entry.offset, entry.payload))
             case Kind.TRUNCATE:
-                self._nodes[entry.inode].pending.append(Change(index, entry.length, None))
+                self._change(entry.inode, Change(index, entry.length, None))
             case Kind.LOST:
                 self._nodes[entry.inode].lose()
             case Kind.SYNC_BEGIN:
                 self._begun[entry.call] = index
             case Kind.SYNC_END if entry.error == 0 and entry.call not in self._ignored:
                 self._sync(self._begun[entry.call], entry)
+
+    def _change(self, number: int, change: Change) -> None:
+        file = self._nodes[number]
+        file.pending.append(change)
+        file.written = None
 
     def _directory(self, number: int) -> Directory:
         node = self._nodes.get(number)
@@ -222,6 +229,8 @@ class Disk:
                     chance.randbytes(32768) if is_garbage else style.content(chance, node, damaged)
                 )
                 path.chmod(0o600)
+                if node.written is not None:
+                    os.utime(path, ns=(node.written, node.written))
 
         put(self.root, root)
 

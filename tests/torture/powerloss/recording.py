@@ -95,7 +95,8 @@ def read_log(path: Path) -> list[Entry]:
             end_of_payload = end
         else:  # a name, padded with zeros
             end_of_payload = start + len(log[start:end].rstrip(b"\0"))
-        entries.append(Entry(kind, error, inode, other, offset, length, call, log[start:end_of_payload], HEAD.size + end))
+        payload = log[start:end_of_payload]
+        entries.append(Entry(kind, error, inode, other, offset, length, call, payload, HEAD.size + end))
         if kind == Kind.UNKNOWN:
             raise Incomplete(f"the recorder cannot follow {entries[-1].name}")
         place = end

@@ -176,6 +176,9 @@ def _rests_of_removed(server: Server, database: sqlite3.Connection) -> list[str]
     )
     removed = [client_id for (client_id,) in database.execute("SELECT ID FROM removals")]
     rests = [str(path) for path in map(server.directory_of, removed) if path.exists()]
+    if removed:  # contents go right behind their rows
+        places = {place for (place,) in database.execute("SELECT Place FROM messages WHERE Place IS NOT NULL")}
+        rests += [path.name for path in (server.data / "messages").iterdir() if f"messages/{path.name}" not in places]
     return rests + [f"{count} rows" for count in (of_files, of_messages) if count]
 
 
