@@ -67,23 +67,25 @@ static void remove_folder(void)
 static struct kesher_identity *alice;
 
 /* Reading the one key pair takes OpenSSL longer than everything else: it is read once (--wrap). */
-enum ks_result __real_ks_private_key_parse(const uint8_t *der, size_t size, struct ks_private_key **key);
-enum ks_result __wrap_ks_private_key_parse(const uint8_t *der, size_t size, struct ks_private_key **key);
-void __real_ks_private_key_free(struct ks_private_key *key);
-void __wrap_ks_private_key_free(struct ks_private_key *key);
+enum ks_result real_key_parse(const uint8_t *der, size_t size,
+                              struct ks_private_key **key) __asm__("__real_ks_private_key_parse");
+enum ks_result read_key(const uint8_t *der, size_t size,
+                        struct ks_private_key **key) __asm__("__wrap_ks_private_key_parse");
+void real_key_free(struct ks_private_key *key) __asm__("__real_ks_private_key_free");
+void free_key(struct ks_private_key *key) __asm__("__wrap_ks_private_key_free");
 
-enum ks_result __wrap_ks_private_key_parse(const uint8_t *der, size_t size, struct ks_private_key **key)
+enum ks_result read_key(const uint8_t *der, size_t size, struct ks_private_key **key)
 {
     if (alice == NULL)
-        return __real_ks_private_key_parse(der, size, key);
+        return real_key_parse(der, size, key);
     *key = alice->key; /* the home never has another one */
     return KS_OK;
 }
 
-void __wrap_ks_private_key_free(struct ks_private_key *key)
+void free_key(struct ks_private_key *key)
 {
     if (alice == NULL || key != alice->key)
-        __real_ks_private_key_free(key);
+        real_key_free(key);
 }
 
 /* A fuzzer's inputs come one after the other on one thread; what costs time is made once. */

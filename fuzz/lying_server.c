@@ -685,26 +685,28 @@ static bool speak(void)
 
 /* ---- what the client calls ---- */
 
-int __real_poll(struct pollfd *descriptors, nfds_t count, int timeout);
-int __wrap_poll(struct pollfd *descriptors, nfds_t count, int timeout);
-int __wrap_clock_nanosleep(clockid_t clock, int flags, const struct timespec *time, struct timespec *left);
-enum ks_result __wrap_ks_file_make_room(int fd, off_t size);
-enum kesher_status __wrap_ks_dial(const char *address, uint32_t connect_ms, int *fd,
-                                  struct kesher_error *error);
+/* The names that the linker gives them. */
+int real_poll(struct pollfd *descriptors, nfds_t count, int timeout) __asm__("__real_poll");
+int wrapped_poll(struct pollfd *descriptors, nfds_t count, int timeout) __asm__("__wrap_poll");
+int wrapped_clock_nanosleep(clockid_t clock, int flags, const struct timespec *time,
+                            struct timespec *left) __asm__("__wrap_clock_nanosleep");
+enum ks_result wrapped_make_room(int fd, off_t size) __asm__("__wrap_ks_file_make_room");
+enum kesher_status wrapped_dial(const char *address, uint32_t connect_ms, int *fd,
+                                struct kesher_error *error) __asm__("__wrap_ks_dial");
 
-int __wrap_poll(struct pollfd *descriptors, nfds_t count, int timeout)
+int wrapped_poll(struct pollfd *descriptors, nfds_t count, int timeout)
 {
     if (count == 0)
         return 0; /* a pause */
     if (descriptors[0].fd != server.client)
-        return __real_poll(descriptors, count, timeout);
-    int ready = __real_poll(descriptors, count, 0);
+        return real_poll(descriptors, count, timeout);
+    int ready = real_poll(descriptors, count, 0);
     if (ready == 0 && timeout != 0 && speak())
-        ready = __real_poll(descriptors, count, 0);
+        ready = real_poll(descriptors, count, 0);
     return ready;
 }
 
-int __wrap_clock_nanosleep(clockid_t clock, int flags, const struct timespec *time, struct timespec *left)
+int wrapped_clock_nanosleep(clockid_t clock, int flags, const struct timespec *time, struct timespec *left)
 {
     (void)clock;
     (void)flags;
@@ -714,15 +716,14 @@ int __wrap_clock_nanosleep(clockid_t clock, int flags, const struct timespec *ti
 }
 
 /* A mebibyte for each answer takes longer than all the rest. */
-enum ks_result __wrap_ks_file_make_room(int fd, off_t size)
+enum ks_result wrapped_make_room(int fd, off_t size)
 {
     (void)fd;
     (void)size;
     return KS_OK;
 }
 
-enum kesher_status __wrap_ks_dial(const char *address, uint32_t connect_ms, int *fd,
-                                  struct kesher_error *error)
+enum kesher_status wrapped_dial(const char *address, uint32_t connect_ms, int *fd, struct kesher_error *error)
 {
     int fds[2];
     (void)connect_ms;

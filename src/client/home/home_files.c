@@ -125,7 +125,7 @@ void ks_home_files_sweep(const struct kesher_home *home, unsigned age_seconds)
     const struct dirent *entry = NULL;
     struct stat status;
     DIR *entries = NULL;
-    if (ks_home_files_list(home, &entries, NULL) != KESHER_OK)
+    if (ks_home_files_list(home, &entries, NULL) != KESHER_OK || entries == NULL)
         return;
     while ((entry = readdir(entries)) != NULL) { /* NOLINT(concurrency-mt-unsafe): a stream of our own */
         if (is_temporary(entry->d_name) &&

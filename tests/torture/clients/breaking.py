@@ -51,7 +51,8 @@ def breaker_program() -> Path:
 
 
 def client_program() -> Path:
-    return build_directory() / FOLDER / "kesher-release"
+    """$KESHER_RELEASE, for a client of another build, else the one that is built with the tests."""
+    return Path(os.environ.get("KESHER_RELEASE") or build_directory() / FOLDER / "kesher-release")
 
 
 def why_not() -> str:

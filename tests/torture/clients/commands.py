@@ -108,6 +108,8 @@ def _check_requested(world: World, broken: Ended) -> None:
 
 def _check_pinned(world: World, broken: Ended) -> None:
     told = world.objects(world.succeed("key", "bob", "--json"))
+    if broken.said_done and told and told[0]["new"]:
+        world.problem("pin lost: the key was shown, and is new again")
     world.succeed("send", "bob", input=b"pinned")
     if world.bob_takes()[1] != [b"pinned"]:
         world.problem("text lost: after bob's key was shown")
@@ -117,7 +119,9 @@ def _check_pinned(world: World, broken: Ended) -> None:
 
 
 def _check_forgotten(world: World, broken: Ended) -> None:
-    world.kesher("key", "bob", "--forget")  # it may have been
+    again = world.kesher("key", "bob", "--forget")
+    if broken.said_done and again.status == 0:
+        world.problem("forgetting lost: bob was there still")
     told = world.objects(world.succeed("key", "bob", "--json"))
     if not told or not told[0]["new"]:
         world.problem(f"not forgotten: {told}")
@@ -136,6 +140,8 @@ def _check_accepted(world: World, broken: Ended) -> None:
     again = world.kesher("key", "bob", "--accept-key")
     if again.status != 0 and "no key of 'bob' is there to be accepted" not in again.stderr:
         world.problem(f"key not accepted: {again.stderr[-300:]!r}")
+    if broken.said_done and again.status == 0:
+        world.problem("acceptance lost: the key was there to be accepted again")
     world.voice.write(world.link, world.alias_of_alice(), b"accepted")
     told = world.objects(world.succeed("inbox", "--json"))
     if [(one.get("text"), one.get("key")) for one in told] != [("accepted", None)]:

@@ -277,9 +277,14 @@ def _check_files(place: Place) -> None:
                 place.problem(f"odd file: {path}")
 
 
-def _check_identity(place: Place, alice: User) -> None:
-    """A server may say that it knows alice no more, and give her another id: then what she was is kept."""
+def _check_identity(place: Place, server: MessageServer, alice: User) -> None:
+    """A server may say that it knows alice no more, and give her another id: then what she was is kept. Or it knows her
+    by her id with its bytes in reverse order: then that is put right at one that does not."""
     home = place.folder / "home"
+    server.script = MessageScript()
+    if read_identity(home).id == alice.id[::-1]:
+        place.trial.count("ids turned round")
+        place.run("register", "alice", "--again")
     now = read_identity(home)
     if now.private_key != alice.private_key:
         place.problem("key lost: the home has another one")
@@ -293,8 +298,7 @@ def _check_identity(place: Place, alice: User) -> None:
 
 
 def _check_honest(place: Place, server: MessageServer, bob: FakeUser, alice: User) -> None:
-    """The server is honest from now on."""
-    server.script = MessageScript()
+    """Of a server that is honest from now on."""
     server.waiting.clear()
     bob.take()
     users = place.run("users")
@@ -337,7 +341,7 @@ def hostile_round(trial: Trial) -> None:
         write_transfer_info(folder / "home", server.address, "alice", folder / "source")
         place = Place(trial, folder, Kesher(folder / "home", server.address))
         _lie_to(place, Liar(trial.chance, server, alice))
-        _check_identity(place, alice)
+        _check_identity(place, server, alice)
         _check_honest(place, server, bob, alice)
         _check_files(place)
     finally:

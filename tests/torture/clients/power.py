@@ -5,7 +5,7 @@ import random
 import shutil
 
 from powerloss.disk import ALL_LOST, Disk, Snapshot, Style
-from powerloss.recording import new_log, read_log
+from powerloss.recording import Kind, new_log, read_log
 from powerloss.server import recorder_library
 
 from .breaking import Break, Ended
@@ -25,9 +25,11 @@ def run_recorded(world: World, command: Command, broken: Break) -> Ended:
     return world.kesher(*command.arguments(world), broken=broken, input=command.input, variables=variables)
 
 
-def run_until_cut(world: World, command: Command, breaks: list[Break], chance: random.Random) -> tuple[Ended, Style]:
+def run_until_cut(
+    world: World, command: Command, breaks: list[Break], chance: random.Random, *, without_syncs: bool = False
+) -> tuple[Ended, Style]:
     """The command, broken, once or, after a kill, once more; and then its home as the disk has it."""
-    disk = Disk(Snapshot.of(world.disk))
+    before = Snapshot.of(world.disk)
     entries = []
     stdout, calls = "", []
     for broken in breaks:
@@ -36,9 +38,11 @@ def run_until_cut(world: World, command: Command, breaks: list[Break], chance: r
         stdout += "".join(line for line in ended.stdout.splitlines(keepends=True) if line.endswith("\n"))
         calls += ended.calls
     ended.stdout, ended.calls = stdout, calls
+    ignored = {entry.call for entry in entries if entry.kind == Kind.SYNC_END} if without_syncs else ()
+    disk = Disk(before, ignored)
     disk.follow(entries, len(entries))
-    style = ALL_LOST if chance.random() < 0.5 else Style.choose(chance)
+    style = ALL_LOST if without_syncs or chance.random() < 0.5 else Style.choose(chance)
     shutil.rmtree(world.disk)
     disk.write_image(chance, style, world.disk)
+    world.was_cut = True
     return ended, style
-

@@ -68,7 +68,6 @@ def cut_round(command: Command, trial: Trial) -> None:
     try:
         command.prepare(world)
         ended, style = run_until_cut(world, command, [*first, broken], trial.chance)
-        world.was_cut = True
         trial.count("power cuts")
         command.check(world, ended)
         world.check_rubbish()
