@@ -1,5 +1,6 @@
 """All campaigns, in the order in which they run. Each folder beside this file has those of one kind of damage."""
 
+from clients import trials as clients
 from controls import trials as controls
 from faults import trials as faults
 from harness.campaign import Campaign
@@ -7,5 +8,5 @@ from powerloss import trials as powerloss
 from processes import trials as processes
 from sequences import trials as sequences
 
-FOLDERS = (powerloss, faults, processes, sequences, controls)
+FOLDERS = (powerloss, faults, processes, clients, sequences, controls)
 CAMPAIGNS: list[Campaign] = [campaign for folder in FOLDERS for campaign in folder.CAMPAIGNS]

@@ -1,4 +1,5 @@
-"""Kills of uploads as tests, under sanitizers: few always, many with KESHER_SLOW=1; and what only a large file shows."""
+"""Kills under uploads as tests, with sanitizers: few always, many with KESHER_SLOW=1; and what only a large file
+shows."""
 
 import os
 import struct

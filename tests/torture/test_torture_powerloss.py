@@ -1,6 +1,7 @@
 """The instrument of power cuts (the campaigns themselves are torture.py's): it must follow the server, be as cruel as
 it says, and miss no sync that is left out."""
 
+import itertools
 import random
 import sqlite3
 import tempfile
@@ -9,10 +10,12 @@ from pathlib import Path
 import pytest
 from powerloss import controls
 from powerloss.disk import ALL_KEPT, ALL_LOST, Disk, Snapshot, Style
-from powerloss.ledger import Found, Ledger, content_of
+from powerloss.ledger import Damage, Found, Ledger, content_of, digest
 from powerloss.recording import Entry, Kind, Sync
+from powerloss.loads import JOURNAL
 from powerloss.older import make_older_directory, migrations
 from powerloss.rounds import Round, check_images, differences, record, write_image
+from powerloss.scenarios import journal_batches
 from powerloss.server import is_built
 from torture import scratch_parent
 
@@ -279,6 +282,24 @@ def test_what_was_refused_is_nowhere():
     assert settle(refused, files={(ALICE, "a"): "one"})[0] == ["file wrong"]
 
 
+def test_what_is_damaged_is_there_or_put_aside_and_after_a_repair_not_there():
+    def owed() -> Ledger:
+        ledger = Ledger()
+        ledger.damaged = {7: Damage(digest(b"rotten"), "whole")}
+        return ledger
+
+    def kinds(messages: list, aside: dict[str, bool], notes: tuple = ()) -> list[str]:
+        ledger = owed().at([(0, *note) for note in notes], 0)
+        return [problem.partition(":")[0] for problem in ledger.settle(Found({}, {}, messages, {}, aside))]
+
+    there, repaired = [(7, BOB, ALICE, 3, b"rotten")], (("repaired", ()),)
+    assert kinds(there, {}) == kinds([], {"whole": False}) == kinds([], {"whole": True}, repaired) == []
+    assert kinds([], {}) == ["damaged thing lost"]
+    assert kinds([(7, BOB, ALICE, 3, b"worse")], {}) == ["damaged thing changed"]
+    assert kinds(there, {"whole": True}, repaired) == ["repair undone"]
+    assert kinds([], {"whole": False}, repaired) == ["note lost"]
+
+
 # -- directories of older versions
 
 
@@ -307,6 +328,21 @@ def test_a_recording_makes_the_directory_that_the_server_made(scratch, load):
     assert differences(made) == []
     kinds = {entry.kind for entry in made.entries()}
     assert {Kind.CREATE, Kind.WRITE, Kind.UNLINK, Kind.SYNC_BEGIN, Kind.SYNC_END, Kind.SEND_END} <= kinds
+
+
+def segments_in_turn(made: Round) -> list[int]:
+    places = [offset // JOURNAL for _, offset, _ in journal_batches(made, made.entries())]
+    return [segment for segment, _ in itertools.groupby(places)]
+
+
+@needs_server
+def test_the_journals_segments_are_filled_in_turn_and_again(scratch):
+    """Unless the server comes to rest in between, and begins anew."""
+    for attempt in range(5):
+        turns = segments_in_turn(record(scratch / str(attempt), "journal-segments", str(attempt)))
+        if turns[:3] == [0, 1, 0]:
+            return
+    pytest.fail(f"segments in turn: {turns}")
 
 
 def files_below(root: Path) -> dict[str, bytes]:

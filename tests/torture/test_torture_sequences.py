@@ -182,15 +182,16 @@ def test_a_1030_may_be_silent_and_nothing_else_may(judge, problems):
 # -- after a start
 
 
-def found(world: World, messages=(), files=None) -> Found:
+def start(world: World, messages=(), files=None, key: bytes | None = b"k" * 160) -> None:
+    """A start finds all users, and this."""
     users = {person.name: (person.id, True) for person in world.people.values()}
-    return Found(users, files or {}, list(messages))
+    world.settle(Found(users, files or {}, list(messages)), dict.fromkeys(world.people, key))
 
 
 def test_what_was_acknowledged_and_is_not_there_is_lost(judge, world, problems):
     send(judge, BOB, b"hello", 1)
     judge.ended()
-    world.settle(found(world))
+    start(world)
     assert [text.partition(":")[0] for text in problems] == ["message lost"]
 
 
@@ -199,7 +200,7 @@ def test_what_somebody_may_have_got_unread_need_not_be_there(judge, world, probl
     judge.settle_seconds = 0
     judge.sent(pull_frame(BOB))
     judge.ended()
-    world.settle(found(world))
+    start(world)
     assert problems == []
 
 
@@ -207,16 +208,22 @@ def test_what_was_pulled_and_reset_before_it_settled_must_be_there(judge, world,
     send(judge, BOB, b"hello", 1)
     judge.sent(pull_frame(BOB))
     judge.ended()
-    world.settle(found(world))
+    start(world)
     assert [text.partition(":")[0] for text in problems] == ["message lost"]
 
 
 def test_what_was_not_there_must_not_come_back(judge, world, problems):
     judge.sent(message_frame(ALICE, BOB, 3, b"hello"))
     judge.ended()
-    world.settle(found(world))
-    world.settle(found(world, [(5, BOB, ALICE, 3, b"hello")]))
+    start(world)
+    start(world, [(5, BOB, ALICE, 3, b"hello")])
     assert [text.partition(":")[0] for text in problems] == ["message unknown"]
+
+
+@pytest.mark.parametrize("key, kind", [(None, "key lost"), (b"l" * 160, "key changed")])
+def test_a_key_stays_as_it_is(world, problems, key, kind):
+    start(world, key=key)
+    assert {text.partition(":")[0] for text in problems} == {kind}
 
 
 def keep(judge: Judge, plain: bytes) -> None:
@@ -232,9 +239,9 @@ def keep(judge: Judge, plain: bytes) -> None:
 def test_a_confirmed_file_must_be_there_as_it_was(judge, world, problems, content, kind):
     keep(judge, b"first")
     keep(judge, b"second")
-    world.settle(found(world, files={(ALICE, "x"): digest(b"second")}))
+    start(world, files={(ALICE, "x"): digest(b"second")})
     assert problems == []
-    world.settle(found(world, files={(ALICE, "x"): content}))
+    start(world, files={(ALICE, "x"): content})
     assert [text.partition(":")[0] for text in problems] == [kind]
 
 

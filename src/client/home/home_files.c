@@ -18,19 +18,6 @@ enum { SMALL_FILE_LIMIT = 64 * 1024, KEPT_COPIES = 10000, LEFTOVER_AGE_SECONDS =
 
 /* ---- the directory ---- */
 
-/* mkdir -p, mode 0700. */
-static int make_directories(char *path)
-{
-    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        int failure = mkdir(path, 0700) != 0 && errno != EEXIST;
-        *slash = '/';
-        if (failure)
-            return -1;
-    }
-    return mkdir(path, 0700) != 0 && errno != EEXIST ? -1 : 0;
-}
-
 static int open_directory(const char *path)
 {
     return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -55,9 +42,9 @@ enum kesher_status ks_home_files_open(struct kesher_home *home, struct kesher_er
 
 enum kesher_status ks_home_files_make(struct kesher_home *home, struct kesher_error *error)
 {
-    if (home->directory_fd >= 0)
-        return KESHER_OK;
-    if (make_directories(home->path) == 0)
+    if (!ks_file_make_directories(home->path))
+        return fail_directory(home, errno, error);
+    if (home->directory_fd < 0)
         home->directory_fd = open_directory(home->path);
     return home->directory_fd >= 0 ? KESHER_OK : fail_directory(home, errno, error);
 }
@@ -73,8 +60,9 @@ enum kesher_status ks_home_files_failure(const struct kesher_home *home, int err
 static enum kesher_status create_directory(const struct kesher_home *home, const char *name,
                                            struct kesher_error *error)
 {
-    if (mkdirat(home->directory_fd, name, 0700) != 0)
-        return errno == EEXIST ? KESHER_OK : ks_home_files_failure(home, errno, "create", name, error);
+    if (mkdirat(home->directory_fd, name, 0700) != 0 && errno != EEXIST)
+        return ks_home_files_failure(home, errno, "create", name, error);
+    /* Also one that exists: who made it may have been killed before this. */
     return fsync(home->directory_fd) == 0 ? KESHER_OK
                                           : ks_home_files_failure(home, errno, "sync", name, error);
 }

@@ -102,7 +102,7 @@ static void stage_and_answer(struct incoming_upload *upload)
     };
     struct ks_staged_upload replaced;
     bool has_replaced = false;
-    ks_places_forget_stale(environment, incoming->loop);
+    ks_places_forget_stale(environment);
     if (ks_staged_put(environment->staged, &staged, &replaced, &has_replaced) != KS_OK) {
         ks_content_key_release(staged.key);
         ks_incoming_refuse(incoming);
@@ -111,7 +111,7 @@ static void stage_and_answer(struct incoming_upload *upload)
     incoming->stage = NULL;
     upload->is_counted = false;
     if (has_replaced)
-        ks_places_discard(environment, incoming->loop, &replaced);
+        ks_places_discard(environment, &replaced);
     answer_with_sum(upload);
     ks_incoming_end(incoming);
 }

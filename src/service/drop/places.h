@@ -14,10 +14,9 @@ bool ks_places_enter(const struct ks_exchange *exchange);
 
 /* Discards an upload that is no longer in the registry: its stage goes, and its key is released. Does not
  * wait for the store. */
-void ks_places_discard(const struct ks_service_environment *environment, struct ks_loop *loop,
-                       struct ks_staged_upload *upload);
+void ks_places_discard(const struct ks_service_environment *environment, struct ks_staged_upload *upload);
 
 /* Discards what has waited for its confirmation for too long. */
-void ks_places_forget_stale(const struct ks_service_environment *environment, struct ks_loop *loop);
+void ks_places_forget_stale(const struct ks_service_environment *environment);
 
 #endif

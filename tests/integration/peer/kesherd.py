@@ -250,8 +250,11 @@ class Kesherd:
         """What the server's system sent, or holds to be sent, on that connection, and the peer's has not taken."""
         host, port = connection.socket.getsockname()
         ends = f"{_proc_address(*self.address)} {_proc_address(host, port)} "
-        (line,) = [line for line in Path("/proc/net/tcp").read_text().splitlines() if ends in line]
-        return int(line.split()[4].split(":")[0], 16)
+        for _ in range(20):  # while others come and go, the system may leave it out of its list, or have it there twice
+            lines = [line for line in Path("/proc/net/tcp").read_text().splitlines() if ends in line]
+            if lines:
+                return int(lines[-1].split()[4].split(":")[0], 16)
+        raise AssertionError("the server has no such connection")
 
     def resident_bytes(self) -> int:
         """The server's resident set size now."""

@@ -16,6 +16,7 @@ from peer.messages import Malformed
 
 from powerloss.server import Server
 
+NOT_SERVED = "not served again"
 PATIENCE = 60  # seconds; who has waited so long waits for ever
 REFUSALS = (Answer.ERROR, Answer.MESSAGES_ERROR)
 
@@ -46,7 +47,7 @@ class Course:
         with self._lock:
             self.counts[what] += 1
         if self.is_strict:
-            self.problem(f"not served again: {step}: {what}, {type(how).__name__} {how} {_payload(how)}")
+            self.problem(f"{NOT_SERVED}: {step}: {what}, {type(how).__name__} {how} {_payload(how)}")
 
 
 def _payload(how: BaseException) -> bytes:

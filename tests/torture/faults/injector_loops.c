@@ -154,10 +154,16 @@ int injected_epoll_create1(int flags)
     return injector_fails(INJECTOR_EPOLL_CREATE) ? -1 : (int)syscall(SYS_epoll_create1, flags);
 }
 
-/* Leaving needs no memory, and does not fail. */
+/* libuv asks so whether a descriptor can be watched, and takes a no. When it is to be watched then, libuv has
+ * no other answer to a failure than abort(); leaving needs no memory. */
+static bool is_question(int operation, const struct epoll_event *event)
+{
+    return operation == EPOLL_CTL_ADD && event->data.fd == -1;
+}
+
 int injected_epoll_ctl(int fd, int operation, int about, struct epoll_event *event)
 {
-    if (operation == EPOLL_CTL_ADD && injector_fails(INJECTOR_EPOLL_CTL))
+    if (is_question(operation, event) && injector_fails(INJECTOR_EPOLL_CTL))
         return -1;
     return (int)syscall(SYS_epoll_ctl, fd, operation, about, event);
 }

@@ -13,7 +13,7 @@ from powerloss.clients import Run
 from powerloss.rounds import KEY
 from powerloss.server import Server, look, release_program, use
 
-from .guest import PATIENCE, Course, Lost
+from .guest import NOT_SERVED, PATIENCE, Course, Lost
 from .standard import LEAVER, Standard
 
 GAUGES = (
@@ -30,6 +30,7 @@ GAUGES = (
     "kesher_waiting_bytes",
     "process_open_fds",
 )
+LEFT_OVER = "rows and files differ: in files/"
 LISTENERS = ("binary", "chat", "ask", "control")
 SETTLE_MILLISECONDS = 100
 LEASE_MILLISECONDS = 2000
@@ -80,6 +81,8 @@ class Life:
         self.begun_log = 0  # where that of this life begins
         self._ledger = Ledger()
         self._leavers: set[bytes] = set()  # whom no ledger knows
+        self._standards: list[Standard] = []  # that may have left something
+        self._looked_for: set = set()  # labels of messages that are not there any more
         self._notes = Notes()
         self._descriptors = 0  # when it was quiet for the first time in its life
         self._is_known_dead = False
@@ -93,7 +96,7 @@ class Life:
         self._is_known_dead = False
         self.server.start()
         ready()
-        found, problems = look(self.server)
+        found, problems = self._look()
         self.problems += problems + self._ledger.settle(self._without_leavers(found))
         self.problems += use(self.server, found, KEY)
         for letter in self._ledger.letters.values():  # they have just been taken
@@ -103,7 +106,7 @@ class Life:
     def run(self, *, is_strict: bool = False, threads: int = 1) -> Course:
         """The standard run, by so many at once."""
         course = Course(self.server, is_strict=is_strict)
-        runs = [self._new_standard(course) for _ in range(threads)]
+        runs = [self.new_standard(course) for _ in range(threads)]
         others = [threading.Thread(target=self._go_through, args=(standard,)) for standard in runs[1:]]
         for other in others:
             other.start()
@@ -118,7 +121,8 @@ class Life:
         """Everything is served, all that is owed comes out, nothing is held that nobody uses. False: it is dead."""
         if self.is_dead():
             return False
-        self.run(is_strict=True)
+        self._wait_until_served()
+        self._discard_what_is_staged()
         self._take_what_waits()
         if not self.is_dead():
             self._wait_until_quiet()
@@ -152,14 +156,25 @@ class Life:
 
     # -- its parts
 
+    def _look(self) -> tuple[Found, list[str]]:
+        """Files of a user whose removal was not over are deleted when the server has started."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            found, problems = look(self.server)
+            if not any(LEFT_OVER in problem for problem in problems) or time.monotonic() > end:
+                return found, problems
+            time.sleep(0.05)
+
     def _is_over(self) -> None:
+        self._standards = []
         self._ledger = self._owed()
         self._notes = Notes()
 
-    def _new_standard(self, course: Course) -> Standard:
+    def new_standard(self, course: Course) -> Standard:
         self.runs += 1
         run = Run(self.server, self.runs, random.Random(self.runs), KEY, [], notes=self._notes)
-        return Standard(run, course)
+        self._standards.append(Standard(run, course))
+        return self._standards[-1]
 
     def _go_through(self, standard: Standard) -> None:
         try:
@@ -178,12 +193,36 @@ class Life:
             found.messages,
         )
 
+    def _wait_until_served(self) -> None:
+        """What has failed may be looked at again only after some time: the room on the disk, once a second."""
+        end = time.monotonic() + PATIENCE
+        while not self.is_dead():
+            before = len(self.problems)
+            self.run(is_strict=True)
+            if len(self.problems) == before or time.monotonic() > end:
+                return
+            self.problems[before:] = [text for text in self.problems[before:] if not text.startswith(NOT_SERVED)]
+            time.sleep(0.1)
+
+    def _discard_what_is_staged(self) -> None:
+        """What runs have left, since their clients were refused or lost."""
+        course = Course(self.server, is_strict=True)
+        for standard in self._standards:
+            standard.course = course
+            try:
+                standard.discard()
+            except Lost:
+                self.is_dead()
+                return
+        self._standards = [standard for standard in self._standards if standard.staged]
+        self.problems += course.problems
+
     def _take_what_waits(self) -> None:
         """What was acknowledged comes out, even if leases have to end before."""
         course = Course(self.server, is_strict=True)
-        standard = self._new_standard(course)
+        standard = self.new_standard(course)
         end = time.monotonic() + PATIENCE
-        states = ("sent", "acknowledged")  # what was refused may be there, too
+        states = ("sent", "acknowledged", "taken")  # what was refused may be there, and what never looked delivered
         while waiting := self._letters(states):
             if time.monotonic() > end:
                 self.problems.append(f"messages held back: {sorted(waiting)[:5]} of {len(waiting)}")
@@ -198,9 +237,14 @@ class Life:
                 break
             states = ("acknowledged",)
         self.problems += course.problems
+        self._looked_for |= self._letters(("sent", "taken")).keys()
 
     def _letters(self, states: tuple[str, ...]) -> dict:
-        return {label: letter for label, letter in self._owed().letters.items() if letter.state in states}
+        return {
+            label: letter
+            for label, letter in self._owed().letters.items()
+            if letter.state in states and label not in self._looked_for
+        }
 
     def _wait_until_quiet(self) -> None:
         """It holds nothing when it has come to rest, and no more descriptors than the first time."""

@@ -8,6 +8,7 @@ import threading
 
 from harness.campaign import Campaign, Trial
 
+from .guest import Course
 from .injection import FOR_EVER, KINDS, Fault, Injection, Maps
 from .life import Life, StandardServer, needs
 
@@ -15,6 +16,7 @@ MEMORY = [kind for kind in KINDS if kind.startswith("memory")]
 ONCE_ROUNDS = 500  # each has every 500th allocation
 START_ROUNDS = 300
 MORE = 1.05  # runs differ a little in how many there are
+GROUP = 4  # faults, one behind the other, before everything is looked at
 EPISODES = 8
 LIVES = 4  # of a round in which things are wrong
 
@@ -35,7 +37,7 @@ class Failing:
         """A start and a run in which nothing fails: what is allocated once and for all, is."""
         self.life.start()
         self.maps = Maps(self.server.process.pid)
-        self.life.run(is_strict=True)
+        self.life.serves_again()
 
     def count(self) -> dict[str, int]:
         """The allocations of a run, by who asks for them."""
@@ -43,6 +45,10 @@ class Failing:
         self.life.run(is_strict=True)
         after = self.injection.calls()
         return {kind: after[kind] - before[kind] for kind in MEMORY}
+
+    def count_suffering(self, course: Course) -> None:
+        for what in ("refusals", "connections lost"):
+            self.trial.count(what, course.counts[what])
 
     def attribute(self, *what: str, begun: int = 0) -> bool:
         """The problems that came since the last time are told with what has failed then. False: there were some."""
@@ -84,16 +90,16 @@ def fail_once(trial: Trial) -> None:
         for kind, count in numbers.items()
         for start in range(trial.number % ONCE_ROUNDS + 1, count + 1, ONCE_ROUNDS)
     ]
-    for fault in faults:
+    while faults:
+        group, faults = faults[:GROUP], faults[GROUP:]
         begun = failing.injection.failed()
-        failing.injection.arm(fault)
-        course = failing.life.run()
-        failing.injection.relieve()
+        for fault in group:
+            failing.injection.arm(fault)
+            failing.count_suffering(failing.life.run())
+            failing.injection.relieve()
         trial.count("allocations failed", failing.injection.failed() - begun)
-        trial.count("refusals", course.counts["refusals"])
-        trial.count("connections lost", course.counts["connections lost"])
         failing.life.serves_again()
-        if not failing.attribute(str(fault), begun=begun) and not failing.begin_again():
+        if not failing.attribute(*map(str, group), begun=begun) and not failing.begin_again():
             break
     failing.end()
 
@@ -191,8 +197,7 @@ def go_through(failing: Failing, faults: list[Fault], *, least_size: int, after:
         timer.join()
         injection.relieve()
     trial.count("allocations failed", injection.failed() - begun)
-    trial.count("refusals", course.counts["refusals"])
-    trial.count("connections lost", course.counts["connections lost"])
+    failing.count_suffering(course)
     failing.life.serves_again()
     return failing.attribute(*map(str, faults), f"not below {least_size} bytes", begun=begun)
 

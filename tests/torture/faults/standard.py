@@ -15,6 +15,8 @@ from peer.chat import (
     ENTER_GROUP,
     FULL,
     JOIN,
+    LEAVE,
+    LEFT,
     MENU,
     NO_GROUP,
     NO_PASSWORD,
@@ -154,11 +156,11 @@ class Standard:
     def _confirm(self, guest: Guest, user: User, name: str, plain: bytes) -> None:
         self.run.notes.add("upload", None, user.id, name, digest(plain))
         if self._named(guest, user, Request.CRC_OK, name):
-            self.run.notes.add("verified", None, user.id, name, digest(plain))
+            self.run.notes.add("verified", guest.connection.answered(), user.id, name, digest(plain))
 
     def _give_up(self, guest: Guest, user: User, name: str) -> None:
-        if self._named(guest, user, Request.GIVE_UP, name):
-            self.staged.discard((user.id, name))
+        if self._named(guest, user, Request.GIVE_UP, name) and self.course.is_strict:
+            self.staged.discard((user.id, name))  # else an upload may yet be on its way there
 
     def _named(self, guest: Guest, user: User, code: int, name: str) -> bool:
         def ask(client: CountingClient) -> bool:
@@ -188,7 +190,7 @@ class Standard:
             received = [client.receive() for _ in files]
             for (name, plain), answer in zip(files, [client.receive() for _ in files]):
                 if answer.code == Answer.THANKS:
-                    self.run.notes.add("verified", None, user.id, name, digest(plain))
+                    self.run.notes.add("verified", client.answered(), user.id, name, digest(plain))
                 elif answer.code != Answer.ERROR:
                     raise Refused(answer)
                 else:
@@ -201,7 +203,10 @@ class Standard:
         """1028, 1030, and at once the next 1028, so that there is no answer to the 1030."""
         if self._send_content(guest, user, name, plain):
             guest.take(lambda client: client.crc_wrong(user, name))
-            self._put(guest, user, name, plain)
+            if self._send_content(guest, user, name, plain):
+                self._confirm(guest, user, name, plain)
+            else:
+                guest.leave()  # it may be the 1030 that was refused, and the other answer is on its way
 
     def upload_wrongly(self) -> None:
         """Paddings, sizes and ids that are refused; and an upload whose client goes in its middle."""
@@ -271,7 +276,7 @@ class Standard:
             labels = [(message.id, LABEL.unpack_from(message.content)) for message in messages]
             for (_, label), message in zip(labels, messages):
                 assert message.content == content_of(*label, len(message.content)), label
-            self.run.notes.add("delivered", None, labels)
+            self.run.notes.add("delivered", client.answered(), labels)
             return bool(messages)
 
         while guest.take(pull):
@@ -329,13 +334,22 @@ class Standard:
             for speaker, listener, text in talk:
                 if speaker.connection is None or listener.connection is None:
                     return
-                name = speaker.connection.name
+                said_then = said(speaker.connection.name, text)
                 speaker.take(lambda client, text=text: client.write(text))
-                listener.take(_talking(lambda client, name=name, text=text: client.expect(said(name, text))))
+                listener.take(_talking(lambda client: _hear(client, speaker.connection, said_then)))
             if host.connection is not None and other.connection is not None:
                 other.take(_talking(lambda client: client.leave()))
-                host.take(_talking(lambda client: client.expect(has_left("other"))))
-                host.take(_talking(lambda client: client.leave()))
+                host.take(_talking(self._leave_last))
+
+    def _leave_last(self, client: ChunkClient) -> None:
+        """Whoever is left is told of the others, if there was memory for that."""
+        if self.course.is_strict:
+            client.expect(has_left("other"))
+            client.leave()
+            return
+        client.write(LEAVE)
+        rest = client.receive_rest().decode()
+        assert rest in ("", LEFT, has_left("other"), has_left("other") + LEFT), rest
 
     def ask(self) -> None:
         with Guest(self.course, lambda: AskClient(self.run.server.ask_address, timeout=PATIENCE)) as guest:
@@ -380,11 +394,19 @@ class Standard:
 
     def discard(self) -> None:
         """What is staged and was not confirmed goes, so that nothing stays behind that somebody has to wait for."""
-        names = {user.id: user for user in self.users}
+        users = {user.id: user for user in self.users}
         with self.guest() as guest:
             for client_id, name in sorted(self.staged):
-                if client_id in names:
-                    self._give_up(guest, names[client_id], name)
+                if client_id in users:
+                    self._give_up(guest, users[client_id], name)
+                elif guest.take(lambda client: self._give_up_if_known(client, client_id, name)):
+                    self.staged.discard((client_id, name))
+
+    def _give_up_if_known(self, client: CountingClient, client_id: bytes, name: str) -> bool:
+        """Of somebody who may have been removed: then a refusal tells so, if nothing fails."""
+        client.send(named_frame(client_id, Request.GIVE_UP, name))
+        code = client.receive().code
+        return code == Answer.THANKS or (code == Answer.ERROR and self.course.is_strict)
 
 
 def _talking(step: Callable[[ChunkClient], object]) -> Callable[[ChunkClient], object]:
@@ -402,6 +424,17 @@ def _talking(step: Callable[[ChunkClient], object]) -> Callable[[ChunkClient], o
             raise
 
     return talk
+
+
+def _hear(listener: ChunkClient, speaker: ChunkClient | None, text: str) -> None:
+    """A speaker who was cut off may not be heard any more."""
+    end = time.monotonic() + PATIENCE
+    while listener.is_silent_for(0.05):
+        if speaker is None or (not speaker.is_silent_for(0) and speaker.has_ended()):
+            raise ConnectionEnded("the speaker's")
+        if time.monotonic() > end:
+            raise TimeoutError(f"nobody heard {text}")
+    listener.expect(text)
 
 
 def _join_slowly(client: LineClient, group: int) -> None:

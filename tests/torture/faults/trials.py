@@ -1,5 +1,5 @@
-"""The campaigns of failing calls and allocations."""
+"""The campaigns of failing calls, disks and allocations."""
 
-from . import calls, memory_trials
+from . import calls, disks, memory_trials, syncs
 
-CAMPAIGNS = [*calls.CAMPAIGNS, *memory_trials.CAMPAIGNS]
+CAMPAIGNS = [*calls.CAMPAIGNS, *syncs.CAMPAIGNS, *disks.CAMPAIGNS, *memory_trials.CAMPAIGNS]

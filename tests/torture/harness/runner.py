@@ -17,6 +17,7 @@ from pathlib import Path
 from .campaign import Campaign, Trial
 
 TELL_SECONDS = 10
+TOLD_PROBLEMS = 20  # at once; the others at the end
 KEPT_FOLDERS = 20  # of rounds in which something was wrong
 _FORK = multiprocessing.get_context("fork")
 
@@ -87,7 +88,10 @@ def run_campaign(
                     running.append(_start(campaign, seed, number, folder))
             if not running:
                 break
+            before = len(result.problems)
             _take_ended(campaign, running, result)
+            for text, repeat in result.problems[before:TOLD_PROBLEMS]:
+                tell(f"{text.splitlines()[0][:200]} ({repeat})")
             if time.monotonic() - told > TELL_SECONDS:
                 told = time.monotonic()
                 tell(f"{campaign.name}: {describe(result)} in {told - began:.0f} s")

@@ -63,11 +63,6 @@ class Run:
         with self.server.connect() as client:
             return known + [self.register(client) for _ in range(count - len(known))]
 
-    def people_but(self, user: User, count: int) -> list[User]:
-        """The same without one."""
-        self.users.remove(user)
-        return self.people(count)
-
     def new_sender(self) -> int:
         """A number for labels that no sender of any life has."""
         return self.life * 1000 + next(self.senders)

@@ -92,6 +92,9 @@ REDUNDANT = {
     "fsync of journal, write_new": "a new head goes with the sync of the first batch behind it",
     "fsync of data, create_inside": "the directory is synced again when the journal is there; alone where the disk "
     "is too full for one",
+    "fsync of files, sync_files": "the removal is noted until a start has removed what is back again, and a minute "
+    "longer: no recording is so long",
+    "fsync of messages, finish": "what is in messages/ without a row the next start removes",
     "ks_moving_sync": "a directory that is under its user's id again is moved again by the next start",
 }
 

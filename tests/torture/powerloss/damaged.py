@@ -35,12 +35,13 @@ def make_directory(root: Path, chance: Random, *, damaged_letters: int = 0, dama
         paths = {name: server.data / path for name, path, _ in server.file_rows(other.id)}
     finally:
         server.stop()
+    lost = chance.choice((0, 0.3))  # what is missing a start notes already
     for label in chance.sample(list(owed.letters), damaged_letters):
         letter = owed.letters.pop(label)
-        owed.damaged[letter.id] = _damage(places[letter.id], letter.size, chance)
+        owed.damaged[letter.id] = _damage(places[letter.id], letter.size, lost, chance)
     for key in chance.sample(list(owed.files), damaged_files):
         del owed.files[key]
-        owed.damaged[key] = _damage(paths[key[1]], None, chance)
+        owed.damaged[key] = _damage(paths[key[1]], None, lost, chance)
     return owed
 
 
@@ -60,9 +61,9 @@ def _send_letters(client: CountingClient, sender: User, receiver: User, owed: Le
         owed.ids[message_id] = label
 
 
-def _damage(path: Path, size: int | None, chance: Random) -> Damage:
+def _damage(path: Path, size: int | None, lost: float, chance: Random) -> Damage:
     """Changes a byte of the content, and no time, as a disk does; or takes the file."""
-    if chance.random() < 0.25:
+    if chance.random() < lost:
         path.unlink()
         return Damage("missing", None)
     times = os.stat(path)

@@ -138,7 +138,8 @@ class Disk:
             case Kind.CREATE | Kind.MKDIR:
                 node = File() if entry.kind == Kind.CREATE else Directory()
                 self._nodes[entry.inode] = node
-                self._name(index, entry.other, entry.name, node)
+                if entry.name:  # a file without one may be linked later
+                    self._name(index, entry.other, entry.name, node)
             case Kind.LINK:
                 self._name(index, entry.other, entry.name, self._nodes[entry.inode])
             case Kind.UNLINK | Kind.RMDIR:

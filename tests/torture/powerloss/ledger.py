@@ -120,7 +120,7 @@ class Found:
     files: dict[FileKey, str]  # digest of the content; its absence is told by "missing"
     messages: list[tuple[int, bytes, bytes, int, bytes]]  # id, receiver, sender, type, content; by id
     content_keys: dict[bytes, bytes | None] = field(default_factory=dict)  # of each user's id
-    aside: set[str] = field(default_factory=set)  # digests of what is in damaged/
+    aside: dict[str, bool] = field(default_factory=dict)  # digests of what is in damaged/: whether it has a note
 
 
 class Ledger:
@@ -253,6 +253,8 @@ class Ledger:
                 problems.append(f"repair undone: {key} is {now}")
             if now in (None, "missing") and damage.whole is not None and damage.whole not in found.aside:
                 problems.append(f"damaged thing lost: {key} is neither there nor put aside")
+            if self.is_repaired and not found.aside.get(damage.whole, True):
+                problems.append(f"note lost: of {key}")
             if now not in (None, "missing", damage.there):
                 problems.append(f"damaged thing changed: {key} is {now}")
 

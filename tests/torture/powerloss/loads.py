@@ -15,12 +15,14 @@ from .clients import (
     MIB,
     Run,
     in_threads,
+    new_letters,
     pull,
     remove,
     repair,
     reset_key,
     send_key_again,
     send_letters,
+    send_letters_in_pairs,
     take_and_close,
     take_and_reset,
     take_beside_damage,
@@ -30,6 +32,10 @@ from .clients import (
 from .damaged import VICTIM, make_damaged_directory
 from .ledger import LABEL, Ledger
 from .older import make_older_directory
+from .server import SYNC_DELAY
+
+JOURNAL = 1 << 20  # a segment of it
+SLOW_SYNC = 12_000  # microseconds, in which whoever sends has a turn, and which are no quiet moment
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,7 @@ class Load:
     act: Callable[[Run], None]
     images: int = 10  # of a recording
     settings: Mapping[str, object] = field(default_factory=dict)  # of the recorded server
+    delay: int = SYNC_DELAY
     before: Callable[[Path, Random], Ledger] | None = None  # makes what is there before the first life
     may_be_refused: bool = False  # some of what it sends
 
@@ -211,7 +218,8 @@ def key_resets(run: Run) -> None:
 def repairs(run: Run) -> None:
     """what the disk has damaged is put aside, by an operator or when it is asked for"""
     victim = next(user for user in run.users if user.name == VICTIM)
-    writer, reader = run.people_but(victim, 2)
+    run.users.clear()  # what others do must not sync the directories of those who have something damaged
+    writer, reader = run.people(2)
 
     def put_aside() -> None:
         if run.chance.random() < 0.5:
@@ -252,25 +260,16 @@ def tiny_messages(run: Run) -> None:
 
 
 def journal_segments(run: Run) -> None:
-    """more messages than a segment of the journal takes"""
-    people = run.people(4)
-    in_threads(
-        *(
-            lambda user=user: send_letters(run, user, people, batches=(70, 300, 300), sizes=(500, 900))
-            for user in people
-        )
-    )
-
-
-def journal_rounds(run: Run) -> None:
-    """messages that fill both segments of the journal, and the first one again"""
-    people = run.people(4)
-    in_threads(
-        *(
-            lambda user=user: send_letters(run, user, people, batches=(70, 120, 120), sizes=(3000, 9000, 14_000))
-            for user in people
-        )
-    )
+    """messages that fill the segments of the journal, one after the other and the first one again"""
+    (user,) = run.people(1)
+    size = run.chance.choice((3000, 7000, 14_000))
+    small, middle, others = 70, 100, 3 * JOURNAL // size
+    # First what is a load, and more bytes than are taken into the database at once: then there is no quiet moment.
+    sizes = [LABEL.size] * small + [1000] * middle + [size] * others
+    groups = [small, middle] + [4] * (others // 4)
+    letters = new_letters(run, user, [user], sizes[: sum(groups)])
+    with run.server.connect() as client:
+        send_letters_in_pairs(run, client, letters, groups, threading.Event())
 
 
 def large_messages(run: Run) -> None:
@@ -410,8 +409,7 @@ LOADS: dict[str, Load] = {
     "repairs": Load(repairs, before=make_damaged_directory),
     "tiny-messages": Load(tiny_messages),
     "small-messages": Load(small_messages),
-    "journal-segments": Load(journal_segments),
-    "journal-rounds": Load(journal_rounds),
+    "journal-segments": Load(journal_segments, delay=SLOW_SYNC),
     "large-messages": Load(large_messages),
     "largest-messages": Load(largest_messages, images=5),
     "pulls": Load(pulls),

@@ -60,6 +60,8 @@ class Places:
 
     def _kind_of(self, inode: int) -> str:
         name = self._files.get(inode, "the root")
+        if name.endswith(".txt"):
+            return "a note"
         return "something of a user's" if _HEX.fullmatch(name) else name
 
 

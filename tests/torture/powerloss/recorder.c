@@ -179,6 +179,15 @@ static void note_descriptor(int fd, const struct place *place)
     recorder.failures_seen[fd] = inode->failures - (inode->failure_is_unseen ? 1 : 0);
 }
 
+/* It gets its name with a link, if at all. */
+static void enter_unnamed(int fd, const struct place *directory)
+{
+    const struct place nowhere = {.directory = directory->directory, .name = ""};
+    struct stat status;
+    if (fstat(fd, &status) == 0)
+        enter_change(RECORDING_CREATE, &nowhere, status.st_ino, 0);
+}
+
 static int open_at(int directory, const char *path, int flags, mode_t mode)
 {
     struct place place;
@@ -189,12 +198,12 @@ static int open_at(int directory, const char *path, int flags, mode_t mode)
     int failure = errno;
     if (is_ours && fd >= 0) {
         note_descriptor(fd, &place);
-        if (before == 0)
+        if ((flags & O_TMPFILE) == O_TMPFILE)
+            enter_unnamed(fd, &place);
+        else if (before == 0)
             enter_change(RECORDING_CREATE, &place, inode_at(directory, path), 0);
         else if ((flags & O_TRUNC) != 0)
             enter_change(RECORDING_TRUNCATE, &place, before, 0);
-        if ((flags & O_TMPFILE) == O_TMPFILE)
-            recorder_enter_unknown("a file without a name");
     }
     recording_unlock();
     errno = failure;

@@ -24,7 +24,7 @@
 
 enum recording_kind {
     RECORDING_MAPS = 1,   /* payload: /proc/self/maps, for the frames of syncs */
-    RECORDING_CREATE,     /* inode in directory `other`; payload: name */
+    RECORDING_CREATE,     /* inode in directory `other`; payload: name, empty: it has none yet */
     RECORDING_MKDIR,      /* likewise */
     RECORDING_WRITE,      /* inode, offset; payload: the bytes */
     RECORDING_TRUNCATE,   /* inode, length */

@@ -147,7 +147,9 @@ def record(
         owed = of_load.before(root, chance) if of_load and of_load.before else Ledger()
     made = Round(folder, load, seed, Snapshot.of(root), owed, owed.copy(), life)
     new_log(made.log)
-    server = Server(root, log=made.log, settings=of_load.settings if of_load else None, **options)
+    if of_load is not None:
+        options = {"settings": of_load.settings, "delay": of_load.delay, **options}
+    server = Server(root, log=made.log, **options)
     try:
         server.start()
         if owed.users:

@@ -19,6 +19,7 @@ from peer.messages import STORED, Type, message_frame
 from .clients import KIB, Letters, Run, in_threads, new_letters, send_group, send_letters_in_pairs
 from .disk import ALL_KEPT, SECTOR, Change, File, Style, _units
 from .ledger import LABEL, content_of, digest
+from .loads import SLOW_SYNC
 from .recording import Entry, Kind
 from .rounds import Image, Problem, Round, check_images, record, second_life
 from .server import CountingClient
@@ -27,7 +28,6 @@ JOURNAL_HEAD = 4096
 JOURNAL_SEGMENT = 1 << 20
 SIZE_OF_RECORD = slice(4, 8)  # where a record has it
 ATTEMPTS = 12
-SLOW_SYNC = 12_000  # microseconds, in which whoever sends has a turn, and which are no quiet moment
 UNDER_LOAD = 70  # messages after which they go to the journal
 
 

@@ -152,7 +152,7 @@ def look(server: Server) -> tuple[Found, list[str]]:
             for number, receiver, sender, kind, size, content, place in messages
         ],
         {client_id: key for _, client_id, _, key in clients},
-        {_digest_of(path) for path in (server.data / "damaged").glob("*")},
+        {_digest_of(path): _has_note(path) for path in (server.data / "damaged").glob("*")},
     )
     _check_folders(server, [path for *_, path, _ in files], [place for *_, place in messages if place], problems)
     return found, problems
@@ -186,6 +186,11 @@ def _content_of(path: Path, size: int) -> bytes:
 
 def _digest_of(path: Path) -> str:
     return digest(path.read_bytes()) if path.exists() else "missing"
+
+
+def _has_note(path: Path) -> bool:
+    note = path.with_name(f"{path.name}.txt")
+    return note.exists() and note.read_bytes().strip(b"\0").endswith(b"\n")
 
 
 def _check_folders(server: Server, paths: list[str], places: list[str], problems: list[str]) -> None:

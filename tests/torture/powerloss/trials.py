@@ -12,7 +12,7 @@ from .scenarios import SCENARIOS, NotReached, run_scenario
 from .server import is_built
 
 FULL = 1000  # images of each load, pairs of cuts
-LOADS_WITH_BACKUPS = ("mixtures", "pulls", "replacements", "journal-rounds", "large-messages")
+LOADS_WITH_BACKUPS = ("mixtures", "pulls", "replacements", "journal-segments", "large-messages")
 SECOND_LIVES = 2  # of a recording, on one image each
 IMAGES_OF_A_SECOND_LIFE = 4
 IMAGES_OF_A_COMMAND = 10

@@ -1,5 +1,5 @@
-"""The time of day jumps, both ways and far, while the server runs and while it does not. Time itself goes on as ever, so
-nobody may lose anything by it, nothing grow old, no allowance come back, and nobody be busy with it."""
+"""The time of day jumps, both ways and far, while the server runs and while it does not. Time itself goes on as ever,
+so nobody may lose anything by it, nothing grow old, no allowance come back, and nobody be busy with it."""
 
 import struct
 import time

@@ -1,5 +1,5 @@
-"""Receivers that die unread or half read, stall, compete, reset at any byte, shut down half, while senders go on: in the
-end everything acknowledged has come out, the same under each id, in order, and nothing of it is held by anybody.
+"""Receivers that die unread or half read, stall, compete, reset at any byte, shut down half, while senders go on: in
+the end everything acknowledged has come out, the same under each id, in order, and nobody holds anything of it.
 
 What a system has acknowledged for a program that lives on and never reads is gone when it has settled, as protocol.md
 says. So either nothing settles by time here, and receivers may do as they like; or it does so fast, and a receiver that
@@ -136,7 +136,8 @@ def _send(run: Run, user: User, receivers: list[User]) -> None:
     with run.server.connect() as client:
         for _ in range(GROUPS):
             count = chance.randint(1, LONGEST_GROUP)
-            send_group(run, client, new_letters(run, user, receivers, [chance.choice(SIZES) for _ in range(count)]), count)
+            letters = new_letters(run, user, receivers, [chance.choice(SIZES) for _ in range(count)])
+            send_group(run, client, letters, count)
             time.sleep(chance.choice((0, 0.05, 0.1)))
 
 

@@ -62,7 +62,8 @@ class Group:
         number = self.said[name]
         if number >= AHEAD:
             heard = f": {line_of(name, number - AHEAD)}\n".encode()
-            wait_until(lambda: self.scribe.ended or heard in self.scribe.data[-RECENT:], f"line {number - AHEAD} of {name}")
+            scribe = self.scribe
+            wait_until(lambda: scribe.ended or heard in scribe.data[-RECENT:], f"line {number - AHEAD} of {name}")
         ear.client.write(line_of(name, number))
         self.said[name] += 1
 
@@ -116,7 +117,8 @@ class Visitors:
         self.silent: list[LineClient] = []
 
     def visit(self, _: int) -> None:
-        chance, group = self.trial.chance, self.groups[self.numbers_of_group()]
+        chance = self.trial.chance
+        group = chance.choice(self.groups)
         client = LineClient(self.server.chat_address, timeout=CLIENT_SECONDS, receive_buffer=SMALL_BUFFER)
         name = f"visitor {next(self.numbers)}"
         client.join(name, group.id)
@@ -135,9 +137,6 @@ class Visitors:
             client.close()
         else:
             client.close()
-
-    def numbers_of_group(self) -> int:
-        return self.trial.chance.randrange(len(self.groups))
 
     def leave(self) -> None:
         for client in self.silent:

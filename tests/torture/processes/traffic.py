@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from peer import crypto
 from peer.drop import User, file_frame, named_frame
 from peer.frames import Answer, Request
-from peer.messages import WAITING_FIXED, Message, read_messages, pull_frame
+from peer.messages import WAITING_FIXED, Message, pull_frame, read_messages
 from powerloss.ledger import LABEL, Label, content_of, digest
 from powerloss.clients import Run, in_threads, new_letters, pipelined, send_group
 from powerloss.server import CountingClient
@@ -31,10 +31,11 @@ def _upload_over_and_over(run: Run, user: User) -> None:
     with run.server.connect() as client:
         client.reconnect(user)
         for _ in range(BATCHES):
-            count = chance.randint(1, LONGEST_BATCH)
-            _upload_batch(
-                run, client, user, [(chance.choice(NAMES), chance.randbytes(chance.choice(SIZES))) for _ in range(count)]
-            )
+            files = [
+                (chance.choice(NAMES), chance.randbytes(chance.choice(SIZES)))
+                for _ in range(chance.randint(1, LONGEST_BATCH))
+            ]
+            _upload_batch(run, client, user, files)
 
 
 def _upload_batch(run: Run, client: CountingClient, user: User, files: list[tuple[str, bytes]]) -> None:

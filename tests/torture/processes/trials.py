@@ -15,17 +15,18 @@ def _needs() -> str:
     return "" if is_built() else "the release server is not built"
 
 
+def _campaign(name: str, about: str, round, full: int, share: int = 2) -> Campaign:
+    return Campaign(name, about, round, sample=1, share=share, full=full, needs=_needs)
+
+
 CAMPAIGNS = [
     *(
-        Campaign(
-            f"kill/{name}", f"kill -9 under {name.replace('-', ' ')}, while starting and stopping", round,
-            sample=1, share=1, full=80, needs=_needs,
-        )
+        _campaign(f"kill/{name}", f"kill -9 under {name.replace('-', ' ')}, while starting and stopping", round, 100, 1)
         for name, round in KILLS.items()
     ),
-    Campaign("pause", "SIGSTOP, short and longer than the server's patience", pause, sample=1, share=2, full=100, needs=_needs),
-    Campaign("clock", "the time of day jumps, both ways and far, in and between lives", clock, sample=1, share=2, full=200, needs=_needs),
-    Campaign("descriptors", "no descriptors for a while, under load", shortage, sample=1, share=2, full=300, needs=_needs),
-    Campaign("receivers", "peers that die unread, stall, compete, reset, shut down half", receivers, sample=1, share=2, full=300, needs=_needs),
-    Campaign("chat", "groups under pauses, shortages, resets, silent members, kill -9", talks, sample=1, share=2, full=300, needs=_needs),
+    _campaign("pause", "SIGSTOP, short ones and one longer than the server's patience", pause, 100),
+    _campaign("clock", "the time of day jumps, both ways and far, in and between lives", clock, 300),
+    _campaign("descriptors", "no descriptors for a while, under load", shortage, 300),
+    _campaign("receivers", "peers that die unread, stall, compete, reset, shut down half", receivers, 300),
+    _campaign("chat", "groups under pauses, shortages, resets, silent members, kill -9", talks, 300),
 ]

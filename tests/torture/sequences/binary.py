@@ -5,14 +5,14 @@ import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from peer.blocks import key_of_user_frame, padded
+from peer.blocks import BLOCK_SIZE, key_of_user_frame, padded
 from peer.crypto import aes_encrypt, aes_encrypt_unpadded
 from peer.drop import file_frame, named_frame, register_for_messages_frame, register_frame
 from peer.frames import MESSAGES_VERSION, TEXT_FIELD_SIZE, Request, request, text_field
 from peer.messages import key_of_user_frame as key_frame
 from peer.messages import list_users_frame, message_frame, pull_frame
 
-from .framing import FIXED_SIZES
+from .framing import FIXED_SIZES, HEADER_SIZE, SEND_FIXED_SIZE, Exchange
 from .judge import Judge
 from .link import Talk
 from .world import Person
@@ -99,7 +99,16 @@ class BinaryTalk(Talk):
         judge = self.judge
         if judge.framing.has_ended or judge.is_lost or judge.may_be_closed or self.life.is_stopping:
             return False
+        if any(self._may_be_broken_off(one) for one in judge.due):
+            return False
         return not judge.has_shut or not judge.is_served
+
+    def _may_be_broken_off(self, exchange: Exchange) -> bool:
+        """Of a list, when somebody in it is removed meanwhile; of what waits, when its receiver is."""
+        people = self.life.world.people
+        if exchange.code == Request.LIST_USERS:
+            return any(person.removing for person in people.values())
+        return exchange.code == Request.PULL and exchange.client_id in people and people[exchange.client_id].removing
 
     @property
     def is_served(self) -> bool:
@@ -234,8 +243,23 @@ class BinaryTalk(Talk):
         kind = self.chance.choice((1, 2, 3, 3, 3, 4) if self.chance.random() < 0.98 else (0, 5, 255))
         return message_frame(self.me.id, self._somebody(), kind, content)
 
+    def send_much(self) -> bytes:
+        """To few, so that much waits for them."""
+        content = struct.pack("<II", self.number, self.made) + self.chance.randbytes(self.chance.choice(LARGE_LETTER_SIZES))
+        return message_frame(self.me.id, self.life.people[0].id, 3, content)
+
+    def pull_much(self) -> bytes:
+        return pull_frame(self.life.people[0].id) * self.chance.randint(1, 3)
+
     def pull(self) -> bytes:
         return pull_frame(self.me.id)
+
+    def end_in_padding(self) -> bytes:
+        """Less of it than a header has, and nothing behind: only the silence, or our end, tells what it is."""
+        self.steps = 0
+        zeros = self.chance.randint(1, 22)
+        content = self.chance.randbytes(3 * BLOCK_SIZE - zeros - HEADER_SIZE - SEND_FIXED_SIZE)
+        return message_frame(self.me.id, self._somebody(), 3, content) + bytes(zeros)
 
     def nonsense(self) -> bytes:
         luck = self.chance.random()
@@ -320,6 +344,7 @@ _ALL: Mood = {
     BinaryTalk.key_of_user: 5,
     BinaryTalk.send: 25,
     BinaryTalk.pull: 15,
+    BinaryTalk.end_in_padding: 0.3,
     BinaryTalk.nonsense: 1,
 }
 MOODS: dict[str, Mood] = {
@@ -330,6 +355,9 @@ MOODS: dict[str, Mood] = {
     "converses": {BinaryTalk.pull: 2, BinaryTalk.send: 5, BinaryTalk.key_of_user: 1, BinaryTalk.list_users: 0.3},
     "uploads": {BinaryTalk.upload: 3, BinaryTalk.confirm: 4, BinaryTalk.upload_and_confirm: 3, BinaryTalk.hush: 0.2},
     "registers": {BinaryTalk.register: 3, BinaryTalk.register_for_messages: 2, BinaryTalk.public_key: 2},
+    "hoards": {BinaryTalk.send_much: 4, BinaryTalk.pull_much: 1},
+    "does not get enough": {BinaryTalk.pull_much: 9, BinaryTalk.send_much: 1},
+    "reads lists": {BinaryTalk.list_users: 1},
     "asks": {BinaryTalk.list_users: 1, BinaryTalk.key_of_user: 6},
     "talks nonsense": {BinaryTalk.nonsense: 3, BinaryTalk.send: 1, BinaryTalk.reconnect: 1},
 }

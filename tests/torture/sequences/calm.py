@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 60
 DRAINED = 12  # users
+LARGEST_MEMORY = {"release": 512 << 20, "asan": 2 << 30, "tsan": 4 << 30}
 SERVICES = ("binary", "chat", "ask", "control")
 GAUGES = (
     "kesher_buffers_used_bytes",
@@ -63,6 +64,13 @@ def _differences(life: "Life", metrics: Metrics) -> dict[str, float]:
         "kesher_waiting_bytes": message_bytes,
     }
     return {name: metrics.value(name) - value for name, value in there.items()}
+
+
+def memory_is_bounded(life: "Life") -> None:
+    """Far above what the server's own limits come to, and what a sanitizer keeps beside."""
+    used = life.server.resident_bytes()
+    if used > LARGEST_MEMORY[life.server.build]:
+        life.problem(f"memory grows: {used >> 20} MiB are resident")
 
 
 def drain(life: "Life") -> None:

@@ -123,7 +123,7 @@ class Judge:
 
     def _take_answer(self) -> bool:
         received = self._received
-        if self.framing.is_padded or self._is_padded:
+        if self.framing.is_padded or self.framing.is_ambiguous or self._is_padded:
             self._skip_padding()
         if len(received) < RESPONSE_HEADER.size:
             return False

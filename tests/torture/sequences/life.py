@@ -17,27 +17,28 @@ from peer.kesherd import environment, sanitizer_report
 
 from . import settings
 from .binary import BinaryTalk
-from .calm import back_to_nothing, drain, serve_honestly
+from .calm import back_to_nothing, drain, memory_is_bounded, serve_honestly
 from .link import Link, Loop, Talk
 from .operators import OperatorTalk
 from .server import SequencesServer
-from .texts import AskTalk, ChatTalk, Group, MonitorTalk, RudeTalk
+from .texts import AskTalk, ChatTalk, ChunkTalk, Group, MonitorTalk, RudeTalk
 from .trace import Trace
 from .world import Person, World
 
 PATIENCE_SECONDS = 120
 STOP_SECONDS = 120
+LONG_SECONDS = 9  # so that who is slow for 5, and others wait for its memory, is cut
 NEW_AT_ONCE = 8
 
 
 class Life:
     SERVICES: ClassVar[dict[str, float]] = {
         "binary": 70,
-        "chat": 14,
-        "ask": 6,
-        "monitor": 3,
+        "chat": 18,
+        "ask": 5,
+        "monitor": 2,
         "operator": 3,
-        "rude": 4,
+        "rude": 3,
     }
 
     def __init__(self, trial: Trial, world: World, server: SequencesServer, trace: Trace, number: int):
@@ -51,7 +52,8 @@ class Life:
         self.options = (settings.far if self.is_generous else settings.near)(self.chance)
         self.settle_seconds = settings.settle_seconds(self.options)
         self.crowd = self.chance.choice((3, 10, 30, 80))
-        self.seconds = self.chance.uniform(0.5, 3)
+        is_long = self.chance.random() < (0.25 if "buffers" in self.options else 0.03)
+        self.seconds = LONG_SECONDS if is_long else self.chance.uniform(0.5, 3)
         self.counts: Counter = Counter()
         self.people: list[Person] = []
         self.groups: dict[int, Group] = {}
@@ -131,7 +133,7 @@ class Life:
         server = self.server
         make, address = {
             "binary": (BinaryTalk, server.address),
-            "chat": (ChatTalk, server.chat_address),
+            "chat": (chance.choice((ChatTalk, ChatTalk, ChunkTalk)), server.chat_address),
             "ask": (AskTalk, server.ask_address),
             "monitor": (MonitorTalk, server.metrics_address),
             "operator": (OperatorTalk, str(server.data / "control")),
@@ -212,6 +214,7 @@ class Life:
         self.loop.close()
         self._end_program(True)
         self._look_when_calm(back_to_nothing)
+        self._look_when_calm(memory_is_bounded)
         if self.chance.random() < 0.5:
             self._look_when_calm(drain)
         self._look_when_calm(serve_honestly)

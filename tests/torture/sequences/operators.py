@@ -20,7 +20,8 @@ class OperatorTalk(Talk):
         self.life = life
         self.number = number
         self.chance = chance
-        self.steps = chance.choice((1, 4, 15))
+        self.steps = chance.choice((1, 4, 15, 150))
+        self.patience = chance.choice((1, 1, 100))
         self.is_harmful = chance.random() < 0.5
         self.due: list[tuple[str, Person | None, float]] = []
         self.lines: list[dict] = []
@@ -29,7 +30,7 @@ class OperatorTalk(Talk):
     def next(self) -> bytes | None:
         if self.steps <= 0:
             return None
-        if self.due and self.chance.random() < 0.9:
+        if len(self.due) >= self.patience:
             return b""
         self.steps -= 1
         request, person = self._request()

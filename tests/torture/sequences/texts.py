@@ -44,6 +44,7 @@ JOINED = re.compile(r"You're connected to group chat #\d+\Z")
 ABSENT = re.compile(r".* has removed from the group \Z", re.DOTALL)
 RUBBISH = (b"\x1b[31m", b"\xff\xfe", b"\0", b"\t", "\u202e\u00e4\u20ac".encode(), b"\x7f", b": ", b"\xf0\x9f\x98")
 REPLY_LIMIT = 2000
+REST_LIMIT = 200  # longer than any mark or prompt
 
 
 class Group:
@@ -76,8 +77,9 @@ class ChatTalk(Talk):
         self.chance = chance
         self.steps = chance.choice((5, 30, 200, 1000))
         self.rudeness = chance.choice((0, 0, 0, 0.05, 0.5))
-        self.creates = not life.groups or chance.random() < 0.3
+        self.creates = not life.groups or chance.random() < 0.1
         self.wanted = None if self.creates else chance.choice(list(life.groups.values()))
+        self.is_right = self.knows = True  # which number and password it has given
         self.group: Group | None = None
         self.heard: list[tuple[int, int]] = []
         self.last: dict[int, int] = {}
@@ -154,10 +156,15 @@ class ChatTalk(Talk):
             self.wanted = Group(self.life.group_tokens, 0)
             self._answer(self.wanted.password)
         elif line + "\n" == ENTER_GROUP:
-            self._answer(str(self.wanted.number if self.chance.random() < 0.9 else self.chance.randrange(1000)))
+            number = self.wanted.number if self.chance.random() < 0.9 else self.chance.randrange(1000)
+            self.is_right = number == self.wanted.number
+            self._answer(str(number))
         elif line + "\n" == ENTER_PASSWORD:
-            self._answer(self.wanted.password if self.chance.random() < 0.9 else "a guess")
+            self.knows = self.chance.random() < 0.9
+            self._answer(self.wanted.password if self.knows else "a guess")
         elif JOINED.match(line) and not self.creates:
+            if not (self.is_right and self.knows):
+                self.life.problem(f"chat unguarded: connection {self.number} is let in by a guess")
             self._enter(self.wanted)
 
     def _created(self, number: int) -> None:
@@ -192,6 +199,46 @@ class ChatTalk(Talk):
             self.life.problem(f"chat disordered: word {count} of {speaker} came late to {self.number}")
         self.last[speaker] = count
         self.heard.append((speaker, count))
+
+
+class ChunkTalk(ChatTalk):
+    """As the course's client: what it says has no end of a line, and texts reach it without one."""
+
+    PROMPTS = (LAST_OF_MENU + "\n ", ENTER_NAME, ENTER_NEW_PASSWORD, ENTER_GROUP, ENTER_PASSWORD)
+    FOUND = re.compile(
+        "|".join([MARK.pattern, *map(re.escape, PROMPTS)])
+        + r"|The id of the group is:(\d+)\n|You're connected to group chat #\d+\n"
+    )
+
+    def _words(self) -> bytes:
+        return super()._words().replace(b"\r", b"").replace(b"\n", b"")
+
+    def _rubbish(self) -> bytes:
+        return b""
+
+    def received(self, data: bytes) -> None:
+        held = self.rest + data
+        end = 0
+        for found in self.FOUND.finditer(held.decode("latin-1")):
+            end = found.end()
+            if found[1] is not None:
+                self._heard_mark(int(found[1]), int(found[2]), int(found[3]))
+            else:
+                self._prompt(found[0], found[4])
+        self.rest = held[max(end, len(held) - REST_LIMIT) :]
+
+    def _prompt(self, text: str, number: str | None) -> None:
+        if number is not None:
+            self._created(int(number))
+        elif text.startswith(LAST_OF_MENU):
+            self._answer(CREATE if self.creates else JOIN)
+        else:
+            self._prompted(text.removesuffix("\n"))
+
+    def _answer(self, text: str) -> None:
+        self.steps -= 1
+        if self.steps > 0:
+            self.life.say(self, text.encode())
 
 
 class RudeTalk(Talk):
@@ -230,9 +277,22 @@ class AskTalk(Talk):
         self.is_sound = chance.random() < 0.7
         self.due: list[bytes] = []
         self.held = b""
+        self.unsent = 0
         self.was_greeted = self.has_greeted = self.has_left = False
 
     def next(self) -> bytes | None:
+        said = self._say()
+        self.unsent += len(said or b"")
+        return said
+
+    def sent(self, data: bytes) -> None:
+        """Of a request that goes out in pieces the first is a request when the next is late."""
+        self.unsent -= len(data)
+        if self.unsent > 0:
+            self.is_sound = False
+            self.due.clear()
+
+    def _say(self) -> bytes | None:
         if not self.has_greeted:
             self.has_greeted = True
             return b"Hi\n"
@@ -311,9 +371,9 @@ class MonitorTalk(Talk):
         if not self.is_sound and self.chance.random() < 0.3:
             self.steps = 0
             return self.chance.choice(self.RUDE)
-        request = self.chance.choice(list(self.REQUESTS))
-        self.due.append(self.REQUESTS[request])
-        return request
+        requests = self.chance.choices(list(self.REQUESTS), k=self.chance.choice((1, 1, 30)))
+        self.due += [self.REQUESTS[request] for request in requests]
+        return b"".join(requests)
 
     def received(self, data: bytes) -> None:
         self.held += data

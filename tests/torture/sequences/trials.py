@@ -53,7 +53,7 @@ def _look(server: SequencesServer, world: World, plain: str):
         world.problem(problem)
     alias_key = server.rows("SELECT Value FROM settings WHERE Name = 'alias key'")
     world.learn_alias_key(None if plain == "plain" else alias_key[0][0])
-    world.settle(found)
+    world.settle(found, dict(server.rows("SELECT ID, PublicKey FROM clients")))
     return found
 
 

@@ -58,6 +58,10 @@ class Person:
     def had_key(self, moment: float) -> bool:
         return self.key_since < moment and not self.resetting
 
+    def know_key(self, key: bytes | None) -> None:
+        self.keys = set() if key is None else {key}
+        self.key_since = NEVER if key is None else 0.0
+
     @property
     def possible_keys(self) -> set[bytes]:
         return self.keys | self.keys_offered if self.resetting else self.keys
@@ -247,38 +251,42 @@ class World:
 
     # -- a start
 
-    def settle(self, found: Found) -> None:
-        """Compares with what a server has after a start, which is what it owes from then on."""
-        self._settle_people(found)
+    def settle(self, found: Found, keys: dict[bytes, bytes | None]) -> None:
+        """Compares with what a server has after a start, which is what it owes from then on. `keys` are the public
+        keys of all users."""
+        self._settle_people(found, keys)
         self._settle_files(found)
         self._settle_messages(found)
 
-    def _settle_people(self, found: Found) -> None:
-        there = {client_id: (name, has_key) for name, (client_id, has_key) in found.users.items()}
+    def _settle_people(self, found: Found, keys: dict[bytes, bytes | None]) -> None:
+        names = {client_id: name for name, (client_id, _) in found.users.items()}
         for person in self.people.values():
-            name, has_key = there.pop(person.id, (None, False))
-            if name is None:
-                if not person.removing:
-                    self.problem(f"user lost: {person.name!r}")
-                person.removing = True
-                person.removed = person.removed or time.monotonic()
+            name = names.pop(person.id, None)
+            if name is not None:
+                self._settle_person(person, name, keys[person.id])
                 continue
-            if person.removed is not None:
-                self.problem(f"user came back: {person.name!r}")
-            if name != person.name:
-                self.problem(f"user changed: {person.name!r} is {name!r}")
-            if person.key_since != NEVER and not has_key and not person.resetting:
-                self.problem(f"key lost: of {person.name!r}")
-            person.keys = person.possible_keys if has_key else set()
-            person.key_since = 0.0 if has_key else NEVER
-            person.removing = person.resetting = False
-        for client_id, (name, has_key) in there.items():
+            if not person.removing:
+                self.problem(f"user lost: {person.name!r}")
+            person.removing = True
+            person.removed = person.removed or time.monotonic()
+        for client_id, name in names.items():
             if name not in self.names:
                 self.problem(f"user unknown: {name!r}")
             person = self.register(name, client_id, None, 0.0)  # nobody knows when
-            person.key_since = 0.0 if has_key else NEVER
-            person.keys = set(self.rsa_keys) if has_key else set()
             person.keys_unanswered = 1
+            person.know_key(keys[client_id])
+
+    def _settle_person(self, person: Person, name: str, key: bytes | None) -> None:
+        if person.removed is not None:
+            self.problem(f"user came back: {person.name!r}")
+        if name != person.name:
+            self.problem(f"user changed: {person.name!r} is {name!r}")
+        if key is None and person.key_since != NEVER and not person.resetting:
+            self.problem(f"key lost: of {person.name!r}")
+        if key is not None and key not in person.possible_keys:
+            self.problem(f"key changed: of {person.name!r}")
+        person.removing = person.resetting = False
+        person.know_key(key)
 
     def _settle_files(self, found: Found) -> None:
         there: dict[tuple[bytes, bytes], str] = {}

@@ -318,6 +318,24 @@ static void name_too_long_to_replace_is_refused(void **state)
     assert_int_equal(errno, ENAMETOOLONG);
 }
 
+static void directories_are_made_with_their_parents(void **state)
+{
+    const struct place *place = *state;
+    char path[128];
+    struct stat status;
+    assert_true(snprintf(path, sizeof path, "%s/a/b//c/", place->path) > 0);
+    assert_true(ks_file_make_directories(path));
+    assert_true(ks_file_make_directories(path));
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0700);
+    assert_int_equal(ks_file_replace(place->fd, "file", "x", 1, 0600), KS_OK);
+    assert_true(snprintf(path, sizeof path, "%s/file/d", place->path) > 0);
+    assert_false(ks_file_make_directories(path));
+    assert_int_equal(errno, ENOTDIR);
+    assert_int_equal(unlinkat(place->fd, "a/b/c", AT_REMOVEDIR), 0);
+    assert_int_equal(unlinkat(place->fd, "a/b", AT_REMOVEDIR), 0);
+}
+
 static void link_in_the_place_of_the_temporary_file_is_not_followed(void **state)
 {
     const struct place *place = *state;
@@ -552,6 +570,7 @@ int main(void)
         IN_A_PLACE(failed_replacement_leaves_the_old_file_and_nothing_else),
         IN_A_PLACE(file_that_cannot_be_renamed_over_stays),
         IN_A_PLACE(name_too_long_to_replace_is_refused),
+        IN_A_PLACE(directories_are_made_with_their_parents),
         IN_A_PLACE(link_in_the_place_of_the_temporary_file_is_not_followed),
         IN_A_PLACE(file_is_read_up_to_the_limit_of_the_buffer),
         IN_A_PLACE(file_that_cannot_be_read_says_why),

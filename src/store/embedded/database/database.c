@@ -52,7 +52,8 @@ enum ks_result ks_database_read_integer(sqlite3 *database, const char *sql, int6
     return code == SQLITE_DONE ? KS_NOT_FOUND : ks_database_result(code);
 }
 
-/* The journal mode is the one setting whose refusal is told only by the row that comes back. */
+/* The journal mode is the one setting whose refusal is told only by the row that comes back. A database that
+ * was in another one is changed behind that row: whether that succeeded is told by the end. */
 static enum ks_result set_write_ahead_log(sqlite3 *database)
 {
     sqlite3_stmt *statement = NULL;
@@ -61,9 +62,11 @@ static enum ks_result set_write_ahead_log(sqlite3 *database)
         return result;
     int code = sqlite3_step(statement);
     bool is_wal = code == SQLITE_ROW && strcmp((const char *)sqlite3_column_text(statement, 0), "wal") == 0;
+    if (code == SQLITE_ROW)
+        code = sqlite3_step(statement);
     sqlite3_finalize(statement);
-    if (code != SQLITE_ROW)
-        return ks_database_result(code);
+    if (code != SQLITE_DONE)
+        return code == SQLITE_ROW ? KS_IO : ks_database_result(code);
     return is_wal ? KS_OK : KS_IO;
 }
 
