@@ -173,6 +173,8 @@ static void open_hall(struct hall *hall)
                                                              .turnstile = turnstile(),
                                                              .prompt_timeout_ms = PROMPT_MS,
                                                              .wrong_passwords = 10};
+    if ((hall->mode & MODE_SMALL_LIMITS) != 0)
+        hall->environment.wrong_passwords = 2;
     must(ks_groups_new(&limits, &hall->loops[0].log, &hall->environment.groups) == KS_OK);
     open_peer(hall, PEERS);
     say_text(hall, PEERS, "2\n");

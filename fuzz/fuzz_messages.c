@@ -80,7 +80,7 @@ static struct kesher_home *home(void)
     require(ks_identity_prepare(made, "alice", &identity, NULL) == KESHER_OK);
     require(ks_identity_save(made, identity, NULL) == KESHER_OK);
     kesher_identity_free(identity);
-    quick_keys_are_exact = true; /* there is only this one, which is remembered */
+    quick_keys_odds = 0; /* there is only this one, which is remembered */
     return made;
 }
 

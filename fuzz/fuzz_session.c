@@ -5,7 +5,8 @@
  * answers at once, how much buffer there is, and whether it fails; the second how the peer takes what it
  * gets, or that it is cut off before the store has answered. Then the input is what a stranger sends. Ids of
  * registered users are known to the stranger, so that deep states can be reached; "[MUCH", a byte n and a
- * byte c in the input are n times 500 bytes c of his, so that small inputs have large contents. What it gets
+ * byte c in the input are n times 500 bytes c of his, so that small inputs have large contents; at "[WAIT", a
+ * byte n and another n seconds pass. What it gets
  * must be whole answers, padded to blocks or not. Afterwards nothing may be left: no buffer taken from the
  * budget, no stage that nobody can find, no message on lease.
  */
@@ -23,6 +24,7 @@
 #include <string.h>
 
 enum { CUT = 2 }; /* of the lowest two bits of the second byte */
+enum { MARK_NAME_SIZE = 5, MARK_SIZE = 7 };
 enum { MUCH_UNIT = 500, MUCH_LIMIT = 100000, MUCH_STEP = 1000, SMALL_PART = 2000 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -56,6 +58,9 @@ static struct ks_service_settings small_settings(void)
     settings.message_limit = 100000;
     settings.spool_threshold = 100;
     settings.pull_limit = 1000;
+    settings.payload_rate = 1000;
+    settings.list_budget = 2000;
+    settings.list_rate = 500;
     return settings;
 }
 
@@ -135,17 +140,29 @@ static void send_much(struct stranger *stranger, size_t units, uint8_t byte)
     send_part(stranger, much, size);
 }
 
+/* Where the input has a mark, or NULL. */
+static const uint8_t *find_mark(const uint8_t *bytes, const uint8_t *end)
+{
+    while (bytes < end && (bytes = memchr(bytes, '[', (size_t)(end - bytes))) != NULL &&
+           end - bytes >= MARK_SIZE) {
+        if (memcmp(bytes, "[MUCH", MARK_NAME_SIZE) == 0 || memcmp(bytes, "[WAIT", MARK_NAME_SIZE) == 0)
+            return bytes;
+        bytes++;
+    }
+    return NULL;
+}
+
 static void send_input(struct stranger *stranger, const uint8_t *bytes, size_t size)
 {
-    static const char mark[] = "[MUCH";
-    enum { MARK_SIZE = sizeof mark - 1 };
     const uint8_t *end = bytes + size;
-    const uint8_t *found = NULL;
-    while (bytes < end && (found = memmem(bytes, (size_t)(end - bytes), mark, MARK_SIZE)) != NULL &&
-           end - found >= MARK_SIZE + 2) {
-        send_part(stranger, bytes, (size_t)(found - bytes));
-        send_much(stranger, found[MARK_SIZE], found[MARK_SIZE + 1]);
-        bytes = found + MARK_SIZE + 2;
+    const uint8_t *mark = NULL;
+    while ((mark = find_mark(bytes, end)) != NULL) {
+        send_part(stranger, bytes, (size_t)(mark - bytes));
+        if (mark[1] == 'M')
+            send_much(stranger, mark[MARK_NAME_SIZE], mark[MARK_NAME_SIZE + 1]);
+        else if (!stranger->cut)
+            fake_connection_wait(stranger->connection, mark[MARK_NAME_SIZE] * UINT64_C(1000));
+        bytes = mark + MARK_SIZE;
     }
     send_part(stranger, bytes, (size_t)(end - bytes));
 }

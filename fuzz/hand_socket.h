@@ -24,9 +24,15 @@ struct hand_socket {
     size_t said;          /* and was not received yet */
     bool asked;           /* since it spoke last */
     bool in_crumbs;       /* it is received in small pieces */
+    /* How much of the script is said at once, where that is not a frame; never 0. */
+    size_t (*next)(const uint8_t *bytes, size_t size);
 };
 
-/* A descriptor for `socket`, whose script is set; until the client closes it and the next one is opened. */
+/* From now on `socket`, whose script is set, is the one that a client gets who opens one; it is connected at
+ * once. */
+void hand_socket_take(struct hand_socket *socket);
+
+/* The same, opened already: its descriptor, which is the client's. */
 int hand_socket_open(struct hand_socket *socket);
 
 #endif

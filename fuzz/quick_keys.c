@@ -3,13 +3,14 @@
 
 #include <dlfcn.h>
 #include <openssl/evp.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEYS_ODDS = 64, REMEMBERED = 4, DER_LIMIT = 1024, SEQUENCE = 0x30, LONG_FORM = 0x80 };
+enum { REMEMBERED = 4, DER_LIMIT = 1024, SEQUENCE = 0x30, LONG_FORM = 0x80 };
 
-bool quick_keys_are_exact;
+unsigned quick_keys_odds = 64;
 
 static struct {
     EVP_PKEY *key;
@@ -40,7 +41,7 @@ static bool is_chosen(const unsigned char *der, size_t size)
     uint32_t hash = 2166136261;
     for (size_t i = 0; i < size; i++)
         hash = (hash ^ der[i]) * 16777619;
-    return (hash >> 8) % KEYS_ODDS == 0;
+    return (hash >> 8) % quick_keys_odds == 0;
 }
 
 static EVP_PKEY *find(const unsigned char **der, size_t size)
@@ -78,7 +79,7 @@ EVP_PKEY *d2i_AutoPrivateKey(EVP_PKEY **key, const unsigned char **der, long siz
     EVP_PKEY *known = find(der, (size_t)size);
     if (known != NULL)
         return known;
-    if (!quick_keys_are_exact && (!may_be_der(begin, (size_t)size) || !is_chosen(begin, (size_t)size)))
+    if (quick_keys_odds > 0 && (!may_be_der(begin, (size_t)size) || !is_chosen(begin, (size_t)size)))
         return NULL;
     if (reader == NULL) {
         void *symbol = dlsym(RTLD_NEXT, "d2i_AutoPrivateKey");

@@ -3,14 +3,13 @@
  * and no more.
  *
  * So what no reader of DER takes is refused at once, the keys that were read last are remembered, and of all
- * the rest one in KEYS_ODDS is really read, which its bytes decide. fuzz_keys is about the reader.
+ * the rest some are really read, which their bytes decide. fuzz_keys is about the reader, and leaves out only
+ * what is no DER.
  */
 #ifndef KS_FUZZ_QUICK_KEYS_H
 #define KS_FUZZ_QUICK_KEYS_H
 
-#include <stdbool.h>
-
-/* While it is set every key is really read. */
-extern bool quick_keys_are_exact;
+/* One in so many is really read, and 64 at first; 0: whatever it is. */
+extern unsigned quick_keys_odds;
 
 #endif

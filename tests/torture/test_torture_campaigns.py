@@ -7,7 +7,7 @@ from campaigns import CAMPAIGNS
 from harness.runner import describe, run_campaign
 
 
-@pytest.mark.parametrize("campaign", CAMPAIGNS, ids=lambda campaign: campaign.name)
+@pytest.mark.parametrize("campaign", [c for c in CAMPAIGNS if c.sample > 0], ids=lambda campaign: campaign.name)
 def test_a_sample_finds_nothing_wrong(tmp_path, campaign):
     seed = random.SystemRandom().randrange(1 << 32)
     result = run_campaign(campaign, tmp_path / "rounds", seed=seed, rounds=campaign.sample, processes=1)

@@ -81,14 +81,14 @@ def tell(line: str) -> None:
 
 
 def table(results: list[Result]) -> str:
-    lines = [f"{'campaign':<24}{'rounds':>8}{'problems':>10}{'minutes':>9}  done"]
+    lines = [f"{'campaign':<28}{'rounds':>8}{'problems':>10}{'minutes':>9}  done"]
     for result in results:
         done = result.skipped or ", ".join(f"{number} {what}" for what, number in sorted(result.counts.items()))
         lines.append(
-            f"{result.campaign.name:<24}{result.rounds:>8}{len(result.problems):>10}"
+            f"{result.campaign.name:<28}{result.rounds:>8}{len(result.problems):>10}"
             f"{result.seconds / 60:>9.1f}  {'skipped: ' if result.skipped else ''}{done}"
         )
-        lines += [f"{'':<24}{number:>8} × {kind}" for kind, number in result.kinds().most_common()]
+        lines += [f"{'':<28}{number:>8} × {kind}" for kind, number in result.kinds().most_common()]
     return "\n".join(lines)
 
 
@@ -108,7 +108,7 @@ def main() -> int:
     parser.add_argument("--list", action="store_true")
     options = parser.parse_args()
     if options.list:
-        print("\n".join(f"{campaign.name:<24}{campaign.about}" for campaign in CAMPAIGNS))
+        print("\n".join(f"{campaign.name:<28}{campaign.about}" for campaign in CAMPAIGNS))
         return 0
     if options.seed is None:
         options.seed = random.SystemRandom().randrange(1 << 32)

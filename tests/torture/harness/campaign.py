@@ -51,7 +51,7 @@ class Campaign:
     name: str
     about: str
     round: Callable[[Trial], None]
-    sample: int  # rounds in `make test`
+    sample: int  # rounds in `make test`; 0: none, it has another place there
     share: int  # minutes of the hour that `make torture` takes
     full: int | None = None  # rounds; None: all that there are, or `full_minutes`
     full_minutes: int | None = None
