@@ -189,24 +189,14 @@ static const struct ks_rule *find_rule(const struct ks_rules *rules, uint16_t co
     return rule;
 }
 
-/* A message that goes to a stage is stored as soon as it is on disk, and would overtake one before it that
- * the store lets wait (store/embedded/readers/counting.h). */
-static bool overtakes(const struct ks_session *session, const struct ks_rule *rule,
-                      const struct ks_request_header *header)
-{
-    return rule->overlap == KS_OVERLAP_SEND &&
-           header->payload_size > session->environment->settings.spool_threshold;
-}
-
-static bool may_begin(const struct ks_session *session, const struct ks_rule *rule,
-                      const struct ks_request_header *header)
+static bool may_begin(const struct ks_session *session, const struct ks_rule *rule)
 {
     if (session->exchange_count >= EXCHANGES_LIMIT || ks_connection_output_is_full(session->connection))
         return false;
     if (session->oldest == NULL)
         return true;
     enum ks_overlap before = session->newest->rule->overlap;
-    if (rule->overlap == KS_OVERLAP_NONE || before == KS_OVERLAP_NONE || overtakes(session, rule, header))
+    if (rule->overlap == KS_OVERLAP_NONE || before == KS_OVERLAP_NONE)
         return false;
     if (rule->overlap == KS_OVERLAP_SEND || before == KS_OVERLAP_SEND)
         return rule->overlap == before && session->in_the_way == 0;
@@ -325,7 +315,7 @@ static size_t take_head(struct ks_session *session, const uint8_t *bytes, size_t
     used += more;
     if (head == NULL)
         return used;
-    if (!may_begin(session, rule, &header)) {
+    if (!may_begin(session, rule)) {
         session->blocked = true;
         return used;
     }

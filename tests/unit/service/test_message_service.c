@@ -258,24 +258,6 @@ static void nothing_overtakes_a_large_message(void **state)
     assert_int_equal(message->next->next->content.size, 1);
 }
 
-/* The store may let one wait, and stores at once what is on disk already. */
-static void a_large_message_waits_until_those_before_it_are_stored(void **state)
-{
-    struct people *people = *state;
-    struct ks_buffer bytes = ks_buffer_empty(0);
-    static uint8_t content[50000];
-    people->fixture->environment.settings.spool_threshold = 1000;
-    people->fixture->store.later_appends = true;
-    add_message(&bytes, &people->alice, &people->bob, KS_MESSAGE_TEXT, "a", 1);
-    add_message(&bytes, &people->alice, &people->bob, KS_MESSAGE_FILE, content, sizeof content);
-    fake_connection_send_only(&people->fixture->connection, bytes.bytes, bytes.size);
-    ks_buffer_free(&bytes);
-    assert_int_equal(waiting(people), 1);
-    assert_int_equal(people->fixture->store.open_stages, 0);
-    fake_connection_run(&people->fixture->connection);
-    ASSERT_ANSWERS(people->fixture, KS_RESPONSE_MESSAGE_STORED, KS_RESPONSE_MESSAGE_STORED);
-}
-
 static void small_messages_are_begun_while_earlier_ones_wait_for_their_commit(void **state)
 {
     struct people *people = *state;
@@ -326,7 +308,6 @@ int main(void)
         PEOPLE_TEST(a_large_message_that_breaks_off_leaves_nothing),
         PEOPLE_TEST(a_message_breaks_off_while_its_users_are_looked_up),
         PEOPLE_TEST(nothing_overtakes_a_large_message),
-        PEOPLE_TEST(a_large_message_waits_until_those_before_it_are_stored),
         PEOPLE_TEST(small_messages_are_begun_while_earlier_ones_wait_for_their_commit),
         PEOPLE_TEST(without_room_in_the_budget_a_message_waits),
     };
