@@ -131,7 +131,7 @@ static bool sync_parent(const char *path)
     int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return errno == EACCES; /* one that cannot be listed may be added to all the same */
-    bool is_synced = fsync(fd) == 0;
+    bool is_synced = fsync(fd) == 0 || errno == EINVAL; /* of directories some file systems know none */
     close_keeping_errno(fd);
     return is_synced;
 }

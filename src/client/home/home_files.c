@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,20 +104,13 @@ enum kesher_status ks_home_files_list(const struct kesher_home *home, DIR **entr
     return ks_home_files_failure(home, error_number, "list", "the files", error);
 }
 
-/* Whether ks_file_replace makes such a temporary name for a file of ours, and not somebody else for his. */
+/* Whether ks_file_replace makes such a temporary name for a file of ours, and not somebody else for his: ours
+ * ends with a process's number. */
 static bool is_temporary(const char *name)
 {
-    static const char *const kinds[] = {"me.info", "my.info", "priv.key", "server.info", ".contact."};
-    size_t size = strlen(name);
-    if (name[0] != '.' || size < 5 || strcmp(name + size - 4, ".tmp") != 0)
-        return false;
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        bool is_kind = kinds[i][0] == '.' ? strstr(name, kinds[i]) != NULL
-                                          : strncmp(name + 1, kinds[i], strlen(kinds[i])) == 0;
-        if (is_kind)
-            return true;
-    }
-    return false;
+    static const char own[] = ".@(me.info|my.info|priv.key|server.info)?(.old.+([0-9])).+([0-9]).tmp";
+    static const char contact[] = ".+(?).contact.+([0-9]).tmp";
+    return fnmatch(own, name, FNM_EXTMATCH) == 0 || fnmatch(contact, name, FNM_EXTMATCH) == 0;
 }
 
 void ks_home_files_sweep(const struct kesher_home *home, unsigned age_seconds)

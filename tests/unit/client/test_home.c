@@ -315,8 +315,13 @@ static void leave(const struct fixture *fixture, const char *name, bool is_old)
 static void old_temporary_files_with_keys_in_them_are_swept(void **state)
 {
     static const char *const swept[] = {".me.info.4711.tmp", ".priv.key.1.tmp", ".me.info.old.2.17.tmp",
-                                        ".server.info.300000.tmp"};
-    static const char *const others[] = {".priv.key.tmp~", "priv.key.1.tmp", ".notes.1.tmp", ".tmp"};
+                                        ".server.info.300000.tmp", ".x-0011.contact.1.tmp"};
+    static const char *const others[] = {".priv.key.tmp~",         "priv.key.1.tmp",
+                                         ".notes.1.tmp",           ".tmp",
+                                         ".priv.key.tmp",          ".priv.key.mine.tmp",
+                                         ".priv.key.mine1.tmp",    ".priv.keys.1.tmp",
+                                         ".my.contact.list.1.tmp", ".1.tmp",
+                                         ".x.contact.me.tmp",      ".contact.1.tmp"};
     struct fixture *fixture = *state;
     for (size_t i = 0; i < KS_COUNT_OF(swept); i++)
         leave(fixture, swept[i], true);

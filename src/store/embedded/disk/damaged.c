@@ -142,7 +142,7 @@ enum ks_result ks_damaged_move(int directory_fd, struct ks_damaged *damaged, con
     result = sync_directory(directory_fd, "damaged");
     if (result != KS_OK || named == KS_NOT_FOUND)
         return result != KS_OK ? result : named;
-    if (is_twice && unlinkat(directory_fd, path, 0) != 0)
+    if (is_twice && unlinkat(directory_fd, path, 0) != 0 && errno != ENOENT)
         return failure_of(errno);
     return sync_parent(directory_fd, path);
 }
