@@ -20,7 +20,7 @@ from peer.server import Ending, Seen
 
 from harness.campaign import Trial
 
-from .world import KEYS
+from powerloss.keys import KEYS
 
 CALLS = 6
 MEMORY_LIMIT = 400 << 20  # of a client under the sanitizer; the answers of a round are some MiB

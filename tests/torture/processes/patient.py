@@ -8,7 +8,7 @@ from peer.drop import Refused, User, file_frame, named_frame
 from peer.frames import Answer, ConnectionEnded, Request
 from peer.load import Load
 from peer.messages import Type, message_frame, pull_frame, read_messages
-from powerloss.ledger import LABEL, content_of, digest
+from powerloss.ledger import content_of, digest, label_of
 from powerloss.clients import Run
 
 from .past import Past
@@ -90,7 +90,7 @@ class Patient:
         size, taken = self.client.receive_waiting_header(), []
         try:
             for message in read_messages(self.client, size):
-                taken.append((message.id, LABEL.unpack_from(message.content)))
+                taken.append((message.id, label_of(message.content)))
         except (ConnectionEnded, ConnectionError):
             self.run.notes.add("seen", None, taken)
             raise

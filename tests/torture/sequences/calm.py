@@ -8,6 +8,7 @@ from peer.drop import User
 from peer.messages import MessagesClient, Type
 from peer.metrics import HttpClient, Metrics
 from powerloss.ledger import digest
+from powerloss.server import in_use
 
 if TYPE_CHECKING:
     from .life import Life
@@ -15,17 +16,6 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS = 60
 DRAINED = 12  # users
 LARGEST_MEMORY = {"release": 512 << 20, "asan": 2 << 30, "tsan": 4 << 30}
-SERVICES = ("binary", "chat", "ask", "control")
-GAUGES = (
-    "kesher_buffers_used_bytes",
-    "kesher_buffers_waiting",
-    "kesher_answer_buffers_used_bytes",
-    "kesher_answer_buffers_waiting",
-    "kesher_output_bytes",
-    "kesher_chat_groups",
-    "kesher_chat_members",
-    "kesher_chat_queued_bytes",
-)
 QUEUES = ("writer", "reader", "pull", "vault", "confirm")
 
 
@@ -42,9 +32,7 @@ def _what_is_left(life: "Life") -> dict[str, float]:
     server = life.server
     with HttpClient(server.metrics_address, PATIENCE_SECONDS) as monitor:
         metrics = monitor.scrape()
-    left = {service: metrics.value("kesher_connections", listener=service) for service in SERVICES}
-    left |= {name: metrics.value(name) for name in GAUGES}
-    left |= {thread: metrics.value("kesher_store_queue", thread=thread) for thread in QUEUES}
+    left = in_use(metrics) | {thread: metrics.value("kesher_store_queue", thread=thread) for thread in QUEUES}
     left |= _differences(life, metrics)
     return {name: value for name, value in left.items() if value}
 

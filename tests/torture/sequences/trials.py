@@ -1,14 +1,12 @@
 """Campaigns of sequences: rounds of some lives of a server, one after the other on the same data."""
 
-import json
 import subprocess
 import traceback
-from base64 import b64decode
-from functools import cache, partial
+from functools import partial
 
 from harness.campaign import Campaign, Trial
-from peer.crypto import private_key
-from peer.kesherd import REPOSITORY, environment
+from peer.kesherd import environment
+from powerloss.keys import KEY, KEYS
 from powerloss.server import look, use
 
 from .life import Life
@@ -19,15 +17,9 @@ from .world import World
 LIVES = (1, 2, 2, 3)
 
 
-@cache
-def rsa_keys() -> tuple:
-    vectors = json.loads((REPOSITORY / "tests" / "vectors.json").read_text())
-    return tuple(private_key(b64decode(key["private_pkcs8_base64"])) for key in vectors["keys"])
-
-
 def play(build: str, trial: Trial) -> None:
     trace = Trace(trial.folder / "trace")
-    world = World(partial(_note, trial, trace), rsa_keys())
+    world = World(partial(_note, trial, trace), KEYS)
     server = SequencesServer(trial.folder / "data", build)
     plain = "plain" if trial.chance.random() < 0.1 else "alias"
     try:
@@ -64,7 +56,7 @@ def _look(server: SequencesServer, world: World, plain: str):
 def _look_at_the_end(server: SequencesServer, world: World) -> None:
     server.start_with(public_ids="plain", workers=1)
     found = _look(server, world, "plain")
-    for problem in use(server, found, rsa_keys()[0]):
+    for problem in use(server, found, KEY):
         world.problem(problem)
     server.stop()
     checked = subprocess.run(
