@@ -1,7 +1,7 @@
 """A server that lives many times on one data directory, and what it owes from all its lives.
 
-What clients note while it lives (powerloss/clients.py) is what they were answered: a killed process keeps what the system
-has of it, so an answer counts from the moment at which a client has read it.
+What clients note while it lives (powerloss/clients.py) is what they were answered: a killed process keeps what the
+system has of it, so an answer counts from the moment at which a client has read it.
 """
 
 import signal

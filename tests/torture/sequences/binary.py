@@ -1,4 +1,4 @@
-"""What is said on a connection to the binary port: requests of all codes, sound and unsound, and bytes that are none."""
+"""What is said on a connection to the binary port: requests of all codes, sound and unsound, and others."""
 
 import random
 import struct
@@ -245,7 +245,8 @@ class BinaryTalk(Talk):
 
     def send_much(self) -> bytes:
         """To few, so that much waits for them."""
-        content = struct.pack("<II", self.number, self.made) + self.chance.randbytes(self.chance.choice(LARGE_LETTER_SIZES))
+        size = self.chance.choice(LARGE_LETTER_SIZES)
+        content = struct.pack("<II", self.number, self.made) + self.chance.randbytes(size)
         return message_frame(self.me.id, self.life.people[0].id, 3, content)
 
     def pull_much(self) -> bytes:

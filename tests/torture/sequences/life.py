@@ -89,7 +89,7 @@ class Life:
     # -- the course of it
 
     def run(self) -> None:
-        self.write_trace("life", f"{self.number}: {self.options}, {self.crowd} connections, generous {self.is_generous}")
+        self.write_trace("life", f"{self.number}: {self.options}, {self.crowd} links, generous {self.is_generous}")
         try:
             self.loop.run(self.seconds, self._turn)
             end = self.chance.choice((self._kill, self._stop, self._calm, self._calm))
