@@ -8,11 +8,10 @@ import time
 from collections.abc import Callable
 
 from harness.campaign import Campaign, Trial
-
+from powerloss.guest import PATIENCE, Course
 from powerloss.server import release_program
 
 from . import volume
-from .guest import PATIENCE, Course
 from .life import Life, StandardServer
 from .volume import Volume
 

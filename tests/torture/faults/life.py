@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from powerloss.guest import NOT_SERVED, PATIENCE, Course, Lost
 from powerloss.ledger import Found, Ledger, Notes
 from powerloss.clients import Run
 from powerloss.keys import KEY
 from powerloss.server import FullServer, in_use, look, use
 
-from .guest import NOT_SERVED, PATIENCE, Course, Lost
 from .standard import LEAVER, Standard
 
 GAUGES = ("kesher_uploads", "kesher_waiting_messages", "kesher_waiting_bytes", "process_open_fds")

@@ -7,9 +7,9 @@ import errno
 import threading
 
 from harness.campaign import Campaign, Trial
+from powerloss.guest import Course
 
 from .failing import FailingServer, needs
-from .guest import Course
 from .injection import FOR_EVER, KINDS, Fault, Maps
 
 MEMORY = [kind for kind in KINDS if kind.startswith("memory")]

@@ -32,11 +32,11 @@ from peer.messages import Type, key_of_user_frame, message_frame, pull_frame
 from peer.metrics import HttpClient
 from peer.operators import ControlClient
 
+from powerloss.guest import PATIENCE, Course, Guest
 from powerloss.ledger import LABEL, digest, label_of
 from powerloss.clients import KIB, Run, new_letters, send_group
 from powerloss.server import CountingClient
 
-from .guest import PATIENCE, Course, Guest
 
 LEAVER = "leaver"  # how the names of users begin who are removed, and whom no ledger knows
 LATER = "; the next start "  # adopts or removes it: what check says of a file whose row or removal has failed
