@@ -2,12 +2,11 @@
 #include "crypto/checksum.h"
 #include "crypto/rsa.h"
 #include "lying_server_internal.h"
+#include "scratch.h"
 #include "wire/drop_codec.h"
 #include "wire/messages_codec.h"
 
 #include <string.h>
-
-enum { FILE_SIZE = 40 }; /* of the files that the client puts: zeros */
 
 static uint8_t own_public_key[KS_PUBLIC_KEY_SIZE];
 
@@ -190,7 +189,7 @@ static void add_content_key(struct lying_answer *answer, const uint8_t *client)
 
 static void add_file_answer(struct lying_answer *answer, const uint8_t *client, const uint8_t *payload)
 {
-    static const uint8_t zeros[FILE_SIZE];
+    static const uint8_t zeros[SCRATCH_FILE_SIZE]; /* what the client puts */
     struct ks_file_answer file;
     uint8_t bytes[KS_FILE_ANSWER_SIZE];
     struct ks_cksum cksum = ks_cksum_start();
