@@ -84,6 +84,10 @@ def test_of_a_campaign_with_an_end_each_round_is_run_once(tmp_path):
     assert some.rounds == 3 and set(some.counts) != {"number 0", "number 1", "number 2"}
 
 
+def test_however_little_time_there_is_one_round_is_run(tmp_path):
+    assert run_campaign(campaign_of(counting), tmp_path / "rounds", seed=7, seconds=0).rounds > 0
+
+
 def test_a_campaign_that_cannot_run_here_says_why(tmp_path):
     result = run(tmp_path, counting, needs=lambda: "no loop device")
     assert (result.skipped, result.rounds) == ("no loop device", 0)

@@ -4,7 +4,6 @@ it says, and miss no sync that is left out."""
 import itertools
 import random
 import sqlite3
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,16 +16,8 @@ from powerloss.older import make_older_directory, migrations
 from powerloss.rounds import Round, check_images, differences, record, write_image
 from powerloss.scenarios import journal_batches
 from powerloss.server import is_built
-from torture import scratch_parent
 
 needs_server = pytest.mark.skipif(not is_built(), reason="kesherd-release and its recorder are not built")
-
-
-@pytest.fixture
-def scratch():
-    """A folder on a memory disk, where syncs cost nothing; it is gone after the test."""
-    with tempfile.TemporaryDirectory(prefix="kesher-powerloss-", dir=scratch_parent()) as folder:
-        yield Path(folder)
 
 
 # -- the disk

@@ -119,7 +119,7 @@ CAMPAIGNS = [
         hostile_round,
         sample=2,
         share=4,
-        full_minutes=60,
+        full_minutes=10,
     ),
     *(power_campaign(command) for command in COMMANDS),
     *(campaign("failing", "each of its system calls failing", command, failures) for command in COMMANDS),

@@ -213,7 +213,7 @@ def campaign(name: str, about: str, act: Callable[[Trial], None], **options) -> 
 CAMPAIGNS = [
     campaign("once", "each system call of a standard run fails once", once, sample=3, share=4, rounds=count_run),
     campaign("start", "each system call of a start fails once", start, sample=2, share=2, rounds=count_start),
-    campaign("some", "system calls fail now and then", some, sample=1, share=2, full=2000),
-    campaign("forever", "a system call fails until it is mended", for_ever, sample=2, share=1, full=1000),
-    campaign("short", "reads and writes are short or interrupted", short, sample=1, share=1, full=1000),
+    campaign("some", "system calls fail now and then", some, sample=1, share=2, full=300),
+    campaign("forever", "a system call fails until it is mended", for_ever, sample=2, share=1, full=300),
+    campaign("short", "reads and writes are short or interrupted", short, sample=1, share=1, full=200),
 ]

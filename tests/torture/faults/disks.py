@@ -191,8 +191,8 @@ def campaign(name: str, about: str, act: Callable[[Trial], None], **options) -> 
 
 
 CAMPAIGNS = [
-    campaign("full", "a file system that is full for a moment", full, sample=1, share=1, full=200),
-    campaign("inodes", "a file system without inodes for a moment", without_inodes, sample=1, share=1, full=100),
-    campaign("broken", "a file system that can only be read, and is repaired", broken, sample=1, share=1, full=100),
-    campaign("device", "a device that fails for a moment", failing_device, sample=1, share=1, full=200),
+    campaign("full", "a file system that is full for a moment", full, sample=1, share=1, full=60),
+    campaign("inodes", "a file system without inodes for a moment", without_inodes, sample=1, share=1, full=40),
+    campaign("broken", "a file system that can only be read, and is repaired", broken, sample=1, share=1, full=40),
+    campaign("device", "a device that fails for a moment", failing_device, sample=1, share=1, full=40),
 ]

@@ -17,7 +17,7 @@ from harness.campaign import Campaign, Trial
 REPOSITORY = Path(__file__).resolve().parents[3]
 SECONDS = (10, 30, 60)  # of a round: short ones begin more often with what others have learned
 PATIENCE = 600  # and then it hangs; scripts/fuzz says so much earlier
-FULL_MINUTES = 10
+FULL_MINUTES = 5  # of as many processes as there are cores, two at least
 EXECUTED = re.compile(r"^(?:stat::number_of_executed_units: |#)(\d+)", re.MULTILINE)
 FOUND = re.compile(r": (found .*); repeat: (.*)")
 

@@ -69,7 +69,7 @@ def run_campaign(
     processes: int = os.cpu_count() or 1,
     tell: Callable[[str], None] = lambda line: None,
 ) -> Result:
-    """So many rounds, or as many as fit into so many seconds, or one of that number. `tell` is given a line now and
+    """So many rounds, or as many as begin in so many seconds, one at least, or the one of that number. `tell` is given a line now and
     then."""
     result = Result(campaign, skipped=campaign.needs())
     if result.skipped:
@@ -80,7 +80,8 @@ def run_campaign(
     is_over = False
     try:
         while True:
-            is_over = is_over or (seconds is not None and time.monotonic() - began > seconds)
+            is_late = seconds is not None and time.monotonic() - began > seconds
+            is_over = is_over or (is_late and (result.rounds > 0 or running != []))
             while not is_over and len(running) < processes:
                 number = next(numbers, None)
                 is_over = number is None

@@ -22,13 +22,13 @@ def _campaign(name: str, about: str, round, full: int, share: int = 2) -> Campai
 
 CAMPAIGNS = [
     *(
-        _campaign(f"kill/{name}", f"kill -9 under {name.replace('-', ' ')}, while starting and stopping", round, 100, 1)
+        _campaign(f"kill/{name}", f"kill -9 under {name.replace('-', ' ')}, while starting and stopping", round, 50, 1)
         for name, round in KILLS.items()
     ),
-    _campaign("pause", "SIGSTOP, short ones and one longer than the server's patience", pause, 100),
-    _campaign("clock", "the time of day jumps, both ways and far, in and between lives", clock, 300),
-    _campaign("descriptors", "no descriptors for a while, under load", shortage, 300),
-    _campaign("receivers", "peers that die unread, stall, compete, reset, shut down half", receivers, 300),
-    _campaign("chat", "groups under pauses, shortages, resets, silent members, kill -9", talks, 300),
-    _campaign("overload", "attackers from one address or many, among honest users", overload, 100, 1),
+    _campaign("pause", "SIGSTOP, short ones and one longer than the server's patience", pause, 40),
+    _campaign("clock", "the time of day jumps, both ways and far, in and between lives", clock, 100),
+    _campaign("descriptors", "no descriptors for a while, under load", shortage, 150),
+    _campaign("receivers", "peers that die unread, stall, compete, reset, shut down half", receivers, 80),
+    _campaign("chat", "groups under pauses, shortages, resets, silent members, kill -9", talks, 60),
+    _campaign("overload", "attackers from one address or many, among honest users", overload, 30, 1),
 ]

@@ -93,7 +93,7 @@ def _campaign(build: str, about: str, **amounts) -> Campaign:
 
 
 CAMPAIGNS = [
-    _campaign("asan", "random sequences, under the address sanitizer", sample=2, share=8, full_minutes=30),
-    _campaign("tsan", "the same, under the thread sanitizer", sample=1, share=8, full_minutes=30),
-    _campaign("release", "the same, to the server as it is released", sample=1, share=4, full_minutes=10),
+    _campaign("asan", "random sequences, under the address sanitizer", sample=2, share=8, full_minutes=20),
+    _campaign("tsan", "the same, under the thread sanitizer", sample=1, share=8, full_minutes=20),
+    _campaign("release", "the same, to the server as it is released", sample=1, share=4, full_minutes=5),
 ]
