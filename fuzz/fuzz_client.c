@@ -11,16 +11,15 @@
 #include "client/home/identity.h"
 #include "crypto/rsa.h"
 #include "lying_server.h"
+#include "scratch.h"
 
 #include <kesher/kesher.h>
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,13 +29,10 @@ enum {
     INPUT_LIMIT = 16 * 1024,
     CALL_LIMIT = 40,
     MESSAGE_LIMIT = 40000, /* more than fit into all answers of an input, twice */
-    FILE_SIZE = 40,
 };
 
 static const char address[] = "server:1";
-static char folder[] = "/dev/shm/kesher-fuzz-XXXXXX";
-static const char elsewhere[] = "/tmp/kesher-fuzz-XXXXXX";
-static char home_path[sizeof folder + 8];
+static char home_path[SCRATCH_FOLDER_SIZE + 8];
 
 static void require(bool holds)
 {
@@ -45,24 +41,6 @@ static void require(bool holds)
 }
 
 /* ---- the home ---- */
-
-static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *where)
-{
-    (void)status;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
-static void remove_all(const char *path)
-{
-    (void)nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS); /* NOLINT(concurrency-mt-unsafe): one thread */
-}
-
-static void remove_folder(void)
-{
-    remove_all(folder);
-}
 
 static struct kesher_identity *alice;
 
@@ -95,12 +73,8 @@ static struct kesher_home *home(void)
     uint8_t public_key[KS_PUBLIC_KEY_SIZE];
     if (made != NULL)
         return made;
-    if (mkdtemp(folder) == NULL) {
-        memcpy(folder, elsewhere, sizeof elsewhere);
-        require(mkdtemp(folder) != NULL);
-    }
-    require(atexit(remove_folder) == 0);
-    require(snprintf(home_path, sizeof home_path, "%s/home", folder) > 0 && mkdir(home_path, 0700) == 0);
+    require(snprintf(home_path, sizeof home_path, "%s/home", scratch_folder()) > 0);
+    require(mkdir(home_path, 0700) == 0);
     require(kesher_home_open(home_path, &made, NULL) == KESHER_OK);
     require(ks_identity_prepare(made, "alice", &alice, NULL) == KESHER_OK);
     alice->id = lying_server_id(2);
@@ -152,7 +126,7 @@ static void check_files(void)
 {
     char received[sizeof home_path + 300];
     below_home("received", received);
-    check_names(folder, is_home);
+    check_names(scratch_folder(), is_home);
     check_names(home_path, is_expected);
     check_names(received, is_harmless);
 }
@@ -171,22 +145,12 @@ static void forget_everything(const struct kesher_home *used)
             (!was_put && (strcmp(entry->d_name, "me.info") == 0 || strcmp(entry->d_name, "priv.key") == 0)))
             continue;
         below_home(entry->d_name, path);
-        remove_all(path);
+        scratch_remove(path);
     }
     closedir(directory);
     if (was_put)
         require(ks_identity_save(used, alice, NULL) == KESHER_OK);
     was_put = false;
-}
-
-static int file(void)
-{
-    static int made = -1;
-    if (made < 0) {
-        made = memfd_create("fuzz", MFD_CLOEXEC);
-        require(made >= 0 && ftruncate(made, FILE_SIZE) == 0);
-    }
-    return made;
 }
 
 /* ---- what the client does ---- */
@@ -295,9 +259,9 @@ static void send_something(struct client *client)
 {
     struct kesher_receipt receipt;
     uint8_t choice = lying_server_byte();
-    judge(client, kesher_messenger_send(client->messenger, somebody(),
-                                        choice < 128 ? KESHER_MESSAGE_TEXT : KESHER_MESSAGE_FILE, file(),
-                                        FILE_SIZE, choice % 8 != 7, &receipt, &client->error));
+    judge(client, kesher_messenger_send(
+                      client->messenger, somebody(), choice < 128 ? KESHER_MESSAGE_TEXT : KESHER_MESSAGE_FILE,
+                      scratch_file(), SCRATCH_FILE_SIZE, choice % 8 != 7, &receipt, &client->error));
 }
 
 static void look_at_key(struct client *client)
@@ -308,7 +272,7 @@ static void look_at_key(struct client *client)
 
 static void put(struct client *client)
 {
-    const struct kesher_upload upload = {.fd = file(), .size = FILE_SIZE, .name = "dir/file"};
+    const struct kesher_upload upload = {.fd = scratch_file(), .size = SCRATCH_FILE_SIZE, .name = "dir/file"};
     struct kesher_drop *drop = NULL;
     uint32_t cksum = 0;
     was_put = true;

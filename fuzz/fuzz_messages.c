@@ -10,15 +10,14 @@
 #include "client/messenger/messenger_internal.h"
 #include "hand_socket.h"
 #include "quick_keys.h"
+#include "scratch.h"
 
 #include <kesher/kesher.h>
 
 #include <dirent.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,9 +33,7 @@ enum { DOING = 63, IN_CRUMBS = 64, CLASSIC = 128 }; /* of the first byte */
 static const char *const directories[] = {"contacts", "inbox", "files"};
 enum { DIRECTORIES = sizeof directories / sizeof directories[0] };
 
-/* In memory where there is such a file system: a messenger syncs a lot. */
-static char home_path[] = "/dev/shm/kesher-fuzz-XXXXXX";
-static const char elsewhere[] = "/tmp/kesher-fuzz-XXXXXX";
+enum { PATH_SIZE = SCRATCH_FOLDER_SIZE + 16 };
 
 static void require(bool holds)
 {
@@ -44,39 +41,16 @@ static void require(bool holds)
         abort();
 }
 
-static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *where)
-{
-    (void)status;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
-static void remove_all(const char *path)
-{
-    (void)nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS); /* NOLINT(concurrency-mt-unsafe): one thread */
-}
-
-static void remove_home(void)
-{
-    remove_all(home_path);
-}
-
 /* A fuzzer's inputs come one after the other on one thread; what costs time is made once. */
 static struct kesher_home *home(void)
 {
     static struct kesher_home *made;
     struct kesher_identity *identity = NULL;
-    char files[sizeof home_path + 16];
+    char files[PATH_SIZE];
     if (made != NULL)
         return made;
-    if (mkdtemp(home_path) == NULL) {
-        memcpy(home_path, elsewhere, sizeof elsewhere);
-        require(mkdtemp(home_path) != NULL);
-    }
-    require(atexit(remove_home) == 0);
-    require(snprintf(files, sizeof files, "%s/files", home_path) > 0 && mkdir(files, 0700) == 0);
-    require(kesher_home_open(home_path, &made, NULL) == KESHER_OK);
+    require(snprintf(files, sizeof files, "%s/files", scratch_folder()) > 0 && mkdir(files, 0700) == 0);
+    require(kesher_home_open(scratch_folder(), &made, NULL) == KESHER_OK);
     require(ks_identity_prepare(made, "alice", &identity, NULL) == KESHER_OK);
     require(ks_identity_save(made, identity, NULL) == KESHER_OK);
     kesher_identity_free(identity);
@@ -88,9 +62,9 @@ static struct kesher_home *home(void)
 static void forget(int directory)
 {
     static DIR *opened[DIRECTORIES];
-    char path[sizeof home_path + 16];
+    char path[PATH_SIZE];
     const struct dirent *entry = NULL;
-    require(snprintf(path, sizeof path, "%s/%s", home_path, directories[directory]) > 0);
+    require(snprintf(path, sizeof path, "%s/%s", scratch_folder(), directories[directory]) > 0);
     if (opened[directory] == NULL)
         opened[directory] = opendir(path);
     if (opened[directory] == NULL)
@@ -100,16 +74,6 @@ static void forget(int directory)
     while ((entry = readdir(opened[directory])) != NULL)
         if (entry->d_name[0] != '.' || (entry->d_name[1] != '\0' && entry->d_name[1] != '.'))
             require(unlinkat(dirfd(opened[directory]), entry->d_name, 0) == 0);
-}
-
-static int file(void)
-{
-    static int made = -1;
-    if (made < 0) {
-        made = memfd_create("fuzz", MFD_CLOEXEC);
-        require(made >= 0 && ftruncate(made, 40) == 0);
-    }
-    return made;
 }
 
 /* The client's end of the connection. */
@@ -153,7 +117,8 @@ static void talk(struct kesher_messenger *messenger, struct kesher_error *error)
 {
     struct kesher_receipt receipt;
     judge(kesher_messenger_request_key(messenger, "bob", error), error);
-    judge(kesher_messenger_send(messenger, "bob", KESHER_MESSAGE_TEXT, file(), 40, true, &receipt, error),
+    judge(kesher_messenger_send(messenger, "bob", KESHER_MESSAGE_TEXT, scratch_file(), SCRATCH_FILE_SIZE,
+                                true, &receipt, error),
           error);
     judge(kesher_messenger_share_key(messenger, "bob", error), error);
 }
@@ -211,7 +176,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     struct kesher_messenger_settings settings = {.classic = false};
     struct kesher_messenger *messenger = NULL;
     struct kesher_error error = {.sentence = ""};
-    char files[sizeof home_path + 16];
+    char files[PATH_SIZE];
     struct hand_socket server;
     if (size < 1 || size > INPUT_LIMIT)
         return 0;
@@ -220,7 +185,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     const struct kesher_home *used = home();
     for (int i = 0; i < DIRECTORIES; i++)
         forget(i);
-    require(snprintf(files, sizeof files, "%s/files", home_path) > 0);
+    require(snprintf(files, sizeof files, "%s/files", scratch_folder()) > 0);
     settings.file_directory = files;
     settings.classic = (bytes[0] & CLASSIC) != 0;
     /* The empty address cannot be reached: what the server says is all there is. */

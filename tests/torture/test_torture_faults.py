@@ -4,12 +4,12 @@ import errno
 
 import pytest
 from faults import disks, syncs, volume
-from faults.calls import NAMELESS, Victim, fault_of, number_of, numbers_of
+from faults.calls import NAMELESS, FailingCalls, fault_of, number_of, numbers_of
 from faults.injection import FOR_EVER, KINDS, Fault, Maps, injector_library
 from harness.campaign import Trial
 from peer.drop import User
 from peer.frames import ConnectionEnded
-from powerloss.rounds import KEY
+from powerloss.keys import KEY
 
 is_built = pytest.mark.skipif(not injector_library().exists(), reason="the injector is not built")
 has_volumes = pytest.mark.skipif(bool(disks.needs()), reason=disks.needs())
@@ -19,7 +19,7 @@ SYNCS_OF_A_START = 8
 
 @pytest.fixture
 def victim(tmp_path):
-    victim = Victim(tmp_path)
+    victim = FailingCalls(tmp_path)
     victim.life.start()
     yield victim
     victim.life.die()

@@ -13,7 +13,7 @@ from powerloss.ledger import Found, digest
 from sequences.framing import Exchange, Framing
 from sequences.judge import Judge
 from sequences.texts import ChatTalk, Group
-from sequences.world import World
+from sequences.model import Model
 
 ALICE, BOB = b"a" * 16, b"b" * 16
 KEY = bytes(range(16))
@@ -74,8 +74,8 @@ def problems() -> list[str]:
 
 
 @pytest.fixture
-def world(problems) -> World:
-    made = World(problems.append, [])
+def model(problems) -> Model:
+    made = Model(problems.append, [])
     for name, client_id in (("alice", ALICE), ("bob", BOB)):
         made.names.add(name)
         made.register(name, client_id, b"k" * 160, 0.0)
@@ -84,8 +84,8 @@ def world(problems) -> World:
 
 
 @pytest.fixture
-def judge(world) -> Judge:
-    return Judge(world, 1, lambda: True, 5.0)
+def judge(model) -> Judge:
+    return Judge(model, 1, lambda: True, 5.0)
 
 
 def told(message_id: int, sender: bytes, content: bytes, kind: int = 3) -> bytes:
@@ -102,10 +102,10 @@ def pull(judge: Judge, receiver: bytes, *messages: bytes) -> None:
     judge.received(reply(MessageAnswer.WAITING, b"".join(messages), version=2))
 
 
-def test_what_is_right_is_no_problem(judge, world, problems):
+def test_what_is_right_is_no_problem(judge, model, problems):
     send(judge, BOB, b"hello", 1)
     pull(judge, BOB, told(1, ALICE, b"hello"))
-    assert problems == [] and world.owed() == [] and judge.is_served
+    assert problems == [] and model.owed() == [] and judge.is_served
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_message_that_comes_out_otherwise_is_seen(judge, problems, message):
 def test_a_message_of_somebody_else_is_seen(judge, problems):
     send(judge, BOB, b"hello", 1)
     pull(judge, ALICE, told(1, ALICE, b"hello"))
-    assert problems == [f"message wrong: {judge.world.letters[1]} came with another receiver"]
+    assert problems == [f"message wrong: {judge.model.letters[1]} came with another receiver"]
 
 
 def test_an_id_for_two_messages_is_seen(judge, problems):
@@ -160,8 +160,8 @@ def test_a_refusal_for_nothing_is_seen(judge, problems):
     assert problems[0].endswith("nothing was wrong with it (connection 1)")
 
 
-def test_somebody_who_was_removed_is_not_in_the_list(judge, world, problems):
-    world.people[BOB].removing, world.people[BOB].removed = True, 0.0
+def test_somebody_who_was_removed_is_not_in_the_list(judge, model, problems):
+    model.people[BOB].removing, model.people[BOB].removed = True, 0.0
     judge.sent(list_users_frame(ALICE))
     judge.received(reply(MessageAnswer.USERS, LISTED_USER.pack(BOB, text_field("bob")), version=2))
     assert "was removed before" in problems[0]
@@ -182,53 +182,53 @@ def test_a_1030_may_be_silent_and_nothing_else_may(judge, problems):
 # -- after a start
 
 
-def start(world: World, messages=(), files=None, key: bytes | None = b"k" * 160) -> None:
+def start(model: Model, messages=(), files=None, key: bytes | None = b"k" * 160) -> None:
     """A start finds all users, and this."""
-    users = {person.name: (person.id, True) for person in world.people.values()}
-    world.settle(Found(users, files or {}, list(messages)), dict.fromkeys(world.people, key))
+    users = {person.name: (person.id, True) for person in model.people.values()}
+    model.settle(Found(users, files or {}, list(messages)), dict.fromkeys(model.people, key))
 
 
-def test_what_was_acknowledged_and_is_not_there_is_lost(judge, world, problems):
+def test_what_was_acknowledged_and_is_not_there_is_lost(judge, model, problems):
     send(judge, BOB, b"hello", 1)
     judge.ended()
-    start(world)
+    start(model)
     assert [text.partition(":")[0] for text in problems] == ["message lost"]
 
 
-def test_what_somebody_may_have_got_unread_need_not_be_there(judge, world, problems):
+def test_what_somebody_may_have_got_unread_need_not_be_there(judge, model, problems):
     send(judge, BOB, b"hello", 1)
     judge.settle_seconds = 0
     judge.sent(pull_frame(BOB))
     judge.ended()
-    start(world)
+    start(model)
     assert problems == []
 
 
-def test_what_was_pulled_and_reset_before_it_settled_must_be_there(judge, world, problems):
+def test_what_was_pulled_and_reset_before_it_settled_must_be_there(judge, model, problems):
     send(judge, BOB, b"hello", 1)
     judge.sent(pull_frame(BOB))
     judge.ended()
-    start(world)
+    start(model)
     assert [text.partition(":")[0] for text in problems] == ["message lost"]
 
 
-def test_what_was_not_there_must_not_come_back(judge, world, problems):
+def test_what_was_not_there_must_not_come_back(judge, model, problems):
     judge.sent(message_frame(ALICE, BOB, 3, b"hello"))
     judge.ended()
-    start(world)
-    start(world, [(5, BOB, ALICE, 3, b"hello")])
+    start(model)
+    start(model, [(5, BOB, ALICE, 3, b"hello")])
     assert [text.partition(":")[0] for text in problems] == ["message unknown"]
 
 
 @pytest.mark.parametrize("key, kind", [(None, "key lost"), (b"l" * 160, "key changed")])
-def test_a_key_stays_as_it_is(world, problems, key, kind):
-    start(world, key=key)
+def test_a_key_stays_as_it_is(model, problems, key, kind):
+    start(model, key=key)
     assert {text.partition(":")[0] for text in problems} == {kind}
 
 
 def keep(judge: Judge, plain: bytes) -> None:
     """A file that is sent and confirmed."""
-    judge.world.people[ALICE].keys_sent.append(KEY)
+    judge.model.people[ALICE].keys_sent.append(KEY)
     content = aes_encrypt(KEY, plain)
     judge.sent(file_frame(ALICE, "x", content) + named_frame(ALICE, Request.CRC_OK, "x"))
     fields = struct.pack("<16sI255sI", ALICE, len(content), text_field("x"), cksum(plain))
@@ -236,17 +236,17 @@ def keep(judge: Judge, plain: bytes) -> None:
 
 
 @pytest.mark.parametrize("content, kind", [("missing", "file lost"), (digest(b"other"), "file wrong")])
-def test_a_confirmed_file_must_be_there_as_it_was(judge, world, problems, content, kind):
+def test_a_confirmed_file_must_be_there_as_it_was(judge, model, problems, content, kind):
     keep(judge, b"first")
     keep(judge, b"second")
-    start(world, files={(ALICE, "x"): digest(b"second")})
+    start(model, files={(ALICE, "x"): digest(b"second")})
     assert problems == []
-    start(world, files={(ALICE, "x"): content})
+    start(model, files={(ALICE, "x"): content})
     assert [text.partition(":")[0] for text in problems] == [kind]
 
 
 def test_a_sum_that_fits_no_key_is_seen(judge, problems):
-    judge.world.people[ALICE].keys_sent.append(KEY)
+    judge.model.people[ALICE].keys_sent.append(KEY)
     judge.sent(file_frame(ALICE, "x", aes_encrypt(KEY, b"plain")))
     judge.received(reply(Answer.FILE_RECEIVED, struct.pack("<16sI255sI", ALICE, 16, text_field("x"), 1)))
     assert "the cksum fits none" in problems[0]

@@ -59,7 +59,8 @@ def why_not() -> str:
     """Why no client can be broken here; empty when one can be."""
     if not breaker_program().exists() or not client_program().exists():
         return "the breaker and the released client are not built here (x86-64 only)"
-    probe = subprocess.run([breaker_program(), os.devnull, "-", "kill", client_program(), "--version"], capture_output=True)
+    command = [breaker_program(), os.devnull, "-", "kill", client_program(), "--version"]
+    probe = subprocess.run(command, capture_output=True)
     return "" if probe.returncode == 0 else "this system allows no ptrace"
 
 
@@ -97,7 +98,8 @@ class Ended:
         """What is wrong with how it ended, whatever it did."""
         told = f"{self.broken}; {self.stderr[-500:]!r}"
         if self.was_killed:
-            return [] if self.broken.action == "kill" and self.status == -9 else [f"crash: signal {-self.status}, {told}"]
+            was_meant = self.broken.action == "kill" and self.status == -9
+            return [] if was_meant else [f"crash: signal {-self.status}, {told}"]
         if self.status not in (0, 1):
             return [f"wrong exit status: {self.status}, {told}"]
         lines = self.stderr.splitlines()

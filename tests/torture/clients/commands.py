@@ -10,8 +10,10 @@ from peer.drop import stored_name
 from peer.kesher import read_identity, write_transfer_info
 from peer.messages import Type
 
+from powerloss.keys import KEYS
+
 from .breaking import Ended
-from .world import KEYS, World
+from .world import World
 
 BIG = bytes(range(256)) * 1200  # more than one piece
 OLD, NEW = b"old content\n", b"new content\n" * 100

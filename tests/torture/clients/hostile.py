@@ -20,7 +20,7 @@ from peer.server import Ending, Seen
 
 from harness.campaign import Trial
 
-from .world import KEYS
+from powerloss.keys import KEYS
 
 CALLS = 6
 MEMORY_LIMIT = 400 << 20  # of a client under the sanitizer; the answers of a round are some MiB
@@ -40,12 +40,14 @@ CODES = (
     Request.REGISTER_FOR_MESSAGES,
 )
 NAMES = [
-    b"bob", b"carol", b"../../../etc/cron.d/x", b"..", b"/dev/null", b"-rf", b"a\nFrom: bob", b"\x1b]0;owned\x07", b"\x1b[2J",
-    "\u202ebob".encode(), b"bob ", b" bob", b"a: b", b'"quoted"', b"(under a new key)", b"%s%n%d", b"\xff\xfe", b"x" * 254,
+    b"bob", b"carol", b"../../../etc/cron.d/x", b"..", b"/dev/null", b"-rf", b"a\nFrom: bob", b"\x1b]0;owned\x07",
+    b"\x1b[2J", "\u202ebob".encode(), b"bob ", b" bob", b"a: b", b'"quoted"', b"(under a new key)", b"%s%n%d",
+    b"\xff\xfe", b"x" * 254,
     b"y" * 255, b"", b"00112233445566778899aabbccddeeff", b"con\0cealed",
 ]  # fmt: skip
 TEXTS = [
-    b"plain", b"", b"\x1b[2J\x1b]0;owned\x07", b"a\n-----<EOM>-----\n\nFrom: carol\nContent:\nforged\n", b"\x9b31m", b"\0\0",
+    b"plain", b"", b"\x1b[2J\x1b]0;owned\x07", b"a\n-----<EOM>-----\n\nFrom: carol\nContent:\nforged\n", b"\x9b31m",
+    b"\0\0",
     "\u202e\u2066\u2028\u2029".encode(), b"\xff\xc3\x28\xf0\x9f", "\u00e9\U0001f600".encode() * 3000, b"\r\b\b\bover",
     b"l" * 70000, b"\n" * 5000, b'{"id": 1}', b"\xf0\x9f\x98" + b"x" * 4093 + "\U0001f600".encode(),
 ]  # fmt: skip
@@ -97,7 +99,8 @@ class Liar:
     def _distort(self, answer: bytes) -> bytes:
         """Of any answer."""
         chance = self.chance
-        version, code, size = RESPONSE_HEADER.unpack_from(answer) if len(answer) >= RESPONSE_HEADER.size else (3, 2107, 0)
+        has_header = len(answer) >= RESPONSE_HEADER.size
+        version, code, size = RESPONSE_HEADER.unpack_from(answer) if has_header else (3, 2107, 0)
         payload = answer[RESPONSE_HEADER.size :]
         match chance.randrange(9):
             case 0:
@@ -134,18 +137,20 @@ class Liar:
         chance = self.chance
         count = chance.choice((1, 2, 5, 30, 3000))
         users = [(self._someone(), chance.choice(NAMES)) for _ in range(count)]
-        return self._frame(honest, 2101, b"".join(_user(*user) for user in users) + bytes(chance.choice((0, 0, 0, 1, 270))))
+        odd = bytes(chance.choice((0, 0, 0, 1, 270)))
+        return self._frame(honest, 2101, b"".join(_user(*user) for user in users) + odd)
 
     def _public_key(self, seen: Seen, honest: bytes) -> bytes:
         key = self.chance.choice(
-            (crypto.public_key_der(KEYS[0]), crypto.public_key_der(KEYS[1]), self.chance.randbytes(160), bytes(160), b"", b"short")
+            (*map(crypto.public_key_der, KEYS[:2]), self.chance.randbytes(160), bytes(160), b"", b"short")
         )
         target = self.chance.choice((seen.payload[:16], self._someone()))
         return self._frame(honest, 2102, target + key)
 
     def _receipt(self, seen: Seen, honest: bytes) -> bytes:
         target = self.chance.choice((seen.payload[:16], self._someone()))
-        return self._frame(honest, 2103, self.chance.choice((target + struct.pack("<I", self.chance.getrandbits(32)), b"", target)))
+        receipt = target + struct.pack("<I", self.chance.getrandbits(32))
+        return self._frame(honest, 2103, self.chance.choice((receipt, b"", target)))
 
     def _content_key(self, seen: Seen, honest: bytes) -> bytes:
         key = self.chance.choice((*self.keys, b"", b"k" * 15, b"k" * 86))

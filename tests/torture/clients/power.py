@@ -1,5 +1,5 @@
-"""Power cuts of a client's machine: the client is killed behind one of its calls, and what its disk then holds is an image
-of what was recorded (powerloss/). What the server was told and has told stays as it is."""
+"""Power cuts of a client's machine: the client is killed behind one of its calls, and what its disk then holds is an
+image of what was recorded (powerloss/). What the server was told and has told stays as it is."""
 
 import random
 import shutil

@@ -5,26 +5,18 @@ import os
 import re
 import stat
 import time
-from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
 
-from peer.crypto import private_key
 from peer.drop import User
 from peer.kesher import write_identity, write_server_info
-from peer.kesherd import REPOSITORY
 from peer.messages import CannotDecrypt, Correspondent, Message, MessagesClient, Type
+from powerloss.keys import KEYS
 from powerloss.server import Server
 
 from .breaking import Break, Ended, run
 
 
-def _keys():
-    vectors = json.loads((REPOSITORY / "tests" / "vectors.json").read_text())
-    return [private_key(b64decode(key["private_pkcs8_base64"])) for key in vectors["keys"]]
-
-
-KEYS = _keys()  # making keys takes time
 REUSED = ("kept.tmp", "seen.tmp")  # there is one of each, which the next use overwrites
 TEMPORARY = re.compile(r"\.tmp$|\.part$|\.incoming$|\.new$|^kesher-")
 LIMITS = ("--answer-timeout", "5", "--silence", "5", "--retry", "1")
@@ -40,9 +32,7 @@ class World:
         self.home = self.disk / "alice"
         self.temporary = folder / "temporary"
         self.temporary.mkdir()
-        root = folder / "server"
-        root.mkdir()
-        self.server = Server(root)
+        self.server = Server(folder / "server")
         self.server.start()
         self.link: MessagesClient = self.server.connect()
         self.bob = self._register("bob", KEYS[1])

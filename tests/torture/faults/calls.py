@@ -6,17 +6,14 @@ The number of a round says what fails, where all are gone through: `number_of`.
 
 import errno
 import random
-import re
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from harness.campaign import Campaign, Trial
 
-from . import life as lives
-from .injection import FOR_EVER, KINDS, NUMBERS, SHORT, Fault, Injection, Maps, injector_library
-from .life import Life, StandardServer
+from .failing import FailingServer, needs
+from .injection import FOR_EVER, KINDS, NUMBERS, SHORT, Fault, Maps
 
 MOST_CALLS = 100_000  # of a kind
 ERRORS = 10  # of a kind
@@ -25,10 +22,6 @@ MANY = 60  # a fault for ever begins at one of so many calls
 SHOWN_FAULTS = 6
 
 CALLS = [kind for kind in KINDS if not kind.startswith("memory")]
-
-
-def needs() -> str:
-    return lives.needs() or ("" if injector_library().exists() else f"{injector_library()} is not built")
 
 
 def number_of(fault: Fault) -> int:
@@ -54,17 +47,8 @@ NO_OPERATORS = "operators cannot speak to this server"
 NAMELESS = "socket names"  # a listener whose address the server cannot tell serves, but nobody here finds it
 
 
-class Victim:
-    """A server in which calls fail, and its lives."""
-
-    def __init__(self, folder: Path):
-        self.injection = Injection(folder / "faults")
-        self.life = Life(StandardServer(folder / "root", variables=self.injection.variables(folder / "root")))
-        self.told: list[str] = []  # what has failed, with its place
-
-    @property
-    def server(self) -> StandardServer:
-        return self.life.server
+class FailingCalls(FailingServer):
+    told: list[str] = []  # what has failed, with its place
 
     def relieve(self) -> None:
         """Nothing fails any more."""
@@ -97,17 +81,15 @@ class Victim:
 
 
 def count_run(seed: int, folder: Path) -> list[int]:
-    victim = Victim(folder)
+    victim = FailingCalls(folder)
     victim.life.start()
-    before = victim.injection.calls()
-    victim.life.run()
+    calls = victim.count(victim.life.run, CALLS)
     victim.life.die()
-    after = victim.injection.calls()
-    return list(numbers_of({kind: after[kind] - before[kind] for kind in CALLS}))
+    return list(numbers_of(calls))
 
 
 def once(trial: Trial) -> None:
-    victim = Victim(trial.folder)
+    victim = FailingCalls(trial.folder)
     victim.life.start()
     victim.injection.arm(fault_of(trial.number))
     victim.life.run()
@@ -129,7 +111,7 @@ def any_fault(dice: random.Random, **options) -> Fault:
 
 def some(trial: Trial) -> None:
     """Calls of some kinds fail now and then, some times in a row, under two runs at once; several times."""
-    victim = Victim(trial.folder)
+    victim = FailingCalls(trial.folder)
     chance = trial.chance
     victim.life.start()
     for _ in range(3):
@@ -146,7 +128,7 @@ def some(trial: Trial) -> None:
 
 def for_ever(trial: Trial) -> None:
     """All calls of a kind, until somebody mends it: in the middle of the run, for whom nothing is served waits."""
-    victim = Victim(trial.folder)
+    victim = FailingCalls(trial.folder)
     victim.life.start()
     victim.injection.arm(any_fault(trial.chance, in_a_row=FOR_EVER))
     mended = threading.Timer(trial.chance.uniform(0.1, 0.6), victim.injection.relieve)
@@ -159,7 +141,7 @@ def for_ever(trial: Trial) -> None:
 
 def short(trial: Trial) -> None:
     """Whatever can be short is, now and then or always, and interrupted; from the start on."""
-    victim = Victim(trial.folder)
+    victim = FailingCalls(trial.folder)
     for kind, errors in KINDS.items():
         often = trial.chance.choice((0, 0.2, 1))
         if SHORT in errors and often:
@@ -177,15 +159,7 @@ def short(trial: Trial) -> None:
 # -- the start
 
 
-@dataclass
-class Ended:
-    """How a start went that was not to be."""
-
-    status: int
-    log: str
-
-
-def start_with_faults(victim: Victim, trial: Trial) -> None:
+def start_with_faults(victim: FailingCalls, trial: Trial) -> None:
     """It starts, or ends with a status and a word."""
     server = victim.server
     size = server.log_path.stat().st_size if server.log_path.exists() else 0
@@ -194,25 +168,15 @@ def start_with_faults(victim: Victim, trial: Trial) -> None:
         trial.count("starts")
         return
     except AssertionError:
-        pass
-    process, log = server.process, server.log(size)
-    if process.poll() is None:
-        victim.life.problems.append(f"start hangs: {log[-600:]}")
-        process.kill()
-        process.wait()
-    elif process.returncode not in (1, 2):
-        victim.life.problems.append(f"start died: status {process.returncode}, {log[-600:]}")
-    elif not re.search(r"\b(error|kesherd:)", log) and not is_log_broken(victim):
-        victim.life.problems.append(f"start without a word: status {process.returncode}, {log[-600:]!r}")
-    server.process = None
-    trial.count("starts refused")
+        victim.life.judge_refused_start(size, is_mute=is_log_broken(victim))
+        trial.count("starts refused")
 
 
-def is_log_broken(victim: Victim) -> bool:
+def is_log_broken(victim: FailingCalls) -> bool:
     return any("write log" in fault for fault in victim.injection.faults(None))
 
 
-def begin(victim: Victim) -> None:
+def begin(victim: FailingCalls) -> None:
     """What the start is to find: a life that ended in the middle."""
     victim.life.start()
     victim.life.run()
@@ -220,17 +184,15 @@ def begin(victim: Victim) -> None:
 
 
 def count_start(seed: int, folder: Path) -> list[int]:
-    victim = Victim(folder)
+    victim = FailingCalls(folder)
     begin(victim)
-    before = victim.injection.calls()
-    victim.server.start()
+    calls = victim.count(victim.server.start, [kind for kind in CALLS if kind != NAMELESS])
     victim.life.die()
-    after = victim.injection.calls()
-    return list(numbers_of({kind: after[kind] - before[kind] for kind in CALLS if kind != NAMELESS}))
+    return list(numbers_of(calls))
 
 
 def start(trial: Trial) -> None:
-    victim = Victim(trial.folder)
+    victim = FailingCalls(trial.folder)
     begin(victim)
     victim.injection.arm(fault_of(trial.number))
     size = victim.server.log_path.stat().st_size

@@ -211,13 +211,13 @@ class Injection:
 
     def faults(self, program_maps: "Maps | None" = None, limit: int = FAULTS) -> list[str]:
         """Those that failed, in order: what, the how manieth of its kind, and from where it was called."""
-        entries = self._map.faults[: min(self._map.fault_count, limit)]
         kinds = list(KINDS)
-        return [
-            f"{name_of(entry.error)} of {kinds[entry.kind]} {entry.call}"
-            + (f" in {program_maps.place(self._frames(entry.place))}" if program_maps and entry.place != NO_PLACE else "")
-            for entry in entries
-        ]
+        told = []
+        for entry in self._map.faults[: min(self._map.fault_count, limit)]:
+            told.append(f"{name_of(entry.error)} of {kinds[entry.kind]} {entry.call}")
+            if program_maps and entry.place != NO_PLACE:
+                told[-1] += f" in {program_maps.place(self._frames(entry.place))}"
+        return told
 
     def _frames(self, number: int) -> tuple[int, ...]:
         place = self._map.places[number]

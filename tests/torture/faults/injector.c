@@ -13,6 +13,7 @@
  */
 #include "injector.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
@@ -91,6 +92,11 @@ __attribute__((constructor)) static void start(void)
 struct injector_map *injector_current(void)
 {
     return injector.map;
+}
+
+void *injector_next(const char *name)
+{
+    return dlsym(RTLD_NEXT, name);
 }
 
 /* ---- places ---- */

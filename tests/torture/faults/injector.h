@@ -147,6 +147,9 @@ enum injector_target injector_target_of(int fd);
 /* Whether a path is below the data directory. */
 bool injector_is_data(int directory, const char *path);
 
+/* What the program would call without us: the function of that name behind ours. */
+void *injector_next(const char *name);
+
 /* Which library that is, as the kind of an allocation of its. */
 enum injector_kind injector_asker(const void *caller);
 

@@ -2,7 +2,6 @@
 #include "injector.h"
 
 #include <dirent.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -25,41 +24,7 @@ static int open_at(int directory, const char *path, int flags, mode_t mode)
     return (int)syscall(SYS_openat, directory, path, flags, mode);
 }
 
-static mode_t mode_of(int flags, va_list arguments)
-{
-    return (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE ? (mode_t)va_arg(arguments, int) : 0;
-}
-
-#define DEFINE_OPEN(function, name)                                                                          \
-    int function(const char *path, int flags, ...) INSTEAD_OF(name);                                         \
-    int function(const char *path, int flags, ...)                                                           \
-    {                                                                                                        \
-        va_list arguments;                                                                                   \
-        va_start(arguments, flags);                                                                          \
-        mode_t mode = mode_of(flags, arguments);                                                             \
-        va_end(arguments);                                                                                   \
-        return open_at(AT_FDCWD, path, flags, mode);                                                         \
-    }
-
-#define DEFINE_OPENAT(function, name)                                                                        \
-    int function(int directory, const char *path, int flags, ...) INSTEAD_OF(name);                          \
-    int function(int directory, const char *path, int flags, ...)                                            \
-    {                                                                                                        \
-        va_list arguments;                                                                                   \
-        va_start(arguments, flags);                                                                          \
-        mode_t mode = mode_of(flags, arguments);                                                             \
-        va_end(arguments);                                                                                   \
-        return open_at(directory, path, flags, mode);                                                        \
-    }
-
-DEFINE_OPEN(injected_open, "open")
-DEFINE_OPEN(injected_open64, "open64")
-DEFINE_OPEN(injected_open_2, "__open_2")
-DEFINE_OPEN(injected_open64_2, "__open64_2")
-DEFINE_OPENAT(injected_openat, "openat")
-DEFINE_OPENAT(injected_openat64, "openat64")
-DEFINE_OPENAT(injected_openat_2, "__openat_2")
-DEFINE_OPENAT(injected_openat64_2, "__openat64_2")
+INSTEAD_OF_OPENS(open_at)
 
 int injected_close(int fd) INSTEAD_OF("close");
 
@@ -282,14 +247,9 @@ int injected_lstat(const char *path, struct stat *status)
     return injected_fstatat(AT_FDCWD, path, status, AT_SYMLINK_NOFOLLOW);
 }
 
-static void *next(const char *name)
-{
-    return dlsym(RTLD_NEXT, name);
-}
-
 int injected_fstatvfs(int fd, struct statvfs *status)
 {
-    int (*real)(int fd, struct statvfs *status) = (int (*)(int, struct statvfs *))next("fstatvfs64");
+    int (*real)(int fd, struct statvfs *status) = (int (*)(int, struct statvfs *))injector_next("fstatvfs64");
     return injector_fails(INJECTOR_STATVFS) ? -1 : real(fd, status);
 }
 
@@ -327,13 +287,13 @@ void *injected_mmap(void *address, size_t size, int protection, int flags, int f
 
 DIR *injected_fdopendir(int fd)
 {
-    DIR *(*real)(int fd) = (DIR * (*)(int)) next("fdopendir");
+    DIR *(*real)(int fd) = (DIR * (*)(int)) injector_next("fdopendir");
     return injector_fails(INJECTOR_READDIR) ? NULL : real(fd);
 }
 
 struct dirent *injected_readdir(DIR *directory)
 {
-    struct dirent *(*real)(DIR * directory) = (struct dirent * (*)(DIR *)) next("readdir64");
+    struct dirent *(*real)(DIR * directory) = (struct dirent * (*)(DIR *)) injector_next("readdir64");
     return injector_fails(INJECTOR_READDIR) ? NULL : real(directory);
 }
 

@@ -1,7 +1,6 @@
 /* injector_loops.c — calls about sockets, loops, threads and chance: see injector.c. */
 #include "injector.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -18,11 +17,6 @@
 #include <unistd.h>
 
 enum { SIGNAL_BYTES = 8 }; /* of the system's set of signals */
-
-static void *next(const char *name)
-{
-    return dlsym(RTLD_NEXT, name);
-}
 
 /* ---- sockets ---- */
 
@@ -221,7 +215,7 @@ int injected_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 {
     if (!is_of_pool(__builtin_return_address(0)) && injector_fails(INJECTOR_THREAD))
         return errno;
-    return ((create_thread *)next("pthread_create"))(thread, attributes, run, data);
+    return ((create_thread *)injector_next("pthread_create"))(thread, attributes, run, data);
 }
 
 int injected_sched_setscheduler(pid_t process, int policy, const struct sched_param *parameters)
@@ -233,14 +227,14 @@ int injected_sched_setscheduler(pid_t process, int policy, const struct sched_pa
 
 int injected_sem_wait(sem_t *semaphore)
 {
-    return injector_fails(INJECTOR_SEMAPHORE) ? -1 : ((int (*)(sem_t *))next("sem_wait"))(semaphore);
+    return injector_fails(INJECTOR_SEMAPHORE) ? -1 : ((int (*)(sem_t *))injector_next("sem_wait"))(semaphore);
 }
 
 int injected_sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec *time)
 {
     if (injector_fails(INJECTOR_SEMAPHORE))
         return -1;
-    return ((wait_until *)next("sem_clockwait"))(semaphore, clock, time);
+    return ((wait_until *)injector_next("sem_clockwait"))(semaphore, clock, time);
 }
 
 /* Interrupted at once, with all of it left. */
@@ -255,7 +249,9 @@ int injected_nanosleep(const struct timespec *time, struct timespec *left)
 
 int injected_getentropy(void *bytes, size_t size)
 {
-    return injector_fails(INJECTOR_ENTROPY) ? -1 : ((int (*)(void *, size_t))next("getentropy"))(bytes, size);
+    return injector_fails(INJECTOR_ENTROPY)
+               ? -1
+               : ((int (*)(void *, size_t))injector_next("getentropy"))(bytes, size);
 }
 
 int injected_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
@@ -263,5 +259,5 @@ int injected_getaddrinfo(const char *host, const char *service, const struct add
 {
     if (injector_fails(INJECTOR_RESOLVE))
         return EAI_AGAIN;
-    return ((find_host *)next("getaddrinfo"))(host, service, hints, found);
+    return ((find_host *)injector_next("getaddrinfo"))(host, service, hints, found);
 }

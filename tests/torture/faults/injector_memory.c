@@ -17,7 +17,7 @@ void __libc_free(void *bytes);
 /* NOLINTEND(bugprone-reserved-identifier) */
 
 void *injected_malloc(size_t size) INSTEAD_OF("malloc");
-void *injected_calloc(size_t count, size_t size) INSTEAD_OF("calloc");
+void *injected_calloc(size_t number, size_t size) INSTEAD_OF("calloc");
 void *injected_realloc(void *bytes, size_t size) INSTEAD_OF("realloc");
 void *injected_memalign(size_t alignment, size_t size) INSTEAD_OF("memalign");
 void *injected_aligned_alloc(size_t alignment, size_t size) INSTEAD_OF("aligned_alloc");

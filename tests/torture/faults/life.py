@@ -1,68 +1,37 @@
 """Lives of a server on one data directory in which things fail, and what it owes to its clients over all of them."""
 
 import random
+import re
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from peer.metrics import HttpClient
-
+from powerloss.guest import NOT_SERVED, PATIENCE, Course, Lost
 from powerloss.ledger import Found, Ledger, Notes
 from powerloss.clients import Run
-from powerloss.rounds import KEY
-from powerloss.server import Server, look, release_program, use
+from powerloss.keys import KEY
+from powerloss.server import FullServer, in_use, look, use
 
-from .guest import NOT_SERVED, PATIENCE, Course, Lost
 from .standard import LEAVER, Standard
 
-GAUGES = (
-    "kesher_buffers_used_bytes",
-    "kesher_buffers_waiting",
-    "kesher_answer_buffers_used_bytes",
-    "kesher_answer_buffers_waiting",
-    "kesher_output_bytes",
-    "kesher_uploads",
-    "kesher_chat_groups",
-    "kesher_chat_members",
-    "kesher_chat_queued_bytes",
-    "kesher_waiting_messages",
-    "kesher_waiting_bytes",
-    "process_open_fds",
-)
+GAUGES = ("kesher_uploads", "kesher_waiting_messages", "kesher_waiting_bytes", "process_open_fds")
 LEFT_OVER = "rows and files differ: in files/"
-LISTENERS = ("binary", "chat", "ask", "control")
 SETTLE_MILLISECONDS = 100
 LEASE_MILLISECONDS = 2000
 
 
-def needs() -> str:
-    return "" if release_program().exists() else f"{release_program()} is not built"
+class StandardServer(FullServer):
+    """What a run has begun is soon over."""
 
-
-class StandardServer(Server):
-    """The server as it is released, with all of its services, and `variables` in its environment."""
-
-    def __init__(self, root: Path, *, workers: int = 1, variables: dict[str, str] | None = None):
-        root.mkdir(parents=True, exist_ok=True)
-        super().__init__(root)
-        self.workers = workers
-        self.also = ("chat", "ask")
-        self.variables = variables or {}
-        self.configure(
-            public_ids="plain",
-            metrics="127.0.0.1:0",
-            settle_time_ms=SETTLE_MILLISECONDS,
-            lease_lifetime_ms=LEASE_MILLISECONDS,
-            log_rate=0,
-        )
+    def __init__(self, root: Path, **options):
+        times = {"settle_time_ms": SETTLE_MILLISECONDS, "lease_lifetime_ms": LEASE_MILLISECONDS}
+        super().__init__(root, log_rate=0, **times, **options)
 
     def held(self) -> dict[str, float]:
         """What it holds now, of that which must go when nobody is there."""
-        with HttpClient(self.metrics_address, timeout=PATIENCE) as monitor:
-            metrics = monitor.scrape()
-        held = {name: metrics.value(name) for name in GAUGES}
-        return held | {name: metrics.value("kesher_connections", listener=name) for name in LISTENERS}
+        metrics = self.metrics()
+        return in_use(metrics) | {name: metrics.value(name) for name in GAUGES}
 
 
 class Life:
@@ -153,6 +122,17 @@ class Life:
             self._is_known_dead = True
             self.problems.append(f"server died: status {process.returncode}, {self.server.log()[-600:]}")
         return True
+
+    def judge_refused_start(self, begun_log: int, *, statuses: tuple[int, ...] = (1, 2), is_mute: bool = False) -> None:
+        """It must have ended by itself, with one of these statuses and a word; but for that, it is over."""
+        process, log = self.server.process, self.server.log(begun_log)
+        if process.poll() is None:
+            self.problems.append(f"start hangs: {log[-600:]}")
+        elif process.returncode not in statuses:
+            self.problems.append(f"start died: status {process.returncode}, {log[-600:]}")
+        elif not is_mute and not re.search(r"\b(error|kesherd:)", log):
+            self.problems.append(f"start without a word: status {process.returncode}, {log[-600:]!r}")
+        self.server.kill()
 
     # -- its parts
 

@@ -7,10 +7,10 @@ import errno
 import threading
 
 from harness.campaign import Campaign, Trial
+from powerloss.guest import Course
 
-from .guest import Course
-from .injection import FOR_EVER, KINDS, Fault, Injection, Maps
-from .life import Life, StandardServer, needs
+from .failing import FailingServer, needs
+from .injection import FOR_EVER, KINDS, Fault, Maps
 
 MEMORY = [kind for kind in KINDS if kind.startswith("memory")]
 ONCE_ROUNDS = 1000  # each has every 1000th allocation
@@ -21,16 +21,11 @@ EPISODES = 8
 LIVES = 4  # of a round in which things are wrong
 
 
-class Failing:
-    """A life of a server whose allocations fail when they are told to."""
-
+class FailingAllocations(FailingServer):
     def __init__(self, trial: Trial, *, workers: int = 1):
+        super().__init__(trial.folder, workers=workers)
         self.trial = trial
-        self.injection = Injection(trial.folder / "faults")
-        root = trial.folder / "root"
-        self.server = StandardServer(root, workers=workers, variables=self.injection.variables(root))
-        self.life = Life(self.server)
-        self.told = 0
+        self.reported = 0  # of the life's problems
         self.lives = LIVES
 
     def begin(self) -> None:
@@ -39,20 +34,13 @@ class Failing:
         self.maps = Maps(self.server.process.pid)
         self.life.serves_again()
 
-    def count(self) -> dict[str, int]:
-        """The allocations of a run, by who asks for them."""
-        before = self.injection.calls()
-        self.life.run(is_strict=True)
-        after = self.injection.calls()
-        return {kind: after[kind] - before[kind] for kind in MEMORY}
-
     def count_suffering(self, course: Course) -> None:
         for what in ("refusals", "connections lost"):
             self.trial.count(what, course.counts[what])
 
     def attribute(self, *what: str, begun: int = 0) -> bool:
         """The problems that came since the last time are told with what has failed then. False: there were some."""
-        problems, self.told = self.life.problems[self.told :], len(self.life.problems)
+        problems, self.reported = self.life.problems[self.reported :], len(self.life.problems)
         if problems:
             failed = self.injection.faults(self.maps)[begun:]
             more = [f"and {len(failed) - 5} more"] if failed[5:] else []
@@ -83,13 +71,13 @@ class Failing:
 
 def fail_once(trial: Trial) -> None:
     """Of every kind, each allocation whose number in the run leaves the round's as the rest."""
-    failing = Failing(trial)
+    failing = FailingAllocations(trial)
     failing.begin()
-    numbers = {kind: int(count * MORE) for kind, count in failing.count().items()}
+    counts = failing.count(lambda: failing.life.run(is_strict=True), MEMORY)
     faults = [
         Fault(kind, errno.ENOMEM, start=start)
-        for kind, count in numbers.items()
-        for start in range(trial.number % ONCE_ROUNDS + 1, count + 1, ONCE_ROUNDS)
+        for kind, count in counts.items()
+        for start in range(trial.number % ONCE_ROUNDS + 1, int(count * MORE) + 1, ONCE_ROUNDS)
     ]
     while faults:
         group, faults = faults[:GROUP], faults[GROUP:]
@@ -108,29 +96,25 @@ def fail_once(trial: Trial) -> None:
 def fail_start(trial: Trial) -> None:
     """Of every kind, each allocation of a start whose number leaves the round's as the rest: it fails once, or it
     and all behind it do. The start ends with a word and a status, or is a whole one; the next one is as ever."""
-    failing = Failing(trial)
+    failing = FailingAllocations(trial)
     failing.begin()  # with something to be loaded
     failing.life.die()
-    before = failing.injection.calls()
-    failing.life.start()
-    after = failing.injection.calls()
+    counts = failing.count(failing.life.start, MEMORY)
     failing.life.die()
-    for kind in MEMORY:
-        count = int((after[kind] - before[kind]) * MORE)
-        for start in range(trial.number % START_ROUNDS + 1, count + 1, START_ROUNDS):
+    for kind, count in counts.items():
+        for start in range(trial.number % START_ROUNDS + 1, int(count * MORE) + 1, START_ROUNDS):
             for in_a_row in (1, FOR_EVER):
                 fail_one_start(failing, Fault(kind, errno.ENOMEM, start=start, in_a_row=in_a_row))
 
 
-def fail_one_start(failing: Failing, fault: Fault) -> None:
-    trial, server, life = failing.trial, failing.server, failing.life
+def fail_one_start(failing: FailingAllocations, fault: Fault) -> None:
+    trial, life = failing.trial, failing.life
     begun = failing.injection.failed()
     failing.injection.arm(fault)
     try:
         life.start(ready=failing.injection.relieve)
     except AssertionError:
-        judge_refused_start(failing, fault)
-        failing.server.kill()
+        life.judge_refused_start(life.begun_log)
         failing.injection.relieve()
         life.start()  # as ever
         trial.count("starts refused")
@@ -142,21 +126,10 @@ def fail_one_start(failing: Failing, fault: Fault) -> None:
     life.die()
 
 
-def judge_refused_start(failing: Failing, fault: Fault) -> None:
-    """It ended, by itself, with a word."""
-    status, said = failing.server.process.poll(), failing.server.log(failing.life.begun_log).strip()
-    if status is None:
-        failing.trial.problem(f"start hangs: {fault}: {said[-300:]}")
-    elif status < 0:
-        failing.trial.problem(f"start died: {fault}: status {status}, {said[-300:]}")
-    elif status == 0 or not said:
-        failing.trial.problem(f"start ended without a word: {fault}: status {status}, {said[-300:]!r}")
-
-
 def fail_some(trial: Trial) -> None:
     """Several at once: each by chance, or some in a row now and then, of all who ask or of some; with some clients
     at the same time."""
-    failing = Failing(trial, workers=2)
+    failing = FailingAllocations(trial, workers=2)
     failing.begin()
     chance = trial.chance
     for _ in range(EPISODES):
@@ -174,7 +147,7 @@ def fail_some(trial: Trial) -> None:
 
 def fail_all(trial: Trial) -> None:
     """There is no memory for a while, or none for more than a little."""
-    failing = Failing(trial, workers=2)
+    failing = FailingAllocations(trial, workers=2)
     failing.begin()
     for _ in range(EPISODES):
         faults = [Fault(kind, errno.ENOMEM, start=1, in_a_row=FOR_EVER) for kind in MEMORY]
@@ -185,7 +158,7 @@ def fail_all(trial: Trial) -> None:
     failing.end()
 
 
-def go_through(failing: Failing, faults: list[Fault], *, least_size: int, after: float = 0) -> bool:
+def go_through(failing: FailingAllocations, faults: list[Fault], *, least_size: int, after: float = 0) -> bool:
     """Standard runs under these faults, and one without. False: something was wrong."""
     trial, injection = failing.trial, failing.injection
     begun = injection.failed()
@@ -205,7 +178,7 @@ def go_through(failing: Failing, faults: list[Fault], *, least_size: int, after:
 
 def fail_stop(trial: Trial) -> None:
     """An orderly end for which there is no memory: it comes, and nothing is lost."""
-    failing = Failing(trial)
+    failing = FailingAllocations(trial)
     failing.begin()
     for _ in range(EPISODES):
         kinds = MEMORY if trial.chance.random() < 0.5 else trial.chance.sample(MEMORY, 1)

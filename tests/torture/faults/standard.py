@@ -32,11 +32,11 @@ from peer.messages import Type, key_of_user_frame, message_frame, pull_frame
 from peer.metrics import HttpClient
 from peer.operators import ControlClient
 
-from powerloss.ledger import LABEL, content_of, digest
+from powerloss.guest import PATIENCE, Course, Guest
+from powerloss.ledger import LABEL, digest, label_of
 from powerloss.clients import KIB, Run, new_letters, send_group
 from powerloss.server import CountingClient
 
-from .guest import PATIENCE, Course, Guest
 
 LEAVER = "leaver"  # how the names of users begin who are removed, and whom no ledger knows
 LATER = "; the next start "  # adopts or removes it: what check says of a file whose row or removal has failed
@@ -274,9 +274,7 @@ class Standard:
 
         def pull(client: CountingClient) -> bool:
             messages = client.pull(user)
-            labels = [(message.id, LABEL.unpack_from(message.content)) for message in messages]
-            for (_, label), message in zip(labels, messages):
-                assert message.content == content_of(*label, len(message.content)), label
+            labels = [(message.id, label_of(message.content)) for message in messages]
             self.run.notes.add("delivered", client.answered(), labels)
             return bool(messages)
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from harness.campaign import Campaign, Trial
 from powerloss.disk import ALL_KEPT, Style
 from powerloss.clients import Run
+from powerloss.guest import Course, Lost
 from powerloss.recording import Entry, Kind, Sync
 from powerloss.rounds import Image, Round, check_images, record
 from powerloss.server import is_built
 
-from .guest import Course, Lost
 from .standard import Standard
 
 MOST_SYNCS = 1000  # of a kind

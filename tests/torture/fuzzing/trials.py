@@ -1,7 +1,7 @@
 """Fuzz targets as campaigns: a round is a minute of libFuzzer on one target, or less, in the build of `make fuzz`.
 
-What a round learns goes to corpus/ in that build, where the next ones, and `make fuzz`, begin with it. A finding's input
-stays in the folder of the round, and the command that repeats it is the target with this input.
+What a round learns goes to corpus/ in that build, where the next ones, and `make fuzz`, begin with it. A finding's
+input stays in the folder of the round, and the command that repeats it is the target with this input.
 
 KESHER_FUZZ is the build's directory, where it isn't build-fuzz.
 """

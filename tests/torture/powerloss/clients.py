@@ -14,7 +14,7 @@ from peer.drop import Refused, User, file_frame, named_frame
 from peer.frames import DROP_ERROR, MESSAGES_ERROR, Answer, ConnectionEnded, Request
 from peer.messages import Type, message_frame, pull_frame
 
-from .ledger import LABEL, Notes, content_of, digest
+from .ledger import LABEL, Notes, content_of, digest, label_of
 from .recording import size_of_log
 from .server import CountingClient, CountingOperator, Server
 
@@ -72,9 +72,10 @@ class Run:
         return random.Random(self.chance.random())
 
 
-def in_threads(*actions: Callable[[], None]) -> None:
-    """Runs all at once; the first failure is raised."""
-    failures: list[BaseException] = []
+def in_threads(*actions: Callable[[], None], beside: Sequence[Callable[[threading.Event], None]] = ()) -> None:
+    """Runs all at once, and `beside` them others, whose event is set when `actions` are over. The first failure is
+    raised."""
+    is_over, failures = threading.Event(), []
 
     def guarded(action: Callable[[], None]) -> None:
         try:
@@ -83,9 +84,13 @@ def in_threads(*actions: Callable[[], None]) -> None:
             failures.append(failure)
 
     threads = [threading.Thread(target=guarded, args=(action,)) for action in actions]
-    for thread in threads:
+    others = [threading.Thread(target=guarded, args=(lambda act=act: act(is_over),)) for act in beside]
+    for thread in (*threads, *others):
         thread.start()
     for thread in threads:
+        thread.join()
+    is_over.set()
+    for thread in others:
         thread.join()
     if failures:
         raise failures[0]
@@ -254,7 +259,7 @@ def take(run: Run, client: CountingClient, user: User) -> bool:
     """What waits, or a part of it; False when nothing did."""
     messages = client.pull(user)
     if messages:
-        labels = [(message.id, LABEL.unpack_from(message.content)) for message in messages]
+        labels = [(message.id, label_of(message.content)) for message in messages]
         run.notes.add("delivered", client.answered(), labels)
     return bool(messages)
 

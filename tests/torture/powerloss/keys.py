@@ -1,4 +1,4 @@
-"""The one private key of all users: making keys takes time."""
+"""The private keys of all users, who may share one: making keys takes time."""
 
 import json
 from base64 import b64decode
@@ -7,9 +7,10 @@ from peer.crypto import private_key
 from peer.kesherd import REPOSITORY
 
 
-def _key():
+def _keys() -> list:
     vectors = json.loads((REPOSITORY / "tests" / "vectors.json").read_text())
-    return private_key(b64decode(vectors["keys"][0]["private_pkcs8_base64"]))
+    return [private_key(b64decode(key["private_pkcs8_base64"])) for key in vectors["keys"]]
 
 
-KEY = _key()
+KEYS = _keys()
+KEY = KEYS[0]

@@ -43,6 +43,13 @@ def _new_content(sender: int, number: int, size: int) -> bytes:
     return LABEL.pack(sender, number) + random.Random(sender << 32 | number).randbytes(size - LABEL.size)
 
 
+def label_of(content: bytes) -> Label:
+    """Whose message that is; what came must be that, whole."""
+    label = LABEL.unpack_from(content)
+    assert content == content_of(*label, len(content)), f"message {label} is damaged"
+    return label
+
+
 def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 

@@ -284,23 +284,14 @@ def large_messages(run: Run) -> None:
 def pulls(run: Run) -> None:
     """messages that are taken while others come"""
     people = run.people(5)
-    is_over = threading.Event()
-    sizes = (8, 100, 3000, 300 * KIB)
-
-    def send_all() -> None:
-        try:
-            in_threads(
-                *(
-                    lambda user=user: send_letters(
-                        run, user, people, batches=(10, 50, 80), sizes=sizes[:3] * 12 + sizes[3:]
-                    )
-                    for user in people[:3]
-                )
-            )
-        finally:
-            is_over.set()
-
-    in_threads(send_all, *(lambda user=user: pull(run, user, is_over) for user in people[2:4]))
+    sizes = (*(8, 100, 3000) * 12, 300 * KIB)
+    in_threads(
+        *(
+            lambda user=user: send_letters(run, user, people, batches=(10, 50, 80), sizes=sizes)
+            for user in people[:3]
+        ),
+        beside=[lambda is_over, user=user: pull(run, user, is_over) for user in people[2:4]],
+    )
 
 
 def largest_messages(run: Run) -> None:
@@ -357,27 +348,21 @@ def checkpoints(run: Run) -> None:
 def mixtures(run: Run) -> None:
     """all of it at once"""
     people = run.people(6)
-    is_over = threading.Event()
 
     def register() -> None:
         with run.server.connect() as client:
             for number in range(6):
                 run.register(client, drop=number % 2 == 1)
 
-    def change() -> None:
-        try:
-            in_threads(
-                register,
-                lambda: upload(run, people[0], batches=4, longest=6, names=8, sizes=(1, 5000, 70_000)),
-                lambda: upload(run, people[1], batches=2, longest=3, names=3, sizes=(100, MIB + 100)),
-                lambda: send_letters(run, people[2], people, batches=(5, 80, 80), sizes=(8, 46, 400)),
-                lambda: send_letters(run, people[3], people, batches=(80, 5, 80), sizes=(8, 46, 400)),
-                lambda: send_letters(run, people[4], people, batches=(3, 3), sizes=(8, 300 * KIB)),
-            )
-        finally:
-            is_over.set()
-
-    in_threads(change, lambda: pull(run, people[5], is_over))
+    in_threads(
+        register,
+        lambda: upload(run, people[0], batches=4, longest=6, names=8, sizes=(1, 5000, 70_000)),
+        lambda: upload(run, people[1], batches=2, longest=3, names=3, sizes=(100, MIB + 100)),
+        lambda: send_letters(run, people[2], people, batches=(5, 80, 80), sizes=(8, 46, 400)),
+        lambda: send_letters(run, people[3], people, batches=(80, 5, 80), sizes=(8, 46, 400)),
+        lambda: send_letters(run, people[4], people, batches=(3, 3), sizes=(8, 300 * KIB)),
+        beside=[lambda is_over: pull(run, people[5], is_over)],
+    )
 
 
 def upgrades(run: Run) -> None:

@@ -22,7 +22,6 @@
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -210,41 +209,7 @@ static int open_at(int directory, const char *path, int flags, mode_t mode)
     return fd;
 }
 
-static mode_t mode_of(int flags, va_list arguments)
-{
-    return (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE ? (mode_t)va_arg(arguments, int) : 0;
-}
-
-#define DEFINE_OPEN(function, name)                                                                          \
-    int function(const char *path, int flags, ...) INSTEAD_OF(name);                                         \
-    int function(const char *path, int flags, ...)                                                           \
-    {                                                                                                        \
-        va_list arguments;                                                                                   \
-        va_start(arguments, flags);                                                                          \
-        mode_t mode = mode_of(flags, arguments);                                                             \
-        va_end(arguments);                                                                                   \
-        return open_at(AT_FDCWD, path, flags, mode);                                                         \
-    }
-
-#define DEFINE_OPENAT(function, name)                                                                        \
-    int function(int directory, const char *path, int flags, ...) INSTEAD_OF(name);                          \
-    int function(int directory, const char *path, int flags, ...)                                            \
-    {                                                                                                        \
-        va_list arguments;                                                                                   \
-        va_start(arguments, flags);                                                                          \
-        mode_t mode = mode_of(flags, arguments);                                                             \
-        va_end(arguments);                                                                                   \
-        return open_at(directory, path, flags, mode);                                                        \
-    }
-
-DEFINE_OPEN(recorded_open, "open")
-DEFINE_OPEN(recorded_open64, "open64")
-DEFINE_OPEN(recorded_open_2, "__open_2")
-DEFINE_OPEN(recorded_open64_2, "__open64_2")
-DEFINE_OPENAT(recorded_openat, "openat")
-DEFINE_OPENAT(recorded_openat64, "openat64")
-DEFINE_OPENAT(recorded_openat_2, "__openat_2")
-DEFINE_OPENAT(recorded_openat64_2, "__openat64_2")
+INSTEAD_OF_OPENS(open_at)
 
 /* ---- names ---- */
 

@@ -10,6 +10,7 @@ from peer.drop import User, reconnect_frame
 from peer.frames import Answer
 from peer.kesherd import Kesherd, program
 from peer.messages import MessagesClient
+from peer.metrics import HttpClient, Metrics
 from peer.operators import ControlClient
 
 from .ledger import Answered, Found, digest
@@ -17,6 +18,18 @@ from .ledger import Answered, Found, digest
 SYNC_DELAY = 300  # microseconds; a memory disk syncs in none, and then nothing would ever be a group
 FIRST_OPERATOR = 1 << 16  # of the numbers of operators, in place of ports
 REMOVAL_SECONDS = 60
+METRICS_SECONDS = 60
+LISTENERS = ("binary", "chat", "ask", "control")
+GAUGES = (
+    "kesher_buffers_used_bytes",
+    "kesher_buffers_waiting",
+    "kesher_answer_buffers_used_bytes",
+    "kesher_answer_buffers_waiting",
+    "kesher_output_bytes",
+    "kesher_chat_groups",
+    "kesher_chat_members",
+    "kesher_chat_queued_bytes",
+)
 FOLDER = Path("tests", "torture", "powerloss")
 
 
@@ -93,14 +106,15 @@ class Server(Kesherd):
         log: Path | None = None,
         delay: int = SYNC_DELAY,
         fail: str | None = None,
+        workers: int = 0,  # two where it is recorded, else one
         settings: dict[str, object] | None = None,
     ):
+        root.mkdir(parents=True, exist_ok=True)
         super().__init__(
             root / "data",
-            workers=2 if log else 1,
+            workers=workers or (2 if log else 1),
             log_level=None,
-            public_ids="plain",
-            **(settings or {}),
+            **{"public_ids": "plain", **(settings or {})},
         )
         self.log_path = root.with_name(root.name + ".log")
         if log is not None:
@@ -120,7 +134,26 @@ class Server(Kesherd):
         return CountingOperator(self.data)
 
 
+class FullServer(Server):
+    """The same with all of its services, not recorded."""
+
+    def __init__(self, root: Path, *, workers: int = 1, variables: dict[str, str] | None = None, **settings):
+        super().__init__(root, workers=workers, settings={"metrics": "127.0.0.1:0", **settings})
+        self.also = ("chat", "ask")
+        self.variables = variables or {}
+
+    def metrics(self) -> Metrics:
+        with HttpClient(self.metrics_address, timeout=METRICS_SECONDS) as monitor:
+            return monitor.scrape()
+
+
 # -- what is there
+
+
+def in_use(metrics: Metrics) -> dict[str, float]:
+    """What a server holds for its clients, of which nothing is left when they have gone."""
+    used = {name: metrics.value(name) for name in GAUGES}
+    return used | {name: metrics.value("kesher_connections", listener=name) for name in LISTENERS}
 
 
 def look(server: Server) -> tuple[Found, list[str]]:

@@ -11,11 +11,10 @@ from peer.ask import greeted
 from peer.chat import LineClient, said
 from peer.drop import User, named_frame, register_frame
 from peer.frames import Answer, Request
-from peer.metrics import HttpClient
 from peer.operators import Operator
 from powerloss.ledger import digest
 from powerloss.loads import LOADS
-from powerloss.rounds import KEY
+from powerloss.keys import KEY
 from powerloss.server import build_directory
 from .descriptors import work_of
 
@@ -148,9 +147,8 @@ def expect_served(server: Clocked) -> None:
             assert operator.succeed("user", "list", "--json").objects()
             assert operator.succeed("group", "list", "--json").objects()
             operator.succeed("check")
-    with HttpClient(server.metrics_address, timeout=CLIENT_SECONDS) as monitor:
-        started = monitor.scrape().value("process_start_time_seconds")
-        assert started < 1e12, f"it says that it began at {started}"
+    started = server.metrics().value("process_start_time_seconds")
+    assert started < 1e12, f"it says that it began at {started}"
 
 
 def expect_idle(trial: Trial, server: Clocked) -> None:
@@ -179,7 +177,6 @@ def clock(trial: Trial) -> None:
         trial.folder,
         unlimited_networks=LOCAL,
         registrations_per_hour=REGISTRATIONS,
-        metrics="127.0.0.1:0",
     )
     past = Past(trial, server)
     jump(trial, server)

@@ -5,7 +5,7 @@ import itertools
 
 from harness.campaign import Trial
 from peer.drop import User
-from powerloss.rounds import KEY
+from powerloss.keys import KEY
 from torture_overload import GROWTH_LIMIT, SMALL, attack, settings, sources_of
 
 from .past import Victim

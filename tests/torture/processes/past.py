@@ -1,7 +1,7 @@
 """A server that lives many times on one data directory, and what it owes from all its lives.
 
-What clients note while it lives (powerloss/clients.py) is what they were answered: a killed process keeps what the system
-has of it, so an answer counts from the moment at which a client has read it.
+What clients note while it lives (powerloss/clients.py) is what they were answered: a killed process keeps what the
+system has of it, so an answer counts from the moment at which a client has read it.
 """
 
 import signal
@@ -15,25 +15,20 @@ from peer.drop import Refused, User
 from peer.frames import ConnectionEnded
 from powerloss.ledger import Found, Label, Ledger
 from powerloss.clients import Run
-from powerloss.rounds import KEY
-from powerloss.server import CountingClient, Server, look, use
+from powerloss.keys import KEY
+from powerloss.server import CountingClient, FullServer, look, use
 
 CLIENT_SECONDS = 120  # nothing takes so long; a guard against hanging
 END_SECONDS = 200
 
 
-class Victim(Server):
-    """The server as it is released, with all its services."""
+class Victim(FullServer):
+    """The server that suffers."""
 
-    def __init__(self, folder: Path, **options):
-        (folder / "server").mkdir(parents=True)
-        super().__init__(folder / "server")
-        self.workers = 2
+    def __init__(self, folder: Path, **settings):
+        super().__init__(folder / "server", workers=2, **settings)
         self.log_level = "info"
-        self.also = ("chat", "ask")
         self.start_seconds = 0.05  # what its last start took
-        self.options = {"public_ids": "plain", **options}
-        self.configure(**self.options)
 
     def start(self) -> "Victim":
         began = time.monotonic()

@@ -8,55 +8,46 @@ from peer.drop import Refused, User, file_frame, named_frame
 from peer.frames import Answer, ConnectionEnded, Request
 from peer.load import Load
 from peer.messages import Type, message_frame, pull_frame, read_messages
-from powerloss.ledger import LABEL, content_of, digest
 from powerloss.clients import Run
+from powerloss.guest import Course, Guest
+from powerloss.ledger import content_of, digest, label_of
+from powerloss.server import CountingClient
 
 from .past import Past
 
-REFUSALS = (Answer.ERROR, Answer.MESSAGES_ERROR, Answer.REGISTER_REFUSED)
 UPLOAD_SIZES = (0, 1000, 60_000, 300_000, 2_000_000)
 LETTER_SIZES = (8, 8, 100, 5000, 200_000, 300_000, 1_000_000)
 PAUSE_SECONDS = 0.002  # between the steps of one user
 
 
 class Patient:
-    """One user, with one connection at a time; a new one where that has ended. `done` counts steps that were not
-    refused."""
+    """One user. `done` counts steps that were neither refused nor lost."""
 
-    def __init__(self, past: Past, run: Run, user: User, others: list[User]):
+    def __init__(self, past: Past, run: Run, user: User, others: list[User], course: Course):
         self.past = past
         self.run = run
         self.user = user
         self.others = others
+        self.guest = Guest(course, run.server.connect)
         self.chance = run.new_chance()
-        self.sender = run.new_sender()
-        self.number = 0
         self.done = 0
-        self.refused = 0
-        self.client = None
-        self.has_key = False  # from this connection
+        self.client: CountingClient | None = None
 
-    def step(self, act: Callable[[], None]) -> None:
-        try:
-            if self.client is None:
-                self.client, self.has_key = self.run.server.connect(), False
-            act()
+    def step(self, act: Callable[["Patient"], None]) -> None:
+        def take(client: CountingClient) -> bool:
+            if client is not self.client:  # another one: what was not answered tells nothing of what follows
+                self.client, self.has_key = client, False
+                self.sender, self.number = self.run.new_sender(), 0
+            act(self)
+            return True
+
+        take.__name__ = act.__name__
+        if self.guest.take(take, legal=(Answer.REGISTER_REFUSED,)):
             self.done += 1
-        except Refused as refused:
-            if refused.answer.code not in REFUSALS:
-                raise
-            self.refused += 1
-        except (ConnectionEnded, ConnectionError):
-            self.past.expect_alive()
-            self.refused += 1
-            self.close()
         threading.Event().wait(PAUSE_SECONDS)
 
     def close(self) -> None:
-        if self.client is not None:
-            self.client.close()
-            self.client = None
-            self.sender, self.number = self.run.new_sender(), 0  # what was not answered tells nothing of what follows
+        self.guest.leave()
 
     # -- steps
 
@@ -90,7 +81,7 @@ class Patient:
         size, taken = self.client.receive_waiting_header(), []
         try:
             for message in read_messages(self.client, size):
-                taken.append((message.id, LABEL.unpack_from(message.content)))
+                taken.append((message.id, label_of(message.content)))
         except (ConnectionEnded, ConnectionError):
             self.run.notes.add("seen", None, taken)
             raise
@@ -100,15 +91,15 @@ class Patient:
         self.run.register(self.client)
 
 
-def crowd(past: Past, run: Run, count: int = 6) -> list[Patient]:
+def crowd(past: Past, run: Run, course: Course, count: int = 6) -> list[Patient]:
     people = run.people(count)
-    return [Patient(past, run, user, people) for user in people]
+    return [Patient(past, run, user, people, course) for user in people]
 
 
 def begin_all(patients: list[Patient]) -> list[Load]:
     """One of each kind, again and again, each in a thread of its own."""
     kinds = (Patient.upload, Patient.write, Patient.pull, Patient.write, Patient.upload, Patient.register)
     return [
-        Load(lambda number, patient=patient, act=act: patient.step(lambda: act(patient)))
+        Load(lambda number, patient=patient, act=act: patient.step(act))
         for patient, act in zip(patients, kinds)
     ]

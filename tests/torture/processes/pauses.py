@@ -17,7 +17,7 @@ from peer.drop import User, file_frame
 from peer.frames import NO_ID, Answer, request
 from peer.messages import WAITING_FIXED, Type, message_frame, pull_frame
 from powerloss.loads import LOADS
-from powerloss.rounds import KEY
+from powerloss.keys import KEY
 from powerloss.server import CountingClient
 
 from .past import CLIENT_SECONDS, Clients, Past, Victim
@@ -341,7 +341,7 @@ def pause(trial: Trial) -> None:
         past.use(past.settle())
         past.end()
         for patience in PATIENCE:
-            server.configure(**server.options, **with_patience(patience))
+            server.configure(public_ids="plain", **with_patience(patience))
             server.start()
             is_done = pause_for_long(trial, server, patience)
             past.end()

@@ -17,18 +17,17 @@ from peer.conversation import wait_until
 from peer.drop import User
 from peer.frames import RESPONSE_HEADER, ConnectionEnded
 from peer.messages import WAITING_FIXED, Message, pull_frame
-from powerloss.ledger import LABEL, Label, content_of
-from powerloss.clients import Run, in_threads, new_letters, send_group
+from powerloss.ledger import Label, label_of
+from powerloss.clients import Run, in_threads
 from powerloss.server import CountingClient
 
 from .past import Clients, Past, Victim
 from .shortages import expect_no_leak
+from .traffic import SMALL_BUFFER, SURELY_UNREAD, send_groups
 
 SENDERS, RECEIVERS, CONNECTIONS = 3, 2, 3  # and so many connections for each receiver
-GROUPS, LONGEST_GROUP = 16, 30
+PAUSES = (0, 0.05, 0.1)  # seconds between the groups of a sender
 SIZES = [8] * 20 + [100] * 20 + [3000] * 20 + [60_000] * 6 + [300_000] * 2 + [5_000_000]
-SMALL_BUFFER = 4096
-SURELY_UNREAD = 64 * 1024
 LATE_MS, SOON_MS = 30_000, 150
 LEASE_MS = 300
 STALLS = (0, 0, 0, 0.01, 0.2, 1.5 * LEASE_MS / 1000)
@@ -47,11 +46,9 @@ class Inboxes:
         """Of one answer. Between answers, what somebody else has broken off may come back."""
         labels, newest = [], 0
         for message in messages:
-            label = LABEL.unpack_from(message.content)
-            assert message.content == content_of(*label, len(message.content)), f"message {message.id} is damaged"
             assert message.id > newest, f"message {message.id} behind {newest} in one answer"
             newest = message.id
-            labels.append((message.id, label))
+            labels.append((message.id, label_of(message.content)))
         with self._lock:
             for message_id, label in labels:
                 known = self.seen[user.id].setdefault(message_id, label)
@@ -131,29 +128,15 @@ def whole_messages(data: bytes) -> list[Message]:
     return messages
 
 
-def _send(run: Run, user: User, receivers: list[User]) -> None:
-    chance = run.new_chance()
-    with run.server.connect() as client:
-        for _ in range(GROUPS):
-            count = chance.randint(1, LONGEST_GROUP)
-            letters = new_letters(run, user, receivers, [chance.choice(SIZES) for _ in range(count)])
-            send_group(run, client, letters, count)
-            time.sleep(chance.choice((0, 0.05, 0.1)))
-
-
 def converse(inboxes: Inboxes, run: Run, people: list[User], may_die_anywhere: bool) -> None:
-    receivers, is_over = people[:RECEIVERS], threading.Event()
-
-    def send() -> None:
-        try:
-            in_threads(*(lambda user=user: _send(run, user, receivers) for user in people[RECEIVERS:]))
-        finally:
-            is_over.set()
-
+    receivers, senders = people[:RECEIVERS], people[RECEIVERS:]
     takers = [
         Receiver(inboxes, user, run.new_chance(), may_die_anywhere) for user in receivers for _ in range(CONNECTIONS)
     ]
-    in_threads(send, *(lambda taker=taker: taker.run(is_over) for taker in takers))
+    in_threads(
+        *(lambda user=user: send_groups(run, user, receivers, sizes=SIZES, pauses=PAUSES) for user in senders),
+        beside=[taker.run for taker in takers],
+    )
 
 
 def take_the_rest(inboxes: Inboxes, server: Victim, user: User) -> None:

@@ -7,7 +7,8 @@ from harness.campaign import Trial
 from peer.chat import LineClient
 from peer.conversation import wait_until
 from peer.kesherd import open_descriptors
-from peer.load import Load, chatting
+from peer.load import Load, chatting, stop_all
+from powerloss.guest import Course
 
 from .descriptors import ask, expect_answer, give_back_descriptors, open_numbers, set_soft_limit
 from .past import CLIENT_SECONDS, Past, Victim
@@ -57,7 +58,8 @@ def shortage(trial: Trial) -> None:
     try:
         server.start()
         run = past.new_run()
-        patients = crowd(past, run)
+        course = Course(server, is_strict=False, tell=trial.problem)
+        patients = crowd(past, run, course)
         chatters = [LineClient(server.chat_address, timeout=CLIENT_SECONDS) for _ in range(2)]
         loads = begin_all(patients)
         loads.append(Load(chatting(*chatters)))
@@ -65,13 +67,10 @@ def shortage(trial: Trial) -> None:
         for _ in range(trial.chance.randint(*SHORTAGES)):
             run_short(trial, server)
             await_all(patients, loads)
-        for load in loads:
-            load.stop()
-        for load in loads:
-            load.has_got_to(0)
+        stop_all(loads)
         for client in [*chatters, *patients]:
             client.close()
-        trial.count("refused", sum(patient.refused for patient in patients))
+        trial.count("refused", sum(course.counts.values()))
         expect_no_leak(trial, server)
         past.take(run)
         past.kill()

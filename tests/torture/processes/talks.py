@@ -13,6 +13,7 @@ from peer.chat import LEAVE, Ear, LineClient, Listening
 from peer.conversation import wait_until
 from peer.frames import ConnectionEnded
 from peer.load import Load, stop_all
+from powerloss.guest import Course
 
 from .descriptors import give_back_descriptors
 from .past import CLIENT_SECONDS, Clients, Past, Victim
@@ -180,7 +181,7 @@ def talk_until_killed(past: Past) -> None:
     trial, server, run, numbers = past.trial, past.server, past.new_run(), itertools.count(1)
     groups = [Group(server, numbers) for _ in range(GROUPS)]
     visitors = Visitors(trial, server, groups, numbers)
-    patients = crowd(past, run, 3)
+    patients = crowd(past, run, Course(server, is_strict=False, tell=trial.problem), 3)
     is_killed_talking = trial.chance.random() < 0.5
     is_over = threading.Event()
 

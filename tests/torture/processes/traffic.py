@@ -2,14 +2,16 @@
 a while."""
 
 import threading
+import time
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from peer import crypto
 from peer.drop import User, file_frame, named_frame
 from peer.frames import Answer, Request
 from peer.messages import WAITING_FIXED, Message, pull_frame, read_messages
-from powerloss.ledger import LABEL, Label, content_of, digest
+from powerloss.ledger import Label, digest, label_of
 from powerloss.clients import Run, in_threads, new_letters, pipelined, send_group
 from powerloss.server import CountingClient
 
@@ -60,7 +62,7 @@ def _upload_batch(run: Run, client: CountingClient, user: User, files: list[tupl
 SENDERS, RECEIVERS, GROUPS, LONGEST_GROUP = 8, 3, 12, 40
 MESSAGE_SIZES = [0] * 20 + [100] * 20 + [5000] * 8 + [100_000, 300_000]
 SMALL_BUFFER = 4096
-SURELY_NOT_ACKNOWLEDGED = 64 * 1024
+SURELY_UNREAD = 64 * 1024
 
 
 @dataclass
@@ -71,8 +73,7 @@ class Inbox:
 
     def take(self, message: Message) -> tuple[int, Label]:
         """New ones come oldest first, and one that comes again is the same."""
-        label = LABEL.unpack_from(message.content)
-        assert message.content == content_of(*label, len(message.content)), f"message {message.id} is damaged"
+        label = label_of(message.content)
         if message.id in self.got:
             assert self.got[message.id] == label, f"id {message.id} was given twice"
             return message.id, label
@@ -91,15 +92,11 @@ class Conversations:
 
     def run(self, run: Run) -> None:
         people = run.people(SENDERS + RECEIVERS)
-        receivers, is_over = people[:RECEIVERS], threading.Event()
-
-        def send() -> None:
-            try:
-                in_threads(*(lambda user=user: _send(run, user, receivers) for user in people[RECEIVERS:]))
-            finally:
-                is_over.set()
-
-        in_threads(send, *(lambda user=user: self._receive(run, user, is_over) for user in receivers))
+        receivers, senders = people[:RECEIVERS], people[RECEIVERS:]
+        in_threads(
+            *(lambda user=user: send_groups(run, user, receivers, sizes=MESSAGE_SIZES) for user in senders),
+            beside=[lambda is_over, user=user: self._receive(run, user, is_over) for user in receivers],
+        )
 
     def _receive(self, run: Run, user: User, is_over: threading.Event) -> None:
         chance, inbox = run.new_chance(), self.inboxes[user.id]
@@ -126,7 +123,7 @@ def take_answer(run: Run, client: CountingClient, inbox: Inbox, chance) -> bool:
             taken.append(inbox.take(message))
             left -= WAITING_FIXED.size + len(message.content)
             patience -= 1
-            if patience < 0 and left > SURELY_NOT_ACKNOWLEDGED:
+            if patience < 0 and left > SURELY_UNREAD:
                 client.reset()
                 return False
     finally:
@@ -134,10 +131,14 @@ def take_answer(run: Run, client: CountingClient, inbox: Inbox, chance) -> bool:
     return True
 
 
-def _send(run: Run, user: User, receivers: list[User]) -> None:
+def send_groups(
+    run: Run, user: User, receivers: list[User], *, sizes: Sequence[int], pauses: Sequence[float] = (0,)
+) -> None:
+    """Groups of messages, each pipelined."""
     chance = run.new_chance()
     with run.server.connect() as client:
         for _ in range(GROUPS):
             count = chance.randint(1, LONGEST_GROUP)
-            letters = new_letters(run, user, receivers, [chance.choice(MESSAGE_SIZES) for _ in range(count)])
+            letters = new_letters(run, user, receivers, [chance.choice(sizes) for _ in range(count)])
             send_group(run, client, letters, count)
+            time.sleep(chance.choice(pauses))

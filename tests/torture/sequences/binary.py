@@ -1,4 +1,4 @@
-"""What is said on a connection to the binary port: requests of all codes, sound and unsound, and bytes that are none."""
+"""What is said on a connection to the binary port: requests of all codes, sound and unsound, and others."""
 
 import random
 import struct
@@ -15,7 +15,7 @@ from peer.messages import list_users_frame, message_frame, pull_frame
 from .framing import FIXED_SIZES, HEADER_SIZE, SEND_FIXED_SIZE, Exchange
 from .judge import Judge
 from .link import Talk
-from .world import Person
+from .model import Person
 
 if TYPE_CHECKING:
     from .life import Life
@@ -44,7 +44,7 @@ class BinaryTalk(Talk):
         self.life = life
         self.number = number
         self.chance = chance
-        self.judge = Judge(life.world, number, life.is_generous_now, life.settle_seconds, self._tell)
+        self.judge = Judge(life.model, number, life.is_generous_now, life.settle_seconds, self._tell)
         self.steps = chance.choice((3, 20, 60, 200, 600))
         self.window = chance.choice((1, 1, 3, 20, 200))
         self.burst = chance.choice((1, 1, 5, 40))
@@ -105,7 +105,7 @@ class BinaryTalk(Talk):
 
     def _may_be_broken_off(self, exchange: Exchange) -> bool:
         """Of a list, when somebody in it is removed meanwhile; of what waits, when its receiver is."""
-        people = self.life.world.people
+        people = self.life.model.people
         if exchange.code == Request.LIST_USERS:
             return any(person.removing for person in people.values())
         return exchange.code == Request.PULL and exchange.client_id in people and people[exchange.client_id].removing
@@ -183,12 +183,12 @@ class BinaryTalk(Talk):
         return register_frame(self._field(self._new_name()), self._any_id())
 
     def register_for_messages(self) -> bytes:
-        key = self.chance.choice([*self.life.world.rsa_keys] * 4 + [self.chance.randbytes(160)])
+        key = self.chance.choice([*self.life.model.rsa_keys] * 4 + [self.chance.randbytes(160)])
         return register_for_messages_frame(self._field(self._new_name()), key, self._any_id())
 
     def public_key(self) -> bytes:
-        known = [*(self.me.keys or self.life.world.rsa_keys)] * 6
-        key = self.chance.choice([*known, *self.life.world.rsa_keys, self.chance.randbytes(160)])
+        known = [*(self.me.keys or self.life.model.rsa_keys)] * 6
+        key = self.chance.choice([*known, *self.life.model.rsa_keys, self.chance.randbytes(160)])
         return request(self.me.id, Request.PUBLIC_KEY, self._field(self.me.name.encode("latin-1")) + key)
 
     def reconnect(self) -> bytes:
@@ -196,7 +196,7 @@ class BinaryTalk(Talk):
         return request(self.me.id, Request.RECONNECT, self._field(name.encode("latin-1")))
 
     def upload(self) -> bytes:
-        key = next(iter(self.life.world.aes_keys(self.me)), None)
+        key = next(iter(self.life.model.aes_keys(self.me)), None)
         if key is None and self.chance.random() < 0.8:
             return self.reconnect() if self.me.keys else self.public_key()
         key = key if key and self.chance.random() < 0.95 else self.chance.randbytes(16)
@@ -245,7 +245,8 @@ class BinaryTalk(Talk):
 
     def send_much(self) -> bytes:
         """To few, so that much waits for them."""
-        content = struct.pack("<II", self.number, self.made) + self.chance.randbytes(self.chance.choice(LARGE_LETTER_SIZES))
+        size = self.chance.choice(LARGE_LETTER_SIZES)
+        content = struct.pack("<II", self.number, self.made) + self.chance.randbytes(size)
         return message_frame(self.me.id, self.life.people[0].id, 3, content)
 
     def pull_much(self) -> bytes:

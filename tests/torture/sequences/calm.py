@@ -8,6 +8,7 @@ from peer.drop import User
 from peer.messages import MessagesClient, Type
 from peer.metrics import HttpClient, Metrics
 from powerloss.ledger import digest
+from powerloss.server import in_use
 
 if TYPE_CHECKING:
     from .life import Life
@@ -15,17 +16,6 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS = 60
 DRAINED = 12  # users
 LARGEST_MEMORY = {"release": 512 << 20, "asan": 2 << 30, "tsan": 4 << 30}
-SERVICES = ("binary", "chat", "ask", "control")
-GAUGES = (
-    "kesher_buffers_used_bytes",
-    "kesher_buffers_waiting",
-    "kesher_answer_buffers_used_bytes",
-    "kesher_answer_buffers_waiting",
-    "kesher_output_bytes",
-    "kesher_chat_groups",
-    "kesher_chat_members",
-    "kesher_chat_queued_bytes",
-)
 QUEUES = ("writer", "reader", "pull", "vault", "confirm")
 
 
@@ -42,9 +32,7 @@ def _what_is_left(life: "Life") -> dict[str, float]:
     server = life.server
     with HttpClient(server.metrics_address, PATIENCE_SECONDS) as monitor:
         metrics = monitor.scrape()
-    left = {service: metrics.value("kesher_connections", listener=service) for service in SERVICES}
-    left |= {name: metrics.value(name) for name in GAUGES}
-    left |= {thread: metrics.value("kesher_store_queue", thread=thread) for thread in QUEUES}
+    left = in_use(metrics) | {thread: metrics.value("kesher_store_queue", thread=thread) for thread in QUEUES}
     left |= _differences(life, metrics)
     return {name: value for name, value in left.items() if value}
 
@@ -75,36 +63,36 @@ def memory_is_bounded(life: "Life") -> None:
 
 def drain(life: "Life") -> None:
     """Whatever waits for some users comes out, and nothing that is owed to them stays behind."""
-    world = life.world
-    people = life.chance.sample(world.alive(), min(DRAINED, len(world.alive())))
+    model = life.model
+    people = life.chance.sample(model.alive(), min(DRAINED, len(model.alive())))
     for number, person in enumerate(people):
         user = User(person.name, None, person.id)
         with MessagesClient(life.server.address, PATIENCE_SECONDS, source=f"127.0.8.{number + 1}") as client:
             for message in client.pull_until_empty(user):
-                sender = world.by_alias.get(message.sender)
-                world.deliver(person, sender, message.id, message.type, message.content)
+                sender = model.by_alias.get(message.sender)
+                model.deliver(person, sender, message.id, message.type, message.content)
     life.counts["drained"] += len(people)
-    for letter in world.owed():
+    for letter in model.owed():
         if letter.receiver in people:
             life.problem(f"message withheld: {letter}")
 
 
 def serve_honestly(life: "Life") -> None:
     """Somebody new, from an address that has asked for nothing yet, uses all that there is."""
-    key = life.world.rsa_keys and next(iter(life.world.rsa_keys.values()))
+    key = life.model.rsa_keys and next(iter(life.model.rsa_keys.values()))
     user = User(f"honest {life.number}", key)
     source = f"127.0.9.{life.number + 1}"
     with MessagesClient(life.server.address, PATIENCE_SECONDS, source=source) as client:
         began = time.monotonic()
-        life.world.names.add(user.name)
+        life.model.names.add(user.name)
         client.register_for_messages(user)
-        person = life.world.register(user.name, user.id, user.public_key, began)
+        person = life.model.register(user.name, user.id, user.public_key, began)
         if person is None:
             return
         person.keys_unanswered += 1
         client.reconnect(user)
         client.put(user, "honest", b"all of it")
-        life.world.shelf(user.id, b"honest", 0).certain = {digest(b"all of it")}
+        life.model.shelf(user.id, b"honest", 0).certain = {digest(b"all of it")}
         _write_to_itself(life, client, user)
         _check_uploads(life)
     with greeted(life.server.ask_address, source=source) as asker:
@@ -117,18 +105,18 @@ def _check_uploads(life: "Life") -> None:
     with HttpClient(life.server.metrics_address, PATIENCE_SECONDS) as monitor:
         counted = monitor.scrape().value("kesher_uploads")
     there = len(life.server.staged_paths())
-    is_anybody_removed = any(person.removing for person in life.world.people.values())
+    is_anybody_removed = any(person.removing for person in life.model.people.values())
     if counted != there and not is_anybody_removed:
         life.problem(f"gauge stays: kesher_uploads is {counted}, {there} are staged")
 
 
 def _write_to_itself(life: "Life", client: MessagesClient, user: User) -> None:
-    person = life.world.people[user.id]
-    letter = life.world.send(person, person, Type.TEXT, b"!", time.monotonic())
+    person = life.model.people[user.id]
+    letter = life.model.send(person, person, Type.TEXT, b"!", time.monotonic())
     if "waiting_messages" in life.options:
         return  # it may have no room even for one
-    life.world.acknowledge(letter, client.send_message(user, user.id, b"!"))
+    life.model.acknowledge(letter, client.send_message(user, user.id, b"!"))
     for message in client.pull_until_empty(user):
-        life.world.deliver(person, person, message.id, message.type, message.content)
+        life.model.deliver(person, person, message.id, message.type, message.content)
     if not letter.is_taken:
         life.problem("message withheld: from an honest user to itself")

@@ -8,7 +8,7 @@ import struct
 import time
 from collections.abc import Callable
 
-from peer.blocks import BLOCK_SIZE, rest
+from peer.blocks import rest
 from peer.drop import LARGEST_CONTENT, SEND_FILE_FIXED_SIZE
 from peer.frames import (
     DROP_VERSION,

@@ -16,7 +16,7 @@ from peer.messages import LISTED_USER, STORED, USER_KEY, WAITING_FIXED, Malforme
 from powerloss.ledger import digest
 
 from .framing import Exchange, Framing
-from .world import NEVER, UNKNOWN_CONTENT, Person, Shelf, World, is_kept, kept_name
+from .model import NEVER, UNKNOWN_CONTENT, Model, Person, Shelf, is_kept, kept_name
 
 LARGEST_ANSWER = 1 << 30
 THANKED = (Request.CRC_OK, Request.CRC_WRONG, Request.GIVE_UP)
@@ -35,13 +35,13 @@ class Judge:
 
     def __init__(
         self,
-        world: World,
+        model: Model,
         link: int,
         is_generous: Callable[[], bool],
         settle_seconds: float,
         tell: Callable[[str], None] = lambda line: None,
     ):
-        self.world = world
+        self.model = model
         self.tell = tell
         self.link = link
         self.is_generous = is_generous
@@ -74,7 +74,7 @@ class Judge:
 
     def _begun(self, exchange: Exchange) -> None:
         self.due.append(exchange)
-        person = self.world.people.get(exchange.client_id)
+        person = self.model.people.get(exchange.client_id)
         if exchange.code == Request.SEND_FILE and (person is None or person.removing):
             self.may_be_closed = True
         if exchange.code == Request.CRC_WRONG:
@@ -83,11 +83,11 @@ class Judge:
         if exchange.is_refused:
             return
         if exchange.code in (Request.REGISTER, Request.REGISTER_FOR_MESSAGES):
-            self.world.names.add((exchange.text or b"").decode("latin-1"))
+            self.model.names.add((exchange.text or b"").decode("latin-1"))
         elif exchange.code in (Request.PUBLIC_KEY, Request.RECONNECT) and person is not None:
             self._key_is_asked_for(exchange, person)
         elif exchange.is_drop and person is not None and exchange.text is not None:
-            self.world.shelf(person.id, exchange.text, self.link)
+            self.model.shelf(person.id, exchange.text, self.link)
 
     def _key_is_asked_for(self, exchange: Exchange, person: Person) -> None:
         person.keys_unanswered += 1
@@ -97,21 +97,21 @@ class Judge:
                 person.keys.add(exchange.fixed[255:])
 
     def _completed(self, exchange: Exchange) -> None:
-        person = self.world.people.get(exchange.client_id)
+        person = self.model.people.get(exchange.client_id)
         if exchange.is_refused or person is None:
             return
         if exchange.code == Request.SEND_MESSAGE:
-            receiver = self.world.target(exchange.fixed[:16])
+            receiver = self.model.target(exchange.fixed[:16])
             if receiver is not None:
                 kind, content = exchange.fixed[16], bytes(exchange.content)
-                exchange.note = self.world.send(person, receiver, kind, content, exchange.began)
+                exchange.note = self.model.send(person, receiver, kind, content, exchange.began)
             exchange.content.clear()
         elif exchange.code == Request.SEND_FILE and exchange.text is not None:
-            shelf = self.world.shelf(person.id, exchange.text, self.link)
+            shelf = self.model.shelf(person.id, exchange.text, self.link)
             exchange.note = len(shelf.uploads)
             shelf.uploads.append(UNKNOWN_CONTENT)  # until the sum tells under which key it came
         elif exchange.code == Request.CRC_OK and exchange.text is not None:
-            shelf = self.world.shelf(person.id, exchange.text, self.link)
+            shelf = self.model.shelf(person.id, exchange.text, self.link)
             shelf.pending[exchange] = set(shelf.uploads)
 
     # -- what came
@@ -146,7 +146,7 @@ class Judge:
 
     def _lose(self, text: str) -> None:
         self.is_lost = True
-        self.world.problem(f"{text} (connection {self.link})")
+        self.model.problem(f"{text} (connection {self.link})")
 
     def _judge(self, version: int, code: int, payload: bytes) -> None:
         self.answers += 1
@@ -178,7 +178,7 @@ class Judge:
 
     def _may_be_refused(self, exchange: Exchange) -> bool:
         """A 1030 or 1031 of somebody who is known never is."""
-        person = self.world.people.get(exchange.client_id)
+        person = self.model.people.get(exchange.client_id)
         is_rejection = exchange.code in (Request.CRC_WRONG, Request.GIVE_UP) and is_kept(exchange.text)
         return not is_rejection or person is None or person.removing
 
@@ -214,13 +214,13 @@ class Judge:
         return True
 
     def _refused(self, exchange: Exchange) -> None:
-        person = self.world.people.get(exchange.client_id)
+        person = self.model.people.get(exchange.client_id)
         if exchange.is_refused or person is None or person.removing or person.registered > exchange.began:
             return
         if exchange.code in (Request.PUBLIC_KEY, Request.RECONNECT):
             person.keys_unanswered -= 1
         if exchange.code == Request.CRC_OK and exchange.text is not None and not self.is_shaky:
-            self.world.shelf(person.id, exchange.text, self.link).pending.pop(exchange, None)
+            self.model.shelf(person.id, exchange.text, self.link).pending.pop(exchange, None)
         if self.is_generous() and self._must_be_served(exchange, person):
             raise Wrong("nothing was wrong with it")
 
@@ -230,7 +230,7 @@ class Judge:
         if exchange.code == Request.RECONNECT:
             return exchange.text == person.name.encode("latin-1") and person.had_key(exchange.began)
         if exchange.code in (Request.KEY_OF_USER, Request.SEND_MESSAGE):
-            target = self.world.target(exchange.fixed[:16])
+            target = self.model.target(exchange.fixed[:16])
             if target is None or target.removing or target.registered > exchange.began:
                 return False
             return exchange.code == Request.SEND_MESSAGE or target.had_key(exchange.began)
@@ -241,10 +241,10 @@ class Judge:
 
     def _is_own(self, exchange: Exchange) -> bool:
         """No other connection has named this file, so nobody else has taken what is staged."""
-        return self.world.shelf(exchange.client_id, exchange.text, self.link).connections == {self.link}
+        return self.model.shelf(exchange.client_id, exchange.text, self.link).connections == {self.link}
 
     def _asker(self, exchange: Exchange) -> Person:
-        person = self.world.people.get(exchange.client_id)
+        person = self.model.people.get(exchange.client_id)
         if person is None:
             raise Wrong("nobody has this id")
         if person.removed is not None and person.removed < exchange.began:
@@ -262,7 +262,7 @@ class Judge:
         if not name or not all(" " <= letter <= "~" for letter in name) or name != name.strip(" "):
             raise Wrong(f"{name!r} is no name")
         key = exchange.fixed[255:] or None
-        self.world.register(name, payload, key, exchange.began)
+        self.model.register(name, payload, key, exchange.began)
 
     def key(self, exchange: Exchange, code: int, payload: bytes) -> None:
         is_new = exchange.code == Request.PUBLIC_KEY
@@ -294,7 +294,7 @@ class Judge:
             raise Wrong("another id, size or name than was sent")
         content = self._content_with(person, bytes(exchange.content), received.cksum)
         exchange.content.clear()
-        shelf = self.world.shelf(person.id, exchange.text, self.link)
+        shelf = self.model.shelf(person.id, exchange.text, self.link)
         shelf.uploads[exchange.note] = content
         self.staged[person.id, kept_name(exchange.text)] = content
         self.tell(f"that is {content}")
@@ -303,7 +303,7 @@ class Judge:
 
     def _content_with(self, person: Person, encrypted: bytes, wanted: int) -> str:
         """The content, under the one of the user's keys with which it has that sum."""
-        for key in self.world.aes_keys(person):
+        for key in self.model.aes_keys(person):
             plain = aes_decrypt_as_server(key, encrypted)
             if cksum(plain) == wanted:
                 return digest(plain)
@@ -318,7 +318,7 @@ class Judge:
         if exchange.text is None:
             raise Wrong("the name has no end")
         place = (person.id, kept_name(exchange.text))
-        shelf = self.world.shelf(person.id, exchange.text, self.link)
+        shelf = self.model.shelf(person.id, exchange.text, self.link)
         staged = self.staged.pop(place, None)
         if exchange.code == Request.CRC_OK:
             self._confirmed(exchange, shelf, staged if self._is_own(exchange) and not self.is_shaky else None)
@@ -348,16 +348,16 @@ class Judge:
                 if person.registered < newest:
                     raise Wrong(f"{name!r} stands behind somebody who came later")
                 newest = max(newest, person.began)
-        for person in self.world.people.values():
+        for person in self.model.people.values():
             is_owed = person.registered < exchange.began and not person.removing and person is not asker
             if is_owed and person.name not in listed:
                 raise Wrong(f"{person.name!r} is not in it")
 
     def _listed(self, exchange: Exchange, asker: Person, alias: bytes, name: str) -> Person | None:
-        person = self.world.by_alias.get(alias)
+        person = self.model.by_alias.get(alias)
         if person is asker:
             raise Wrong("the asker is in it")
-        if person is None and name not in self.world.names:
+        if person is None and name not in self.model.names:
             raise Wrong(f"nobody has registered {name!r}")
         if person is not None and person.name != name:
             raise Wrong(f"{name!r} has the alias of {person.name!r}")
@@ -370,7 +370,7 @@ class Judge:
         if code != MessageAnswer.KEY_OF_USER:
             raise Wrong("no 2102")
         echoed, key = USER_KEY.unpack(payload)
-        target = self.world.target(exchange.fixed)
+        target = self.model.target(exchange.fixed)
         if echoed != exchange.fixed:
             raise Wrong("another target")
         if target is None or (target.removed is not None and target.removed < exchange.began):
@@ -383,7 +383,7 @@ class Judge:
         if code != MessageAnswer.STORED:
             raise Wrong("no 2103")
         echoed, message_id = STORED.unpack(payload)
-        target = self.world.target(exchange.fixed[:16])
+        target = self.model.target(exchange.fixed[:16])
         if echoed != exchange.fixed[:16] or message_id == 0:
             raise Wrong("another target, or no id")
         if target is None or (target.removed is not None and target.removed < exchange.began):
@@ -394,7 +394,7 @@ class Judge:
         self._last_messages[target.id] = message_id
         if exchange.note is None:
             raise Wrong(f"{sender.name!r} was not known when it was sent")
-        self.world.acknowledge(exchange.note, message_id)
+        self.model.acknowledge(exchange.note, message_id)
 
     def waiting(self, exchange: Exchange, code: int, payload: bytes) -> None:
         asker = self._asker(exchange)
@@ -410,7 +410,7 @@ class Judge:
                 raise Wrong(f"the message {message_id} after {last}")
             last = message_id
             content = payload[place - size : place]
-            self.world.deliver(asker, self.world.by_alias.get(alias), message_id, kind, content)
+            self.model.deliver(asker, self.model.by_alias.get(alias), message_id, kind, content)
 
     # -- the end
 
@@ -419,10 +419,10 @@ class Judge:
         of our input may have done at once; else it waits again."""
         now = time.monotonic()
         for exchange in self.due:
-            person = self.world.people.get(exchange.client_id)
+            person = self.model.people.get(exchange.client_id)
             is_settled = self.has_shut or now - exchange.began >= self.settle_seconds
             if person is not None and exchange.code == Request.PULL and is_settled:
-                self.world.may_have_taken(person)
+                self.model.may_have_taken(person)
         self._received.clear()
 
 

@@ -19,11 +19,11 @@ from . import settings
 from .binary import BinaryTalk
 from .calm import back_to_nothing, drain, memory_is_bounded, serve_honestly
 from .link import Link, Loop, Talk
+from .model import Model, Person
 from .operators import OperatorTalk
 from .server import SequencesServer
 from .texts import AskTalk, ChatTalk, ChunkTalk, Group, MonitorTalk, RudeTalk
 from .trace import Trace
-from .world import Person, World
 
 PATIENCE_SECONDS = 120
 STOP_SECONDS = 120
@@ -41,9 +41,9 @@ class Life:
         "rude": 3,
     }
 
-    def __init__(self, trial: Trial, world: World, server: SequencesServer, trace: Trace, number: int):
+    def __init__(self, trial: Trial, model: Model, server: SequencesServer, trace: Trace, number: int):
         self.trial = trial
-        self.world = world
+        self.model = model
         self.server = server
         self.number = number
         self.write_trace = trace
@@ -69,7 +69,7 @@ class Life:
     # -- for those who talk
 
     def problem(self, text: str) -> None:
-        self.world.problem(text)
+        self.model.problem(text)
 
     def trace(self, who: str, what: str) -> None:
         self.write_trace(who, what)
@@ -89,7 +89,7 @@ class Life:
     # -- the course of it
 
     def run(self) -> None:
-        self.write_trace("life", f"{self.number}: {self.options}, {self.crowd} connections, generous {self.is_generous}")
+        self.write_trace("life", f"{self.number}: {self.options}, {self.crowd} links, generous {self.is_generous}")
         try:
             self.loop.run(self.seconds, self._turn)
             end = self.chance.choice((self._kill, self._stop, self._calm, self._calm))
@@ -114,9 +114,9 @@ class Life:
         if not self.server.is_running():
             self.problem(f"server died: status {self.server.process.poll()}")
             return True
-        if len(self.world.people) != self._known:
-            self.people = self.world.alive()
-            self._known = len(self.world.people)
+        if len(self.model.people) != self._known:
+            self.people = self.model.alive()
+            self._known = len(self.model.people)
         for _ in range(NEW_AT_ONCE):
             if len(self.loop.links) < self.crowd:
                 self._connect()

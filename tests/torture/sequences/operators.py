@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from .link import Talk
-from .world import Person
+from .model import Person
 
 if TYPE_CHECKING:
     from .life import Life
@@ -98,7 +98,7 @@ class OperatorTalk(Talk):
 
     def _judge_users(self, lines: list[dict], began: float) -> str:
         names = {line.get("name") for line in lines}
-        for person in self.life.world.people.values():
+        for person in self.life.model.people.values():
             if person.registered < began and not person.removing and person.name not in names:
                 return f"{person.name!r} is not in it"
         return ""

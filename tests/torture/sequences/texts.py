@@ -1,4 +1,4 @@
-"""What is said on connections to the chat, to ask and to the port of monitors; and whether the answers are of that kind.
+"""What is said on connections to the chat, to ask and to the port of monitors; whether answers are of that kind.
 
 Words of members carry a mark: whose they are, in which group, and how many of them were before. So a word that reaches
 somebody of another group is seen, and one that comes twice, too early or out of order.
@@ -260,7 +260,8 @@ class RudeTalk(Talk):
         self.steps -= 1
         words = (b"1", b"2", b"3", b"Exit", b"a name", b"7", b"TIME", b"GET / HTTP/1.1", *RUBBISH)
         parts = [self.chance.choice(words) for _ in range(self.chance.randint(1, 30))]
-        return self.chance.choice((b"\n", b"\r\n", b"", b" ")).join(parts) + self.chance.randbytes(self.chance.choice((0, 9)))
+        between = self.chance.choice((b"\n", b"\r\n", b"", b" "))
+        return between.join(parts) + self.chance.randbytes(self.chance.choice((0, 9)))
 
 
 class AskTalk(Talk):
@@ -306,7 +307,8 @@ class AskTalk(Talk):
         self.steps -= 1
         asked = self.chance.choices(list(self.PATTERNS), k=self.chance.randint(1, 20))
         if not self.is_sound:
-            return self.chance.choice((self.chance.randbytes(9), b"TI\nME", b"timeRaNd\r\r", b"E" * 99, b"".join(asked)))
+            rude = (self.chance.randbytes(9), b"TI\nME", b"timeRaNd\r\r", b"E" * 99, b"".join(asked))
+            return self.chance.choice(rude)
         self.due += asked
         said = b"".join(name + self.chance.choice((b"", b"\n", b"\r\n")) for name in asked)
         if self.chance.random() < 0.02:
@@ -356,7 +358,13 @@ class MonitorTalk(Talk):
         b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n": (404,),
         b"PUT /metrics HTTP/1.1\r\nHost: x\r\n\r\n": (405,),
     }
-    RUDE = (b"GET\r\n\r\n", b"\r\n\r\n", b"GET / HTTP/9\r\n\r\n", b"G" * 9000, b"GET /metrics HTTP/1.1\r\nContent-Length: 9\r\n\r\n")
+    RUDE = (
+        b"GET\r\n\r\n",
+        b"\r\n\r\n",
+        b"GET / HTTP/9\r\n\r\n",
+        b"G" * 9000,
+        b"GET /metrics HTTP/1.1\r\nContent-Length: 9\r\n\r\n",
+    )
     STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) [A-Z][A-Za-z ]+\r\n(?:[A-Za-z-]+: [^\r\n]*\r\n)*\r\n")
     LENGTH = re.compile(rb"Content-Length: (\d+)\r\n")
 

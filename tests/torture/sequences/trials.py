@@ -1,42 +1,34 @@
 """Campaigns of sequences: rounds of some lives of a server, one after the other on the same data."""
 
-import json
 import subprocess
 import traceback
-from base64 import b64decode
-from functools import cache, partial
+from functools import partial
 
 from harness.campaign import Campaign, Trial
-from peer.crypto import private_key
-from peer.kesherd import REPOSITORY, environment
+from peer.kesherd import environment
+from powerloss.keys import KEY, KEYS
 from powerloss.server import look, use
 
 from .life import Life
+from .model import Model
 from .server import PROGRAMS, SequencesServer
 from .trace import Trace
-from .world import World
 
 LIVES = (1, 2, 2, 3)
 
 
-@cache
-def rsa_keys() -> tuple:
-    vectors = json.loads((REPOSITORY / "tests" / "vectors.json").read_text())
-    return tuple(private_key(b64decode(key["private_pkcs8_base64"])) for key in vectors["keys"])
-
-
 def play(build: str, trial: Trial) -> None:
     trace = Trace(trial.folder / "trace")
-    world = World(partial(_note, trial, trace), rsa_keys())
+    model = Model(partial(_note, trial, trace), KEYS)
     server = SequencesServer(trial.folder / "data", build)
     plain = "plain" if trial.chance.random() < 0.1 else "alias"
     try:
         for number in range(trial.chance.choice(LIVES)):
-            life = Life(trial, world, server, trace, number)
+            life = Life(trial, model, server, trace, number)
             server.start_with(public_ids=plain, workers=trial.chance.randint(1, 4), **life.options)
-            _look(server, world, plain)
+            _look(server, model, plain)
             life.run()
-        _look_at_the_end(server, world)
+        _look_at_the_end(server, model)
     except Exception:
         trace("FAILURE", traceback.format_exc())
         raise
@@ -50,22 +42,22 @@ def _note(trial: Trial, trace: Trace, text: str) -> None:
     trial.problem(text)
 
 
-def _look(server: SequencesServer, world: World, plain: str):
+def _look(server: SequencesServer, model: Model, plain: str):
     """What the server has after its start."""
     found, problems = look(server)
     for problem in problems:
-        world.problem(problem)
+        model.problem(problem)
     alias_key = server.rows("SELECT Value FROM settings WHERE Name = 'alias key'")
-    world.learn_alias_key(None if plain == "plain" else alias_key[0][0])
-    world.settle(found, dict(server.rows("SELECT ID, PublicKey FROM clients")))
+    model.learn_alias_key(None if plain == "plain" else alias_key[0][0])
+    model.settle(found, dict(server.rows("SELECT ID, PublicKey FROM clients")))
     return found
 
 
-def _look_at_the_end(server: SequencesServer, world: World) -> None:
+def _look_at_the_end(server: SequencesServer, model: Model) -> None:
     server.start_with(public_ids="plain", workers=1)
-    found = _look(server, world, "plain")
-    for problem in use(server, found, rsa_keys()[0]):
-        world.problem(problem)
+    found = _look(server, model, "plain")
+    for problem in use(server, found, KEY):
+        model.problem(problem)
     server.stop()
     checked = subprocess.run(
         server.operator_command("check"),
@@ -75,7 +67,7 @@ def _look_at_the_end(server: SequencesServer, world: World) -> None:
         check=False,
     )
     if checked.returncode != 0:
-        world.problem(f"check finds: status {checked.returncode}: {checked.stdout[-2000:]} {checked.stderr[-3000:]}")
+        model.problem(f"check finds: status {checked.returncode}: {checked.stdout[-2000:]} {checked.stderr[-3000:]}")
 
 
 def _end(server: SequencesServer, trial: Trial) -> None:

@@ -14,7 +14,7 @@ from peer.drop import Refused
 from peer.frames import Answer, Connection, ConnectionEnded
 from peer.messages import Malformed
 
-from powerloss.server import Server
+from .server import Server
 
 NOT_SERVED = "not served again"
 PATIENCE = 60  # seconds; who has waited so long waits for ever
@@ -30,17 +30,19 @@ class Lost(Exception):
 class Course:
     """How a run goes on, told by all who take part in it."""
 
-    def __init__(self, server: Server, *, is_strict: bool):
+    def __init__(self, server: Server, *, is_strict: bool, tell: Callable[[str], None] | None = None):
+        """Problems are told at once, or kept."""
         self.server = server
         self.is_strict = is_strict
         self.problems: list[str] = []
+        self._tell = tell or self.problems.append
         self.counts: Counter = Counter()
         self.leavers: set[bytes] = set()  # users who may have been removed
         self._lock = threading.Lock()
 
     def problem(self, text: str) -> None:
         with self._lock:
-            self.problems.append(text)
+            self._tell(text)
 
     def suffered(self, what: str, how: BaseException, step: str) -> None:
         """Something was refused or lost, as a fault may have it."""

@@ -1,6 +1,6 @@
 """What has to hold, whatever clients do: who is registered, whose messages wait, and what each file may contain.
 
-The world outlives servers. It learns what was sent from `framing.py`, what was answered from `judge.py`, and what is
+The model outlives servers. It learns what was sent from `framing.py`, what was answered from `judge.py`, and what is
 stored from each start. Whoever reads this needs the words of powerloss/ledger.py: acknowledged, taken.
 """
 
@@ -111,7 +111,7 @@ class Shelf:
         return self.certain.union(*self.pending.values())
 
 
-class World:
+class Model:
     def __init__(self, problem: Callable[[str], None], keys: Iterable):
         self.problem = problem
         self.rsa_keys = {key.public_key().export_key("DER"): key for key in keys}
