@@ -2,7 +2,7 @@
 #include "server/scrape.h"
 
 #include "service/core/rules.h"
-#include "service/drop/staged.h"
+#include "service/drop/places.h"
 #include "wire/exposition.h"
 
 #include <fcntl.h>
@@ -128,7 +128,7 @@ static void put_uploads(struct ks_exposition *to, const struct ks_service_enviro
                         const struct ks_tally *tally)
 {
     gauge(to, "kesher_uploads", "Files that are arriving, or that wait for their confirmation.",
-          ks_staged_count(service->staged));
+          ks_places_taken(service));
     gauge(to, "kesher_uploads_limit", "Such files that there may be.", service->settings.uploads);
     ks_exposition_family(to, "kesher_uploads_refused_total", "counter",
                          "Uploads and confirmations that were refused at a limit.");

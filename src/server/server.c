@@ -126,6 +126,7 @@ static void prepare_control(struct ks_server *server)
 {
     server->control.operations.store = server->store;
     server->control.operations.groups = server->chat.groups;
+    server->control.operations.staged = server->environment.staged;
     server->control.operations.alias_key = server->alias_key;
     server->control.operations.plain_public_ids = server->options.public_ids == KS_PUBLIC_IDS_PLAIN;
     server->control.operations.log = &server->log;

@@ -402,6 +402,7 @@ struct ks_store_reset_key {
 struct ks_store_remove_user {
     struct ks_store_request request;
     char name[KS_TEXT_FIELD_SIZE]; /* in */
+    struct ks_client_id id;        /* out, with KS_OK: who it was */
 };
 
 enum { KS_CHECK_TEXT_SIZE = 640 };

@@ -6,11 +6,23 @@
 #include "service/core/tally.h"
 #include "service/drop/staged.h"
 
-void ks_places_discard(const struct ks_service_environment *environment, struct ks_staged_upload *upload)
+static void discard(struct ks_store *store, struct ks_staged_upload *upload)
 {
     ks_content_key_release(upload->key);
     upload->key = NULL;
-    ks_store_discard(environment->store, upload->stage, NULL);
+    ks_store_discard(store, upload->stage, NULL);
+}
+
+void ks_places_discard(const struct ks_service_environment *environment, struct ks_staged_upload *upload)
+{
+    discard(environment->store, upload);
+}
+
+void ks_places_forget_user(struct ks_staged *staged, struct ks_store *store, const struct ks_client_id *id)
+{
+    struct ks_staged_upload upload;
+    while (ks_staged_take_of(staged, id, &upload))
+        discard(store, &upload);
 }
 
 void ks_places_forget_stale(const struct ks_service_environment *environment)
@@ -24,6 +36,12 @@ void ks_places_forget_stale(const struct ks_service_environment *environment)
                        "an upload is discarded: it was not confirmed in time (stage-lifetime)");
         ks_places_discard(environment, &stale);
     }
+}
+
+unsigned ks_places_taken(const struct ks_service_environment *environment)
+{
+    ks_places_forget_stale(environment);
+    return ks_staged_count(environment->staged);
 }
 
 static void refuse(const struct ks_exchange *exchange, enum ks_staged_entry entry)

@@ -437,6 +437,18 @@ bool ks_staged_take_stale(struct ks_staged *staged, uint64_t now_ms, uint64_t li
     return stale != NULL;
 }
 
+bool ks_staged_take_of(struct ks_staged *staged, const struct ks_client_id *id,
+                       struct ks_staged_upload *upload)
+{
+    pthread_mutex_lock(&staged->lock);
+    const struct user_entry *user = find_user(staged, id);
+    bool found = user != NULL && user->oldest != NULL;
+    if (found)
+        *upload = take_out(staged, user->oldest);
+    pthread_mutex_unlock(&staged->lock);
+    return found;
+}
+
 void ks_staged_free(struct ks_staged *staged)
 {
     if (staged == NULL)

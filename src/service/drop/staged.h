@@ -85,4 +85,8 @@ enum { KS_STAGED_UNPROVEN_MS = 5 * 60 * 1000 };
 bool ks_staged_take_stale(struct ks_staged *staged, uint64_t now_ms, uint64_t lifetime_ms, unsigned all,
                           struct ks_staged_upload *upload);
 
+/* Takes out an upload of this user. False when there is none. */
+bool ks_staged_take_of(struct ks_staged *staged, const struct ks_client_id *id,
+                       struct ks_staged_upload *upload);
+
 #endif

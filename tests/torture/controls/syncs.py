@@ -37,6 +37,7 @@ SYNCED_PLACES = [
     SyncedPlace(("SQLite: fdatasync of data,",), "registrations"),
     SyncedPlace(("fdatasync of journal,", "ks_journal_begin"), "tiny-messages"),
     SyncedPlace(("fdatasync of journal,", "ks_journal_commit"), "tiny-messages"),
+    SyncedPlace(("fsync of data,", "make_whole"), "tiny-messages"),
     SyncedPlace(("fdatasync of something of a user's,", "sync_data"), "replacements"),
     SyncedPlace(("syncfs", "< sync_data <"), "small-uploads"),
     SyncedPlace(("syncfs", "< sync_directories <"), "quotas"),
@@ -61,11 +62,6 @@ SYNCED_PLACES = [
         ("fsync of data,", "ks_store_directory_fill"),
         "registrations",
         redundant="the directory is synced again when the journal is there",
-    ),
-    SyncedPlace(
-        ("fsync of data, create:",),
-        "registrations",
-        redundant="the directory was synced before, and is again with the database's files",
     ),
 ]
 

@@ -103,10 +103,8 @@ def once(trial: Trial) -> None:
 
 
 def any_fault(dice: random.Random, **options) -> Fault:
-    """But for reads that fail again and again: that is damage, and what cannot be read is put aside."""
     kind = dice.choice(CALLS)
-    errors = [error for error in KINDS[kind] if (kind, error) != ("read", errno.EIO)]
-    return Fault(kind, dice.choice(errors), start=dice.randint(1, MANY), **options)
+    return Fault(kind, dice.choice(KINDS[kind]), start=dice.randint(1, MANY), **options)
 
 
 def some(trial: Trial) -> None:

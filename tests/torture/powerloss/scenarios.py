@@ -58,7 +58,7 @@ def journal_of(made: Round, entries: list[Entry]) -> int:
     data = made.before.content.get("data")
     if data is not None and "journal" in data.content:
         return data.content["journal"].number
-    return next(entry.inode for entry in entries if entry.kind == Kind.CREATE and entry.name == "journal")
+    return next(entry.inode for entry in entries if entry.kind == Kind.CREATE and entry.name == "journal.new")
 
 
 def journal_batches(made: Round, entries: list[Entry]) -> list[tuple[int, int, int]]:

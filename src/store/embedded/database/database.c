@@ -3,6 +3,7 @@
 
 #include "store/embedded/database/wal_file.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,6 +27,29 @@ enum ks_result ks_database_result(int code)
     default:
         return KS_IO;
     }
+}
+
+/* What makes SQLite's Unix file system answer SQLITE_IOERR_CORRUPTFS, of which a statement makes
+ * SQLITE_CORRUPT. */
+static bool is_of_the_disk(int error_number)
+{
+    return error_number == EIO || error_number == ENXIO || error_number == ERANGE;
+}
+
+bool ks_database_could_not_read(sqlite3 *database)
+{
+    static const int files[] = {SQLITE_FCNTL_FILE_POINTER,
+                                SQLITE_FCNTL_JOURNAL_POINTER}; /* that is: the log */
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        sqlite3_file *file = NULL;
+        int error_number = 0;
+        if (sqlite3_file_control(database, "main", files[i], &file) == SQLITE_OK && file != NULL &&
+            file->pMethods != NULL &&
+            file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &error_number) == SQLITE_OK &&
+            is_of_the_disk(error_number))
+            return true;
+    }
+    return false;
 }
 
 enum ks_result ks_database_run(sqlite3 *database, const char *sql)
