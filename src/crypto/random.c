@@ -2,6 +2,7 @@
 #include "crypto/random.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdint.h>
 #include <sys/random.h>
 
@@ -9,6 +10,8 @@ static enum ks_result system_fill(const struct ks_random *random, void *bytes, s
 {
     (void)random;
     uint8_t *rest = bytes;
+    if (size > INT_MAX) /* nobody needs so much: a size that went wrong */
+        return KS_CRYPTO;
     while (size > 0) {
         ssize_t filled = getrandom(rest, size, 0);
         if (filled < 0 && errno == EINTR)
