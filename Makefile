@@ -46,11 +46,29 @@ test-tsan: ## run the unit tests with the thread sanitizer
 	@scripts/build build-tsan meson-test-prereq
 	@$(PYTHON) tests/run.py build-tsan --unit $(ARGS)
 
-fuzz: ## fuzz every target for SECONDS=60 each, as many at a time as there are cores
+torture: configure-fuzz ## break disks, memory, processes and peers for an hour; ARGS=--help tells more
+	@scripts/deps build test fuzz
+	@scripts/configure build-test gcc $(test_options) -Db_sanitize=address,undefined
+	@scripts/build build-test
+	@scripts/configure build-tsan gcc $(test_options) -Db_sanitize=thread
+	@scripts/build build-tsan kesherd
+	@scripts/fuzz --build build-fuzz
+	@$(PYTHON) -B tests/torture/torture.py $(ARGS)
+
+fuzz: configure-fuzz ## fuzz every target for SECONDS=60 each, as many at a time as there are cores
+	@scripts/fuzz build-fuzz $(SECONDS)
+
+configure-fuzz:
 	@scripts/deps build fuzz
 	@scripts/configure build-fuzz clang -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false \
 	    --buildtype=debugoptimized -Dc_args=-fsanitize=fuzzer-no-link
-	@scripts/fuzz build-fuzz $(SECONDS)
+
+coverage: ## which lines unit tests reach, and which of the parsers the fuzz corpora; ARGS=--help tells more
+	@scripts/deps build test
+	@scripts/configure build-coverage gcc -Dtests=true -Db_coverage=true --buildtype=debug \
+	    -Dc_args=-fprofile-update=prefer-atomic
+	@scripts/build build-coverage
+	@scripts/coverage build-coverage $(ARGS)
 
 bench: ## build build/kesher-bench, too, measure kesher beside its peers; ARGS=--help tells more
 	@scripts/deps build bench
@@ -77,6 +95,6 @@ deb: ## build Debian's packages in build-deb/ and let lintian judge them
 	@scripts/deb
 
 clean: ## remove everything that was built; ./kesher-data stays
-	rm -rf build build-test build-tsan build-fuzz build-lint build-analyzer build-deb
+	rm -rf build build-test build-tsan build-fuzz build-coverage build-lint build-analyzer build-deb
 
-.PHONY: all help deps serve test test-all test-tsan fuzz bench lint install uninstall manual deb clean
+.PHONY: all help deps serve test test-all test-tsan torture fuzz configure-fuzz coverage bench lint install uninstall manual deb clean

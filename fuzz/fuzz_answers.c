@@ -8,22 +8,19 @@
 #include "client/home/home_files.h"
 #include "client/transport/login.h"
 #include "crypto/rsa.h"
+#include "scratch.h"
 
 #include <kesher/kesher.h>
 
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-enum {
-    INPUT_LIMIT = 100 * 1024, /* fits the socket's buffer, so that one write takes it */
-    FILE_SIZE = 40,
-};
+enum { INPUT_LIMIT = 100 * 1024 }; /* fits the socket's buffer, so that one write takes it */
 
 static void require(bool holds)
 {
@@ -31,21 +28,12 @@ static void require(bool holds)
         abort();
 }
 
-static char home_path[] = "/tmp/kesher-fuzz-XXXXXX";
-
-static void remove_home(void)
-{
-    (void)rmdir(home_path);
-}
-
 /* A fuzzer's inputs come one after the other on one thread; what costs time is made once. */
 static struct kesher_home *home(void)
 {
     static struct kesher_home *made;
-    if (made == NULL) {
-        require(mkdtemp(home_path) != NULL && kesher_home_open(home_path, &made, NULL) == KESHER_OK);
-        require(atexit(remove_home) == 0);
-    }
+    if (made == NULL)
+        require(kesher_home_open(scratch_folder(), &made, NULL) == KESHER_OK);
     return made;
 }
 
@@ -56,16 +44,6 @@ static struct kesher_identity *identity_new(void)
     memcpy(identity->name, "Alice", 6);
     require(ks_private_key_generate(&identity->key) == KS_OK);
     return identity;
-}
-
-static int file(void)
-{
-    static int made = -1;
-    if (made < 0) {
-        made = memfd_create("fuzz", MFD_CLOEXEC);
-        require(made >= 0 && ftruncate(made, FILE_SIZE) == 0);
-    }
-    return made;
 }
 
 /* The client's end of a connection whose other end has said its all. *peer is to be closed after it. */
@@ -109,7 +87,7 @@ static void judge(const struct kesher_drop *drop, enum kesher_status status, con
 
 static void put(struct kesher_drop *drop)
 {
-    const struct kesher_upload upload = {.fd = file(), .size = FILE_SIZE, .name = "file"};
+    const struct kesher_upload upload = {.fd = scratch_file(), .size = SCRATCH_FILE_SIZE, .name = "file"};
     struct ks_upload_counts counts = {0};
     struct kesher_error error = {.sentence = ""};
     uint32_t cksum = 0;
@@ -128,7 +106,8 @@ static bool next_upload(void *context, struct kesher_upload *upload)
     struct pipelined *pipelined = context;
     if (pipelined->given == sizeof names / sizeof names[0])
         return false;
-    *upload = (struct kesher_upload){.fd = file(), .size = FILE_SIZE, .name = names[pipelined->given++]};
+    *upload = (struct kesher_upload){
+        .fd = scratch_file(), .size = SCRATCH_FILE_SIZE, .name = names[pipelined->given++]};
     return true;
 }
 
@@ -137,7 +116,7 @@ static void upload_done(void *context, const struct kesher_upload *upload,
 {
     struct pipelined *pipelined = context;
     pipelined->done++;
-    require(upload->fd == file());
+    require(upload->fd == scratch_file());
     require((result->status == KESHER_OK) == (error == NULL));
 }
 

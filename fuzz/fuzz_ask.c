@@ -1,9 +1,9 @@
 /* fuzz_ask.c — the ask service behind a fake connection.
  *
- * The first byte of the input says whether the peer takes what it gets. Then come pieces: a byte with a size
- * and what happens behind the piece, then its bytes. Whatever is sent, the answers must be the banner and
- * whole answers that belong to requests; and where no time passes between the pieces, how the input was cut
- * behind the greeting must make no difference.
+ * The first byte of the input says whether the peer takes what it gets, and how long the answer to STAT is.
+ * Then come pieces: a byte with a size and what happens behind the piece, then its bytes. Whatever is sent,
+ * the answers must be the banner and whole answers that belong to requests; and where no time passes between
+ * the pieces, how the input was cut behind the greeting must make no difference.
  */
 #include "service/ask/ask_service.h"
 #include "support/fake_connection.h"
@@ -15,7 +15,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { PIECE_SIZE = 63 };
+enum { PIECE_SIZE = 63, FLOODS = 2 };
+
+enum mode { MODE_TAKES_NOTHING = 1, MODE_LONG_STATUS = 2 };
 
 enum behind { BEHIND_NOTHING, BEHIND_WAIT, BEHIND_TAKE, BEHIND_FLOOD };
 
@@ -23,6 +25,8 @@ struct desk {
     struct fake_loop loop;
     struct ks_ask_service_environment environment;
     struct fake_connection connection;
+    uint8_t mode;
+    unsigned floods;
 };
 
 static void must(bool holds)
@@ -40,19 +44,24 @@ static enum ks_result drawn(const struct ks_random *random, void *bytes, size_t 
 
 static void status(void *context, char text[static KS_ASK_SERVICE_STATUS_SIZE])
 {
-    (void)context;
-    memset(text, 's', KS_ASK_SERVICE_STATUS_SIZE); /* as long as can be, and not terminated */
+    const struct desk *desk = context;
+    bool is_long = (desk->mode & MODE_LONG_STATUS) != 0;
+    memset(text, 's', is_long ? KS_ASK_SERVICE_STATUS_SIZE : 1); /* as long as can be, and not terminated */
 }
 
-static void open_desk(struct desk *desk)
+static void open_desk(struct desk *desk, uint8_t mode)
 {
     static const struct ks_random random = {.fill = drawn};
     fake_loop_init(&desk->loop, 1024);
+    desk->loop.without_traces = true;
+    desk->mode = mode;
+    desk->floods = 0;
     desk->environment = (struct ks_ask_service_environment){.clock = &desk->loop.time.clock,
                                                             .random = &random,
                                                             .log = &desk->loop.log,
                                                             .name = "desk",
-                                                            .status = status};
+                                                            .status = status,
+                                                            .context = desk};
     must(fake_connection_open(&desk->connection, &desk->loop, &ks_ask_service_events, &desk->environment));
 }
 
@@ -67,7 +76,7 @@ static void close_desk(struct desk *desk)
 static bool is_answer(const uint8_t *text, size_t size)
 {
     static const char unknown[] = "unknown request: there are TIME, NAME, RAND, STAT and EXIT";
-    return size == KS_ASK_SERVICE_STATUS_SIZE || size == strlen("YYYY-MM-DD HH:MM:SS") ||
+    return size == KS_ASK_SERVICE_STATUS_SIZE || size == 1 || size == strlen("YYYY-MM-DD HH:MM:SS") ||
            (size == 4 && memcmp(text, "desk", 4) == 0) || (size == 2 && memcmp(text, "10", 2) == 0) ||
            (size == strlen(unknown) && memcmp(text, unknown, size) == 0);
 }
@@ -116,17 +125,21 @@ static struct piece next_piece(struct input *input)
     return piece;
 }
 
-/* Requests whose answers are more than may wait. */
-static void flood(struct fake_connection *connection)
+/* Requests whose answers are more than may wait: twice in an input, and only to a peer that takes nothing,
+ * else they would be many, and nothing but many. */
+static void flood(struct desk *desk)
 {
     uint8_t requests[4 * 600];
+    if (desk->connection.window == SIZE_MAX || desk->floods++ >= FLOODS)
+        return;
     for (size_t i = 0; i < sizeof requests; i++)
         requests[i] = (uint8_t) "STAT"[i % 4];
-    fake_connection_send(connection, requests, sizeof requests, 0);
+    fake_connection_send(&desk->connection, requests, sizeof requests, 0);
 }
 
-static void send_piece(struct fake_connection *connection, const struct piece *piece)
+static void send_piece(struct desk *desk, const struct piece *piece)
 {
+    struct fake_connection *connection = &desk->connection;
     if (piece->size > 0)
         fake_connection_send(connection, piece->bytes, piece->size, 0);
     if (piece->behind == BEHIND_WAIT)
@@ -134,17 +147,18 @@ static void send_piece(struct fake_connection *connection, const struct piece *p
     else if (piece->behind == BEHIND_TAKE)
         fake_connection_take(connection, piece->size * 100);
     else if (piece->behind == BEHIND_FLOOD)
-        flood(connection);
+        flood(desk);
 }
 
 /* The answers when all but the first piece comes at once; what is behind the pieces does not happen. */
-static void must_be_the_same_in_one_piece(const uint8_t *data, size_t size, const struct fake_connection *cut)
+static void must_be_the_same_in_one_piece(const uint8_t *data, size_t size, uint8_t mode,
+                                          const struct fake_connection *cut)
 {
     struct desk desk;
     struct ks_buffer rest = ks_buffer_empty(0);
     struct input input = {.bytes = data, .size = size};
     bool first = true;
-    open_desk(&desk);
+    open_desk(&desk, mode);
     while (input.size > 0) {
         struct piece piece = next_piece(&input);
         if (first && piece.size > 0)
@@ -170,15 +184,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     struct input input = {.bytes = data + 1, .size = size - 1};
-    open_desk(&desk);
-    if ((data[0] & 1) != 0)
+    open_desk(&desk, data[0]);
+    if ((data[0] & MODE_TAKES_NOTHING) != 0)
         desk.connection.window = 0;
     size_t first_size = 0;
     while (input.size > 0) {
         struct piece piece = next_piece(&input);
         first_size = first_size == 0 ? piece.size : first_size;
         only_cut = only_cut && piece.behind == BEHIND_NOTHING;
-        send_piece(&desk.connection, &piece);
+        send_piece(&desk, &piece);
         must(ks_connection_output_waiting(&desk.connection.connection) < KS_OUTPUT_HIGH_WATER + (size_t)1024);
     }
     fake_connection_take(&desk.connection, SIZE_MAX / 2);
@@ -187,7 +201,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must_be_answers(&desk.connection);
     /* A greeting of one H and what follows it depend on the cut. */
     if (only_cut && first_size > 1)
-        must_be_the_same_in_one_piece(data + 1, size - 1, &desk.connection);
+        must_be_the_same_in_one_piece(data + 1, size - 1, data[0], &desk.connection);
     close_desk(&desk);
     return 0;
 }

@@ -2,8 +2,10 @@
  *
  * The first byte of the input says when the store answers and whether the peer takes what it gets; then come
  * pieces: a byte with a size, then so many bytes. Whatever is sent, each line gets its answer, every line of
- * an answer is one that the other side understands, and how the input was cut makes no difference. The input
- * is also read as a line of an answer: what is understood comes back as it was.
+ * an answer is one that the other side understands, and how the input was cut makes no difference. Then the
+ * same comes once more to a connection that is cut off, not ended in time, one too many, or has to tell of
+ * many users, as the first byte says. The input is also read as a line of an answer: what is understood comes
+ * back as it was.
  */
 #include "crypto/alias.h"
 #include "service/chat/groups.h"
@@ -17,7 +19,16 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { ANSWERS_LATER = 1, TAKES_NOTHING = 2 };
+enum {
+    ANSWERS_LATER = 1,
+    TAKES_NOTHING = 2,
+    CUT_OFF = 4,
+    LATE = 8,
+    ONE_TOO_MANY = 16,
+    MANY_USERS = 0xE0, /* all three bits, and a short input: that takes its time */
+};
+
+enum { USERS = 140, LONG_NAME = 220, TWO_REQUESTS = 16, LONG_MS = 600000 };
 
 struct office {
     struct fake_loop loop;
@@ -47,12 +58,13 @@ static void register_user(struct office *office, const char *name)
     ks_store_register_user(&office->store.store, &request);
 }
 
-static void open_office(struct office *office, uint8_t flags)
+static void prepare_office(struct office *office, uint8_t flags)
 {
     static const struct ks_groups_limits limits = {.groups = 1, .members = 1};
     static const uint8_t key[KS_ALIAS_KEY_SIZE] = {7};
     memset(office, 0, sizeof *office);
     fake_loop_init(&office->loop, 1024);
+    office->loop.without_traces = true;
     fake_store_init(&office->store);
     must(ks_groups_new(&limits, &office->loop.log, &office->groups) == KS_OK);
     must(ks_alias_key_new(key, &office->alias_key) == KS_OK);
@@ -63,6 +75,11 @@ static void open_office(struct office *office, uint8_t flags)
     register_user(office, "a");
     register_user(office, "b \"\\ c");
     office->store.later = (flags & ANSWERS_LATER) != 0;
+}
+
+static void open_office(struct office *office, uint8_t flags)
+{
+    prepare_office(office, flags);
     must(fake_connection_open(&office->connection, &office->loop, &ks_control_events, &office->environment));
     if ((flags & TAKES_NOTHING) != 0)
         office->connection.window = 0;
@@ -181,6 +198,46 @@ static void sums_must_come_back(const char *data, size_t size)
     must(sums.files == again.files && sums.messages == again.messages && sums.wrong == again.wrong);
 }
 
+/* Put there by hand, since the store would compare each name with all the others. */
+static void add_many_users(struct fake_store *store)
+{
+    for (unsigned i = 0; i < USERS; i++) {
+        struct fake_user *user = &store->users[store->user_count++];
+        user->user.id.bytes[0] = (uint8_t)i;
+        user->user.id.bytes[1] = (uint8_t)(i >> 8);
+        user->place = ++store->registered;
+        memset(user->user.name, '"', LONG_NAME); /* each is two characters of a line */
+        snprintf(user->user.name + LONG_NAME, sizeof user->user.name - LONG_NAME, " %u", i);
+    }
+}
+
+/* All of the input at once, and then nothing runs before the end, or a long time. */
+static void end_otherwise(const struct ks_buffer *input, uint8_t flags)
+{
+    struct office office;
+    prepare_office(&office, flags);
+    if ((flags & ONE_TOO_MANY) != 0)
+        atomic_store(&office.environment.sessions, KS_CONTROL_SESSIONS_LIMIT);
+    if ((flags & MANY_USERS) == MANY_USERS && input->size <= TWO_REQUESTS)
+        add_many_users(&office.store);
+    must(fake_connection_open(&office.connection, &office.loop, &ks_control_events, &office.environment));
+    if ((flags & TAKES_NOTHING) != 0)
+        office.connection.window = 0;
+    if (input->size > 0)
+        fake_connection_send_only(&office.connection, input->bytes, input->size);
+    if ((flags & LATE) != 0)
+        fake_connection_wait(&office.connection, LONG_MS);
+    if ((flags & CUT_OFF) == 0) {
+        fake_connection_take(&office.connection, SIZE_MAX / 2);
+        fake_connection_end(&office.connection);
+        must(office.connection.finished || office.connection.aborted);
+        (void)count_ends(&office.connection);
+    }
+    if ((flags & ONE_TOO_MANY) != 0)
+        atomic_fetch_sub(&office.environment.sessions, KS_CONTROL_SESSIONS_LIMIT);
+    close_office(&office);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct ks_buffer whole = ks_buffer_empty(0);
@@ -217,6 +274,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(cut.connection.output.size == uncut.connection.output.size);
     must(cut.connection.output.size == 0 ||
          memcmp(cut.connection.output.bytes, uncut.connection.output.bytes, cut.connection.output.size) == 0);
+    end_otherwise(&whole, data[0]);
     ks_buffer_free(&whole);
     close_office(&uncut);
     close_office(&cut);

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "client/home/identity_text.h"
 #include "client/lines.h"
+#include "quick_keys.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,10 @@ static void written_comes_back(const struct ks_identity_text *identity)
     struct ks_buffer text = ks_buffer_empty(KS_IDENTITY_TEXT_LIMIT);
     struct ks_identity_text again;
     require(ks_identity_text_format(identity->name, &identity->id, identity->key, &text) == KS_OK);
+    unsigned odds = quick_keys_odds;
+    quick_keys_odds = 0;
     require(ks_identity_text_parse(text.bytes, text.size, &again) == KS_OK);
+    quick_keys_odds = odds;
     require(again.key != NULL && strcmp(again.name, identity->name) == 0);
     require(memcmp(again.id.bytes, identity->id.bytes, sizeof again.id.bytes) == 0);
     ks_private_key_free(again.key);
@@ -63,6 +67,39 @@ static void address(const uint8_t *bytes, size_t size)
     ks_address_format(&first, text, sizeof text);
     require(ks_address_parse(text, strlen(text), &second) == KS_OK);
     require(strcmp(first.host, second.host) == 0 && strcmp(first.port, second.port) == 0);
+    require(ks_address_is_same(&first, &second));
+}
+
+/* What stands before and behind the first line are two addresses. */
+static void two_addresses(const uint8_t *bytes, size_t size)
+{
+    const uint8_t *end = size > 0 ? memchr(bytes, '\n', size) : NULL;
+    struct ks_address one;
+    struct ks_address other;
+    if (end == NULL)
+        return;
+    size_t first = (size_t)(end - bytes);
+    if (ks_address_parse((const char *)bytes, first, &one) != KS_OK ||
+        ks_address_parse((const char *)end + 1, size - first - 1, &other) != KS_OK)
+        return;
+    require(ks_address_is_same(&one, &other) == ks_address_is_same(&other, &one));
+}
+
+static void listener(const uint8_t *bytes, size_t size)
+{
+    char text[KS_ADDRESS_HOST_SIZE + 40];
+    struct ks_address first;
+    struct ks_address second;
+    if (size >= sizeof text)
+        return;
+    if (size > 0)
+        memcpy(text, bytes, size);
+    text[size] = '\0';
+    if (ks_address_parse_listener(text, &first) != KS_OK)
+        return;
+    ks_address_format(&first, text, sizeof text);
+    require(ks_address_parse_listener(text, &second) == KS_OK);
+    require(strcmp(first.host, second.host) == 0 && strcmp(first.port, second.port) == 0);
 }
 
 static void lines(const uint8_t *bytes, size_t size)
@@ -83,6 +120,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     info(bytes, size);
     key(bytes, size);
     address(bytes, size);
+    two_addresses(bytes, size);
+    listener(bytes, size);
     lines(bytes, size);
     return 0;
 }

@@ -1,25 +1,23 @@
 /* fuzz_messages.c — whatever a server may send to a messenger: the first byte of the input chooses what the
  * client asks, the rest is all that the server ever says; then it ends its side.
  *
- * The messenger runs as it is, over a socket pair and with a home of files. The properties: every call ends,
- * every failure has a sentence, an answer that fails leaves nothing in the inbox, and what was pulled comes
- * to an end.
+ * The messenger runs as it is, but its socket is one by hand, and its home is in memory. The properties:
+ * every call ends, every failure has a sentence, an answer that fails leaves nothing in the inbox, and what
+ * was pulled comes to an end.
  */
 #include "client/home/home_files.h"
 #include "client/home/identity.h"
 #include "client/messenger/messenger_internal.h"
-#include "wire/blocks.h"
+#include "hand_socket.h"
+#include "quick_keys.h"
+#include "scratch.h"
 
 #include <kesher/kesher.h>
 
-#include <fcntl.h>
-#include <ftw.h>
-#include <pthread.h>
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,9 +28,12 @@ enum {
     SILENCE_MS = 200,
 };
 
-/* In memory where there is such a file system: a messenger syncs a lot. */
-static char home_path[] = "/dev/shm/kesher-fuzz-XXXXXX";
-static const char elsewhere[] = "/tmp/kesher-fuzz-XXXXXX";
+enum { DOING = 63, IN_CRUMBS = 64, CLASSIC = 128 }; /* of the first byte */
+
+static const char *const directories[] = {"contacts", "inbox", "files"};
+enum { DIRECTORIES = sizeof directories / sizeof directories[0] };
+
+enum { PATH_SIZE = SCRATCH_FOLDER_SIZE + 16 };
 
 static void require(bool holds)
 {
@@ -40,108 +41,46 @@ static void require(bool holds)
         abort();
 }
 
-static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *where)
-{
-    (void)status;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
-static void remove_all(const char *path)
-{
-    (void)nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS); /* NOLINT(concurrency-mt-unsafe): one thread */
-}
-
-static void remove_home(void)
-{
-    remove_all(home_path);
-}
-
 /* A fuzzer's inputs come one after the other on one thread; what costs time is made once. */
 static struct kesher_home *home(void)
 {
     static struct kesher_home *made;
     struct kesher_identity *identity = NULL;
+    char files[PATH_SIZE];
     if (made != NULL)
         return made;
-    if (mkdtemp(home_path) == NULL) {
-        memcpy(home_path, elsewhere, sizeof elsewhere);
-        require(mkdtemp(home_path) != NULL);
-    }
-    require(atexit(remove_home) == 0);
-    require(kesher_home_open(home_path, &made, NULL) == KESHER_OK);
+    require(snprintf(files, sizeof files, "%s/files", scratch_folder()) > 0 && mkdir(files, 0700) == 0);
+    require(kesher_home_open(scratch_folder(), &made, NULL) == KESHER_OK);
     require(ks_identity_prepare(made, "alice", &identity, NULL) == KESHER_OK);
     require(ks_identity_save(made, identity, NULL) == KESHER_OK);
     kesher_identity_free(identity);
+    quick_keys_odds = 0; /* there is only this one, which is remembered */
     return made;
 }
 
 /* Nothing of an input is there for the next one. */
-static void forget_everything(void)
+static void forget(int directory)
 {
-    static const char *const directories[] = {"contacts", "inbox", "files"};
-    char path[sizeof home_path + 16];
-    for (size_t i = 0; i < sizeof directories / sizeof directories[0]; i++) {
-        require(snprintf(path, sizeof path, "%s/%s", home_path, directories[i]) > 0);
-        remove_all(path);
-    }
-    require(mkdir(path, 0700) == 0); /* files */
-}
-
-static int file(void)
-{
-    static int made = -1;
-    if (made < 0) {
-        made = memfd_create("fuzz", MFD_CLOEXEC);
-        require(made >= 0 && ftruncate(made, 40) == 0);
-    }
-    return made;
-}
-
-/* The server's side: it says the next frame of the input to every request, the last one cut short or not, and
- * then ends. A frame that was said before it was asked for would end the connection at once. Zeros behind a
- * frame go with it: by themselves they may be padding, behind which the client waits for the answer. */
-struct script {
-    const uint8_t *bytes;
-    size_t left;
-    int fd;
-};
-
-static size_t next_frame(const struct script *script)
-{
-    struct ks_response_header header;
-    if (ks_response_header_parse(script->bytes, script->left, &header) != KS_OK ||
-        header.payload_size > script->left - KS_RESPONSE_HEADER_SIZE)
-        return script->left;
-    size_t size = KS_RESPONSE_HEADER_SIZE + (size_t)header.payload_size;
-    return size + ks_blocks_count_zeros(script->bytes + size, script->left - size);
-}
-
-static void *say(void *argument)
-{
-    struct script *script = argument;
-    uint8_t request[4096]; /* all requests are smaller, and each is sent as a whole */
-    while (script->left > 0 && read(script->fd, request, sizeof request) > 0) {
-        size_t size = next_frame(script);
-        if (send(script->fd, script->bytes, size, MSG_NOSIGNAL) != (ssize_t)size)
-            break; /* the client has gone */
-        script->bytes += size;
-        script->left -= size;
-    }
-    require(shutdown(script->fd, SHUT_WR) == 0);
-    return NULL;
+    static DIR *opened[DIRECTORIES];
+    char path[PATH_SIZE];
+    const struct dirent *entry = NULL;
+    require(snprintf(path, sizeof path, "%s/%s", scratch_folder(), directories[directory]) > 0);
+    if (opened[directory] == NULL)
+        opened[directory] = opendir(path);
+    if (opened[directory] == NULL)
+        return;
+    rewinddir(opened[directory]);
+    /* There is one thread. NOLINTNEXTLINE(concurrency-mt-unsafe) */
+    while ((entry = readdir(opened[directory])) != NULL)
+        if (entry->d_name[0] != '.' || (entry->d_name[1] != '\0' && entry->d_name[1] != '.'))
+            require(unlinkat(dirfd(opened[directory]), entry->d_name, 0) == 0);
 }
 
 /* The client's end of the connection. */
-static struct ks_channel *channel_to(struct script *script)
+static struct ks_channel *channel_to(struct hand_socket *server)
 {
     struct ks_channel *channel = NULL;
-    int fds[2];
-    require(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
-    require(fcntl(fds[0], F_SETFL, O_NONBLOCK) == 0);
-    require(ks_channel_adopt(fds[0], "fuzz", 10000, &channel, NULL) == KESHER_OK);
-    script->fd = fds[1];
+    require(ks_channel_adopt(hand_socket_open(server), "fuzz", SILENCE_MS, &channel, NULL) == KESHER_OK);
     return channel;
 }
 
@@ -178,7 +117,8 @@ static void talk(struct kesher_messenger *messenger, struct kesher_error *error)
 {
     struct kesher_receipt receipt;
     judge(kesher_messenger_request_key(messenger, "bob", error), error);
-    judge(kesher_messenger_send(messenger, "bob", KESHER_MESSAGE_TEXT, file(), 40, true, &receipt, error),
+    judge(kesher_messenger_send(messenger, "bob", KESHER_MESSAGE_TEXT, scratch_file(), SCRATCH_FILE_SIZE,
+                                true, &receipt, error),
           error);
     judge(kesher_messenger_share_key(messenger, "bob", error), error);
 }
@@ -236,23 +176,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     struct kesher_messenger_settings settings = {.classic = false};
     struct kesher_messenger *messenger = NULL;
     struct kesher_error error = {.sentence = ""};
-    char files[sizeof home_path + 16];
-    struct script script = {.bytes = bytes + 1, .left = size - 1, .fd = -1};
-    pthread_t server;
+    char files[PATH_SIZE];
+    struct hand_socket server;
     if (size < 1 || size > INPUT_LIMIT)
         return 0;
+    server =
+        (struct hand_socket){.bytes = bytes + 1, .size = size - 1, .in_crumbs = (bytes[0] & IN_CRUMBS) != 0};
     const struct kesher_home *used = home();
-    forget_everything();
-    require(snprintf(files, sizeof files, "%s/files", home_path) > 0);
+    for (int i = 0; i < DIRECTORIES; i++)
+        forget(i);
+    require(snprintf(files, sizeof files, "%s/files", scratch_folder()) > 0);
     settings.file_directory = files;
-    settings.classic = bytes[0] >= 128;
+    settings.classic = (bytes[0] & CLASSIC) != 0;
     /* The empty address cannot be reached: what the server says is all there is. */
     require(kesher_messenger_open(used, "", &settings, &options, &messenger, NULL) == KESHER_OK);
-    messenger->session.channel = channel_to(&script);
-    require(pthread_create(&server, NULL, say, &script) == 0);
-    doings[bytes[0] % (sizeof doings / sizeof doings[0])](messenger, &error);
+    messenger->session.channel = channel_to(&server);
+    doings[(bytes[0] & DOING) % (sizeof doings / sizeof doings[0])](messenger, &error);
     kesher_messenger_close(messenger);
-    require(pthread_join(server, NULL) == 0);
-    close(script.fd);
     return 0;
 }

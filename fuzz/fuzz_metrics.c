@@ -2,7 +2,8 @@
  *
  * The first byte of the input says when the store answers and whether the peer takes what it gets; then come
  * pieces: a byte with a size, then so many bytes. Whatever is sent, the output is whole answers, the last of
- * which alone may announce the end, and how the input was cut makes no difference.
+ * which alone may announce the end, and how the input was cut makes no difference. Then the same comes once
+ * more to a connection that is cut off, or not served in time, or one too many, as the first byte says.
  */
 #include "service/monitoring/metrics.h"
 #include "support/fake_connection.h"
@@ -15,13 +16,26 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { ANSWERS_LATER = 1, TAKES_NOTHING = 2 };
+enum {
+    ANSWERS_LATER = 1,
+    TAKES_NOTHING = 2,
+    STORE_FAILS = 4,
+    RENDERS_NOTHING = 8,
+    RENDERS_MUCH = 16,
+    CUT_OFF = 32,
+    LATE = 64,
+    ONE_TOO_MANY = 128,
+};
+
+enum { MUCH = 30000, MUCHES = 3, LONG_MS = 60000 };
 
 struct gauges {
     struct fake_loop loop;
     struct fake_store store;
     struct ks_metrics_environment environment;
     struct fake_connection connection;
+    uint8_t flags;
+    unsigned muches;
 };
 
 static void must(bool holds)
@@ -33,20 +47,35 @@ static void must(bool holds)
 static size_t render(void *context, char *text, size_t capacity)
 {
     static const char metric[] = {'m', ' ', '1', '\n'};
-    (void)context;
-    must(capacity >= sizeof metric);
+    struct gauges *gauges = context;
+    must(capacity >= MUCH);
+    if ((gauges->flags & RENDERS_NOTHING) != 0)
+        return 0;
+    if ((gauges->flags & RENDERS_MUCH) != 0 && gauges->muches++ < MUCHES) {
+        memset(text, '#', MUCH);
+        return MUCH;
+    }
     memcpy(text, metric, sizeof metric);
     return sizeof metric;
 }
 
-static void open_gauges(struct gauges *gauges, uint8_t flags)
+static void prepare_gauges(struct gauges *gauges, uint8_t flags)
 {
     memset(gauges, 0, sizeof *gauges);
     fake_loop_init(&gauges->loop, 1024);
+    gauges->loop.without_traces = true;
     fake_store_init(&gauges->store);
-    gauges->environment = (struct ks_metrics_environment){
-        .store = &gauges->store.store, .clock = &gauges->loop.time.clock, .render = render};
+    gauges->environment = (struct ks_metrics_environment){.store = &gauges->store.store,
+                                                          .clock = &gauges->loop.time.clock,
+                                                          .render = render,
+                                                          .context = gauges};
+    gauges->flags = flags;
     gauges->store.later = (flags & ANSWERS_LATER) != 0;
+}
+
+static void open_gauges(struct gauges *gauges, uint8_t flags)
+{
+    prepare_gauges(gauges, flags);
     must(fake_connection_open(&gauges->connection, &gauges->loop, &ks_metrics_events, &gauges->environment));
     if ((flags & TAKES_NOTHING) != 0)
         gauges->connection.window = 0;
@@ -92,6 +121,31 @@ static void must_be_answers(const struct fake_connection *connection)
     }
 }
 
+/* All of the input at once, and then nothing runs before the end, or a long time. */
+static void end_otherwise(const struct ks_buffer *input, uint8_t flags)
+{
+    struct gauges gauges;
+    prepare_gauges(&gauges, flags);
+    if ((flags & STORE_FAILS) != 0)
+        gauges.store.next_failure = KS_IO;
+    if ((flags & ONE_TOO_MANY) != 0)
+        atomic_store(&gauges.environment.sessions, KS_METRICS_SESSIONS_LIMIT);
+    bool opened =
+        fake_connection_open(&gauges.connection, &gauges.loop, &ks_metrics_events, &gauges.environment);
+    must(opened == ((flags & ONE_TOO_MANY) == 0));
+    if (opened && input->size > 0)
+        fake_connection_send_only(&gauges.connection, input->bytes, input->size);
+    if (opened && (flags & LATE) != 0)
+        fake_connection_wait(&gauges.connection, LONG_MS);
+    if (opened && (flags & CUT_OFF) == 0)
+        fake_connection_end(&gauges.connection);
+    if (!gauges.connection.aborted)
+        must_be_answers(&gauges.connection);
+    if ((flags & ONE_TOO_MANY) != 0)
+        atomic_store(&gauges.environment.sessions, 0);
+    close_gauges(&gauges);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct ks_buffer whole = ks_buffer_empty(0);
@@ -124,6 +178,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(cut.connection.output.size == uncut.connection.output.size);
     must(cut.connection.output.size == 0 ||
          memcmp(cut.connection.output.bytes, uncut.connection.output.bytes, cut.connection.output.size) == 0);
+    end_otherwise(&whole, data[0]);
     ks_buffer_free(&whole);
     close_gauges(&uncut);
     close_gauges(&cut);

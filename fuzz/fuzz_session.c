@@ -4,9 +4,11 @@
  * The first byte of the input says how the rest reaches the session: in which steps, whether the store
  * answers at once, how much buffer there is, and whether it fails; the second how the peer takes what it
  * gets, or that it is cut off before the store has answered. Then the input is what a stranger sends. Ids of
- * registered users are known to the stranger, so that deep states can be reached. What it gets must be whole
- * answers, padded to blocks or not. Afterwards nothing may be left: no buffer taken from the budget, no stage
- * that nobody can find, no message on lease.
+ * registered users are known to the stranger, so that deep states can be reached; "[MUCH", a byte n and a
+ * byte c in the input are n times 500 bytes c of his, so that small inputs have large contents; at "[WAIT", a
+ * byte n and another n seconds pass. What it gets
+ * must be whole answers, padded to blocks or not. Afterwards nothing may be left: no buffer taken from the
+ * budget, no stage that nobody can find, no message on lease.
  */
 #include "crypto/alias.h"
 #include "crypto/random.h"
@@ -22,6 +24,8 @@
 #include <string.h>
 
 enum { CUT = 2 }; /* of the lowest two bits of the second byte */
+enum { MARK_NAME_SIZE = 5, MARK_SIZE = 7 };
+enum { MUCH_UNIT = 500, MUCH_LIMIT = 100000, MUCH_STEP = 1000, SMALL_PART = 2000 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -54,6 +58,9 @@ static struct ks_service_settings small_settings(void)
     settings.message_limit = 100000;
     settings.spool_threshold = 100;
     settings.pull_limit = 1000;
+    settings.payload_rate = 1000;
+    settings.list_budget = 2000;
+    settings.list_rate = 500;
     return settings;
 }
 
@@ -101,6 +108,65 @@ static void assert_nothing_on_lease(const struct fake_store *store)
             abort();
 }
 
+/* ---- input ---- */
+
+struct stranger {
+    struct fake_connection *connection;
+    size_t step;
+    bool cut;
+    size_t much; /* that it has sent */
+};
+
+static void send_part(const struct stranger *stranger, const uint8_t *bytes, size_t size)
+{
+    /* What is many bytes would be as many events. */
+    bool leaps = size > SMALL_PART && stranger->step < MUCH_STEP && stranger->step != 0;
+    if (size == 0)
+        return;
+    if (stranger->cut)
+        fake_connection_send_only(stranger->connection, bytes, size);
+    else
+        fake_connection_send(stranger->connection, bytes, size, leaps ? MUCH_STEP : stranger->step);
+}
+
+static void send_much(struct stranger *stranger, size_t units, uint8_t byte)
+{
+    static uint8_t much[UINT8_MAX * MUCH_UNIT];
+    size_t size = units * MUCH_UNIT;
+    if (size > MUCH_LIMIT - stranger->much)
+        size = MUCH_LIMIT - stranger->much;
+    stranger->much += size;
+    memset(much, byte, size);
+    send_part(stranger, much, size);
+}
+
+/* Where the input has a mark, or NULL. */
+static const uint8_t *find_mark(const uint8_t *bytes, const uint8_t *end)
+{
+    while (bytes < end && (bytes = memchr(bytes, '[', (size_t)(end - bytes))) != NULL &&
+           end - bytes >= MARK_SIZE) {
+        if (memcmp(bytes, "[MUCH", MARK_NAME_SIZE) == 0 || memcmp(bytes, "[WAIT", MARK_NAME_SIZE) == 0)
+            return bytes;
+        bytes++;
+    }
+    return NULL;
+}
+
+static void send_input(struct stranger *stranger, const uint8_t *bytes, size_t size)
+{
+    const uint8_t *end = bytes + size;
+    const uint8_t *mark = NULL;
+    while ((mark = find_mark(bytes, end)) != NULL) {
+        send_part(stranger, bytes, (size_t)(mark - bytes));
+        if (mark[1] == 'M')
+            send_much(stranger, mark[MARK_NAME_SIZE], mark[MARK_NAME_SIZE + 1]);
+        else if (!stranger->cut)
+            fake_connection_wait(stranger->connection, mark[MARK_NAME_SIZE] * UINT64_C(1000));
+        bytes = mark + MARK_SIZE;
+    }
+    send_part(stranger, bytes, (size_t)(end - bytes));
+}
+
 /* What happens behind the input, until the connection is gone. */
 static void go_on(struct fake_connection *connection, uint8_t mode, uint8_t taking)
 {
@@ -125,6 +191,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t mode = data[0];
     uint8_t taking = data[1];
     fake_loop_init(&loop, (mode & 8) != 0 ? 20000 : 1024 * 1024);
+    loop.without_traces = true;
     fake_store_init(&store);
     store.later = (mode & 16) != 0;
     if ((mode & 32) != 0)
@@ -143,11 +210,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (ks_staged_new(&environment.staged) != KS_OK ||
         !fake_connection_open(&connection, &loop, &ks_frames_events, &environment))
         abort();
-    if ((taking & 3) == CUT) {
-        fake_connection_send_only(&connection, data + 2, size - 2);
-    } else {
-        connection.window = (taking & 3) != 0 ? 0 : connection.window;
-        fake_connection_send(&connection, data + 2, size - 2, steps[mode & 7]);
+    struct stranger stranger = {
+        .connection = &connection, .step = steps[mode & 7], .cut = (taking & 3) == CUT};
+    if (!stranger.cut && (taking & 3) != 0)
+        connection.window = 0;
+    send_input(&stranger, data + 2, size - 2);
+    if (!stranger.cut) {
+        fake_connection_run(&connection); /* also of an input without bytes */
         go_on(&connection, mode, taking);
     }
     assert_whole_answers(&connection);

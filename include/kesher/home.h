@@ -26,8 +26,9 @@ enum {
 struct kesher_home;
 
 /* Opens `directory`. One that does not exist is a home without files; the first registration makes it, with
- * its parents (mode 0700), and nothing else does. KESHER_OK with *home for kesher_home_close; KESHER_FILE;
- * KESHER_NO_MEMORY. `error` may be NULL here and in every call of this library. */
+ * its parents (mode 0700), and nothing else does. Temporary files with keys in them that programs have left
+ * there which died, an hour ago or longer, are removed. KESHER_OK with *home for kesher_home_close;
+ * KESHER_FILE; KESHER_NO_MEMORY. `error` may be NULL here and in every call of this library. */
 KESHER_API enum kesher_status kesher_home_open(const char *directory, struct kesher_home **home,
                                                struct kesher_error *error);
 KESHER_API void kesher_home_close(struct kesher_home *home); /* NULL is allowed */

@@ -39,7 +39,7 @@ void ks_clock_format_utc(int64_t wall_seconds, char text[KS_CLOCK_TEXT_SIZE])
     time_t seconds = (time_t)wall_seconds;
     struct tm parts = {0};
     if (gmtime_r(&seconds, &parts) == NULL ||
-        strftime(text, KS_CLOCK_TEXT_SIZE, "%Y-%m-%d %H:%M:%S", &parts) == 0)
+        strftime(text, KS_CLOCK_TEXT_SIZE, "%Y-%m-%d %H:%M:%S", &parts) != KS_CLOCK_TEXT_SIZE - 1)
         snprintf(text, KS_CLOCK_TEXT_SIZE, "1970-01-01 00:00:00");
 }
 

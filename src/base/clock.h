@@ -36,7 +36,8 @@ uint64_t ks_clock_stopwatch_ns(void);
 
 enum { KS_CLOCK_TEXT_SIZE = 20, KS_CLOCK_SHOWN_SIZE = KS_CLOCK_TEXT_SIZE + 1 };
 
-/* "YYYY-MM-DD HH:MM:SS" in UTC with a NUL, the form of clients.LastSeen (protocol.md §1.2). */
+/* "YYYY-MM-DD HH:MM:SS" in UTC with a NUL, the form of clients.LastSeen (protocol.md §1.2). A year that has
+ * not four digits comes out as the beginning of 1970. */
 void ks_clock_format_utc(int64_t wall_seconds, char text[KS_CLOCK_TEXT_SIZE]);
 
 /* "YYYY-MM-DDTHH:MM:SSZ" in UTC with a NUL (RFC 3339): one word, which says of which zone it is. For people,

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -113,6 +114,46 @@ enum ks_result ks_file_replace(int directory_fd, const char *name, const void *b
         return result;
     }
     return sync_directory(directory_fd);
+}
+
+static bool sync_parent(const char *path)
+{
+    char parent[PATH_MAX] = ".";
+    size_t size = strlen(path);
+    while (size > 1 && path[size - 1] == '/')
+        size--;
+    while (size > 0 && path[size - 1] != '/')
+        size--;
+    if (size > 0 && size < sizeof parent) {
+        memcpy(parent, path, size);
+        parent[size] = '\0';
+    }
+    int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == EACCES; /* one that cannot be listed may be added to all the same */
+    bool is_synced = fsync(fd) == 0 || errno == EINVAL; /* of directories some file systems know none */
+    close_keeping_errno(fd);
+    return is_synced;
+}
+
+/* What exists already is synced on demand: who made it may have been killed before that. */
+static bool make_directory(const char *path, bool sync_existing)
+{
+    if (mkdir(path, 0700) == 0)
+        return sync_parent(path);
+    return errno == EEXIST && (!sync_existing || sync_parent(path));
+}
+
+bool ks_file_make_directories(char *path)
+{
+    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        bool is_made = make_directory(path, false);
+        *slash = '/';
+        if (!is_made)
+            return false;
+    }
+    return make_directory(path, true);
 }
 
 enum ks_result ks_file_make_room(int fd, off_t size)

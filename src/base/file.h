@@ -5,6 +5,7 @@
 #include "base/buffer.h"
 #include "base/result.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -19,6 +20,11 @@ enum ks_result ks_file_read(int directory_fd, const char *name, struct ks_buffer
  * and at most 200 bytes; one thread of a process at a time replaces a name. */
 enum ks_result ks_file_replace(int directory_fd, const char *name, const void *bytes, size_t size,
                                mode_t mode);
+
+/* Makes the directory `path` and its parents, mode 0700, where they do not exist. It survives a power cut
+ * from then on, and so do the parents that were made. The bytes of `path` are changed and restored. False
+ * with errno. */
+bool ks_file_make_directories(char *path);
 
 /* write(2) or pwrite(2) until all is written, over short writes and EINTR. KS_OK, KS_NO_SPACE, KS_IO (errno).
  */

@@ -1,6 +1,8 @@
 /* log.c — see log.h. */
 #include "base/log.h"
 
+#include "base/file.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -94,8 +96,7 @@ static void write_line(const struct ks_log *log, enum ks_log_level level, const 
         size = sizeof line - 2;
     line[size++] = '\n';
     /* A log that cannot be written has nowhere to say so. */
-    ssize_t written = write(log->fd, line, size);
-    (void)written;
+    (void)ks_file_write_all(log->fd, line, size);
 }
 
 static void write_formatted(const struct ks_log *log, enum ks_log_level level, const char *format, ...)

@@ -1,14 +1,26 @@
 /* random.c — see random.h. */
 #include "crypto/random.h"
 
+#include <errno.h>
 #include <limits.h>
-#include <openssl/rand.h>
+#include <stdint.h>
+#include <sys/random.h>
 
 static enum ks_result system_fill(const struct ks_random *random, void *bytes, size_t size)
 {
     (void)random;
-    if (size > INT_MAX || RAND_priv_bytes(bytes, (int)size) != 1)
+    uint8_t *rest = bytes;
+    if (size > INT_MAX) /* nobody needs so much: a size that went wrong */
         return KS_CRYPTO;
+    while (size > 0) {
+        ssize_t filled = getrandom(rest, size, 0);
+        if (filled < 0 && errno == EINTR)
+            continue;
+        if (filled <= 0)
+            return KS_CRYPTO;
+        rest += filled;
+        size -= (size_t)filled;
+    }
     return KS_OK;
 }
 

@@ -1,4 +1,4 @@
-/* random.h — randomness as a seam: OpenSSL's in a program, a counted one in a test. */
+/* random.h — randomness as a seam: the kernel's in a program, a counted one in a test. */
 #ifndef KS_CRYPTO_RANDOM_H
 #define KS_CRYPTO_RANDOM_H
 
@@ -11,7 +11,8 @@ struct ks_random {
     enum ks_result (*fill)(const struct ks_random *random, void *bytes, size_t size);
 };
 
-/* OpenSSL's generator for secrets (RAND_priv_bytes); static, never freed. */
+/* The kernel's (getrandom(2)), which needs no memory: OpenSSL's generator dies when there is none for its
+ * first use. Static, never freed. */
 const struct ks_random *ks_random_system(void);
 
 static inline enum ks_result ks_random_fill(const struct ks_random *random, void *bytes, size_t size)

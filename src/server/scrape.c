@@ -2,7 +2,7 @@
 #include "server/scrape.h"
 
 #include "service/core/rules.h"
-#include "service/drop/staged.h"
+#include "service/drop/places.h"
 #include "wire/exposition.h"
 
 #include <fcntl.h>
@@ -128,7 +128,7 @@ static void put_uploads(struct ks_exposition *to, const struct ks_service_enviro
                         const struct ks_tally *tally)
 {
     gauge(to, "kesher_uploads", "Files that are arriving, or that wait for their confirmation.",
-          ks_staged_count(service->staged));
+          ks_places_taken(service));
     gauge(to, "kesher_uploads_limit", "Such files that there may be.", service->settings.uploads);
     ks_exposition_family(to, "kesher_uploads_refused_total", "counter",
                          "Uploads and confirmations that were refused at a limit.");
@@ -257,7 +257,9 @@ static void put_process(struct ks_exposition *to, int64_t started)
     gauge(to, "process_virtual_memory_bytes", "Memory that is mapped.", pages * page_size);
     gauge(to, "process_open_fds", "File descriptors that are open.", count_descriptors());
     gauge(to, "process_max_fds", "File descriptors that there may be.", descriptors.rlim_cur);
-    gauge(to, "process_start_time_seconds", "When the process started, since 1970.", (uint64_t)started);
+    /* A clock that is not set yet may stand before 1970. */
+    gauge(to, "process_start_time_seconds", "When the process started, since 1970.",
+          started > 0 ? (uint64_t)started : 0);
 }
 
 static void put_build(struct ks_exposition *to)

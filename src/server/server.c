@@ -17,6 +17,14 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A start does not end without a word. */
+static enum ks_result told(const struct ks_server *server, const char *what, enum ks_result result)
+{
+    if (result != KS_OK)
+        ks_log_error(&server->log, "cannot prepare %s: %s", what, ks_result_text(result));
+    return result;
+}
+
 static enum ks_result open_store(struct ks_server *server)
 {
     ks_server_set_store_limits(server, &server->options);
@@ -118,6 +126,7 @@ static void prepare_control(struct ks_server *server)
 {
     server->control.operations.store = server->store;
     server->control.operations.groups = server->chat.groups;
+    server->control.operations.staged = server->environment.staged;
     server->control.operations.alias_key = server->alias_key;
     server->control.operations.plain_public_ids = server->options.public_ids == KS_PUBLIC_IDS_PLAIN;
     server->control.operations.log = &server->log;
@@ -191,13 +200,13 @@ enum ks_result ks_server_serve(struct ks_server *server)
     if (result != KS_OK)
         ks_log_error(&server->log, "unlimited-networks: %s", ks_result_text(result));
     if (result == KS_OK)
-        result = prepare_log(server);
+        result = told(server, "the log", prepare_log(server));
     if (result == KS_OK)
         result = open_store(server);
     if (result == KS_OK)
-        result = prepare_services(server);
+        result = told(server, "the services", prepare_services(server));
     if (result == KS_OK)
-        result = prepare_chat(server);
+        result = told(server, "the chat", prepare_chat(server));
     prepare_ask(server);
     prepare_control(server);
     if (result == KS_OK)

@@ -159,7 +159,7 @@ struct ks_store_drop_content_key {
 struct ks_stage_transform {
     /* NULL: the bytes are written as they are. */
     enum ks_result (*apply)(void *context, uint8_t *bytes, size_t size, bool last, size_t *output_size);
-    void *context; /* the caller's; must live until the `done` of confirm or discard */
+    void *context; /* the caller's; must live until the `done` of confirm, or of the last chunk */
 };
 
 enum ks_stage_purpose {
@@ -209,13 +209,6 @@ struct ks_store_confirm {
     bool has_cksum;            /* in */
     uint32_t cksum;            /* in, if has_cksum: of the content, as its 2103 told; kept with the file */
     enum ks_store_limit limit; /* in: NONE; out: which one, with KS_REFUSED */
-};
-
-/* 1030, 1031, a broken upload or message: removes the stage, after the chunks that are on their way. Always
- * KS_OK. */
-struct ks_store_discard {
-    struct ks_store_request request;
-    struct ks_stage *stage; /* in; invalid afterwards */
 };
 
 /* ---- the list of users (protocol.md §1.3, 601) ---- */
@@ -409,6 +402,7 @@ struct ks_store_reset_key {
 struct ks_store_remove_user {
     struct ks_store_request request;
     char name[KS_TEXT_FIELD_SIZE]; /* in */
+    struct ks_client_id id;        /* out, with KS_OK: who it was */
 };
 
 enum { KS_CHECK_TEXT_SIZE = 640 };
@@ -465,7 +459,7 @@ struct ks_store_operations {
     void (*stage_open)(struct ks_store *store, struct ks_store_stage_open *request);
     void (*stage_write)(struct ks_store *store, struct ks_store_stage_write *request);
     void (*confirm)(struct ks_store *store, struct ks_store_confirm *request);
-    void (*discard)(struct ks_store *store, struct ks_store_discard *request);
+    void (*discard)(struct ks_store *store, struct ks_stage *stage, struct ks_store_request *request);
     void (*list_begin)(struct ks_store *store, struct ks_store_list_begin *request);
     void (*list_users)(struct ks_store *store, struct ks_store_list_users *request);
     void (*append_message)(struct ks_store *store, struct ks_store_append_message *request);
@@ -550,9 +544,13 @@ static inline void ks_store_confirm(struct ks_store *store, struct ks_store_conf
     store->operations->confirm(store, request);
 }
 
-static inline void ks_store_discard(struct ks_store *store, struct ks_store_discard *request)
+/* 1030, 1031, a broken upload or message: removes the stage, after the chunks that are on their way; it is
+ * invalid from now on. Takes no memory, so that no stage stays behind for want of it. `request` is NULL, or
+ * its `done` tells when that is over, with KS_OK. */
+static inline void ks_store_discard(struct ks_store *store, struct ks_stage *stage,
+                                    struct ks_store_request *request)
 {
-    store->operations->discard(store, request);
+    store->operations->discard(store, stage, request);
 }
 
 static inline void ks_store_list_begin(struct ks_store *store, struct ks_store_list_begin *request)

@@ -51,6 +51,21 @@ def test_1028_again_without_1030_replaces_the_staged_file(server, connection, us
     assert server.stored(user.id, "x") == b"second"
 
 
+def test_of_two_pipelined_files_the_later_is_confirmed_though_the_padding_of_the_first_is_looked_into(
+    server, connection, user
+):
+    """A content with a wrong padding is staged later: its key goes from the disk first."""
+    wrong = crypto.aes_encrypt_unpadded(user.aes_key, bytes(2 * crypto.BLOCK))
+    right = user.encrypt(b"second")
+    frames = [file_frame(user.id, "x", content) for content in (wrong, right)]
+    connection.send(b"".join(frames))
+    for _ in frames:
+        connection.expect(Answer.FILE_RECEIVED)
+    connection.confirm(user, "x")
+    assert server.stored(user.id, "x") == b"second"
+    connection.expect_nothing_staged(user, "x")
+
+
 def test_1029_on_another_connection_confirms_what_was_completed_anywhere(server, connection, user):
     connection.send_file(user, "x", b"content")
     with server.connect() as other:

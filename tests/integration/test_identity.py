@@ -7,6 +7,7 @@ import stat
 import struct
 import subprocess
 import threading
+from itertools import pairwise
 
 import pytest
 from Cryptodome.PublicKey import RSA
@@ -76,6 +77,9 @@ def test_ids_differ_and_show_no_pattern(connection, new_user):
     assert all(
         len({client_id[place] for client_id in ids}) > 10 for place in range(16) if place not in (6, 8)
     )
+    assert all(len(set(client_id)) > 6 for client_id in ids), "bytes repeat within an id"
+    differences = {int.from_bytes(later) - int.from_bytes(former) for former, later in pairwise(ids)}
+    assert len(differences) == 99, "ids are counted"
 
 
 def test_a_taken_name_is_refused_in_the_drop(connection, registered):
@@ -431,6 +435,13 @@ def test_an_alias_is_stable_over_a_restart(own_server, new_user):
     own_server.restart_after_kill()
     with own_server.connect() as client:
         assert users_listed(client, user) == before
+
+
+def test_each_server_has_aliases_of_its_own(make_server):
+    """Else whoever knows the ids of one server's users could make those of another's from what everybody sees."""
+    statement = "SELECT Value FROM settings WHERE Name = 'alias key'"
+    keys = {bytes(make_server().rows(statement)[0][0]) for _ in range(2)}
+    assert len(keys) == 2 and {len(key) for key in keys} == {16}
 
 
 def test_an_alias_is_not_an_id(connection, user, new_user):

@@ -5,7 +5,7 @@ The unit is the 2104: it settles once its last byte has been acknowledged by the
 the receiver ends its side after that, or some time later; until then it waits again whenever its connection
 ends. A receiver here takes little (a small receive buffer), so that most of an answer cannot have been
 acknowledged before it is read. What shall settle by time settles fast here; what shall not, not at all
-(`patient`).
+(`patient`). What waits again was given back: leases expire only where that is tested.
 """
 
 import os
@@ -20,6 +20,8 @@ from peer.frames import RESPONSE_HEADER, ConnectionEnded
 from peer.messages import WAITING_FIXED, Message, MessagesClient, Type, message_frame, pull_frame
 
 SMALL_BUFFER = 4096
+SETTLE_MS = 200
+NEVER_MS = 3600_000
 CONTENTS = [f"{number} ".encode() * 5000 for number in range(35)]  # 475 KB: one answer
 SMALL_CONTENTS = [f"{number}".encode() for number in range(100)]
 SIZE = sum(WAITING_FIXED.size + len(content) for content in CONTENTS)
@@ -74,12 +76,12 @@ class Scene:
         with self.server.connect() as client:
             return client.pull(self.receiver)
 
-    def pull_once_free(self) -> list[Message]:
-        """Pulls on a connection of its own until the lease of another one has ended."""
+    def pull_once_free(self, client: MessagesClient | None = None) -> list[Message]:
+        """Pulls, on a connection of its own where none is given, until the lease of another one has ended."""
         found: list[Message] = []
 
         def something_came() -> bool:
-            found.extend(self.pull())
+            found.extend(client.pull(self.receiver) if client else self.pull())
             return bool(found)
 
         wait_until(something_came, "the messages again")
@@ -94,7 +96,7 @@ class Scene:
 
 @pytest.fixture(scope="module")
 def shared_server(tmp_path_factory):
-    yield from run_module_server(tmp_path_factory, settle_time_ms=200)
+    yield from run_module_server(tmp_path_factory, settle_time_ms=SETTLE_MS, lease_lifetime_ms=NEVER_MS)
 
 
 @pytest.fixture
@@ -105,7 +107,7 @@ def scene(server, new_user) -> Scene:
 @pytest.fixture(scope="module")
 def patient_server(tmp_path_factory):
     """A server for which nothing settles by time alone."""
-    yield from run_module_server(tmp_path_factory, settle_time_ms=3600_000)
+    yield from run_module_server(tmp_path_factory, settle_time_ms=NEVER_MS, lease_lifetime_ms=NEVER_MS)
 
 
 @pytest.fixture
@@ -189,10 +191,24 @@ def test_what_settles_is_hidden_and_holds_nothing_back(patient):
     assert patient.pull_once_free() == patient.messages
 
 
+def test_a_connection_that_breaks_gives_back_only_what_it_has_taken_itself(patient):
+    with patient.server.connect() as client:
+        assert client.pull(patient.receiver) == patient.messages
+        patient.wait_for_acknowledgement(client)
+        late = patient.send(b"late")
+        for _ in range(3):
+            other = patient.server.connect()
+            assert patient.pull_once_free(other) == [late]
+            other.reset()
+        assert patient.pull_once_free() == [late]
+        client.reset()
+    assert patient.pull_once_free() == patient.messages
+
+
 @pytest.mark.parametrize("requests", [1, 2])
 def test_an_end_of_input_before_the_acknowledgement_deletes_nothing_yet(make_server, new_user, requests):
     """The end comes with the requests, so it says nothing of the answers; all the same they end with ours."""
-    scene = Scene(make_server(settle_time_ms=3600_000), new_user)
+    scene = Scene(make_server(settle_time_ms=NEVER_MS), new_user)
     client = scene.server.connect()
     client.send(pull_frame(scene.receiver.id) * requests)
     client.finish_sending()
@@ -208,7 +224,7 @@ def test_an_end_of_input_before_the_acknowledgement_deletes_nothing_yet(make_ser
 
 @pytest.mark.parametrize("end", ["restart", "restart_after_kill"])
 def test_what_settles_when_the_server_ends_waits_again(make_server, new_user, end):
-    scene = Scene(make_server(settle_time_ms=3600_000), new_user)
+    scene = Scene(make_server(settle_time_ms=NEVER_MS), new_user)
     client = scene.server.connect()
     assert client.pull(scene.receiver) == scene.messages
     scene.wait_for_acknowledgement(client)
@@ -218,7 +234,7 @@ def test_what_settles_when_the_server_ends_waits_again(make_server, new_user, en
 
 
 def test_a_receiver_that_ends_while_the_server_stops_has_been_served(make_server, new_user):
-    scene = Scene(make_server(settle_time_ms=3600_000), new_user)
+    scene = Scene(make_server(settle_time_ms=NEVER_MS), new_user)
 
     def receive(client: MessagesClient) -> None:
         assert client.has_ended()  # the server's end

@@ -6,15 +6,14 @@ import time
 
 import pytest
 from peer.ask import AskClient
-from peer.conversation import two_users
+from peer.conversation import EVENT_SECONDS, UNKNOWN_CODE, two_users
 from peer.drop import file_frame, named_frame
-from peer.frames import ConnectionEnded, Request, request
+from peer.frames import NO_ID, Answer, ConnectionEnded, Request, request
 from peer.kesherd import REPOSITORY
+from peer.messages import MessagesClient, Type, message_frame, pull_frame
 from peer.metrics import HttpClient, Metrics, check_with_promtool
 from peer.operators import ControlClient
 from peer.ports import free_port
-
-WAIT_SECONDS = 60
 
 
 @pytest.fixture
@@ -30,7 +29,7 @@ def monitor(server):
 
 def wait_for(monitor, is_so) -> Metrics:
     """Scrapes until it is so: what is counted by one thread is seen by another a moment later."""
-    deadline = time.monotonic() + WAIT_SECONDS
+    deadline = time.monotonic() + EVENT_SECONDS
     while not is_so(metrics := monitor.scrape()):
         assert time.monotonic() < deadline, {name: kept.samples for name, kept in metrics.families.items()}
     return metrics
@@ -75,6 +74,47 @@ def test_without_the_option_nobody_listens(own_server):
 
 
 # -- truth
+
+
+HELD = ("kesher_buffers_used_bytes", "kesher_answer_buffers_used_bytes", "kesher_buffers_waiting", "kesher_uploads")
+SPARE_DESCRIPTORS = 8  # what the server may have opened meanwhile for its own ends
+
+
+def begin_something(server, user, frame: bytes) -> MessagesClient:
+    """A connection of which the server has read as much as there is. What was asked before is answered."""
+    client = server.connect(receive_buffer=4096)
+    client.send(request(NO_ID, UNKNOWN_CODE) + frame)
+    client.expect(Answer.MESSAGES_ERROR)
+    return client
+
+
+@pytest.mark.parametrize("end", ["reset", "close"])
+def test_what_connections_held_is_given_back_when_they_end_in_the_middle(server, monitor, new_user, end):
+    with server.connect() as client:
+        sender, receiver, alias = two_users(client, new_user)
+        client.reconnect(sender)
+        client.send_message(sender, alias, bytes(4 << 20))
+    halves = [
+        message_frame(sender.id, alias, Type.TEXT, bytes(100_000))[:-1],
+        message_frame(sender.id, alias, Type.TEXT, bytes(1 << 20))[:-1],
+        file_frame(sender.id, "file", bytes(320_000))[:-1],
+        pull_frame(receiver.id),
+        request(sender.id, Request.LIST_USERS)[:-1],
+    ]
+
+    def begin_and_end(times: int) -> None:
+        for _ in range(times):
+            for half in halves:
+                getattr(begin_something(server, sender, half), end)()
+
+    begin_and_end(2)
+    metrics = wait_for(monitor, lambda metrics: not any(map(metrics.value, HELD)))
+    descriptors = metrics.value("process_open_fds") + SPARE_DESCRIPTORS
+    begin_and_end(10)
+    wait_for(
+        monitor,
+        lambda metrics: not any(map(metrics.value, HELD)) and metrics.value("process_open_fds") <= descriptors,
+    )
 
 
 def test_requests_are_counted_by_code_and_answer(server, monitor, new_user):

@@ -1,12 +1,14 @@
 """What metrics and the log tell of storage: files, room on the disk, and which limit refused an upload."""
 
 import os
+import time
 
 import pytest
 from peer.drop import file_frame
 from peer.frames import DROP_ERROR, ConnectionEnded
 from peer.kesherd import Kesherd
 from peer.metrics import HttpClient, Metrics
+from peer.operators import Operator
 
 MIB = 1024 * 1024
 
@@ -46,6 +48,37 @@ def test_files_are_counted_when_they_are_verified(make_server, new_user):
     server.stop()
     server.start()
     assert scrape(server).value("kesher_files") == 2
+
+
+def wait_for_uploads(server, count: int) -> None:
+    limit = time.monotonic() + 90
+    while scrape(server).value("kesher_uploads") != count and time.monotonic() < limit:
+        time.sleep(0.1)
+    assert scrape(server).value("kesher_uploads") == count
+
+
+def test_uploads_that_nobody_confirms_in_time_are_not_counted(make_server, new_user):
+    server = make_server(metrics="127.0.0.1:0", stage_lifetime=2)
+    with server.connect() as client:
+        user = client.introduce(new_user())
+        client.send_file(user, "a", b"never confirmed")
+        wait_for_uploads(server, 0)
+        client.put(user, "b", b"goes on")
+    wait_for_uploads(server, 0)
+
+
+def test_uploads_of_a_removed_user_are_not_counted(make_server, new_user):
+    server = make_server(metrics="127.0.0.1:0")
+    with server.connect() as client:
+        user, other = (client.introduce(new_user()) for _ in range(2))
+        for name in ("a", "b"):
+            client.send_file(user, name, b"never confirmed")
+        client.send_file(other, "a", b"to be confirmed")
+        wait_for_uploads(server, 3)
+        Operator(server.data).succeed("user", "remove", "--yes", user.name)
+        wait_for_uploads(server, 1)
+        client.confirm(other, "a")
+    wait_for_uploads(server, 0)
 
 
 def test_the_room_on_the_disk_is_told(make_server):

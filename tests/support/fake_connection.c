@@ -34,6 +34,11 @@ static bool fake_output_is_full(struct ks_connection *connection)
     return fake_output_waiting(connection) > KS_OUTPUT_HIGH_WATER;
 }
 
+static bool trace(struct fake_connection *connection, const void *bytes, size_t size)
+{
+    return connection->loop->without_traces || ks_buffer_append(&connection->trace, bytes, size) == KS_OK;
+}
+
 static bool fake_write(struct ks_connection *connection, const void *bytes, size_t size)
 {
     struct fake_connection *fake = fake_of(connection);
@@ -41,8 +46,7 @@ static bool fake_write(struct ks_connection *connection, const void *bytes, size
         return true;
     if (fake->shut)
         abort(); /* a service that writes behind its end of stream */
-    if (ks_buffer_append(&fake->output, bytes, size) != KS_OK ||
-        ks_buffer_append(&fake->trace, bytes, size) != KS_OK) {
+    if (ks_buffer_append(&fake->output, bytes, size) != KS_OK || !trace(fake, bytes, size)) {
         fake->aborted = true;
         return false;
     }
@@ -56,8 +60,7 @@ static bool fake_write_apart(struct ks_connection *connection, const void *bytes
     struct fake_connection *fake = fake_of(connection);
     if (is_over(fake))
         return true;
-    bool written = ks_buffer_append(&fake->trace, "<", 1) == KS_OK && fake_write(connection, bytes, size) &&
-                   ks_buffer_append(&fake->trace, ">", 1) == KS_OK;
+    bool written = trace(fake, "<", 1) && fake_write(connection, bytes, size) && trace(fake, ">", 1);
     fake->aborted = fake->aborted || !written;
     return written;
 }

@@ -46,9 +46,10 @@ static void fake_offload(struct ks_loop *loop, struct ks_offload *offload)
     ks_executor_post(&loop->executor, &offload->task);
 }
 
+/* No time stands in the lines of the log, as in the journal. */
 void fake_loop_init(struct fake_loop *loop, size_t buffer_limit)
 {
-    *loop = (struct fake_loop){.log = {.fd = -1, .level = KS_LOG_DEBUG}};
+    *loop = (struct fake_loop){.log = {.fd = -1, .level = KS_LOG_DEBUG, .journald = true}};
     ks_mailbox_init(&loop->mailbox);
     ks_budget_init(&loop->contents, buffer_limit);
     ks_budget_init(&loop->answers, buffer_limit);
@@ -66,7 +67,6 @@ void fake_loop_init(struct fake_loop *loop, size_t buffer_limit)
 void fake_loop_keep_log(struct fake_loop *loop)
 {
     loop->log.fd = memfd_create("log", MFD_CLOEXEC);
-    loop->log.journald = true; /* no time in its lines */
 }
 
 const char *fake_loop_log(struct fake_loop *loop)

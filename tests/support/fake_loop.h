@@ -19,7 +19,8 @@ struct fake_loop {
     struct ks_budget answers;
     struct ks_log log;
     struct fake_clock time;
-    char *text; /* of the log; NULL: it is kept nowhere */
+    char *text;          /* of the log; NULL: it is kept nowhere */
+    bool without_traces; /* its connections keep none */
 };
 
 /* A loop with `buffer_limit` bytes each for contents and answers, logging nowhere. */

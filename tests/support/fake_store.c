@@ -295,6 +295,8 @@ static void fake_remove_user(struct ks_store *store, struct ks_store_remove_user
 {
     struct fake_user *user = find_name(store, request->name);
     enum ks_result failure = fake_store_take_failure(store);
+    if (user != NULL)
+        request->id = user->user.id;
     if (failure == KS_OK && user != NULL)
         remove_user(fake_store_of(store), user);
     fake_store_complete(store, &request->request,

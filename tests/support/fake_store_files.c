@@ -182,10 +182,11 @@ void fake_store_confirm(struct ks_store *store, struct ks_store_confirm *request
     fake_store_complete(store, &request->request, result);
 }
 
-void fake_store_discard(struct ks_store *store, struct ks_store_discard *request)
+void fake_store_discard(struct ks_store *store, struct ks_stage *stage, struct ks_store_request *request)
 {
-    fake_store_stage_free(store, request->stage);
-    fake_store_complete(store, &request->request, KS_OK);
+    fake_store_stage_free(store, stage);
+    if (request != NULL)
+        fake_store_complete(store, request, KS_OK);
 }
 
 /* ---- ends ---- */

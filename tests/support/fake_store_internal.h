@@ -53,7 +53,7 @@ struct ks_stage {
 void fake_store_stage_open(struct ks_store *store, struct ks_store_stage_open *request);
 void fake_store_stage_write(struct ks_store *store, struct ks_store_stage_write *request);
 void fake_store_confirm(struct ks_store *store, struct ks_store_confirm *request);
-void fake_store_discard(struct ks_store *store, struct ks_store_discard *request);
+void fake_store_discard(struct ks_store *store, struct ks_stage *stage, struct ks_store_request *request);
 
 void fake_store_stage_free(struct ks_store *store, struct ks_stage *stage);
 

@@ -1,35 +1,26 @@
-"""Torture as tests: few rounds always, many with KESHER_SLOW=1; and what only a large file shows."""
+"""Kills under uploads as tests, with sanitizers: few always, many with KESHER_SLOW=1; and what only a large file
+shows."""
 
 import os
-import random
 import struct
 
 import pytest
 from peer.crypto import Cksum, aes_stream
 from peer.drop import SEND_FILE_FIXED_SIZE, Received
 from peer.frames import Answer, Request, request, text_field
-from peer.kesherd import program
 from peer.memory import MemoryWatch, hold_back_little_freed_memory
-from torture_drop import torture
 
 GIB, MIB = 1 << 30, 1 << 20
 
 
-def run_torture(tmp_path, rounds: int) -> None:
-    if not program("KESHERD", "kesherd").exists():
-        pytest.skip("kesherd is not built")
-    seed = random.SystemRandom().randrange(1 << 32)
-    assert torture(tmp_path / "data", rounds=rounds, seed=seed, workers=6) > 0
-
-
-def test_nothing_acknowledged_is_lost_over_three_kills(tmp_path):
-    run_torture(tmp_path, 3)
+def test_nothing_acknowledged_is_lost_by_kills(run_kills):
+    run_kills("kill/uploads", rounds=1)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_nothing_acknowledged_is_lost_over_two_hundred_kills(tmp_path):
-    run_torture(tmp_path, 200)
+def test_nothing_acknowledged_is_lost_by_two_hundred_kills(run_kills):
+    assert run_kills("kill/uploads", rounds=40)["kills"] >= 200
 
 
 def send_repeated(client, user, name: str, block: bytes, times: int) -> tuple[Cksum, int]:

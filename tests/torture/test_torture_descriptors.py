@@ -9,7 +9,7 @@ from peer.drop import Refused, User, file_frame
 from peer.frames import Answer
 from peer.load import Load, await_progress, chatting, conversing, stop_all
 from peer.messages import MessagesClient, Type, message_frame
-from torture_descriptors import (
+from processes.descriptors import (
     LimitedKesherd,
     ask,
     complaints,

@@ -1,14 +1,13 @@
-"""Torture of messages as tests: few rounds always, many with KESHER_SLOW=1; and what only large answers show."""
+"""Kills under messages as tests, with sanitizers: few always, many with KESHER_SLOW=1; and what only large answers
+show."""
 
 import hashlib
 import os
-import random
 import struct
 import threading
 
 import pytest
 from peer.conversation import two_users, wait_until
-from peer.kesherd import program
 from peer.memory import MemoryWatch, hold_back_little_freed_memory
 from peer.messages import (
     SEND_FIXED,
@@ -19,26 +18,18 @@ from peer.messages import (
     parse_messages,
     pull_frame,
 )
-from torture_messages import torture
 
 MIB = 1 << 20
 
 
-def run_torture(tmp_path, **options) -> None:
-    if not program("KESHERD", "kesherd").exists():
-        pytest.skip("kesherd is not built")
-    seed = random.SystemRandom().randrange(1 << 32)
-    assert torture(tmp_path / "data", seed=seed, **options) > 0
-
-
-def test_no_acknowledged_message_is_lost_over_two_kills(tmp_path):
-    run_torture(tmp_path, rounds=2, messages=500, senders=10, receivers=3)
+def test_no_acknowledged_message_is_lost_by_kills(run_kills):
+    run_kills("kill/messages", rounds=1)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_no_acknowledged_message_of_a_hundred_thousand_is_lost_over_fifty_kills(tmp_path):
-    run_torture(tmp_path, rounds=50, messages=100_000, senders=50, receivers=5)
+def test_no_acknowledged_message_of_a_hundred_thousand_is_lost_by_kills(run_kills):
+    assert run_kills("kill/messages", rounds=60)["answers"] >= 100_000
 
 
 # -- many senders, one receiver

@@ -1,27 +1,23 @@
-"""Power cuts as tests: some images of each load always, thousands with KESHER_SLOW=1; and tests of the instrument
-itself, which must follow the server, be as cruel as it says, and miss no sync that is left out."""
+"""The instrument of power cuts (the campaigns themselves are torture.py's): it must follow the server, be as cruel as
+it says, and miss no sync that is left out."""
 
+import itertools
 import random
-import tempfile
+import sqlite3
 from pathlib import Path
 
 import pytest
-from powerloss import campaign, scenarios
+from powerloss import controls
 from powerloss.disk import ALL_KEPT, ALL_LOST, Disk, Snapshot, Style
-from powerloss.ledger import Found, Ledger, content_of
+from powerloss.ledger import Damage, Found, Ledger, content_of, digest
 from powerloss.recording import Entry, Kind, Sync
-from powerloss.rounds import Round, differences, image_of, record, write_image
+from powerloss.loads import JOURNAL
+from powerloss.older import make_older_directory, migrations
+from powerloss.rounds import Round, check_images, differences, record, write_image
+from powerloss.scenarios import journal_batches
 from powerloss.server import is_built
-from torture_powerloss import scratch_parent
 
 needs_server = pytest.mark.skipif(not is_built(), reason="kesherd-release and its recorder are not built")
-
-
-@pytest.fixture
-def scratch():
-    """A folder on a memory disk, where syncs cost nothing; it is gone after the test."""
-    with tempfile.TemporaryDirectory(prefix="kesher-powerloss-", dir=scratch_parent()) as folder:
-        yield Path(folder)
 
 
 # -- the disk
@@ -109,7 +105,8 @@ def test_what_a_write_back_lost_never_arrives(image):
     assert image([*entries, write(b"DATA")], ALL_KEPT) == {"a": b"DATA"}
 
 
-BOTH = Snapshot(ROOT, {"from": Snapshot(FOLDER, {"a": Snapshot(FILE, b"new")}), "to": Snapshot(4, {"a": Snapshot(5, b"old")})})
+FROM, TO = Snapshot(FOLDER, {"a": Snapshot(FILE, b"new")}), Snapshot(4, {"a": Snapshot(5, b"old")})
+BOTH = Snapshot(ROOT, {"from": FROM, "to": TO})
 RENAMED = [entry(Kind.RENAME, b"a\0a", other=FOLDER, inode=4)]
 
 
@@ -139,6 +136,20 @@ def test_writes_are_torn_at_the_edges_of_sectors_and_pages(image, data, unit):
         assert all(edge % unit == 0 or edge in (100, 16_100) for edge in edges), edges
 
 
+def test_what_a_file_has_grown_by_may_be_garbage_and_nothing_else(image):
+    before = Snapshot(ROOT, {"a": Snapshot(FILE, b"o" * 8192)})
+    style = Style("garbage", "all")
+    found = [image([write(b"n" * 8192, 4096)], style, before=before, seed=seed)["a"] for seed in range(9)]
+    assert all(set(content[:8192]) <= set(b"on") for content in found)
+    assert any(set(content[8192:]) - set(b"n\0") for content in found)
+
+
+def test_names_may_arrive_each_by_itself_but_a_rename_whole(image):
+    entries = [create(b"a", 10), create(b"b", 11), entry(Kind.RENAME, b"b\0c", other=ROOT, inode=ROOT)]
+    found = {tuple(image(entries, Style("keep", "names"), seed=seed)) for seed in range(200)}
+    assert found == {(), ("a",), ("b",), ("a", "b"), ("c",), ("a", "c")}
+
+
 def test_one_sector_may_be_lost_of_all(image):
     before = Snapshot(ROOT, {"a": Snapshot(FILE, b"o" * 8192)})
     content = image([write(b"n" * 8192)], Style("one sector", "all"), before=before)["a"]
@@ -159,6 +170,7 @@ ALICE, BOB = b"alice's id 16 by", b"bob's id 16 byte"
 LETTER = ("letter", ((1, 0), ALICE, BOB, 3, 20))
 STORED = ("stored", ((1, 0), 7))
 MESSAGE = (7, BOB, ALICE, 3, content_of(1, 0, 20))
+REMAINS = "message of a removed user"
 
 
 def settle(notes: list[tuple], *, messages=(), files=None, users=None, ledger: Ledger | None = None):
@@ -228,6 +240,75 @@ def test_a_registered_user_stays_with_the_id_and_the_key():
     assert settle([], users={"alice": (ALICE, True)})[0] == ["user unknown"]
 
 
+def test_who_was_removed_is_gone_with_all_that_was_there_and_stays_gone():
+    told = [("registered", ("bob", BOB, True)), LETTER, STORED, ("upload", (BOB, "a", "one"))]
+    told += [("verified", (BOB, "a", "one"))]
+    there = {"users": {"bob": (BOB, True)}, "messages": [MESSAGE], "files": {(BOB, "a"): "one"}}
+    assert settle([*told, ("removing", ("bob", BOB))], **there)[0] == []
+    _, owed = settle([*told, ("removing", ("bob", BOB))])
+    assert settle([], ledger=owed, **there)[0] == ["user unknown", "file wrong", "message came back", REMAINS]
+    told += [("removing", ("bob", BOB)), ("removed", ("bob", BOB))]
+    assert settle(told)[0] == []
+    assert settle(told, **there)[0] == ["user unknown", "file wrong", REMAINS]
+
+
+def test_whoever_is_being_removed_is_there_with_everything_or_gone():
+    told = [("registered", ("bob", BOB, True)), LETTER, STORED, ("removing", ("bob", BOB))]
+    assert settle(told, users={"bob": (BOB, True)})[0] == ["message lost"]
+    assert settle(told, messages=[MESSAGE])[0] == [REMAINS]
+
+
+def test_a_key_that_was_reset_stays_away_until_it_is_sent_again():
+    told = [("registered", ("bob", BOB, True)), ("resetting", ("bob",))]
+    for has_key in (True, False):
+        assert settle(told, users={"bob": (BOB, has_key)})[0] == []
+    told.append(("reset", ("bob",)))
+    assert settle(told, users={"bob": (BOB, True)})[0] == ["reset key came back"]
+    assert settle([*told, ("key", ("bob",))], users={"bob": (BOB, True)})[0] == []
+
+
+def test_what_was_refused_is_nowhere():
+    assert settle([LETTER, ("not stored", ((1, 0),))], messages=[MESSAGE])[0] == ["message was refused"]
+    refused = [("upload", (ALICE, "a", "one")), ("refused", (ALICE, "a", "one"))]
+    assert settle(refused)[0] == []
+    assert settle(refused, files={(ALICE, "a"): "one"})[0] == ["file wrong"]
+
+
+def test_what_is_damaged_is_there_or_put_aside_and_after_a_repair_not_there():
+    def owed() -> Ledger:
+        ledger = Ledger()
+        ledger.damaged = {7: Damage(digest(b"rotten"), "whole")}
+        return ledger
+
+    def kinds(messages: list, aside: dict[str, bool], notes: tuple = ()) -> list[str]:
+        ledger = owed().at([(0, *note) for note in notes], 0)
+        return [problem.partition(":")[0] for problem in ledger.settle(Found({}, {}, messages, {}, aside))]
+
+    there, repaired = [(7, BOB, ALICE, 3, b"rotten")], (("repaired", ()),)
+    assert kinds(there, {}) == kinds([], {"whole": False}) == kinds([], {"whole": True}, repaired) == []
+    assert kinds([], {}) == ["damaged thing lost"]
+    assert kinds([(7, BOB, ALICE, 3, b"worse")], {}) == ["damaged thing changed"]
+    assert kinds(there, {"whole": True}, repaired) == ["repair undone"]
+    assert kinds([], {"whole": False}, repaired) == ["note lost"]
+
+
+# -- directories of older versions
+
+
+def test_older_directories_are_of_each_version_that_was_released(tmp_path):
+    """Each step is one that a released version took, and the last one is ours."""
+    versions = set()
+    for seed in range(40):
+        root = tmp_path / str(seed)
+        owed = make_older_directory(root, random.Random(seed))
+        database = sqlite3.connect(root / "data" / "kesher.db")
+        ((version,),) = database.execute("PRAGMA user_version")
+        assert database.execute("SELECT count(*) FROM clients").fetchone() == (len(owed.users),)
+        database.close()
+        versions.add(version)
+    assert versions == set(range(1, len(migrations())))
+
+
 # -- the recorder
 
 
@@ -241,6 +322,21 @@ def test_a_recording_makes_the_directory_that_the_server_made(scratch, load):
     assert {Kind.CREATE, Kind.WRITE, Kind.UNLINK, Kind.SYNC_BEGIN, Kind.SYNC_END, Kind.SEND_END} <= kinds
 
 
+def segments_in_turn(made: Round) -> list[int]:
+    places = [offset // JOURNAL for _, offset, _ in journal_batches(made, made.entries())]
+    return [segment for segment, _ in itertools.groupby(places)]
+
+
+@needs_server
+def test_the_journals_segments_are_filled_in_turn_and_again(scratch):
+    """Unless the server comes to rest in between, and begins anew."""
+    for attempt in range(5):
+        turns = segments_in_turn(record(scratch / str(attempt), "journal-segments", str(attempt)))
+        if turns[:3] == [0, 1, 0]:
+            return
+    pytest.fail(f"segments in turn: {turns}")
+
+
 def files_below(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
@@ -248,43 +344,17 @@ def files_below(root: Path) -> dict[str, bytes]:
 @needs_server
 def test_a_recording_that_was_kept_makes_the_same_image_again(scratch):
     made = record(scratch / "round", "replacements", "1")
-    made.save()
     image = made.image(5, made.entries())
+    assert check_images(made, [image], scratch / "image") == []
+    made.save()
     write_image(made, image, scratch / "then")
     kept = Round.kept_in(made.folder)
-    assert image_of(kept, 5) == image
+    assert kept.images == {5: image}
     write_image(kept, image, scratch / "now")
     assert files_below(scratch / "then") == files_below(scratch / "now") != {}
 
 
 # -- the server
-
-
-def run(scratch, capsys=None, **plan) -> dict[str, campaign.Counts]:
-    totals = campaign.run_plan(campaign.Plan(**plan), scratch / "rounds", campaign.tell_on_screen)
-    if capsys is not None:
-        with capsys.disabled():
-            print("\n" + campaign.table(totals))
-    problems = [problem for counts in totals.values() for problem in counts.problems]
-    assert problems == [], "\n".join(problems[:20])
-    return totals
-
-
-@needs_server
-def test_what_was_acknowledged_survives_power_cuts_and_two_in_a_row(scratch):
-    totals = run(scratch, images=10, pairs=20)
-    assert {counts.images for counts in totals.values()} == {10}
-    assert sum(counts.pairs for counts in totals.values()) == 20
-
-
-@needs_server
-@pytest.mark.parametrize("scenario", scenarios.SCENARIOS, ids=lambda scenario: scenario.__name__)
-def test_what_was_once_lost_is_not_lost_again(scratch, scenario):
-    try:
-        problems = [problem.text for problem in scenarios.run_scenario(scenario, scratch)]
-    except scenarios.NotReached as reason:
-        pytest.skip(f"threads took another course each time: {reason}")
-    assert problems == [], problems[:5]
 
 
 @needs_server
@@ -298,26 +368,19 @@ def test_what_was_once_lost_is_not_lost_again(scratch, scenario):
     ],
 )
 def test_a_sync_that_is_left_out_is_missed(scratch, load, words):
-    controls = campaign.run_controls(scratch, loads=(load,), images=30, words=words, one_is_enough=True)
-    assert any(control.caught for control in controls), campaign.control_table(controls)
-
-
-@needs_server
-@pytest.mark.slow
-@pytest.mark.timeout(4 * 3600)
-def test_what_was_acknowledged_survives_a_thousand_power_cuts_under_each_load(scratch, capsys):
-    run(scratch, capsys, images=1000, pairs=300, seed=random.SystemRandom().randrange(1 << 32))
+    found = controls.run_controls(scratch, loads=(load,), images=30, words=words, one_is_enough=True)
+    assert any(control.caught for control in found), controls.control_table(found)
 
 
 @needs_server
 @pytest.mark.slow
 @pytest.mark.timeout(4 * 3600)
 def test_every_sync_is_missed_or_known_to_be_redundant(scratch, capsys):
-    controls = campaign.run_controls(scratch, images=200)
+    found = controls.run_controls(scratch, images=200)
     with capsys.disabled():
-        print("\n" + campaign.control_table(controls))
-    caught = [control.place for control in controls if control.caught]
+        print("\n" + controls.control_table(found))
+    caught = [control.place for control in found if control.caught]
     for words in ("kesher.db,", "kesher.db-wal,", "of journal,", "of messages,", "of files,", "of a user's,", "syncfs"):
         assert any(words in place for place in caught), words
-    unknown = [c.place for c in controls if not c.caught and not campaign.why_redundant(c.place)]
+    unknown = [c.place for c in found if not c.caught and not controls.why_redundant(c.place)]
     assert unknown == []

@@ -1,6 +1,7 @@
 /* messaging.c — see messaging.h. */
 #include "cli/commands/messaging.h"
 
+#include "base/file.h"
 #include "base/text.h"
 #include "cli/terminal/output.h"
 
@@ -9,24 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Makes what does not exist of `path`, whose bytes are changed and restored. False with errno. */
-static bool make_directories(char *path)
-{
-    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        bool made = mkdir(path, 0700) == 0 || errno == EEXIST;
-        *slash = '/';
-        if (!made)
-            return false;
-    }
-    return mkdir(path, 0700) == 0 || errno == EEXIST;
-}
-
 /* Makes sure that `path` is a directory that can be written to. 0, or the errno of what is in the way. */
 static int prepare_path(char *path)
 {
     struct stat status = {.st_mode = 0};
-    if (!make_directories(path) || stat(path, &status) != 0)
+    if (!ks_file_make_directories(path) || stat(path, &status) != 0)
         return errno;
     if (!S_ISDIR(status.st_mode))
         return ENOTDIR;

@@ -1,34 +1,23 @@
 /* home_files.c — see home_files.h. */
 #include "client/home/home_files.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "client/failure.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SMALL_FILE_LIMIT = 64 * 1024, KEPT_COPIES = 10000 };
+enum { SMALL_FILE_LIMIT = 64 * 1024, KEPT_COPIES = 10000, LEFTOVER_AGE_SECONDS = 60 * 60 };
 
 /* ---- the directory ---- */
-
-/* mkdir -p, mode 0700. */
-static int make_directories(char *path)
-{
-    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        int failure = mkdir(path, 0700) != 0 && errno != EEXIST;
-        *slash = '/';
-        if (failure)
-            return -1;
-    }
-    return mkdir(path, 0700) != 0 && errno != EEXIST ? -1 : 0;
-}
 
 static int open_directory(const char *path)
 {
@@ -46,14 +35,17 @@ static enum kesher_status fail_directory(const struct kesher_home *home, int err
 enum kesher_status ks_home_files_open(struct kesher_home *home, struct kesher_error *error)
 {
     home->directory_fd = open_directory(home->path);
-    return home->directory_fd >= 0 || errno == ENOENT ? KESHER_OK : fail_directory(home, errno, error);
+    if (home->directory_fd < 0)
+        return errno == ENOENT ? KESHER_OK : fail_directory(home, errno, error);
+    ks_home_files_sweep(home, LEFTOVER_AGE_SECONDS); /* no lock tells whose they are; by then nobody's */
+    return KESHER_OK;
 }
 
 enum kesher_status ks_home_files_make(struct kesher_home *home, struct kesher_error *error)
 {
-    if (home->directory_fd >= 0)
-        return KESHER_OK;
-    if (make_directories(home->path) == 0)
+    if (!ks_file_make_directories(home->path))
+        return fail_directory(home, errno, error);
+    if (home->directory_fd < 0)
         home->directory_fd = open_directory(home->path);
     return home->directory_fd >= 0 ? KESHER_OK : fail_directory(home, errno, error);
 }
@@ -69,8 +61,9 @@ enum kesher_status ks_home_files_failure(const struct kesher_home *home, int err
 static enum kesher_status create_directory(const struct kesher_home *home, const char *name,
                                            struct kesher_error *error)
 {
-    if (mkdirat(home->directory_fd, name, 0700) != 0)
-        return errno == EEXIST ? KESHER_OK : ks_home_files_failure(home, errno, "create", name, error);
+    if (mkdirat(home->directory_fd, name, 0700) != 0 && errno != EEXIST)
+        return ks_home_files_failure(home, errno, "create", name, error);
+    /* Also one that exists: who made it may have been killed before this. */
     return fsync(home->directory_fd) == 0 ? KESHER_OK
                                           : ks_home_files_failure(home, errno, "sync", name, error);
 }
@@ -109,6 +102,32 @@ enum kesher_status ks_home_files_list(const struct kesher_home *home, DIR **entr
     if (fd >= 0)
         close(fd);
     return ks_home_files_failure(home, error_number, "list", "the files", error);
+}
+
+/* Whether ks_file_replace makes such a temporary name for a file of ours, and not somebody else for his: ours
+ * ends with a process's number. */
+static bool is_temporary(const char *name)
+{
+    static const char own[] = ".@(me.info|my.info|priv.key|server.info)?(.old.+([0-9])).+([0-9]).tmp";
+    static const char contact[] = ".+(?).contact.+([0-9]).tmp";
+    return fnmatch(own, name, FNM_EXTMATCH) == 0 || fnmatch(contact, name, FNM_EXTMATCH) == 0;
+}
+
+void ks_home_files_sweep(const struct kesher_home *home, unsigned age_seconds)
+{
+    const int64_t now = ks_clock_wall_seconds(ks_clock_system());
+    const struct dirent *entry = NULL;
+    struct stat status;
+    DIR *entries = NULL;
+    if (ks_home_files_list(home, &entries, NULL) != KESHER_OK || entries == NULL)
+        return;
+    while ((entry = readdir(entries)) != NULL) { /* NOLINT(concurrency-mt-unsafe): a stream of our own */
+        if (is_temporary(entry->d_name) &&
+            fstatat(home->directory_fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+            now - status.st_mtim.tv_sec >= age_seconds)
+            (void)unlinkat(home->directory_fd, entry->d_name, 0);
+    }
+    closedir(entries);
 }
 
 bool ks_home_files_exists(const struct kesher_home *home, const char *name)

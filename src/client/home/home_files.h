@@ -49,6 +49,10 @@ enum kesher_status ks_home_files_directory(const struct kesher_home *home, const
 enum kesher_status ks_home_files_list(const struct kesher_home *home, DIR **entries,
                                       struct kesher_error *error);
 
+/* Removes the temporary files of ks_home_files_write by programs that died, which have keys in them: those
+ * that nobody has written to for so many seconds. */
+void ks_home_files_sweep(const struct kesher_home *home, unsigned age_seconds);
+
 /* KESHER_FILE with the sentence "cannot <doing> <name> in '<home>': <reason>". */
 enum kesher_status ks_home_files_failure(const struct kesher_home *home, int error_number, const char *doing,
                                          const char *name, struct kesher_error *error);

@@ -125,7 +125,9 @@ static enum kesher_status recover_one(struct ks_client_inbox *inbox, uint64_t se
     uint64_t offset = 0;
     ks_client_inbox_name(sequence, incoming, name);
     ks_client_inbox_name(sequence, messages, visible);
-    ks_client_inbox_progress(inbox, &reached, &offset);
+    enum kesher_status status = ks_client_inbox_progress(inbox, &reached, &offset, error);
+    if (status != KESHER_OK)
+        return status;
     /* Visible already, or even shown: only the last step was missing. */
     if (reached >= sequence || ks_home_files_exists(inbox->directory, visible))
         return remove_file(inbox, sequence, incoming, error);
@@ -134,7 +136,6 @@ static enum kesher_status recover_one(struct ks_client_inbox *inbox, uint64_t se
         return ks_home_files_failure(inbox->directory, errno, "open", name, error);
     file.fd = arrival.fd;
     enum ks_result result = ks_message_file_begin(&file);
-    enum kesher_status status = KESHER_INVALID;
     if (result == KS_INVALID) /* the server sends it again */
         status = remove_file(inbox, sequence, incoming, error);
     else if (result != KS_OK || fsync(arrival.fd) != 0)

@@ -121,8 +121,9 @@ enum kesher_status ks_client_inbox_list(const struct ks_client_inbox *inbox, uin
     uint64_t offset = 0;
     DIR *entries = NULL;
     *listing = (struct ks_client_inbox_listing){.last = 0};
-    ks_client_inbox_progress(inbox, &listing->last, &offset);
-    enum kesher_status status = ks_home_files_list(inbox->directory, &entries, error);
+    enum kesher_status status = ks_client_inbox_progress(inbox, &listing->last, &offset, error);
+    if (status == KESHER_OK)
+        status = ks_home_files_list(inbox->directory, &entries, error);
     if (status != KESHER_OK)
         return status;
     const struct dirent *entry = NULL;
@@ -156,22 +157,27 @@ static void format_progress(uint64_t sequence, uint64_t offset, char line[static
         line[0] = '\0';
 }
 
-void ks_client_inbox_progress(const struct ks_client_inbox *inbox, uint64_t *sequence, uint64_t *offset)
+enum kesher_status ks_client_inbox_progress(const struct ks_client_inbox *inbox, uint64_t *sequence,
+                                            uint64_t *offset, struct kesher_error *error)
 {
     char line[PROGRESS_SIZE + 1] = "";
     char expected[PROGRESS_SIZE + 1];
     char *rest = NULL;
     *sequence = 0;
     *offset = 0;
-    if (ks_message_file_read(inbox->progress_fd, line, PROGRESS_SIZE, 0) != KS_OK)
-        return;
+    enum ks_result result = ks_message_file_read(inbox->progress_fd, line, PROGRESS_SIZE, 0);
+    if (result == KS_IO)
+        return fail(inbox, errno, "read", progress_name, error);
+    if (result != KS_OK)
+        return KESHER_OK;
     uint64_t first = strtoull(line, &rest, 16);
     uint64_t second = strtoull(rest, NULL, 16);
     format_progress(first, second, expected);
-    if (strcmp(line, expected) != 0)
-        return;
-    *sequence = first;
-    *offset = second;
+    if (strcmp(line, expected) == 0) {
+        *sequence = first;
+        *offset = second;
+    }
+    return KESHER_OK;
 }
 
 static enum kesher_status write_progress(const struct ks_client_inbox *inbox, uint64_t sequence,
@@ -261,9 +267,11 @@ enum kesher_status ks_client_inbox_next(struct ks_client_inbox *inbox, struct ks
     struct ks_client_inbox_listing listing;
     place->is_kept = false;
     *damaged = false;
-    ks_client_inbox_progress(inbox, &place->sequence, &place->offset);
+    enum kesher_status status = ks_client_inbox_progress(inbox, &place->sequence, &place->offset, error);
+    if (status != KESHER_OK)
+        return status;
     for (;;) {
-        enum kesher_status status = entry_at(inbox, place->sequence, place->offset, entry, error);
+        status = entry_at(inbox, place->sequence, place->offset, entry, error);
         if (status == KESHER_OK)
             return KESHER_OK;
         if (status == KESHER_INVALID) {

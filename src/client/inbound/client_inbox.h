@@ -56,8 +56,11 @@ struct ks_client_inbox_listing {
 enum kesher_status ks_client_inbox_list(const struct ks_client_inbox *inbox, uint64_t after,
                                         struct ks_client_inbox_listing *listing, struct kesher_error *error);
 
-/* How far the messages are done with. A progress that cannot be read is one at the very beginning. */
-void ks_client_inbox_progress(const struct ks_client_inbox *inbox, uint64_t *sequence, uint64_t *offset);
+/* How far the messages are done with. One that makes no sense, after a power cut for instance, is one at the
+ * very beginning; one that the disk does not give is a failure, else all would be shown again. KESHER_OK;
+ * KESHER_FILE. */
+enum kesher_status ks_client_inbox_progress(const struct ks_client_inbox *inbox, uint64_t *sequence,
+                                            uint64_t *offset, struct kesher_error *error);
 
 /* The next message that is not done with; its descriptor stays the inbox's. Under the reading lock. A file
  * that is damaged is set aside as <number>.damaged, with *damaged set. KESHER_OK; KESHER_NOT_FOUND when there

@@ -32,9 +32,10 @@ static enum kesher_status check_nothing_waits(struct kesher_messenger *messenger
     struct ks_client_inbox_listing listing;
     uint64_t sequence = 0;
     uint64_t offset = 0;
-    ks_client_inbox_progress(&messenger->inbox, &sequence, &offset);
+    enum kesher_status status = ks_client_inbox_progress(&messenger->inbox, &sequence, &offset, error);
     uint64_t done = sequence > 0 ? sequence - 1 : 0;
-    enum kesher_status status = ks_client_inbox_list(&messenger->inbox, done, &listing, error);
+    if (status == KESHER_OK)
+        status = ks_client_inbox_list(&messenger->inbox, done, &listing, error);
     if (status != KESHER_OK || listing.next == 0)
         return status;
     return ks_failure(error, KESHER_TIMEOUT,

@@ -111,7 +111,9 @@ static enum kesher_status next_kept(struct kesher_messenger *messenger, struct k
     if (status != KESHER_OK)
         return status;
     update_retrial(messenger);
-    ks_client_inbox_progress(&messenger->inbox, &sequence, &offset);
+    status = ks_client_inbox_progress(&messenger->inbox, &sequence, &offset, error);
+    if (status != KESHER_OK)
+        return status;
     for (size_t index = next_to_try(messenger); index < messenger->kept.count; index++) {
         const struct ks_kept_message *message = &messenger->kept.messages[index];
         if (!is_behind(sequence, offset, message->sequence, message->offset) &&

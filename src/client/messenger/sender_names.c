@@ -58,8 +58,7 @@ static void add_coming(struct kesher_messenger *messenger)
     uint64_t offset = 0;
     for (size_t i = 0; i < messenger->kept.count; i++)
         add_unknown(messenger, &messenger->kept.messages[i].sender);
-    ks_client_inbox_progress(inbox, &sequence, &offset);
-    if (inbox->frame.fd < 0)
+    if (inbox->frame.fd < 0 || ks_client_inbox_progress(inbox, &sequence, &offset, NULL) != KESHER_OK)
         return;
     if (inbox->frame_sequence != sequence)
         offset = KS_MESSAGE_FILE_HEADER_SIZE;

@@ -14,21 +14,12 @@
 
 enum { LOCK_WAIT_MS = 30 * 1000 };
 
-/* Temporary files of programs that died have keys in them. Unless somebody is writing one just now. */
+/* What programs left that died. Unless somebody is writing one just now. */
 static void sweep(struct ks_contacts *contacts)
 {
-    DIR *entries = NULL;
-    const struct dirent *entry = NULL;
     if (ks_home_lock_take(&contacts->lock, 0, "changing what is known of a user", NULL) != KESHER_OK)
         return;
-    if (ks_home_files_list(contacts->directory, &entries, NULL) == KESHER_OK) {
-        while ((entry = readdir(entries)) != NULL) { /* NOLINT(concurrency-mt-unsafe): a stream of our own */
-            size_t size = strlen(entry->d_name);
-            if (entry->d_name[0] == '.' && size > 4 && strcmp(entry->d_name + size - 4, ".tmp") == 0)
-                (void)unlinkat(contacts->directory->directory_fd, entry->d_name, 0);
-        }
-        closedir(entries);
-    }
+    ks_home_files_sweep(contacts->directory, 0);
     ks_home_lock_release(&contacts->lock);
 }
 

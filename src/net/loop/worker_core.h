@@ -72,6 +72,7 @@ struct ks_worker_core {
     struct ks_worker_shared *shared;
     uv_loop_t uv;
     uv_timer_t ticks;                   /* runs while a deadline is set or a delivery is watched */
+    uint64_t ticked_ms;                 /* when the last tick came, or the ticks began */
     uv_timer_cb on_tick;                /* the carrier's */
     uv_poll_cb on_socket;               /* the carrier's: something happened at a socket */
     struct ks_deadline_wheel deadlines; /* of services, and of endings */
@@ -81,7 +82,8 @@ struct ks_worker_core {
     uint8_t *scratch;                   /* KS_WORKER_SCRATCH_SIZE bytes for input */
     _Atomic unsigned connection_count;  /* of this worker; the acceptor reads it to find the least loaded */
     bool ticking;
-    bool quiescing; /* no connection may stay */
+    bool stood_still; /* the last tick came late, and was put off */
+    bool quiescing;   /* no connection may stay */
 };
 
 enum { KS_WORKER_SCRATCH_SIZE = 256 * 1024 };
@@ -96,6 +98,11 @@ void ks_worker_core_need_ticks(struct ks_worker_core *core);
 
 /* Stops them; in a tick, when nothing needs them any more. */
 void ks_worker_core_stop_ticks(struct ks_worker_core *core);
+
+/* To be asked in each tick, once: whether the loop stood still before it (the process was stopped, or got no
+ * processor), so that deadlines have passed while what peers did in time lies unread in the sockets. The tick
+ * then ends here: the sockets are looked at before the next one, which is never told so. */
+bool ks_worker_core_stood_still(struct ks_worker_core *core);
 
 /* One connection of this worker is gone, or has not come about: takes it from all counts. Any thread. */
 void ks_worker_core_count_out(struct ks_worker_core *core, const struct ks_peer_address *peer,

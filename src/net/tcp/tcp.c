@@ -199,6 +199,8 @@ static void deadline_passed(struct ks_deadline *deadline, void *context)
 static void tick(uv_timer_t *ticks)
 {
     struct ks_worker_core *core = KS_CONTAINER_OF(ticks, struct ks_worker_core, ticks);
+    if (ks_worker_core_stood_still(core))
+        return;
     ks_deadline_wheel_advance(&core->deadlines, uv_now(&core->uv), deadline_passed, NULL);
     ks_tcp_check_deliveries(core);
     ks_deadline_wheel_advance(&core->reminders, uv_now(&core->uv), ks_tcp_reminder_passed, NULL);

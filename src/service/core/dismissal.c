@@ -3,22 +3,6 @@
 
 #include <stdlib.h>
 
-static void stage_discarded(struct ks_store_request *request)
-{
-    free(KS_CONTAINER_OF(request, struct ks_store_discard, request));
-}
-
-void ks_dismissal_of_stage(struct ks_store *store, struct ks_loop *loop, struct ks_stage *stage)
-{
-    struct ks_store_discard *discard = calloc(1, sizeof *discard);
-    if (discard == NULL)
-        return;
-    discard->request.reply_to = &loop->executor;
-    discard->request.done = stage_discarded;
-    discard->stage = stage;
-    ks_store_discard(store, discard);
-}
-
 static void key_dropped(struct ks_store_request *request)
 {
     struct ks_store_drop_content_key *drop =

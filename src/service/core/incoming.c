@@ -7,8 +7,6 @@
  */
 #include "service/core/incoming.h"
 
-#include "service/core/dismissal.h"
-
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,7 +68,7 @@ static void give_back(struct ks_incoming *incoming)
 {
     ks_chunks_clear(&incoming->chunks);
     if (incoming->stage != NULL)
-        ks_dismissal_of_stage(incoming->environment->store, incoming->loop, incoming->stage);
+        ks_store_discard(incoming->environment->store, incoming->stage, NULL);
     incoming->stage = NULL;
     if (incoming->bytes == NULL)
         return;

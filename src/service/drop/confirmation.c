@@ -91,7 +91,7 @@ void ks_confirmation_right(struct ks_exchange *exchange, const uint8_t *fixed)
     }
     struct confirmation *confirmation = calloc(1, sizeof *confirmation);
     if (confirmation == NULL) {
-        ks_places_discard(environment, exchange->loop, &upload);
+        ks_places_discard(environment, &upload);
         ks_exchange_refuse(exchange);
         return;
     }
@@ -148,7 +148,7 @@ static void rejection_user_found(struct ks_store_request *request)
         report_rejection(rejection);
     free(rejection);
     if (result == KS_OK)
-        ks_places_discard(exchange->environment, exchange->loop, &upload);
+        ks_places_discard(exchange->environment, &upload);
     if (understood)
         act(exchange, result == KS_OK ? &upload : NULL);
     else

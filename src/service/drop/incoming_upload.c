@@ -34,6 +34,7 @@ struct incoming_upload {
     size_t kept_offset;                     /* of the kept name in name_field */
     size_t kept_size;
     uint64_t owner;
+    uint64_t number;
     struct ks_content_key *key;
     struct upload_content content;
     bool is_counted; /* in the registry of staged uploads, for this upload to count out */
@@ -90,6 +91,7 @@ static void stage_and_answer(struct incoming_upload *upload)
         .name = (const char *)upload->name_field + upload->kept_offset,
         .name_size = upload->kept_size,
         .owner = upload->owner,
+        .number = upload->number,
         .stage = incoming->stage,
         .key = ks_content_key_retain(upload->key),
         .rightly_padded = upload->content.rightly_padded,
@@ -100,7 +102,7 @@ static void stage_and_answer(struct incoming_upload *upload)
     };
     struct ks_staged_upload replaced;
     bool has_replaced = false;
-    ks_places_forget_stale(environment, incoming->loop);
+    ks_places_forget_stale(environment);
     if (ks_staged_put(environment->staged, &staged, &replaced, &has_replaced) != KS_OK) {
         ks_content_key_release(staged.key);
         ks_incoming_refuse(incoming);
@@ -109,7 +111,7 @@ static void stage_and_answer(struct incoming_upload *upload)
     incoming->stage = NULL;
     upload->is_counted = false;
     if (has_replaced)
-        ks_places_discard(environment, incoming->loop, &replaced);
+        ks_places_discard(environment, &replaced);
     answer_with_sum(upload);
     ks_incoming_end(incoming);
 }
@@ -283,6 +285,7 @@ static struct incoming_upload *upload_new(struct ks_exchange *exchange,
     upload->is_counted = true;
     upload->id = exchange->header.client_id;
     upload->owner = ks_session_number(exchange->session);
+    upload->number = ks_staged_number(exchange->environment->staged);
     upload->content.cksum = ks_cksum_start();
     memcpy(upload->name_field, payload->name_field, KS_TEXT_FIELD_SIZE);
     upload->kept_offset = (size_t)(kept - payload->name);

@@ -1,21 +1,31 @@
 /* places.c — see places.h. */
 #include "service/drop/places.h"
 
-#include "service/core/dismissal.h"
 #include "service/core/report.h"
 #include "service/core/session.h"
 #include "service/core/tally.h"
 #include "service/drop/staged.h"
 
-void ks_places_discard(const struct ks_service_environment *environment, struct ks_loop *loop,
-                       struct ks_staged_upload *upload)
+static void discard(struct ks_store *store, struct ks_staged_upload *upload)
 {
     ks_content_key_release(upload->key);
     upload->key = NULL;
-    ks_dismissal_of_stage(environment->store, loop, upload->stage);
+    ks_store_discard(store, upload->stage, NULL);
 }
 
-void ks_places_forget_stale(const struct ks_service_environment *environment, struct ks_loop *loop)
+void ks_places_discard(const struct ks_service_environment *environment, struct ks_staged_upload *upload)
+{
+    discard(environment->store, upload);
+}
+
+void ks_places_forget_user(struct ks_staged *staged, struct ks_store *store, const struct ks_client_id *id)
+{
+    struct ks_staged_upload upload;
+    while (ks_staged_take_of(staged, id, &upload))
+        discard(store, &upload);
+}
+
+void ks_places_forget_stale(const struct ks_service_environment *environment)
 {
     uint64_t now_ms = ks_clock_monotonic_ms(environment->clock);
     uint64_t lifetime_ms = (uint64_t)environment->settings.stage_lifetime * 1000;
@@ -24,8 +34,14 @@ void ks_places_forget_stale(const struct ks_service_environment *environment, st
                                 &stale)) {
         ks_report_user(environment, &stale.id, KS_LOG_INFO,
                        "an upload is discarded: it was not confirmed in time (stage-lifetime)");
-        ks_places_discard(environment, loop, &stale);
+        ks_places_discard(environment, &stale);
     }
+}
+
+unsigned ks_places_taken(const struct ks_service_environment *environment)
+{
+    ks_places_forget_stale(environment);
+    return ks_staged_count(environment->staged);
 }
 
 static void refuse(const struct ks_exchange *exchange, enum ks_staged_entry entry)
@@ -50,7 +66,7 @@ static void evict(const struct ks_exchange *exchange, struct ks_staged_upload *u
     ks_tally_refused(ks_tally_shard_of(environment->tally, exchange->loop), KS_TALLY_UPLOADS);
     ks_report_user(environment, &upload->id, KS_LOG_WARNING,
                    "an unconfirmed upload is discarded: whoever has most makes room (uploads)");
-    ks_places_discard(environment, exchange->loop, upload);
+    ks_places_discard(environment, upload);
 }
 
 bool ks_places_enter(const struct ks_exchange *exchange)
@@ -59,7 +75,7 @@ bool ks_places_enter(const struct ks_exchange *exchange)
     uint8_t address[KS_PEER_ADDRESS_SIZE];
     struct ks_staged_upload evicted;
     ks_connection_peer_address(ks_session_connection(exchange->session), address);
-    ks_places_forget_stale(environment, exchange->loop);
+    ks_places_forget_stale(environment);
     enum ks_staged_entry entry =
         ks_staged_enter(environment->staged, &exchange->header.client_id, address,
                         environment->settings.uploads_per_user, environment->settings.uploads, &evicted);

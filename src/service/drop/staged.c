@@ -7,6 +7,7 @@
 #include "base/limits/ranking.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,6 +70,7 @@ struct ks_staged {
     struct name_entry *names;
     struct waiting_upload *oldest;
     struct waiting_upload *oldest_unproven;
+    _Atomic uint64_t numbers; /* that were given */
 };
 
 enum ks_result ks_staged_new(struct ks_staged **staged)
@@ -359,6 +361,11 @@ enum ks_staged_entry ks_staged_enter(struct ks_staged *staged, const struct ks_c
     return entry;
 }
 
+uint64_t ks_staged_number(struct ks_staged *staged)
+{
+    return atomic_fetch_add(&staged->numbers, 1) + 1;
+}
+
 enum ks_result ks_staged_put(struct ks_staged *staged, const struct ks_staged_upload *upload,
                              struct ks_staged_upload *replaced, bool *has_replaced)
 {
@@ -381,7 +388,7 @@ enum ks_result ks_staged_put(struct ks_staged *staged, const struct ks_staged_up
     add_entry(staged, name, user, entry);
     *has_replaced = previous != NULL;
     if (previous != NULL)
-        *replaced = take_out(staged, previous);
+        *replaced = take_out(staged, previous->upload.number > upload->number ? entry : previous);
     pthread_mutex_unlock(&staged->lock);
     return KS_OK;
 }
@@ -428,6 +435,18 @@ bool ks_staged_take_stale(struct ks_staged *staged, uint64_t now_ms, uint64_t li
         *upload = take_out(staged, stale);
     pthread_mutex_unlock(&staged->lock);
     return stale != NULL;
+}
+
+bool ks_staged_take_of(struct ks_staged *staged, const struct ks_client_id *id,
+                       struct ks_staged_upload *upload)
+{
+    pthread_mutex_lock(&staged->lock);
+    const struct user_entry *user = find_user(staged, id);
+    bool found = user != NULL && user->oldest != NULL;
+    if (found)
+        *upload = take_out(staged, user->oldest);
+    pthread_mutex_unlock(&staged->lock);
+    return found;
 }
 
 void ks_staged_free(struct ks_staged *staged)

@@ -22,7 +22,8 @@ struct ks_staged_upload {
     struct ks_client_id id;
     const char *name; /* the kept name; only read by ks_staged_put */
     size_t name_size;
-    uint64_t owner; /* whose upload it is: the session's number, never 0 */
+    uint64_t owner;  /* whose upload it is: the session's number, never 0 */
+    uint64_t number; /* of the upload (ks_staged_number): its owner's ascend as their requests came */
     struct ks_stage *stage;
     struct ks_content_key *key; /* a reference that goes along */
     bool rightly_padded;
@@ -55,12 +56,16 @@ enum ks_staged_entry ks_staged_enter(struct ks_staged *staged, const struct ks_c
 /* How many are counted, of all users. Any thread. */
 unsigned ks_staged_count(struct ks_staged *staged);
 
+/* The number of an upload that begins. Any thread. */
+uint64_t ks_staged_number(struct ks_staged *staged);
+
 /* An upload that was counted ended without ks_staged_put. */
 void ks_staged_leave(struct ks_staged *staged, const struct ks_client_id *id);
 
-/* Adds an upload that was counted as the one last completed, for its owner and anywhere. *replaced receives
- * the owner's previous one of that name, if there was one (*has_replaced): it is obsolete and has to be
- * discarded by the caller. KS_OK, KS_NO_MEMORY (nothing was added). */
+/* Adds an upload that was counted as the one last completed, for its owner and anywhere. Where the owner has
+ * one of that name already (*has_replaced), *replaced receives the earlier of the two, which may be this one:
+ * one with a wrong padding is staged late. It is obsolete and has to be discarded by the caller. KS_OK,
+ * KS_NO_MEMORY (nothing was added). */
 enum ks_result ks_staged_put(struct ks_staged *staged, const struct ks_staged_upload *upload,
                              struct ks_staged_upload *replaced, bool *has_replaced);
 
@@ -79,5 +84,9 @@ enum { KS_STAGED_UNPROVEN_MS = 5 * 60 * 1000 };
  * there is none. */
 bool ks_staged_take_stale(struct ks_staged *staged, uint64_t now_ms, uint64_t lifetime_ms, unsigned all,
                           struct ks_staged_upload *upload);
+
+/* Takes out an upload of this user. False when there is none. */
+bool ks_staged_take_of(struct ks_staged *staged, const struct ks_client_id *id,
+                       struct ks_staged_upload *upload);
 
 #endif

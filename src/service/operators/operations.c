@@ -6,6 +6,7 @@
 #include "crypto/alias.h"
 #include "crypto/digest.h"
 #include "service/chat/groups.h"
+#include "service/drop/places.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -227,8 +228,11 @@ static void ask_for_reset(struct ks_operation *operation)
 
 static void user_removed(struct ks_store_request *request)
 {
-    end_change(KS_CONTAINER_OF(request, struct ks_operation, asked.removal.request), "remove the user",
-               "removed the user", request->result);
+    struct ks_operation *operation = KS_CONTAINER_OF(request, struct ks_operation, asked.removal.request);
+    const struct ks_operations_environment *environment = operation->environment;
+    if (request->result == KS_OK && environment->staged != NULL)
+        ks_places_forget_user(environment->staged, environment->store, &operation->asked.removal.id);
+    end_change(operation, "remove the user", "removed the user", request->result);
 }
 
 static void ask_for_removal(struct ks_operation *operation)

@@ -15,11 +15,13 @@
 struct ks_alias_key;
 struct ks_groups;
 struct ks_operation;
+struct ks_staged;
 
 /* One for all; read-only. */
 struct ks_operations_environment {
     struct ks_store *store;
     struct ks_groups *groups; /* NULL: no server runs, and so there are none */
+    struct ks_staged *staged; /* likewise */
     const struct ks_alias_key *alias_key;
     bool plain_public_ids;
     const struct ks_log *log;

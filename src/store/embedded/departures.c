@@ -58,8 +58,10 @@ static void answer(struct ks_departure *departure, enum ks_result result)
 {
     struct ks_store_remove_user *request = departure->request;
     departure->request = NULL;
-    if (request != NULL)
-        ks_reply_post(&request->request, result);
+    if (request == NULL)
+        return;
+    request->id = departure->id;
+    ks_reply_post(&request->request, result);
 }
 
 /* The user is gone, but not all that it had. */

@@ -66,9 +66,9 @@ static void engine_confirm(struct ks_store *store, struct ks_store_confirm *requ
     ks_vault_confirm(ks_engine_of(store)->vault, request);
 }
 
-static void engine_discard(struct ks_store *store, struct ks_store_discard *request)
+static void engine_discard(struct ks_store *store, struct ks_stage *stage, struct ks_store_request *request)
 {
-    ks_vault_discard(ks_engine_of(store)->vault, request);
+    ks_vault_discard(ks_engine_of(store)->vault, stage, request);
 }
 
 /* ---- close ---- */

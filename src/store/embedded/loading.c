@@ -252,17 +252,18 @@ static enum ks_result remove_unknown_contents(struct ks_engine *engine)
     return result;
 }
 
-/* NULL when the row has its file. */
+/* NULL when the row has its file, as far as anybody can tell. */
 static const char *judge_spooled(const struct ks_engine *engine, sqlite3_stmt *statement,
                                  struct ks_damage_row *row)
 {
-    uint64_t size = 0;
     const char *why = ks_damage_read_row(statement, NULL, row);
+    if (sqlite3_errcode(sqlite3_db_handle(statement)) == SQLITE_NOMEM)
+        return NULL;
     if (why != NULL || row->place == NULL)
         return why;
-    if (!ks_sweep_file_size(engine->directory_fd, row->place, &size))
-        return "its file is missing";
-    return ks_contents_has_size(size, row->content_size) ? NULL : "its file has another size";
+    struct ks_contents contents = {
+        .directory_fd = engine->directory_fd, .place = row->place, .content_size = row->content_size};
+    return ks_contents_look(&contents) == KS_INVALID ? contents.why : NULL;
 }
 
 /* Their receivers would find out; but here it costs nobody a connection. */

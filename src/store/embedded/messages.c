@@ -37,10 +37,12 @@ static enum ks_result apply(struct ks_engine *engine, struct ks_store_append_mes
     return KS_OK;
 }
 
-/* What is on disk already goes before the count, which then is for the next one. */
+/* What is on disk already goes before the count, which then is for the next one, and so does what was sent
+ * before it. */
 enum ks_result ks_messages_apply(struct ks_engine *engine, struct ks_store_append_message *request,
                                  const char *place)
 {
+    ks_counting_go_on(&engine->counting, &request->receiver);
     enum ks_result result = apply(engine, request, place, true);
     if (result != KS_MORE)
         return result;

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from .conversation import wait_until
+from .conversation import EVENT_SECONDS, wait_until
 from .frames import Connection, ConnectionEnded
 
 MENU = (
@@ -39,7 +39,7 @@ MESSAGE_LIMIT = 4096
 SEND_LIMIT = 1024
 NAME_LIMIT = 64
 
-GATHER_SECONDS = 90
+GATHER_SECONDS = EVENT_SECONDS
 _RECEIVED_AT_ONCE = 1 << 18
 _DATA_SEGMENTS_RECEIVED = 152  # where tcpi_data_segs_in is in Linux's struct tcp_info
 

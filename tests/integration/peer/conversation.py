@@ -1,5 +1,6 @@
 """Small talk with sure answers, for tests of frames and connections rather than of what is said."""
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -11,7 +12,8 @@ from .frames import DROP_VERSION, Answer, Reply, Request, request
 from .messages import MessagesClient, Type, message_frame
 
 UNKNOWN_CODE = 777
-EVENT_SECONDS = 90
+# Seconds; a failing test waits so long, and where tests are to fail there are many (tests/torture/controls).
+EVENT_SECONDS = float(os.environ.get("KESHER_PATIENCE") or 90)
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:

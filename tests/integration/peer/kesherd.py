@@ -103,6 +103,16 @@ class Kesherd:
         ]
 
     def start(self) -> "Kesherd":
+        start_of_log = self.begin()
+        listeners = self._wait_until_ready(start_of_log)
+        self.address = listeners.get("drop and messages")
+        self.chat_address = listeners.get("chat")
+        self.ask_address = listeners.get("ask")
+        self.metrics_address = listeners.get("metrics")
+        return self
+
+    def begin(self) -> int:
+        """Starts, and waits for nothing; where the log of this life begins."""
         start_of_log = self.log_path.stat().st_size if self.log_path.exists() else 0
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
@@ -112,12 +122,7 @@ class Kesherd:
                 stderr=log,
                 env={**environment(), **self.variables},
             )
-        listeners = self._wait_until_ready(start_of_log)
-        self.address = listeners.get("drop and messages")
-        self.chat_address = listeners.get("chat")
-        self.ask_address = listeners.get("ask")
-        self.metrics_address = listeners.get("metrics")
-        return self
+        return start_of_log
 
     def _wait_until_ready(self, start_of_log: int) -> dict[str, tuple[str, int]]:
         """The addresses of the services that listen, by the names that the log has for them."""
@@ -245,8 +250,11 @@ class Kesherd:
         """What the server's system sent, or holds to be sent, on that connection, and the peer's has not taken."""
         host, port = connection.socket.getsockname()
         ends = f"{_proc_address(*self.address)} {_proc_address(host, port)} "
-        (line,) = [line for line in Path("/proc/net/tcp").read_text().splitlines() if ends in line]
-        return int(line.split()[4].split(":")[0], 16)
+        for _ in range(20):  # while others come and go, the system may leave it out of its list, or have it there twice
+            lines = [line for line in Path("/proc/net/tcp").read_text().splitlines() if ends in line]
+            if lines:
+                return int(lines[-1].split()[4].split(":")[0], 16)
+        raise AssertionError("the server has no such connection")
 
     def resident_bytes(self) -> int:
         """The server's resident set size now."""

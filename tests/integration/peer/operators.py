@@ -77,6 +77,7 @@ class ControlClient:
     def __init__(self, data: Path):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.settimeout(RUN_SECONDS)
+        self.socket.bind("")  # a name that the system chooses: it tells one client from another
         self.socket.connect(str(data / "control"))
         self.file = self.socket.makefile("rb")
 

@@ -4,14 +4,16 @@ The rules, none of them kinder than what disks and file systems do (README.md te
 
 - What is written to a file is pending until a sync of that file that began after it has ended well, or a syncfs.
   Pending writes are there, are not, or are torn at 512 or 4096 bytes, in any combination; a file may be as long as
-  one that did not arrive would have made it, and have zeros there.
+  one that did not arrive would have made it, and have zeros there, or what its new blocks had when they were another
+  file's.
 - A change of names is pending until an fsync of the directory (of each of the two, for a rename), or a syncfs. A
   file's fsync does nothing for its name. Pending changes are there as a prefix of all, as a prefix for each
-  directory by itself (a rename between two may then be half done), or not at all.
+  directory by itself (a rename between two may then be half done), each name by itself, or not at all.
 - A truncation that did not arrive takes with it what was written to that file later.
 - After a write-back that failed, what was pending of the file never arrives; a later sync makes its size durable.
 """
 
+import itertools
 import os
 import random
 from collections.abc import Collection, Iterator
@@ -38,6 +40,7 @@ class Change:
 class File:
     durable: bytearray = field(default_factory=bytearray)
     pending: list[Change] = field(default_factory=list)
+    written: int | None = None  # when, in nanoseconds, if that was before the recording
 
     def settle(self, before: int) -> None:
         """A sync that began at that moment has ended well."""
@@ -92,13 +95,14 @@ class Snapshot:
 
     number: int
     content: "bytes | dict[str, Snapshot]"
+    written: int | None = None  # a file, in nanoseconds
 
     @classmethod
     def of(cls, path: Path) -> "Snapshot":
         if path.is_dir():
             names = {name: cls.of(path / name) for name in os.listdir(path)}
             return cls(path.lstat().st_ino, names)
-        return cls(path.lstat().st_ino, path.read_bytes())
+        return cls(path.lstat().st_ino, path.read_bytes(), path.lstat().st_mtime_ns)
 
 
 class Disk:
@@ -118,7 +122,7 @@ class Disk:
             node = Directory({name: self._load(inside) for name, inside in before.content.items()})
             node.durable = dict(node.entries)
         else:
-            node = File(bytearray(before.content))
+            node = File(bytearray(before.content), written=before.written)
         self._nodes[before.number] = node
         return node
 
@@ -136,7 +140,8 @@ class Disk:
             case Kind.CREATE | Kind.MKDIR:
                 node = File() if entry.kind == Kind.CREATE else Directory()
                 self._nodes[entry.inode] = node
-                self._name(index, entry.other, entry.name, node)
+                if entry.name:  # a file without one may be linked later
+                    self._name(index, entry.other, entry.name, node)
             case Kind.LINK:
                 self._name(index, entry.other, entry.name, self._nodes[entry.inode])
             case Kind.UNLINK | Kind.RMDIR:
@@ -147,15 +152,20 @@ class Disk:
                 self._name(index, entry.other, old, None)
                 self._name(index, entry.inode, new, node)
             case Kind.WRITE:
-                self._nodes[entry.inode].pending.append(Change(index, entry.offset, entry.payload))
+                self._change(entry.inode, Change(index, entry.offset, entry.payload))
             case Kind.TRUNCATE:
-                self._nodes[entry.inode].pending.append(Change(index, entry.length, None))
+                self._change(entry.inode, Change(index, entry.length, None))
             case Kind.LOST:
                 self._nodes[entry.inode].lose()
             case Kind.SYNC_BEGIN:
                 self._begun[entry.call] = index
             case Kind.SYNC_END if entry.error == 0 and entry.call not in self._ignored:
                 self._sync(self._begun[entry.call], entry)
+
+    def _change(self, number: int, change: Change) -> None:
+        file = self._nodes[number]
+        file.pending.append(change)
+        file.written = None
 
     def _directory(self, number: int) -> Directory:
         node = self._nodes.get(number)
@@ -219,6 +229,8 @@ class Disk:
                     chance.randbytes(32768) if is_garbage else style.content(chance, node, damaged)
                 )
                 path.chmod(0o600)
+                if node.written is not None:
+                    os.utime(path, ns=(node.written, node.written))
 
         put(self.root, root)
 
@@ -243,8 +255,8 @@ class Style:
     data: str
     names: str
 
-    DATA = ("keep", "drop", "zeros", "writes", "sectors", "pages", "torn", "torn page", "one sector")
-    NAMES = ("all", "none", "prefix", "directories")
+    DATA = ("keep", "drop", "zeros", "writes", "sectors", "pages", "torn", "torn page", "one sector", "garbage")
+    NAMES = ("all", "none", "prefix", "directories", "names")
 
     @classmethod
     def choose(cls, chance: random.Random) -> "Style":
@@ -261,6 +273,8 @@ class Style:
         if self.names == "prefix":
             last = chance.choice(pending).moment
             return [naming for naming in pending if naming.moment <= last]
+        if self.names == "names":
+            return _choose_each_name(chance, pending)
         lasts: dict[int, int] = {}
         for naming in chance.sample(pending, len(pending)):
             lasts.setdefault(id(naming.directory), naming.moment - chance.randrange(2))
@@ -288,6 +302,8 @@ class Style:
             for start, end in self._parts(chance, change, share, number - torn, goes_on, damaged):
                 _grow(data, change.offset + end)
                 data[change.offset + start : change.offset + end] = change.data[start:end]
+                if self.data == "garbage" and change.offset + start >= len(file.durable) and chance.random() < 0.3:
+                    data[change.offset + start : change.offset + end] = chance.randbytes(end - start)
             if grows:
                 _grow(data, change.offset + len(change.data))
         return data
@@ -314,8 +330,8 @@ class Style:
         elif self.data == "writes":
             if chance.random() < share:
                 yield whole
-        elif self.data in ("sectors", "pages"):
-            for unit in _units(change, SECTOR if self.data == "sectors" else PAGE):
+        elif self.data in ("sectors", "pages", "garbage"):
+            for unit in _units(change, PAGE if self.data == "pages" else SECTOR):
                 if chance.random() < share:
                     yield unit
         elif self.data in ("torn", "torn page"):
@@ -334,6 +350,22 @@ def _units(change: Change, size: int) -> Iterator[tuple[int, int]]:
         end = min(len(change.data), (change.offset + start) // size * size + size - change.offset)
         yield start, end
         start = end
+
+
+def _choose_each_name(chance: random.Random, pending: list[Naming]) -> list[Naming]:
+    """As file systems do that log what was synced and its name, and leave out what was not: of each name the changes
+    up to one, but the two of a rename in one directory together."""
+    share = chance.choice((0.1, 0.5, 0.9))
+    ended: set[tuple[int, str]] = set()  # names of which a change did not arrive
+    chosen = []
+    for _, turn in itertools.groupby(pending, key=lambda naming: (naming.moment, id(naming.directory))):
+        together = list(turn)
+        names = {(id(naming.directory), naming.name) for naming in together}
+        if chance.random() < share and not names & ended:
+            chosen += together
+        else:
+            ended |= names
+    return chosen
 
 
 ALL_KEPT = Style("keep", "all")

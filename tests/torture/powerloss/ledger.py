@@ -14,21 +14,52 @@ from dataclasses import dataclass, field
 
 from .recording import Streams
 
+STORED_NAME_LIMIT = 120
 LABEL = struct.Struct("<II")  # of a message: number of its sender, its number there; the rest follows from it
+
+LARGE = 1 << 20  # of a content, from which few are remembered
 
 Answered = tuple[int, int]  # the client's port, and how many bytes it had received with the answer
 Label = tuple[int, int]
 FileKey = tuple[bytes, str]  # user's id, name
 
 
-@functools.lru_cache(maxsize=20_000)
 def content_of(sender: int, number: int, size: int) -> bytes:
     """The one content of that message of that sender; at least a label's size."""
+    return (_small_content if size < LARGE else _large_content)(sender, number, size)
+
+
+@functools.lru_cache(maxsize=20_000)
+def _small_content(sender: int, number: int, size: int) -> bytes:
+    return _new_content(sender, number, size)
+
+
+@functools.lru_cache(maxsize=6)
+def _large_content(sender: int, number: int, size: int) -> bytes:
+    return _new_content(sender, number, size)
+
+
+def _new_content(sender: int, number: int, size: int) -> bytes:
     return LABEL.pack(sender, number) + random.Random(sender << 32 | number).randbytes(size - LABEL.size)
+
+
+def label_of(content: bytes) -> Label:
+    """Whose message that is; what came must be that, whole."""
+    label = LABEL.unpack_from(content)
+    assert content == content_of(*label, len(content)), f"message {label} is damaged"
+    return label
 
 
 def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
+
+
+def stored_name(name: str) -> str:
+    """What a file is called on disk; of ASCII."""
+    if len(name) <= STORED_NAME_LIMIT:
+        return name
+    mark = "~" + hashlib.sha256(name.encode()).hexdigest()[:16]
+    return name[: STORED_NAME_LIMIT - len(mark)] + mark
 
 
 @dataclass
@@ -39,7 +70,7 @@ class Letter:
     receiver_id: bytes
     type: int
     size: int
-    state: str = "sent"  # "acknowledged", "taken" (it was sent to its receiver), "gone"
+    state: str = "sent"  # "acknowledged", "taken" (it was sent to its receiver), "refused", "gone"
     id: int | None = None  # as it was told
 
 
@@ -50,12 +81,20 @@ class Upload:
     allowed: list[str | None] = field(default_factory=lambda: [None])
 
 
+@dataclass(frozen=True)
+class Damage:
+    """What the disk has changed: served by nobody, and put aside one day, but never deleted."""
+
+    there: str  # its digest where it lies, or "missing"
+    whole: str | None  # that of its file, which must be there or put aside; None when the disk has lost it
+
+
 @dataclass
 class Note:
     """One thing that a client did, or was answered."""
 
     what: str
-    answered: Answered | None
+    when: Answered | int | None  # answered; begun at that size of the log; sent at any time
     values: tuple
 
 
@@ -65,15 +104,19 @@ class Notes:
     def __init__(self):
         self.all: list[Note] = []  # appending is atomic
 
-    def add(self, what: str, answered: Answered | None, *values) -> None:
-        self.all.append(Note(what, answered, values))
+    def add(self, what: str, when: Answered | int | None, *values) -> None:
+        self.all.append(Note(what, when, values))
 
     def timed(self, streams: Streams) -> list[tuple[int, str, tuple]]:
-        """(moment, what, values): of an answer, when it may have arrived; of what was sent, the beginning."""
-        return [
-            (streams.moment(*note.answered) if note.answered else 0, note.what, note.values)
-            for note in self.all
-        ]
+        """(moment, what, values): of an answer, when it may have arrived; of what was sent, the beginning, or when
+        it was begun."""
+        return [(_moment_of(note.when, streams), note.what, note.values) for note in self.all]
+
+
+def _moment_of(when: Answered | int | None, streams: Streams) -> int:
+    if when is None:
+        return 0
+    return streams.moment_of(when) if isinstance(when, int) else streams.moment(*when)
 
 
 @dataclass
@@ -83,23 +126,36 @@ class Found:
     users: dict[str, tuple[bytes, bool]]  # name -> id, has a key
     files: dict[FileKey, str]  # digest of the content; its absence is told by "missing"
     messages: list[tuple[int, bytes, bytes, int, bytes]]  # id, receiver, sender, type, content; by id
+    content_keys: dict[bytes, bytes | None] = field(default_factory=dict)  # of each user's id
+    aside: dict[str, bool] = field(default_factory=dict)  # digests of what is in damaged/: whether it has a note
 
 
 class Ledger:
     def __init__(self):
         self.users: dict[str, tuple[bytes | None, bool]] = {}  # id, when acknowledged; whether its key was
+        self.keyless: set[str] = set()  # whose key was reset, and not sent again
+        self.leaving: set[bytes] = set()  # ids of users who are being removed …
+        self.removed: set[bytes] = set()  # … and who were
+        self.spoilt: dict[bytes, bytes] = {}  # content keys that must not come back
         self.gone_users: set[str] = set()
         self.files: dict[FileKey, Upload] = {}
         self.letters: dict[Label, Letter] = {}
         self.ids: dict[int, Label] = {}
+        self.damaged: dict[int | FileKey, Damage] = {}  # by the message's id; in none of the others
+        self.is_repaired = False
 
     def copy(self) -> "Ledger":
         other = Ledger()
         other.users = dict(self.users)
+        other.keyless = set(self.keyless)
+        other.leaving = set(self.leaving)
+        other.removed = set(self.removed)
+        other.spoilt = dict(self.spoilt)
         other.gone_users = set(self.gone_users)
         other.files = {key: Upload(list(upload.allowed)) for key, upload in self.files.items()}
         other.letters = {label: copy.copy(letter) for label, letter in self.letters.items()}
         other.ids = dict(self.ids)
+        other.damaged, other.is_repaired = dict(self.damaged), self.is_repaired
         return other
 
     # -- what clients noted
@@ -118,12 +174,34 @@ class Ledger:
     def _note_registered(self, name: str, client_id: bytes, has_key: bool) -> None:
         self.users[name] = (client_id, has_key)
 
+    def _note_removing(self, name: str, client_id: bytes) -> None:
+        self.leaving.add(client_id)
+
+    def _note_removed(self, name: str, client_id: bytes) -> None:
+        self.removed.add(client_id)
+        del self.users[name]
+
+    def _note_resetting(self, name: str) -> None:
+        self.users[name] = (self.users[name][0], False)
+
+    def _note_reset(self, name: str) -> None:
+        self.keyless.add(name)
+
+    def _note_key(self, name: str) -> None:
+        self.keyless.discard(name)
+
+    def _note_spoilt(self, client_id: bytes, key: bytes) -> None:
+        self.spoilt[client_id] = key
+
     def _note_upload(self, client_id: bytes, name: str, content: str) -> None:
         self.files.setdefault((client_id, name), Upload()).allowed.append(content)
 
     def _note_verified(self, client_id: bytes, name: str, content: str) -> None:
         allowed = self.files[client_id, name].allowed
         del allowed[: allowed.index(content)]
+
+    def _note_refused(self, client_id: bytes, name: str, content: str) -> None:
+        self.files[client_id, name].allowed.remove(content)
 
     def _note_letter(self, label: Label, sender: bytes, receiver: bytes, kind: int, size: int) -> None:
         self.letters[label] = Letter(sender, receiver, kind, size)
@@ -135,9 +213,20 @@ class Ledger:
             letter.state = "acknowledged"
         self._claim(message_id, label)
 
+    def _note_not_stored(self, label: Label) -> None:
+        self.letters[label].state = "refused"
+
     def _note_delivered(self, labels: list[tuple[int, Label]]) -> None:
         for message_id, label in labels:
             self.letters[label].state = "taken"
+            self._claim(message_id, label)
+
+    def _note_repaired(self) -> None:
+        self.is_repaired = True
+
+    def _note_seen(self, labels: list[tuple[int, Label]]) -> None:
+        """Of a 2104 that was broken off: nothing of it is delivered."""
+        for message_id, label in labels:
             self._claim(message_id, label)
 
     def _claim(self, message_id: int, label: Label) -> None:
@@ -150,36 +239,75 @@ class Ledger:
     def settle(self, found: Found) -> list[str]:
         """What is wrong, each problem beginning with its kind. The ledger is then what is owed from now on."""
         problems: list[str] = []
+        self._settle_damaged(found, problems)
         self._settle_users(found, problems)
         self._settle_files(found, problems)
         self._settle_messages(found, problems)
         return problems
 
+    def _settle_damaged(self, found: Found, problems: list[str]) -> None:
+        """Takes them out of what was found."""
+        there = {key: found.files.pop(key) for key in self.damaged if key in found.files}
+        there |= {
+            message[0]: digest(message[4]) if message[4] else "missing"
+            for message in found.messages
+            if message[0] in self.damaged
+        }
+        found.messages = [message for message in found.messages if message[0] not in self.damaged]
+        for key, damage in self.damaged.items():
+            now = there.get(key)
+            if now is not None and self.is_repaired:
+                problems.append(f"repair undone: {key} is {now}")
+            if now in (None, "missing") and damage.whole is not None and damage.whole not in found.aside:
+                problems.append(f"damaged thing lost: {key} is neither there nor put aside")
+            if self.is_repaired and not found.aside.get(damage.whole, True):
+                problems.append(f"note lost: of {key}")
+            if now not in (None, "missing", damage.there):
+                problems.append(f"damaged thing changed: {key} is {now}")
+
     def _settle_users(self, found: Found, problems: list[str]) -> None:
         for name, (client_id, has_key) in list(self.users.items()):
             there = found.users.get(name)
             if there is None:
-                if client_id is not None:
-                    problems.append(f"user lost: {name}")
-                self.gone_users.add(name)
-                del self.users[name]
+                self._settle_gone_user(name, client_id, problems)
                 continue
-            if client_id is not None and there[0] != client_id:
+            if there[0] in self.removed:
+                problems.append(f"removed user came back: {name}")
+            elif client_id is not None and there[0] != client_id:
                 problems.append(f"user changed: {name} has another id")
             if has_key and not there[1]:
                 problems.append(f"key lost: of {name}")
+            if there[1] and name in self.keyless:
+                problems.append(f"reset key came back: of {name}")
             self.users[name] = there
         for name in found.users.keys() - self.users.keys():
-            problems.append(f"user unknown: {name}{' came back' if name in self.gone_users else ''}")
+            came_back = name in self.gone_users or found.users[name][0] in self.removed
+            problems.append(f"user unknown: {name}{' came back' if came_back else ''}")
+        for client_id, key in self.spoilt.items():
+            if found.content_keys.get(client_id) == key:
+                problems.append(f"spoilt key came back: of {client_id.hex()}")
+        self.leaving.clear()  # whoever is there then stays
+
+    def _settle_gone_user(self, name: str, client_id: bytes | None, problems: list[str]) -> None:
+        del self.users[name]
+        if client_id is None:
+            self.gone_users.add(name)
+        elif client_id in self.leaving:
+            self.removed.add(client_id)
+        else:
+            problems.append(f"user lost: {name}")
 
     def _settle_files(self, found: Found, problems: list[str]) -> None:
         for key, upload in self.files.items():
             content = found.files.get(key)
-            if content not in upload.allowed:
+            allowed = [None] if key[0] in self.removed else upload.allowed
+            if content not in allowed:
                 kind = "file lost" if content in (None, "missing") else "file wrong"
-                problems.append(f"{kind}: {key[1]} is {content}, not one of {upload.allowed}")
+                problems.append(f"{kind}: {key[1]} is {content}, not one of {allowed}")
             upload.allowed = [content]
-        for key in found.files.keys() - self.files.keys():
+        # Without a row, a file whose name was cut is taken for one of the name that it has on disk.
+        adopted = {(client_id, stored_name(name)) for client_id, name in self.files}
+        for key in found.files.keys() - self.files.keys() - adopted:
             problems.append(f"file unknown: {key[1]} of {key[0].hex()} was never confirmed")
 
     def _settle_messages(self, found: Found, problems: list[str]) -> None:
@@ -213,12 +341,16 @@ class Ledger:
 
     def _settle_letter(self, label: Label, letter: Letter, found_id: int | None, problems: list[str]) -> None:
         if found_id is None:
-            if letter.state == "acknowledged":
+            if letter.state == "acknowledged" and letter.receiver_id not in self.removed:
                 problems.append(f"message lost: {label}, acknowledged as {letter.id}")
             letter.state = "gone"
             return
         if letter.state == "gone":
             problems.append(f"message came back: {label} as {found_id}, which was not there after a crash")
+        if letter.state == "refused":
+            problems.append(f"message was refused: {label}, and is {found_id}")
+        if letter.receiver_id in self.removed:
+            problems.append(f"message of a removed user: {label} as {found_id}")
         owner = self.ids.setdefault(found_id, label)
         if owner != label or (letter.id is not None and letter.id != found_id):
             problems.append(f"message id given twice: {found_id} is {label}, and was told for {owner}")

@@ -1,233 +1,66 @@
-"""What clients do to a recorded server. Each kind of load is a function of a `Run`; what its clients send and are
-answered goes into the notes."""
+"""Kinds of load: what many clients do together to a recorded server."""
 
-import itertools
-import random
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from random import Random
 
-from peer.crypto import aes_encrypt
-from peer.drop import User, file_frame, named_frame
-from peer.frames import Answer, Request
-from peer.messages import Type, message_frame
+from peer.crypto import aes_encrypt_unpadded
+from peer.drop import Refused, User, file_frame
+from peer.frames import Answer
 
-from .ledger import LABEL, Notes, content_of, digest
-from .server import CountingClient, Server
+from .clients import (
+    KIB,
+    MIB,
+    Run,
+    in_threads,
+    new_letters,
+    pull,
+    remove,
+    repair,
+    reset_key,
+    send_key_again,
+    send_letters,
+    send_letters_in_pairs,
+    take_and_close,
+    take_and_reset,
+    take_beside_damage,
+    upload,
+    upload_if_taken,
+)
+from .damaged import VICTIM, make_damaged_directory
+from .ledger import LABEL, Ledger
+from .older import make_older_directory
+from .server import SYNC_DELAY
 
-KIB, MIB = 1 << 10, 1 << 20
-TYPES = (Type.KEY, Type.TEXT, Type.FILE)
-
-
-@dataclass
-class Run:
-    """One life of a recorded server, and those who use it."""
-
-    server: Server
-    life: int
-    chance: random.Random
-    private_key: object
-    users: list[User]  # who are known from earlier lives, and have a key
-    notes: Notes = field(default_factory=Notes)
-    senders: int = 0
-    registered: int = 0
-
-    def register(self, client: CountingClient, *, drop: bool = False) -> User:
-        """A new user, by the messages service, or by the drop and then with a key."""
-        self.registered += 1
-        user = User(f"user {self.life} {self.registered}", self.private_key)
-        self.notes.add("registering", None, user.name)
-        if not drop:
-            client.register_for_messages(user)
-            self.notes.add("registered", client.answered(), user.name, user.id, True)
-            return user
-        client.register(user)
-        self.notes.add("registered", client.answered(), user.name, user.id, False)
-        client.send_public_key(user)
-        self.notes.add("registered", client.answered(), user.name, user.id, True)
-        return user
-
-    def people(self, count: int) -> list[User]:
-        """That many users, new ones where not so many are known."""
-        known = self.chance.sample(self.users, min(count, len(self.users)))
-        with self.server.connect() as client:
-            return known + [self.register(client) for _ in range(count - len(known))]
-
-    def new_sender(self) -> int:
-        """A number for labels that no sender of any life has."""
-        self.senders += 1
-        return self.life * 1000 + self.senders
-
-    def new_chance(self) -> random.Random:
-        """For one thread: what it does must not depend on how fast others are."""
-        return random.Random(self.chance.random())
+JOURNAL = 1 << 20  # a segment of it
+SLOW_SYNC = 12_000  # microseconds, in which whoever sends has a turn, and which are no quiet moment
 
 
-def in_threads(*actions: Callable[[], None]) -> None:
-    """Runs all at once; the first failure is raised."""
-    failures: list[BaseException] = []
+@dataclass(frozen=True)
+class Load:
+    """What clients do in one life, and how a round of it is made."""
 
-    def guarded(action: Callable[[], None]) -> None:
-        try:
-            action()
-        except BaseException as failure:
-            failures.append(failure)
+    act: Callable[[Run], None]
+    images: int = 10  # of a recording
+    settings: Mapping[str, object] = field(default_factory=dict)  # of the recorded server
+    delay: int = SYNC_DELAY
+    before: Callable[[Path, Random], Ledger] | None = None  # makes what is there before the first life
+    may_be_refused: bool = False  # some of what it sends
 
-    threads = [threading.Thread(target=guarded, args=(action,)) for action in actions]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]
+    @property
+    def about(self) -> str:
+        """In some words."""
+        return self.act.__doc__.split(". ")[0].rstrip(".").replace("\n   ", "")
 
 
-def pipelined(client: CountingClient, frames: Sequence[bytes], take: Callable[[], None]) -> None:
-    """Sends all while `take` takes the answers."""
-    sender = threading.Thread(target=client.send_as_far_as_taken, args=(b"".join(frames),))
-    sender.start()
-    try:
-        take()
-    finally:
-        sender.join()
-
-
-# -- what one client does
-
-
-def upload_batch(
-    run: Run, client: CountingClient, user: User, files: list[tuple[str, bytes]], unconfirmed: int = 0
-) -> None:
-    """Pipelines 1028s and then their 1029s; as many of the last ones as are `unconfirmed` have none."""
-    confirmed = files[: len(files) - unconfirmed]
-    frames = [file_frame(user.id, name, aes_encrypt(user.aes_key, plain)) for name, plain in files]
-    frames += [named_frame(user.id, Request.CRC_OK, name) for name, _ in confirmed]
-    for name, plain in confirmed:
-        run.notes.add("upload", None, user.id, name, digest(plain))
-
-    def take() -> None:
-        for _ in files:
-            client.expect(Answer.FILE_RECEIVED)
-        for name, plain in confirmed:
-            client.expect(Answer.THANKS)
-            run.notes.add("verified", client.answered(), user.id, name, digest(plain))
-
-    pipelined(client, frames, take)
-
-
-def upload(run: Run, user: User, *, batches: int, longest: int, names: int, sizes: Sequence[int]) -> None:
-    """Batches of files with different names in each; some are never confirmed."""
-    chance = run.new_chance()
-    with run.server.connect() as client:
-        client.reconnect(user)
-        for _ in range(batches):
-            count = chance.randint(1, min(longest, names))
-            files = [
-                (f"file {number}", chance.randbytes(chance.choice(sizes)))
-                for number in chance.sample(range(names), count)
-            ]
-            upload_batch(run, client, user, files, unconfirmed=chance.choice((0, 0, 0, 1)) if count > 1 else 0)
-
-
-@dataclass
-class Letters:
-    """Messages of one sender that are ready to be sent."""
-
-    sender: User
-    sent: list[tuple[tuple[int, int], User, int, int]]  # label, receiver, type, size
-    frames: list[bytes]
-
-
-def new_letters(run: Run, user: User, receivers: Sequence[User], sizes: Sequence[int]) -> Letters:
-    """One of each size, to receivers and of types by chance."""
-    chance, sender = run.new_chance(), run.new_sender()
-    letters = Letters(user, [], [])
-    for number, size in enumerate(sizes):
-        receiver, kind, label = chance.choice(receivers), chance.choice(TYPES), (sender, number)
-        size = max(LABEL.size, size)
-        letters.sent.append((label, receiver, int(kind), size))
-        letters.frames.append(message_frame(user.id, receiver.id, kind, content_of(*label, size)))
-    return letters
-
-
-def send_group(run: Run, client: CountingClient, letters: Letters, count: int) -> None:
-    """Pipelines so many of them."""
-    sent, frames = letters.sent[:count], letters.frames[:count]
-    del letters.sent[:count], letters.frames[:count]
-    for label, receiver, kind, size in sent:
-        run.notes.add("letter", None, label, letters.sender.id, receiver.id, kind, size)
-
-    def take() -> None:
-        for label, receiver, _, _ in sent:
-            message_id = client.expect_stored(receiver.id)
-            run.notes.add("stored", client.answered(), label, message_id)
-
-    pipelined(client, frames, take)
-
-
-def send_letters_in_pairs(
-    run: Run, client: CountingClient, letters: Letters, groups: Sequence[int], sent: threading.Event
-) -> None:
-    """Groups of so many, two of them unanswered at any time: so there is no moment at which the server has nothing
-    to do. `sent` is set when the last one is on its way."""
-    answered = [threading.Event() for _ in groups]
-    sender = threading.Thread(target=_send_paced, args=(client, letters.frames, groups, answered, sent))
-    for label, receiver, kind, size in letters.sent:
-        run.notes.add("letter", None, label, letters.sender.id, receiver.id, kind, size)
-    sender.start()
-    try:
-        rest = iter(letters.sent)
-        for count, event in zip(groups, answered):
-            for label, receiver, _, _ in itertools.islice(rest, count):
-                message_id = client.expect_stored(receiver.id)
-                run.notes.add("stored", client.answered(), label, message_id)
-            event.set()
-    finally:
-        for event in answered:
-            event.set()
-        sender.join()
-
-
-def _send_paced(client, frames, groups, answered, sent) -> None:
-    place = 0
-    for number, count in enumerate(groups):
-        if number >= 2:
-            answered[number - 2].wait()
-        client.send_as_far_as_taken(b"".join(frames[place : place + count]))
-        place += count
-    sent.set()
-
-
-def send_letters(
-    run: Run, user: User, receivers: Sequence[User], *, batches: Sequence[int], sizes: Sequence[int]
-) -> None:
-    """Messages of sizes by chance, so many of them pipelined at a time."""
-    chance = run.new_chance()
-    letters = new_letters(run, user, receivers, [chance.choice(sizes) for _ in range(sum(batches))])
-    with run.server.connect() as client:
-        for batch in batches:
-            send_group(run, client, letters, batch)
-
-
-def pull(run: Run, user: User, is_over: threading.Event) -> None:
-    """Takes what waits, until nothing more comes."""
-    with run.server.connect() as client:
-        while True:
-            last = is_over.is_set()
-            messages = client.pull(user)
-            if messages:
-                labels = [(message.id, LABEL.unpack_from(message.content)) for message in messages]
-                run.notes.add("delivered", client.answered(), labels)
-            elif last:
-                return
-            else:
-                is_over.wait(0.005)
-
-
-# -- kinds of load
+# -- uploads, users
 
 
 def registrations(run: Run) -> None:
+    """users register, by either way"""
+
     def register(drop: bool) -> Callable[[], None]:
         def act() -> None:
             with run.server.connect() as client:
@@ -240,6 +73,7 @@ def registrations(run: Run) -> None:
 
 
 def small_uploads(run: Run) -> None:
+    """batches of small files, some never confirmed"""
     sizes = (0, 1, 15, 16, 511, 1000, 4096, 10_000, 60_000)
     in_threads(
         *(
@@ -250,7 +84,7 @@ def small_uploads(run: Run) -> None:
 
 
 def large_uploads(run: Run) -> None:
-    """Past the page cache from the second mebibyte on, where the file system can."""
+    """files of some mebibytes, past the page cache from the second one on"""
     sizes = (MIB + 1, 2 * MIB, 3 * MIB + 4096, 4 * MIB + 17)
     first, second = run.people(2)
     in_threads(
@@ -260,6 +94,7 @@ def large_uploads(run: Run) -> None:
 
 
 def replacements(run: Run) -> None:
+    """files that replace each other"""
     sizes = (1, 512, 5000, 30_000)
     in_threads(
         *(
@@ -269,8 +104,141 @@ def replacements(run: Run) -> None:
     )
 
 
+def past_cache_uploads(run: Run) -> None:
+    """files up to 64 MiB, past the page cache, and their replacement"""
+    first, second = run.people(2)
+    sizes = (run.chance.randint(8 * MIB, 24 * MIB), run.chance.choice((5 * MIB, 16 * MIB + 1, 64 * MIB)))
+    in_threads(
+        lambda: upload(run, first, batches=3, longest=1, names=1, sizes=sizes),
+        lambda: upload(run, second, batches=3, longest=2, names=2, sizes=(1000, 3 * MIB)),
+    )
+
+
+def quotas(run: Run) -> None:
+    """uploads and messages at the limits of their users, many of them refused"""
+    people = run.people(3)
+
+    def upload_all(user: User, letter: str) -> None:
+        user, chance = replace(user), run.new_chance()  # each connection has an AES key of its own
+        with run.server.connect() as client:
+            client.reconnect(user)
+            for _ in range(15):
+                name, size = f"{letter} {chance.randrange(5)}", chance.choice((100, 9000, 30_000, 70_000))
+                upload_if_taken(run, client, user, name, chance.randbytes(size))
+
+    in_threads(
+        lambda: upload_all(people[0], "a"),
+        lambda: upload_all(people[0], "b"),
+        lambda: upload_all(people[1], "a"),
+        *(  # to one receiver each: a message that waits for what another inbox has may be overtaken
+            lambda user=user, receiver=receiver: send_letters(
+                run, user, (receiver,), batches=(5, 15, 50), sizes=(8, 3000, 300 * KIB), may_be_refused=True
+            )
+            for user in people[:2]
+            for receiver in people[:2]
+        ),
+        lambda: in_turn(lambda: take_and_close(run, people[1], "closed") for _ in range(4)),
+    )
+
+
+def wrong_paddings(run: Run) -> None:
+    """contents with a wrong padding, after which their AES key must not come back"""
+
+    def spoil(user: User) -> None:
+        chance = run.new_chance()
+        with run.server.connect() as client:
+            for number in range(5):
+                client.reconnect(user)
+                upload_if_taken(run, client, user, f"file {number}", chance.randbytes(500))
+                client.send(file_frame(user.id, "guess", aes_encrypt_unpadded(user.aes_key, bytes(32))))
+                client.expect(Answer.FILE_RECEIVED, Answer.ERROR)
+                run.notes.add("spoilt", client.answered(), user.id, user.aes_key)
+
+    in_threads(*(lambda user=user: spoil(user) for user in run.people(4)))
+
+
+# -- operators
+
+
+def removals(run: Run) -> None:
+    """users are removed while they upload, write, and are written to"""
+    people = run.people(9)
+    stay, go = people[:4], people[4:]
+    chance = run.new_chance()
+
+    def upload_all(user: User) -> None:
+        its = run.new_chance()
+        with run.server.connect() as client:
+            try:
+                client.reconnect(user)
+            except Refused:
+                return  # removed already
+            for number in range(12):
+                upload_if_taken(run, client, user, f"file {number % 7}", its.randbytes(its.choice((10, 20_000))))
+
+    def remove_all() -> None:
+        with run.server.operator() as operator, run.server.connect() as client:
+            for user in go:
+                remove(run, operator, user)
+                if chance.random() < 0.4:  # the name is free
+                    run.register(client, name=user.name)
+
+    upload_all(go[0])
+    in_threads(
+        remove_all,
+        *(lambda user=user: upload_all(user) for user in (stay[0], *go[1:4])),
+        *(
+            lambda user=user: send_letters(
+                run, user, people, batches=(3, 15, 80), sizes=(8, 300, 300 * KIB, 46), may_be_refused=True
+            )
+            for user in (stay[1], stay[2], go[4])
+        ),
+    )
+
+
+def key_resets(run: Run) -> None:
+    """an operator resets keys, and their users send new ones or not"""
+    people = run.people(6)
+    chance = run.new_chance()
+
+    def reset_all() -> None:
+        with run.server.operator() as operator, run.server.connect() as client:
+            for user in people[:4] * 2:
+                reset_key(run, operator, user)
+                if chance.random() < 0.6:
+                    send_key_again(run, client, user)
+
+    in_threads(
+        reset_all,
+        lambda: upload(run, people[4], batches=4, longest=3, names=5, sizes=(1, 5000)),
+        lambda: send_letters(run, people[5], people, batches=(3, 20), sizes=(8, 300)),
+    )
+
+
+def repairs(run: Run) -> None:
+    """what the disk has damaged is put aside, by an operator or when it is asked for"""
+    victim = next(user for user in run.users if user.name == VICTIM)
+    run.users.clear()  # what others do must not sync the directories of those who have something damaged
+    writer, reader = run.people(2)
+
+    def put_aside() -> None:
+        if run.chance.random() < 0.5:
+            take_beside_damage(run, victim)
+        with run.server.operator() as operator:
+            repair(run, operator)
+
+    in_threads(
+        put_aside,
+        lambda: upload(run, writer, batches=3, longest=2, names=3, sizes=(1, 5000)),
+        lambda: send_letters(run, reader, (writer, reader), batches=(3, 4), sizes=(8, 300 * KIB)),
+    )
+
+
+# -- messages
+
+
 def small_messages(run: Run) -> None:
-    """Enough at once that the journal is used."""
+    """small messages, enough at once that the journal is used"""
     people = run.people(6)
     sizes = run.chance.choice(((8,), (8, 40, 100), (46, 300, 1000), (2000, 4000)))
     batches = [run.chance.choice((3, 60, 120)) for _ in range(3)]
@@ -280,7 +248,7 @@ def small_messages(run: Run) -> None:
 
 
 def tiny_messages(run: Run) -> None:
-    """All of one size, a multiple of the smallest: what is in the journal has the same edges in each round."""
+    """messages of one size: what is in the journal has the same edges in each round"""
     people = run.people(4)
     size = run.chance.choice((LABEL.size, LABEL.size, LABEL.size + 64, LABEL.size + 448))
     in_threads(
@@ -292,18 +260,20 @@ def tiny_messages(run: Run) -> None:
 
 
 def journal_segments(run: Run) -> None:
-    """More than a segment of the journal."""
-    people = run.people(4)
-    in_threads(
-        *(
-            lambda user=user: send_letters(run, user, people, batches=(70, 300, 300), sizes=(500, 900))
-            for user in people
-        )
-    )
+    """messages that fill the segments of the journal, one after the other and the first one again"""
+    (user,) = run.people(1)
+    size = run.chance.choice((3000, 7000, 14_000))
+    small, middle, others = 70, 100, 3 * JOURNAL // size
+    # First what is a load, and more bytes than are taken into the database at once: then there is no quiet moment.
+    sizes = [LABEL.size] * small + [1000] * middle + [size] * others
+    groups = [small, middle] + [4] * (others // 4)
+    letters = new_letters(run, user, [user], sizes[: sum(groups)])
+    with run.server.connect() as client:
+        send_letters_in_pairs(run, client, letters, groups, threading.Event())
 
 
 def large_messages(run: Run) -> None:
-    """Contents that go to messages/, with small ones between them."""
+    """contents that go to messages/, with small ones between them"""
     people = run.people(3)
     sizes = (300 * KIB, 256 * KIB + 1, 1000, 20_000, 8)
     in_threads(
@@ -312,29 +282,60 @@ def large_messages(run: Run) -> None:
 
 
 def pulls(run: Run) -> None:
-    """Messages that are taken while others come."""
+    """messages that are taken while others come"""
     people = run.people(5)
-    is_over = threading.Event()
-    sizes = (8, 100, 3000, 300 * KIB)
+    sizes = (*(8, 100, 3000) * 12, 300 * KIB)
+    in_threads(
+        *(
+            lambda user=user: send_letters(run, user, people, batches=(10, 50, 80), sizes=sizes)
+            for user in people[:3]
+        ),
+        beside=[lambda is_over, user=user: pull(run, user, is_over) for user in people[2:4]],
+    )
 
-    def send_all() -> None:
-        try:
-            in_threads(
-                *(
-                    lambda user=user: send_letters(
-                        run, user, people, batches=(10, 50, 80), sizes=sizes[:3] * 12 + sizes[3:]
-                    )
-                    for user in people[:3]
-                )
+
+def largest_messages(run: Run) -> None:
+    """messages up to the limit of 64 MiB"""
+    first, second = run.people(2)
+    sizes = (run.chance.randint(4 * MIB, 20 * MIB), run.chance.choice((MIB, 9 * MIB, 64 * MIB)))
+    in_threads(
+        lambda: send_letters(run, first, (second,), batches=(1, 1), sizes=sizes),
+        lambda: send_letters(run, second, (first,), batches=(2, 3), sizes=(8, 300 * KIB, 2 * MIB)),
+    )
+
+
+def settling(run: Run) -> None:
+    """answers whose receivers close, end their input, or wait until what they took is gone"""
+    receive_while_others_send(run, take_and_close, ("closed", "half closed", "left"))
+
+
+def resets(run: Run) -> None:
+    """receivers that reset their connections: everything waits again"""
+    receive_while_others_send(run, take_and_reset, ("unread", "half read", "read"))
+
+
+def receive_while_others_send(
+    run: Run, take: Callable[[Run, User, str], None], ways: tuple[str, ...]
+) -> None:
+    people = run.people(4)
+    chances = [run.new_chance() for _ in people]
+
+    def receive(user: User, chance: Random) -> None:
+        in_turn(lambda: take(run, user, chance.choice(ways)) for _ in range(5))
+
+    in_threads(
+        *(
+            lambda user=user: send_letters(
+                run, user, people, batches=(10, 50, 20), sizes=(8, 100, 3000, 46, 300 * KIB)
             )
-        finally:
-            is_over.set()
-
-    in_threads(send_all, *(lambda user=user: pull(run, user, is_over) for user in people[2:4]))
+            for user in people[:2]
+        ),
+        *(lambda user=user, chance=chance: receive(user, chance) for user, chance in zip(people, chances)),
+    )
 
 
 def checkpoints(run: Run) -> None:
-    """Contents that are large for the database: its log grows until it is taken into it."""
+    """contents so large for the database that its log is taken into it"""
     people = run.people(3)
     in_threads(
         *(
@@ -345,40 +346,61 @@ def checkpoints(run: Run) -> None:
 
 
 def mixtures(run: Run) -> None:
+    """all of it at once"""
     people = run.people(6)
-    is_over = threading.Event()
 
     def register() -> None:
         with run.server.connect() as client:
             for number in range(6):
                 run.register(client, drop=number % 2 == 1)
 
-    def change() -> None:
-        try:
-            in_threads(
-                register,
-                lambda: upload(run, people[0], batches=4, longest=6, names=8, sizes=(1, 5000, 70_000)),
-                lambda: upload(run, people[1], batches=2, longest=3, names=3, sizes=(100, MIB + 100)),
-                lambda: send_letters(run, people[2], people, batches=(5, 80, 80), sizes=(8, 46, 400)),
-                lambda: send_letters(run, people[3], people, batches=(80, 5, 80), sizes=(8, 46, 400)),
-                lambda: send_letters(run, people[4], people, batches=(3, 3), sizes=(8, 300 * KIB)),
-            )
-        finally:
-            is_over.set()
-
-    in_threads(change, lambda: pull(run, people[5], is_over))
+    in_threads(
+        register,
+        lambda: upload(run, people[0], batches=4, longest=6, names=8, sizes=(1, 5000, 70_000)),
+        lambda: upload(run, people[1], batches=2, longest=3, names=3, sizes=(100, MIB + 100)),
+        lambda: send_letters(run, people[2], people, batches=(5, 80, 80), sizes=(8, 46, 400)),
+        lambda: send_letters(run, people[3], people, batches=(80, 5, 80), sizes=(8, 46, 400)),
+        lambda: send_letters(run, people[4], people, batches=(3, 3), sizes=(8, 300 * KIB)),
+        beside=[lambda is_over: pull(run, people[5], is_over)],
+    )
 
 
-LOADS: dict[str, Callable[[Run], None]] = {
-    "registrations": registrations,
-    "small-uploads": small_uploads,
-    "large-uploads": large_uploads,
-    "replacements": replacements,
-    "tiny-messages": tiny_messages,
-    "small-messages": small_messages,
-    "journal-segments": journal_segments,
-    "large-messages": large_messages,
-    "pulls": pulls,
-    "checkpoints": checkpoints,
-    "mixtures": mixtures,
+def upgrades(run: Run) -> None:
+    """the first start on a directory of an older version"""
+    user, other = run.people(2)
+    upload(run, user, batches=1, longest=2, names=3, sizes=(1, 5000))
+    send_letters(run, user, (user, other), batches=(3,), sizes=(8, 300 * KIB))
+
+
+def in_turn(actions: Iterable[Callable[[], None]]) -> None:
+    for action in actions:
+        action()
+
+
+LOADS: dict[str, Load] = {
+    "registrations": Load(registrations),
+    "small-uploads": Load(small_uploads),
+    "large-uploads": Load(large_uploads),
+    "past-cache-uploads": Load(past_cache_uploads, images=5),
+    "replacements": Load(replacements),
+    "quotas": Load(
+        quotas,
+        settings={"user_files": 5, "user_bytes": "150K", "waiting_messages": 60, "waiting_bytes": "2M"},
+        may_be_refused=True,
+    ),
+    "wrong-paddings": Load(wrong_paddings),
+    "removals": Load(removals, may_be_refused=True),
+    "key-resets": Load(key_resets),
+    "repairs": Load(repairs, before=make_damaged_directory),
+    "tiny-messages": Load(tiny_messages),
+    "small-messages": Load(small_messages),
+    "journal-segments": Load(journal_segments, delay=SLOW_SYNC),
+    "large-messages": Load(large_messages),
+    "largest-messages": Load(largest_messages, images=5),
+    "pulls": Load(pulls),
+    "settling": Load(settling, settings={"settle_time_ms": 300}),
+    "resets": Load(resets, settings={"settle_time_ms": 60_000}),
+    "checkpoints": Load(checkpoints),
+    "mixtures": Load(mixtures),
+    "upgrades": Load(upgrades, before=make_older_directory),
 }

@@ -59,7 +59,9 @@ class Places:
         return None, 0
 
     def _kind_of(self, inode: int) -> str:
-        name = self._files.get(inode, "the root")
+        name = self._files.get(inode, "the root").removesuffix(".new")  # a file's name until it is whole
+        if name.endswith(".txt"):
+            return "a note"
         return "something of a user's" if _HEX.fullmatch(name) else name
 
 

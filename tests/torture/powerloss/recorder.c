@@ -22,7 +22,6 @@
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -179,6 +178,15 @@ static void note_descriptor(int fd, const struct place *place)
     recorder.failures_seen[fd] = inode->failures - (inode->failure_is_unseen ? 1 : 0);
 }
 
+/* It gets its name with a link, if at all. */
+static void enter_unnamed(int fd, const struct place *directory)
+{
+    const struct place nowhere = {.directory = directory->directory, .name = ""};
+    struct stat status;
+    if (fstat(fd, &status) == 0)
+        enter_change(RECORDING_CREATE, &nowhere, status.st_ino, 0);
+}
+
 static int open_at(int directory, const char *path, int flags, mode_t mode)
 {
     struct place place;
@@ -189,53 +197,19 @@ static int open_at(int directory, const char *path, int flags, mode_t mode)
     int failure = errno;
     if (is_ours && fd >= 0) {
         note_descriptor(fd, &place);
-        if (before == 0)
+        if ((flags & O_TMPFILE) == O_TMPFILE)
+            enter_unnamed(fd, &place);
+        else if (before == 0)
             enter_change(RECORDING_CREATE, &place, inode_at(directory, path), 0);
         else if ((flags & O_TRUNC) != 0)
             enter_change(RECORDING_TRUNCATE, &place, before, 0);
-        if ((flags & O_TMPFILE) == O_TMPFILE)
-            recorder_enter_unknown("a file without a name");
     }
     recording_unlock();
     errno = failure;
     return fd;
 }
 
-static mode_t mode_of(int flags, va_list arguments)
-{
-    return (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE ? (mode_t)va_arg(arguments, int) : 0;
-}
-
-#define DEFINE_OPEN(function, name)                                                                          \
-    int function(const char *path, int flags, ...) INSTEAD_OF(name);                                         \
-    int function(const char *path, int flags, ...)                                                           \
-    {                                                                                                        \
-        va_list arguments;                                                                                   \
-        va_start(arguments, flags);                                                                          \
-        mode_t mode = mode_of(flags, arguments);                                                             \
-        va_end(arguments);                                                                                   \
-        return open_at(AT_FDCWD, path, flags, mode);                                                         \
-    }
-
-#define DEFINE_OPENAT(function, name)                                                                        \
-    int function(int directory, const char *path, int flags, ...) INSTEAD_OF(name);                          \
-    int function(int directory, const char *path, int flags, ...)                                            \
-    {                                                                                                        \
-        va_list arguments;                                                                                   \
-        va_start(arguments, flags);                                                                          \
-        mode_t mode = mode_of(flags, arguments);                                                             \
-        va_end(arguments);                                                                                   \
-        return open_at(directory, path, flags, mode);                                                        \
-    }
-
-DEFINE_OPEN(recorded_open, "open")
-DEFINE_OPEN(recorded_open64, "open64")
-DEFINE_OPEN(recorded_open_2, "__open_2")
-DEFINE_OPEN(recorded_open64_2, "__open64_2")
-DEFINE_OPENAT(recorded_openat, "openat")
-DEFINE_OPENAT(recorded_openat64, "openat64")
-DEFINE_OPENAT(recorded_openat_2, "__openat_2")
-DEFINE_OPENAT(recorded_openat64_2, "__openat64_2")
+INSTEAD_OF_OPENS(open_at)
 
 /* ---- names ---- */
 

@@ -3,14 +3,12 @@
 #ifndef KS_TESTS_TORTURE_POWERLOSS_RECORDER_H
 #define KS_TESTS_TORTURE_POWERLOSS_RECORDER_H
 
+#include "../preload.h"
 #include "recording.h"
 
 #include <limits.h>
 #include <sys/types.h>
 #include <unistd.h>
-
-/* Our function of another name is what the program finds under this one. */
-#define INSTEAD_OF(name) __asm__(name) __attribute__((visibility("default")))
 
 enum { RECORDER_DESCRIPTORS = 65536 };
 

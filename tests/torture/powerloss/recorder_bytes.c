@@ -4,12 +4,17 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/un.h>
+
+enum { FIRST_OPERATOR = 1 << 16 /* of the numbers of operators, in place of ports */ };
 
 enum target { TARGET_OTHER, TARGET_FILE, TARGET_SOCKET };
 
@@ -57,25 +62,40 @@ static ssize_t write_file(int fd, uint64_t number, const struct iovec *vectors, 
     return written;
 }
 
-static uint16_t peer_port(int fd)
+/* The name that the system gives to a socket which asks for one: a zero and five hexadecimal digits. */
+static uint64_t number_of(const struct sockaddr_un *peer, socklen_t size)
+{
+    enum { DIGITS = 5 };
+    char digits[DIGITS + 1] = {0};
+    if (size != offsetof(struct sockaddr_un, sun_path) + 1 + DIGITS)
+        return 0;
+    memcpy(digits, peer->sun_path + 1, DIGITS);
+    return FIRST_OPERATOR + strtoul(digits, NULL, 16);
+}
+
+/* Of a client its port, of an operator a number above all ports; 0 for others. */
+static uint64_t peer_number(int fd)
 {
     union {
         struct sockaddr any;
         struct sockaddr_in v4;
         struct sockaddr_in6 v6;
+        struct sockaddr_un local;
     } peer = {0};
     socklen_t size = sizeof peer;
     if (getpeername(fd, &peer.any, &size) != 0)
         return 0;
+    if (peer.any.sa_family == AF_UNIX)
+        return number_of(&peer.local, size);
     if (peer.any.sa_family == AF_INET)
         return ntohs(peer.v4.sin_port);
     return peer.any.sa_family == AF_INET6 ? ntohs(peer.v6.sin6_port) : 0;
 }
 
-/* 0 when the socket is not a connection of a client's. */
+/* 0 when the socket is not a connection of a client's or an operator's. */
 static uint64_t enter_send(int fd)
 {
-    uint16_t port = recorder.root_size > 0 ? peer_port(fd) : 0;
+    uint64_t port = recorder.root_size > 0 ? peer_number(fd) : 0;
     if (port == 0)
         return 0;
     recording_lock();

@@ -24,7 +24,7 @@
 
 enum recording_kind {
     RECORDING_MAPS = 1,   /* payload: /proc/self/maps, for the frames of syncs */
-    RECORDING_CREATE,     /* inode in directory `other`; payload: name */
+    RECORDING_CREATE,     /* inode in directory `other`; payload: name, empty: it has none yet */
     RECORDING_MKDIR,      /* likewise */
     RECORDING_WRITE,      /* inode, offset; payload: the bytes */
     RECORDING_TRUNCATE,   /* inode, length */
@@ -36,7 +36,7 @@ enum recording_kind {
                            */
     RECORDING_SYNC_END,   /* call, inode, length; error */
     RECORDING_LOST,       /* what was written to the inode before, and not synced, never will be */
-    RECORDING_SEND_BEGIN, /* call, offset: the peer's port */
+    RECORDING_SEND_BEGIN, /* call, offset: the peer's port, or its number above all ports */
     RECORDING_SEND_END,   /* call, length: bytes that were taken */
     RECORDING_UNKNOWN, /* payload: a call that the recorder cannot follow; the recording is worth nothing */
 };

@@ -46,6 +46,7 @@ class Entry(NamedTuple):
     length: int
     call: int
     payload: bytes
+    end: int = 0  # its place in the log
 
     @property
     def name(self) -> str:
@@ -60,6 +61,12 @@ def new_log(path: Path) -> None:
     """An empty log for the recorder to map."""
     with path.open("wb") as file:
         file.truncate(LOG_ROOM)
+
+
+def size_of_log(path: Path) -> int:
+    """Of what has been entered, while it is written."""
+    with path.open("rb") as file:
+        return HEAD.unpack(file.read(HEAD.size))[1]
 
 
 def shorten_log(path: Path) -> None:
@@ -88,7 +95,8 @@ def read_log(path: Path) -> list[Entry]:
             end_of_payload = end
         else:  # a name, padded with zeros
             end_of_payload = start + len(log[start:end].rstrip(b"\0"))
-        entries.append(Entry(kind, error, inode, other, offset, length, call, log[start:end_of_payload]))
+        payload = log[start:end_of_payload]
+        entries.append(Entry(kind, error, inode, other, offset, length, call, payload, HEAD.size + end))
         if kind == Kind.UNKNOWN:
             raise Incomplete(f"the recorder cannot follow {entries[-1].name}")
         place = end
@@ -99,6 +107,7 @@ class Streams:
     """When each byte that the server sent to a client may have arrived."""
 
     def __init__(self, entries: list[Entry]):
+        self._places = [entry.end for entry in entries]
         begun: dict[int, tuple[int, int]] = {}  # call -> port, moment
         self._ends: dict[int, list[int]] = defaultdict(list)
         self._moments: dict[int, list[int]] = defaultdict(list)
@@ -123,3 +132,7 @@ class Streams:
         if place == len(ends):
             raise Incomplete(f"{received} bytes came on port {port}, of {ends[-1] if ends else 0} recorded")
         return self._moments[port][place]
+
+    def moment_of(self, size: int) -> int:
+        """The moment at which the log had that size."""
+        return bisect.bisect_right(self._places, size)

@@ -4,22 +4,21 @@ A recorded run is as its threads happened to run, whatever the seed; an image of
 So the recording of a round in which something was wrong is kept, with all that is needed to repeat its images.
 """
 
-import json
 import pickle
 import random
 import shutil
-from base64 import b64decode
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from peer.crypto import private_key
 from peer.drop import User
-from peer.kesherd import REPOSITORY
 
+from .clients import Run
+from .damaged import VICTIM
 from .disk import Disk, Snapshot, Style
+from .keys import KEY
 from .ledger import Ledger
-from .loads import LOADS, Run
+from .loads import LOADS
 from .recording import Entry, Kind, Streams, new_log, read_log, shorten_log
 from .server import Server, look, use
 
@@ -49,10 +48,12 @@ class Problem:
         return self.text.partition(":")[0]
 
     def __str__(self) -> str:
-        return (
-            f"{self.text}\n    {self.round.what}, moment {self.image.moment}, {self.image.style}\n"
-            f"    repeat: {SCRIPT} --repeat {self.round.folder} --image {self.image.number}"
-        )
+        return f"{self.text}\n    {self.round.what}, moment {self.image.moment}, {self.image.style}"
+
+    @property
+    def repeat(self) -> str:
+        """The command, once the round is saved."""
+        return f"{SCRIPT} --repeat {self.round.folder} --image {self.image.number}"
 
 
 @dataclass
@@ -69,6 +70,7 @@ class Round:
     ready: int = 0  # the moment at which it was
     notes: list = field(default_factory=list)
     problems: list[str] = field(default_factory=list)  # of its own start on an image
+    images: dict[int, Image] = field(default_factory=dict)  # that were made of it, by number
 
     @property
     def what(self) -> str:
@@ -97,7 +99,9 @@ class Round:
         return Image(number, moment, Style.choose(chance))
 
     def save(self) -> None:
+        """Keeps what its images are made of, without the directory that the server left."""
         (self.folder / KEPT).write_bytes(pickle.dumps(self))
+        shutil.rmtree(self.folder / "root", ignore_errors=True)
 
     @classmethod
     def kept_in(cls, folder: Path) -> "Round":
@@ -119,14 +123,6 @@ def choose_moment(chance: random.Random, entries: list[Entry]) -> int:
     return chance.randint(0, len(entries))
 
 
-def _key():
-    vectors = json.loads((REPOSITORY / "tests" / "vectors.json").read_text())
-    return private_key(b64decode(vectors["keys"][0]["private_pkcs8_base64"]))
-
-
-KEY = _key()  # of all users: making keys takes time
-
-
 # -- recording
 
 
@@ -144,15 +140,19 @@ def record(
     ends in order, is killed, or either by chance. `options` are the recorded server's."""
     root = folder / "root"
     root.mkdir(parents=True, exist_ok=True)
-    is_first = owed is None
-    owed = owed or Ledger()
-    made = Round(folder, load, seed, Snapshot.of(root), owed, owed.copy(), 1 if is_first else 2)
-    chance = random.Random(f"{seed} life {made.life}")
+    life = 1 if owed is None else 2
+    chance = random.Random(f"{seed} life {life}")
+    of_load = LOADS.get(load)
+    if owed is None:
+        owed = of_load.before(root, chance) if of_load and of_load.before else Ledger()
+    made = Round(folder, load, seed, Snapshot.of(root), owed, owed.copy(), life)
     new_log(made.log)
+    if of_load is not None:
+        options = {"settings": of_load.settings, "delay": of_load.delay, **options}
     server = Server(root, log=made.log, **options)
     try:
         server.start()
-        if not is_first:
+        if owed.users:
             found, made.problems = look(server)
             made.problems += made.owed_when_ready.settle(found)
             made.ready = len(made.entries())
@@ -161,8 +161,8 @@ def record(
             for name, (client_id, has_key) in made.owed_when_ready.users.items()
             if has_key and client_id
         ]
-        run = Run(server, made.life, chance, KEY, users)
-        (act or LOADS[load])(run)
+        run = Run(server, life, chance, KEY, users, made.log)
+        (act or of_load.act)(run)
         if chance.random() < 0.4 if orderly is None else orderly:
             server.stop()  # an orderly end has moments of its own
     finally:
@@ -207,7 +207,7 @@ def judge(root: Path, owed: Ledger) -> list[str]:
         server.start()
         found, problems = look(server)
         problems += owed.settle(found)
-        problems += use(server, found, KEY)
+        problems += use(server, found, KEY, but=VICTIM if owed.damaged else "")
     except AssertionError as failure:
         problems = [f"start failed: {str(failure)[-600:]}"]
     except Exception as failure:  # whatever it is, it is the server's answer
@@ -231,6 +231,7 @@ def check_images(
     disk = Disk(made.before, ignored)
     problems: list[Problem] = []
     for image in sorted(images, key=lambda image: image.moment):
+        made.images[image.number] = image
         disk.follow(entries, image.moment)
         disk.write_image(image_chance(made, image), image.style, scratch)
         problems += [Problem(text, made, image) for text in judge(scratch, made.owed(image.moment))]
@@ -243,11 +244,6 @@ def image_chance(made: Round, image: Image) -> random.Random:
     return random.Random(f"{made.seed} content of {image.number}")
 
 
-def image_of(made: Round, number: int) -> Image:
-    """Of that number, as `check_images` has had it."""
-    return made.image(number, made.entries())
-
-
 def write_image(made: Round, image: Image, root: Path) -> None:
     disk = Disk(made.before)
     disk.follow(made.entries(), image.moment)
@@ -257,5 +253,6 @@ def write_image(made: Round, image: Image, root: Path) -> None:
 def second_life(made: Round, image: Image, folder: Path, **options) -> Round:
     """A recorded run that begins on an image of another one."""
     folder.mkdir(parents=True)
+    made.images[image.number] = image
     write_image(made, image, folder / "root")
     return record(folder, made.load, f"{made.seed} {image.number}", owed=made.owed(image.moment), **options)

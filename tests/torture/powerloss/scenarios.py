@@ -16,9 +16,10 @@ from peer.drop import User, file_frame, named_frame
 from peer.frames import Answer, MessageAnswer, Request
 from peer.messages import STORED, Type, message_frame
 
+from .clients import KIB, Letters, Run, in_threads, new_letters, send_group, send_letters_in_pairs
 from .disk import ALL_KEPT, SECTOR, Change, File, Style, _units
 from .ledger import LABEL, content_of, digest
-from .loads import KIB, Letters, Run, in_threads, new_letters, send_group, send_letters_in_pairs
+from .loads import SLOW_SYNC
 from .recording import Entry, Kind
 from .rounds import Image, Problem, Round, check_images, record, second_life
 from .server import CountingClient
@@ -27,7 +28,6 @@ JOURNAL_HEAD = 4096
 JOURNAL_SEGMENT = 1 << 20
 SIZE_OF_RECORD = slice(4, 8)  # where a record has it
 ATTEMPTS = 12
-SLOW_SYNC = 12_000  # microseconds, in which whoever sends has a turn, and which are no quiet moment
 UNDER_LOAD = 70  # messages after which they go to the journal
 
 
@@ -58,7 +58,7 @@ def journal_of(made: Round, entries: list[Entry]) -> int:
     data = made.before.content.get("data")
     if data is not None and "journal" in data.content:
         return data.content["journal"].number
-    return next(entry.inode for entry in entries if entry.kind == Kind.CREATE and entry.name == "journal")
+    return next(entry.inode for entry in entries if entry.kind == Kind.CREATE and entry.name == "journal.new")
 
 
 def journal_batches(made: Round, entries: list[Entry]) -> list[tuple[int, int, int]]:

@@ -181,6 +181,10 @@ static void clock_writes_something_harmless_where_a_date_has_no_room(void **stat
     (void)state;
     assert_utc(253402300800, "1970-01-01 00:00:00"); /* the year 10000 */
     assert_utc(INT64_MAX, "1970-01-01 00:00:00");
+    assert_utc(-62135596801, "1970-01-01 00:00:00"); /* the year 0, too short for who counts on its size */
+    char text[KS_CLOCK_SHOWN_SIZE];
+    ks_clock_show(-62135596801, text);
+    assert_string_equal(text, "1970-01-01T00:00:00Z");
 }
 
 static void system_clock_goes_on_and_is_after_2020(void **state)
@@ -312,6 +316,24 @@ static void name_too_long_to_replace_is_refused(void **state)
     name[299] = '\0';
     assert_int_equal(ks_file_replace(place->fd, name, "x", 1, 0600), KS_IO);
     assert_int_equal(errno, ENAMETOOLONG);
+}
+
+static void directories_are_made_with_their_parents(void **state)
+{
+    const struct place *place = *state;
+    char path[128];
+    struct stat status;
+    assert_true(snprintf(path, sizeof path, "%s/a/b//c/", place->path) > 0);
+    assert_true(ks_file_make_directories(path));
+    assert_true(ks_file_make_directories(path));
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0700);
+    assert_int_equal(ks_file_replace(place->fd, "file", "x", 1, 0600), KS_OK);
+    assert_true(snprintf(path, sizeof path, "%s/file/d", place->path) > 0);
+    assert_false(ks_file_make_directories(path));
+    assert_int_equal(errno, ENOTDIR);
+    assert_int_equal(unlinkat(place->fd, "a/b/c", AT_REMOVEDIR), 0);
+    assert_int_equal(unlinkat(place->fd, "a/b", AT_REMOVEDIR), 0);
 }
 
 static void link_in_the_place_of_the_temporary_file_is_not_followed(void **state)
@@ -548,6 +570,7 @@ int main(void)
         IN_A_PLACE(failed_replacement_leaves_the_old_file_and_nothing_else),
         IN_A_PLACE(file_that_cannot_be_renamed_over_stays),
         IN_A_PLACE(name_too_long_to_replace_is_refused),
+        IN_A_PLACE(directories_are_made_with_their_parents),
         IN_A_PLACE(link_in_the_place_of_the_temporary_file_is_not_followed),
         IN_A_PLACE(file_is_read_up_to_the_limit_of_the_buffer),
         IN_A_PLACE(file_that_cannot_be_read_says_why),

@@ -301,12 +301,49 @@ static void overlong_files_are_refused(void **state)
     assert_int_equal(kesher_home_server(fixture->home, address, NULL), KESHER_INVALID);
 }
 
+/* ---- leftovers ---- */
+
+static void leave(const struct fixture *fixture, const char *name, bool is_old)
+{
+    const struct timespec times[2] = {{.tv_nsec = UTIME_NOW}, {.tv_nsec = is_old ? 0 : UTIME_NOW}};
+    int fd = openat(fixture->home->directory_fd, name, O_WRONLY | O_CREAT, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(futimens(fd, times), 0);
+    close(fd);
+}
+
+static void old_temporary_files_with_keys_in_them_are_swept(void **state)
+{
+    static const char *const swept[] = {".me.info.4711.tmp", ".priv.key.1.tmp", ".me.info.old.2.17.tmp",
+                                        ".server.info.300000.tmp", ".x-0011.contact.1.tmp"};
+    static const char *const others[] = {".priv.key.tmp~",         "priv.key.1.tmp",
+                                         ".notes.1.tmp",           ".tmp",
+                                         ".priv.key.tmp",          ".priv.key.mine.tmp",
+                                         ".priv.key.mine1.tmp",    ".priv.keys.1.tmp",
+                                         ".my.contact.list.1.tmp", ".1.tmp",
+                                         ".x.contact.me.tmp",      ".contact.1.tmp"};
+    struct fixture *fixture = *state;
+    for (size_t i = 0; i < KS_COUNT_OF(swept); i++)
+        leave(fixture, swept[i], true);
+    for (size_t i = 0; i < KS_COUNT_OF(others); i++)
+        leave(fixture, others[i], true);
+    leave(fixture, ".priv.key.2.tmp", false); /* somebody may be writing it */
+    kesher_home_close(fixture->home);
+    assert_int_equal(kesher_home_open(fixture->path, &fixture->home, NULL), KESHER_OK);
+    for (size_t i = 0; i < KS_COUNT_OF(swept); i++)
+        assert_false(ks_home_files_exists(fixture->home, swept[i]));
+    for (size_t i = 0; i < KS_COUNT_OF(others); i++)
+        assert_true(ks_home_files_exists(fixture->home, others[i]));
+    assert_true(ks_home_files_exists(fixture->home, ".priv.key.2.tmp"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_are_read_in_every_form),
         cmocka_unit_test(what_is_no_address_is_invalid),
         cmocka_unit_test(host_name_of_256_bytes_is_invalid),
+        HOME_TEST(old_temporary_files_with_keys_in_them_are_swept),
         HOME_TEST(server_info_goes_before_transfer_info_before_the_default),
         HOME_TEST(senseless_server_info_is_not_passed_over),
         cmocka_unit_test(addresses_of_one_server_are_the_same),

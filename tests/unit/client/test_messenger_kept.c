@@ -176,7 +176,7 @@ static void file_that_was_kept_at_a_crash_comes_once(void **state)
     const struct ks_client_inbox *inbox = &world->bob.messenger->inbox;
     uint64_t sequence = 0;
     uint64_t offset = 0;
-    ks_client_inbox_progress(inbox, &sequence, &offset);
+    assert_int_equal(ks_client_inbox_progress(inbox, &sequence, &offset, NULL), KESHER_OK);
     char frame[KS_CLIENT_INBOX_NAME_SIZE];
     char link_name[KS_CLIENT_INBOX_NAME_SIZE];
     char sender[2 * KS_CLIENT_ID_SIZE + 1];
@@ -191,6 +191,26 @@ static void file_that_was_kept_at_a_crash_comes_once(void **state)
     assert_nothing_next(&world->bob);
     make_directory(world);
     (void)expect_file(&world->bob, "content");
+    assert_nothing_next(&world->bob);
+}
+
+/* Else everything would be shown again. */
+static void progress_that_the_disk_does_not_give_is_a_failure(void **state)
+{
+    struct world *world = *state;
+    struct kesher_message message;
+    struct kesher_error error;
+    take_key_without_directory(world);
+    ASSERT_DONE(send_text(&world->alice, &world->bob, "once"));
+    pull(&world->bob, true);
+    const struct ks_client_inbox *inbox = &world->bob.messenger->inbox;
+    int progress_fd = dup(inbox->progress_fd);
+    assert_true(progress_fd >= 0);
+    assert_int_equal(dup2(inbox->directory->directory_fd, inbox->progress_fd), inbox->progress_fd);
+    assert_int_equal(kesher_messenger_next(world->bob.messenger, &message, &error), KESHER_FILE);
+    assert_int_equal(dup2(progress_fd, inbox->progress_fd), inbox->progress_fd);
+    close(progress_fd);
+    (void)expect_text(&world->bob, &world->alice, "once");
     assert_nothing_next(&world->bob);
 }
 
@@ -410,6 +430,7 @@ int main(void)
         WORLD_TEST(such_a_file_is_shown_as_such_until_it_is_done_with),
         WORLD_TEST(several_in_one_answer_keep_their_contents),
         WORLD_TEST(file_that_was_kept_at_a_crash_comes_once),
+        WORLD_TEST(progress_that_the_disk_does_not_give_is_a_failure),
         WORLD_TEST(files_come_in_order_and_once_after_a_power_cut),
         WORLD_TEST(without_hard_links_it_holds_up_nothing_either),
         WORLD_TEST(without_a_directory_files_go_to_the_home),

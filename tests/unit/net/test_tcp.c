@@ -470,6 +470,38 @@ static void ticks_run_only_while_they_are_needed(void **state)
         turn(inn);
 }
 
+static void after_a_standstill_input_is_read_before_a_deadline_counts(void **state)
+{
+    struct inn *inn = *state;
+    struct guest *guest = come(inn, 0);
+    ks_connection_set_deadline(guest->connection, SECOND_MS);
+    turn(inn);
+    guest_sends(guest, 5);
+    tcp_fixture_await(guest->accepted.fd, POLLIN);
+    tcp_fixture_now_ms += 2 * SECOND_MS;
+    usleep(2 * KS_DEADLINE_TICK_MS * 1000); /* for libuv, too, a tick is due when it turns */
+    turn(inn);
+    assert_int_equal(guest->received, 5);
+    assert_false(guest->has_ended);
+    while (!guest->has_ended) /* nothing has moved the deadline */
+        turn(inn);
+}
+
+/* As on a machine with too much to do; a peer may not live longer for that. */
+static void where_every_tick_is_late_deadlines_pass_all_the_same(void **state)
+{
+    enum { TURNS = 10 };
+    struct inn *inn = *state;
+    struct guest *guest = come(inn, 0);
+    ks_connection_set_deadline(guest->connection, 1);
+    for (int i = 0; i < TURNS && !guest->has_ended; i++) {
+        tcp_fixture_now_ms += 3 * KS_DEADLINE_TICK_MS;
+        usleep(2 * KS_DEADLINE_TICK_MS * 1000); /* a tick is due in each turn */
+        turn(inn);
+    }
+    assert_true(guest->has_ended);
+}
+
 /* ---- memory ---- */
 
 static void with_much_output_of_all_little_of_one_is_full(void **state)
@@ -584,6 +616,8 @@ int main(void)
         TCP_TEST(while_quiescing_whoever_becomes_idle_is_finished),
         TCP_TEST(while_quiescing_whoever_comes_is_finished),
         TCP_TEST(ticks_run_only_while_they_are_needed),
+        TCP_TEST(after_a_standstill_input_is_read_before_a_deadline_counts),
+        TCP_TEST(where_every_tick_is_late_deadlines_pass_all_the_same),
         TCP_TEST(with_much_output_of_all_little_of_one_is_full),
         TCP_TEST(with_much_output_of_all_input_is_read_in_small_pieces),
         TCP_TEST(input_that_is_kept_counts_with_the_output_of_all),

@@ -75,13 +75,13 @@ static inline enum ks_result try_declared(struct house *house, const struct ks_c
 {
     struct ks_stage *stage = NULL;
     enum ks_result result = open_declared(house, id, name, size, &stage);
-    struct ks_store_discard discard = {.request = fixture_request(&house->waiter), .stage = stage};
+    struct ks_store_request discard = fixture_request(&house->waiter);
     if (result != KS_OK) {
         assert_null(stage);
         return result;
     }
-    ks_store_discard(house->store, &discard);
-    assert_int_equal(fixture_wait(&house->waiter, &discard.request), KS_OK);
+    ks_store_discard(house->store, stage, &discard);
+    assert_int_equal(fixture_wait(&house->waiter, &discard), KS_OK);
     return KS_OK;
 }
 

@@ -175,6 +175,32 @@ static void half_of_the_files_may_be_moved_already(void **state)
     assert_moved(house, &people);
 }
 
+/* A crash in between leaves a file with both names; and what has no second name moves by its only one. */
+static void of_a_file_with_both_names_one_stays(void **state)
+{
+    struct house *house = *state;
+    struct people people = old_people(house);
+    char old[KS_NAMES_DIRECTORY_SIZE], new[KS_NAMES_DIRECTORY_SIZE], from[256], to[256], path[256];
+    struct stat status;
+    ks_names_old_directory(&people.alice, old);
+    fixture_directory_of(&people.alice, new);
+    snprintf(to, sizeof to, "%s/%s", house->directory, new);
+    assert_int_equal(mkdir(to, 0700), 0);
+    snprintf(from, sizeof from, "%s/%s/list", house->directory, old);
+    snprintf(to, sizeof to, "%s/%s", house->directory, path_of(&people.alice, "list", path));
+    assert_int_equal(link(from, to), 0);
+    snprintf(from, sizeof from, "%s/%s/a folder", house->directory, old);
+    assert_int_equal(mkdir(from, 0700), 0);
+    house_open(house);
+    assert_moved(house, &people);
+    assert_int_equal(stat(to, &status), 0);
+    assert_int_equal(status.st_nlink, 1);
+    snprintf(to, sizeof to, "%s/%s/a folder", house->directory, new);
+    assert_int_equal(stat(to, &status), 0);
+    snprintf(to, sizeof to, "%s/damaged", house->directory);
+    assert_int_not_equal(stat(to, &status), 0); /* nothing was put aside */
+}
+
 /* A backup that was put back over newer files. */
 static void of_two_files_of_one_name_the_older_is_put_aside(void **state)
 {
@@ -288,6 +314,7 @@ int main(void)
         HOUSE_TEST(a_start_goes_on_wherever_the_last_one_stopped),
         HOUSE_TEST(one_users_rows_may_be_new_already),
         HOUSE_TEST(half_of_the_files_may_be_moved_already),
+        HOUSE_TEST(of_a_file_with_both_names_one_stays),
         HOUSE_TEST(of_two_files_of_one_name_the_older_is_put_aside),
         HOUSE_TEST(an_old_directory_of_nobody_is_adopted_and_moved_once),
         HOUSE_TEST(what_is_strange_in_an_old_directory_is_told_without_the_secret_id),

@@ -3,6 +3,7 @@
 
 #include "store/embedded/database/wal_file.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,6 +27,29 @@ enum ks_result ks_database_result(int code)
     default:
         return KS_IO;
     }
+}
+
+/* What makes SQLite's Unix file system answer SQLITE_IOERR_CORRUPTFS, of which a statement makes
+ * SQLITE_CORRUPT. */
+static bool is_of_the_disk(int error_number)
+{
+    return error_number == EIO || error_number == ENXIO || error_number == ERANGE;
+}
+
+bool ks_database_could_not_read(sqlite3 *database)
+{
+    static const int files[] = {SQLITE_FCNTL_FILE_POINTER,
+                                SQLITE_FCNTL_JOURNAL_POINTER}; /* that is: the log */
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        sqlite3_file *file = NULL;
+        int error_number = 0;
+        if (sqlite3_file_control(database, "main", files[i], &file) == SQLITE_OK && file != NULL &&
+            file->pMethods != NULL &&
+            file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &error_number) == SQLITE_OK &&
+            is_of_the_disk(error_number))
+            return true;
+    }
+    return false;
 }
 
 enum ks_result ks_database_run(sqlite3 *database, const char *sql)
@@ -52,7 +76,8 @@ enum ks_result ks_database_read_integer(sqlite3 *database, const char *sql, int6
     return code == SQLITE_DONE ? KS_NOT_FOUND : ks_database_result(code);
 }
 
-/* The journal mode is the one setting whose refusal is told only by the row that comes back. */
+/* The journal mode is the one setting whose refusal is told only by the row that comes back. A database that
+ * was in another one is changed behind that row: whether that succeeded is told by the end. */
 static enum ks_result set_write_ahead_log(sqlite3 *database)
 {
     sqlite3_stmt *statement = NULL;
@@ -61,9 +86,11 @@ static enum ks_result set_write_ahead_log(sqlite3 *database)
         return result;
     int code = sqlite3_step(statement);
     bool is_wal = code == SQLITE_ROW && strcmp((const char *)sqlite3_column_text(statement, 0), "wal") == 0;
+    if (code == SQLITE_ROW)
+        code = sqlite3_step(statement);
     sqlite3_finalize(statement);
-    if (code != SQLITE_ROW)
-        return ks_database_result(code);
+    if (code != SQLITE_DONE)
+        return code == SQLITE_ROW ? KS_IO : ks_database_result(code);
     return is_wal ? KS_OK : KS_IO;
 }
 

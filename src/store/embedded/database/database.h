@@ -22,6 +22,10 @@ enum ks_result ks_database_open(const char *path, bool writable, sqlite3 **datab
  */
 enum ks_result ks_database_result(int code);
 
+/* Whether the disk has failed to give this connection what it wanted to read, ever since it was opened: then
+ * SQLITE_CORRUPT need not be damage, for SQLite answers it to EIO, too. */
+bool ks_database_could_not_read(sqlite3 *database);
+
 /* Runs SQL without parameters and without rows. */
 enum ks_result ks_database_run(sqlite3 *database, const char *sql);
 

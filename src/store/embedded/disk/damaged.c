@@ -118,18 +118,31 @@ static enum ks_result sync_parent(int directory_fd, const char *path)
     return sync_directory(directory_fd, parent);
 }
 
+/* By a second name, which is durable before the first one goes: of a rename between two directories a power
+ * cut may leave none. Where there are no second names, of directories too, it has to be a rename. */
+static enum ks_result give_name(int directory_fd, const char *path, const char *name, bool *is_twice)
+{
+    *is_twice = linkat(directory_fd, path, directory_fd, name, 0) == 0;
+    if (*is_twice || (errno != ENOENT && renameat(directory_fd, path, directory_fd, name) == 0))
+        return KS_OK;
+    return errno == ENOENT ? KS_NOT_FOUND : failure_of(errno);
+}
+
 enum ks_result ks_damaged_move(int directory_fd, struct ks_damaged *damaged, const char *path)
 {
+    bool is_twice = false;
     enum ks_result result = write_note(directory_fd, damaged);
     if (result != KS_OK)
         return result;
-    bool is_there = renameat(directory_fd, path, directory_fd, damaged->path) == 0;
-    if (!is_there && errno != ENOENT)
-        return failure_of(errno);
-    if (!is_there)
+    enum ks_result named = give_name(directory_fd, path, damaged->path, &is_twice);
+    if (named != KS_OK && named != KS_NOT_FOUND)
+        return named;
+    if (named == KS_NOT_FOUND)
         name_the_note(damaged);
     result = sync_directory(directory_fd, "damaged");
-    if (result == KS_OK && is_there)
-        result = sync_parent(directory_fd, path);
-    return result == KS_OK && !is_there ? KS_NOT_FOUND : result;
+    if (result != KS_OK || named == KS_NOT_FOUND)
+        return result != KS_OK ? result : named;
+    if (is_twice && unlinkat(directory_fd, path, 0) != 0 && errno != ENOENT)
+        return failure_of(errno);
+    return sync_parent(directory_fd, path);
 }

@@ -31,6 +31,7 @@ enum {
 
 static const uint8_t magic[MAGIC_SIZE] = "kesher journal\n";
 static const uint8_t no_magic[MAGIC_SIZE] = {0};
+static const char unfinished[] = "journal.new"; /* until all of it is written */
 
 /* ---- segments ---- */
 
@@ -145,19 +146,29 @@ static enum ks_result give_up(struct ks_journal *journal, enum ks_result failure
     return failure == KS_NO_SPACE ? KS_NO_SPACE : KS_IO;
 }
 
-/* The head comes last: a file without one is not finished. */
+/* What is in the file is durable before it gets its name, and the name before anything is added. */
+static enum ks_result make_whole(struct ks_journal *journal, int directory_fd)
+{
+    if (!has_space(journal->fd))
+        return KS_NO_SPACE;
+    enum ks_result result = ks_journal_begin(journal);
+    if (result == KS_OK &&
+        (renameat(directory_fd, unfinished, directory_fd, "journal") != 0 || fsync(directory_fd) != 0))
+        result = ks_result_from_errno(errno);
+    return result;
+}
+
+/* Under another name: what a power cut leaves of a file on its way may be anything, not only blank. */
 static enum ks_result create(struct ks_journal *journal, int directory_fd)
 {
-    if (!has_space(journal->fd)) {
-        unlinkat(directory_fd, "journal", 0);
-        return KS_NO_SPACE;
-    }
-    enum ks_result result = ks_journal_begin(journal);
-    if (result == KS_OK && fsync(directory_fd) != 0)
-        result = ks_result_from_errno(errno);
+    journal->fd = openat(directory_fd, unfinished, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (journal->fd < 0)
+        return ks_result_from_errno(errno);
+    enum ks_result result = make_whole(journal, directory_fd);
     if (result != KS_OK) {
         int failure = errno;
-        unlinkat(directory_fd, "journal", 0);
+        unlinkat(directory_fd, unfinished, 0);
+        unlinkat(directory_fd, "journal", 0); /* a name that may not be durable, or of what is none */
         errno = failure;
     }
     return result;
@@ -168,8 +179,8 @@ static enum ks_result read_segments(struct ks_journal *journal)
     return read_all_at(journal->fd, journal->bytes, MEMORY_SIZE, KS_JOURNAL_HEAD_SIZE);
 }
 
-/* What is in the file, if it is one that we know; *salt is 0 where version 1 has none. KS_NOT_FOUND when the
- * file is new, or was never finished. */
+/* What is in the file, if it is one that we know; *salt is 0 where version 1 has none. KS_NOT_FOUND when an
+ * older kesher has never finished the file, which it made under this name. */
 static enum ks_result read_head(const struct ks_journal *journal, uint64_t *salt, uint32_t *version)
 {
     uint8_t head[KS_JOURNAL_HEAD_SIZE];
@@ -274,11 +285,16 @@ static enum ks_result open_file(struct ks_journal *journal, const struct ks_jour
     enum ks_result result = ks_random_fill(options->random, &journal->salt, sizeof journal->salt);
     if (result != KS_OK)
         return result;
-    journal->fd = openat(options->directory_fd, "journal", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (journal->fd < 0)
+    (void)unlinkat(options->directory_fd, unfinished, 0);
+    journal->fd = openat(options->directory_fd, "journal", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    if (journal->fd < 0 && errno != ENOENT)
         return ks_result_from_errno(errno);
-    result = read_file(journal, options, findings, version);
-    return result == KS_NOT_FOUND ? create(journal, options->directory_fd) : result;
+    result = journal->fd < 0 ? KS_NOT_FOUND : read_file(journal, options, findings, version);
+    if (result != KS_NOT_FOUND)
+        return result;
+    if (journal->fd >= 0)
+        close(journal->fd);
+    return create(journal, options->directory_fd);
 }
 
 static void explain(enum ks_result result, uint32_t version, char *why, size_t why_size)

@@ -6,9 +6,10 @@
  * answered. filing.h takes the messages into the database later, oldest first, many in one transaction.
  *
  * The file: a head (magic, version, size of a segment, salt, CRC-32; twice), then two segments. One is
- * written while the other one is taken into the database. All of it is written when the file is created, so
- * that a sync of what is written over it is no change of the file's size or place. A record is a message
- * with its id, the round's salt, its batch and a CRC-32 (journal_record.h).
+ * written while the other one is taken into the database. All of it is written when the file is created, as
+ * `journal.new`, which becomes `journal` when it is durable: so a sync of what is written over it is no
+ * change of the file's size or place. A record is a message with its id, the round's salt, its batch and a
+ * CRC-32 (journal_record.h).
  *
  * What a record stands for is never in doubt. A *round* begins when nothing is pending: it draws a salt, and
  * no record of an earlier round has that. Within a round each *filling* of a segment, from its beginning on,

@@ -28,7 +28,7 @@ struct checked_file {
 };
 
 /* What was seen of it. */
-enum sight { SOUND, MISSING, UNREADABLE, OTHER_SIZE, LATER, DAMAGED };
+enum sight { SOUND, MISSING, NO_FILE, UNREADABLE, OTHER_SIZE, LATER, DAMAGED };
 
 static const struct {
     const char *what;
@@ -36,7 +36,9 @@ static const struct {
     bool is_damage;
 } sights[] = {
     [MISSING] = {"is missing", "its user was told that it is kept; if a backup has it, put it back", true},
-    [UNREADABLE] = {"cannot be read", "the disk has lost some of it; if a backup has it, put it back", true},
+    [NO_FILE] = {"is not a file", "its user was told that it is kept; if a backup has it, put it back", true},
+    [UNREADABLE] = {"cannot be read",
+                    "the disk may give it another time; if not, and a backup has it, put it back", false},
     [OTHER_SIZE] =
         {"has another size than its row",
          "it is a later upload whose row could not be kept, or damaged; the next start takes the size",
@@ -127,9 +129,10 @@ static enum sight look(const struct ks_check *check, const struct checked_file *
     struct stat status;
     int fd = openat(check->directory_fd, file->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
-        return errno == ENOENT || errno == ENOTDIR ? MISSING : UNREADABLE;
-    enum sight sight =
-        fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) ? UNREADABLE : judge(check, file, fd, &status);
+        return errno == ENOENT || errno == ENOTDIR ? MISSING : errno == ELOOP ? NO_FILE : UNREADABLE;
+    enum sight sight = UNREADABLE;
+    if (fstat(fd, &status) == 0)
+        sight = S_ISREG(status.st_mode) ? judge(check, file, fd, &status) : NO_FILE;
     close(fd);
     return sight;
 }

@@ -70,6 +70,12 @@ static enum ks_result look_again(struct ks_check *check, struct ks_store_check *
     return result;
 }
 
+static void tell_unread(struct ks_store_check *request, uint64_t message_id)
+{
+    ks_check_tell(request, true, "it waits; the disk may give it another time", "",
+                  "the file of message %" PRIu64 " cannot be read", message_id);
+}
+
 /* The next messages: KS_OK when there are no more, KS_MORE; KS_INVALID when the one at cursor.after is
  * damaged. */
 static enum ks_result judge_piece(struct ks_check *check, struct ks_store_check *request,
@@ -82,9 +88,9 @@ static enum ks_result judge_piece(struct ks_check *check, struct ks_store_check 
         request->cursor.after = finding.row.message_id;
         request->cursor.messages++;
         count++;
-        if (result == KS_INVALID)
-            return KS_INVALID;
-        if (result != KS_OK)
+        if (result == KS_IO)
+            tell_unread(request, finding.row.message_id);
+        else if (result != KS_OK)
             return result;
         if (ks_check_must_pause(check, request))
             return KS_MORE;
@@ -92,10 +98,17 @@ static enum ks_result judge_piece(struct ks_check *check, struct ks_store_check 
     return count == PIECE ? KS_MORE : KS_OK;
 }
 
+/* SQLite cannot read what it wants to, or it is not sound. */
+static bool is_unreadable(int code)
+{
+    return (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_IOERR;
+}
+
 /* SQLite cannot go on behind cursor.after. Whoever these messages are for finds out, one by one. */
 static void tell_unreadable(struct ks_store_check *request)
 {
-    ks_check_tell(request, true, "they are put aside when their receivers ask for them; see kesher.db", "",
+    ks_check_tell(request, true,
+                  "those that are damaged are put aside when their receivers ask for them; see kesher.db", "",
                   "messages after %" PRIu64 " cannot be read from the database", request->cursor.after);
 }
 
@@ -109,10 +122,10 @@ enum ks_result ks_check_messages(struct ks_check *check, struct ks_store_check *
     ks_query_integer(&query, (int64_t)request->cursor.after);
     ks_query_integer(&query, PIECE);
     result = judge_piece(check, request, &query);
-    bool is_unreadable = ks_damage_is(query.code);
+    bool goes_on = !is_unreadable(query.code);
     enum ks_result read = ks_query_end(&query);
     sqlite3_finalize(statement);
-    if (is_unreadable) {
+    if (!goes_on) {
         tell_unreadable(request);
         return KS_OK;
     }
@@ -159,10 +172,10 @@ static enum ks_result tell_each(struct ks_check *check, struct ks_store_check *r
     struct ks_query query = ks_query_start(statement);
     while (request->count < request->limit && ks_query_next(&query))
         tell(check, request, statement);
-    bool is_unreadable = ks_damage_is(query.code);
+    bool goes_on = !is_unreadable(query.code);
     result = ks_query_end(&query);
     sqlite3_finalize(statement);
-    return is_unreadable ? KS_OK : result; /* that was told by the phases before */
+    return goes_on ? result : KS_OK; /* that was told by the phases before */
 }
 
 /* No more than one page of them: where there are more, the database as a whole is not sound. */

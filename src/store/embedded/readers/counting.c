@@ -64,11 +64,20 @@ static void answer_all(struct ks_count *count, enum ks_result result)
 
 static void start(struct ks_count *count);
 
+static void let_go_on(struct ks_count *count)
+{
+    struct ks_store_append_message *next = NULL;
+    struct ks_store_append_message *request = count->first;
+    for (count->first = NULL; request != NULL; request = next) {
+        next = request->next;
+        count->counting->apply(request);
+    }
+}
+
 static void apply_counted(struct ks_task *task)
 {
     struct ks_count *count = KS_CONTAINER_OF(task, struct ks_count, task);
     struct ks_counting *counting = count->counting;
-    struct ks_store_append_message *next = NULL;
     if (count->result == KS_OK &&
         !ks_inboxes_counted(counting->inboxes, &count->receiver, count->era, &count->senders) &&
         ++count->tries < TRIES) {
@@ -76,10 +85,7 @@ static void apply_counted(struct ks_task *task)
         return;
     }
     LL_DELETE(counting->counts, count);
-    for (struct ks_store_append_message *request = count->first; request != NULL; request = next) {
-        next = request->next;
-        counting->apply(request);
-    }
+    let_go_on(count);
     count_free(count);
 }
 
@@ -196,6 +202,13 @@ bool ks_counting_is_awaited(struct ks_counting *counting, const struct ks_client
 {
     const struct ks_count *count = find(counting, receiver);
     return count != NULL && count->first != NULL;
+}
+
+void ks_counting_go_on(struct ks_counting *counting, const struct ks_client_id *receiver)
+{
+    struct ks_count *count = find(counting, receiver);
+    if (count != NULL)
+        let_go_on(count);
 }
 
 enum ks_result ks_counting_begin(struct ks_counting *counting, const struct ks_client_id *receiver,

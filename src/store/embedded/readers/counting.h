@@ -41,6 +41,10 @@ enum ks_result ks_counting_begin(struct ks_counting *counting, const struct ks_c
  * them. */
 bool ks_counting_is_awaited(struct ks_counting *counting, const struct ks_client_id *receiver);
 
+/* The writer's thread, inside its batch: those go on without the count, in their order, for one that cannot
+ * wait comes behind them; the count is for the next one then. */
+void ks_counting_go_on(struct ks_counting *counting, const struct ks_client_id *receiver);
+
 /* Before the writer is stopped: counts that end from now on come too late. */
 void ks_counting_close(struct ks_counting *counting);
 

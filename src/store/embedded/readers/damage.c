@@ -1,6 +1,7 @@
 /* damage.c — see damage.h. */
 #include "store/embedded/readers/damage.h"
 
+#include "base/limits/log_repeats.h"
 #include "base/text.h"
 #include "store/embedded/disk/damaged.h"
 #include "store/embedded/vault/contents.h"
@@ -168,11 +169,6 @@ static const char next_text[] = "SELECT ID, ContentSize FROM waiting"
                                 " WHERE ToClient=? AND ID>? AND ID<=? ORDER BY ID LIMIT 1";
 static const char message_text[] = "SELECT " KS_DAMAGE_COLUMNS " FROM messages AS m WHERE m.ID=?";
 
-bool ks_damage_is(int code)
-{
-    return (code & 0xff) == SQLITE_CORRUPT || code == SQLITE_IOERR_READ || code == SQLITE_IOERR_SHORT_READ;
-}
-
 /* KS_OK with the next message's id and counted size; KS_NOT_FOUND behind the last one. */
 static enum ks_result next_message(struct ks_damage *damage, sqlite3_stmt *statement,
                                    const struct ks_store_lease_read *request, uint64_t after,
@@ -205,6 +201,8 @@ enum ks_result ks_damage_judge(const struct ks_damage *damage, sqlite3_stmt *sta
     if (finding->why == NULL && finding->row.content_size != finding->counted_size)
         finding->why = "it has another size than was counted";
     finding->row.receiver = receiver;
+    if (sqlite3_errcode(sqlite3_db_handle(statement)) == SQLITE_NOMEM)
+        return KS_NO_MEMORY; /* and not all that was read is what the row has */
     if (finding->why == NULL && finding->row.place != NULL) {
         struct ks_contents contents = {.directory_fd = damage->directory_fd,
                                        .place = finding->row.place,
@@ -228,8 +226,8 @@ static enum ks_result examine(struct ks_damage *damage, sqlite3_stmt *statement,
     enum ks_result result = KS_INVALID;
     if (ks_query_next(&query))
         result = ks_damage_judge(damage, statement, scratch, finding);
-    else if (ks_damage_is(query.code))
-        finding->why = "the database cannot read it";
+    else if ((query.code & 0xff) == SQLITE_CORRUPT && !ks_database_could_not_read(damage->reader->database))
+        finding->why = "its page of the database is corrupt";
     else if (query.code == SQLITE_DONE)
         finding->why = "it is missing from the database";
     else
@@ -242,15 +240,15 @@ static enum ks_result examine(struct ks_damage *damage, sqlite3_stmt *statement,
     return result;
 }
 
-/* The first damaged message of the part, behind the cursor. KS_INVALID when it is put aside; KS_NOT_FOUND
- * when there is none. */
+/* The first damaged message of the part, behind the cursor, as a new connection reads it. KS_INVALID when it
+ * is put aside; KS_NOT_FOUND when there is none; anything else: nobody knows. */
 static enum ks_result find_damaged(struct ks_damage *damage, const struct ks_store_lease_read *request,
                                    uint8_t *scratch, struct ks_damage_finding *finding)
 {
     sqlite3_stmt *next = NULL;
     sqlite3_stmt *message = NULL;
     uint64_t after = request->cursor.message_id;
-    enum ks_result result = ks_database_reader_connect(damage->reader);
+    enum ks_result result = ks_database_reader_reconnect(damage->reader);
     if (result != KS_OK)
         return result;
     result = ks_database_prepare(damage->reader->database, next_text, &next);
@@ -350,12 +348,23 @@ static void run_removal(struct ks_interlude *interlude)
     end_removal(removal, done);
 }
 
+static void log_unknown(const struct ks_damage *damage, enum ks_result result)
+{
+    if (result == KS_IO || result == KS_NO_MEMORY)
+        ks_log_trouble(damage->log, KS_LOG_ERROR,
+                       "whether a waiting message is damaged cannot be told now, so it stays: %s",
+                       ks_result_text(result));
+}
+
 void ks_damage_look(struct ks_damage *damage, struct ks_store_lease_read *request, uint8_t *scratch)
 {
     struct ks_damage_finding finding;
     struct damage_removal *removal = calloc(1, sizeof *removal);
-    if (removal == NULL || atomic_load(&damage->stopped) ||
-        find_damaged(damage, request, scratch, &finding) != KS_INVALID) {
+    enum ks_result found = KS_NO_MEMORY;
+    if (removal != NULL)
+        found = atomic_load(&damage->stopped) ? KS_CLOSED : find_damaged(damage, request, scratch, &finding);
+    if (found != KS_INVALID) {
+        log_unknown(damage, found);
         free(removal);
         answer(request, false);
         return;

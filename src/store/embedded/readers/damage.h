@@ -7,9 +7,10 @@
  * puts its content aside, and has the writer remove the rows, in a transaction of their own, between batches:
  * where SQLite refuses that, nobody else's request fails with it. The asker is answered when all is done.
  *
- * Damaged is: a row that is missing, that SQLite calls corrupt or cannot read, of another size than was
- * counted, or with another sum; and a file of which ks_contents_read says so. Anything else that fails (no
- * memory, no descriptor) may be better the next time, and is left alone.
+ * Damaged is: a row that is missing, that SQLite calls corrupt, of another size than was counted, or with
+ * another sum, when it is read once more by a new connection; and a file of which ks_contents_read says so.
+ * What cannot be read (no memory, no descriptor, a disk that says EIO) may be the next time, for the bytes
+ * may be there: it is left alone, and waits.
  */
 #ifndef KS_STORE_EMBEDDED_READERS_DAMAGE_H
 #define KS_STORE_EMBEDDED_READERS_DAMAGE_H
@@ -73,9 +74,6 @@ enum { KS_DAMAGE_WHO_SIZE = 640 };
  * Any thread. */
 const char *ks_damage_describe_user(const struct ks_damage *damage, const struct ks_client_id *id,
                                     char who[static KS_DAMAGE_WHO_SIZE]);
-
-/* Whether SQLite's code says that what it read is not sound, or that it could not be read from the disk. */
-bool ks_damage_is(int code);
 
 /* Judges the row that the statement stands on, and what lies in its file. finding->row has the receiver, and
  * counted_size is set. `scratch` has KS_SUMS_PIECE bytes. KS_OK; KS_INVALID with the finding, which points

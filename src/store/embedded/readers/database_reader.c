@@ -25,6 +25,12 @@ enum ks_result ks_database_reader_connect(struct ks_database_reader *reader)
     return result;
 }
 
+enum ks_result ks_database_reader_reconnect(struct ks_database_reader *reader)
+{
+    disconnect(reader);
+    return ks_database_reader_connect(reader);
+}
+
 enum ks_result ks_database_reader_prepare(struct ks_database_reader *reader, unsigned place, const char *text)
 {
     enum ks_result result = ks_database_reader_connect(reader);

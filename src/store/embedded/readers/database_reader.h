@@ -37,8 +37,13 @@ void ks_database_reader_post(struct ks_database_reader *reader, struct ks_task *
 /* Makes sure that there is a connection. KS_OK, KS_NO_MEMORY, KS_IO. */
 enum ks_result ks_database_reader_connect(struct ks_database_reader *reader);
 
-/* The same, and that statements[place] is compiled: from `text`, always the same for this place. None of the
- * statements may be running. The same results; before the thread runs, the opener's thread may call it, too.
+/* Makes a new one: nothing that was read before is remembered. No statement may be running. The same results.
+ */
+enum ks_result ks_database_reader_reconnect(struct ks_database_reader *reader);
+
+/* As ks_database_reader_connect, and makes sure that statements[place] is compiled: from `text`, always the
+ * same for this place. None of the statements may be running. The same results; before the thread runs, the
+ * opener's thread may call it, too.
  */
 enum ks_result ks_database_reader_prepare(struct ks_database_reader *reader, unsigned place,
                                           const char *text);

@@ -18,7 +18,8 @@ struct content_file {
     bool has_sums;
 };
 
-bool ks_contents_has_size(uint64_t file_size, uint32_t content_size)
+/* Those of an older kesher end without sums. */
+static bool is_size_of(uint64_t file_size, uint32_t content_size)
 {
     return file_size == content_size || file_size == content_size + ks_sums_size(content_size);
 }
@@ -29,23 +30,32 @@ static enum ks_result damaged(struct ks_contents *contents, const char *why)
     return KS_INVALID;
 }
 
+/* By errno: whether there is no such file, or nobody knows. */
+static enum ks_result not_found(struct ks_contents *contents)
+{
+    if (errno == ENOENT || errno == ELOOP || errno == ENOTDIR)
+        return damaged(contents, "its file is missing");
+    return errno == ENOMEM ? KS_NO_MEMORY : KS_IO;
+}
+
+static enum ks_result judge(struct ks_contents *contents, const struct stat *status)
+{
+    uint64_t size = (uint64_t)status->st_size;
+    if (!S_ISREG(status->st_mode))
+        return damaged(contents, "its file is none");
+    if (is_size_of(size, contents->content_size))
+        return KS_OK;
+    return damaged(contents,
+                   size < contents->content_size ? "its file is too short" : "its file is too long");
+}
+
 static enum ks_result open_file(struct ks_contents *contents, struct content_file *file)
 {
     struct stat status;
     file->fd = openat(contents->directory_fd, contents->place, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    if (file->fd < 0 && (errno == ENOENT || errno == ELOOP || errno == ENOTDIR))
-        return damaged(contents, "its file is missing");
     if (file->fd < 0)
-        return errno == ENOMEM ? KS_NO_MEMORY : KS_IO;
-    enum ks_result result = KS_OK;
-    if (fstat(file->fd, &status) != 0)
-        result = KS_IO;
-    else if (!S_ISREG(status.st_mode))
-        result = damaged(contents, "its file is none");
-    else if (!ks_contents_has_size((uint64_t)status.st_size, contents->content_size))
-        result =
-            damaged(contents, (uint64_t)status.st_size < contents->content_size ? "its file is too short"
-                                                                                : "its file is too long");
+        return not_found(contents);
+    enum ks_result result = fstat(file->fd, &status) == 0 ? judge(contents, &status) : KS_IO;
     if (result != KS_OK) {
         close(file->fd);
         return result;
@@ -55,8 +65,7 @@ static enum ks_result open_file(struct ks_contents *contents, struct content_fil
     return KS_OK;
 }
 
-/* A sector that the disk cannot read any more is damage like any other; what a system call says for want of
- * memory is not. */
+/* A sector that cannot be read may be there: so only what is read is judged. */
 static enum ks_result read_at(struct ks_contents *contents, const struct content_file *file, uint8_t *bytes,
                               size_t size, uint64_t offset)
 {
@@ -65,10 +74,8 @@ static enum ks_result read_at(struct ks_contents *contents, const struct content
         ssize_t count = pread(file->fd, bytes + done, size - done, (off_t)(offset + done));
         if (count < 0 && errno == EINTR)
             continue;
-        if (count < 0 && errno != EIO)
-            return errno == ENOMEM ? KS_NO_MEMORY : KS_IO;
         if (count < 0)
-            return damaged(contents, "its file cannot be read");
+            return errno == ENOMEM ? KS_NO_MEMORY : KS_IO;
         if (count == 0)
             return damaged(contents, "its file is too short");
         done += (size_t)count;
@@ -116,6 +123,14 @@ static enum ks_result read_pieces(struct ks_contents *contents, const struct con
         size -= part;
     }
     return result;
+}
+
+enum ks_result ks_contents_look(struct ks_contents *contents)
+{
+    struct stat status;
+    if (fstatat(contents->directory_fd, contents->place, &status, AT_SYMLINK_NOFOLLOW) != 0)
+        return not_found(contents);
+    return judge(contents, &status);
 }
 
 enum ks_result ks_contents_read(struct ks_contents *contents, uint64_t offset, uint8_t *bytes, size_t size)

@@ -18,15 +18,15 @@ struct ks_contents {
 };
 
 /* Reads `size` bytes from `offset` on, which the content has. KS_OK; KS_INVALID: the file is missing, is a
- * directory or the like, has another size, cannot be read there, or one of the pieces in which these bytes
- * lie has another sum; KS_NO_MEMORY, KS_IO (errno): nobody knows. */
+ * directory or the like, has another size, or one of the pieces in which these bytes lie has another sum;
+ * KS_NO_MEMORY, KS_IO (errno): nobody knows. */
 enum ks_result ks_contents_read(struct ks_contents *contents, uint64_t offset, uint8_t *bytes, size_t size);
 
 /* The same for all of it, and it goes nowhere. Has a turn with `go_on` before each piece, and stops with
  * KS_CLOSED when that says false; NULL is allowed. */
 enum ks_result ks_contents_check(struct ks_contents *contents, bool (*go_on)(void *context), void *context);
 
-/* Whether a file can be such a content, by its size. */
-bool ks_contents_has_size(uint64_t file_size, uint32_t content_size);
+/* The same for what can be told without reading it. */
+enum ks_result ks_contents_look(struct ks_contents *contents);
 
 #endif

@@ -56,24 +56,50 @@ static enum ks_result put_aside(int directory_fd, const struct ks_log *log, cons
     return result == KS_NOT_FOUND ? KS_OK : result;
 }
 
-static enum ks_result move_entry(int directory_fd, const struct ks_log *log, const char *from, const char *to,
-                                 const char *name)
+/* Of two directories of one user, whose files become those of one. */
+struct merge {
+    int directory_fd;
+    const struct ks_log *log;
+    const char *from;
+    const char *to;
+};
+
+static bool is_one_file(const struct stat *one, const struct stat *other)
+{
+    return one->st_dev == other->st_dev && one->st_ino == other->st_ino;
+}
+
+/* By a second name: of a rename between two directories a power cut may leave none. Where there are no second
+ * names, of directories too, it has to be a rename. */
+static enum ks_result add_entry(const struct merge *merge, const char *name)
 {
     char source[MERGED_PATH_SIZE];
     char target[MERGED_PATH_SIZE];
-    struct stat status;
-    snprintf(source, sizeof source, "%s/%s", from, name);
-    snprintf(target, sizeof target, "%s/%s", to, name);
-    if (fstatat(directory_fd, target, &status, AT_SYMLINK_NOFOLLOW) == 0)
-        return put_aside(directory_fd, log, source, target);
-    if (renameat(directory_fd, source, directory_fd, target) == 0 || errno == ENOENT)
+    struct stat old;
+    struct stat new;
+    snprintf(source, sizeof source, "%s/%s", merge->from, name);
+    snprintf(target, sizeof target, "%s/%s", merge->to, name);
+    if (fstatat(merge->directory_fd, source, &old, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT ? KS_OK : failure_of(errno);
+    if (fstatat(merge->directory_fd, target, &new, AT_SYMLINK_NOFOLLOW) == 0)
+        return is_one_file(&old, &new) ? KS_OK : put_aside(merge->directory_fd, merge->log, source, target);
+    if (linkat(merge->directory_fd, source, merge->directory_fd, target, 0) == 0 ||
+        renameat(merge->directory_fd, source, merge->directory_fd, target) == 0)
         return KS_OK;
     return failure_of(errno);
 }
 
-static enum ks_result move_entries(int directory_fd, const struct ks_log *log, DIR *listing, const char *from,
-                                   const char *to)
+static enum ks_result remove_entry(const struct merge *merge, const char *name)
 {
+    char source[MERGED_PATH_SIZE];
+    snprintf(source, sizeof source, "%s/%s", merge->from, name);
+    return unlinkat(merge->directory_fd, source, 0) == 0 || errno == ENOENT ? KS_OK : failure_of(errno);
+}
+
+static enum ks_result visit_entries(const struct merge *merge, DIR *listing,
+                                    enum ks_result (*visit)(const struct merge *merge, const char *name))
+{
+    rewinddir(listing);
     for (;;) {
         errno = 0;
         /* Each listing is read by one thread. NOLINTNEXTLINE(concurrency-mt-unsafe) */
@@ -82,16 +108,16 @@ static enum ks_result move_entries(int directory_fd, const struct ks_log *log, D
             return errno == 0 ? KS_OK : failure_of(errno);
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
-        enum ks_result result = move_entry(directory_fd, log, from, to, entry->d_name);
+        enum ks_result result = visit(merge, entry->d_name);
         if (result != KS_OK)
             return result;
     }
 }
 
 /* Both are there. */
-static enum ks_result merge(int directory_fd, const struct ks_log *log, const char *from, const char *to)
+static enum ks_result merge_directories(const struct merge *merge)
 {
-    int fd = openat(directory_fd, from, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = openat(merge->directory_fd, merge->from, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return failure_of(errno);
     DIR *listing = fdopendir(fd);
@@ -99,11 +125,13 @@ static enum ks_result merge(int directory_fd, const struct ks_log *log, const ch
         close(fd);
         return KS_NO_MEMORY;
     }
-    enum ks_result result = move_entries(directory_fd, log, listing, from, to);
-    closedir(listing);
+    enum ks_result result = visit_entries(merge, listing, add_entry);
     if (result == KS_OK)
-        result = sync_path(directory_fd, to);
-    if (result == KS_OK && unlinkat(directory_fd, from, AT_REMOVEDIR) != 0)
+        result = sync_path(merge->directory_fd, merge->to);
+    if (result == KS_OK)
+        result = visit_entries(merge, listing, remove_entry);
+    closedir(listing);
+    if (result == KS_OK && unlinkat(merge->directory_fd, merge->from, AT_REMOVEDIR) != 0)
         result = failure_of(errno);
     return result;
 }
@@ -114,5 +142,6 @@ enum ks_result ks_moving_move(int directory_fd, const struct ks_log *log,
 {
     if (renameat(directory_fd, from, directory_fd, to) == 0 || errno == ENOENT)
         return KS_OK;
-    return errno == EEXIST || errno == ENOTEMPTY ? merge(directory_fd, log, from, to) : failure_of(errno);
+    const struct merge merge = {.directory_fd = directory_fd, .log = log, .from = from, .to = to};
+    return errno == EEXIST || errno == ENOTEMPTY ? merge_directories(&merge) : failure_of(errno);
 }

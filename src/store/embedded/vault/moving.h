@@ -9,7 +9,8 @@
 
 /* Renames `from` to `to`, or lets its files join those of `to` when both are there: what `to` has already is
  * put aside from `from`, and logged. Not durable before ks_moving_sync; a crash in between leaves each file
- * in one of the two. KS_OK, also when there is no `from`; KS_NO_SPACE, KS_NO_MEMORY, KS_IO (errno). */
+ * in one of the two, or in both. KS_OK, also when there is no `from`; KS_NO_SPACE, KS_NO_MEMORY, KS_IO
+ * (errno). */
 enum ks_result ks_moving_move(int directory_fd, const struct ks_log *log,
                               const char from[static KS_NAMES_DIRECTORY_SIZE],
                               const char to[static KS_NAMES_DIRECTORY_SIZE]);

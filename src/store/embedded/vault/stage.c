@@ -342,12 +342,13 @@ void ks_stage_run_append(struct ks_task *task)
 
 void ks_stage_run_discard(struct ks_task *task)
 {
-    struct ks_store_discard *request = KS_CONTAINER_OF(task, struct ks_store_discard, request.task);
-    struct ks_stage *stage = request->stage;
+    struct ks_stage *stage = KS_CONTAINER_OF(task, struct ks_stage, discarding);
+    struct ks_store_request *request = stage->request;
     delist(stage->owner->thread, stage);
     ks_vault_remove_file(stage);
     ks_vault_release(stage);
-    ks_reply_post(&request->request, KS_OK);
+    if (request != NULL)
+        ks_reply_post(request, KS_OK);
 }
 
 void ks_stage_run_expel(struct ks_task *task)

@@ -57,10 +57,11 @@ void ks_vault_append(struct ks_vault *vault, struct ks_store_append_message *req
     post_to_stage(request->stage, &request->request.task, ks_stage_run_append);
 }
 
-void ks_vault_discard(struct ks_vault *vault, struct ks_store_discard *request)
+void ks_vault_discard(struct ks_vault *vault, struct ks_stage *stage, struct ks_store_request *request)
 {
     (void)vault;
-    post_to_stage(request->stage, &request->request.task, ks_stage_run_discard);
+    stage->request = request;
+    post_to_stage(stage, &stage->discarding, ks_stage_run_discard);
 }
 
 /* Who has no stages has none that could fail; any thread will do then. */

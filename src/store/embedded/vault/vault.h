@@ -105,6 +105,6 @@ void ks_vault_stage_open(struct ks_vault *vault, struct ks_store_stage_open *req
 void ks_vault_stage_write(struct ks_vault *vault, struct ks_store_stage_write *request);
 void ks_vault_confirm(struct ks_vault *vault, struct ks_store_confirm *request);
 void ks_vault_append(struct ks_vault *vault, struct ks_store_append_message *request); /* with a stage */
-void ks_vault_discard(struct ks_vault *vault, struct ks_store_discard *request);
+void ks_vault_discard(struct ks_vault *vault, struct ks_stage *stage, struct ks_store_request *request);
 
 #endif

@@ -77,8 +77,9 @@ struct ks_stage {
     struct ks_stage *age_previous, *age_next;
     struct ks_stage *use_previous, *use_next;
     bool in_place;                    /* there is a file where row.path_name says */
-    struct ks_store_request *request; /* the confirm or append */
-    struct ks_vault_rows rows;        /* of the group whose first row is this stage's */
+    struct ks_store_request *request; /* the confirm or append, or the discard's, which may have none */
+    struct ks_task discarding;
+    struct ks_vault_rows rows; /* of the group whose first row is this stage's */
 };
 
 struct ks_vault {

@@ -176,9 +176,9 @@ enum ks_result confirm(struct party *me, struct ks_stage *stage, enum ks_store_l
 
 enum ks_result discard(struct party *me, struct ks_stage *stage)
 {
-    struct ks_store_discard request = {.request = party_request(me), .stage = stage};
-    ks_store_discard(me->store, &request);
-    return party_wait(me, &request.request);
+    struct ks_store_request request = party_request(me);
+    ks_store_discard(me->store, stage, &request);
+    return party_wait(me, &request);
 }
 
 struct ks_stage *stage_file(struct party *me, const struct ks_client_id *id, const char *name,

@@ -6,6 +6,7 @@
 #include "store/embedded/database/database.h"
 #include "store/embedded/database/wal_file.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,6 +179,34 @@ static void a_write_that_fails_fails_the_transaction(void **state)
     assert_int_equal(things_after_a_kill(house), 8);
 }
 
+static int fail_to_unlink(const char *path)
+{
+    (void)path;
+    errno = EIO;
+    return -1;
+}
+
+/* SQLite says first that it is done, and then commits: the rollback journal goes. */
+static void a_database_that_stays_without_the_log_is_refused(void **state)
+{
+    const struct house *house = *state;
+    char path[160];
+    char why[256] = "";
+    sqlite3 *database = NULL;
+    sqlite3_vfs *file_system = sqlite3_vfs_find(NULL);
+    snprintf(path, sizeof path, "%s/other.db", house->directory);
+    assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
+    assert_int_equal(ks_database_run(database, "CREATE TABLE things(number)"), KS_OK);
+    assert_int_equal(sqlite3_close(database), SQLITE_OK);
+    assert_int_equal(file_system->xSetSystemCall(file_system, "unlink", (sqlite3_syscall_ptr)fail_to_unlink),
+                     SQLITE_OK);
+    assert_int_equal(ks_database_open(path, true, &database, why, sizeof why), KS_IO);
+    assert_int_equal(file_system->xSetSystemCall(file_system, "unlink", NULL), SQLITE_OK);
+    assert_null(database);
+    assert_int_equal(ks_database_open(path, true, &database, why, sizeof why), KS_OK);
+    assert_int_equal(sqlite3_close(database), SQLITE_OK);
+}
+
 static void there_is_one_file_system_for_all(void **state)
 {
     (void)state;
@@ -196,6 +225,7 @@ int main(void)
         HOUSE_TEST(what_is_rolled_back_is_not_there),
         HOUSE_TEST(the_log_may_start_again),
         HOUSE_TEST(a_write_that_fails_fails_the_transaction),
+        HOUSE_TEST(a_database_that_stays_without_the_log_is_refused),
         cmocka_unit_test(there_is_one_file_system_for_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,8 @@
  */
 #include "unit/store/journal/journal_desk.h"
 
+#include <sys/wait.h>
+
 /* ---- what is read again ---- */
 
 static void a_new_journal_has_nothing(void **state)
@@ -280,6 +282,55 @@ static void a_file_that_was_never_finished_is_made_again(void **state)
     assert_taken(desk, 1, 4);
 }
 
+/* Is killed while it writes a new journal. */
+static void be_cut_off(struct desk *desk)
+{
+    const struct rlimit limit = {.rlim_cur = 1000000, .rlim_max = 1000000};
+    const struct rlimit no_core = {0};
+    pid_t child = fork();
+    int status = 0;
+    assert_true(child >= 0);
+    if (child == 0) {
+        signal(SIGXFSZ, SIG_DFL);
+        setrlimit(RLIMIT_CORE, &no_core);
+        setrlimit(RLIMIT_FSIZE, &limit);
+        (void)try_open(desk);
+        _exit(1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+}
+
+/* New blocks of a file, which no sync has reached, may hold anything after a power cut. */
+static void fill_with_garbage(struct desk *desk, const char *name)
+{
+    struct stat status;
+    static uint8_t garbage[1000000];
+    memset(garbage, 0xa5, sizeof garbage);
+    int fd = openat(desk->directory_fd, name, O_WRONLY);
+    if (fd < 0)
+        return;
+    assert_int_equal(fstat(fd, &status), 0);
+    assert_in_range(status.st_size, 1, sizeof garbage);
+    assert_int_equal(pwrite(fd, garbage, (size_t)status.st_size, 0), status.st_size);
+    close(fd);
+}
+
+static void a_power_cut_while_the_file_is_made_leaves_nothing_that_matters(void **state)
+{
+    struct desk *desk = *state;
+    ks_journal_close(&desk->journal);
+    assert_int_equal(unlinkat(desk->directory_fd, "journal", 0), 0);
+    be_cut_off(desk);
+    fill_with_garbage(desk, "journal");
+    fill_with_garbage(desk, "journal.new");
+    assert_int_equal(try_open(desk), KS_OK);
+    assert_int_equal(faccessat(desk->directory_fd, "journal.new", F_OK, 0), -1);
+    commit(desk, 1, 4);
+    crash(desk);
+    assert_taken(desk, 1, 4);
+}
+
 static void what_is_no_journal_of_ours_is_left_alone(void **state)
 {
     struct desk *desk = *state;
@@ -333,6 +384,7 @@ int main(void)
         DESK_TEST(a_newer_version_is_told),
         DESK_TEST(a_write_that_fails_loses_only_its_own),
         DESK_TEST(a_file_that_was_never_finished_is_made_again),
+        DESK_TEST(a_power_cut_while_the_file_is_made_leaves_nothing_that_matters),
         DESK_TEST(what_is_no_journal_of_ours_is_left_alone),
         DESK_TEST(a_journal_that_was_cut_is_not_taken_for_whole),
     };

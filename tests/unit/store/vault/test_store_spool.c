@@ -160,10 +160,9 @@ static void a_discarded_message_leaves_nothing(void **state)
 {
     struct house *house = *state;
     struct pair users = two_users(house);
-    struct ks_store_discard request = {.request = fixture_request(&house->waiter),
-                                       .stage = message_stage(house, &users.alice, "never sent")};
-    ks_store_discard(house->store, &request);
-    assert_int_equal(fixture_wait(&house->waiter, &request.request), KS_OK);
+    struct ks_store_request request = fixture_request(&house->waiter);
+    ks_store_discard(house->store, message_stage(house, &users.alice, "never sent"), &request);
+    assert_int_equal(fixture_wait(&house->waiter, &request), KS_OK);
     assert_int_equal(fixture_count_entries(house->directory, "staging"), 0);
     assert_spooled(house, 0);
 }

@@ -224,11 +224,10 @@ static void upload_one(struct uploader *uploader, int number)
     }
     struct ks_store_confirm confirming = {.request = fixture_request(&uploader->waiter),
                                           .stage = opening.stage};
-    struct ks_store_discard discarding = {.request = fixture_request(&uploader->waiter),
-                                          .stage = opening.stage};
+    struct ks_store_request discarding = fixture_request(&uploader->waiter);
     if (number % 5 == 4) {
-        ks_vault_discard(vault, &discarding);
-        uploader->failures += ask(uploader, &discarding.request) != KS_OK;
+        ks_vault_discard(vault, opening.stage, &discarding);
+        uploader->failures += ask(uploader, &discarding) != KS_OK;
     } else {
         ks_vault_confirm(vault, &confirming);
         uploader->failures += ask(uploader, &confirming.request) != KS_OK;

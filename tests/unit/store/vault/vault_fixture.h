@@ -145,9 +145,9 @@ static inline enum ks_result confirm(struct house *house, struct ks_stage *stage
 
 static inline enum ks_result discard(struct house *house, struct ks_stage *stage)
 {
-    struct ks_store_discard request = {.request = fixture_request(&house->waiter), .stage = stage};
-    ks_vault_discard(house->vault, &request);
-    return fixture_wait(&house->waiter, &request.request);
+    struct ks_store_request request = fixture_request(&house->waiter);
+    ks_vault_discard(house->vault, stage, &request);
+    return fixture_wait(&house->waiter, &request);
 }
 
 static inline bool has_file(struct house *house, const char *name, const char *text)
