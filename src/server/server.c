@@ -6,6 +6,7 @@
 #include "base/limits/allowance.h"
 #include "base/scheduling.h"
 #include "crypto/alias.h"
+#include "crypto/prepare.h"
 #include "service/binary_port.h"
 #include "service/chat/turnstile.h"
 #include "service/drop/staged.h"
@@ -199,6 +200,8 @@ enum ks_result ks_server_serve(struct ks_server *server)
     enum ks_result result = ks_server_apply_networks(server, &server->options);
     if (result != KS_OK)
         ks_log_error(&server->log, "unlimited-networks: %s", ks_result_text(result));
+    if (result == KS_OK)
+        result = told(server, "OpenSSL", ks_crypto_prepare());
     if (result == KS_OK)
         result = told(server, "the log", prepare_log(server));
     if (result == KS_OK)
