@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from harness.campaign import Campaign, Trial
+from powerloss.server import Server
 
 from .failing import FailingServer, needs
 from .injection import FOR_EVER, KINDS, NUMBERS, SHORT, Fault, Maps
@@ -158,7 +159,7 @@ def short(trial: Trial) -> None:
 
 
 def start_with_faults(victim: FailingCalls, trial: Trial) -> None:
-    """It starts, or ends with a status and a word."""
+    """It starts, or ends with a status and a word. Where the log has lost the word of a start, nobody knows its ports."""
     server = victim.server
     size = server.log_path.stat().st_size if server.log_path.exists() else 0
     try:
@@ -166,8 +167,23 @@ def start_with_faults(victim: FailingCalls, trial: Trial) -> None:
         trial.count("starts")
         return
     except AssertionError:
+        if is_log_broken(victim) and serves_operators(server):
+            trial.count("starts that the log has lost")
+            server.kill()
+            return
         victim.life.judge_refused_start(size, is_mute=is_log_broken(victim))
         trial.count("starts refused")
+
+
+def serves_operators(server: Server) -> bool:
+    if not server.is_running():
+        return False
+    try:
+        with server.operator() as operator:
+            operator.succeed("1 groups")
+            return True
+    except (OSError, ValueError, AssertionError):
+        return False
 
 
 def is_log_broken(victim: FailingCalls) -> bool:
