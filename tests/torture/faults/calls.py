@@ -13,7 +13,7 @@ from pathlib import Path
 from harness.campaign import Campaign, Trial
 from powerloss.server import Server
 
-from .failing import FailingServer, needs
+from .failing import NO_OPERATORS, FailingServer, needs
 from .injection import FOR_EVER, KINDS, NUMBERS, SHORT, Fault, Maps
 
 MOST_CALLS = 100_000  # of a kind
@@ -44,7 +44,6 @@ def numbers_of(calls: dict[str, int]) -> Iterator[int]:
                 yield number_of(Fault(kind, error, start=call))
 
 
-NO_OPERATORS = "operators cannot speak to this server"
 NAMELESS = "socket names"  # a listener whose address the server cannot tell serves, but nobody here finds it
 
 

@@ -8,6 +8,8 @@ from powerloss.server import release_program
 from .injection import Injection, injector_library
 from .life import Life, StandardServer
 
+NO_OPERATORS = "operators cannot speak to this server"  # which starts all the same
+
 
 def needs() -> str:
     missing = [str(path) for path in (release_program(), injector_library()) if not path.exists()]

@@ -10,7 +10,7 @@ import threading
 from harness.campaign import Campaign, Trial
 from powerloss.guest import Course
 
-from .failing import FailingServer, needs
+from .failing import NO_OPERATORS, FailingServer, needs
 from .injection import FOR_EVER, KINDS, Fault, Maps
 
 MEMORY = [kind for kind in KINDS if kind.startswith("memory")]
@@ -119,11 +119,18 @@ def fail_one_start(failing: FailingAllocations, fault: Fault) -> None:
         failing.injection.relieve()
         life.start()  # as ever
     else:
-        life.run(is_strict=True)
-        trial.count("starts in spite of it")
+        go_on(failing)
     failing.attribute(str(fault), begun=begun)
     trial.count("allocations failed", failing.injection.failed() - begun)
     life.die()
+
+
+def go_on(failing: FailingAllocations) -> None:
+    if NO_OPERATORS in failing.server.log(failing.life.begun_log):
+        failing.trial.count("starts without operators")
+        return
+    failing.life.run(is_strict=True)
+    failing.trial.count("starts in spite of it")
 
 
 def judge_no_start(failing: FailingAllocations, fault: Fault) -> None:
