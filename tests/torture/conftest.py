@@ -1,4 +1,5 @@
-"""Fixtures of the torture suite: those of the integration suite, whose peer it uses; and a folder for many syncs."""
+"""Fixtures of the torture suite: those of the integration suite, whose peer it uses; a folder for many syncs, and
+rounds of kills under sanitizers."""
 
 import random
 import sys
@@ -15,6 +16,7 @@ from peer.fixtures import *  # noqa: E402, F401, F403
 from campaigns import CAMPAIGNS  # noqa: E402
 from harness.runner import run_campaign  # noqa: E402
 from peer.kesherd import program  # noqa: E402
+from torture import scratch_parent  # noqa: E402
 
 
 @pytest.fixture
@@ -33,7 +35,6 @@ def run_kills(scratch, monkeypatch):
         return result.counts
 
     return run
-from torture import scratch_parent  # noqa: E402
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ def test_what_rounds_count_is_added_up(tmp_path):
 
 def test_a_problem_is_told_with_the_command_that_repeats_it(tmp_path):
     def round(trial: Trial) -> None:
+        trial.count("things")
         if trial.number == 2:
             trial.problem("file lost: a")
 
@@ -58,6 +59,18 @@ def test_an_exception_is_a_problem_and_so_is_a_round_that_dies(tmp_path):
 
     assert run(tmp_path, failing, rounds=1).kinds() == {"round failed": 1}
     assert run(tmp_path, dying, rounds=1).kinds() == {"round died": 1}
+
+
+def test_a_round_that_does_nothing_is_a_problem(tmp_path):
+    assert run(tmp_path, lambda trial: None, rounds=2).kinds() == {"round empty": 2}
+
+
+def test_a_campaign_whose_rounds_cannot_be_counted_is_a_problem(tmp_path):
+    def fail(seed: int, folder: Path) -> int:
+        raise AssertionError("no server")
+
+    result = run_campaign(campaign_of(counting, rounds=fail), tmp_path / "rounds", seed=7)
+    assert (result.rounds, result.kinds()) == (0, {"rounds not counted": 1})
 
 
 def test_a_round_that_hangs_is_killed_with_all_that_it_has_started(tmp_path):

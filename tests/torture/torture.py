@@ -14,9 +14,11 @@ import argparse
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
@@ -45,6 +47,14 @@ def chosen(names: list[str]) -> list[Campaign]:
     return [c for c in CAMPAIGNS if not names or any(c.name.startswith(name) for name in names)]
 
 
+def one_of_the_round(names: list[str]) -> list[Campaign]:
+    """A round has a number in one campaign, whose name has to be whole."""
+    campaigns = [campaign for campaign in CAMPAIGNS if [campaign.name] == names]
+    if not campaigns:
+        raise SystemExit("torture.py: --round needs the whole name of one campaign; --list has them all")
+    return campaigns
+
+
 def amounts(options: argparse.Namespace, campaigns: list[Campaign]) -> dict[str, dict]:
     """Of each campaign, what run_campaign takes; None where it depends on the time that is left then."""
     if options.rounds is not None:
@@ -57,11 +67,10 @@ def amounts(options: argparse.Namespace, campaigns: list[Campaign]) -> dict[str,
     return {}
 
 
-def run_all(options: argparse.Namespace, campaigns: list[Campaign], folder: Path) -> list[Result]:
+def run_all(options: argparse.Namespace, campaigns: list[Campaign], folder: Path) -> Iterator[Result]:
     """What one campaign leaves of its time is the next ones'."""
     fixed = amounts(options, campaigns)
     end = time.monotonic() + options.minutes * 60
-    results = []
     for place, campaign in enumerate(campaigns):
         left = max(0.0, end - time.monotonic())
         share = campaign.share / sum(c.share for c in campaigns[place:])
@@ -72,23 +81,27 @@ def run_all(options: argparse.Namespace, campaigns: list[Campaign], folder: Path
         tell(f"{campaign.name}: " + (f"skipped: {result.skipped}" if result.skipped else describe(result)))
         for text, repeat in result.problems[:SHOWN_PROBLEMS]:
             print(f"{text}\n    repeat: {repeat}", flush=True)
-        results.append(result)
-    return results
+        yield result
 
 
 def tell(line: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)
 
 
+def width_of(campaigns: Iterable[Campaign]) -> int:
+    return max(len(campaign.name) for campaign in campaigns) + 2
+
+
 def table(results: list[Result]) -> str:
-    lines = [f"{'campaign':<28}{'rounds':>8}{'problems':>10}{'minutes':>9}  done"]
+    width = width_of(result.campaign for result in results)
+    lines = [f"{'campaign':<{width}}{'rounds':>8}{'problems':>10}{'minutes':>9}  done"]
     for result in results:
         done = result.skipped or ", ".join(f"{number} {what}" for what, number in sorted(result.counts.items()))
         lines.append(
-            f"{result.campaign.name:<28}{result.rounds:>8}{len(result.problems):>10}"
+            f"{result.campaign.name:<{width}}{result.rounds:>8}{len(result.problems):>10}"
             f"{result.seconds / 60:>9.1f}  {'skipped: ' if result.skipped else ''}{done}"
         )
-        lines += [f"{'':<28}{number:>8} × {kind}" for kind, number in result.kinds().most_common()]
+        lines += [f"{'':<{width}}{number:>8} × {kind}" for kind, number in result.kinds().most_common()]
     return "\n".join(lines)
 
 
@@ -108,21 +121,27 @@ def main() -> int:
     parser.add_argument("--list", action="store_true")
     options = parser.parse_args()
     if options.list:
-        print("\n".join(f"{campaign.name:<28}{campaign.about}" for campaign in CAMPAIGNS))
+        width = width_of(CAMPAIGNS)
+        print("\n".join(f"{campaign.name:<{width}}{campaign.about}" for campaign in CAMPAIGNS))
         return 0
     if options.seed is None:
         options.seed = random.SystemRandom().randrange(1 << 32)
-    campaigns = chosen(options.campaigns)
-    if options.round is not None:
-        campaigns = [campaign for campaign in campaigns if campaign.name == options.campaigns[0]]
-    folder = options.keep or Path(tempfile.mkdtemp(prefix="kesher-torture-", dir=scratch_parent()))
+    campaigns = one_of_the_round(options.campaigns) if options.round is not None else chosen(options.campaigns)
+    made = None if options.keep else Path(tempfile.mkdtemp(prefix="kesher-torture-", dir=scratch_parent()))
+    folder = made or options.keep.resolve()  # some rounds work elsewhere
     tell(f"seed {options.seed}; what problems leave is in {folder}")
-    results = run_all(options, campaigns, folder)
-    print(table(results))
+    results: list[Result] = []
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # else the rounds would go on without us
+    try:
+        results.extend(run_all(options, campaigns, folder))
+    except KeyboardInterrupt:
+        tell("interrupted")
+    if results:
+        print(table(results))
     is_good = not any(result.problems for result in results)
-    if is_good:
-        shutil.rmtree(folder, ignore_errors=True)
-    return 0 if is_good else 1
+    if is_good and made is not None:  # what --keep names is somebody's, and may hold more
+        shutil.rmtree(made, ignore_errors=True)
+    return 0 if is_good and len(results) == len(campaigns) else 1
 
 
 if __name__ == "__main__":

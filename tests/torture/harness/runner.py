@@ -50,6 +50,7 @@ def numbers_of_rounds(campaign: Campaign, seed: int, limit: int | None, folder: 
     if campaign.rounds is None:
         yield from itertools.count() if limit is None else range(limit)
         return
+    shutil.rmtree(folder, ignore_errors=True)  # of one that was killed
     folder.mkdir(parents=True)
     there_are = campaign.rounds(seed, folder)
     shutil.rmtree(folder)
@@ -69,8 +70,8 @@ def run_campaign(
     processes: int = os.cpu_count() or 1,
     tell: Callable[[str], None] = lambda line: None,
 ) -> Result:
-    """So many rounds, or as many as begin in so many seconds, one at least, or the one of that number. `tell` is given a line now and
-    then."""
+    """So many rounds, or as many as begin in so many seconds, one at least, or the one of that number. `tell` is given
+    a line now and then."""
     result = Result(campaign, skipped=campaign.needs())
     if result.skipped:
         return result
@@ -83,7 +84,7 @@ def run_campaign(
             is_late = seconds is not None and time.monotonic() - began > seconds
             is_over = is_over or (is_late and (result.rounds > 0 or running != []))
             while not is_over and len(running) < processes:
-                number = next(numbers, None)
+                number = _next(numbers, result, seed)
                 is_over = number is None
                 if not is_over:
                     running.append(_start(campaign, seed, number, folder))
@@ -109,6 +110,17 @@ def describe(result: Result) -> str:
     return f"{result.rounds} rounds{': ' if done else ''}{done}; {problems}"
 
 
+def _next(numbers: Iterator[int], result: Result, seed: int) -> int | None:
+    """None when there are no more, or nobody can tell: that is a problem of this campaign, and the next ones go on."""
+    try:
+        return next(numbers, None)
+    except Exception as failure:
+        name = result.campaign.name
+        text = f"rounds not counted: {type(failure).__name__} {str(failure)[-3000:]}"
+        result.problems.append((text, f"tests/torture/torture.py {name} --seed {seed}"))
+        return None
+
+
 def _start(campaign: Campaign, seed: int, number: int, parent: Path) -> _Running:
     trial = Trial(campaign.name, seed, number, parent / f"{campaign.name}-{number}")
     shutil.rmtree(trial.folder, ignore_errors=True)  # a round that is repeated
@@ -125,6 +137,8 @@ def _run(campaign: Campaign, trial: Trial, answer) -> None:
     os.setsid()  # so that it can be ended with all that it started
     try:
         campaign.round(trial)
+        if not trial.counts and not trial.problems:
+            trial.problem("round empty: it has done nothing that it counts")
     except Exception as failure:
         where = traceback.format_exc(limit=-3)
         trial.problem(f"round failed: {type(failure).__name__} {str(failure)[-3000:]}\n{where}")
