@@ -135,7 +135,7 @@ class Kesherd:
             if ended:
                 break
             time.sleep(0.003)
-        raise AssertionError(f"kesherd did not become ready:\n{self.log(start_of_log)}")
+        raise AssertionError(f"kesherd did not become ready, status {self.process.poll()}:\n{self.log(start_of_log)}")
 
     def reload(self, **options) -> str:
         """SIGHUP, with these options in the configuration file; what was logged when it was done or refused."""

@@ -82,10 +82,11 @@ class FailingCalls(FailingServer):
 
 def count_run(seed: int, folder: Path) -> list[int]:
     victim = FailingCalls(folder)
-    victim.life.start()
-    calls = victim.count(victim.life.run, CALLS)
-    victim.life.die()
-    return list(numbers_of(calls))
+    try:
+        victim.life.start()
+        return list(numbers_of(victim.count(victim.life.run, CALLS)))
+    finally:
+        victim.server.kill()
 
 
 def once(trial: Trial) -> None:
@@ -198,10 +199,11 @@ def begin(victim: FailingCalls) -> None:
 
 def count_start(seed: int, folder: Path) -> list[int]:
     victim = FailingCalls(folder)
-    begin(victim)
-    calls = victim.count(victim.server.start, [kind for kind in CALLS if kind != NAMELESS])
-    victim.life.die()
-    return list(numbers_of(calls))
+    try:
+        begin(victim)
+        return list(numbers_of(victim.count(victim.server.start, [kind for kind in CALLS if kind != NAMELESS])))
+    finally:
+        victim.server.kill()
 
 
 def start(trial: Trial) -> None:

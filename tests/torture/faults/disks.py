@@ -3,11 +3,11 @@ several times. What can be done meanwhile is done, and afterwards all that was a
 """
 
 import shutil
-import threading
 import time
 from collections.abc import Callable
 
 from harness.campaign import Campaign, Trial
+from powerloss.clients import in_threads
 from powerloss.guest import PATIENCE, Course
 from powerloss.server import release_program
 
@@ -44,14 +44,19 @@ class Case:
 
     def run_meanwhile(self, damage: Callable[[], None], mend: Callable[[], None]) -> None:
         """Runs, and in the middle of them the damage for a while."""
-        runs = threading.Thread(target=lambda: [self.life.run(threads=2) for _ in range(self.chance.randint(1, 3))])
-        runs.start()
-        stop = threading.Event()
-        stop.wait(self.chance.uniform(0, 0.2))
-        damage()
-        stop.wait(self.chance.uniform(0, 0.5))
-        mend()
-        runs.join()
+        count, seconds = self.chance.randint(1, 3), (self.chance.uniform(0, 0.2), self.chance.uniform(0, 0.5))
+
+        def run() -> None:
+            for _ in range(count):
+                self.life.run(threads=2)
+
+        def damage_for_a_while() -> None:
+            time.sleep(seconds[0])
+            damage()
+            time.sleep(seconds[1])
+            mend()
+
+        in_threads(run, damage_for_a_while)
         self.trial.count("damages")
 
     def start_meanwhile(self) -> None:

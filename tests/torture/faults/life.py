@@ -2,21 +2,19 @@
 
 import random
 import re
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from powerloss.guest import NOT_SERVED, PATIENCE, Course, Lost
 from powerloss.ledger import Found, Ledger, Notes
-from powerloss.clients import Run
+from powerloss.clients import Run, in_threads
 from powerloss.keys import KEY
 from powerloss.server import FullServer, in_use, look, use
 
 from .standard import LEAVER, Standard
 
 GAUGES = ("kesher_uploads", "kesher_waiting_messages", "kesher_waiting_bytes", "process_open_fds")
-LEFT_OVER = "rows and files differ: in files/"
 SETTLE_MILLISECONDS = 100
 LEASE_MILLISECONDS = 2000
 
@@ -65,7 +63,7 @@ class Life:
         self._is_known_dead = False
         self.server.start()
         ready()
-        found, problems = self._look()
+        found, problems = look(self.server)
         self.problems += problems + self._ledger.settle(self._without_leavers(found))
         self.problems += use(self.server, found, KEY)
         for letter in self._ledger.letters.values():  # they have just been taken
@@ -76,12 +74,7 @@ class Life:
         """The standard run, by so many at once."""
         course = Course(self.server, is_strict=is_strict)
         runs = [self.new_standard(course) for _ in range(threads)]
-        others = [threading.Thread(target=self._go_through, args=(standard,)) for standard in runs[1:]]
-        for other in others:
-            other.start()
-        self._go_through(runs[0])
-        for other in others:
-            other.join()
+        in_threads(*(lambda standard=standard: self._go_through(standard) for standard in runs))
         self.problems += course.problems
         self._leavers |= course.leavers
         return course
@@ -135,15 +128,6 @@ class Life:
         self.server.kill()
 
     # -- its parts
-
-    def _look(self) -> tuple[Found, list[str]]:
-        """Files of a user whose removal was not over are deleted when the server has started."""
-        end = time.monotonic() + PATIENCE
-        while True:
-            found, problems = look(self.server)
-            if not any(LEFT_OVER in problem for problem in problems) or time.monotonic() > end:
-                return found, problems
-            time.sleep(0.05)
 
     def _is_over(self) -> None:
         self._standards = []

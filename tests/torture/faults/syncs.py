@@ -2,6 +2,7 @@
 moments behind that, nothing acknowledged may be missing. For each sync of a run, by the recorder of the power cuts.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from .standard import Standard
 MOST_SYNCS = 1000  # of a kind
 MARGIN = 1.2  # a run makes a few more or less
 IMAGES = 5
+REFUSED = re.compile(r"did not become ready, status [12]:.*\b(error|kesherd:)", re.DOTALL)  # it said why
 
 
 def needs() -> str:
@@ -73,7 +75,7 @@ def sync_fails(trial: Trial) -> None:
             fail=f"{kind.name.lower()}:{place}",
         )
     except AssertionError as failure:
-        if "did not become ready" not in str(failure):
+        if not REFUSED.search(str(failure)):
             raise
         trial.count("starts refused")
         return

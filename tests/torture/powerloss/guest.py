@@ -4,7 +4,9 @@ fault may lead to is a problem: a wrong answer, another answer than those, and n
 In the strict mode nothing fails any more, and whatever is refused or lost is a problem, too.
 """
 
+import contextlib
 import struct
+import subprocess
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -116,8 +118,6 @@ class Guest:
 
     def _look_for_server(self) -> None:
         process = self.course.server.process
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(0.01)
-        except Exception:  # noqa: BLE001 - it runs
-            return
-        raise Lost(f"the server ended with status {process.returncode}")
+            raise Lost(f"the server ended with status {process.returncode}")
