@@ -106,13 +106,15 @@ static uint64_t enter_send(int fd)
     return entry.call;
 }
 
+/* One that failed has sent nothing; one without an end has sent nobody knows how much. */
 static ssize_t enter_sent(uint64_t call, ssize_t sent)
 {
     int failure = errno;
-    if (call == 0 || sent <= 0)
+    if (call == 0)
         return sent;
     recording_lock();
-    struct recording_entry entry = {.kind = RECORDING_SEND_END, .call = call, .length = (uint64_t)sent};
+    struct recording_entry entry = {
+        .kind = RECORDING_SEND_END, .call = call, .length = sent > 0 ? (uint64_t)sent : 0};
     recording_enter(&entry, NULL, 0);
     recording_unlock();
     errno = failure;

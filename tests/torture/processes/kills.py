@@ -43,6 +43,21 @@ def start(past: Past) -> None:
     server.start()
 
 
+def kill_while_stopping(past: Past, clients: Clients) -> None:
+    """Shortly after SIGTERM; it may have ended by then, in order."""
+    trial, process = past.trial, past.server.process
+    past.expect_alive()
+    clients.may_fail.set()
+    past.server.signal(signal.SIGTERM)
+    time.sleep(trial.chance.uniform(0, 0.05))
+    past.server.kill()
+    if process.returncode not in (0, -signal.SIGKILL):
+        trial.problem(f"stop failed: status {process.returncode}\n{past.server.log()[-3000:]}")
+    trial.count("kills while stopping")
+    trial.count("kills")
+    clients.join()
+
+
 def live_until_killed(past: Past, load: Callable[[Run], None], notes: int) -> None:
     """A life that ends when its clients have noted so many things, or soon after. Now and then it has been told to
     stop in order just before."""
@@ -52,13 +67,7 @@ def live_until_killed(past: Past, load: Callable[[Run], None], notes: int) -> No
         time.sleep(0.001)
     time.sleep(trial.chance.uniform(0, LONGEST_AFTER_NOTES))
     if trial.chance.random() < 0.2:
-        clients.may_fail.set()
-        past.server.signal(signal.SIGTERM)
-        time.sleep(trial.chance.uniform(0, 0.05))
-        past.server.kill()
-        trial.count("kills while stopping")
-        trial.count("kills")
-        clients.join()
+        kill_while_stopping(past, clients)
     else:
         past.kill(clients)
     past.take(run)

@@ -347,5 +347,6 @@ def pause(trial: Trial) -> None:
             past.end()
             if is_done:
                 break
+            trial.count("long pauses that came too late")
     finally:
         server.kill()

@@ -185,6 +185,8 @@ class Life:
         self.is_stopping = True
         self.counts["kills"] += 1
         self._turn_some()
+        if not self.server.is_running():
+            self.problem(f"server died: status {self.server.process.poll()}")
         self.server.kill()
         self._end_program(False)
 
