@@ -80,4 +80,3 @@ def test_a_volume_gets_full_and_breaks_and_is_mended(tmp_path):
     disk.mend()
     assert disk.is_writable()
     disk.close()
-

@@ -279,4 +279,3 @@ def test_words_in_another_order_at_another_member_are_seen(problems):
     member_of(problems, group, 7).received(b"a: <1.8.1>\nb: <1.9.1>\n")
     member_of(problems, group, 6).received(b"b: <1.9.1>\na: <1.8.1>\n")
     assert problems == [] and group.disorder()
-

@@ -4,11 +4,14 @@
  *
  *   breaker LOG CALL ACTION PROGRAM [ARGUMENT...]
  *
- *   LOG     a new file: a line for each call from the first prctl on (the loader and libraries are before
- * it): its name, its first argument, its flags if it opens, its result; then how the program ended CALL
- * "openat:17": the 17th openat, counted from that prctl on; "-": none ACTION  "kill": the program is killed
- * behind the call "fail:28": the call does nothing and answers this errno; "fail-on:28": so do all later ones
- * of it "short": it is asked for one byte only (calls with a size in the third argument)
+ *   LOG     a new file, with a line for each call: its name, its first argument, its flags if it opens,
+ *           its result; then how the program ended. It begins with the first prctl: before that are the
+ *           loader and libraries
+ *   CALL    "openat:17": the 17th openat, counted from that prctl on; "-": none
+ *   ACTION  "kill": the program is killed behind the call
+ *           "fail:28": the call does nothing and answers this errno
+ *           "fail-on:28": so do all later ones of it
+ *           "short": it is asked for one byte only (calls with a size in the third argument)
  *
  * The exit status is the program's; 128 and the signal's number when it died of one that was not ours. For
  * x86-64.

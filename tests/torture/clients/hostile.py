@@ -14,6 +14,7 @@ from peer.drop import User
 from peer.frames import RESPONSE_HEADER, Request, text_field
 from peer.kesher import Kesher, Outcome, identity_backups, read_identity, write_identity, write_server_info
 from peer.kesher import write_transfer_info
+from peer.kesherd import program
 from peer.message_server import Cut, FakeUser, MessageScript, MessageServer, alias_of, user_list
 from peer.messages import Message, Type
 from peer.server import Ending, Seen
@@ -24,7 +25,8 @@ from powerloss.keys import KEYS
 
 CALLS = 6
 MEMORY_LIMIT = 400 << 20  # of a client under the sanitizer; the answers of a round are some MiB
-LIMITS = ("--answer-timeout", "1", "--silence", "1", "--retry", "0")
+LIMITS = ("--answer-timeout", "1", "--silence", "1", "--retry", "0")  # of a server that may say nothing
+HONEST_LIMITS = ("--answer-timeout", "30", "--silence", "30", "--retry", "0")  # on a machine that has more to do
 UNSEEN = {*map(chr, (*range(32), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x2028, 0x2029))}
 PLAIN = UNSEEN - {"\n"}
 CODES = (
@@ -213,13 +215,14 @@ class Place:
     trial: Trial
     folder: Path
     client: Kesher
+    limits: tuple[str, ...] = LIMITS
 
     def problem(self, text: str) -> None:
         self.trial.problem(text)
 
     def run(self, *arguments: str, input: bytes = b"") -> Outcome | None:
         try:
-            outcome = self.client.run(*arguments, *LIMITS, input=input)
+            outcome = self.client.run(*arguments, *self.limits, input=input)
         except subprocess.TimeoutExpired:
             self.problem(f"client hangs: {arguments}")
             return None
@@ -327,6 +330,12 @@ def _check_honest(place: Place, server: MessageServer, bob: FakeUser, alice: Use
         place.problem(f"home of no use: inbox, {told}")
 
 
+def why_not() -> str:
+    """Why no client can be lied to here; empty when one can be."""
+    path = program("KESHER", "kesher")
+    return "" if path.exists() else f"{path} is not built"
+
+
 def hostile_round(trial: Trial) -> None:
     folder = trial.folder / "folder"
     for name in ("home", "save", "temporary"):
@@ -346,6 +355,7 @@ def hostile_round(trial: Trial) -> None:
         write_transfer_info(folder / "home", server.address, "alice", folder / "source")
         place = Place(trial, folder, Kesher(folder / "home", server.address))
         _lie_to(place, Liar(trial.chance, server, alice))
+        place.limits = HONEST_LIMITS
         _check_identity(place, server, alice)
         _check_honest(place, server, bob, alice)
         _check_files(place)
@@ -364,5 +374,3 @@ def _lie_to(place: Place, liar: Liar) -> None:
         place.run(*arguments, input=input)
     if _watched(place.folder) != before:
         place.problem("written elsewhere: something beside the home has changed")
-
-

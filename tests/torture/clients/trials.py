@@ -6,9 +6,9 @@ from pathlib import Path
 
 from harness.campaign import Campaign, Trial
 
+from . import hostile
 from .breaking import Break, Ended, failures, kills, kills_between, why_not
 from .commands import COMMANDS, Command
-from .hostile import hostile_round
 from .power import run_recorded, run_until_cut
 from .world import World
 
@@ -116,10 +116,11 @@ CAMPAIGNS = [
     Campaign(
         "client/hostile",
         "a client against a server that lies as it likes, with keys that fit",
-        hostile_round,
+        hostile.hostile_round,
         sample=2,
         share=4,
         full_minutes=10,
+        needs=hostile.why_not,
     ),
     *(power_campaign(command) for command in COMMANDS),
     *(campaign("failing", "each of its system calls failing", command, failures) for command in COMMANDS),

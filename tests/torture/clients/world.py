@@ -16,10 +16,10 @@ from powerloss.server import Server
 
 from .breaking import Break, Ended, run
 
-
 REUSED = ("kept.tmp", "seen.tmp")  # there is one of each, which the next use overwrites
 TEMPORARY = re.compile(r"\.tmp$|\.part$|\.incoming$|\.new$|^kesher-")
-LIMITS = ("--answer-timeout", "5", "--silence", "5", "--retry", "1")
+LIMITS = ("--answer-timeout", "5", "--silence", "5", "--retry", "1")  # of a command that is broken
+WHOLE_LIMITS = ("--answer-timeout", "60", "--silence", "60", "--retry", "1")  # on a machine that has more to do
 
 
 class World:
@@ -66,9 +66,10 @@ class World:
     ) -> Ended:
         host, port = self.server.address
         command, *rest = map(str, arguments)
+        limits = WHOLE_LIMITS if broken == Break() else LIMITS
         return run(
             broken,
-            [command, "--home", str(self.home), "--server", f"{host}:{port}", *LIMITS, *rest],
+            [command, "--home", str(self.home), "--server", f"{host}:{port}", *limits, *rest],
             self.folder / "calls",
             input=input,
             variables={"TMPDIR": str(self.temporary), **(variables or {})},

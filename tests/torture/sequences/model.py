@@ -327,4 +327,3 @@ class Model:
         self.sent_to.clear()
         for letter in there:
             self.sent_to[letter.receiver.id].append(letter)
-
