@@ -43,3 +43,5 @@ def test_what_catches_them_is_there():
                 path, _, test = name.partition("::")
                 text = (REPOSITORY / "tests" / "integration" / path).read_text()
                 assert f"def {test}(" in text or not test, f"{fault.name}: {name}"
+        else:
+            assert f"'{fault.caught_by.program}'" in BUILT, fault.name

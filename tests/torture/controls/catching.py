@@ -12,6 +12,7 @@ from pathlib import Path
 
 from harness.campaign import Trial
 from peer.kesherd import REPOSITORY
+from powerloss.recording import Incomplete
 from powerloss.rounds import Round, check_images, record, second_life
 from powerloss.server import build_directory
 
@@ -134,7 +135,9 @@ def lives(load: str, seed: str, folder: Path) -> Iterator[Round | str]:
         yield first
         image = first.image(IMAGES, first.entries(), is_first_of_two=True)
         second = second_life(first, image, folder / "second")
-    except Exception as failure:  # whatever it is, it is the server's answer
+    except Incomplete:  # the recorder's, of which no server is to blame
+        raise
+    except Exception as failure:  # whatever else it is, it is the server's answer
         yield f"answers wrong: {type(failure).__name__} {str(failure)[-300:]}"
         return
     yield second if not second.problems else second.problems[0]

@@ -31,6 +31,9 @@ def fault_is_caught(trial: Trial) -> None:
         reached = "its place was reached" if finding.happened else "its place was never reached"
         trial.problem(f"not caught: {fault.name}, by {fault.caught_by}; {reached}, {finding.tried} tried")
         return
+    if not finding.happened:
+        trial.problem(f"control worthless: {fault.name} is caught, and its place was never reached: {finding.text}")
+        return
     worthless = "" if isinstance(fault.caught_by, PowerCuts) else why_worthless(fault.caught_by, trial)
     if worthless:
         trial.problem(f"control worthless: {fault.name} is caught without it, too: {worthless}")
