@@ -9,13 +9,11 @@
 
 import ctypes
 import errno
-import functools
 import mmap
-import re
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from powerloss.places import Modules, functions_at
 from powerloss.server import build_directory
 
 MAGIC = b"kesher faults 1"
@@ -236,41 +234,21 @@ class Injection:
         return found
 
 
-_MAP = re.compile(r"^([\da-f]+)-([\da-f]+) \S+ ([\da-f]+) \S+ \S+ +(/.*)$", re.MULTILINE)
-
-
 class Maps:
-    """Where the modules of a process are: what its addresses mean."""
+    """The places of a process that runs."""
 
     def __init__(self, pid: int):
-        self._modules = [
-            (int(start, 16), int(end, 16), int(offset, 16), path)
-            for start, end, offset, path in _MAP.findall(Path(f"/proc/{pid}/maps").read_text())
-        ]
+        self._modules = Modules(Path(f"/proc/{pid}/maps").read_text())
 
     def place(self, frames: tuple[int, ...]) -> str:
         """The functions that led there, the innermost first; of libraries, which and where in it."""
         names: list[str] = []
         for address in frames:
-            path, offset = self._find(address)
-            if path is None or "faults-injector" in path or "/libc.so" in path:
+            path, offset = self._modules.find(address)
+            if path is None or path.name.startswith(("faults-injector", "libc.so")):
                 continue
-            library = Path(path).name
-            if "kesherd" in library:
-                names.append(_function(path, offset - 1))
-            elif not names or not names[-1].startswith(library):
-                names.append(f"{library}+{offset:x}")
+            if "kesherd" in path.name:
+                names.append(functions_at(path, offset - 1)[0])
+            elif not names or not names[-1].startswith(path.name):
+                names.append(f"{path.name}+{offset:x}")
         return " < ".join(names[:6])
-
-    def _find(self, address: int) -> tuple[str | None, int]:
-        for start, end, offset, path in self._modules:
-            if start <= address < end:
-                return path, address - start + offset
-        return None, 0
-
-
-@functools.lru_cache(maxsize=None)
-def _function(program: str, offset: int) -> str:
-    done = subprocess.run(["addr2line", "-f", "-e", program, hex(offset)], capture_output=True, text=True, check=True)
-    name, line = done.stdout.splitlines()[:2]
-    return f"{name}:{line.rpartition(':')[2].split()[0]}"

@@ -39,7 +39,7 @@ SLOW_SYNC = 12_000  # microseconds, in which whoever sends has a turn, and which
 
 
 @dataclass(frozen=True)
-class Load:
+class Workload:
     """What clients do in one life, and how a round of it is made."""
 
     act: Callable[[Run], None]
@@ -377,30 +377,30 @@ def in_turn(actions: Iterable[Callable[[], None]]) -> None:
         action()
 
 
-LOADS: dict[str, Load] = {
-    "registrations": Load(registrations),
-    "small-uploads": Load(small_uploads),
-    "large-uploads": Load(large_uploads),
-    "past-cache-uploads": Load(past_cache_uploads, images=5),
-    "replacements": Load(replacements),
-    "quotas": Load(
+LOADS: dict[str, Workload] = {
+    "registrations": Workload(registrations),
+    "small-uploads": Workload(small_uploads),
+    "large-uploads": Workload(large_uploads),
+    "past-cache-uploads": Workload(past_cache_uploads, images=5),
+    "replacements": Workload(replacements),
+    "quotas": Workload(
         quotas,
         settings={"user_files": 5, "user_bytes": "150K", "waiting_messages": 60, "waiting_bytes": "2M"},
         may_be_refused=True,
     ),
-    "wrong-paddings": Load(wrong_paddings),
-    "removals": Load(removals, may_be_refused=True),
-    "key-resets": Load(key_resets),
-    "repairs": Load(repairs, before=make_damaged_directory),
-    "tiny-messages": Load(tiny_messages),
-    "small-messages": Load(small_messages),
-    "journal-segments": Load(journal_segments, delay=SLOW_SYNC),
-    "large-messages": Load(large_messages),
-    "largest-messages": Load(largest_messages, images=5),
-    "pulls": Load(pulls),
-    "settling": Load(settling, settings={"settle_time_ms": 300}),
-    "resets": Load(resets, settings={"settle_time_ms": 60_000}),
-    "checkpoints": Load(checkpoints),
-    "mixtures": Load(mixtures),
-    "upgrades": Load(upgrades, before=make_older_directory),
+    "wrong-paddings": Workload(wrong_paddings),
+    "removals": Workload(removals, may_be_refused=True),
+    "key-resets": Workload(key_resets),
+    "repairs": Workload(repairs, before=make_damaged_directory),
+    "tiny-messages": Workload(tiny_messages),
+    "small-messages": Workload(small_messages),
+    "journal-segments": Workload(journal_segments, delay=SLOW_SYNC),
+    "large-messages": Workload(large_messages),
+    "largest-messages": Workload(largest_messages, images=5),
+    "pulls": Workload(pulls),
+    "settling": Workload(settling, settings={"settle_time_ms": 300}),
+    "resets": Workload(resets, settings={"settle_time_ms": 60_000}),
+    "checkpoints": Workload(checkpoints),
+    "mixtures": Workload(mixtures),
+    "upgrades": Workload(upgrades, before=make_older_directory),
 }

@@ -11,19 +11,33 @@ from pathlib import Path
 from .disk import Snapshot
 from .recording import Entry, Kind, Sync
 
-_MAP = re.compile(rb"^([\da-f]+)-([\da-f]+) \S+ ([\da-f]+) \S+ \S+ +(/.*)$", re.MULTILINE)
+_MAP = re.compile(r"^([\da-f]+)-([\da-f]+) \S+ ([\da-f]+) \S+ \S+ +(/.*)$", re.MULTILINE)
 _HEX = re.compile(r"[\da-f]{16,}")
 _LEVELS = 3  # of callers that make a name
+
+
+class Modules:
+    """Where programs and libraries are in a process: what its addresses mean."""
+
+    def __init__(self, maps: str):
+        """Of its /proc/.../maps."""
+        self._rows = [
+            (int(start, 16), int(end, 16), int(offset, 16), Path(path))
+            for start, end, offset, path in _MAP.findall(maps)
+        ]
+
+    def find(self, address: int) -> tuple[Path | None, int]:
+        for start, end, offset, path in self._rows:
+            if start <= address < end:
+                return path, address - start + offset
+        return None, 0
 
 
 class Places:
     def __init__(self, entries: list[Entry], before: Snapshot, program: Path):
         (maps,) = [entry.payload for entry in entries if entry.kind == Kind.MAPS]
         self._program = program
-        self._modules = [
-            (int(start, 16), int(end, 16), int(offset, 16), Path(path.decode()))
-            for start, end, offset, path in _MAP.findall(maps)
-        ]
+        self._modules = Modules(maps.decode())
         self._files = dict(_names(before))
         self._files |= {
             entry.inode: entry.name for entry in entries if entry.kind in (Kind.CREATE, Kind.MKDIR)
@@ -42,21 +56,15 @@ class Places:
         names: list[str] = []
         in_sqlite: list[str] = []
         for address in addresses:
-            module, offset = self._find(address)
+            module, offset = self._modules.find(address)
             if module is not None and module.name == self._program.name:
-                names += _functions(self._program, offset - 1)
+                names += functions_at(self._program, offset - 1)
             elif module is not None and "sqlite" in module.name:
                 in_sqlite.append(f"+{offset:x}")
         call = f"{Sync(entry.length).name.lower()} of {self._kind_of(entry.inode)}"
         if in_sqlite:  # whose functions have no names: the innermost ones are the system's calls
             return f"SQLite: {call}, {' < '.join(in_sqlite[1:3])}"
         return f"{call}, {' < '.join(names[:_LEVELS])}"
-
-    def _find(self, address: int) -> tuple[Path | None, int]:
-        for start, end, offset, path in self._modules:
-            if start <= address < end:
-                return path, address - start + offset
-        return None, 0
 
     def _kind_of(self, inode: int) -> str:
         name = self._files.get(inode, "the root").removesuffix(".new")  # a file's name until it is whole
@@ -74,7 +82,7 @@ def _names(before: Snapshot) -> Iterator[tuple[int, str]]:
 
 
 @functools.lru_cache(maxsize=None)
-def _functions(program: Path, offset: int) -> tuple[str, ...]:
+def functions_at(program: Path, offset: int) -> tuple[str, ...]:
     """The functions at an address, the innermost first: some may be inlined. That one has its line, too."""
     done = subprocess.run(
         ["addr2line", "-f", "-i", "-e", str(program), hex(offset)], capture_output=True, text=True, check=True

@@ -6,7 +6,7 @@ from harness.campaign import Campaign, Trial
 
 from .backups import check_backups
 from .commands import COMMANDS, record_command
-from .loads import LOADS, Load
+from .loads import LOADS, Workload
 from .rounds import Problem, Round, check_images, record, second_life
 from .scenarios import SCENARIOS, NotReached, run_scenario
 from .server import is_built
@@ -87,7 +87,7 @@ def play_scenario(trial: Trial) -> None:
         trial.count("scenarios not reached")
 
 
-def campaign_of(name: str, load: Load) -> Campaign:
+def campaign_of(name: str, load: Workload) -> Campaign:
     return Campaign(
         f"power/{name}",
         f"a power cut: {load.about}",

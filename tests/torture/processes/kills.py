@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from harness.campaign import Trial
 from powerloss.clients import Run
-from powerloss.loads import LOADS, Load
+from powerloss.loads import LOADS, Workload
 
 from .past import Clients, Past, Victim
 from .traffic import Conversations, repeated_uploads
@@ -73,7 +73,7 @@ def live_until_killed(past: Past, load: Callable[[Run], None], notes: int) -> No
     past.take(run)
 
 
-def kill_rounds(name: str, new_load: Callable[[], Load]) -> Callable[[Trial], None]:
+def kill_rounds(name: str, new_load: Callable[[], Workload]) -> Callable[[Trial], None]:
     def round(trial: Trial) -> None:
         load = new_load()
         server = Victim(trial.folder, **{**load.settings, "settle_time_ms": SETTLE_MS})
@@ -94,6 +94,6 @@ def kill_rounds(name: str, new_load: Callable[[], Load]) -> Callable[[Trial], No
 
 KILLS = {
     **{name: kill_rounds(name, lambda load=load: load) for name, load in LOADS.items() if load.before is None},
-    "uploads": kill_rounds("uploads", lambda: Load(repeated_uploads)),
-    "messages": kill_rounds("messages", lambda: Load(Conversations().run)),
+    "uploads": kill_rounds("uploads", lambda: Workload(repeated_uploads)),
+    "messages": kill_rounds("messages", lambda: Workload(Conversations().run)),
 }
