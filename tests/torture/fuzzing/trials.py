@@ -6,6 +6,7 @@ input stays in the folder of the round, and the command that repeats it is the t
 KESHER_FUZZ is the build's directory, where it isn't build-fuzz.
 """
 
+import math
 import os
 import re
 import subprocess
@@ -17,7 +18,7 @@ from harness.campaign import Campaign, Trial
 REPOSITORY = Path(__file__).resolve().parents[3]
 SECONDS = (10, 30, 60)  # of a round: short ones begin more often with what others have learned
 PATIENCE = 600  # and then it hangs; scripts/fuzz says so much earlier
-FULL_MINUTES = 5  # of as many processes as there are cores, two at least
+FULL_MINUTES = math.ceil(10 / (os.cpu_count() or 1))  # ten of each target, on all cores
 EXECUTED = re.compile(r"^(?:stat::number_of_executed_units: |#)(\d+)", re.MULTILINE)
 FOUND = re.compile(r": (found .*); repeat: (.*)")
 

@@ -114,7 +114,7 @@ class Round:
 
 
 def choose_moment(chance: random.Random, entries: list[Entry]) -> int:
-    """Any moment; those when a send or a sync begins or has ended are chosen as often as all others."""
+    """Any moment; those when a send begins, or a sync begins or has ended, are chosen as often as all others."""
     if chance.random() < 0.5:
         kinds = (Kind.SEND_BEGIN, Kind.SYNC_BEGIN, Kind.SYNC_END)
         marked = [index + 1 for index, entry in enumerate(entries) if entry.kind in kinds]
