@@ -214,6 +214,8 @@ def newer_segment_is_skipped(folder: Path) -> list[Problem]:
         raise NotReached(f"the segments were not filled one after the other: {[batch[1] for batch in batches]}")
     turn = batches[turns[0]][0]
     images = [image for image in after_each_sync(second) if turn < image.moment < turn + 40]
+    if not images:
+        raise NotReached("nothing was synced soon after the segments took turns")
     return check_images(second, images, folder / "image")
 
 

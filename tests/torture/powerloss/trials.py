@@ -80,11 +80,11 @@ def back_up(trial: Trial) -> None:
 
 def play_scenario(trial: Trial) -> None:
     scenario = SCENARIOS[trial.number % len(SCENARIOS)]
+    trial.count("scenarios")
     try:
         tell(trial, run_scenario(scenario, trial.folder))
-        trial.count("scenarios")
-    except NotReached:  # threads took another course each time
-        trial.count("scenarios not reached")
+    except NotReached as reason:  # in all attempts: then its silence would mean nothing
+        trial.problem(f"scenario not reached: {scenario.__name__}, {reason}")
 
 
 def campaign_of(name: str, load: Workload) -> Campaign:
