@@ -1,4 +1,4 @@
-"""A sample of the campaigns: of each kind of damage some, by chance, a few rounds of each, of another seed each time."""
+"""A sample of the campaigns: of each kind of damage some, by chance, a few rounds of each, each time of other seeds."""
 
 import random
 

@@ -65,11 +65,12 @@ class Case:
         size = server.log_path.stat().st_size
         try:
             server.start()
-            self.trial.count("starts with damage")
-            server.kill()
         except AssertionError:
             self.life.judge_refused_start(size, statuses=(1,))
             self.trial.count("starts refused")
+            return
+        server.kill()
+        self.trial.count("starts with damage")
 
     def end(self) -> None:
         """It serves, dies, starts, and serves."""

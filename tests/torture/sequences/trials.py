@@ -7,6 +7,7 @@ from functools import partial
 from harness.campaign import Campaign, Trial
 from peer.kesherd import environment
 from powerloss.keys import KEY, KEYS
+from powerloss.ledger import Found
 from powerloss.server import look, use
 
 from .life import Life
@@ -21,12 +22,12 @@ def play(build: str, trial: Trial) -> None:
     trace = Trace(trial.folder / "trace")
     model = Model(partial(_note, trial, trace), KEYS)
     server = SequencesServer(trial.folder / "data", build)
-    plain = "plain" if trial.chance.random() < 0.1 else "alias"
+    public_ids = "plain" if trial.chance.random() < 0.1 else "alias"
     try:
         for number in range(trial.chance.choice(LIVES)):
             life = Life(trial, model, server, trace, number)
-            server.start_with(public_ids=plain, workers=trial.chance.randint(1, 4), **life.options)
-            _look(server, model, plain)
+            server.start_with(public_ids=public_ids, workers=trial.chance.randint(1, 4), **life.options)
+            _look(server, model, public_ids)
             life.run()
         _look_at_the_end(server, model)
     except Exception:
@@ -42,13 +43,13 @@ def _note(trial: Trial, trace: Trace, text: str) -> None:
     trial.problem(text)
 
 
-def _look(server: SequencesServer, model: Model, plain: str):
+def _look(server: SequencesServer, model: Model, public_ids: str) -> Found:
     """What the server has after its start."""
     found, problems = look(server)
     for problem in problems:
         model.problem(problem)
     alias_key = server.rows("SELECT Value FROM settings WHERE Name = 'alias key'")
-    model.learn_alias_key(None if plain == "plain" else alias_key[0][0])
+    model.learn_alias_key(None if public_ids == "plain" else alias_key[0][0])
     model.settle(found, dict(server.rows("SELECT ID, PublicKey FROM clients")))
     return found
 
