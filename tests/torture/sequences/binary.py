@@ -247,10 +247,14 @@ class BinaryTalk(Talk):
         """To few, so that much waits for them."""
         size = self.chance.choice(LARGE_LETTER_SIZES)
         content = struct.pack("<II", self.number, self.made) + self.chance.randbytes(size)
-        return message_frame(self.me.id, self.life.people[0].id, 3, content)
+        return message_frame(self.me.id, self._favourite().id, 3, content)
+
+    def _favourite(self) -> Person:
+        """The same for all; whoever is left, when everybody else was removed."""
+        return next(iter(self.life.people), self.me)
 
     def pull_much(self) -> bytes:
-        return pull_frame(self.life.people[0].id) * self.chance.randint(1, 3)
+        return pull_frame(self._favourite().id) * self.chance.randint(1, 3)
 
     def pull(self) -> bytes:
         return pull_frame(self.me.id)

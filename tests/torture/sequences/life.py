@@ -29,6 +29,7 @@ PATIENCE_SECONDS = 120
 STOP_SECONDS = 120
 LONG_SECONDS = 9  # so that who is slow for 5, and others wait for its memory, is cut
 NEW_AT_ONCE = 8
+MADE_ROOM = "the server ended the connection"  # for others (connections), before the program had asked
 
 
 class Life:
@@ -175,7 +176,8 @@ class Life:
         if self._program is None:
             return
         said = self._program.communicate(timeout=PATIENCE_SECONDS)[0].decode(errors="replace")
-        if sanitizer_report(said) or (is_judged and self._program.returncode != 0 and "busy" not in said):
+        is_turned_away = "busy" in said or (not self.is_generous and MADE_ROOM in said)
+        if sanitizer_report(said) or (is_judged and self._program.returncode != 0 and not is_turned_away):
             self.problem(f"operator's program: status {self._program.returncode}\n{said[-3000:]}")
         self._program = None
 
