@@ -191,6 +191,9 @@ class Model:
             self._bind(letter, message_id)
         elif holder is not None and holder.identity == letter.identity and not holder.is_acknowledged:
             self._swap(holder, letter)
+        elif holder is None and self.unbound[letter.identity]:
+            self._give_up(letter, self.unbound[letter.identity][0])
+            self._bind(letter, message_id)
         else:
             self.problem(f"message id given twice: {message_id} is {holder}, and was told for {letter}")
 
@@ -198,6 +201,12 @@ class Model:
         letter.id = message_id
         self.letters[message_id] = letter
         self.unbound[letter.identity].remove(letter)
+
+    def _give_up(self, letter: Letter, twin: Letter) -> None:
+        """What came out before it was answered was the other one, of two that nobody can tell apart."""
+        self._bind(twin, letter.id)
+        twin.is_taken, letter.is_taken = letter.is_taken, False
+        self.unbound[letter.identity].append(letter)
 
     def _swap(self, holder: Letter, letter: Letter) -> None:
         """Of two that nobody can tell apart the other one came out before it was answered."""

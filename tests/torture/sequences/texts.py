@@ -32,10 +32,11 @@ if TYPE_CHECKING:
     from .life import Life
 
 MARK = re.compile(r"<(\d+)\.(\d+)\.(\d+)>")
+START = "You can start to talk!"  # which has no end where a line has none yet
 FIXED_LINES = {
     line
     for text in (MENU, ENTER_NAME, ENTER_GROUP, NO_GROUP, ENTER_PASSWORD, NO_PASSWORD, ENTER_NEW_PASSWORD, FULL)
-    + (EXIT_CHAT, INVALID, LEFT, "You can start to talk!")
+    + (EXIT_CHAT, INVALID, LEFT, START)
     for line in text.split("\n")
 }
 LAST_OF_MENU = MENU.split("\n")[-2]
@@ -50,9 +51,10 @@ REST_LIMIT = 200  # longer than any mark or prompt
 class Group:
     """One that somebody has created: a number may be another group's later, a password never is."""
 
-    def __init__(self, token: int, number: int):
+    def __init__(self, token: int, number: int, is_guarded: bool):
         self.token = token
         self.number = number
+        self.is_guarded = is_guarded  # else any line of its creator's may be its password
         self.password = f"secret {token}"
         self.heard: list[list[tuple[int, int]]] = []  # by each member, in its order
 
@@ -139,6 +141,8 @@ class ChatTalk(Talk):
             return
         if any(letter < " " and letter != "\t" or letter == "\x7f" for letter in line):
             self.life.problem(f"chat unclean: {line[:100]!r} has control characters (connection {self.number})")
+        if not self.is_tidy:  # what it said last may have been half a line, cut anywhere
+            line = line.removeprefix(START)
         self.has_menu = self.has_menu or line == LAST_OF_MENU
         if line in FIXED_LINES or JOINED.match(line):
             self._prompted(line)
@@ -154,7 +158,7 @@ class ChatTalk(Talk):
             self._answer(f"member {self.number}")
         elif line + "\n" == ENTER_NEW_PASSWORD:
             self.life.group_tokens += 1
-            self.wanted = Group(self.life.group_tokens, 0)
+            self.wanted = Group(self.life.group_tokens, 0, self.is_tidy)
             self._answer(self.wanted.password)
         elif line + "\n" == ENTER_GROUP:
             number = self.wanted.number if self.chance.random() < 0.9 else self.chance.randrange(1000)
@@ -192,7 +196,7 @@ class ChatTalk(Talk):
 
     def _heard_mark(self, token: int, speaker: int, count: int) -> None:
         self.life.counts["words heard"] += 1
-        if self.group is None or token != self.group.token:
+        if (self.group is None or token != self.group.token) and self._is_guarded(token):
             self.life.problem(f"chat leaks: connection {self.number} heard a word of group token {token}")
         if speaker == self.number:
             self.life.problem(f"chat echoes: connection {self.number} heard its own word")
@@ -200,6 +204,9 @@ class ChatTalk(Talk):
             self.life.problem(f"chat disordered: word {count} of {speaker} came late to {self.number}")
         self.last[speaker] = count
         self.heard.append((speaker, count))
+
+    def _is_guarded(self, token: int) -> bool:
+        return token not in self.life.groups or self.life.groups[token].is_guarded
 
 
 class ChunkTalk(ChatTalk):
