@@ -261,6 +261,19 @@ def test_a_sum_that_fits_no_key_is_seen(judge, problems):
     assert "the cksum fits none" in problems[0]
 
 
+def test_a_1029_without_an_answer_may_keep_what_another_connection_uploads_behind_it(judge, model, problems):
+    judge.sent(named_frame(ALICE, Request.CRC_OK, "x"))
+    Judge(model, 2, lambda: True, 5.0).sent(file_frame(ALICE, "x", bytes(32)))
+    start(model, files={(ALICE, "x"): digest(b"whatever")})
+    assert problems == []
+
+
+def test_a_file_that_nobody_has_confirmed_is_seen(judge, model, problems):
+    judge.sent(file_frame(ALICE, "x", bytes(32)))
+    start(model, files={(ALICE, "x"): digest(b"whatever")})
+    assert problems[0].startswith("file wrong")
+
+
 # -- the chat
 
 

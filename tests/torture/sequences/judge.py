@@ -112,7 +112,7 @@ class Judge:
             shelf.uploads.append(UNKNOWN_CONTENT)  # until the sum tells under which key it came
         elif exchange.code == Request.CRC_OK and exchange.text is not None:
             shelf = self.model.shelf(person.id, exchange.text, self.link)
-            shelf.pending[exchange] = set(shelf.uploads)
+            shelf.pending.add(exchange)
 
     # -- what came
 
@@ -220,7 +220,7 @@ class Judge:
         if exchange.code in (Request.PUBLIC_KEY, Request.RECONNECT):
             person.keys_unanswered -= 1
         if exchange.code == Request.CRC_OK and exchange.text is not None and not self.is_shaky:
-            self.model.shelf(person.id, exchange.text, self.link).pending.pop(exchange, None)
+            self.model.shelf(person.id, exchange.text, self.link).pending.discard(exchange)
         if self.is_generous() and self._must_be_served(exchange, person):
             raise Wrong("nothing was wrong with it")
 
@@ -298,8 +298,6 @@ class Judge:
         shelf.uploads[exchange.note] = content
         self.staged[person.id, kept_name(exchange.text)] = content
         self.tell(f"that is {content}")
-        for possible in shelf.pending.values():
-            possible.add(content)
 
     def _content_with(self, person: Person, encrypted: bytes, wanted: int) -> str:
         """The content, under the one of the user's keys with which it has that sum."""
@@ -324,11 +322,11 @@ class Judge:
             self._confirmed(exchange, shelf, staged if self._is_own(exchange) and not self.is_shaky else None)
 
     def _confirmed(self, exchange: Exchange, shelf: Shelf, staged: str | None) -> None:
-        possible = shelf.pending.pop(exchange, None) or set()
+        shelf.pending.discard(exchange)
         if not shelf.uploads:
             raise Wrong("nothing was uploaded under this name")
         meanwhile = {content for moment, content in shelf.confirmed if moment >= exchange.began}
-        contents = {staged} if staged is not None else possible | set(shelf.uploads)
+        contents = {staged} if staged is not None else set(shelf.uploads)
         shelf.certain = contents | meanwhile | (shelf.certain if self.is_shaky else set())
         shelf.confirmed += [(time.monotonic(), content) for content in contents]
 

@@ -101,14 +101,14 @@ class Shelf:
     """What may be verified under one name of one user."""
 
     certain: set[str | None] = field(default_factory=lambda: {None})  # one of these, if nothing is pending
-    pending: dict[object, set[str]] = field(default_factory=dict)  # by a 1029 without an answer
-    uploads: list[str] = field(default_factory=list)  # in this life of the server
+    pending: set[object] = field(default_factory=set)  # each a 1029 without an answer
+    uploads: list[str] = field(default_factory=list)  # in this life of the server: later ones than a 1029, too
     connections: set[int] = field(default_factory=set)  # that have named it, in this life
     confirmed: list[tuple[float, str]] = field(default_factory=list)
 
     @property
     def allowed(self) -> set[str | None]:
-        return self.certain.union(*self.pending.values())
+        return self.certain.union(self.uploads if self.pending else ())
 
 
 class Model:
