@@ -54,6 +54,13 @@ def test_the_same_requests_are_seen_however_they_are_cut():
     assert cut(pieces)[0] == whole
 
 
+def test_a_head_that_tells_of_padding_is_none_itself():
+    frame = request(bytes(16), Request.KEY_OF_USER, b"", version=0) + bytes(77)
+    for pieces in ([frame], [frame[i : i + 1] for i in range(len(frame))]):
+        requests, framing = cut([list_users_frame(ALICE), *pieces])
+        assert [one[0] for one in requests] == [601, 602] and framing.is_padded and not framing.has_ended
+
+
 def test_behind_a_long_payload_that_is_refused_nothing_is_a_request():
     requests, framing = cut([request(ALICE, 7, b"", declared=65_537), pull_frame(ALICE)])
     assert framing.has_ended and len(requests) == 1

@@ -82,6 +82,7 @@ class Framing:
         self._begun = begun
         self._completed = completed
         self._tail = bytearray()  # what is no whole head yet
+        self._is_head = False  # and no padding, whatever is learned from it
         self._current: Exchange | None = None  # whose payload comes
         self._left = 0
         self._size = 0  # of the last request so far
@@ -109,14 +110,16 @@ class Framing:
             return self._take_padding()
         if not self._tail:
             return False
-        verdict = self._judge(bytes(self._tail[:HEADER_SIZE]))
-        if verdict == "padding":
-            self.is_padded = True
-            self._padding = rest(self._size)
-            self._size = 0
-            return True
-        self.is_ambiguous = verdict == "exact"
-        return verdict == "frame" and self._take_head()
+        if not self._is_head:
+            verdict = self._judge(bytes(self._tail[:HEADER_SIZE]))
+            if verdict == "padding":
+                self.is_padded = True
+                self._padding = rest(self._size)
+                self._size = 0
+                return True
+            self.is_ambiguous = verdict == "exact"
+            self._is_head = verdict == "frame"
+        return self._is_head and self._take_head()
 
     def _judge(self, start: bytes) -> str:
         room = rest(self._size)
@@ -176,6 +179,7 @@ class Framing:
         return True
 
     def _begin(self, exchange: Exchange, head_size: int, size: int) -> None:
+        self._is_head = False
         self._size = head_size
         self._current = exchange
         self._left = self._payload_behind(exchange, size)

@@ -26,6 +26,7 @@ from .texts import AskTalk, ChatTalk, ChunkTalk, Group, MonitorTalk, RudeTalk
 from .trace import Trace
 
 PATIENCE_SECONDS = 120
+SILENCE_SECONDS = 20  # at least, and nothing comes any more
 STOP_SECONDS = 120
 LONG_SECONDS = 9  # so that who is slow for 5, and others wait for its memory, is cut
 NEW_AT_ONCE = 8
@@ -213,8 +214,7 @@ class Life:
         for link in list(self.loop.links):
             link.calm()
         if not self.loop.run(PATIENCE_SECONDS, self._all_have_gone):
-            names = [link.name for link in self.loop.links]
-            self.problem(f"no answer: {names[:10]} wait after {PATIENCE_SECONDS} s")
+            self._judge_who_waits()
         self.loop.close()
         self._end_program(True)
         self._look_when_calm(back_to_nothing)
@@ -224,6 +224,13 @@ class Life:
         self._look_when_calm(serve_honestly)
         self.is_stopping = True
         self.server.stop()
+
+    def _judge_who_waits(self) -> None:
+        """Who has asked for many lists gets them slowly, but gets them."""
+        since = time.monotonic() - SILENCE_SECONDS
+        names = [link.name for link in self.loop.links if link.heard < since]
+        if names:
+            self.problem(f"no answer: {names[:10]} wait after {PATIENCE_SECONDS} s")
 
     def _look_when_calm(self, look: Callable[["Life"], None]) -> None:
         if self.server.is_running():

@@ -66,6 +66,7 @@ class Link:
         self.ending = chance.choice(ENDINGS)
         self.paused_until = 0.0
         self.reads_again = 0.0
+        self.heard = 0.0  # when, the last time
         self.is_calm = False
         self.has_said_all = False
         self.has_shut = False
@@ -148,6 +149,7 @@ class Link:
             self.end(by_peer=True)
             return
         self.loop.bytes_received += len(data)
+        self.heard = time.monotonic()
         self.talk.received(data)
 
     def _write(self) -> None:
