@@ -13,6 +13,7 @@ from powerloss.server import release_program
 
 from . import volume
 from .life import Life, StandardServer
+from .standard import Standard
 from .volume import Volume
 
 MIB = 1 << 20
@@ -102,11 +103,13 @@ def full(trial: Trial) -> None:
     case.end()
 
 
-def messages_that_stay(server: StandardServer) -> float:
-    """What waits although it was delivered, after some time."""
+def messages_that_stay(server: StandardServer, standard: Standard) -> float:
+    """What waits although it was delivered, after some time. What somebody had when he reset comes again, perhaps only
+    now: the server sees his reset when it does."""
     end = time.monotonic() + PATIENCE
     while (waiting := server.held()["kesher_waiting_messages"]) and time.monotonic() < end:
         time.sleep(0.02)
+        standard.pull_again()
     return waiting
 
 
@@ -118,7 +121,7 @@ def take_while_full(case: Case) -> None:
     standard.send()
     volume.fill(case.disk.path)
     standard.pull()
-    waiting = messages_that_stay(life.server)
+    waiting = messages_that_stay(life.server, standard)
     volume.relieve(case.disk.path)
     if waiting:
         life.problems.append(f"messages stay: {waiting} that were taken from a full disk")

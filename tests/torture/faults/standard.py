@@ -265,6 +265,11 @@ class Standard:
                 guest.reset()
                 self._pull_all(guest, user)
 
+    def pull_again(self) -> None:
+        for user in self.users:
+            with self.guest() as guest:
+                self._pull_all(guest, user)
+
     def pull_all_of(self, client_id: bytes) -> None:
         with self.guest() as guest:
             self._pull_all(guest, User("receiver", self.run.private_key, client_id))

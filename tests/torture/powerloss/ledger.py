@@ -12,9 +12,10 @@ import random
 import struct
 from dataclasses import dataclass, field
 
+from peer.drop import stored_name
+
 from .recording import Streams
 
-STORED_NAME_LIMIT = 120
 LABEL = struct.Struct("<II")  # of a message: number of its sender, its number there; the rest follows from it
 
 LARGE = 1 << 20  # of a content, from which few are remembered
@@ -52,14 +53,6 @@ def label_of(content: bytes) -> Label:
 
 def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
-
-
-def stored_name(name: str) -> str:
-    """What a file is called on disk; of ASCII."""
-    if len(name) <= STORED_NAME_LIMIT:
-        return name
-    mark = "~" + hashlib.sha256(name.encode()).hexdigest()[:16]
-    return name[: STORED_NAME_LIMIT - len(mark)] + mark
 
 
 @dataclass
@@ -305,7 +298,7 @@ class Ledger:
                 kind = "file lost" if content in (None, "missing") else "file wrong"
                 problems.append(f"{kind}: {key[1]} is {content}, not one of {allowed}")
             upload.allowed = [content]
-        # Without a row, a file whose name was cut is taken for one of the name that it has on disk.
+        # Without a row, a file is taken for one of the name that it has on disk: without folders, and cut.
         adopted = {(client_id, stored_name(name)) for client_id, name in self.files}
         for key in found.files.keys() - self.files.keys() - adopted:
             problems.append(f"file unknown: {key[1]} of {key[0].hex()} was never confirmed")

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from peer.drop import User, reconnect_frame
-from peer.frames import Answer
+from peer.frames import Answer, ConnectionEnded
 from peer.kesherd import Kesherd, program
 from peer.messages import MessagesClient
 from peer.metrics import HttpClient, Metrics
@@ -84,6 +84,8 @@ class CountingOperator(ControlClient):
     def receive_line(self) -> dict:
         line = self.file.readline()
         self.received += len(line)
+        if not line.endswith(b"\n"):
+            raise ConnectionEnded(f"an answer to an operator ends after {line!r}")
         return json.loads(line)
 
     def answered(self) -> Answered:

@@ -166,9 +166,12 @@ class DiedUnread(Pulled):
 
 
 class DiedHalfRead(Pulled):
+    """The message is too large for its system to take it all; who would have taken it all settles meanwhile, and others
+    get what came later."""
+
     def prepare(self):
-        super().prepare()
-        self.ids.append(self.client.send_message(self.user, self.user.id, bytes(LARGE)))
+        Scene.prepare(self)
+        self.ids = [self.client.send_message(self.user, self.user.id, bytes(size)) for size in (LARGE, 1, 2)]
 
     def begin(self):
         self.taker = self.server.connect(receive_buffer=SMALL_BUFFER)
