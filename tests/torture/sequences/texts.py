@@ -180,11 +180,13 @@ class ChatTalk(Talk):
         self._enter(self.wanted)
 
     def _enter(self, group: Group) -> None:
+        self.life.trace(f"c{self.number}", f"is in group {group.number}, token {group.token}")
         self.group = group
         group.heard.append(self.heard)
 
     def _answer(self, text: str) -> None:
         self.steps -= 1
+        self.life.trace(f"c{self.number}", f"answers {text!r}, {self.steps} steps left")
         if self.steps > 0:
             self.life.say(self, text.encode() + b"\n")
 
@@ -197,7 +199,11 @@ class ChatTalk(Talk):
     def _heard_mark(self, token: int, speaker: int, count: int) -> None:
         self.life.counts["words heard"] += 1
         if (self.group is None or token != self.group.token) and self._is_guarded(token):
-            self.life.problem(f"chat leaks: connection {self.number} heard a word of group token {token}")
+            own, groups = self.group and self.group.token, {t: g.number for t, g in self.life.groups.items()}
+            self.life.problem(
+                f"chat leaks: connection {self.number} heard a word of group token {token} by {speaker}; "
+                f"{type(self).__name__} in {own}, wanted {self.wanted and self.wanted.token}; groups {groups}"
+            )
         if speaker == self.number:
             self.life.problem(f"chat echoes: connection {self.number} heard its own word")
         if count <= self.last.get(speaker, 0):
@@ -249,6 +255,7 @@ class ChunkTalk(ChatTalk):
 
     def _answer(self, text: str) -> None:
         self.steps -= 1
+        self.life.trace(f"c{self.number}", f"answers {text!r}, {self.steps} steps left")
         if self.steps > 0:
             self.life.say(self, text.encode())
 
