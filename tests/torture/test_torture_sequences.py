@@ -288,6 +288,7 @@ class SomeLife:
     def __init__(self, problems: list[str]):
         self.problem = problems.append
         self.groups: dict = {}
+        self.untidy: set[int] = set()
         self.counts = {"words heard": 0}
 
     def trace(self, name: str, text: str) -> None:
@@ -304,6 +305,26 @@ def test_a_word_of_another_group_is_seen(problems):
     talk = member_of(problems, Group(1, 1, True), 7)
     talk.received(b"member 8: <1.8.1>\nmember 8: <2.8.2>\n")
     assert [text.partition(" by")[0] for text in problems] == ["chat leaks: connection 7 heard a word of group token 2"]
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "is_speaker_tidy", "is_leak"),
+    [
+        (True, True, True, True),
+        (True, True, False, True),  # without its password nobody is in a guarded group
+        (False, True, True, True),
+        (False, True, False, False),  # a piece of a password may have let the speaker in here
+        (True, False, True, False),  # or the hearer there
+    ],
+)
+def test_a_word_of_another_group_is_no_leak_where_somebody_may_be_in_that_one(
+    problems, own, other, is_speaker_tidy, is_leak
+):
+    talk = member_of(problems, Group(1, 1, own), 7)
+    talk.life.groups = {2: Group(2, 2, other)}
+    talk.life.untidy = set() if is_speaker_tidy else {8}
+    talk.received(b"member 8: <2.8.1>\n")
+    assert bool(problems) == is_leak
 
 
 def test_words_in_another_order_at_another_member_are_seen(problems):

@@ -60,6 +60,7 @@ class Life:
         self.people: list[Person] = []
         self.groups: dict[int, Group] = {}
         self.group_tokens = 0
+        self.untidy: set[int] = set()  # members who may be in another group than they think
         self.is_stopping = False
         self.loop = Loop(trace)
         self._made = number * 100_000  # connections

@@ -181,6 +181,8 @@ class ChatTalk(Talk):
 
     def _enter(self, group: Group) -> None:
         self.life.trace(f"c{self.number}", f"is in group {group.number}, token {group.token}")
+        if not self.is_tidy:
+            self.life.untidy.add(self.number)
         self.group = group
         group.heard.append(self.heard)
 
@@ -198,7 +200,7 @@ class ChatTalk(Talk):
 
     def _heard_mark(self, token: int, speaker: int, count: int) -> None:
         self.life.counts["words heard"] += 1
-        if (self.group is None or token != self.group.token) and self._is_guarded(token):
+        if (self.group is None or token != self.group.token) and self._is_certain(token, speaker):
             own, groups = self.group and self.group.token, {t: g.number for t, g in self.life.groups.items()}
             self.life.problem(
                 f"chat leaks: connection {self.number} heard a word of group token {token} by {speaker}; "
@@ -211,8 +213,13 @@ class ChatTalk(Talk):
         self.last[speaker] = count
         self.heard.append((speaker, count))
 
-    def _is_guarded(self, token: int) -> bool:
-        return token not in self.life.groups or self.life.groups[token].is_guarded
+    def _is_certain(self, token: int, speaker: int) -> bool:
+        """Whether both are where they think they are. Nobody is in a guarded group without knowing it; who is not tidy,
+        or whose answers come in pieces, may be in another one instead, into which a piece of a password has let him."""
+        said_in = self.life.groups.get(token)
+        is_hearer_certain = said_in is None or said_in.is_guarded
+        is_own_guarded = self.group is not None and self.group.is_guarded
+        return is_hearer_certain and (is_own_guarded or speaker not in self.life.untidy)
 
 
 class ChunkTalk(ChatTalk):
