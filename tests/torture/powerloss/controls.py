@@ -11,7 +11,7 @@ from .recording import Kind
 from .rounds import Image, Round, check_images, record, second_life
 from .server import release_program
 
-CONTROL_MOMENTS = (6, 60, 10**9)  # entries of the recording behind a sync that is left out
+CONTROL_MOMENTS = (3, 6, 60, 10**9)  # entries of the recording behind a sync that is left out
 HARSH = (ALL_LOST, Style("drop", "all"), Style("keep", "none"), Style("zeros", "all"))
 
 
