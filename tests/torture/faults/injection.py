@@ -148,7 +148,7 @@ class Fault:
     in_a_row: int = 1
     every: int = 0  # so many calls behind the first one it begins again
     chance: float = 1  # that a call fails that may
-    is_torn: bool = False  # a part is done, and an error told
+    is_torn: bool = False  # a part is done, of a file, and an error told
 
     def __str__(self) -> str:
         how = f"{name_of(self.error)}{' torn' if self.is_torn else ''} of {self.kind} from {self.start} on"

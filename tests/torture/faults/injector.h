@@ -88,7 +88,7 @@ struct injector_row {
     _Atomic uint64_t failed;
     _Atomic uint32_t is_armed;
     int32_t error;     /* 0: a short count */
-    uint32_t is_torn;  /* a part is done, and then it fails */
+    uint32_t is_torn;  /* a part is done, of a file, and then it fails */
     uint32_t chance;   /* of UINT32_MAX, that a call fails that may */
     uint64_t from;     /* the first call that may fail */
     uint64_t in_a_row; /* calls from there on */

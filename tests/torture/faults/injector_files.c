@@ -75,11 +75,18 @@ static size_t short_size(int fd, size_t size)
     return half == 0 || is_direct ? size : half;
 }
 
+/* A pipe that tells of an error has moved no byte. Loops wait for ever for one that was taken all the same.
+ */
+static bool is_whole_or_nothing(enum injector_kind kind)
+{
+    return kind == INJECTOR_READ_OTHER || kind == INJECTOR_WRITE_OTHER;
+}
+
 static ssize_t move_bytes(enum injector_kind kind, long number, int fd, const void *bytes, size_t size,
                           off_t offset)
 {
     struct injector_verdict verdict = injector_judge(kind);
-    if (verdict.error != 0 && !verdict.is_short) {
+    if (verdict.error != 0 && (!verdict.is_short || is_whole_or_nothing(kind))) {
         errno = verdict.error;
         return -1;
     }
