@@ -73,12 +73,13 @@ static void log_refusal(struct ks_listener *listener, const struct ks_peer_addre
         ks_peer_address_log_refusal(from, listener->shared->counts->log, sentences[why]);
 }
 
+/* Closes it last: who sees the end finds it counted and told. */
 static void refuse_connection(struct ks_listener *listener, int fd, const struct ks_peer_address *peer,
                               enum ks_net_refusal why)
 {
-    close(fd);
     ks_count(&listener->counts->refused[why], 1);
     log_refusal(listener, peer, why);
+    close(fd);
 }
 
 /* True when it may stay, and is counted; else it is closed. Our own operators find a full server open, too.

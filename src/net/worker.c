@@ -178,14 +178,14 @@ static bool lacks_room(const struct ks_worker_shared *shared)
 
 const char ks_worker_no_room[] = "the limit of connections is reached and nobody makes room (connections)";
 
-/* Closes the socket, for there is no room for it after all. */
+/* Closes the socket, for there is no room for it after all; last, as the listener does. */
 static void turn_away(const struct hand_over *newcomer)
 {
     const struct ks_accepted *accepted = &newcomer->accepted;
     const struct ks_peer_address peer = ks_peer_address_of(&accepted->peer);
-    close(accepted->fd);
     atomic_fetch_add_explicit(&accepted->counts->too_many, 1, memory_order_relaxed);
     ks_peer_address_log_refusal(&peer, newcomer->core->shared->log, ks_worker_no_room);
+    close(accepted->fd);
     ks_worker_core_count_out(newcomer->core, &peer, accepted->counts);
 }
 
