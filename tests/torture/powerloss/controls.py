@@ -12,7 +12,7 @@ from .rounds import Image, Round, check_images, record, second_life
 from .server import release_program
 
 CONTROL_MOMENTS = (3, 6, 60, 10**9)  # entries of the recording behind a sync that is left out
-HARSH = (ALL_LOST, Style("drop", "all"), Style("keep", "none"), Style("zeros", "all"))
+HARSH = (ALL_LOST, *(Style(*both) for both in (("drop", "all"), ("keep", "none"), ("zeros", "all"), ("garbage", "all"))))
 
 
 @dataclass
