@@ -22,7 +22,6 @@ from .shortages import await_all, starve
 
 GROUPS, TALKERS = 2, 3
 AHEAD = 16  # lines that a talker says before they are heard
-RECENT = 1 << 17
 FAULTS = (3, 6)
 MEMBER_QUEUE = "64K"
 SMALL_BUFFER = 4096
@@ -51,6 +50,7 @@ class Group:
         self.scribe = Ear(scribe)
         self.talkers = [Ear(talker) for talker in talkers]
         self.said = {talker.name: 0 for talker in talkers}
+        self._heard_to = {talker.name: 0 for talker in talkers}  # where in the scribe's data their next line may stand
         self.visitors: list[str] = []  # who have been let in
 
     @property
@@ -62,11 +62,19 @@ class Group:
         name = ear.client.name
         number = self.said[name]
         if number >= AHEAD:
-            heard = f": {line_of(name, number - AHEAD)}\n".encode()
-            scribe = self.scribe
-            wait_until(lambda: scribe.ended or heard in scribe.data[-RECENT:], f"line {number - AHEAD} of {name}")
+            behind = number - AHEAD
+            wait_until(lambda: self.scribe.ended or self._has_heard(name, behind), f"line {behind} of {name}")
         ear.client.write(line_of(name, number))
         self.said[name] += 1
+
+    def _has_heard(self, name: str, number: int) -> bool:
+        """Whether the scribe has heard that line; asked for a talker's lines in their order."""
+        line = f": {line_of(name, number)}\n".encode()
+        place = self.scribe.data.find(line, self._heard_to[name])
+        if place < 0:
+            return False
+        self._heard_to[name] = place + len(line)
+        return True
 
     def problems(self, is_whole: bool) -> list[str]:
         """What was heard amiss; to the end of all, if that was waited for."""
