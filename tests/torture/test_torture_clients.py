@@ -56,11 +56,22 @@ def test_it_is_noticed_when_nothing_is_synced(tmp_path, name):
     assert any("lost" in text or "unreadable" in text for text in world.problems), world.problems
 
 
-def test_bytes_for_the_terminal_are_noticed(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "command, printed, is_noticed",
+    [
+        (("users",), "\\033[2J", True),
+        (("users",), "a\\tb", True),
+        (("inbox",), "From: bob\\na\\tb", False),
+        (("inbox",), "From: b\\tb\\na", True),
+        (("inbox", "--json"), "a\\tb", True),
+    ],
+    ids=["an escape sequence", "a tab", "a tab in a text", "a tab in a name", "a tab in JSON"],
+)
+def test_bytes_for_the_terminal_are_noticed(tmp_path, monkeypatch, command, printed, is_noticed):
     program = tmp_path / "kesher"
-    program.write_text("#!/bin/sh\nprintf '\\033[2J'\n")
+    program.write_text(f"#!/bin/sh\nprintf '{printed}'\n")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("KESHER", str(program))
     trial = Trial("client/hostile", 1, 0, tmp_path)
-    Place(trial, tmp_path, Kesher(tmp_path / "home")).run("users")
-    assert [text.partition(":")[0] for text, _ in trial.problems] == ["bytes for the terminal"]
+    Place(trial, tmp_path, Kesher(tmp_path / "home")).run(*command)
+    assert [text.partition(":")[0] for text, _ in trial.problems] == ["bytes for the terminal"] * is_noticed

@@ -28,7 +28,6 @@ MEMORY_LIMIT = 400 << 20  # of a client under the sanitizer; the answers of a ro
 LIMITS = ("--answer-timeout", "1", "--silence", "1", "--retry", "0")  # of a server that may say nothing
 HONEST_LIMITS = ("--answer-timeout", "30", "--silence", "30", "--retry", "0")  # on a machine that has more to do
 UNSEEN = {*map(chr, (*range(32), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x2028, 0x2029))}
-PLAIN = UNSEEN - {"\n"}
 CODES = (
     Request.LIST_USERS,
     Request.KEY_OF_USER,
@@ -208,6 +207,15 @@ def _user(alias: bytes, name: bytes) -> bytes:
 # -- the client
 
 
+def unseen_in(text: str, allowed: str) -> list[str]:
+    """What a terminal would obey; of a sender's name not even what is allowed in texts."""
+    found = UNSEEN.intersection(text).difference(allowed)
+    for line in text.split("\n"):
+        if line.startswith("From: "):
+            found |= UNSEEN.intersection(line)
+    return sorted(found)
+
+
 @dataclass
 class Place:
     """Where it all happens."""
@@ -235,8 +243,9 @@ class Place:
             self.problem(f"wrong exit status: 2 for {arguments}, {outcome.stderr[-300:]!r}")
         if outcome.status == 1 and not outcome.stderr:
             self.problem(f"silent failure: {arguments}")
+        has_texts = arguments[0] in ("inbox", "menu") and "--json" not in arguments
         for stream, text in (("out", outcome.stdout), ("err", outcome.stderr)):
-            found = sorted(set(text) & PLAIN)
+            found = unseen_in(text, "\n\t" if has_texts and stream == "out" else "\n")
             if found:
                 self.problem(f"bytes for the terminal: {found} on std{stream} of {arguments}")
         return outcome
