@@ -156,12 +156,23 @@ enum ks_result ks_private_key_public(const struct ks_private_key *key, uint8_t d
     return result;
 }
 
+/* Whether the error says of what was to be decrypted that it is not for this key. Everything else, memory and
+ * random numbers that were not to be had among it, is a failure of ours: whoever took that for a verdict
+ * would throw away a sound message. */
+static bool is_verdict(unsigned long error)
+{
+    int reason = ERR_GET_REASON(error);
+    return ERR_GET_LIB(error) == ERR_LIB_RSA &&
+           (reason == RSA_R_OAEP_DECODING_ERROR || reason == RSA_R_DATA_TOO_LARGE_FOR_MODULUS);
+}
+
 enum ks_result ks_private_key_decrypt(const struct ks_private_key *key,
                                       const uint8_t encrypted[static KS_RSA_ENCRYPTED_SIZE],
                                       uint8_t *plaintext, size_t *plaintext_size)
 {
     uint8_t decrypted[KS_RSA_ENCRYPTED_SIZE]; /* OpenSSL asks for room for the whole modulus */
     size_t size = sizeof decrypted;
+    ERR_clear_error(); /* the first error will be this call's */
     EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(pkey_of(key), NULL);
     bool done = context != NULL && EVP_PKEY_decrypt_init(context) == 1 && use_oaep(context) &&
                 EVP_PKEY_decrypt(context, decrypted, &size, encrypted, KS_RSA_ENCRYPTED_SIZE) == 1 &&
@@ -172,7 +183,7 @@ enum ks_result ks_private_key_decrypt(const struct ks_private_key *key,
         *plaintext_size = size;
     }
     OPENSSL_cleanse(decrypted, sizeof decrypted);
-    return done ? KS_OK : failure(KS_INVALID);
+    return done ? KS_OK : failure(is_verdict(ERR_peek_error()) ? KS_INVALID : KS_CRYPTO);
 }
 
 void ks_private_key_free(struct ks_private_key *key)

@@ -1,7 +1,8 @@
 /* rsa.h — the users' RSA-1024 keys: public ones as 160 bytes of SubjectPublicKeyInfo, private ones as PKCS#8
  * DER; encryption with OAEP, SHA-1 for digest and MGF1, empty label (protocol.md §1.1).
  *
- * Where OpenSSL runs out of memory without saying so, KS_INVALID or KS_CRYPTO stands for KS_NO_MEMORY.
+ * Where OpenSSL runs out of memory without saying so, KS_CRYPTO stands for KS_NO_MEMORY, and of a key that is
+ * read KS_INVALID does.
  *
  * These calls cost from 20 microseconds to milliseconds: on the server they run on the pool, never on a loop.
  * Any thread.
@@ -50,8 +51,9 @@ enum ks_result ks_private_key_encode(const struct ks_private_key *key, struct ks
 enum ks_result ks_private_key_public(const struct ks_private_key *key,
                                      uint8_t der[static KS_RSA_PUBLIC_SIZE]);
 
-/* Decrypts into `plaintext` with room for KS_RSA_PLAINTEXT_LIMIT bytes. KS_OK with *plaintext_size, or
- * KS_INVALID when it was not made with this key's public half, or KS_NO_MEMORY. */
+/* Decrypts into `plaintext` with room for KS_RSA_PLAINTEXT_LIMIT bytes. KS_OK with *plaintext_size;
+ * KS_INVALID when it was not made with this key's public half, and only then; KS_CRYPTO (no random numbers,
+ * say) and KS_NO_MEMORY, after which it may be tried again. */
 enum ks_result ks_private_key_decrypt(const struct ks_private_key *key,
                                       const uint8_t encrypted[static KS_RSA_ENCRYPTED_SIZE],
                                       uint8_t *plaintext, size_t *plaintext_size);

@@ -1,4 +1,6 @@
-"""The instruments that break clients: they do what they say, and what they are to find is found."""
+"""The instruments that break clients: they do what they say, what they are to find is found, and what they have found
+stays mended.
+"""
 
 import random
 import stat
@@ -9,6 +11,7 @@ from clients.breaking import Break, why_not
 from clients.commands import COMMANDS
 from clients.hostile import Place
 from clients.power import run_until_cut
+from clients.trials import broken_round
 from clients.world import World
 from harness.campaign import Trial
 from peer.kesher import Kesher
@@ -38,6 +41,20 @@ def test_a_call_fails_and_the_client_says_so(world):
 def test_calls_that_take_one_byte_only_are_gone_on_with(world):
     assert world.kesher("send", "bob", broken=Break("sendto:2", "short"), input=b"hello").status == 0
     assert world.bob_takes()[1] == [b"hello"]
+
+
+def refused_random_numbers(calls: list[str]) -> list[Break]:
+    count = sum(line.startswith("getrandom ") for line in calls)
+    assert count > 0
+    return [Break(f"getrandom:{number + 1}", "fail:5") for number in range(count)]
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_keys_that_could_not_be_decrypted_for_want_of_random_numbers_are_decrypted_later(tmp_path, number):
+    (command,) = (command for command in COMMANDS if command.name == "inbox")
+    trial = Trial("client/failing/inbox", 1, number, tmp_path)
+    broken_round(command, refused_random_numbers, trial)
+    assert not trial.problems
 
 
 @pytest.mark.parametrize("name", ["register", "share-key", "key", "key-forget", "key-accept", "inbox", "inbox-save"])

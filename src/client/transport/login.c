@@ -49,10 +49,10 @@ static enum kesher_status take_key(struct ks_client_session *session, const stru
     struct ks_key_answer parsed;
     uint8_t plaintext[KS_RSA_PLAINTEXT_LIMIT];
     size_t size = 0;
-    bool taken =
-        ks_key_answer_parse(answer->payload, answer->payload_size, &parsed) == KS_OK &&
-        ks_private_key_decrypt(session->identity->key, parsed.encrypted_key, plaintext, &size) == KS_OK &&
-        size == KS_CONTENT_KEY_SIZE;
+    enum ks_result result = ks_key_answer_parse(answer->payload, answer->payload_size, &parsed);
+    if (result == KS_OK)
+        result = ks_private_key_decrypt(session->identity->key, parsed.encrypted_key, plaintext, &size);
+    bool taken = result == KS_OK && size == KS_CONTENT_KEY_SIZE;
     if (taken)
         memcpy(session->key, plaintext, KS_CONTENT_KEY_SIZE);
     session->has_key = taken;
@@ -64,6 +64,8 @@ static enum kesher_status take_key(struct ks_client_session *session, const stru
         ks_client_session_is_known(session);
         return KESHER_OK;
     }
+    if (result == KS_CRYPTO || result == KS_NO_MEMORY)
+        return ks_failure_from_result(error, result, "cannot decrypt the key that the server sent");
     return ks_failure(
         error, KESHER_CRYPTO,
         "the key that %s sent was not made for this identity's key pair; check that me.info and "

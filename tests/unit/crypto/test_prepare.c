@@ -3,6 +3,7 @@
 #include "unit/unit.h"
 
 #include "base/text.h"
+#include "crypto/base64.h"
 #include "crypto/prepare.h"
 #include "crypto/rsa.h"
 
@@ -144,12 +145,57 @@ static void an_allocation_that_fails_later_costs_its_own_exchange_alone(void **s
     assert_int_equal(outcome_of(each_exchange_stands_alone, &unused), WORKS);
 }
 
+static enum ks_result decrypt(const struct ks_private_key *key)
+{
+    uint8_t encrypted[KS_RSA_ENCRYPTED_SIZE];
+    uint8_t plaintext[KS_RSA_PLAINTEXT_LIMIT];
+    size_t size = 0;
+    const char *hex = vector_oaep[0].cipher_hex;
+    if (!ks_text_from_hex(hex, strlen(hex), encrypted, sizeof encrypted))
+        return KS_INVALID;
+    return ks_private_key_decrypt(key, encrypted, plaintext, &size);
+}
+
+static int decrypt_without_memory(void)
+{
+    struct ks_private_key *key = NULL;
+    struct ks_buffer der = ks_buffer_empty(0);
+    const char *text = vector_keys[vector_oaep[0].key].private_base64;
+    if (ks_base64_decode(text, strlen(text), &der) != KS_OK ||
+        ks_private_key_parse(der.bytes, der.size, &key) != KS_OK)
+        return WRONG;
+    bool refused = false;
+    bool reached = true;
+    for (unsigned long number = 0; reached; number++) {
+        denied = asked + number;
+        enum ks_result result = decrypt(key);
+        if (result == KS_INVALID)
+            return WRONG;
+        refused = refused || result != KS_OK;
+        reached = asked > denied;
+    }
+    denied = ULONG_MAX;
+    bool works = refused && decrypt(key) == KS_OK;
+    ks_private_key_free(key);
+    ks_buffer_wipe(&der);
+    return works ? WORKS : WRONG;
+}
+
+static void what_cannot_be_decrypted_for_lack_of_memory_is_not_called_invalid(void **state)
+{
+    (void)state;
+    unsigned long unused = 0;
+    denied = ULONG_MAX;
+    assert_int_equal(outcome_of(decrypt_without_memory, &unused), WORKS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_allocation_that_fails_is_borne_or_refused),
         cmocka_unit_test(no_memory_at_all_is_refused),
         cmocka_unit_test(an_allocation_that_fails_later_costs_its_own_exchange_alone),
+        cmocka_unit_test(what_cannot_be_decrypted_for_lack_of_memory_is_not_called_invalid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
