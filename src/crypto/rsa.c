@@ -54,16 +54,29 @@ static bool numbers_are_canonical(EVP_PKEY *pkey, const uint8_t der[static KS_RS
     return canonical;
 }
 
+/* Whether a key that OpenSSL did not take is written as everybody writes a sound one: then it is not to
+ * blame. OpenSSL often keeps to itself that it had no memory. */
+static bool is_plainly_sound(const uint8_t der[static KS_RSA_PUBLIC_SIZE])
+{
+    static const uint8_t before_modulus[] = {
+        0x30, 0x81, 0x9d, 0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01,
+        0x01, 0x05, 0x00, 0x03, 0x81, 0x8b, 0x00, 0x30, 0x81, 0x87, 0x02, 0x81, 0x81, 0x00,
+    };
+    const uint8_t *modulus = der + sizeof before_modulus;
+    const uint8_t *exponent = modulus + RSA_BITS / 8;
+    return memcmp(der, before_modulus, sizeof before_modulus) == 0 && (modulus[0] & 0x80) != 0 &&
+           (exponent[-1] & 1) != 0 && exponent[0] == 2 && exponent[1] == 1 && (exponent[2] & 0x81) == 1 &&
+           exponent[2] != 1;
+}
+
 enum ks_result ks_public_key_parse(const uint8_t der[static KS_RSA_PUBLIC_SIZE], struct ks_public_key **key)
 {
     const unsigned char *next = der;
     EVP_PKEY *pkey = d2i_PUBKEY(NULL, &next, KS_RSA_PUBLIC_SIZE);
-    if (pkey == NULL)
-        return failure(KS_INVALID);
-    if (next != der + KS_RSA_PUBLIC_SIZE || !public_numbers_are_sound(pkey) ||
+    if (pkey == NULL || next != der + KS_RSA_PUBLIC_SIZE || !public_numbers_are_sound(pkey) ||
         !numbers_are_canonical(pkey, der)) {
         EVP_PKEY_free(pkey);
-        return failure(KS_INVALID);
+        return failure(is_plainly_sound(der) ? KS_CRYPTO : KS_INVALID);
     }
     *key = (struct ks_public_key *)pkey;
     return KS_OK;

@@ -1,8 +1,8 @@
 /* rsa.h — the users' RSA-1024 keys: public ones as 160 bytes of SubjectPublicKeyInfo, private ones as PKCS#8
  * DER; encryption with OAEP, SHA-1 for digest and MGF1, empty label (protocol.md §1.1).
  *
- * Where OpenSSL runs out of memory without saying so, KS_CRYPTO stands for KS_NO_MEMORY, and of a key that is
- * read KS_INVALID does.
+ * Where OpenSSL runs out of memory without saying so, KS_CRYPTO stands for KS_NO_MEMORY; so may KS_INVALID
+ * for a private key that is read, and a public one that is not written as everybody writes it.
  *
  * These calls cost from 20 microseconds to milliseconds: on the server they run on the pool, never on a loop.
  * Any thread.
@@ -27,7 +27,7 @@ struct ks_private_key;
 
 /* Reads and judges a public key: refused (KS_INVALID) is what does not parse or leaves bytes over, is not
  * RSA of 1024 bits, has an even modulus, or an exponent that is even or below 3. KS_OK with *key for
- * ks_public_key_free, KS_NO_MEMORY. */
+ * ks_public_key_free, KS_CRYPTO, KS_NO_MEMORY. */
 enum ks_result ks_public_key_parse(const uint8_t der[static KS_RSA_PUBLIC_SIZE], struct ks_public_key **key);
 void ks_public_key_free(struct ks_public_key *key); /* NULL is allowed */
 

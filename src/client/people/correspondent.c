@@ -108,8 +108,8 @@ static enum kesher_status take_key(struct ks_client_session *session, const stru
         return ks_channel_fail_protocol(session->channel, error, "the public key of somebody else, or none");
     enum ks_result result = ks_public_key_parse(parsed.public_key, &key);
     ks_public_key_free(key);
-    if (result == KS_NO_MEMORY)
-        return ks_failure_no_memory(error);
+    if (result == KS_NO_MEMORY || result == KS_CRYPTO)
+        return ks_failure_from_result(error, result, "cannot read a public key");
     if (result != KS_OK)
         return ks_channel_fail_protocol(session->channel, error, "a public key that is none");
     memcpy(public_key, parsed.public_key, KS_PUBLIC_KEY_SIZE);

@@ -145,6 +145,7 @@ static void an_allocation_that_fails_later_costs_its_own_exchange_alone(void **s
     assert_int_equal(outcome_of(each_exchange_stands_alone, &unused), WORKS);
 }
 
+/* What decrypting a sound key, or reading one, comes to. */
 static enum ks_result decrypt(const struct ks_private_key *key)
 {
     uint8_t encrypted[KS_RSA_ENCRYPTED_SIZE];
@@ -156,7 +157,21 @@ static enum ks_result decrypt(const struct ks_private_key *key)
     return ks_private_key_decrypt(key, encrypted, plaintext, &size);
 }
 
-static int decrypt_without_memory(void)
+static enum ks_result read_public(const struct ks_private_key *unused)
+{
+    (void)unused;
+    uint8_t der[KS_RSA_PUBLIC_SIZE];
+    struct ks_public_key *key = NULL;
+    const char *hex = vector_keys[0].public_hex;
+    if (!ks_text_from_hex(hex, strlen(hex), der, sizeof der))
+        return KS_INVALID;
+    enum ks_result result = ks_public_key_parse(der, &key);
+    if (result == KS_OK)
+        ks_public_key_free(key);
+    return result;
+}
+
+static int without_each_allocation(enum ks_result (*course)(const struct ks_private_key *key))
 {
     struct ks_private_key *key = NULL;
     struct ks_buffer der = ks_buffer_empty(0);
@@ -168,17 +183,27 @@ static int decrypt_without_memory(void)
     bool reached = true;
     for (unsigned long number = 0; reached; number++) {
         denied = asked + number;
-        enum ks_result result = decrypt(key);
+        enum ks_result result = course(key);
         if (result == KS_INVALID)
             return WRONG;
         refused = refused || result != KS_OK;
         reached = asked > denied;
     }
     denied = ULONG_MAX;
-    bool works = refused && decrypt(key) == KS_OK;
+    bool works = refused && course(key) == KS_OK;
     ks_private_key_free(key);
     ks_buffer_wipe(&der);
     return works ? WORKS : WRONG;
+}
+
+static int decrypt_without_memory(void)
+{
+    return without_each_allocation(decrypt);
+}
+
+static int read_without_memory(void)
+{
+    return without_each_allocation(read_public);
 }
 
 static void what_cannot_be_decrypted_for_lack_of_memory_is_not_called_invalid(void **state)
@@ -189,6 +214,14 @@ static void what_cannot_be_decrypted_for_lack_of_memory_is_not_called_invalid(vo
     assert_int_equal(outcome_of(decrypt_without_memory, &unused), WORKS);
 }
 
+static void public_key_that_cannot_be_read_for_lack_of_memory_is_not_called_invalid(void **state)
+{
+    (void)state;
+    unsigned long unused = 0;
+    denied = ULONG_MAX;
+    assert_int_equal(outcome_of(read_without_memory, &unused), WORKS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +229,7 @@ int main(void)
         cmocka_unit_test(no_memory_at_all_is_refused),
         cmocka_unit_test(an_allocation_that_fails_later_costs_its_own_exchange_alone),
         cmocka_unit_test(what_cannot_be_decrypted_for_lack_of_memory_is_not_called_invalid),
+        cmocka_unit_test(public_key_that_cannot_be_read_for_lack_of_memory_is_not_called_invalid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
