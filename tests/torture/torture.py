@@ -111,7 +111,7 @@ def main() -> int:
     )
     parser.add_argument("campaigns", nargs="*", metavar="CAMPAIGN", help="these, or those that begin so; all")
     amount = parser.add_mutually_exclusive_group()
-    amount.add_argument("--minutes", type=float, default=60, help="for all together (60)")
+    amount.add_argument("--minutes", type=float, default=60, help="for all together (60); a round of each takes some 15")
     amount.add_argument("--rounds", type=int, help="of each, however long it takes")
     amount.add_argument("--full", action="store_true", help="what docs/reliability.md tells of: hours")
     parser.add_argument("--round", type=int, metavar="N", help="only the one of this number")
