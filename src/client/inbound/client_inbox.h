@@ -72,12 +72,6 @@ enum kesher_status ks_client_inbox_next(struct ks_client_inbox *inbox, struct ks
 enum kesher_status ks_client_inbox_advance(struct ks_client_inbox *inbox, const struct ks_place *place,
                                            const struct ks_entry *entry, struct kesher_error *error);
 
-/* True when nothing comes behind the message in its file, which ks_client_inbox_advance would remove. */
-static inline bool ks_client_inbox_is_last(const struct ks_client_inbox *inbox, const struct ks_entry *entry)
-{
-    return entry->offset + ks_entry_size(entry) == inbox->frame.size;
-}
-
 /* fsync(2) of the directory. KESHER_OK; KESHER_FILE. */
 enum kesher_status ks_client_inbox_sync(const struct ks_client_inbox *inbox, struct kesher_error *error);
 

@@ -267,7 +267,7 @@ static enum kesher_status write_file(const struct ks_kept *kept, const struct ks
     bool written =
         ks_message_file_write_header(fd, (uint32_t)ks_entry_size(entry), entry->received) == KS_OK &&
         lseek(fd, KS_MESSAGE_FILE_HEADER_SIZE, SEEK_SET) >= 0 &&
-        ks_message_file_copy(entry->fd, entry->offset, ks_entry_size(entry), fd) == KS_OK;
+        ks_message_file_copy(entry->fd, entry->offset, ks_entry_size(entry), fd) == KS_OK && fsync(fd) == 0;
     int error_number = errno;
     if (close(fd) != 0 && written) {
         written = false;
@@ -305,7 +305,8 @@ enum kesher_status ks_kept_add(struct ks_kept *kept, const struct ks_place *plac
         status = write_file(kept, &message, entry, error);
     if (status == KESHER_OK && ks_kept_find(kept, message.sequence, message.offset) == kept->count)
         status = insert(kept, &message, error);
-    kept->unsynced = true;
+    if (status == KESHER_OK)
+        status = ks_client_inbox_sync(kept->inbox, error);
     for (size_t index; status == KESHER_OK && (index = find_superfluous(kept)) < kept->count;)
         status = forget(kept, index, error);
     return status == KESHER_OK ? count_change(kept, error) : status;
@@ -333,7 +334,6 @@ static enum kesher_status link_frame(struct ks_kept *kept, const struct ks_kept_
         return KESHER_OK;
     if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS && errno != EMLINK)
         return fail(kept, errno, "keep", error);
-    kept->unsynced = true;
     return write_file(kept, message, entry, error);
 }
 
@@ -349,11 +349,11 @@ enum kesher_status ks_kept_add_unsaved(struct ks_kept *kept, const struct ks_pla
         return status;
     size_t index = ks_kept_find(kept, message.sequence, message.offset);
     if (index < kept->count)
-        return ks_kept_mark_unsaved(kept, index, error);
-    if (kept->unsaved >= KS_KEPT_MESSAGES)
-        return fail_too_many(error);
-    status = link_frame(kept, &message, entry, error);
-    if (status == KESHER_OK)
+        status = ks_kept_mark_unsaved(kept, index, error);
+    else
+        status = kept->unsaved < KS_KEPT_MESSAGES ? link_frame(kept, &message, entry, error)
+                                                  : fail_too_many(error);
+    if (status == KESHER_OK && index == kept->count)
         status = insert(kept, &message, error);
     if (status == KESHER_OK)
         status = ks_client_inbox_sync(kept->inbox, error);
@@ -380,12 +380,4 @@ enum kesher_status ks_kept_mark_unsaved(struct ks_kept *kept, size_t index, stru
     *message = marked;
     count_in(kept, message);
     return count_change(kept, error);
-}
-
-enum kesher_status ks_kept_sync(struct ks_kept *kept, struct kesher_error *error)
-{
-    if (kept->unsynced && syncfs(kept->inbox->directory->directory_fd) != 0)
-        return fail(kept, errno, "sync", error);
-    kept->unsynced = false;
-    return KESHER_OK;
 }

@@ -35,7 +35,6 @@ struct ks_kept {
     uint64_t bytes; /* of the unreadable */
     uint64_t stamp; /* of the list on disk when it was read */
     bool loaded;
-    bool unsynced; /* files were made that a power cut could take */
 };
 
 void ks_kept_init(struct ks_kept *kept, struct ks_client_inbox *inbox);
@@ -52,23 +51,20 @@ size_t ks_kept_find(const struct ks_kept *kept, uint64_t sequence, uint64_t offs
 enum kesher_status ks_kept_open(const struct ks_kept *kept, size_t index, struct ks_entry *entry,
                                 struct kesher_error *error);
 
-/* Keeps an unreadable message of the inbox; one that is kept already is replaced. KESHER_OK; KESHER_FILE;
+/* Keeps an unreadable message of the inbox, on the disk when it returns: the inbox's position goes past it
+ * then, and the disk may have that at once. One that is kept already is replaced. KESHER_OK; KESHER_FILE;
  * KESHER_NO_MEMORY. */
 enum kesher_status ks_kept_add(struct ks_kept *kept, const struct ks_place *place,
                                const struct ks_entry *entry, struct kesher_error *error);
 
 /* Keeps a file of the inbox that could not be saved: as a hard link, or where the file system has none as a
- * copy, which ks_kept_sync makes safe from a power cut. KESHER_OK, also when it was kept already;
+ * copy; on the disk when it returns. KESHER_OK, also when it was kept already;
  * KESHER_FILE; KESHER_FULL; KESHER_NO_MEMORY. */
 enum kesher_status ks_kept_add_unsaved(struct ks_kept *kept, const struct ks_place *place,
                                        const struct ks_entry *entry, struct kesher_error *error);
 
 /* The message at `index` could not be read, and now cannot be saved. KESHER_OK; KESHER_FILE. */
 enum kesher_status ks_kept_mark_unsaved(struct ks_kept *kept, size_t index, struct kesher_error *error);
-
-/* Before the file that they came from is removed: makes the kept ones survive a power cut. KESHER_OK;
- * KESHER_FILE. */
-enum kesher_status ks_kept_sync(struct ks_kept *kept, struct kesher_error *error);
 
 /* Forgets the message at `index` and removes its file. KESHER_OK; KESHER_FILE. */
 enum kesher_status ks_kept_remove(struct ks_kept *kept, size_t index, struct kesher_error *error);

@@ -224,8 +224,6 @@ static enum kesher_status finish_waiting(struct kesher_messenger *messenger, str
 {
     const struct ks_in_hand *in_hand = &messenger->in_hand;
     enum kesher_status status = keep_waiting(messenger, error);
-    if (status == KESHER_OK && ks_client_inbox_is_last(&messenger->inbox, &in_hand->entry))
-        status = ks_kept_sync(&messenger->kept, error);
     if (status == KESHER_OK)
         status = ks_client_inbox_advance(&messenger->inbox, &in_hand->place, &in_hand->entry, error);
     return status;

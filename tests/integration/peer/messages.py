@@ -206,9 +206,9 @@ class Correspondent:
     def ask_for_key(self, client: MessagesClient, target: bytes) -> int:
         return client.send_message(self.user, target, b"", Type.KEY_REQUEST)
 
-    def share_key(self, client: MessagesClient, target: bytes) -> int:
-        """Makes a key, and sends it under the target's public one."""
-        self.keys[target] = os.urandom(crypto.AES_KEY_SIZE)
+    def share_key(self, client: MessagesClient, target: bytes, key: bytes | None = None) -> int:
+        """Sends a key under the target's public one, a fresh one unless it is given."""
+        self.keys[target] = key or os.urandom(crypto.AES_KEY_SIZE)
         public_key = RSA.import_key(client.key_of(self.user, target))
         wrapped = crypto.rsa_encrypt(public_key, self.keys[target])
         return client.send_message(self.user, target, wrapped, Type.KEY)

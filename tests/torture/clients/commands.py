@@ -1,11 +1,12 @@
 """The commands that are broken: what there is before, how the command is called, and what has to hold after it was
 broken and was called again. `broken` is the run that was killed, or of which a call failed."""
 
+import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from peer.crypto import aes_encrypt
+from peer.crypto import AES_KEY_SIZE, aes_decrypt, aes_encrypt
 from peer.drop import stored_name
 from peer.kesher import read_identity, write_transfer_info
 from peer.messages import Type
@@ -158,7 +159,24 @@ def _check_listed(world: World, broken: Ended) -> None:
 
 # -- what comes in
 
-OUTSIDER = b"k" * 16  # a key that comes late, or never
+OUTSIDER = b"k" * 16  # a key that never comes
+
+
+def key_unlike(others: list[bytes], text: bytes) -> bytes:
+    """A key under which the text is none under the others: by chance 1 in 256 has a right padding there."""
+    while True:
+        key = os.urandom(AES_KEY_SIZE)
+        content = aes_encrypt(key, text)
+        if not any(is_content(content, other) for other in others):
+            return key
+
+
+def is_content(content: bytes, key: bytes) -> bool:
+    try:
+        aes_decrypt(key, content)
+    except ValueError:
+        return False
+    return True
 
 
 def _mailed(world: World) -> None:
@@ -166,12 +184,13 @@ def _mailed(world: World) -> None:
     _talking(world)
     voice, link, alias = world.voice, world.link, world.alias_of_alice()
     voice.write(link, alias, b"text 1")
+    old = voice.keys[alias]
     voice.share_key(link, alias)
     early = voice.keys[alias]
     voice.write(link, alias, b"text 2")
     voice.write(link, alias, b"file content" * 500, Type.FILE)
     link.send_message(world.bob, alias, aes_encrypt(OUTSIDER, b"never read"), Type.TEXT)
-    voice.keys[alias] = bytes(16)
+    voice.keys[alias] = world.later_key = key_unlike([old, early], b"text 3")
     voice.write(link, alias, b"text 3")
     voice.keys[alias] = early
     voice.ask_for_key(link, alias)
@@ -221,8 +240,19 @@ def _inbox_checker(*options: str) -> Callable[[World, Ended], None]:
         world.voice.write(world.link, world.alias_of_alice(), b"afterwards")
         if "afterwards" not in [told.get("text") for told in world.objects(world.succeed("inbox", "--json"))]:
             world.problem("message lost: one that was sent afterwards")
+        if not options:
+            _check_kept(world, broken)
 
     return check
+
+
+def _check_kept(world: World, broken: Ended) -> None:
+    """What could not be read is shown when its key comes, and not once more."""
+    world.voice.share_key(world.link, world.alias_of_alice(), world.later_key)
+    for times, what in ((1, "lost: 'text 3' was not shown when its key came"), (0, "shown twice: 'text 3'")):
+        texts = [told.get("text") for told in world.objects(world.succeed("inbox", "--json"))]
+        if texts.count("text 3") != times:
+            world.problem(f"message {what}; {broken.broken}")
 
 
 def _check_files(world: World, shown: list[dict], broken: Ended) -> None:

@@ -37,6 +37,7 @@ class World:
         self.link: MessagesClient = self.server.connect()
         self.bob = self._register("bob", KEYS[1])
         self.voice = Correspondent(self.bob)
+        self.later_key = b""  # of bob's, for a text that comes before it
         self.alice: User | None = None
         self.saved = self.home / "received"  # where files that come are saved
         self.problems: list[str] = []

@@ -437,6 +437,22 @@ static void a_file_that_cannot_be_put_in_place_does_not_count(void **state)
     assert_int_equal(rmdir(blocked), 0);
 }
 
+static void a_replacement_that_cannot_be_put_in_place_leaves_the_sums_as_they_were(void **state)
+{
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    char path[256];
+    char kept[384];
+    keep_file(house, &users.alice, "x", "123");
+    struct ks_stage *stage = stage_file(house, &users.alice, "x", "12345");
+    snprintf(kept, sizeof kept, "%s/%s", house->directory, path_of(&users.alice, "x", path));
+    assert_int_equal(unlink(kept), 0);
+    assert_int_equal(mkdir(kept, 0700), 0);
+    assert_int_equal(confirm_stage(house, stage), KS_IO);
+    assert_sums(house, &users.alice, 1, 3);
+    assert_int_equal(rmdir(kept), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -461,6 +477,7 @@ int main(void)
         HOUSE_TEST(a_file_put_in_place_after_its_user_has_gone_counts_no_more),
         HOUSE_TEST(a_file_that_lies_there_without_its_row_counts),
         HOUSE_TEST(a_file_that_cannot_be_put_in_place_does_not_count),
+        HOUSE_TEST(a_replacement_that_cannot_be_put_in_place_leaves_the_sums_as_they_were),
     };
     signal(SIGXFSZ, SIG_IGN);
     return cmocka_run_group_tests_name("store_quota", tests, NULL, NULL);
