@@ -28,10 +28,10 @@ struct address {
 };
 
 /* 2001:db8:0:<network>::<host>, so that the upper byte of `network` is its /56. */
-static struct address of(unsigned network, uint8_t host)
+static struct address of(unsigned network, unsigned host)
 {
     return (struct address){
-        {0x20, 0x01, 0x0d, 0xb8, 0, 0, (uint8_t)(network >> 8), (uint8_t)network, [15] = host}};
+        {0x20, 0x01, 0x0d, 0xb8, 0, 0, (uint8_t)(network >> 8), (uint8_t)network, [15] = (uint8_t)host}};
 }
 
 static enum ks_result enter(struct ks_crowd *crowd, struct address address)
@@ -46,13 +46,13 @@ static void leave(struct ks_crowd *crowd, struct address address)
 
 static void fill(struct ks_crowd *crowd, unsigned network)
 {
-    for (uint8_t host = 0; host < LIMIT; host++)
+    for (unsigned host = 0; host < LIMIT; host++)
         assert_int_equal(enter(crowd, of(network, host)), KS_OK);
 }
 
 static void empty(struct ks_crowd *crowd, unsigned network)
 {
-    for (uint8_t host = 0; host < LIMIT; host++)
+    for (unsigned host = 0; host < LIMIT; host++)
         leave(crowd, of(network, host));
 }
 
