@@ -212,6 +212,7 @@ void ks_chat_session_take_answer(struct ks_chat_session *session, const uint8_t 
         return;
     case KS_CHAT_STATE_JUDGING:
     case KS_CHAT_STATE_MEMBER:
+    case KS_CHAT_STATE_LEAVING:
     case KS_CHAT_STATE_ENDING:
     case KS_CHAT_STATES:
         return;

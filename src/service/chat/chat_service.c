@@ -113,7 +113,7 @@ static void take_chunk(struct ks_chat_session *session, const uint8_t *bytes, si
     }
     size_t unfinished = ks_chat_unfinished(bytes, size);
     take_input(session, bytes, size - unfinished);
-    if (unfinished > 0 && session->state != KS_CHAT_STATE_ENDING)
+    if (unfinished > 0 && session->state < KS_CHAT_STATE_LEAVING)
         keep_part(session, bytes + size - unfinished, unfinished);
     ks_buffer_wipe(&joined);
 }
@@ -141,7 +141,7 @@ static size_t take_step(struct ks_chat_session *session, const uint8_t *bytes, s
     } else {
         if (line_size > 0)
             keep_part(session, bytes, line_size);
-        if (session->state != KS_CHAT_STATE_ENDING)
+        if (session->state < KS_CHAT_STATE_LEAVING)
             take_part(session);
     }
     return taken;
@@ -151,7 +151,7 @@ static size_t take_step(struct ks_chat_session *session, const uint8_t *bytes, s
  * while the answers of menu and prompts are not taken. */
 static bool takes_input(struct ks_chat_session *session)
 {
-    if (session->state == KS_CHAT_STATE_JUDGING || session->state == KS_CHAT_STATE_ENDING)
+    if (session->state == KS_CHAT_STATE_JUDGING || session->state >= KS_CHAT_STATE_LEAVING)
         return false;
     if (session->state == KS_CHAT_STATE_MEMBER)
         return ks_groups_has_credit(&session->member);
@@ -180,7 +180,7 @@ static size_t chat_received(struct ks_connection *connection, const uint8_t *byt
         used += take_step(session, bytes + used, size - used);
     if (session->state == KS_CHAT_STATE_MEMBER)
         ks_chat_session_say_lines(session);
-    if (session->state == KS_CHAT_STATE_ENDING)
+    if (session->state >= KS_CHAT_STATE_LEAVING)
         return size;
     session->after_cr = used == size && bytes[size - 1] == '\r';
     if (used < size)
@@ -199,9 +199,8 @@ static void may_go_on(struct ks_member *member)
 static void end_with_input(struct ks_chat_session *session)
 {
     if (session->state == KS_CHAT_STATE_MEMBER)
-        ks_chat_session_say_lines(session);
-    ks_chat_session_leave_group(session);
-    if (session->state != KS_CHAT_STATE_ENDING)
+        ks_chat_session_leave(session);
+    else if (session->state < KS_CHAT_STATE_MEMBER)
         ks_chat_session_end(session);
 }
 
@@ -239,7 +238,7 @@ static void chat_deadline(struct ks_connection *connection)
         judge_now(session);
         return;
     }
-    if (session->state == KS_CHAT_STATE_MEMBER) {
+    if (session->member.group != NULL) {
         ks_groups_look_at_queue(&session->member);
         return;
     }

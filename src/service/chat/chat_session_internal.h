@@ -26,6 +26,7 @@ enum ks_chat_state {
     KS_CHAT_STATE_NEW_PASSWORD,
     KS_CHAT_STATE_JUDGING, /* a password waits for its turn */
     KS_CHAT_STATE_MEMBER,
+    KS_CHAT_STATE_LEAVING, /* a member that says no more, and hears what was said before */
     KS_CHAT_STATE_ENDING,
     KS_CHAT_STATES,
 };
@@ -46,6 +47,7 @@ struct ks_chat_session {
     bool after_cr;  /* an LF would belong to the CR before it */
     bool continued; /* the beginning of this line was taken already */
     bool dropping;  /* and the rest of it counts for nothing */
+    bool said_exit;
     char name[KS_CHAT_NAME_LIMIT + 1];
 };
 
@@ -75,6 +77,9 @@ void ks_chat_session_become(struct ks_chat_session *session, enum ks_chat_state 
 
 /* It is in its group now. */
 void ks_chat_session_became_member(struct ks_chat_session *session);
+
+/* Says no more, and leaves its group and ends when it has heard what was said before. */
+void ks_chat_session_leave(struct ks_chat_session *session);
 
 /* It is in no group any more. In none is fine. */
 void ks_chat_session_leave_group(struct ks_chat_session *session);

@@ -25,6 +25,7 @@ static const char *const state_names[KS_CHAT_STATES] = {
     [KS_CHAT_STATE_NEW_PASSWORD] = "new password",
     [KS_CHAT_STATE_JUDGING] = "judging",
     [KS_CHAT_STATE_MEMBER] = "member",
+    [KS_CHAT_STATE_LEAVING] = "leaving",
     [KS_CHAT_STATE_ENDING] = "ending",
 };
 
@@ -40,7 +41,8 @@ static const uint16_t state_ways[KS_CHAT_STATES] = {
     [KS_CHAT_STATE_NEW_PASSWORD] = KS_WAY_TO(KS_CHAT_STATE_MEMBER) | KS_WAY_TO(KS_CHAT_STATE_ENDING),
     [KS_CHAT_STATE_JUDGING] = KS_WAY_TO(KS_CHAT_STATE_GROUP) | KS_WAY_TO(KS_CHAT_STATE_PASSWORD) |
                               KS_WAY_TO(KS_CHAT_STATE_MEMBER) | KS_WAY_TO(KS_CHAT_STATE_ENDING),
-    [KS_CHAT_STATE_MEMBER] = KS_WAY_TO(KS_CHAT_STATE_ENDING),
+    [KS_CHAT_STATE_MEMBER] = KS_WAY_TO(KS_CHAT_STATE_LEAVING) | KS_WAY_TO(KS_CHAT_STATE_ENDING),
+    [KS_CHAT_STATE_LEAVING] = KS_WAY_TO(KS_CHAT_STATE_ENDING),
 };
 
 static const struct ks_machine machine = {.name = "chat", .states = state_names, .ways = state_ways};
@@ -207,6 +209,27 @@ static void append_to_lines(struct ks_chat_session *session, const void *bytes, 
     lines->size += size;
 }
 
+static void leave_and_end(struct ks_member *member)
+{
+    struct ks_chat_session *session = KS_CONTAINER_OF(member, struct ks_chat_session, member);
+    if (session->state != KS_CHAT_STATE_LEAVING || member->cut_off != NULL)
+        return;
+    ks_chat_session_leave_group(session);
+    if (session->said_exit)
+        ks_chat_session_tell(session, KS_CHAT_LEFT);
+    ks_chat_session_end(session);
+}
+
+void ks_chat_session_leave(struct ks_chat_session *session)
+{
+    ks_chat_session_say_lines(session);
+    if (session->state != KS_CHAT_STATE_MEMBER)
+        return;
+    ks_chat_session_become(session, KS_CHAT_STATE_LEAVING);
+    session->member.has_heard = leave_and_end;
+    ks_groups_hear_out(&session->member);
+}
+
 /* One message, clean and not too long. */
 static void add_line(struct ks_chat_session *session, const uint8_t *text, size_t size)
 {
@@ -245,8 +268,6 @@ void ks_chat_session_take_words(struct ks_chat_session *session, const uint8_t *
         add_message(session, input, size);
         return;
     }
-    ks_chat_session_say_lines(session);
-    ks_chat_session_leave_group(session);
-    ks_chat_session_tell(session, KS_CHAT_LEFT);
-    ks_chat_session_end(session);
+    session->said_exit = true;
+    ks_chat_session_leave(session);
 }

@@ -61,20 +61,45 @@ static void packet_free(struct packet *packet)
     free(packet);
 }
 
+/* A task has come back. The member; NULL when it is gone, and the credit with its last task. */
+static struct ks_member *member_at_return(struct ks_credit *credit)
+{
+    struct ks_member *member = credit->member;
+    credit->tasks--;
+    if (member == NULL && credit->tasks == 0)
+        free(credit);
+    return member;
+}
+
 static void packet_delivered(struct ks_task *task)
 {
     struct packet *packet = KS_CONTAINER_OF(task, struct packet, delivered);
     struct ks_credit *credit = packet->credit;
     credit->used -= packet->lines->capacity;
-    credit->packets--;
     packet_free(packet);
-    if (credit->member == NULL) {
-        if (credit->packets == 0)
-            free(credit);
-    } else if (credit->wanted && credit->used <= KS_GROUPS_CREDIT / 2) {
+    struct ks_member *member = member_at_return(credit);
+    if (member != NULL && credit->wanted && credit->used <= KS_GROUPS_CREDIT / 2) {
         credit->wanted = false;
-        credit->member->may_go_on(credit->member);
+        member->may_go_on(member);
     }
+}
+
+static void has_heard(struct ks_task *task)
+{
+    struct ks_member *member = member_at_return(KS_CONTAINER_OF(task, struct ks_credit, heard));
+    if (member != NULL)
+        member->has_heard(member);
+}
+
+void ks_groups_hear_out(struct ks_member *member)
+{
+    struct ks_credit *credit = member->credit;
+    credit->tasks++;
+    credit->heard.run = has_heard;
+    /* Under the lock: a packet that others have already may not be posted to this loop yet. */
+    pthread_mutex_lock(&member->group->lock);
+    ks_executor_post(credit->executor, &credit->heard);
+    pthread_mutex_unlock(&member->group->lock);
 }
 
 /* One text to a member in chunk mode: nothing that it reads at once is cut short by its small buffer. */
@@ -194,7 +219,7 @@ enum ks_result ks_groups_say(struct ks_member *member, struct ks_shared *lines, 
     if (packet != NULL) {
         packet->with_newlines = with_newlines;
         member->credit->used += lines->capacity;
-        member->credit->packets++;
+        member->credit->tasks++;
         atomic_fetch_add_explicit(&group->references, 1, memory_order_relaxed);
         post_deliveries(group, packet);
         ks_count(&counts->packets, 1);

@@ -330,7 +330,7 @@ static bool count_out(struct ks_groups *groups, struct ks_group *group)
 static void close_credit(struct ks_credit *credit)
 {
     credit->member = NULL;
-    if (credit->packets == 0)
+    if (credit->tasks == 0)
         free(credit);
 }
 

@@ -46,6 +46,8 @@ struct ks_member {
     /* What it said was taken by all loops, so that it has credit again; only after ks_groups_has_credit said
      * no. */
     void (*may_go_on)(struct ks_member *member);
+    /* What ks_groups_hear_out was asked for. */
+    void (*has_heard)(struct ks_member *member);
 };
 
 /* KS_OK with *groups for ks_groups_free, after the last loop has ended; KS_NO_MEMORY. */
@@ -111,6 +113,10 @@ bool ks_groups_has_credit(struct ks_member *member);
  * called for a member whenever its connection is drained, and at its deadline. The deadline of a member's
  * connection belongs to its queue, which is looked at again while it is counted. */
 void ks_groups_look_at_queue(struct ks_member *member);
+
+/* has_heard comes, on the member's loop, when all that was said in the group until now has been given to the
+ * member: what is on its way to the loop stands in front. Not when the member leaves before. Once. */
+void ks_groups_hear_out(struct ks_member *member);
 
 /* The member is none any more, and may go. `farewell`, lines as above, goes to the others; NULL for none.
  * Takes over the caller's reference. *deleted tells that it was the last, and the group is gone. */

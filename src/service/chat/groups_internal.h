@@ -63,8 +63,9 @@ struct ks_credit {
     struct ks_executor *executor;
     struct ks_member *member; /* NULL when it is gone */
     size_t used;
-    unsigned packets;
-    bool wanted; /* the member waits */
+    unsigned tasks; /* that are on their way back to it: packets, and `heard` */
+    bool wanted;    /* the member waits */
+    struct ks_task heard;
 };
 
 /* Where the loop counts. */

@@ -122,17 +122,47 @@ static void whoever_is_alone_posts_nothing(void **state)
 
 /* ---- coming and going ---- */
 
-static void who_leaves_while_packets_are_on_their_way_gets_nothing_of_them(void **state)
+static void who_says_exit_while_packets_are_on_their_way_hears_them_out(void **state)
 {
     struct hall *hall = *state;
     enter_as_creator(hall, 0, 0, "dana", true);
     enter_as_member(hall, 1, 1, "omer", true);
     enter_as_member(hall, 2, 1, "noa", true);
     say_only(hall, 0, "x\n");
-    say_only(hall, 1, "Exit\n");
+    say_only(hall, 1, "y\nExit\nz\n");
+    say_only(hall, 0, "after\n");
+    say_only(hall, 1, "never heard\n");
     hall_settle(hall);
-    assert_hears(hall, 1, KS_CHAT_LEFT);
-    assert_hears(hall, 2, "dana: x\nomer has removed from the group \n");
+    assert_hears(hall, 1, "dana: x\n" KS_CHAT_LEFT);
+    assert_hears(hall, 2, "dana: x\nomer: y\ndana: after\nomer has removed from the group \n");
+    assert_hears(hall, 0, "omer: y\nomer has removed from the group \n");
+    assert_true(hall->peers[1].finished);
+}
+
+static void whose_input_ends_while_packets_are_on_their_way_hears_them_out(void **state)
+{
+    struct hall *hall = *state;
+    enter_as_creator(hall, 0, 0, "dana", true);
+    enter_as_member(hall, 1, 1, "omer", true);
+    say_only(hall, 0, "x\n");
+    say_only(hall, 1, "y");
+    fake_connection_end(&hall->peers[1]);
+    hall_settle(hall);
+    assert_hears(hall, 1, "dana: x\n");
+    assert_hears(hall, 0, "omer: y\nomer has removed from the group \n");
+    assert_true(hall->peers[1].finished);
+}
+
+static void who_is_gone_before_it_has_heard_all_leaves_at_once(void **state)
+{
+    struct hall *hall = *state;
+    enter_as_creator(hall, 0, 0, "dana", true);
+    enter_as_member(hall, 1, 1, "omer", true);
+    say_only(hall, 0, "x\n");
+    say_only(hall, 1, "Exit\n");
+    fake_connection_close(&hall->peers[1]);
+    hall->peers[1] = (struct fake_connection){0};
+    hall_settle(hall);
     assert_hears(hall, 0, "omer has removed from the group \n");
 }
 
@@ -343,7 +373,9 @@ int main(void)
         HALL_TEST(a_member_hears_only_what_is_said_after_it_joined),
         HALL_TEST(no_packet_goes_to_loops_where_nobody_sits_any_more),
         HALL_TEST(whoever_is_alone_posts_nothing),
-        HALL_TEST(who_leaves_while_packets_are_on_their_way_gets_nothing_of_them),
+        HALL_TEST(who_says_exit_while_packets_are_on_their_way_hears_them_out),
+        HALL_TEST(whose_input_ends_while_packets_are_on_their_way_hears_them_out),
+        HALL_TEST(who_is_gone_before_it_has_heard_all_leaves_at_once),
         HALL_TEST(what_a_speaker_said_arrives_also_when_it_is_gone),
         HALL_TEST(a_group_goes_with_its_last_member_and_its_memory_with_the_last_packet),
         HALL_TEST(a_new_group_of_the_same_number_hears_nothing_of_the_old_ones_packets),

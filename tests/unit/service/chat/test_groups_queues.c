@@ -93,6 +93,31 @@ static void who_takes_everything_is_not_cut_off_for_what_comes_in_one_turn_of_it
     assert_true(hall->peers[7].aborted);
 }
 
+/* Six speakers say more than the limit before the loop of somebody who leaves, and takes nothing, runs. */
+static void who_says_exit_and_takes_nothing_is_cut_off_at_the_limit_too(void **state)
+{
+    struct hall *hall = *state;
+    char line[1001];
+    memset(line, 'x', sizeof line - 1);
+    line[999] = '\n';
+    line[1000] = '\0';
+    enter_as_creator(hall, 0, 0, "s0", true);
+    for (unsigned i = 1; i < 6; i++)
+        enter_as_member(hall, i, i % 2, "s1", true);
+    enter_as_member(hall, 6, 2, "omer", true);
+    stop_taking(hall, 6);
+    for (unsigned i = 0; i < 6; i++)
+        for (unsigned j = 0; j < 256; j++)
+            say_only(hall, i, line);
+    say_only(hall, 6, "Exit\n");
+    hall_settle(hall);
+    assert_true(hall->peers[6].aborted);
+    assert_false(hall->peers[6].finished);
+    hall_close(hall, 6);
+    say(hall, 0, "goes on\n");
+    assert_false(hall->peers[0].aborted);
+}
+
 /* All queues together may take 1 MiB, one of them as much. */
 static int set_up_small(void **state)
 {
@@ -186,6 +211,7 @@ int main(void)
         HALL_TEST(who_takes_nothing_is_cut_off_at_the_limit_and_nobody_else),
         HALL_TEST(who_takes_slowly_is_not_cut_off),
         HALL_TEST(who_takes_everything_is_not_cut_off_for_what_comes_in_one_turn_of_its_loop),
+        HALL_TEST(who_says_exit_and_takes_nothing_is_cut_off_at_the_limit_too),
         SMALL_TEST(when_all_queues_are_too_long_each_has_the_small_limit),
         SMALL_TEST(what_is_taken_counts_no_more_and_neither_does_who_is_gone),
         SMALL_TEST(what_was_taken_in_silence_counts_no_more_either),
