@@ -17,6 +17,7 @@ static struct {
     uint8_t keys[KEYS + ODD_KEYS][KS_RSA_ENCRYPTED_SIZE];
     unsigned keys_used; /* a bit for each */
     unsigned own_keys_made;
+    bool is_doubtful; /* bytes of an answer were changed, or moved: nothing is certain any more */
     uint8_t plains[LYING_PLAIN_LIMIT];
     size_t plains_size;
     struct {
@@ -27,25 +28,29 @@ static struct {
     } sent[MESSAGES];
 } contents;
 
-static void key_of(unsigned index, uint8_t key[static KS_CONTENT_KEY_SIZE])
+static void repeat_key_byte(unsigned index, void *bytes, size_t size)
 {
-    memset(key, (int)(0x30 + index), KS_CONTENT_KEY_SIZE);
+    memset(bytes, (int)(0x30 + index), size);
 }
 
+static void key_of(unsigned index, uint8_t key[static KS_CONTENT_KEY_SIZE])
+{
+    repeat_key_byte(index, key, KS_CONTENT_KEY_SIZE);
+}
+
+/* The index behind the others' of the client's own key with that number. */
 static unsigned own_key(unsigned number)
 {
     return KEYS + number % OWN_KEYS;
 }
 
-/* The names that the linker gives them. */
+/* The name that the linker gives it. */
 const struct ks_random *wrapped_random(void) __asm__("__wrap_ks_random_system");
 
 static enum ks_result fill_with_own_key(const struct ks_random *random, void *bytes, size_t size)
 {
-    uint8_t key[KS_CONTENT_KEY_SIZE];
     (void)random;
-    key_of(own_key(contents.own_keys_made++), key);
-    memset(bytes, key[0], size);
+    repeat_key_byte(own_key(contents.own_keys_made++), bytes, size);
     return KS_OK;
 }
 
@@ -78,6 +83,7 @@ void lying_contents_begin(void)
     contents.plains_size = 0;
     contents.keys_used = 0;
     contents.own_keys_made = 0;
+    contents.is_doubtful = false;
     memset(contents.sent, 0, sizeof contents.sent);
 }
 
@@ -144,10 +150,16 @@ void lying_contents_remember(uint8_t id, const uint8_t *plain, size_t size, bool
     contents.plains_size += size;
 }
 
+void lying_contents_doubt(void)
+{
+    contents.is_doubtful = true;
+}
+
 bool lying_contents_sent(uint32_t message_id, const uint8_t **plain, size_t *size)
 {
     bool has_one_key = (contents.keys_used & (contents.keys_used - 1)) == 0;
-    if (message_id >= MESSAGES || !contents.sent[message_id].is_certain || !has_one_key)
+    if (contents.is_doubtful || message_id >= MESSAGES || !contents.sent[message_id].is_certain ||
+        !has_one_key)
         return false;
     *plain = contents.plains + contents.sent[message_id].begin;
     *size = contents.sent[message_id].size;

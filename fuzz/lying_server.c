@@ -144,6 +144,7 @@ static bool lie(enum lie lie)
         return true;
     case LIE_SIZE:
         lying_answer_lie_about_size(&server.answer);
+        lying_contents_doubt();
         return true;
     case LIE_CUT:
         server.answer.size -= lying_server_number() % (server.answer.size + 1);
@@ -161,6 +162,7 @@ static bool lie(enum lie lie)
         return true;
     case LIE_DAMAGE:
         lying_server_damage(server.answer.bytes, server.answer.size);
+        lying_contents_doubt();
         return true;
     case LIE_VERSION:
         server.answer.bytes[0] = lying_server_byte();

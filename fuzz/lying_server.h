@@ -31,7 +31,8 @@ bool lying_server_has_more(void);
 struct ks_client_id lying_server_id(unsigned user);
 
 /* What a text or file with that id has to say, where that is certain: one such message was sent, whole, there
- * is one key only, and none of the client's own seems to fit. False where it is not. */
+ * is one key only, none of the client's own seems to fit, and no answer was damaged. False where it is not.
+ */
 bool lying_server_sent(uint32_t message_id, const uint8_t **plain, size_t *size);
 
 #endif

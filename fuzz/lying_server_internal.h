@@ -55,6 +55,9 @@ size_t lying_contents_text(uint8_t id, uint8_t *content);
 
 /* What was sent under that id: the plain text, which is certain where it is whole. */
 void lying_contents_remember(uint8_t id, const uint8_t *plain, size_t size, bool is_whole);
+
+/* From now on nothing is certain: the bytes of an answer were changed, or moved. */
+void lying_contents_doubt(void);
 bool lying_contents_sent(uint32_t message_id, const uint8_t **plain, size_t *size);
 
 #endif

@@ -67,23 +67,34 @@ static void who_takes_slowly_is_not_cut_off(void **state)
     assert_false(hall->peers[1].aborted);
 }
 
-/* What five speakers may say before the loop of the listener runs is more than its queue may hold. */
-static void who_takes_everything_is_not_cut_off_for_what_comes_in_one_turn_of_its_loop(void **state)
+static void enter_as_speakers(struct hall *hall)
 {
-    struct hall *hall = *state;
+    enter_as_creator(hall, 0, 0, "s0", true);
+    for (unsigned i = 1; i < 6; i++)
+        enter_as_member(hall, i, i % 2, "s1", true);
+}
+
+/* What the speakers may say before the loop of a listener runs: 256 lines of 1000 bytes each, which is more
+ * than its queue may hold. */
+static void speak_in_one_turn(struct hall *hall)
+{
     char line[1001];
     memset(line, 'x', sizeof line - 1);
     line[999] = '\n';
     line[1000] = '\0';
-    enter_as_creator(hall, 0, 0, "s0", true);
-    for (unsigned i = 1; i < 6; i++)
-        enter_as_member(hall, i, i % 2, "s1", true);
-    enter_as_member(hall, 6, 2, "listener", true);
-    enter_as_member(hall, 7, 2, "lazy", true);
-    stop_taking(hall, 7);
     for (unsigned i = 0; i < 6; i++)
         for (unsigned j = 0; j < 256; j++)
             say_only(hall, i, line);
+}
+
+static void who_takes_everything_is_not_cut_off_for_what_comes_in_one_turn_of_its_loop(void **state)
+{
+    struct hall *hall = *state;
+    enter_as_speakers(hall);
+    enter_as_member(hall, 6, 2, "listener", true);
+    enter_as_member(hall, 7, 2, "lazy", true);
+    stop_taking(hall, 7);
+    speak_in_one_turn(hall);
     hall_settle(hall);
     size_t size = 0;
     heard_since(hall, 6, &size);
@@ -93,22 +104,13 @@ static void who_takes_everything_is_not_cut_off_for_what_comes_in_one_turn_of_it
     assert_true(hall->peers[7].aborted);
 }
 
-/* Six speakers say more than the limit before the loop of somebody who leaves, and takes nothing, runs. */
 static void who_says_exit_and_takes_nothing_is_cut_off_at_the_limit_too(void **state)
 {
     struct hall *hall = *state;
-    char line[1001];
-    memset(line, 'x', sizeof line - 1);
-    line[999] = '\n';
-    line[1000] = '\0';
-    enter_as_creator(hall, 0, 0, "s0", true);
-    for (unsigned i = 1; i < 6; i++)
-        enter_as_member(hall, i, i % 2, "s1", true);
+    enter_as_speakers(hall);
     enter_as_member(hall, 6, 2, "omer", true);
     stop_taking(hall, 6);
-    for (unsigned i = 0; i < 6; i++)
-        for (unsigned j = 0; j < 256; j++)
-            say_only(hall, i, line);
+    speak_in_one_turn(hall);
     say_only(hall, 6, "Exit\n");
     hall_settle(hall);
     assert_true(hall->peers[6].aborted);
