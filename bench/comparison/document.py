@@ -243,9 +243,7 @@ def _configurations(result):
     parts = ["## Configurations\n",
              fill("Each server as it was started for its row: on the same disk, without TLS, without a log of "
                   "requests, durable where kesher is durable. `WORK` is the temporary directory of the run, `PORT` "
-                  "any that was free. kesherd asks the kernel for its batch policy by itself "
-                  "([profiles.md](profiles.md#scheduling)), the bare echo does the same, the others are scheduled as "
-                  "they come.") + "\n"]
+                  "any that was free.") + "\n"]
     grouped = {}
     for name, text in result["configurations"].items():
         grouped.setdefault(_without_port(text), []).append(name)

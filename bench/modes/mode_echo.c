@@ -5,7 +5,6 @@
  * connections out in turn. Nothing is kept for a connection: one whose peer sends on and on without reading
  * what comes back is ended.
  */
-#include "base/scheduling.h"
 #include "bench/load/resolve.h"
 #include "bench/modes/modes.h"
 
@@ -215,7 +214,6 @@ static bool serve(struct echo *echo)
     (void)sigaddset(&signals, SIGINT);
     (void)sigaddset(&signals, SIGTERM);
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
-    (void)ks_scheduling_let_others_finish();
     bool started = start_threads(echo) && announce(echo->listener);
     int error = errno;
     if (started)

@@ -161,6 +161,18 @@ static enum ks_result init_main_loop(struct ks_net *net)
     return result;
 }
 
+/* By itself one fewer than there are cores, which the kernel's network, the store and whoever else is on this
+ * machine have: where all compete, each of many workers has little to do in its turn, and each turn is
+ * awaited longer (docs/profiles.md, "Workers and cores"). */
+static unsigned worker_count(const struct ks_net_options *options)
+{
+    unsigned cores = uv_available_parallelism();
+    unsigned count = options->workers != 0 ? options->workers : cores - 1;
+    if (count < 1)
+        return 1;
+    return count < WORKERS_LIMIT ? count : WORKERS_LIMIT;
+}
+
 static enum ks_result start_workers(struct ks_net *net, unsigned count)
 {
     enum ks_result result = KS_OK;
@@ -207,10 +219,9 @@ enum ks_result ks_net_open(const struct ks_net_options *options, struct ks_net *
     atomic_init(&created->counts.connection_limit,
                 connection_limit(options->connection_limit, created->counts.descriptors));
     ks_crowd_init(&created->counts.crowd, &options->hash_key, options->address_limit, options->unlimited);
-    unsigned workers = options->workers != 0 ? options->workers : uv_available_parallelism();
     result = ks_provision_pool(&created->uv, &created->first_work);
     if (result == KS_OK)
-        result = start_workers(created, workers < WORKERS_LIMIT ? workers : WORKERS_LIMIT);
+        result = start_workers(created, worker_count(options));
     if (result != KS_OK) {
         ks_net_close(created);
         return result;

@@ -13,7 +13,7 @@
 struct ks_net;
 
 struct ks_net_options {
-    unsigned workers;          /* 0: one per core */
+    unsigned workers;          /* 0: one fewer than cores */
     unsigned connection_limit; /* in total; at it the longest-idle connection of the lowest standing makes
                                   room; users and members do only while they hold more than three quarters of
                                   it. 0: 20000, or what RLIMIT_NOFILE allows if that is less */

@@ -4,7 +4,6 @@
 #include "server/server_internal.h"
 
 #include "base/limits/allowance.h"
-#include "base/scheduling.h"
 #include "crypto/alias.h"
 #include "crypto/prepare.h"
 #include "service/binary_port.h"
@@ -13,10 +12,8 @@
 #include "service/users/pacing.h"
 #include "store/embedded/embedded.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 /* A start does not end without a word. */
 static enum ks_result told(const struct ks_server *server, const char *what, enum ks_result result)
@@ -181,21 +178,11 @@ static enum ks_result open_net(struct ks_server *server)
     return result;
 }
 
-/* Not being allowed to is common in containers, and costs speed alone. */
-static void choose_scheduling(const struct ks_server *server)
-{
-    char text[128];
-    if (ks_scheduling_let_others_finish() != KS_OK)
-        ks_log_info(&server->log, "scheduling: the batch policy is refused: %s",
-                    strerror_r(errno, text, sizeof text));
-}
-
 enum ks_result ks_server_serve(struct ks_server *server)
 {
     if (!server->memory_is_hidden)
         ks_log_warning(&server->log,
                        "other programs of this user may read the memory, where keys are: prctl is refused");
-    choose_scheduling(server);
     ks_notify_check(&server->log, ks_notify_open(&server->notify));
     enum ks_result result = ks_server_apply_networks(server, &server->options);
     if (result != KS_OK)

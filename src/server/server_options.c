@@ -129,7 +129,7 @@ static const struct ks_option rows[] = {
     {"stat", "HOW", KS_OPTION_WORD, RELOADS, MEMBER(stat),
      .help = "what ask tells strangers: plain, or full with the numbers of users and groups", .words = stats},
     {"workers", "N", KS_OPTION_COUNT, FIXED, MEMBER(workers),
-     .help = "threads for connections; 0: one per core", .least = 0, .most = 64},
+     .help = "threads for connections; 0: one fewer than cores", .least = 0, .most = 64},
     {"log-level", "LEVEL", KS_OPTION_WORD, RELOADS, MEMBER(log_level),
      .help = "error, warning, notice, info or debug", .words = log_levels},
     {"connections", "N", KS_OPTION_COUNT, RELOADS, MEMBER(connections),

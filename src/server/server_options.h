@@ -48,7 +48,7 @@ struct ks_server_options {
     enum ks_log_level log_level;
     enum ks_stat stat;
     enum ks_public_ids public_ids;
-    unsigned workers;     /* 0: one per core */
+    unsigned workers;     /* 0: one fewer than cores */
     unsigned connections; /* 0: what the system allows, at most 20000 */
     unsigned connections_per_address;
     char unlimited_networks[KS_OPTION_LIST_SIZE];
