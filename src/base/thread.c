@@ -4,6 +4,7 @@
 
 #include "base/counter.h"
 #include "base/mailbox.h"
+#include "base/wakes.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -11,6 +12,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 
 struct ks_thread {
@@ -26,12 +28,18 @@ struct ks_thread {
     _Atomic uint64_t ran; /* likewise */
 };
 
+static void thread_wake(void *thread)
+{
+    sem_post(&((struct ks_thread *)thread)->wake);
+}
+
 static void thread_post(struct ks_executor *executor, struct ks_task *task)
 {
     struct ks_thread *thread = KS_CONTAINER_OF(executor, struct ks_thread, executor);
     atomic_fetch_add_explicit(&thread->posted, 1, memory_order_relaxed);
     if (ks_mailbox_put(&thread->mailbox, task))
-        sem_post(&thread->wake);
+        ks_wakes_ask(thread_wake, thread);
+    ks_wakes_count();
 }
 
 static void thread_stop_task(struct ks_task *task)
@@ -97,10 +105,18 @@ static void thread_idle(struct ks_thread *thread, uint64_t next_tick)
     thread_wait(thread, until < next_tick ? until : next_tick);
 }
 
+/* On Linux a priority is a thread's. To be nicer is allowed to everybody. */
+static void be_nicer(int by)
+{
+    (void)setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + by);
+}
+
 static void *thread_main(void *argument)
 {
     struct ks_thread *thread = argument;
     uint64_t next_tick = next_tick_ms(thread);
+    if (thread->hooks.nice != 0)
+        be_nicer(thread->hooks.nice);
     for (;;) {
         bool ran = thread_run_batch(thread);
         if (thread->stopping && !ran)
@@ -179,6 +195,7 @@ void ks_thread_reach(struct ks_thread *thread)
     struct milestone milestone = {.task.run = pass_milestone};
     sem_init(&milestone.reached, 0, 0); /* cannot fail with these */
     ks_executor_post(ks_thread_executor(thread), &milestone.task);
+    ks_wakes_flush();
     while (sem_wait(&milestone.reached) != 0)
         ;
     sem_destroy(&milestone.reached);
@@ -189,6 +206,7 @@ void ks_thread_stop(struct ks_thread *thread)
     if (thread == NULL)
         return;
     thread_post(&thread->executor, &thread->stop_task);
+    ks_wakes_flush();
     pthread_join(thread->handle, NULL);
     sem_destroy(&thread->wake);
     free(thread);

@@ -24,6 +24,8 @@ struct ks_thread_hooks {
      * waits. Returns after how many milliseconds to be called again if still nothing is posted. Runs on the
      * thread. */
     uint64_t (*idle)(void *context);
+    /* How much the others go before it where cores are scarce, as with nice(1). */
+    int nice;
 };
 
 #define KS_THREAD_UNTIL_POSTED UINT64_MAX

@@ -2,6 +2,7 @@
  */
 #include "net/worker.h"
 
+#include "base/wakes.h"
 #include "net/provision.h"
 #include "net/tcp/tcp.h"
 
@@ -17,11 +18,17 @@ static struct ks_worker *worker_of_executor(struct ks_executor *executor)
     return KS_CONTAINER_OF(executor, struct ks_worker, core.loop.executor);
 }
 
+static void worker_wake(void *worker)
+{
+    uv_async_send(&((struct ks_worker *)worker)->wake);
+}
+
 static void worker_post(struct ks_executor *executor, struct ks_task *task)
 {
     struct ks_worker *worker = worker_of_executor(executor);
     if (ks_mailbox_put(&worker->mailbox, task))
-        uv_async_send(&worker->wake);
+        ks_wakes_ask(worker_wake, worker);
+    ks_wakes_count();
 }
 
 static bool run_mailbox(struct ks_worker *worker)
@@ -44,7 +51,9 @@ static void on_wake(uv_async_t *wake)
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct ks_worker *worker = prepare->data;
+    ks_wakes_release(); /* before connections are counted out: after that, who was posted to may end */
     ks_tcp_work_off(&worker->core);
+    ks_wakes_hold();
 }
 
 /* ---- offloaded work ---- */
