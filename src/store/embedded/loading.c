@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "store/embedded/engine.h"
+#include "store/embedded/memory/users_load.h"
 #include "store/embedded/relocation.h"
 #include "store/embedded/vault/contents.h"
 #include "store/embedded/vault/sweep.h"
@@ -36,20 +37,15 @@ static const char users_text[] =
 
 enum { COLUMN_NUMBER, COLUMN_ID, COLUMN_NAME, COLUMN_HAS_KEY, COLUMN_AES, COLUMN_AES_USED, COLUMN_KEY_RESET };
 
-static enum ks_result load_content_key(struct ks_engine *engine, sqlite3_stmt *row,
-                                       struct ks_user_entry *entry)
+static enum ks_result read_content_key(sqlite3_stmt *row, struct ks_user_entry *entry)
 {
     if (sqlite3_column_bytes(row, COLUMN_AES) != KS_CONTENT_KEY_SIZE)
         return KS_OK;
-    struct ks_content_key *key = ks_content_key_new(sqlite3_column_blob(row, COLUMN_AES), entry->since);
-    if (key == NULL)
-        return KS_NO_MEMORY;
-    ks_users_set_content_key(engine->users, entry, key);
-    ks_content_key_release(key);
-    return KS_OK;
+    entry->content_key = ks_content_key_new(sqlite3_column_blob(row, COLUMN_AES), entry->since);
+    return entry->content_key != NULL ? KS_OK : KS_NO_MEMORY;
 }
 
-static enum ks_result load_user(struct ks_engine *engine, sqlite3_stmt *row)
+static enum ks_result read_user(struct ks_engine *engine, sqlite3_stmt *row, struct ks_users_load *load)
 {
     struct ks_client_id id;
     struct ks_user_entry *entry = NULL;
@@ -60,28 +56,38 @@ static enum ks_result load_user(struct ks_engine *engine, sqlite3_stmt *row)
         !ks_text_is_user_name(name, (size_t)name_size))
         return KS_INVALID;
     memcpy(id.bytes, id_bytes, sizeof id.bytes);
-    enum ks_result result = ks_users_add(engine->users, &id, name, (size_t)name_size, &entry);
+    enum ks_result result = ks_users_load_add(load, &id, name, (size_t)name_size, &entry);
     if (result != KS_OK)
-        return result == KS_EXISTS ? KS_INVALID : result;
+        return result;
     entry->number = sqlite3_column_int64(row, COLUMN_NUMBER);
     entry->since = ks_age_from_stored(&engine->age, sqlite3_column_int64(row, COLUMN_AES_USED));
-    entry->key_was_reset = sqlite3_column_int(row, COLUMN_KEY_RESET) != 0;
-    ks_users_publish(engine->users, entry, sqlite3_column_int(row, COLUMN_HAS_KEY) != 0);
-    return load_content_key(engine, row, entry);
+    entry->has_public_key = sqlite3_column_int(row, COLUMN_HAS_KEY) != 0;
+    entry->key_was_reset = !entry->has_public_key && sqlite3_column_int(row, COLUMN_KEY_RESET) != 0;
+    return read_content_key(row, entry);
+}
+
+static enum ks_result read_users(struct ks_engine *engine, struct ks_users_load *load)
+{
+    struct ks_query query;
+    enum ks_result result = start_reading(engine, users_text, &query);
+    if (result != KS_OK)
+        return result;
+    while (result == KS_OK && ks_query_next(&query))
+        result = read_user(engine, query.statement, load);
+    enum ks_result read = end_reading(&query);
+    return result != KS_OK ? result : read;
 }
 
 enum ks_result ks_loading_users(struct ks_engine *engine)
 {
-    sqlite3_stmt *statement = NULL;
-    enum ks_result result = ks_database_prepare(engine->writer.database, users_text, &statement);
-    if (result != KS_OK)
+    struct ks_users_load load = {0};
+    enum ks_result result = read_users(engine, &load);
+    if (result != KS_OK) {
+        ks_users_load_free(&load);
         return result;
-    struct ks_query query = ks_query_start(statement);
-    while (result == KS_OK && ks_query_next(&query))
-        result = load_user(engine, statement);
-    enum ks_result read = ks_query_end(&query);
-    sqlite3_finalize(statement);
-    return result != KS_OK ? result : read;
+    }
+    result = ks_users_load_finish(&load, engine->users);
+    return result == KS_EXISTS ? KS_INVALID : result;
 }
 
 /* ---- files ---- */

@@ -185,6 +185,23 @@ static void a_database_of_a_newer_kesher_is_refused(void **state)
     assert_non_null(strstr(why, "newer"));
 }
 
+/* Not by kesher: its tables do not take it. */
+static void a_database_with_a_user_twice_is_refused(void **state)
+{
+    struct house *house = *state;
+    char why[256];
+    assert_int_equal(register_user(house, "mia", NULL, NULL), KS_OK);
+    assert_int_equal(register_user(house, "noa", NULL, NULL), KS_OK);
+    house_close(house);
+    run_on_database(house, "CREATE TABLE copy AS SELECT * FROM clients;"
+                           "DROP TABLE clients;"
+                           "ALTER TABLE copy RENAME TO clients;"
+                           "UPDATE clients SET Name = 'mia'");
+    assert_int_equal(house_try_open(house, &house->store, why, sizeof why), KS_INVALID);
+    run_on_database(house, "UPDATE clients SET Name = rowid, ID = (SELECT max(ID) FROM clients)");
+    assert_int_equal(house_try_open(house, &house->store, why, sizeof why), KS_INVALID);
+}
+
 static void what_is_no_database_of_ours_is_refused(void **state)
 {
     struct house *house = *state;
@@ -337,6 +354,7 @@ int main(void)
         HOUSE_TEST(closing_with_stages_open_frees_them),
         HOUSE_TEST(a_second_server_is_refused),
         HOUSE_TEST(a_database_of_a_newer_kesher_is_refused),
+        HOUSE_TEST(a_database_with_a_user_twice_is_refused),
         HOUSE_TEST(what_is_no_database_of_ours_is_refused),
         HOUSE_TEST(the_data_is_for_its_owner_only),
         HOUSE_TEST(a_failed_commit_is_told_to_all_and_the_engine_lives_on),

@@ -44,13 +44,13 @@ enum ks_result ks_inboxes_load(struct ks_inboxes *inboxes, const struct ks_clien
 
 /* ---- any thread ---- */
 
-/* Leases the next part to `owner`. KS_MORE, and nothing is leased, when some of it is above `indexed`: it
- * has to be indexed first (filing.h). KS_OK with *part, whose count is 0 when nothing waits or somebody else
+/* Leases the next part to `owner`. KS_MORE, and nothing is leased, when some of it is above `filed`: it
+ * has to become rows first (filing.h). KS_OK with *part, whose count is 0 when nothing waits or somebody else
  * has the lease; KS_NO_MEMORY. KS_PENDING when not all that waits fits the limit: the lease is the owner's,
  * the caller finds out which of the messages from part->after up to part->last do, and goes on with
  * ks_inboxes_lease_run or ks_inboxes_lease_nothing. */
 enum ks_result ks_inboxes_lease(struct ks_inboxes *inboxes, const struct ks_client_id *receiver,
-                                uint64_t owner, uint64_t indexed, uint64_t size_limit, size_t overhead,
+                                uint64_t owner, uint64_t filed, uint64_t size_limit, size_t overhead,
                                 struct ks_part *part);
 
 /* Leases what was found. KS_OK; KS_NOT_FOUND when somebody else has the lease by now; KS_PENDING when the

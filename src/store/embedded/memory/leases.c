@@ -189,14 +189,14 @@ static enum ks_result lease_range(struct ks_inbox *inbox, uint64_t size_limit, s
 }
 
 enum ks_result ks_inboxes_lease(struct ks_inboxes *inboxes, const struct ks_client_id *receiver,
-                                uint64_t owner, uint64_t indexed, uint64_t size_limit, size_t overhead,
+                                uint64_t owner, uint64_t filed, uint64_t size_limit, size_t overhead,
                                 struct ks_part *part)
 {
     enum ks_result result = KS_OK;
     *part = (struct ks_part){0};
     pthread_mutex_lock(&inboxes->lock);
     struct ks_inbox *inbox = ks_inbox_find(inboxes, receiver);
-    if (inbox != NULL && inbox->last > indexed && inbox->count > 0)
+    if (inbox != NULL && inbox->last > filed && inbox->count > 0)
         result = KS_MORE;
     else if (inbox != NULL && take_lease(inboxes, inbox, owner, ks_clock_monotonic_ms(inboxes->clock)))
         result = lease_range(inbox, size_limit, overhead, part);

@@ -1,31 +1,13 @@
 /* users.c — see users.h. Two uthash tables over one set of entries, under one read-write lock; the stack of
  * touched users is lock-free. */
-#include "store/embedded/memory/users.h"
-
-#include "base/limits/keyed_hash.h"
 #include "base/text.h"
 #include "store/embedded/memory/id_hash.h"
+#include "store/embedded/memory/users_internal.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { LIST_PIECE = 1024 }; /* users in one go: the writer waits so long */
-
-struct ks_users {
-    pthread_rwlock_t lock; /* of both tables, of the entries' plain fields and of the next four */
-    struct ks_user_entry *by_id;
-    struct ks_user_entry *by_name;
-    uint64_t last_place;
-    uint64_t last_listed_place;
-    uint64_t listed;                /* how many are */
-    uint64_t drops;                 /* how many of the listed were removed, ever */
-    _Atomic uint64_t list_begun_ms; /* when the last one was, plus one; 0: never */
-    _Atomic(struct ks_user_entry *) touched;
-    struct ks_user_entry *touched_waiting; /* the writer's: taken from `touched`, not handed out yet */
-    struct ks_user_entry *walk;            /* the writer's: who is next; NULL for the first */
-    struct ks_hash_key hash_key;           /* strangers choose their names */
-};
 
 static enum ks_result users_init_lock(struct ks_users *users)
 {
@@ -57,7 +39,18 @@ enum ks_result ks_users_new(const struct ks_random *random, struct ks_users **us
     return KS_OK;
 }
 
-static void entry_free(struct ks_user_entry *entry)
+struct ks_user_entry *ks_users_entry_new(const struct ks_client_id *id, const char *name, size_t name_size)
+{
+    struct ks_user_entry *created = calloc(1, sizeof *created + name_size);
+    if (created == NULL)
+        return NULL;
+    created->id = *id;
+    created->name_size = (uint8_t)name_size;
+    memcpy(created->name, name, name_size);
+    return created;
+}
+
+void ks_users_entry_free(struct ks_user_entry *entry)
 {
     ks_content_key_release(entry->content_key);
     free(entry);
@@ -70,7 +63,7 @@ static void free_removed(struct ks_user_entry *touched)
     for (; touched != NULL; touched = next) {
         next = touched->next_touched;
         if (touched->removed)
-            entry_free(touched);
+            ks_users_entry_free(touched);
     }
 }
 
@@ -86,14 +79,13 @@ void ks_users_free(struct ks_users *users)
     HASH_CLEAR(by_id, users->by_id);
     for (; entry != NULL; entry = next) {
         next = entry->by_id.next;
-        entry_free(entry);
+        ks_users_entry_free(entry);
     }
     pthread_rwlock_destroy(&users->lock);
     free(users);
 }
 
-/* The same for a name in every case, so that the names which are taken by it stand in its bucket. */
-static unsigned name_hash(const struct ks_users *users, const char *name, size_t size)
+unsigned ks_users_name_hash(const struct ks_users *users, const char *name, size_t size)
 {
     char lower[KS_TEXT_FIELD_SIZE];
     ks_text_to_lower(name, size, lower);
@@ -113,7 +105,7 @@ static struct ks_user_entry *find_published(struct ks_users *users, const struct
     return entry != NULL && entry->published ? entry : NULL;
 }
 
-static struct ks_user_entry *find_name(struct ks_users *users, const char *name, size_t size, unsigned hash)
+struct ks_user_entry *ks_users_find_name(struct ks_users *users, const char *name, size_t size, unsigned hash)
 {
     struct ks_user_entry *entry = NULL;
     HASH_FIND_BYHASHVALUE(by_name, users->by_name, name, size, hash, entry);
@@ -126,7 +118,7 @@ static bool name_is_taken(const struct ks_users *users, const char *name, size_t
     if (users->by_name == NULL)
         return false;
     const UT_hash_table *table = users->by_name->by_name.tbl;
-    unsigned hash = name_hash(users, name, size);
+    unsigned hash = ks_users_name_hash(users, name, size);
     unsigned bucket = 0;
     HASH_TO_BKT(hash, table->num_buckets, bucket);
     for (const UT_hash_handle *handle = table->buckets[bucket].hh_head; handle != NULL;
@@ -176,10 +168,10 @@ enum ks_result ks_users_look_up(struct ks_users *users, const struct ks_client_i
 enum ks_result ks_users_look_up_name(struct ks_users *users, const char *name, size_t name_size,
                                      bool behind_changes, struct ks_user *user)
 {
-    unsigned hash = name_hash(users, name, name_size);
+    unsigned hash = ks_users_name_hash(users, name, name_size);
     enum ks_result result = KS_NOT_FOUND;
     pthread_rwlock_rdlock(&users->lock);
-    struct ks_user_entry *entry = find_name(users, name, name_size, hash);
+    struct ks_user_entry *entry = ks_users_find_name(users, name, name_size, hash);
     if (entry != NULL)
         result = find_settled(users, &entry->id, behind_changes, &entry);
     if (result == KS_OK)
@@ -323,38 +315,35 @@ bool ks_users_listed_since(struct ks_users *users, uint64_t since_ms)
 
 /* ---- the writer's thread only ---- */
 
-/* False when there is no memory; then the entry stands in neither table. Under the write lock. */
-static bool insert_entry(struct ks_users *users, struct ks_user_entry *entry, unsigned hash)
+bool ks_users_insert(struct ks_users *users, struct ks_user_entry *entry, unsigned hash)
 {
     HASH_ADD_KEYPTR_BYHASHVALUE(by_id, users->by_id, entry->id.bytes, sizeof entry->id.bytes,
                                 ks_id_hash(&entry->id), entry);
     if (entry->by_id.tbl == NULL)
         return false;
     HASH_ADD_KEYPTR_BYHASHVALUE(by_name, users->by_name, entry->name, entry->name_size, hash, entry);
-    if (entry->by_name.tbl != NULL)
-        return true;
-    HASH_DELETE(by_id, users->by_id, entry);
-    return false;
+    if (entry->by_name.tbl == NULL) {
+        HASH_DELETE(by_id, users->by_id, entry);
+        return false;
+    }
+    entry->place = ++users->last_place;
+    return true;
 }
 
 enum ks_result ks_users_add(struct ks_users *users, const struct ks_client_id *id, const char *name,
                             size_t name_size, struct ks_user_entry **entry)
 {
-    unsigned hash = name_hash(users, name, name_size);
-    if (ks_users_find(users, id) != NULL || find_name(users, name, name_size, hash) != NULL)
+    unsigned hash = ks_users_name_hash(users, name, name_size);
+    if (ks_users_find(users, id) != NULL || ks_users_find_name(users, name, name_size, hash) != NULL)
         return KS_EXISTS;
-    struct ks_user_entry *created = calloc(1, sizeof *created + name_size);
+    struct ks_user_entry *created = ks_users_entry_new(id, name, name_size);
     if (created == NULL)
         return KS_NO_MEMORY;
-    created->id = *id;
-    created->name_size = (uint8_t)name_size;
-    memcpy(created->name, name, name_size);
     pthread_rwlock_wrlock(&users->lock);
-    created->place = ++users->last_place;
-    bool inserted = insert_entry(users, created, hash);
+    bool inserted = ks_users_insert(users, created, hash);
     pthread_rwlock_unlock(&users->lock);
     if (!inserted) {
-        free(created);
+        ks_users_entry_free(created);
         return KS_NO_MEMORY;
     }
     *entry = created;
@@ -369,17 +358,22 @@ enum ks_result ks_users_add_new(struct ks_users *users, const struct ks_client_i
     return ks_users_add(users, id, name, name_size, entry);
 }
 
+void ks_users_show(struct ks_users *users, struct ks_user_entry *entry)
+{
+    entry->published = true;
+    if (entry->listed)
+        return;
+    entry->listed = true;
+    users->listed++;
+    users->last_listed_place = entry->place;
+}
+
 void ks_users_publish(struct ks_users *users, struct ks_user_entry *entry, bool has_public_key)
 {
     pthread_rwlock_wrlock(&users->lock);
     entry->has_public_key = has_public_key;
     entry->key_was_reset = entry->key_was_reset && !has_public_key;
-    entry->published = true;
-    if (!entry->listed) {
-        entry->listed = true;
-        users->listed++;
-        users->last_listed_place = entry->place;
-    }
+    ks_users_show(users, entry);
     pthread_rwlock_unlock(&users->lock);
 }
 
@@ -408,7 +402,7 @@ void ks_users_remove(struct ks_users *users, struct ks_user_entry *entry)
     entry->removed = atomic_load(&entry->touched);
     pthread_rwlock_unlock(&users->lock);
     if (!entry->removed)
-        entry_free(entry);
+        ks_users_entry_free(entry);
 }
 
 void ks_users_change_done(struct ks_user_entry *entry)
@@ -448,7 +442,7 @@ size_t ks_users_take_touched(struct ks_users *users, struct ks_user_entry **entr
         /* From here a new touch queues it again, so nothing that comes after the writing is lost. */
         atomic_store(&entry->touched, false);
         if (entry->removed)
-            entry_free(entry);
+            ks_users_entry_free(entry);
         else
             entries[count++] = entry;
     }
