@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Measures kesher beside servers that people know, and writes docs/performance.md.
 
-    bench.py [--rounds N] [--row NAME]... [--quick] [--growth] [--output FILE] [--json FILE]
+    bench.py [--rounds N] [--row NAME]... [--quick] [--growth] [--pin WHERE] [--neighbour]
+             [--output FILE] [--json FILE]
     bench.py --from FILE [--output FILE]      writes the page again, without measuring
 
 `make bench ARGS='...'` builds, installs the peers and calls this. Results are kept as JSON. The exit status is 0
@@ -17,6 +18,7 @@ import time
 from pathlib import Path
 
 import document
+import limits
 import machine
 import rows_files
 import rows_memory
@@ -40,9 +42,12 @@ def parse_arguments(words):
     parser.add_argument("--quick", action="store_true", help="one short round of little work: only shows that it works")
     parser.add_argument("--growth", action="store_true",
                         help="go to the far ends of the plots: 4 GiB, 20 000 connections …")
-    parser.add_argument("--pin", choices=["apart", "together"], default="apart",
-                        help="rows of one request at a time: server and generator on cores of their own, or on one "
-                             "core [apart]")
+    parser.add_argument("--pin", choices=["none", "apart", "together"],
+                        help="messages, group-* and ask-*: server and generator wherever the system puts them, on "
+                             "cores of their own, or on one core [apart where one request or line goes at a time, "
+                             "else none]")
+    parser.add_argument("--neighbour", action="store_true",
+                        help="beside all of it, a busy loop of the least priority on every core")
     parser.add_argument("--output", type=Path, help="the page [docs/performance.md; with --row or --quick none]")
     parser.add_argument("--json", type=Path,
                         help="what was found [BUILD/bench.json; with --row or --quick BUILD/bench-part.json]")
@@ -84,8 +89,8 @@ def _repeatable(arguments):
     words = [] if arguments.rounds == ROUNDS or arguments.quick else ["--rounds", str(arguments.rounds)]
     for name in arguments.row or ():
         words += ["--row", name]
-    words += ["--pin", arguments.pin] if arguments.pin != "apart" else []
-    words += [f"--{name}" for name in ("quick", "growth") if getattr(arguments, name)]
+    words += ["--pin", arguments.pin] if arguments.pin else []
+    words += [f"--{name}" for name in ("quick", "growth", "neighbour") if getattr(arguments, name)]
     return " ".join(words)
 
 
@@ -96,12 +101,14 @@ def measure(arguments):
     begin = time.monotonic()
     workspace = Workspace((arguments.directory or arguments.build).resolve(), arguments.build, REPOSITORY)
     try:
+        if arguments.neighbour:
+            workspace.start_neighbours()
         runner = Runner(workspace, rounds=arguments.rounds, quick=arguments.quick, growth=arguments.growth,
-                        pin=arguments.pin)
+                        pin=arguments.pin, gauge=limits.measure)
         result = {
             "rows": [], "machine": machine.describe(workspace.path), "versions": runner.versions,
             "configurations": runner.configurations, "failures": runner.failures,
-            "arguments": _repeatable(arguments), "quick": arguments.quick, "pin": arguments.pin,
+            "arguments": _repeatable(arguments), "quick": arguments.quick, "neighbour": arguments.neighbour,
             "rounds": 1 if arguments.quick else arguments.rounds, "date": datetime.date.today().isoformat(),
         }
         for name in arguments.row or ROWS:
@@ -117,11 +124,22 @@ def measure(arguments):
 
 
 def _print_row(row):
+    print(f"  limits: {limits.summed_up(row['limits'])}", flush=True)
+    if limits.changed(row["limits"]):
+        print(f"  {limits.complaint(row['limits'])}", flush=True)
     for target in row["targets"]:
         verdict = {True: "met", False: "NOT MET", None: "not measured"}[target["met"]]
         measured = digits(target["ratio"] if target["ratio"] is not None else target["ours"])
         against = f" × {target['best']}" if target["best"] else ""
         print(f"  target {target['text']}: {verdict} ({measured}{against})", flush=True)
+
+
+def _print_speed(rows):
+    """How fast the machine was, and in how many rows it was not the same throughout."""
+    marked = [row["name"] for row in rows if limits.changed(row["limits"])]
+    print(f"\nlimits of this run: {limits.summed_up([figures for row in rows for figures in row['limits']])}")
+    if marked:
+        print(f"the machine was not the same throughout in {len(marked)} of {len(rows)} rows: {', '.join(marked)}")
 
 
 def main():
@@ -139,9 +157,10 @@ def main():
     except KeyboardInterrupt:
         print("bench: interrupted", file=sys.stderr)
         return 130
+    _print_speed(result["rows"])
     if arguments.output is not None:
         document.write(result, arguments.output)
-        print(f"\nwrote {arguments.output}")
+        print(f"wrote {arguments.output}")
     for failure in result["failures"]:
         print(f"failed: {failure}", file=sys.stderr)
     return 1 if result["failures"] else 0

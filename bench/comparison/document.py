@@ -1,10 +1,12 @@
 """docs/performance.md and its plots, from what a run found. Pure but for `write`."""
 
 import re
-from textwrap import fill as _fill
 
+import by_load
+import limits
+from markup import cell, fill, table
 from plot import Line, Panel, Plot, draw
-from summary import digits, duration, ratio, short, spread
+from summary import digits, ratio, spread
 
 FOLDER = "performance"  # of the plots, beside the document
 
@@ -20,27 +22,6 @@ Each figure is the median of the rounds; behind ± stands half the distance betw
 ratio above 1 means that kesher is better. *Limits* are no competitors: they show what the machine allows. Where
 the time goes in rows that do not meet their target, [profiles.md](profiles.md) tells.
 """
-
-
-def fill(text):
-    return _fill(text, 119, break_long_words=False, break_on_hyphens=False)
-
-
-def cell(value, metric, kind=None):
-    """A quantity with the unit that suits it."""
-    if value is None:
-        return "–"
-    if (kind or metric["kind"]) == "microseconds":
-        return duration(value)
-    return digits(value)
-
-
-def _table(head, rows):
-    """A table of Markdown; all columns but the first hold numbers where their head ends in ">"."""
-    lines = ["| " + " | ".join(name.rstrip(">") for name in head) + " |"]
-    lines.append("| " + " | ".join("---:" if name.endswith(">") else "---" for name in head) + " |")
-    lines += ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join(lines) + "\n"
 
 
 def _ours(row):
@@ -71,8 +52,9 @@ def _overview(rows):
             theirs = f"{best['name']}: {cell(best['summary']['value'], metric)}"
             factor = digits(ratio(ours["value"], best["summary"]["value"], metric["better"])) if ours else "–"
         targets = "; ".join(f"{target['text']}: {_verdict(target)}" for target in row["targets"]) or "–"
-        lines.append([f"[{row['title']}](#{row['name']})", mine, theirs, factor, targets])
-    return _table(["work", "kesher>", "best peer>", "ratio>", "targets"], lines)
+        mark = " *(machine changed)*" if limits.changed(row["limits"]) else ""
+        lines.append([f"[{row['title']}](#{row['name']}){mark}", mine, theirs, factor, targets])
+    return table(["work", "kesher>", "best peer>", "ratio>", "targets"], lines)
 
 
 # ---- a row ----
@@ -102,7 +84,7 @@ def _contenders(row):
         compared = "" if entry["kind"] == "ours" or factor is None else f"{digits(factor)} ×"
         cells[1:1] = [f"{spread(found) * 100:.0f} %", compared]
         lines.append([name, *cells])
-    return _table(head, lines)
+    return table(head, lines)
 
 
 def _notes(row):
@@ -130,7 +112,8 @@ def _target_line(row, target):
     metric = next(metric for metric in row["metrics"] if metric["key"] == target["metric"])
     line = f"- Target {target['text']}: {_verdict(target)}"
     if target["ratio"] is not None:
-        line += f" ({digits(target['ratio'])} × {target['best']})"
+        figures = f": {cell(target['ours'], metric)} against {cell(target['theirs'], metric)}"
+        line += f" ({digits(target['ratio'])} × {target['best']}{figures if metric['better'] == 'less' else ''})"
     elif target["ours"] is not None:
         line += f" ({cell(target['ours'], metric)} {metric['unit']})"
     if target["met"] is False and row["name"] in PROFILES:
@@ -190,60 +173,73 @@ def _line(name, points, key, style):
     return Line(name, pairs, style, ranges)
 
 
-def _growth(row):
-    """Each curve's headline in numbers, for those who do not see the plot."""
-    parts = []
-    metric = row["metrics"][0]
-    for curve in row["curves"]:
-        loads = sorted({load for points in curve["lines"].values() for load, _ in points})
-        if len(loads) < 2:
-            continue
-        head = [f"{metric['title']}, {metric['unit']}"]
-        head += [short(load, curve["kind"] == "bytes") + ">" for load in loads]
-        lines = []
-        for name, points in curve["lines"].items():
-            found = dict((load, sample["value"]) for load, sample in points)
-            lines.append([name, *[cell(found.get(load), metric) for load in loads]])
-        parts.append(f"By {curve['title']}:\n\n" + _table(head, lines))
-        for name, (load, reason) in curve["lost"].items():
-            parts.append(f"{name} did not carry {short(load, curve['kind'] == 'bytes')}: {reason}\n")
-    if not parts:
-        return ""
-    return "<details><summary>The plots in numbers</summary>\n\n" + "\n".join(parts) + "\n</details>\n"
-
-
 _PINNED = {
-    "apart": " Server and load generator are bound to cores of their own",
-    "together": " Server and load generator are bound to one and the same core",
+    "none": "",
+    "apart": " Server and load generator are bound to cores of their own: otherwise the time that it takes to wake an "
+             "idle virtual core dominates.",
+    "together": " Server and load generator are bound to one and the same core.",
 }
 
 
-def _section(row, pin):
-    what = row["what"]
-    if row["pinned"]:
-        what += _PINNED[pin] + ": otherwise the time that it takes to wake an idle virtual core dominates."
-    parts = [f'<a id="{row["name"]}"></a>\n\n## {row["title"]}\n', fill(what) + "\n", _contenders(row)]
+def _section(row):
+    what = row["what"] + _PINNED[row["pinned"]]
+    parts = [f'<a id="{row["name"]}"></a>\n\n## {row["title"]}\n', fill(what) + "\n", _changed(row), _contenders(row)]
     if row["targets"]:
         parts.append("\n".join(_target_line(row, target) for target in row["targets"]) + "\n")
     parts.append(_notes(row))
     parts += [f"![{heading}]({FOLDER}/{name})\n" for name, heading, _ in plots(row)]
-    parts += [_growth(row), _commands(row)]
+    parts += [by_load.tables(row, _ours(row)["name"]), _commands(row)]
     return "\n".join(part for part in parts if part)
 
 
-# ---- the rest ----
+# ---- the machine ----
+
+def _changed(row):
+    """That a row's figures were found on a machine that was not the same throughout."""
+    complaint = limits.complaint(row["limits"])
+    return fill(f"**{complaint[0].upper()}{complaint[1:]}.** See [the limits](#limits).") + "\n" if complaint else ""
+
+
+def _speed(rows):
+    """How fast the machine was, and how many rows it was not the same in."""
+    rounds = [figures for row in rows for figures in row["limits"]]
+    if not rounds:
+        return ""
+    told = "; ".join(f"{limit.title}: {limits.described(rounds, limit.key)} a second" for limit in limits.LIMITS)
+    count = sum(bool(limits.changed(row["limits"])) for row in rows)
+    marked = (f"In {count} of {len(rows)} rows one of these [limits](#limits) changed by more than a fifth: they are "
+              "marked *machine changed*." if count else
+              f"In none of {len(rows)} rows one of these [limits](#limits) changed by more than a fifth.")
+    return fill(f"**How fast the machine was** in this run, median and range: {told}. {marked}") + "\n"
+
+
+def _limits(rows):
+    if not any(row["limits"] for row in rows):
+        return ""
+    lines = [[f"[{row['title']}](#{row['name']})",
+              *[limits.described(row["limits"], limit.key) for limit in limits.LIMITS],
+              ", ".join(limit.name for limit in limits.changed(row["limits"])) or "–"] for row in rows]
+    head = ["row", *[f"{limit.title}>" for limit in limits.LIMITS], "changed by more than a fifth"]
+    text = fill("Before each round of each row, and at its end, three small pieces of work told what the machine "
+                "allowed: a bare echo with 50 connections, bound to cores of their own; a write of 4 KiB and its "
+                "sync, whose median counts; and a fixed piece of computation. Each is per second, the median and, in "
+                "parentheses, the range. Where the largest figure is more than 1.2 times the smallest, the machine "
+                "was not the same throughout, and so the row's figures say less.")
+    return f'<a id="limits"></a>\n\n## Limits\n\n{text}\n\n{table(head, lines)}'
+
 
 def _machine(result):
-    machine = _table(["", ""], [[name, value] for name, value in result["machine"].items()])
-    versions = _table(["", "version"], [[name, text] for name, text in sorted(result["versions"].items())])
+    machine = table(["", ""], [[name, value] for name, value in result["machine"].items()])
+    versions = table(["", "version"], [[name, text] for name, text in sorted(result["versions"].items())])
     return f"## Machine and versions\n\n{machine}\n{versions}"
 
 
 def _configurations(result):
     parts = ["## Configurations\n",
              fill("Each server as it was started for its row: on the same disk, without TLS, without a log of "
-                  "requests, durable where kesher is durable. `WORK` is the temporary directory of the run, `PORT` "
-                  "any that was free.") + "\n"]
+                  "requests, durable where kesher is durable. kesherd has by itself one worker fewer than there are "
+                  "cores that it may use, at least one; memcached and the bare echo are given as many threads. `WORK` "
+                  "is the temporary directory of the run, `PORT` any that was free.") + "\n"]
     grouped = {}
     for name, text in result["configurations"].items():
         grouped.setdefault(_without_port(text), []).append(name)
@@ -276,15 +272,22 @@ Measured on {result['date']}, in {result['minutes']:.0f} minutes, {rounds}.
 """
 
 
+_QUICK = ("**This page was written by a quick run, which only shows that everything works: its figures mean "
+          "nothing.**\n")
+_NEIGHBOUR = ("**Beside all of this, a busy loop ran on every core, with the least priority (`nice` 19), as on a machine "
+              "that has more to do.**")
+
+
 def markdown(result):
+    rows = result["rows"]
     parts = [_INTRODUCTION]
-    if result["quick"]:
-        parts.append("**This page was written by a quick run, which only shows that everything works: its figures mean "
-                     "nothing.**\n")
-    parts += ["## At a glance\n", _overview(result["rows"])]
-    parts += [_section(row, result["pin"]) for row in result["rows"]]
-    parts += [_machine(result), _configurations(result), _repeat(result)]
-    return "\n".join(parts)
+    parts += [_QUICK] if result["quick"] else []
+    parts += [fill(_NEIGHBOUR) + "\n"] if result["neighbour"] else []
+    parts += [fill(by_load.EXPLANATION) + "\n"] if any(row["rivals"] and row["curves"] for row in rows) else []
+    parts += [_speed(rows), "## At a glance\n", _overview(rows)]
+    parts += [_section(row) for row in rows]
+    parts += [_limits(rows), _machine(result), _configurations(result), _repeat(result)]
+    return "\n".join(part for part in parts if part)
 
 
 def write(result, output):

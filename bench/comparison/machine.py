@@ -38,16 +38,19 @@ def _file_system(directory):
     return found[1]
 
 
-def sync_microseconds(directory, rounds=200):
-    """How long 4 KiB take until they are on the disk: median and 99th percentile."""
+def sync_microseconds(directory, seconds=0.5):
+    """How long 4 KiB take until they are on the disk: median and 99th percentile of so many seconds' worth."""
     path = directory / "sync"
     times = []
     file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
-    for _ in range(rounds):
-        begin = time.monotonic()
+    now = time.monotonic()
+    end = now + seconds
+    while now < end:
+        begin = now
         os.pwrite(file, os.urandom(4096), 0)
         os.fdatasync(file)
-        times.append((time.monotonic() - begin) * 1e6)
+        now = time.monotonic()
+        times.append((now - begin) * 1e6)
     os.close(file)
     path.unlink()
     times.sort()

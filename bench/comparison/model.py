@@ -19,6 +19,7 @@ OURS, PEER, LIMIT = "ours", "peer", "limit"  # a limit is what the machine allow
 
 
 SECONDS, CURVE_SECONDS, QUICK_SECONDS = 3.0, 1.5, 0.5  # of a measurement that has no end of its own
+TURN_SECONDS = 1.0  # of one of several rounds of a point of a curve
 _SINGULAR = {"messages": "message", "deliveries": "delivery", "requests": "request"}
 
 
@@ -53,7 +54,7 @@ class Curve:
     growth: list = field(default_factory=list)  # added by --growth
     kind: str = "count"
     heading: str = ""  # of the plot
-    rounds: int = 1  # those of the row's own load are more
+    rounds: int = 1  # of each of its loads, but for growth: one; those of the row's own load are more
     without: tuple = ()  # contenders that do not take part
 
 
@@ -79,7 +80,9 @@ class Row:
     targets: list = field(default_factory=list)
     curves: list = field(default_factory=list)
     panels: tuple = ("value", "latency_p50_us", "latency_p99_us")
-    is_pinned: bool = False
+    rivals: tuple = ()  # whom kesher is compared with at each load of the curves, throughput and tail
+    is_pinned: bool = False  # server and load on cores of their own, where nothing else is asked for
+    can_be_pinned: bool = False  # requests and answers: it may be asked for
     rounds: int | None = None  # fewer than asked for, where one takes long
     quick: dict = field(default_factory=dict)  # loads for --quick
 
@@ -97,6 +100,11 @@ def rate_metrics(unit, operation):
         Metric("latency_p99_us", "latency, 99th percentile", "µs", kind="microseconds"),
         Metric("server_cpu_us", f"server's CPU per {operation}", "µs"),
     ]
+
+
+def tail_target(text, rivals):
+    """A late answer of ours is no later than one of the best of them."""
+    return Target(text, tuple(rivals), 1.0, metric="latency_p99_us")
 
 
 @dataclass
@@ -134,14 +142,18 @@ class Measurement:
 
 
 class Runner:
-    """Measures rows, and keeps what it finds as plain data for JSON."""
+    """Measures rows, and keeps what it finds as plain data for JSON.
 
-    def __init__(self, workspace, *, rounds, quick, growth, pin="apart"):
+    `pin` is none, apart or together, for all rows that can be pinned; or None: as each row has it. `gauge` tells what
+    the machine allows just now, as `limits.measure` does; or None."""
+
+    def __init__(self, workspace, *, rounds, quick, growth, pin=None, gauge=None):
         self.workspace = workspace
         self.rounds = rounds
         self.quick = quick
         self.growth = growth
         self.pin = pin
+        self.gauge = gauge
         self.prepared = set()
         self.failures = []
         self.configurations = {}
@@ -149,12 +161,15 @@ class Runner:
 
     # ---- one measurement ----
 
+    def pinning(self, row):
+        """none, apart or together."""
+        return self.pin if self.pin and row.can_be_pinned else "apart" if row.is_pinned else "none"
+
     def _cores(self, row):
         """On which the server and the client run; None for all."""
-        if not row.is_pinned:
-            return None, None
         server, client = own_cores()
-        return (server, client) if self.pin == "apart" else (server[:1], server[:1])
+        return {"none": (None, None), "apart": (server, client),
+                "together": (server[:1], server[:1])}[self.pinning(row)]
 
     def _prepare(self, peer, server_cpus):
         peer.cores = len(server_cpus or os.sched_getaffinity(0))
@@ -205,20 +220,34 @@ class Runner:
         print(f"\n{row.title}", flush=True)
         load = {**row.load, **(row.quick if self.quick else {})}
         found = {contender.name: self._head(row, contender) for contender in row.contenders}
-        rounds = 1 if self.quick else min(self.rounds, row.rounds or self.rounds)
-        for number in range(rounds):
-            for contender in row.contenders:
-                self._head_round(row, contender, load, found[contender.name], f"round {number + 1}")
-        for entry in found.values():
-            entry["summary"] = summary.summarize(entry["samples"]) if entry["samples"] else None
-        curves = [self._curve(row, curve, load, found) for curve in row.curves] if not self.quick else []
+        gauged = []
+        self._rounds(row, load, found, gauged)
+        curves = [self._curve(row, curve, load, found, gauged) for curve in row.curves] if not self.quick else []
+        self._gauge(row, "the end", gauged)
         result = {
-            "name": row.name, "title": row.title, "what": row.what, "load": load, "pinned": row.is_pinned,
+            "name": row.name, "title": row.title, "what": row.what, "load": load, "pinned": self.pinning(row),
             "metrics": [vars(metric) for metric in row.metrics], "panels": list(row.panels),
-            "contenders": list(found.values()), "curves": curves,
+            "rivals": list(row.rivals), "contenders": list(found.values()), "curves": curves, "limits": gauged,
         }
         result["targets"] = [judge(row, target, found) for target in row.targets]
         return result
+
+    def _gauge(self, row, shown, gauged):
+        """What the machine allows just now."""
+        if self.gauge is None:
+            return
+        figures, reasons = self.gauge(self.workspace)
+        gauged.append({"round": shown, **figures})
+        self.failures += [f"{row.name}, {shown}: {reason}" for reason in reasons]
+
+    def _rounds(self, row, load, found, gauged):
+        for number in range(1 if self.quick else min(self.rounds, row.rounds or self.rounds)):
+            shown = f"round {number + 1}"
+            self._gauge(row, shown, gauged)
+            for contender in row.contenders:
+                self._head_round(row, contender, load, found[contender.name], shown)
+        for entry in found.values():
+            entry["summary"] = summary.summarize(entry["samples"]) if entry["samples"] else None
 
     @staticmethod
     def _head(row, contender):
@@ -233,45 +262,67 @@ class Runner:
             entry["samples"].append(sample)
         entry["commands"] = list(self.workspace.commands)
 
-    def _curve(self, row, curve, load, found):
-        """Each contender at each load, once; at the load of the row itself, what the rounds found."""
-        lines, lost = {}, {}
-        loads = sorted({*curve.loads, *(curve.growth if self.growth else ())})
-        if curve.parameter in ("connections", "members"):  # no more than this machine lets a process have
-            loads = sorted({min(value, load_limit()) for value in loads})
-        for value in loads:
-            for contender in row.contenders:
-                head = found[contender.name]
-                if contender.name in curve.without or contender.name in lost or head["summary"] is None:
-                    continue
-                if value > contender.most.get(curve.parameter, float("inf")):
-                    continue
-                found_here, error = head["summary"], None
+    def _curve(self, row, curve, load, found, gauged):
+        """Each contender at each load, in turn; at the load of the row itself, what its own rounds found."""
+        points, lost = {}, {}
+        loads = self._loads(curve)
+        for number in range(max(loads.values())):
+            self._gauge(row, f"{curve.parameter}, round {number + 1}", gauged)
+            for value in [value for value, rounds in loads.items() if number < rounds]:
                 if value != load.get(curve.parameter):
-                    found_here, error = self._point(row, contender, curve, load, value)
-                if error is not None:
-                    lost[contender.name] = [value, error]  # more load would not help
-                    continue
-                lines.setdefault(contender.name, []).append([value, found_here])
+                    shown = self._shown(curve, value, number, loads[value])
+                    self._points(row, curve, {**load, curve.parameter: value}, shown, found, points, lost)
+        lines = {}
+        for contender in row.contenders:
+            for value in self._carried(contender, curve, loads, found, lost):
+                sample = found[contender.name]["summary"]
+                if value != load.get(curve.parameter):
+                    sample = summary.summarize(points[contender.name, value])
+                lines.setdefault(contender.name, []).append([value, sample])
         return {"parameter": curve.parameter, "title": curve.title, "kind": curve.kind,
                 "heading": curve.heading or row.title, "lines": lines, "lost": lost}
 
-    def _point(self, row, contender, curve, load, value):
-        """What a contender does at one load, and the reason when it fails."""
+    def _loads(self, curve):
+        """Each load of a curve, and how many rounds it takes."""
+        rounds = {value: 1 for value in (curve.growth if self.growth else ())}
+        rounds.update({value: min(curve.rounds, self.rounds) for value in curve.loads})
+        if curve.parameter in ("connections", "members"):  # no more than this machine lets a process have
+            rounds = {min(value, load_limit()): count for value, count in rounds.items()}
+        return dict(sorted(rounds.items()))
+
+    @staticmethod
+    def _shown(curve, value, number, rounds):
         shown = f"{curve.parameter} {summary.short(value, curve.kind == 'bytes')}"
-        samples = []
-        for _ in range(1 if value in curve.growth else curve.rounds):
-            sample, error = self._try(row, contender, {**load, curve.parameter: value}, CURVE_SECONDS, shown)
+        return shown if rounds == 1 else f"{shown}, round {number + 1}"
+
+    @staticmethod
+    def _carried(contender, curve, loads, found, lost):
+        """The loads of a curve that a contender is asked to carry, as far as it has."""
+        if contender.name in curve.without or found[contender.name]["summary"] is None:
+            return []
+        end = lost.get(contender.name, [float("inf")])[0]  # more load would not help
+        return [value for value in loads
+                if value < end and value <= contender.most.get(curve.parameter, float("inf"))]
+
+    def _points(self, row, curve, load, shown, found, points, lost):
+        """One round at one load: everybody's sample goes to `points`, who fails to `lost`."""
+        value = load[curve.parameter]
+        seconds = CURVE_SECONDS if curve.rounds == 1 else TURN_SECONDS
+        for contender in row.contenders:
+            if not self._carried(contender, curve, [value], found, lost):
+                continue
+            sample, error = self._try(row, contender, load, seconds, shown)
             if error is not None:
-                return None, error
-            samples.append(sample)
-        return summary.summarize(samples), None
+                lost[contender.name] = [value, error]
+            else:
+                points.setdefault((contender.name, value), []).append(sample)
 
 
 def judge(row, target, found):
     """Whether a target was met: None when something that it needs was not measured."""
     metric = next(metric for metric in row.metrics if metric.key == target.metric)
-    result = {"text": target.text, "metric": target.metric, "met": None, "ratio": None, "best": None, "ours": None}
+    result = {"text": target.text, "metric": target.metric, "met": None, "ratio": None, "best": None, "ours": None,
+              "theirs": None}
     ours = _value(found, row.ours.name, target.metric)
     result["ours"] = ours
     if ours is None:
@@ -284,7 +335,8 @@ def judge(row, target, found):
         return result
     choose = max if metric.better == "more" else min
     result["best"] = choose(rivals, key=rivals.get)
-    result["ratio"] = summary.ratio(ours, rivals[result["best"]], metric.better)
+    result["theirs"] = rivals[result["best"]]
+    result["ratio"] = summary.ratio(ours, result["theirs"], metric.better)
     result["met"] = result["ratio"] is not None and result["ratio"] >= target.factor
     return result
 

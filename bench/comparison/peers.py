@@ -1,7 +1,8 @@
 """The servers that are measured: how each is configured, started and stopped.
 
-Each is configured for the work of its row, and fairly: on the same disk, no TLS, no logging of requests, as many
-threads as it can use, durable exactly where kesher is durable. What is written here stands in docs/performance.md.
+Each is configured for the work of its row, and fairly: on the same disk, no TLS, no logging of requests, where it has
+to be told one thread fewer than cores, as kesherd by itself, durable exactly where kesher is durable. What is written
+here stands in docs/performance.md.
 """
 
 import os
@@ -26,7 +27,7 @@ class Peer:
         self.workspace = workspace
         self.process = None
         self.port = 0
-        self.cores = len(os.sched_getaffinity(0))  # that it may use; where it wants to know, one thread each
+        self.cores = len(os.sched_getaffinity(0))  # that it may use
 
     def prepare(self):
         """What takes long and need not be done for every measurement."""
@@ -63,6 +64,11 @@ class Peer:
         told = subprocess.run(command, capture_output=True, text=True, check=False)
         text = (told.stdout + told.stderr).strip()
         return re.split(r" sha=|  protocol", text.splitlines()[0])[0] if text else "unknown"
+
+    @property
+    def threads(self):
+        """For a server that wants to be told: as many as kesherd takes by itself."""
+        return max(1, self.cores - 1)
 
     def _write(self, name, text):
         path = self.workspace.path / self.name / name
@@ -351,7 +357,7 @@ class Memcached(Peer):
     def _command(self):
         user = ["-u", "root"] if os.getuid() == 0 else []
         return [find_program("memcached"), *user, "-l", "127.0.0.1", "-p", self.port, "-U", "0",
-                "-c", connection_limit(), "-t", self.cores, "-m", "64"]
+                "-c", connection_limit(), "-t", self.threads, "-m", "64"]
 
     def start(self, cpus=None):
         self.port = free_port()
@@ -398,7 +404,7 @@ class Echo(Peer):
     title = "bare echo"
 
     def _command(self):
-        return [self.workspace.build / "kesher-bench", "echo", "--server", self.address, "--threads", self.cores]
+        return [self.workspace.build / "kesher-bench", "echo", "--server", self.address, "--threads", self.threads]
 
     def start(self, cpus=None):
         self.port = free_port()

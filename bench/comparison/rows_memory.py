@@ -1,4 +1,4 @@
-"""Rows of memory: idle connections, and registered users."""
+"""Rows of memory: idle connections, messages that wait, and registered users."""
 
 import time
 from pathlib import Path
@@ -34,7 +34,7 @@ def idle(workspace):
         panels=("value",), rounds=3, quick={"connections": 500})
 
 
-# ---- users ----
+# ---- what /proc tells ----
 
 def _memory(pid, name):
     """A line of /proc's status, in bytes: VmRSS, VmHWM."""
@@ -51,6 +51,46 @@ def _resident(pid):
             return int(line.split()[1]) * 1024
     raise Failed(f"no Rss of process {pid}")
 
+
+# ---- waiting messages ----
+
+_SENDERS, _DEPTH = 64, 256  # enough that filling does not take for ever
+
+
+def _waiting(protocol):
+    def measure(measurement):
+        peer, load = measurement.peer, measurement.load
+        time.sleep(0.2)
+        empty = _resident(peer.pid)
+        filled = measurement.generator("send", protocol=protocol, connections=_SENDERS, depth=_DEPTH,
+                                       messages=load["messages"], size=load["size"], keep=True)
+        time.sleep(1)  # what is still being filed
+        full = _resident(peer.pid)
+        return {"value": full / (1 << 20), "growth_bytes": max(0, full - empty) / load["messages"],
+                "messages_per_second": filled["messages_per_second"]}
+    return measure
+
+
+def memory_waiting(workspace):
+    contenders = [
+        Contender("kesher", Kesherd(workspace), _waiting("kesher"), OURS, "they wait on the disk"),
+        Contender("Redis", Redis(workspace), _waiting("redis"),
+                  note="LPUSH; all in memory and nowhere else (appendonly no), so it is filled faster than durably"),
+    ]
+    return Row(
+        "memory-waiting", "Memory with 10 000 000 waiting messages",
+        f"{_SENDERS} connections send messages of 64 bytes to as many receivers, who never fetch them: the resident "
+        "memory of the server when all of them wait.",
+        [Metric("value", "resident memory", "MiB"),
+         Metric("growth_bytes", "growth per message", "bytes"),
+         Metric("messages_per_second", "filled with", "messages/s", "more")],
+        contenders, {"messages": 10_000_000, "size": 64}, [Target("not above Redis", ("Redis",), 1.0)],
+        [Curve("messages", "waiting messages", [100_000, 1_000_000, 10_000_000],
+               heading="Memory, by waiting messages")],
+        panels=("value", "growth_bytes"), rounds=1, quick={"messages": 20_000})
+
+
+# ---- users ----
 
 def _users(measurement):
     """Registers them, starts the server again, and then lists them all."""
@@ -100,4 +140,4 @@ def users(workspace):
         panels=("value", "start_seconds", "registrations_per_second", "list_seconds"), rounds=1, quick={"count": 2000})
 
 
-ROWS = {"idle": idle, "users": users}
+ROWS = {"idle": idle, "memory-waiting": memory_waiting, "users": users}

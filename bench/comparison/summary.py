@@ -64,6 +64,15 @@ def short(number, bytes_=False):
     return f"{number:.3g}" + (" B" if bytes_ else "")
 
 
+def span(least, most):
+    """A range of counts, with one unit where it is the same: 88–140 k."""
+    low, high = short(least), short(most)
+    if low == high:
+        return high
+    unit = high.partition(" ")[2]
+    return f"{low.removesuffix(f' {unit}') if unit else low}–{high}"
+
+
 def duration(microseconds):
     """A latency for people, in the unit that fits."""
     if microseconds is None:

@@ -1,9 +1,8 @@
 /* mode_echo.c — a server that sends back what it reads and does nothing else: what one thread of this machine
  * can do at most, for `ask --protocol echo` to compare other servers with.
  *
- * Its threads are scheduled as kesherd's are. Each has its own epoll; the first one accepts, and deals the
- * connections out in turn. Nothing is kept for a connection: one whose peer sends on and on without reading
- * what comes back is ended.
+ * Each thread has its own epoll; the first one accepts, and deals the connections out in turn. Nothing is
+ * kept for a connection: one whose peer sends on and on without reading what comes back is ended.
  */
 #include "bench/load/resolve.h"
 #include "bench/modes/modes.h"

@@ -19,9 +19,14 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPTS = REPOSITORY / "bench" / "comparison"
 sys.path.insert(0, str(SCRIPTS))
 
+import by_load  # noqa: E402
 import document  # noqa: E402
+import limits  # noqa: E402
 import model  # noqa: E402
+import peers  # noqa: E402
 import plot  # noqa: E402
+import rows_memory  # noqa: E402
+import rows_messages  # noqa: E402
 import summary  # noqa: E402
 import workspace as workspaces  # noqa: E402
 from peer.kesherd import program  # noqa: E402
@@ -62,6 +67,10 @@ def test_bench_digits_that_matter(number, text):
 def test_bench_units():
     assert summary.short(65536, True) == "64 KiB"
     assert summary.short(20000) == "20 k"
+    assert summary.span(88_000, 140_000) == "88–140 k"
+    assert summary.span(900, 1100) == "900–1.1 k"
+    assert summary.span(900, 950) == "900–950"
+    assert summary.span(1000, 1000) == "1 k"
     assert summary.duration(1500) == "1.50 ms"
     assert summary.duration(2_500_000) == "2.50 s"
 
@@ -98,6 +107,103 @@ def test_bench_target_with_a_bound():
     assert model.judge(_row("less"), target, _found(kesher=512))["met"] is True
     assert model.judge(_row("less"), target, _found(kesher=513))["met"] is False
     assert model.judge(_row("more"), target, _found(kesher=511))["met"] is False
+
+
+def _late(**values):
+    return {name: {"summary": {"value": 1, "latency_p99_us": value}} for name, value in values.items()}
+
+
+def test_bench_target_on_the_tail_is_met_by_less():
+    target = model.tail_target("not later", ("a", "b"))
+    row = _row(targets=[target])
+    row.metrics = model.rate_metrics("things/s", "thing")
+    judged = model.judge(row, target, _late(kesher=400, a=500, b=400))
+    assert (judged["met"], judged["best"], judged["ours"], judged["theirs"]) == (True, "b", 400, 400)
+    judged = model.judge(row, target, _late(kesher=500, a=500, b=400))
+    assert (judged["met"], judged["best"], judged["ratio"]) == (False, "b", 0.8)
+    assert model.judge(row, target, _found(kesher=1, a=1, b=1))["met"] is None, "no latency, no verdict"
+
+
+@pytest.mark.parametrize("name", sorted(set(rows_messages.ROWS) - {"waiting"}))
+def test_bench_rows_of_requests_have_a_target_on_the_tail(name):
+    row = rows_messages.ROWS[name](None)
+    (target,) = [target for target in row.targets if target.metric == "latency_p99_us"]
+    assert target.against == row.rivals and target.factor == 1 and row.can_be_pinned
+    names = {contender.name: contender.kind for contender in row.contenders}
+    assert all(names[rival] == model.PEER for rival in row.rivals)
+    assert ("Mosquitto" in row.rivals) == name.startswith("group"), "messages: it keeps them in memory"
+    (curve,) = [curve for curve in row.curves if curve.parameter in ("connections", "members")]
+    loads = [2, 10, 50, 100, 200, 1000] if name.startswith("group") else [1, 16, 50, 200, 1000]
+    assert (curve.loads, curve.rounds) == (loads, 3)
+
+
+# ---- what the machine allowed ----
+
+_SAME = [{"round": "round 1", "echo": 100_000, "sync": 5000.0}, {"round": "the end", "echo": 120_000, "sync": 5500.0}]
+_OTHER = [*_SAME, {"round": "round 2", "echo": 88_000, "sync": 5200.0}]
+
+
+def test_bench_limits_that_changed_by_more_than_a_fifth():
+    assert limits.changed(_SAME) == [] and limits.complaint(_SAME) == ""
+    assert [limit.key for limit in limits.changed(_OTHER)] == ["echo"]
+    assert limits.complaint(_OTHER) == "the machine was not the same throughout: bare echo 88–120 k/s"
+    assert limits.described(_OTHER, "echo") == "100 k (88–120 k)"
+    assert limits.described(_OTHER, "compute") == "–"
+    assert limits.summed_up(_SAME) == "bare echo 110 k (100–120 k)/s, write and sync 5.25 k (5–5.5 k)/s"
+    assert limits.changed([]) == [] and limits.summed_up([]) == ""
+
+
+def test_bench_limits_are_measured_but_what_fails_is_told(workspace):
+    figures, reasons = limits.measure(workspace)  # there is no kesher-bench in its build
+    assert figures["sync"] > 0 and figures["compute"] > 0
+    assert [reason.split(":")[0] for reason in reasons] == ["limit echo"]
+    assert str(workspace.path) not in reasons[0]
+
+
+def test_bench_row_in_which_the_machine_changed_is_marked(canned):
+    page = document.markdown(canned)
+    assert "In none of 1 rows" in page and "machine changed" not in page
+    canned["rows"][0]["limits"] = _OTHER
+    page = document.markdown(canned)
+    assert "In 1 of 1 rows" in page and "[Some work](#work) *(machine changed)* |" in page
+    assert "**The machine was not the same throughout: bare echo 88–120 k/s.**" in page
+    assert "| [Some work](#work) | 100 k (88–120 k) | 5.2 k (5–5.5 k) | – | bare echo |" in page
+    canned["rows"][0]["limits"] = []
+    assert "How fast the machine was" not in document.markdown(canned)
+
+
+# ---- by load ----
+
+
+def _tail(value, late):
+    return {"value": value, "latency_p99_us": late}
+
+
+def test_bench_verdict_at_a_load():
+    peers_ = [_tail(100.0, 900.0), _tail(80.0, 400.0)]
+    assert by_load.judged(_tail(100.0, 500.0), peers_, "value", "more") == (True, 1.0)
+    assert by_load.judged(_tail(99.0, 500.0), peers_, "value", "more") == (False, 0.99)
+    assert by_load.judged(_tail(99.0, 400.0), peers_, "latency_p99_us", "less") == (True, 1.0)
+    assert by_load.judged(_tail(99.0, 500.0), peers_, "latency_p99_us", "less") == (False, 0.8)
+    assert by_load.judged(_tail(99.0, 500.0), [{"value": 1}], "latency_p99_us", "less") is None
+    assert by_load.judged(None, peers_, "value", "more") is None
+
+
+def test_bench_table_by_load_tells_who_is_better(canned):
+    row = canned["rows"][0]
+    row["rivals"] = ["Slow", "Good"]
+    row["curves"][0]["lines"] = {
+        "kesher": [[1, _tail(30.0, 50.0)], [100, _tail(30e3, 2000.0)], [9000, _tail(5.0, 1.0)]],
+        "Slow": [[1, _tail(10.0, 40.0)]],
+        "Good": [[1, _tail(20.0, 90.0)], [100, _tail(40e3, 2500.0)]]}
+    page = document.markdown(canned)
+    assert "By load: things/s and 99th percentile, kesher beside Slow, Good:" in page
+    assert "| load | kesher | Slow | Good | throughput | 99th percentile |" in page
+    assert "| 1 | 30, 50.0 µs | 10, 40.0 µs | 20, 90.0 µs | ✓ 1.50 | ✗ 0.80 |" in page
+    assert "| 100 | 30 k, 2.00 ms | – | 40 k, 2.50 ms | ✗ 0.75 | ✓ 1.25 |" in page
+    assert "| 9 k | 5, 1.00 µs | – | – | – | – |" in page, "nobody else carried it"
+    assert page.count("✓ says") == 1 and "The plots in numbers" not in page
+    assert "Slow did not carry 100: it fell asleep" in page
 
 
 # ---- plots ----
@@ -159,11 +265,14 @@ def fixture_canned():
     entries = [_entry("kesher", "ours", 300.0), _entry("Slow", "peer", 100.0), _entry("Good", "peer", 200.0),
                _entry("Gone", "peer", None, "Gone is not installed"), _entry("wall", "limit", 400.0)]
     targets = [{"text": "at least the best", "metric": "value", "met": True, "ratio": 1.5, "best": "Good",
-                "ours": 300.0},
+                "ours": 300.0, "theirs": 200.0},
                {"text": "at least the wall", "metric": "value", "met": False, "ratio": 0.75, "best": "wall",
-                "ours": 300.0}]
+                "ours": 300.0, "theirs": 400.0},
+               {"text": "no later", "metric": "latency_p50_us", "met": False, "ratio": 0.8, "best": "Good",
+                "ours": 1500.0, "theirs": 1200.0}]
     lines = {"kesher": [[1, _sample(30.0)], [100, _sample(300.0)]], "Good": [[1, _sample(20.0)], [100, _sample(200.0)]]}
-    row = {"name": "work", "title": "Some work", "what": "It works.", "load": {}, "pinned": True,
+    row = {"name": "work", "title": "Some work", "what": "It works.", "load": {}, "pinned": "apart",
+           "limits": _SAME, "rivals": [],
            "metrics": [vars(model.Metric("value", "throughput", "things/s", "more")),
                        vars(model.Metric("latency_p50_us", "latency, median", "µs", kind="microseconds"))],
            "panels": ["value", "latency_p50_us"], "contenders": entries, "targets": targets,
@@ -171,13 +280,15 @@ def fixture_canned():
                        "lost": {"Slow": [100, "it fell asleep"]}}]}
     return {"rows": [row], "machine": {"Cores": "2"}, "versions": {"Good": "Good 1.0"}, "failures": [],
             "configurations": {"Good, some work": "port = 12345\n", "Good, more work": "port = 54321\n"},
-            "arguments": "", "quick": False, "rounds": 3, "date": "2000-01-01", "minutes": 12.3, "pin": "apart"}
+            "arguments": "", "quick": False, "rounds": 3, "date": "2000-01-01", "minutes": 12.3, "neighbour": False}
 
 
 def test_bench_page_tells_ratios_targets_and_failures(canned):
     page = document.markdown(canned)
     assert "| [Some work](#work) | 300 things/s | Good: 200 | 1.50 | at least the best: met; " in page
     assert "at least the wall: **not met**" in page
+    assert "- Target at least the best: met (1.50 × Good)." in page
+    assert "- Target no later: **not met** (0.800 × Good: 1.50 ms against 1.20 ms)." in page
     assert re.search(r"^\| Slow \| 100 \| 1 % \| 3\.00 × \| 1\.50 ms \|$", page, re.M)
     assert re.search(r"^\| \*wall\* \| 400 \| 0 % \| 0\.750 × \|", page, re.M)
     assert "Gone could not be measured: Gone is not installed" in page
@@ -190,6 +301,15 @@ def test_bench_page_tells_ratios_targets_and_failures(canned):
 def test_bench_page_of_a_quick_run_says_so(canned):
     assert "quick run" not in document.markdown(canned)
     assert "quick run" in document.markdown({**canned, "quick": True})
+
+
+def test_bench_page_tells_where_programs_ran_and_beside_what(canned):
+    assert "busy loop" not in document.markdown(canned)
+    assert "busy loop" in document.markdown({**canned, "neighbour": True})
+    canned["rows"][0]["pinned"] = "together"
+    assert "bound to one and the same core" in document.markdown(canned)
+    canned["rows"][0]["pinned"] = "none"
+    assert "bound to" not in document.markdown(canned).split("## Some work")[1].split("## ")[0]
 
 
 def test_bench_page_without_our_own_figure(canned):
@@ -278,6 +398,56 @@ def test_bench_rows_take_turns_and_one_that_fails_is_left_alone(capsys):
     json.dumps(result)
 
 
+def test_bench_points_of_a_curve_are_measured_in_rounds():
+    turns, gauged = [], []
+
+    def contender(name, kind):
+        def measure(measurement):
+            turns.append((name, measurement.load["size"]))
+            if name == "good" and turns.count((name, 50)) == 2:
+                raise workspaces.Failed("it fell over")
+            return {"value": len(turns)}
+        return model.Contender(name, None, measure, kind)
+
+    def gauge(_workspace):
+        gauged.append(len(turns))
+        return {"echo": 100 + len(gauged)}, ["limit sync: no disk"]
+
+    row = _row()
+    row.contenders, row.load = [contender("kesher", model.OURS), contender("good", model.PEER)], {"size": 10}
+    row.curves = [model.Curve("size", "size", [5, 10, 50], [60], rounds=2)]
+    runner = model.Runner(_Workspace(), rounds=3, quick=False, growth=True, gauge=gauge)
+    result = runner.run(row)
+    both = ["kesher", "good"]
+    assert turns == [(name, size) for size in (10, 10, 10, 5, 50, 60, 5, 50) for name in both]
+    points = {name: [(load, sample["rounds"]) for load, sample in line]
+              for name, line in result["curves"][0]["lines"].items()}
+    assert points == {"kesher": [(5, 2), (10, 3), (50, 2), (60, 1)], "good": [(5, 2), (10, 3)]}
+    assert result["curves"][0]["lost"] == {"good": [50, "it fell over"]}
+    assert gauged == [0, 2, 4, 6, 12, 16], "before each round, and at the end"
+    assert [found["round"] for found in result["limits"]] == [
+        "round 1", "round 2", "round 3", "size, round 1", "size, round 2", "the end"]
+    assert "row, the end: limit sync: no disk" in runner.failures
+
+
+@pytest.mark.parametrize(
+    ("asked", "pinned", "unpinned", "other"),
+    [(None, "apart", "none", "none"), ("none", "none", "none", "none"), ("apart", "apart", "apart", "none"),
+     ("together", "together", "together", "none")],
+)
+def test_bench_pins_what_was_asked_for(asked, pinned, unpinned, other):
+    runner = model.Runner(_Workspace(), rounds=1, quick=True, growth=False, pin=asked)
+    rows = rows_messages.ROWS["ask-1"](None), rows_messages.ROWS["messages"](None), rows_memory.ROWS["idle"](None)
+    assert tuple(runner.pinning(row) for row in rows) == (pinned, unpinned, other)
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (8, 7)])
+def test_bench_peers_have_as_many_threads_as_kesherd_has_workers(cores, threads):
+    peer = peers.Memcached(None)
+    peer.cores = cores
+    assert peer.threads == threads
+
+
 # ---- programs ----
 
 
@@ -293,6 +463,16 @@ def test_bench_stops_what_it_started_and_removes_its_directory(workspace):
     assert not process.has_ended()
     workspace.close()
     assert process.has_ended() and not workspace.path.exists()
+
+
+def test_bench_neighbours_are_nice_and_end_with_the_run(workspace):
+    workspace.start_neighbours()
+    pids = [process.pid for process in workspace.processes]
+    assert len(pids) == len(os.sched_getaffinity(0))
+    while any(os.getpriority(os.PRIO_PROCESS, pid) != 19 for pid in pids):
+        time.sleep(0.01)
+    workspace.close()
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
 
 
 def test_bench_deletes_small_files_only_at_the_end(workspace):
@@ -364,7 +544,7 @@ def test_bench_interrupted_leaves_nothing_behind(tmp_path, number):
     assert not list(tmp_path.glob("bench-*"))
 
 
-@pytest.mark.parametrize("words", [["--rounds", "0"], ["--row", "nothing"], ["--from", "x.json", "--quick"]])
+@pytest.mark.parametrize("words", [["--rounds", "0"], ["--row", "nothing"], ["--pin", "away"], ["--from", "x.json", "--quick"]])
 def test_bench_refuses_what_makes_no_sense(words):
     command = ["/usr/bin/python3", SCRIPTS / "bench.py", *words]
     done = subprocess.run(command, capture_output=True, timeout=60, check=False)
