@@ -12,11 +12,12 @@ from pathlib import Path
 
 from harness.campaign import Trial
 from peer.kesherd import REPOSITORY
+from powerloss.disk import ALL_KEPT
 from powerloss.recording import Incomplete
-from powerloss.rounds import Round, check_images, record, second_life
+from powerloss.rounds import Image, Round, check_images, record, second_life
 from powerloss.server import build_directory
 
-from .fault import Fault, IntegrationTests, UnitTests
+from .fault import Fault, IntegrationTests, PowerCuts, UnitTests
 
 FOLDER = Path("tests", "torture", "controls")
 TEST_SECONDS = 300
@@ -117,7 +118,7 @@ def find_by_power_cuts(fault: Fault, trial: Trial) -> Finding:
     with chosen(fault.name, happened):
         for number in range(RECORDINGS):
             seed = f"{trial.seed} {fault.name} {number}"
-            for made in lives(fault.caught_by.load, seed, trial.folder / str(number)):
+            for made in lives(fault.caught_by, seed, trial.folder / str(number)):
                 if isinstance(made, str):
                     return Finding(made, tried, happened.exists())
                 looked_at, text = look_at_images(made, trial.folder / "image")
@@ -128,12 +129,15 @@ def find_by_power_cuts(fault: Fault, trial: Trial) -> Finding:
     return Finding("", tried, happened.exists())
 
 
-def lives(load: str, seed: str, folder: Path) -> Iterator[Round | str]:
+def lives(cuts: PowerCuts, seed: str, folder: Path) -> Iterator[Round | str]:
     """Two recordings, the second one on an image of the first; or what clients, or a start, found wrong at once."""
     try:
-        first = record(folder / "first", load, seed)
+        first = record(folder / "first", cuts.load, seed)
         yield first
-        image = first.image(IMAGES, first.entries(), is_first_of_two=True)
+        entries = first.entries()
+        image = first.image(IMAGES, entries, is_first_of_two=True)
+        if cuts.after_all:
+            image = Image(IMAGES, len(entries), ALL_KEPT)
         second = second_life(first, image, folder / "second")
     except Incomplete:  # the recorder's, of which no server is to blame
         raise

@@ -35,6 +35,7 @@ class PowerCuts:
     """A load of powerloss, on images of which something is wrong under the fault."""
 
     load: str
+    after_all: bool = False  # a second life begins where the load has ended, not in the middle of it
 
 
 @dataclass(frozen=True)

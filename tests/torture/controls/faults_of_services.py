@@ -3,9 +3,9 @@
 from .fault import Edit, Fault, after, before, tests
 
 ALLOWANCE = "base/limits/allowance.c"
+APPENDING = "store/embedded/writer/appending.c"
 CONTENT_KEY = "store/content_key.c"
 DELIVERY = "net/tcp/tcp_delivery.c"
-FILING = "store/embedded/writer/filing.c"
 GROUPS = "service/chat/groups.c"
 GROUP_PACKETS = "service/chat/group_packets.c"
 INCOMING = "service/core/incoming.c"
@@ -127,7 +127,7 @@ SERVICES = [
         "message-to-its-sender",
         (
             Edit(
-                FILING,
+                APPENDING,
                 "        .receiver = request->receiver,",
                 "        .receiver = FAULT ? request->sender : request->receiver,",
             ),

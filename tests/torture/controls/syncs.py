@@ -37,8 +37,9 @@ SYNCED_PLACES = [
     # Missed only where the first page of a new database comes out as zeros, and the power fails before the next call.
     SyncedPlace(("SQLite: fdatasync of kesher.db-journal,",), "registrations", images=120),
     SyncedPlace(("SQLite: fdatasync of data,",), "registrations"),
-    SyncedPlace(("fdatasync of journal,", "ks_journal_begin"), "tiny-messages", images=90),  # only as garbage
-    SyncedPlace(("fdatasync of journal,", "ks_journal_commit"), "tiny-messages"),
+    SyncedPlace(("fdatasync of journal,", "ks_journal_begin"), "tiny-messages"),
+    SyncedPlace(("dsync of journal,", "ks_journal_commit"), "tiny-messages"),
+    SyncedPlace(("fdatasync of journal,", "ks_journal_commit"), "quiet-moments"),  # behind a new head
     SyncedPlace(("fsync of data,", "make_whole"), "tiny-messages"),
     SyncedPlace(("fdatasync of something of a user's,", "sync_data"), "replacements"),
     SyncedPlace(("syncfs", "< sync_data <"), "small-uploads"),

@@ -17,8 +17,8 @@ from .standard import Standard
 from .volume import Volume
 
 MIB = 1 << 20
-SIZE = 64 * MIB
-STORE_SIZE = 24 * MIB
+SIZE = 128 * MIB  # with less, there is no journal: it wants four times its size
+STORE_SIZE = 40 * MIB  # of which it has sixteen
 SPARES = (0, 0, 4096, 65536, MIB)
 EPISODES = 3
 QUIET_SECONDS = 0.3  # in which the journal's messages go to the database

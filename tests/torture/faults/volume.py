@@ -2,6 +2,7 @@
 namespace of this process: nobody else sees it, and it is gone with the processes that use it, however they end.
 """
 
+import contextlib
 import ctypes
 import functools
 import os
@@ -11,7 +12,7 @@ import time
 from pathlib import Path
 
 CLONE_NEWNS = 0x20000
-BLOCK = 4096
+BLOCK, SMALLEST_BLOCK = 4096, 1024
 STEPS = (1 << 20, 64 << 10, BLOCK)
 UNMOUNT_SECONDS = 30
 
@@ -65,11 +66,11 @@ def fill(folder: Path, spare: int = 0) -> None:
 
 
 def _write_the_rest(fd: int) -> None:
-    try:
-        while os.write(fd, bytes(BLOCK)):
-            pass
-    except OSError:
-        pass
+    """In ever smaller pieces: of a page that has not room in whole, ext4 takes nothing."""
+    for size in (BLOCK, SMALLEST_BLOCK):
+        with contextlib.suppress(OSError):
+            while os.write(fd, bytes(size)):
+                pass
 
 
 def relieve(folder: Path) -> None:

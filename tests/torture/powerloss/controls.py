@@ -88,7 +88,6 @@ REDUNDANT = {
     "SQLite: fdatasync of kesher.db-journal,": "of the first transaction of a new database, which promises nothing",
     "SQLite: fdatasync of kesher.db-wal,": "the log's head goes with the commit's sync; before a checkpoint every "
     "commit was synced",
-    "fdatasync of journal, sync_file": "a new head goes with the sync of the first batch behind it",
     "fsync of data, ks_store_directory_fill": "the directory is synced again when the journal is there; alone where "
     "the disk is too full for one",
     "fsync of files, sync_files": "the removal is noted until a start has removed what is back again, and a minute "

@@ -6,6 +6,8 @@ The rules, none of them kinder than what disks and file systems do (README.md te
   Pending writes are there, are not, or are torn at 512 or 4096 bytes, in any combination; a file may be as long as
   one that did not arrive would have made it, and have zeros there, or what its new blocks had when they were another
   file's.
+- A write that is its own sync (RWF_DSYNC) makes durable the bytes that it wrote. What else is pending of the file stays
+  pending.
 - A change of names is pending until an fsync of the directory (of each of the two, for a rename), or a syncfs. A
   file's fsync does nothing for its name. Pending changes are there as a prefix of all, as a prefix for each
   directory by itself (a rename between two may then be half done), each name by itself, or not at all.
@@ -49,9 +51,25 @@ class File:
                 _arrive(self.durable, change)
         self.pending = [change for change in self.pending if change.moment >= before]
 
+    def settle_range(self, before: int, start: int, end: int) -> None:
+        """The same of a sync of these bytes only."""
+        self.pending = list(_parted(self.pending, start, end))
+        left = []
+        for change in self.pending:
+            if change.moment < before and _is_within(change, start, end):
+                _arrive(self.durable, change)
+            else:
+                left.append(change)
+        self.pending = left
+
     def lose(self) -> None:
         for change in self.pending:
             change.lost = True
+
+    def lose_range(self, start: int, end: int) -> None:
+        self.pending = list(_parted(self.pending, start, end))
+        for change in self.pending:
+            change.lost = change.lost or _is_within(change, start, end)
 
 
 @dataclass(eq=False)
@@ -71,6 +89,22 @@ class Naming:
     directory: Directory
     name: str
     node: Node | None  # None: the name goes
+
+
+def _is_within(change: Change, start: int, end: int) -> bool:
+    return start <= change.offset and change.offset + len(change.data) <= end
+
+
+def _parted(changes: list[Change], start: int, end: int) -> Iterator[Change]:
+    """The same changes, those that reach over an edge of the range in two or three."""
+    for change in changes:
+        if change.data is None:  # of which nobody here can tell what it leaves there
+            raise Incomplete("a write that is its own sync, behind a truncation of its file that is not synced")
+        size = len(change.data)
+        edges = (0, *(min(max(edge - change.offset, 0), size) for edge in (start, end)), size)
+        for first, last in itertools.pairwise(edges):
+            if first < last:
+                yield Change(change.moment, change.offset + first, change.data[first:last], change.lost)
 
 
 def _grow(data: bytearray, size: int) -> None:
@@ -155,6 +189,8 @@ class Disk:
                 self._change(entry.inode, Change(index, entry.offset, entry.payload))
             case Kind.TRUNCATE:
                 self._change(entry.inode, Change(index, entry.length, None))
+            case Kind.LOST if entry.length > 0:
+                self._nodes[entry.inode].lose_range(entry.offset, entry.offset + entry.length)
             case Kind.LOST:
                 self._nodes[entry.inode].lose()
             case Kind.SYNC_BEGIN:
@@ -188,6 +224,8 @@ class Disk:
                 if isinstance(other, File) and other.pending:
                     other.settle(begun)
             self._settle_names(begun, None)
+        elif entry.length == Sync.DSYNC:
+            node.settle_range(begun, entry.offset, entry.offset + entry.other)
         elif isinstance(node, File):
             node.settle(begun)
         else:

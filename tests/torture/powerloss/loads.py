@@ -1,6 +1,7 @@
 """Kinds of load: what many clients do together to a recorded server."""
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -34,7 +35,9 @@ from .ledger import LABEL, Ledger
 from .older import make_older_directory
 from .server import SYNC_DELAY
 
-JOURNAL = 1 << 20  # a segment of it
+JOURNAL, SEGMENTS = 1 << 20, 16  # a segment of it, and how many it has
+HEAD_SIZE = 4096
+QUIET_SECONDS = 5  # at the longest, until the journal is marked empty
 SLOW_SYNC = 12_000  # microseconds, in which whoever sends has a turn, and which are no quiet moment
 
 
@@ -263,13 +266,41 @@ def journal_segments(run: Run) -> None:
     """messages that fill the segments of the journal, one after the other and the first one again"""
     (user,) = run.people(1)
     size = run.chance.choice((3000, 7000, 14_000))
-    small, middle, others = 70, 100, 3 * JOURNAL // size
+    small, middle, others = 70, 100, (SEGMENTS + 1) * JOURNAL // size
+    together = 100_000 // size  # of more bytes, the database would take them at once
     # First what is a load, and more bytes than are taken into the database at once: then there is no quiet moment.
     sizes = [LABEL.size] * small + [1000] * middle + [size] * others
-    groups = [small, middle] + [4] * (others // 4)
+    groups = [small, middle] + [together] * (others // together)
     letters = new_letters(run, user, [user], sizes[: sum(groups)])
     with run.server.connect() as client:
         send_letters_in_pairs(run, client, letters, groups, threading.Event())
+
+
+def quiet_moments(run: Run) -> None:
+    """messages under load, and moments between in which the journal is marked empty"""
+    people = run.people(3)
+    for number in range(3):
+        if number > 0:
+            wait_for_new_head(run.server.data / "journal")
+        in_threads(
+            *(
+                lambda user=user: send_letters(run, user, people, batches=(150, 20, 20), sizes=(8, 100))
+                for user in people
+            )
+        )
+
+
+def wait_for_new_head(journal: Path) -> None:
+    """Or for so long, where messages went another way at last."""
+    limit = time.monotonic() + QUIET_SECONDS
+    before = head_of(journal)
+    while head_of(journal) == before and time.monotonic() < limit:
+        time.sleep(0.01)
+
+
+def head_of(journal: Path) -> bytes:
+    with journal.open("rb") as file:
+        return file.read(HEAD_SIZE)
 
 
 def large_messages(run: Run) -> None:
@@ -394,7 +425,8 @@ LOADS: dict[str, Workload] = {
     "repairs": Workload(repairs, before=make_damaged_directory),
     "tiny-messages": Workload(tiny_messages),
     "small-messages": Workload(small_messages),
-    "journal-segments": Workload(journal_segments, delay=SLOW_SYNC),
+    "journal-segments": Workload(journal_segments, images=5, delay=SLOW_SYNC),
+    "quiet-moments": Workload(quiet_moments),
     "large-messages": Workload(large_messages),
     "largest-messages": Workload(largest_messages, images=5),
     "pulls": Workload(pulls),

@@ -2,6 +2,9 @@
 
 import re
 import sqlite3
+import struct
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
@@ -15,6 +18,9 @@ from .ledger import Ledger, Letter, Upload, content_of, digest
 SCHEMA = REPOSITORY / "src" / "store" / "embedded" / "database" / "schema.c"
 USERS, FILES_OF_A_USER, LETTERS = 5, 4, 12
 SPOOLED = 300 << 10
+MAGIC, HEAD_SIZE, SECOND_HEAD, SEGMENT, SEGMENTS = b"kesher journal\n\0", 4096, 2048, 1 << 20, 2  # of a journal then
+RECORD = struct.Struct("<IQ16s16sIBBBx")  # behind its sum: size, id, receiver, sender, size, type, no place, header
+SALT_AND_BATCH = struct.Struct("<QQ")  # not in version 1
 
 
 def migrations() -> list[str]:
@@ -45,6 +51,11 @@ def make_older_directory(root: Path, chance: Random) -> Ledger:
         if number == 1:
             _add_letters(database, data, chance, owed)
         database.execute("COMMIT")
+    (with_inboxes,) = [number for number, step in enumerate(steps) if "TABLE waiting" in step]
+    if version > with_inboxes and chance.random() < 0.7:
+        _leave_some_unlisted(database, chance)
+    if version > steps.index("") and chance.random() < 0.7:
+        _add_journal(database, data, chance, owed)
     database.close()
     return owed
 
@@ -103,3 +114,69 @@ def _add_letters(database: sqlite3.Connection, data: Path, chance: Random, owed:
         ).lastrowid
         owed.letters[label] = Letter(sender, receiver, 3, size, "acknowledged", message_id)
         owed.ids[message_id] = label
+
+
+def _leave_some_unlisted(database: sqlite3.Connection, chance: Random) -> None:
+    """Rows that no inbox had yet when the power went, or ids that one has seen and no row has."""
+    ((last,),) = database.execute("SELECT max(ID) FROM messages")
+    filed = chance.randint(0, last + 2)
+    database.execute("DELETE FROM waiting WHERE ID > ?", (filed,))
+    database.execute("UPDATE settings SET Value = ? WHERE Name = 'messages filed'", (filed,))
+
+
+def _add_journal(database: sqlite3.Connection, data: Path, chance: Random, owed: Ledger) -> None:
+    """With letters that are nowhere else, and perhaps some before them that are in the database, too."""
+    ((last,),) = database.execute(
+        "SELECT max(seq, Value) FROM sqlite_sequence, settings"
+        " WHERE sqlite_sequence.name = 'messages' AND settings.Name = 'messages filed'"
+    )
+    taken = [letter for letter in owed.letters.values() if letter.size < SPOOLED]
+    taken = taken[-chance.randrange(len(taken) + 1) :] if chance.random() < 0.5 else []
+    new = _new_letters(chance, owed, last)
+    labels = {letter.id: label for label, letter in owed.letters.items()}
+    letters = [(letter, content_of(*labels[letter.id], letter.size)) for letter in (*taken, *new)]
+    salt = chance.getrandbits(64) if chance.random() < 0.7 else None
+    (data / "journal").write_bytes(_journal_of(chance, letters, salt))
+
+
+def _new_letters(chance: Random, owed: Ledger, last_id: int) -> list[Letter]:
+    ids = [client_id for client_id, _ in owed.users.values()]
+    letters = []
+    for number in range(LETTERS):
+        sender, receiver = chance.sample(ids, 2)
+        label = (ids.index(sender) + 1, LETTERS + number)
+        letter = Letter(sender, receiver, 3, chance.choice((8, 500, 20_000)), "acknowledged", last_id + 1 + number)
+        owed.letters[label] = letter
+        owed.ids[letter.id] = label
+        letters.append(letter)
+    return letters
+
+
+def _journal_of(chance: Random, letters: Sequence[tuple[Letter, bytes]], salt: int | None) -> bytes:
+    """Version 2, or 1 where it has no salt: its second filling may be the last one, and is where the first was not."""
+    head = MAGIC + struct.pack("<II", 1 if salt is None else 2, SEGMENT) + struct.pack("<Q", salt or 0)
+    head += struct.pack("<I", zlib.crc32(head))
+    first = chance.randrange(SEGMENTS)
+    middle = chance.randrange(len(letters) + 1)
+    journal = bytearray(HEAD_SIZE + SEGMENTS * SEGMENT)
+    for place in (0, SECOND_HEAD):
+        journal[place : place + len(head)] = head
+    for filling, some in enumerate((letters[:middle], letters[middle:]), 1):
+        at = HEAD_SIZE + (first + filling) % SEGMENTS * SEGMENT
+        records = _batch_of(some, salt, filling * SEGMENT)
+        journal[at : at + len(records)] = records
+    return bytes(journal)
+
+
+def _batch_of(letters: Sequence[tuple[Letter, bytes]], salt: int | None, batch: int) -> bytes:
+    behind = b"" if salt is None else SALT_AND_BATCH.pack(salt, batch)
+    header_size = 4 + RECORD.size + len(behind)
+    records = b""
+    for letter, content in letters:
+        size = (header_size + len(content) + 7) // 8 * 8
+        told = header_size if behind else 0
+        fields = (letter.id, letter.receiver_id, letter.sender_id, len(content), letter.type, 0, told)
+        record = RECORD.pack(size, *fields) + behind + content
+        record = record.ljust(size - 4, b"\0")
+        records += struct.pack("<I", zlib.crc32(record)) + record
+    return records

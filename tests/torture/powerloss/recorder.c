@@ -11,8 +11,9 @@
  *                          nothing ever waits for the next group
  *   KESHER_RECORDER_FAIL   "syncfs:2": the second syncfs answers EIO, and what was written to the files that
  *                          were created in `staging` and is not synced is lost. Also fsync and fdatasync:
- * what was written to that file is lost. Later syncs of such a file by descriptor answer EIO as Linux does
- * it: once for each that was open, and for the first one opened later.
+ * what was written to that file is lost. And dsync, a write with RWF_DSYNC: what it wrote is lost. Later
+ * syncs of such a file by descriptor answer EIO as Linux does it: once for each that was open, and for the
+ * first one opened later.
  *
  * The system is called by syscall(), so nothing here comes here again. Names of the C library that headers
  * have already declared are given to our functions as names of the linker's.
@@ -37,8 +38,12 @@ struct recorder recorder;
 static void read_failure(const char *text)
 {
     static const char *const names[] = {
-        [RECORDING_FSYNC] = "fsync:", [RECORDING_FDATASYNC] = "fdatasync:", [RECORDING_SYNCFS] = "syncfs:"};
-    for (enum recording_sync kind = RECORDING_FSYNC; text != NULL && kind <= RECORDING_SYNCFS; kind++) {
+        [RECORDING_FSYNC] = "fsync:",
+        [RECORDING_FDATASYNC] = "fdatasync:",
+        [RECORDING_SYNCFS] = "syncfs:",
+        [RECORDING_DSYNC] = "dsync:",
+    };
+    for (enum recording_sync kind = RECORDING_FSYNC; text != NULL && kind < RECORDING_SYNCS; kind++) {
         if (strncmp(text, names[kind], strlen(names[kind])) != 0)
             continue;
         recorder.fails = kind;

@@ -20,7 +20,7 @@ struct recorder {
     useconds_t delay;
     enum recording_sync fails;
     uint64_t fails_at; /* of its kind, counted from 1; 0: none */
-    uint64_t syncs[RECORDING_SYNCFS + 1];
+    uint64_t syncs[RECORDING_SYNCS];
     /* By descriptor: of its inode's failures, those that it was told or need not be. */
     unsigned failures_seen[RECORDER_DESCRIPTORS];
 };
@@ -29,5 +29,9 @@ extern struct recorder recorder;
 
 /* Under the lock: a call that cannot be followed makes the recording worth nothing. */
 void recorder_enter_unknown(const char *what);
+
+/* Without the lock: makes durable what was just written to the inode of this descriptor, and nothing else of
+ * it. 0, or -1 with errno. */
+int recorder_sync_written(int fd, uint64_t inode, off_t offset, size_t size);
 
 #endif

@@ -133,6 +133,37 @@ static ssize_t write_vectors(int fd, const struct iovec *vectors, int count, off
                       : syscall(SYS_pwritev, fd, vectors, count, offset, 0L);
 }
 
+/* Whether what is written there is recorded. */
+static bool is_recorded(int fd, uint64_t *number)
+{
+    if (target_of(fd, number) != TARGET_FILE)
+        return false;
+    recording_lock();
+    const struct recording_inode *inode = recording_find(*number);
+    bool is_recorded = inode != NULL && !inode->is_shared_memory;
+    recording_unlock();
+    return is_recorded;
+}
+
+/* With RWF_DSYNC a write and, behind it, a sync of what it wrote: when that fails, so has the write. */
+static ssize_t write_with_flags(int fd, const struct iovec *vectors, int count, off_t offset, int flags)
+{
+    uint64_t number = 0;
+    if (flags == 0)
+        return write_vectors(fd, vectors, count, offset);
+    if (!is_recorded(fd, &number))
+        return syscall(SYS_pwritev2, fd, vectors, count, offset, 0L, flags);
+    if (flags == RWF_DSYNC && offset >= 0) {
+        ssize_t written = write_file(fd, number, vectors, count, offset);
+        bool is_synced = written <= 0 || recorder_sync_written(fd, number, offset, (size_t)written) == 0;
+        return is_synced ? written : -1;
+    }
+    recording_lock();
+    recorder_enter_unknown("pwritev2");
+    recording_unlock();
+    return syscall(SYS_pwritev2, fd, vectors, count, offset, 0L, flags);
+}
+
 ssize_t recorded_write(int fd, const void *bytes, size_t size) INSTEAD_OF("write");
 ssize_t recorded_writev(int fd, const struct iovec *vectors, int count) INSTEAD_OF("writev");
 ssize_t recorded_pwrite(int fd, const void *bytes, size_t size, off_t offset) INSTEAD_OF("pwrite");
@@ -140,6 +171,10 @@ ssize_t recorded_pwrite64(int fd, const void *bytes, size_t size, off_t offset) 
 ssize_t recorded_pwritev(int fd, const struct iovec *vectors, int count, off_t offset) INSTEAD_OF("pwritev");
 ssize_t recorded_pwritev64(int fd, const struct iovec *vectors, int count, off_t offset)
     INSTEAD_OF("pwritev64");
+ssize_t recorded_pwritev2(int fd, const struct iovec *vectors, int count, off_t offset, int flags)
+    INSTEAD_OF("pwritev2");
+ssize_t recorded_pwritev64v2(int fd, const struct iovec *vectors, int count, off_t offset, int flags)
+    INSTEAD_OF("pwritev64v2");
 
 ssize_t recorded_write(int fd, const void *bytes, size_t size)
 {
@@ -171,6 +206,16 @@ ssize_t recorded_pwritev(int fd, const struct iovec *vectors, int count, off_t o
 ssize_t recorded_pwritev64(int fd, const struct iovec *vectors, int count, off_t offset)
 {
     return write_vectors(fd, vectors, count, offset);
+}
+
+ssize_t recorded_pwritev2(int fd, const struct iovec *vectors, int count, off_t offset, int flags)
+{
+    return write_with_flags(fd, vectors, count, offset, flags);
+}
+
+ssize_t recorded_pwritev64v2(int fd, const struct iovec *vectors, int count, off_t offset, int flags)
+{
+    return write_with_flags(fd, vectors, count, offset, flags);
 }
 
 ssize_t recorded_send(int fd, const void *bytes, size_t size, int flags) INSTEAD_OF("send");

@@ -32,10 +32,11 @@ enum recording_kind {
     RECORDING_RMDIR,      /* likewise */
     RECORDING_RENAME,     /* from directory `other` to `inode`; payload: old name, NUL, new name */
     RECORDING_LINK,       /* inode in directory `other`; payload: name */
-    RECORDING_SYNC_BEGIN, /* call, inode, length: enum recording_sync; payload: return addresses, 8 bytes each
-                           */
-    RECORDING_SYNC_END,   /* call, inode, length; error */
-    RECORDING_LOST,       /* what was written to the inode before, and not synced, never will be */
+    RECORDING_SYNC_BEGIN, /* call, inode, length: enum recording_sync; payload: return addresses, 8 bytes
+                             each; of a DSYNC offset and `other`: where its write is, and how many bytes */
+    RECORDING_SYNC_END,   /* likewise, without addresses; error */
+    RECORDING_LOST,       /* what was written to the inode before, and not synced, never will be; of a write
+                             with its sync: offset, length, and nothing else of the file */
     RECORDING_SEND_BEGIN, /* call, offset: the peer's port, or its number above all ports */
     RECORDING_SEND_END,   /* call, length: bytes that were taken */
     RECORDING_UNKNOWN, /* payload: a call that the recorder cannot follow; the recording is worth nothing */
@@ -45,6 +46,8 @@ enum recording_sync {
     RECORDING_FSYNC = 1,
     RECORDING_FDATASYNC,
     RECORDING_SYNCFS,
+    RECORDING_DSYNC, /* a write's own: of what it wrote, and of nothing else of the file */
+    RECORDING_SYNCS, /* how many there are, and one */
 };
 
 struct recording_head {
@@ -69,7 +72,7 @@ struct recording_entry {
 struct recording_inode {
     uint64_t number;        /* 0: a free row of the table */
     unsigned failures;      /* write-backs that were made to fail */
-    bool is_written;        /* since it was last synced */
+    bool is_written;        /* since all of it was last synced */
     bool is_victim;         /* a write-back that is made to fail loses what was written to it */
     bool failure_is_unseen; /* by any sync: who opens the file now is told, as Linux does it */
     bool is_shared_memory;  /* SQLite's index of its log: mapped, and worth nothing after a crash */

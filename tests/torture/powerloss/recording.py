@@ -35,6 +35,7 @@ class Sync(IntEnum):
     FSYNC = 1
     FDATASYNC = 2
     SYNCFS = 3
+    DSYNC = 4  # a write's own: of `other` bytes from `offset` on
 
 
 class Entry(NamedTuple):
