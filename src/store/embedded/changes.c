@@ -315,10 +315,10 @@ static void settle_put_rows(struct ks_task *task)
 {
     struct ks_vault_rows *rows = KS_CONTAINER_OF(task, struct ks_vault_rows, task);
     struct ks_engine *engine = KS_CONTAINER_OF(rows->index, struct ks_engine, index);
-    rows->result = engine->writer.failure;
-    for (const struct ks_vault_row *row = rows->first; row != NULL; row = row->next)
-        if (row->message != NULL && row->result == KS_OK)
-            ks_messages_settle(engine, row->message, rows->result == KS_OK);
+    for (struct ks_vault_row *row = rows->first; row != NULL; row = row->next)
+        if (row->result == KS_OK)
+            row->result =
+                row->message != NULL ? ks_messages_settle(engine, row->message) : engine->writer.failure;
     rows->done(rows);
 }
 

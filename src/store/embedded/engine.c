@@ -88,6 +88,7 @@ static void stop_parts(struct ks_engine *engine)
         ks_vault_stop(engine->vault);
     ks_damage_stop(&engine->damage);
     ks_counting_close(&engine->counting);
+    ks_filing_settle(&engine->filing);
     stop_writer(engine);
     ks_key_reader_stop(&engine->key_reader);
     ks_pull_reader_stop(&engine->pull_reader);
@@ -97,6 +98,7 @@ static void stop_parts(struct ks_engine *engine)
     ks_database_writer_disconnect(&engine->writer);
     ks_departures_destroy(&engine->departures);
     ks_counting_destroy(&engine->counting);
+    ks_write_turn_destroy(&engine->turn);
 }
 
 /* Whatever was opened so far. */
@@ -219,16 +221,16 @@ static enum ks_result open_directory(struct ks_engine *engine, const char *direc
 
 /* ---- the parts ---- */
 
-static void filing_batch(void *context)
+static void appending_batch(void *context)
 {
     struct ks_engine *engine = context;
-    ks_filing_batch(&engine->filing);
+    ks_appending_batch(&engine->appending);
 }
 
-static void filing_batch_over(void *context)
+static void appending_batch_over(void *context)
 {
     struct ks_engine *engine = context;
-    ks_filing_batch_over(&engine->filing);
+    ks_appending_batch_over(&engine->appending);
 }
 
 static void filing_transaction_over(void *context, bool committed)
@@ -237,10 +239,16 @@ static void filing_transaction_over(void *context, bool committed)
     ks_filing_transaction_over(&engine->filing, committed);
 }
 
-static uint64_t filing_idle(void *context)
+static void log_is_long(void *context)
 {
     struct ks_engine *engine = context;
-    return ks_filing_idle(&engine->filing);
+    ks_filing_write_back_log(&engine->filing);
+}
+
+static uint64_t appending_idle(void *context)
+{
+    struct ks_engine *engine = context;
+    return ks_appending_idle(&engine->appending);
 }
 
 static void upkeep_tick(void *engine)
@@ -253,12 +261,16 @@ static void assemble_writer(struct ks_engine *engine)
 {
     engine->writer.database_path = engine->database_path;
     engine->writer.log = engine->log;
+    ks_write_turn_init(&engine->turn);
+    engine->writer.turn = &engine->turn;
+    engine->writer.in_a_hurry = true;
+    engine->writer.context = engine;
+    engine->writer.transaction_over = filing_transaction_over;
+    engine->writer.log_is_long = log_is_long;
     engine->writer.hooks = (struct ks_database_writer_hooks){
-        .context = engine,
-        .batch = filing_batch,
-        .batch_over = filing_batch_over,
-        .transaction_over = filing_transaction_over,
-        .idle = filing_idle,
+        .batch = appending_batch,
+        .batch_over = appending_batch_over,
+        .idle = appending_idle,
         .tick = upkeep_tick,
     };
     engine->age = (struct ks_age){.writer = &engine->writer, .clock = engine->clock};
@@ -270,9 +282,11 @@ static void assemble_writer(struct ks_engine *engine)
         .directory_fd = engine->directory_fd,
     };
     ks_journal_init(&engine->filing.journal);
+    engine->appending = (struct ks_appending){
+        .writer = &engine->writer, .filing = &engine->filing, .clock = engine->clock, .log = engine->log};
     engine->removal = (struct ks_removal){
         .writer = &engine->writer,
-        .filing = &engine->filing,
+        .appending = &engine->appending,
         .inboxes = engine->inboxes,
         .reserve = &engine->reserve,
         .reaper = engine->reaper,
@@ -303,6 +317,7 @@ static void assemble_readers(struct ks_engine *engine)
     engine->counting = (struct ks_counting){
         .writer = &engine->writer,
         .filing = &engine->filing,
+        .appending = &engine->appending,
         .inboxes = engine->inboxes,
         .reader = &engine->pull_reader.reader,
         .apply = ks_messages_apply_counted,
@@ -320,6 +335,7 @@ static void assemble_readers(struct ks_engine *engine)
     engine->check = (struct ks_check){
         .writer = &engine->writer,
         .filing = &engine->filing,
+        .appending = &engine->appending,
         .damage = &engine->damage,
         .users = engine->users,
         .quotas = engine->quotas,

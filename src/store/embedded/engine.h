@@ -25,6 +25,7 @@
 #include "store/embedded/upkeep.h"
 #include "store/embedded/vault/vault.h"
 #include "store/embedded/writer/age.h"
+#include "store/embedded/writer/appending.h"
 #include "store/embedded/writer/filing.h"
 #include "store/embedded/writer/removal.h"
 #include "store/embedded/writer/writer.h"
@@ -52,8 +53,10 @@ struct ks_engine {
     struct ks_age age;
     struct ks_reserve reserve; /* the writer's thread gives it up */
     struct ks_space space;     /* set at opening; the writer's tick looks */
+    struct ks_write_turn turn;
     struct ks_database_writer writer;
     struct ks_filing filing;
+    struct ks_appending appending; /* the writer's thread's */
     struct ks_counting counting;
     struct ks_damage damage;
     struct ks_check check;

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+enum { FILED_AT_ONCE = 64 * 1024 }; /* bytes in the journal: some hundred messages, a millisecond */
+
 /* ---- append ---- */
 
 /* The low 32 bits go over the wire, where 0 means none. */
@@ -33,7 +35,7 @@ static enum ks_result apply(struct ks_engine *engine, struct ks_store_append_mes
         return result;
     request->message_id = next_message_id(engine);
     request->place = place;
-    ks_filing_append(&engine->filing, request);
+    ks_appending_add(&engine->appending, request);
     return KS_OK;
 }
 
@@ -51,13 +53,14 @@ enum ks_result ks_messages_apply(struct ks_engine *engine, struct ks_store_appen
     return apply(engine, request, place, false);
 }
 
-void ks_messages_settle(struct ks_engine *engine, const struct ks_store_append_message *request,
-                        bool committed)
+enum ks_result ks_messages_settle(struct ks_engine *engine, const struct ks_store_append_message *request)
 {
-    if (committed)
+    enum ks_result result = ks_appending_result(&engine->appending);
+    if (result == KS_OK)
         ks_inboxes_arrived(engine->inboxes, &request->receiver, request->message_id, request->content_size);
     else
         ks_inboxes_not_arrived(engine->inboxes, &request->receiver, &request->sender, request->content_size);
+    return result;
 }
 
 static struct ks_store_append_message *append_of(struct ks_task *task)
@@ -69,10 +72,10 @@ static void settle_append(struct ks_task *task)
 {
     struct ks_store_append_message *request = append_of(task);
     struct ks_engine *engine = ks_engine_of(request->request.store);
-    enum ks_result failure = engine->writer.failure;
-    if (request->request.result == KS_OK)
-        ks_messages_settle(engine, request, failure == KS_OK);
-    ks_reply_post(&request->request, failure != KS_OK ? failure : request->request.result);
+    enum ks_result result = request->request.result;
+    if (result == KS_OK)
+        result = ks_messages_settle(engine, request);
+    ks_reply_post(&request->request, result);
 }
 
 static void has_applied(struct ks_engine *engine, struct ks_store_append_message *request,
@@ -120,13 +123,12 @@ void ks_messages_append(struct ks_store *store, struct ks_store_append_message *
 
 /* ---- leases ---- */
 
-/* Leases what is indexed up to `indexed`. KS_PENDING when the pull thread goes on with it, KS_MORE when there
- * is something to be indexed. */
-static enum ks_result lease(struct ks_engine *engine, struct ks_store_lease_waiting *request,
-                            uint64_t indexed)
+/* Leases what is filed up to `filed`. KS_PENDING when the pull thread goes on with it, KS_MORE when there is
+ * something to be filed. */
+static enum ks_result lease(struct ks_engine *engine, struct ks_store_lease_waiting *request, uint64_t filed)
 {
     struct ks_part part;
-    enum ks_result result = ks_inboxes_lease(engine->inboxes, &request->receiver, request->owner, indexed,
+    enum ks_result result = ks_inboxes_lease(engine->inboxes, &request->receiver, request->owner, filed,
                                              request->size_limit, request->overhead, &part);
     request->after = part.after;
     if (result == KS_PENDING) {
@@ -146,37 +148,37 @@ static struct ks_store_lease_waiting *lease_of(struct ks_task *task)
     return KS_CONTAINER_OF(task, struct ks_store_lease_waiting, request.task);
 }
 
-static void lease_indexed(struct ks_engine *engine, struct ks_store_lease_waiting *request)
+static void lease_filed(struct ks_engine *engine, struct ks_store_lease_waiting *request)
 {
     enum ks_result result = lease(engine, request, UINT64_MAX);
     if (result != KS_PENDING)
         ks_reply_post(&request->request, result);
 }
 
-static void index_before_lease(struct ks_engine *engine, struct ks_store_lease_waiting *request);
+static void file_before_lease(struct ks_engine *engine, struct ks_store_lease_waiting *request);
 
-/* What waits is what has settled before, and that was indexed: so nothing else can be leased here. */
+/* What waits is what has settled before, and that was filed: so nothing else can be leased here. */
 static void settle_lease(struct ks_task *task)
 {
     struct ks_store_lease_waiting *request = lease_of(task);
     struct ks_engine *engine = ks_engine_of(request->request.store);
     if (engine->writer.failure == KS_NO_SPACE && ks_reserve_give_up(&engine->reserve))
-        index_before_lease(engine, request);
+        file_before_lease(engine, request);
     else if (engine->writer.failure != KS_OK)
         ks_reply_post(&request->request, engine->writer.failure);
     else
-        lease_indexed(engine, request);
+        lease_filed(engine, request);
 }
 
 static void apply_lease(struct ks_task *task)
 {
     struct ks_engine *engine = ks_engine_of(lease_of(task)->request.store);
-    (void)ks_filing_reach(&engine->filing, engine->filing.last_message_id); /* settle_lease sees a failure */
+    (void)ks_appending_reach(&engine->appending, engine->filing.last_message_id); /* settle_lease sees it */
     ks_database_writer_settle_later(&engine->writer, task, settle_lease);
 }
 
-/* Has all messages indexed that wait now, then leases and answers. */
-static void index_before_lease(struct ks_engine *engine, struct ks_store_lease_waiting *request)
+/* Has all messages filed that wait now, then leases and answers. */
+static void file_before_lease(struct ks_engine *engine, struct ks_store_lease_waiting *request)
 {
     request->count = 0;
     request->size = 0;
@@ -184,13 +186,34 @@ static void index_before_lease(struct ks_engine *engine, struct ks_store_lease_w
     ks_database_writer_post(&engine->writer, &request->request.task);
 }
 
+/* On the filer's thread. */
+static void run_file_most(struct ks_task *task)
+{
+    struct ks_store_lease_waiting *request = lease_of(task);
+    struct ks_engine *engine = ks_engine_of(request->request.store);
+    ks_filing_file_journalled(&engine->filing);
+    file_before_lease(engine, request);
+}
+
+/* Others shall not wait for the writer while it files what is more than a moment's work: that is the filer's,
+ * and the writer is left with what came meanwhile. */
+static void file_most_before_lease(struct ks_engine *engine, struct ks_store_lease_waiting *request)
+{
+    if (ks_journal_pending(&engine->filing.journal) <= FILED_AT_ONCE) {
+        file_before_lease(engine, request);
+        return;
+    }
+    request->request.task.run = run_file_most;
+    ks_filing_post(&engine->filing, &request->request.task);
+}
+
 void ks_messages_lease_waiting(struct ks_store *store, struct ks_store_lease_waiting *request)
 {
     struct ks_engine *engine = ks_engine_of(store);
     request->request.store = store;
-    enum ks_result result = lease(engine, request, atomic_load(&engine->filing.indexed));
+    enum ks_result result = lease(engine, request, atomic_load(&engine->filing.filed));
     if (result == KS_MORE)
-        index_before_lease(engine, request);
+        file_most_before_lease(engine, request);
     else if (result != KS_PENDING)
         ks_reply_now(&request->request, result);
 }

@@ -28,9 +28,8 @@ enum ks_result ks_messages_apply(struct ks_engine *engine, struct ks_store_appen
  * settles it with the batch. */
 void ks_messages_apply_counted(struct ks_store_append_message *request);
 
-/* The writer's thread, when the batch is over, for what was applied with KS_OK: from now on it waits, if
- * `committed`. */
-void ks_messages_settle(struct ks_engine *engine, const struct ks_store_append_message *request,
-                        bool committed);
+/* The writer's thread, when the batch is over, for what was applied with KS_OK: from now on it waits. KS_OK,
+ * or why it does not. */
+enum ks_result ks_messages_settle(struct ks_engine *engine, const struct ks_store_append_message *request);
 
 #endif

@@ -169,12 +169,12 @@ static void sweep_users(struct ks_engine *engine)
 static void look_at_reserve(struct ks_engine *engine)
 {
     if (ks_reserve_is_given_up(&engine->reserve))
-        ks_reserve_tick(&engine->reserve, ks_database_writer_write_back(&engine->writer));
+        ks_reserve_tick(&engine->reserve, ks_database_writer_find_room(&engine->writer));
 }
 
 void ks_upkeep_tick(struct ks_engine *engine)
 {
-    ks_filing_tick(&engine->filing);
+    ks_filing_tick(&engine->filing, engine->appending.is_quiet);
     flush_when_due(engine);
     ks_age_note(&engine->age, false);
     sweep_users(engine);

@@ -87,18 +87,20 @@ static void many_messages_go_in_pieces(void **state)
     struct house *house = *state;
     struct pair users = two_users(house);
     char id[2 * KS_CLIENT_ID_SIZE + 1];
-    char sql[512];
+    char sql[768];
     ks_text_to_hex(users.bob.bytes, sizeof users.bob.bytes, id);
     snprintf(sql, sizeof sql,
              "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<25000)"
              " INSERT INTO messages(ToClient, FromClient, Type, ContentSize, Content)"
-             " SELECT x'%s', x'%s', 3, 1, x'00' FROM n",
+             " SELECT x'%s', x'%s', 3, 1, x'00' FROM n;"
+             " INSERT INTO waiting SELECT ToClient, ID, ContentSize FROM messages",
              id, id);
     house_close(house);
     run_on_database(house, sql);
     house_open(house);
     assert_int_equal(remove_user(house, "bob"), KS_OK);
     assert_database(house, "SELECT count(*) FROM messages", "0");
+    assert_database(house, "SELECT count(*) FROM waiting", "0");
 }
 
 static void of_two_removals_one_finds_the_user(void **state)

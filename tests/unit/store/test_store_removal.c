@@ -82,12 +82,13 @@ static void insert_rows(struct house *house, const struct ks_client_id *receiver
                         const char *content)
 {
     char id[2 * KS_CLIENT_ID_SIZE + 1];
-    char sql[512];
+    char sql[768];
     ks_text_to_hex(receiver->bytes, sizeof receiver->bytes, id);
     snprintf(sql, sizeof sql,
              "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<%u)"
              " INSERT INTO messages(ToClient, FromClient, Type, ContentSize, Content)"
-             " SELECT x'%s', x'%s', 3, length(%s), %s FROM n",
+             " SELECT x'%s', x'%s', 3, length(%s), %s FROM n;"
+             " INSERT INTO waiting SELECT ToClient, ID, ContentSize FROM messages",
              count, id, id, content, content);
     house_close(house);
     run_on_database(house, sql);

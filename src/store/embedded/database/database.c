@@ -99,7 +99,7 @@ static enum ks_result configure_writer(sqlite3 *database)
     enum ks_result result = set_write_ahead_log(database);
     if (result == KS_OK)
         result = ks_database_run(database, "PRAGMA synchronous=FULL;"
-                                           "PRAGMA wal_autocheckpoint=4000;"
+                                           "PRAGMA wal_autocheckpoint=0;"
                                            "PRAGMA journal_size_limit=67108864;"
                                            "PRAGMA cache_size=-16384;"
                                            "PRAGMA trusted_schema=OFF;");

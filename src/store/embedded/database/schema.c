@@ -63,6 +63,12 @@ static const char *const migrations[] = {
     "ALTER TABLE files ADD COLUMN Cksum INTEGER;"
     "ALTER TABLE files ADD COLUMN Written INTEGER;"
     "ALTER TABLE messages ADD COLUMN Sum INTEGER;",
+    /* message_rows.h: both rows of a message in one transaction. Until then, some waited for the second. */
+    "INSERT INTO waiting SELECT ToClient, ID, ContentSize FROM messages"
+    " WHERE ID > (SELECT Value FROM settings WHERE Name='messages filed') ORDER BY ToClient, ID;"
+    "UPDATE sqlite_sequence SET seq=max(seq, (SELECT Value FROM settings WHERE Name='messages filed'))"
+    " WHERE name='messages';"
+    "DELETE FROM settings WHERE Name='messages filed';",
 };
 
 enum { NEWEST_VERSION = sizeof migrations / sizeof migrations[0] };

@@ -13,11 +13,11 @@
  *                       start forgets the cksum. What the disk does to a file does not change it
  *   removals            users that an operator has removed and of whom something may be left in files/: it
  *                       is nobody's, and is not adopted
- *   settings            the key of the public aliases; up to which ID messages are indexed; whether all files
+ *   settings            the key of the public aliases; whether all files
  *                       lie under aliases (relocation.h); the data directory's own time (age.h)
  *   messages.Sum        CRC-32 of the row and its Content (sums.h); NULL for those of older kesher
  *   messages            what waits: Content or, for a large one, Place: its path in the data directory
- *   waiting             messages by receiver, as far as they are indexed (filing.h)
+ *   waiting             messages by receiver (message_rows.h)
  * The rowid of clients ascends in the order of registration, the ID of messages in that of the commits.
  *
  * Content is the last column of messages, so that reading the others touches none of its pages. What is asked

@@ -1,36 +1,21 @@
-/* journal.c — see journal.h: the file, its head, its segments. */
+/* journal.c — see journal.h: the ring of segments. */
 #include "store/embedded/journal/journal.h"
 
-#include "base/bytes.h"
 #include "base/file.h"
-#include "crypto/checksum.h"
+#include "store/embedded/journal/journal_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
-enum {
-    VERSION = 2,
-    MAGIC_SIZE = 16,
-    OFFSET_VERSION = MAGIC_SIZE, /* the head's */
-    OFFSET_SEGMENT_SIZE = OFFSET_VERSION + 4,
-    OFFSET_SALT = OFFSET_SEGMENT_SIZE + 4,
-    OFFSET_CRC = OFFSET_SALT + 8,
-    COPY_SIZE = OFFSET_CRC + 4,
-    SECOND_COPY = 2048, /* in another sector than the first */
-    SPACE_FACTOR = 4,
-    MEMORY_SIZE = KS_JOURNAL_SEGMENTS * KS_JOURNAL_SEGMENT_SIZE,
-    FILE_SIZE = KS_JOURNAL_HEAD_SIZE + MEMORY_SIZE,
-};
+enum { MEMORY_SIZE = KS_JOURNAL_SEGMENTS * KS_JOURNAL_SEGMENT_SIZE };
 
-static const uint8_t magic[MAGIC_SIZE] = "kesher journal\n";
-static const uint8_t no_magic[MAGIC_SIZE] = {0};
 static const char unfinished[] = "journal.new"; /* until all of it is written */
 
 /* ---- segments ---- */
@@ -40,95 +25,44 @@ static off_t segment_offset(size_t number)
     return (off_t)(KS_JOURNAL_HEAD_SIZE + number * KS_JOURNAL_SEGMENT_SIZE);
 }
 
-static bool is_empty(const struct ks_journal_segment *segment)
+static size_t next_of(size_t number)
 {
-    return segment->released == segment->size;
+    return (number + 1) % KS_JOURNAL_SEGMENTS;
 }
 
-static void start_over(struct ks_journal *journal, struct ks_journal_segment *segment)
+static void set_synced(struct ks_journal_segment *segment, size_t size)
 {
+    segment->size = size;
+    atomic_store(&segment->synced, size);
+}
+
+static struct ks_journal_segment *active_of(struct ks_journal *journal)
+{
+    return &journal->segments[atomic_load(&journal->active)];
+}
+
+/* From now on, it is the one that is written. Whoever takes comes there when the one before is read. */
+static void start_segment(struct ks_journal *journal, size_t number)
+{
+    struct ks_journal_segment *segment = &journal->segments[number];
     segment->filling = ++journal->fillings;
-    segment->size = 0;
-    segment->synced = 0;
-    segment->taken = 0;
-    segment->released = 0;
+    set_synced(segment, 0);
+    atomic_store(&journal->active, number);
 }
 
 /* What the batch that is being added is told by. */
 static uint64_t batch_of(const struct ks_journal_segment *segment)
 {
-    return segment->filling * KS_JOURNAL_SEGMENT_SIZE + segment->synced;
+    return segment->filling * KS_JOURNAL_SEGMENT_SIZE + atomic_load(&segment->synced);
 }
 
 /* The first message that was found; UINT64_MAX when there is none. */
 static uint64_t first_id(const struct ks_journal_segment *segment)
 {
-    return segment->synced > 0 ? ks_journal_record_id(segment->bytes) : UINT64_MAX;
+    return atomic_load(&segment->synced) > 0 ? ks_journal_record_id(segment->bytes) : UINT64_MAX;
 }
 
 /* ---- the file ---- */
-
-static enum ks_result read_all_at(int fd, uint8_t *bytes, size_t size, off_t offset)
-{
-    while (size > 0) {
-        ssize_t count = pread(fd, bytes, size, offset);
-        if (count < 0 && errno == EINTR)
-            continue;
-        if (count <= 0)
-            return KS_IO;
-        bytes += count;
-        offset += count;
-        size -= (size_t)count;
-    }
-    return KS_OK;
-}
-
-static void make_copy(uint8_t *copy, uint64_t salt)
-{
-    memcpy(copy, magic, MAGIC_SIZE);
-    ks_store_u32(copy + OFFSET_VERSION, VERSION);
-    ks_store_u32(copy + OFFSET_SEGMENT_SIZE, KS_JOURNAL_SEGMENT_SIZE);
-    ks_store_u64(copy + OFFSET_SALT, salt);
-    ks_store_u32(copy + OFFSET_CRC, ks_crc32(copy, OFFSET_CRC));
-}
-
-static enum ks_result write_head(const struct ks_journal *journal)
-{
-    uint8_t head[KS_JOURNAL_HEAD_SIZE] = {0};
-    make_copy(head, journal->salt);
-    make_copy(head + SECOND_COPY, journal->salt);
-    return ks_file_write_all_at(journal->fd, head, sizeof head, 0);
-}
-
-static bool is_sound_copy(const uint8_t *copy)
-{
-    uint8_t expected[COPY_SIZE];
-    make_copy(expected, ks_load_u64(copy + OFFSET_SALT));
-    return memcmp(copy, expected, COPY_SIZE) == 0;
-}
-
-/* The version that a head of an older or newer kesher tells; 0 when it is none. */
-static uint32_t version_of(const uint8_t *head)
-{
-    return memcmp(head, magic, MAGIC_SIZE) == 0 ? ks_load_u32(head + OFFSET_VERSION) : 0;
-}
-
-/* Whether the disk is far from full after the file is written: it must not be what fills it. */
-static bool has_space(int fd)
-{
-    struct statvfs status;
-    return fstatvfs(fd, &status) == 0 &&
-           status.f_bavail > (fsblkcnt_t)(SPACE_FACTOR * FILE_SIZE) / status.f_frsize;
-}
-
-static enum ks_result wipe_segments(const struct ks_journal *journal)
-{
-    static const uint8_t nothing[4 * KS_JOURNAL_HEAD_SIZE] = {0};
-    enum ks_result result = KS_OK;
-    for (off_t at = KS_JOURNAL_HEAD_SIZE; at < FILE_SIZE && result == KS_OK; at += (off_t)sizeof nothing)
-        result = ks_file_write_all_at(journal->fd, nothing, sizeof nothing, at);
-    return result;
-}
 
 static enum ks_result sync_file(const struct ks_journal *journal)
 {
@@ -149,7 +83,7 @@ static enum ks_result give_up(struct ks_journal *journal, enum ks_result failure
 /* What is in the file is durable before it gets its name, and the name before anything is added. */
 static enum ks_result make_whole(struct ks_journal *journal, int directory_fd)
 {
-    if (!has_space(journal->fd))
+    if (!ks_journal_file_has_space(journal->fd))
         return KS_NO_SPACE;
     enum ks_result result = ks_journal_begin(journal);
     if (result == KS_OK &&
@@ -172,40 +106,6 @@ static enum ks_result create(struct ks_journal *journal, int directory_fd)
         errno = failure;
     }
     return result;
-}
-
-static enum ks_result read_segments(struct ks_journal *journal)
-{
-    return read_all_at(journal->fd, journal->bytes, MEMORY_SIZE, KS_JOURNAL_HEAD_SIZE);
-}
-
-/* What is in the file, if it is one that we know; *salt is 0 where version 1 has none. KS_NOT_FOUND when an
- * older kesher has never finished the file, which it made under this name. */
-static enum ks_result read_head(const struct ks_journal *journal, uint64_t *salt, uint32_t *version)
-{
-    uint8_t head[KS_JOURNAL_HEAD_SIZE];
-    struct stat status;
-    if (fstat(journal->fd, &status) != 0)
-        return KS_IO;
-    if (!S_ISREG(status.st_mode))
-        return KS_INVALID;
-    if (status.st_size == 0)
-        return KS_NOT_FOUND;
-    if (status.st_size < (off_t)sizeof head)
-        return KS_INVALID;
-    if (read_all_at(journal->fd, head, sizeof head, 0) != KS_OK)
-        return KS_IO;
-    const uint8_t *copy = is_sound_copy(head) ? head : head + SECOND_COPY;
-    if (is_sound_copy(copy)) {
-        *version = VERSION;
-        *salt = ks_load_u64(copy + OFFSET_SALT);
-    } else if (memcmp(head, no_magic, MAGIC_SIZE) == 0) {
-        return KS_NOT_FOUND;
-    } else {
-        *version = version_of(head);
-    }
-    bool is_known = *version == VERSION ? is_sound_copy(copy) : *version == 1;
-    return is_known && status.st_size == FILE_SIZE ? KS_OK : KS_INVALID;
 }
 
 /* From the system: what nobody needs goes back there (give_memory_back). */
@@ -260,22 +160,41 @@ static enum ks_result find_messages(struct ks_journal *journal, const struct ks_
     return result == KS_OK || result == KS_NO_MEMORY ? result : KS_IO;
 }
 
+static int compare_first_ids(const void *one, const void *other)
+{
+    uint64_t first = first_id(one);
+    uint64_t second = first_id(other);
+    return (first > second) - (first < second);
+}
+
+/* The oldest one first, which is taken first; those without messages behind them. Which of them stands where
+ * in the file does not matter any more: nothing is added before a round begins. */
+static void put_in_order(struct ks_journal *journal)
+{
+    qsort(journal->segments, KS_JOURNAL_SEGMENTS, sizeof journal->segments[0], compare_first_ids);
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < KS_JOURNAL_SEGMENTS; i++)
+        bytes += atomic_load(&journal->segments[i].synced);
+    atomic_store(&journal->synced_bytes, bytes);
+    atomic_store(&journal->active, KS_JOURNAL_SEGMENTS - 1);
+}
+
 static enum ks_result read_file(struct ks_journal *journal, const struct ks_journal_options *options,
                                 struct ks_journal_findings *findings, uint32_t *version)
 {
-    uint64_t salt = 0;
-    enum ks_result head = read_head(journal, &salt, version);
-    if (head != KS_OK && head != KS_NOT_FOUND)
-        return head;
-    enum ks_result result = read_segments(journal);
-    if (head == KS_NOT_FOUND)
+    struct ks_journal_head head = {0};
+    enum ks_result found = ks_journal_file_read_head(journal->fd, &head);
+    *version = head.version;
+    if (found != KS_OK && found != KS_NOT_FOUND)
+        return found;
+    enum ks_result result = ks_journal_file_read_segments(journal->fd, journal->bytes, head.segments_size);
+    if (found == KS_NOT_FOUND)
         return result == KS_OK && !is_blank(journal) ? KS_INVALID : KS_NOT_FOUND;
-    if (result == KS_OK && *version == VERSION)
-        result = find_messages(journal, options, salt, findings);
+    if (result == KS_OK && head.version > 1)
+        result = find_messages(journal, options, head.salt, findings);
     else if (result == KS_OK)
         ks_journal_recovery_find_1(journal->segments, options->in_database);
-    /* The older one is to be taken first, so it is the one that is not written. */
-    journal->active = first_id(&journal->segments[0]) < first_id(&journal->segments[1]) ? 1 : 0;
+    put_in_order(journal);
     return result;
 }
 
@@ -300,11 +219,11 @@ static enum ks_result open_file(struct ks_journal *journal, const struct ks_jour
 static void explain(enum ks_result result, uint32_t version, char *why, size_t why_size)
 {
     char text[128];
-    if (result == KS_INVALID && version > VERSION)
+    if (result == KS_INVALID && version > KS_JOURNAL_VERSION)
         snprintf(why, why_size,
                  "`journal` in the data directory has version %" PRIu32
                  ", of a newer kesher; this one knows versions up to %d",
-                 version, VERSION);
+                 version, KS_JOURNAL_VERSION);
     else if (result == KS_INVALID)
         snprintf(why, why_size, "`journal` in the data directory is not a journal that this kesher can read");
     else
@@ -320,7 +239,7 @@ void ks_journal_init(struct ks_journal *journal)
 enum ks_result ks_journal_open(struct ks_journal *journal, const struct ks_journal_options *options,
                                struct ks_journal_findings *findings, char *why, size_t why_size)
 {
-    uint32_t version = VERSION;
+    uint32_t version = KS_JOURNAL_VERSION;
     close_and_free(journal);
     *findings = (struct ks_journal_findings){.left_out = 0};
     errno = 0;
@@ -339,23 +258,35 @@ enum ks_result ks_journal_open(struct ks_journal *journal, const struct ks_journ
                : KS_IO;
 }
 
+static void start_round(struct ks_journal *journal)
+{
+    for (size_t i = 0; i < KS_JOURNAL_SEGMENTS; i++)
+        set_synced(&journal->segments[i], 0);
+    journal->taken = journal->released = (struct ks_journal_position){0};
+    atomic_store(&journal->released_segment, 0);
+    atomic_store(&journal->released_bytes, 0);
+    atomic_store(&journal->taken_bytes, 0);
+    atomic_store(&journal->synced_bytes, 0);
+    start_segment(journal, 0);
+    journal->has_begun = true;
+    journal->is_marked = true;
+    give_memory_back(journal);
+}
+
 enum ks_result ks_journal_begin(struct ks_journal *journal)
 {
     if (journal->has_begun)
         return KS_OK;
-    enum ks_result result = wipe_segments(journal);
+    enum ks_result result = ks_journal_file_wipe_segments(journal->fd);
     if (result == KS_OK)
         result = sync_file(journal);
     if (result == KS_OK)
-        result = write_head(journal);
+        result = ks_journal_file_write_head(journal->fd, journal->salt);
     if (result == KS_OK)
         result = sync_file(journal);
     if (result != KS_OK)
         return give_up(journal, result);
-    for (size_t i = 0; i < KS_JOURNAL_SEGMENTS; i++)
-        start_over(journal, &journal->segments[i]);
-    journal->has_begun = true;
-    give_memory_back(journal);
+    start_round(journal);
     return KS_OK;
 }
 
@@ -370,103 +301,157 @@ bool ks_journal_is_open(const struct ks_journal *journal)
     return journal->fd >= 0;
 }
 
-/* ---- writing ---- */
+/* ---- adding ---- */
+
+/* The next segment may be written when whoever takes has left it behind. */
+static bool is_free(const struct ks_journal *journal, size_t number)
+{
+    return number != atomic_load(&journal->released_segment);
+}
 
 bool ks_journal_reserve(struct ks_journal *journal, size_t size)
 {
     if (!journal->has_begun)
         return false;
-    if (size <= KS_JOURNAL_SEGMENT_SIZE - journal->segments[journal->active].size)
+    if (size <= KS_JOURNAL_SEGMENT_SIZE - active_of(journal)->size)
         return true;
-    size_t other = (journal->active + 1) % KS_JOURNAL_SEGMENTS;
-    if (size > KS_JOURNAL_SEGMENT_SIZE || !is_empty(&journal->segments[other]))
+    size_t next = next_of(atomic_load(&journal->active));
+    if (size > KS_JOURNAL_SEGMENT_SIZE || !is_free(journal, next))
         return false;
-    start_over(journal, &journal->segments[other]);
-    journal->active = other;
+    start_segment(journal, next);
     return true;
 }
 
 void ks_journal_add(struct ks_journal *journal, const struct ks_journal_record *record)
 {
-    struct ks_journal_segment *segment = &journal->segments[journal->active];
+    struct ks_journal_segment *segment = active_of(journal);
     ks_journal_record_encode(record, journal->salt, batch_of(segment), segment->bytes + segment->size);
     segment->size += ks_journal_record_size(record);
 }
 
+/* With its sync, if the kernel has that: a second call would be another wait of the thread. */
+static ssize_t write_some(struct ks_journal *journal, const uint8_t *bytes, size_t size, off_t offset)
+{
+    const struct iovec piece = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = size};
+    ssize_t count = -1;
+    if (!journal->cannot_sync_writes) {
+        count = pwritev2(journal->fd, &piece, 1, offset, journal->has_new_head ? 0 : RWF_DSYNC);
+        journal->cannot_sync_writes = count < 0 && errno == EOPNOTSUPP;
+    }
+    return journal->cannot_sync_writes ? pwrite(journal->fd, bytes, size, offset) : count;
+}
+
+/* A write's own sync makes nothing durable but what it wrote. So a head that was written before, by which
+ * recovery knows this round, needs one of the file. */
+static enum ks_result write_durably(struct ks_journal *journal, const uint8_t *bytes, size_t size,
+                                    off_t offset)
+{
+    while (size > 0) {
+        ssize_t count = write_some(journal, bytes, size, offset);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count <= 0)
+            return count < 0 ? ks_result_from_errno(errno) : KS_IO;
+        bytes += count;
+        offset += count;
+        size -= (size_t)count;
+    }
+    if (!journal->has_new_head && !journal->cannot_sync_writes)
+        return KS_OK;
+    enum ks_result result = sync_file(journal);
+    journal->has_new_head = result != KS_OK;
+    return result;
+}
+
 enum ks_result ks_journal_commit(struct ks_journal *journal)
 {
-    struct ks_journal_segment *segment = &journal->segments[journal->active];
-    enum ks_result result =
-        ks_file_write_all_at(journal->fd, segment->bytes + segment->synced, segment->size - segment->synced,
-                             segment_offset(journal->active) + (off_t)segment->synced);
-    if (result == KS_OK)
-        result = sync_file(journal);
-    if (result == KS_OK) {
-        segment->synced = segment->size;
-        return KS_OK;
+    struct ks_journal_segment *segment = active_of(journal);
+    const size_t synced = atomic_load(&segment->synced);
+    const size_t size = segment->size - synced;
+    const off_t offset = segment_offset(atomic_load(&journal->active)) + (off_t)synced;
+    enum ks_result result = write_durably(journal, segment->bytes + synced, size, offset);
+    if (result != KS_OK) {
+        segment->size = synced;
+        return give_up(journal, result);
     }
-    segment->size = segment->synced;
-    return give_up(journal, result);
-}
-
-/* ---- taking ---- */
-
-static bool take_from(struct ks_journal_segment *segment, struct ks_journal_record *record)
-{
-    if (segment->taken >= segment->synced)
-        return false;
-    segment->taken += ks_journal_record_decode(segment->bytes + segment->taken, record);
-    return true;
-}
-
-bool ks_journal_take(struct ks_journal *journal, struct ks_journal_record *record)
-{
-    size_t older = (journal->active + 1) % KS_JOURNAL_SEGMENTS;
-    return take_from(&journal->segments[older], record) ||
-           take_from(&journal->segments[journal->active], record);
-}
-
-bool ks_journal_is_pending(const struct ks_journal *journal)
-{
-    for (size_t i = 0; i < KS_JOURNAL_SEGMENTS; i++)
-        if (journal->segments[i].released < journal->segments[i].synced)
-            return true;
-    return false;
-}
-
-size_t ks_journal_untaken(const struct ks_journal *journal)
-{
-    size_t size = 0;
-    for (size_t i = 0; i < KS_JOURNAL_SEGMENTS; i++)
-        size += journal->segments[i].synced - journal->segments[i].taken;
-    return size;
-}
-
-bool ks_journal_has_full_segment(const struct ks_journal *journal)
-{
-    const struct ks_journal_segment *older = &journal->segments[(journal->active + 1) % KS_JOURNAL_SEGMENTS];
-    return older->taken < older->synced;
-}
-
-void ks_journal_released(struct ks_journal *journal, bool committed)
-{
-    for (size_t i = 0; i < KS_JOURNAL_SEGMENTS; i++) {
-        struct ks_journal_segment *segment = &journal->segments[i];
-        if (!committed)
-            segment->taken = segment->released;
-        segment->released = segment->taken;
-        if (is_empty(segment))
-            start_over(journal, segment);
-    }
+    journal->is_marked = false;
+    atomic_fetch_add(&journal->synced_bytes, size);
+    atomic_store(&segment->synced, segment->size);
+    return KS_OK;
 }
 
 void ks_journal_mark_empty(struct ks_journal *journal)
 {
-    if (!journal->has_begun || ks_journal_is_pending(journal))
+    const size_t next = next_of(atomic_load(&journal->active));
+    if (!journal->has_begun || journal->is_marked || ks_journal_is_pending(journal) ||
+        !is_free(journal, next))
         return;
     journal->salt++; /* as good as a new one: what is told apart are rounds, from what is not known */
-    enum ks_result result = write_head(journal);
+    journal->has_new_head = true;
+    enum ks_result result = ks_journal_file_write_head(journal->fd, journal->salt);
     if (result != KS_OK)
         (void)give_up(journal, result);
+    else
+        start_segment(journal, next); /* a filling has one salt */
+    journal->is_marked = true;
     give_memory_back(journal);
+}
+
+/* ---- taking ---- */
+
+bool ks_journal_take(struct ks_journal *journal, struct ks_journal_record *record)
+{
+    struct ks_journal_position *at = &journal->taken;
+    for (;;) {
+        /* Before it is looked into: what is not the active one any more becomes no longer. */
+        const bool is_active = at->segment == atomic_load(&journal->active);
+        const struct ks_journal_segment *segment = &journal->segments[at->segment];
+        if (at->offset < atomic_load(&segment->synced)) {
+            size_t size = ks_journal_record_decode(segment->bytes + at->offset, record);
+            at->offset += size;
+            at->bytes += size;
+            atomic_store_explicit(&journal->taken_bytes, at->bytes, memory_order_relaxed);
+            return true;
+        }
+        if (is_active)
+            return false;
+        at->segment = next_of(at->segment);
+        at->offset = 0;
+    }
+}
+
+void ks_journal_released(struct ks_journal *journal, bool committed)
+{
+    if (!committed) {
+        journal->taken = journal->released;
+        atomic_store(&journal->taken_bytes, journal->taken.bytes);
+        return;
+    }
+    journal->released = journal->taken;
+    atomic_store(&journal->released_bytes, journal->released.bytes);
+    atomic_store(&journal->released_segment, journal->released.segment);
+}
+
+/* ---- any thread ---- */
+
+/* What is released was synced before: read in this order, it is never the greater one. */
+uint64_t ks_journal_pending(const struct ks_journal *journal)
+{
+    uint64_t released = atomic_load(&journal->released_bytes);
+    return atomic_load(&journal->synced_bytes) - released;
+}
+
+uint64_t ks_journal_taken(const struct ks_journal *journal)
+{
+    return atomic_load(&journal->taken_bytes);
+}
+
+uint64_t ks_journal_end(const struct ks_journal *journal)
+{
+    return atomic_load(&journal->synced_bytes);
+}
+
+bool ks_journal_is_released(const struct ks_journal *journal, uint64_t end)
+{
+    return atomic_load(&journal->released_bytes) >= end;
 }

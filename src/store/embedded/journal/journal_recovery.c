@@ -50,11 +50,22 @@ static bool is_new(const struct journal_walk *walk, size_t at)
     return ks_journal_record_id(walk->bytes + at) > walk->in_database;
 }
 
+/* Most of a journal is blank, most of the time: what is, has no record. */
+static size_t skip_blank(const struct journal_walk *walk, size_t at)
+{
+    static const uint8_t blank[4096] = {0};
+    while (at % sizeof blank == 0 && at < KS_JOURNAL_SEGMENT_SIZE &&
+           memcmp(walk->bytes + at, blank, sizeof blank) == 0)
+        at += sizeof blank;
+    return at;
+}
+
 /* The first record of the last filling from here on; KS_JOURNAL_SEGMENT_SIZE when there is none. */
 static size_t find_current(const struct journal_walk *walk, size_t at)
 {
+    at = skip_blank(walk, at);
     while (at < KS_JOURNAL_SEGMENT_SIZE && !is_current(walk, at))
-        at += KS_JOURNAL_RECORD_ALIGNMENT;
+        at = skip_blank(walk, at + KS_JOURNAL_RECORD_ALIGNMENT);
     return at < KS_JOURNAL_SEGMENT_SIZE ? at : KS_JOURNAL_SEGMENT_SIZE;
 }
 
@@ -63,7 +74,7 @@ static uint64_t highest_batch(const struct journal_walk *walk)
 {
     uint64_t highest = 0;
     size_t at = 0;
-    while (at < KS_JOURNAL_SEGMENT_SIZE) {
+    while ((at = skip_blank(walk, at)) < KS_JOURNAL_SEGMENT_SIZE) {
         bool sound = is_sound(walk, at);
         if (sound && batch_at(walk, at) > highest)
             highest = batch_at(walk, at);
@@ -128,9 +139,7 @@ static enum ks_result walk_through(struct journal_walk *walk)
 static void set_synced(struct ks_journal_segment *segment, size_t size)
 {
     segment->size = size;
-    segment->synced = size;
-    segment->taken = 0;
-    segment->released = 0;
+    atomic_store(&segment->synced, size);
 }
 
 enum ks_result ks_journal_recovery_find(struct ks_journal_segment *segments, uint64_t salt,

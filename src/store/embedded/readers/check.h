@@ -16,13 +16,14 @@
 #include "store/embedded/memory/quotas.h"
 #include "store/embedded/readers/damage.h"
 #include "store/embedded/vault/vault.h"
-#include "store/embedded/writer/filing.h"
+#include "store/embedded/writer/appending.h"
 #include "store/store.h"
 
 struct ks_check {
     /* Set before the start; all of it outlives the check. */
     struct ks_database_writer *writer;
-    struct ks_filing *filing;
+    const struct ks_filing *filing;
+    struct ks_appending *appending;
     struct ks_damage *damage;
     struct ks_vault *vault;
     struct ks_users *users;

@@ -39,11 +39,12 @@ static void settle_turn(struct ks_task *task)
     sem_post(&KS_CONTAINER_OF(task, struct turn, task)->over);
 }
 
-/* Messages that wait in the journal, or to be indexed, get their rows. */
+/* Messages that wait in the journal get their rows. */
 static void apply_turn(struct ks_task *task)
 {
     struct ks_check *check = KS_CONTAINER_OF(task, struct turn, task)->check;
-    (void)ks_filing_reach(check->filing, check->filing->last_message_id); /* a failure is told to who asked */
+    /* A failure is told to who asked. */
+    (void)ks_appending_reach(check->appending, check->filing->last_message_id);
     ks_database_writer_settle_later(check->writer, task, settle_turn);
 }
 

@@ -140,8 +140,8 @@ enum ks_result ks_check_messages(struct ks_check *check, struct ks_store_check *
 static const char lost_text[] = "SELECT w.ToClient, w.ID, w.ContentSize FROM waiting AS w"
                                 " LEFT JOIN messages AS m ON m.ID=w.ID WHERE m.ID IS NULL";
 static const char unlisted_text[] =
-    "SELECT m.ID FROM messages AS m WHERE m.ID<=(SELECT Value FROM settings WHERE Name='messages filed')"
-    " AND NOT EXISTS (SELECT 1 FROM waiting AS w WHERE w.ToClient=m.ToClient AND w.ID=m.ID)";
+    "SELECT m.ID FROM messages AS m"
+    " WHERE NOT EXISTS (SELECT 1 FROM waiting AS w WHERE w.ToClient=m.ToClient AND w.ID=m.ID)";
 
 static void tell_lost(struct ks_check *check, struct ks_store_check *request, sqlite3_stmt *row)
 {

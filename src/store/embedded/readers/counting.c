@@ -149,7 +149,7 @@ static void run_count(struct ks_task *task)
 
 /* ---- the beginning, on the writer's thread ---- */
 
-/* All that waited when it began is committed and indexed now, so the pull thread sees it. */
+/* All that waited when it began is committed as rows now, so the pull thread sees it. */
 static void settle_begin(struct ks_task *task)
 {
     struct ks_count *count = KS_CONTAINER_OF(task, struct ks_count, task);
@@ -171,7 +171,7 @@ static void start(struct ks_count *count)
     count->senders = ks_largest_senders_new();
     count->up_to = counting->filing->last_message_id;
     /* A failure fails the batch, which settle_begin sees. */
-    (void)ks_filing_reach(counting->filing, count->up_to);
+    (void)ks_appending_reach(counting->appending, count->up_to);
     ks_database_writer_settle_later(counting->writer, &count->task, settle_begin);
 }
 

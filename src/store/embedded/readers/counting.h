@@ -8,7 +8,7 @@
 
 #include "store/embedded/memory/inboxes.h"
 #include "store/embedded/readers/database_reader.h"
-#include "store/embedded/writer/filing.h"
+#include "store/embedded/writer/appending.h"
 #include "store/store.h"
 
 #include <pthread.h>
@@ -18,7 +18,8 @@ struct ks_count;
 struct ks_counting {
     /* Set before anything else is called; all of it outlives the counting. */
     struct ks_database_writer *writer;
-    struct ks_filing *filing;
+    const struct ks_filing *filing;
+    struct ks_appending *appending;
     struct ks_inboxes *inboxes;
     struct ks_database_reader *reader; /* the pull reader's */
     /* The writer's thread, inside its batch: a message that has waited for a count goes on. */

@@ -77,9 +77,9 @@ static enum ks_result walk_piece(struct ks_pull_reader *pull_reader, struct ks_s
 /* KS_PENDING: walk again. */
 static enum ks_result lease_found(struct ks_pull_reader *pull_reader, struct ks_store_lease_waiting *request)
 {
-    /* What it was to find is somebody else's by now, and what came later is not indexed: the next request's.
+    /* What it was to find is somebody else's by now, and what came later is not filed: the next request's.
      */
-    if (request->count == 0 && request->after >= atomic_load(&pull_reader->filing->indexed))
+    if (request->count == 0 && request->after >= atomic_load(&pull_reader->filing->filed))
         return KS_NOT_FOUND;
     struct ks_part part = {.after = request->after,
                            .last = request->last,

@@ -247,11 +247,10 @@ static void sync_directories(struct ks_vault *vault, struct ks_vault_row *group)
 /* On the index's thread. */
 static void rows_done(struct ks_vault_rows *rows)
 {
-    enum ks_result result = rows->result;
     struct ks_vault_row *row = rows->first; /* `rows` goes with the first stage */
     while (row != NULL) {
         struct ks_vault_row *next = row->next;
-        confirm_end(stage_of(row), result != KS_OK ? result : row->result);
+        confirm_end(stage_of(row), row->result);
         row = next;
     }
 }

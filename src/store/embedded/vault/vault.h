@@ -35,20 +35,19 @@ struct ks_vault_row {
     bool has_cksum;                     /* of a file … */
     uint32_t cksum;                     /* … as its 2103 told … */
     int64_t written;                    /* … and when it was last written (st_mtim), in nanoseconds */
-    enum ks_result result;              /* out: of this row alone; KS_NOT_FOUND: the file is nobody's */
+    enum ks_result result;              /* out; KS_NOT_FOUND: the file is nobody's */
 };
 
 struct ks_vault_rows {
     struct ks_task task; /* the index's until `done` */
     struct ks_vault_index *index;
     struct ks_vault_row *first;
-    enum ks_result result; /* out: of the commit */
     void (*done)(struct ks_vault_rows *rows);
 };
 
 struct ks_vault_index {
-    /* Makes the rows durable in one commit, then sets each row's `result` and the commit's, and calls
-     * rows->done, on any thread, once. In the order of asking. */
+    /* Makes the rows durable in one commit, then sets each row's `result`, and calls rows->done, on
+     * any thread, once. In the order of asking. */
     void (*commit)(struct ks_vault_index *index, struct ks_vault_rows *rows);
 };
 

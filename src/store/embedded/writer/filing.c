@@ -1,339 +1,183 @@
 /* filing.c — see filing.h. */
 #include "store/embedded/writer/filing.h"
 
-#include "store/embedded/disk/sums.h"
+#include "store/embedded/database/paced_writes.h"
+#include "store/embedded/writer/message_rows.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 enum {
-    PIECE = 4096,       /* messages that wait to be indexed; some ten milliseconds of the writer's time */
-    TAKEN_IN_A_GO = 64, /* messages from the journal, at least, when they must be taken */
-    JOURNALLED_LIMIT = 128 * 1024, /* bytes of a batch: with more, the database's way costs no more */
-    FEW = 4,                       /* messages of a batch: fewer gain nothing from the journal … */
-    FEW_BYTES = 64 * 1024,         /* … unless the journal has more than that */
-    LOAD = 64,                     /* messages without a quiet moment: fewer are no load */
-    QUIET_MS = 20,                 /* nothing was appended for so long: a moment to insert what there is */
-    REOPEN_MS = 60 * 1000,         /* after the journal has failed */
+    PIECE = 4096,                /* messages, after which the writer may have the turn: some milliseconds */
+    PIECES = 8,                  /* of one transaction: the fewer, the more often each page is written */
+    MEASURED = 64 * 1024,        /* bytes of a transaction: fewer tell nothing of what filing costs */
+    LAG = 4 * 1024 * 1024,       /* bytes that were not taken: with more, the filer does not keep up … */
+    LAG_RANGE = 2 * 1024 * 1024, /* … and with so many more, who appends becomes as slow as it is */
+    PAUSE_LIMIT_US = 50 * 1000,
+    REOPEN_MS = 60 * 1000, /* after the journal has failed */
+    NICE = 10,             /* nobody waits for the filer; who does, has nothing else to do */
 };
 
-/* ---- rows ---- */
-
-/* No constraint can be broken in a sound database. */
-static enum ks_result run_without_conflict(struct ks_filing *filing, struct ks_query *query)
-{
-    enum ks_result result = ks_query_run(query);
-    return ks_database_writer_check(filing->writer, result == KS_EXISTS ? KS_IO : result);
-}
-
-static uint32_t sum_of(const struct ks_journal_record *record)
-{
-    bool has_place = record->place != NULL;
-    return ks_sums_of_row(&(struct ks_sums_row){
-        .message_id = record->message_id,
-        .receiver = &record->receiver,
-        .sender = &record->sender,
-        .type = record->type,
-        .content_size = record->content_size,
-        .bytes = has_place ? (const void *)record->place : record->content,
-        .size = has_place ? strlen(record->place) : record->content_size,
-    });
-}
-
-static void bind_row(struct ks_query *query, const struct ks_journal_record *record)
-{
-    ks_query_integer(query, (int64_t)record->message_id);
-    ks_query_blob(query, record->receiver.bytes, sizeof record->receiver.bytes);
-    ks_query_blob(query, record->sender.bytes, sizeof record->sender.bytes);
-    ks_query_integer(query, record->type);
-    ks_query_integer(query, record->content_size);
-    if (record->place != NULL) {
-        ks_query_text(query, record->place, strlen(record->place));
-        ks_query_null(query);
-    } else {
-        ks_query_null(query);
-        /* No bytes are an empty blob, a null pointer would be NULL. */
-        ks_query_blob(query, record->content_size > 0 ? record->content : (const void *)"",
-                      record->content_size);
-    }
-    ks_query_integer(query, sum_of(record));
-}
-
-/* One row, or KS_INSERTED_TOGETHER. */
-static enum ks_result insert_rows(struct ks_filing *filing, const struct ks_journal_record *records,
-                                  size_t count)
-{
-    struct ks_query query = ks_database_writer_query(
-        filing->writer, count == 1 ? KS_STATEMENT_INSERT_MESSAGE : KS_STATEMENT_INSERT_MESSAGES_TOGETHER);
-    for (size_t i = 0; i < count; i++)
-        bind_row(&query, &records[i]);
-    enum ks_result result = run_without_conflict(filing, &query);
-    if (result == KS_OK)
-        filing->inserted = records[count - 1].message_id;
-    return result;
-}
-
-/* Many rows by one statement cost less than half of what they cost one by one. */
-static enum ks_result insert_group(struct ks_filing *filing, const struct ks_journal_record *records,
-                                   size_t count)
-{
-    if (count == KS_INSERTED_TOGETHER)
-        return insert_rows(filing, records, count);
-    enum ks_result result = KS_OK;
-    for (size_t i = 0; i < count && result == KS_OK; i++)
-        result = insert_rows(filing, &records[i], 1);
-    return result;
-}
-
-static struct ks_journal_record record_of(const struct ks_store_append_message *request)
-{
-    return (struct ks_journal_record){
-        .message_id = request->message_id,
-        .receiver = request->receiver,
-        .sender = request->sender,
-        .type = request->type,
-        .content_size = request->content_size,
-        .place = request->place,
-        .content = request->content,
-    };
-}
+/* ---- inside a transaction ---- */
 
 /* The next messages of the journal. */
-static size_t take_group(struct ks_filing *filing, struct ks_journal_record *records, size_t limit)
+static size_t take_group(struct ks_filing *filing, struct ks_journal_record *records)
 {
     size_t count = 0;
-    while (count < limit && ks_journal_take(&filing->journal, &records[count]))
+    while (count < KS_INSERTED_TOGETHER && ks_journal_take(&filing->journal, &records[count]))
         count++;
     return count;
 }
 
-/* Inserts at most `limit` messages of the journal. */
-static enum ks_result insert_journalled(struct ks_filing *filing, size_t limit)
+/* The turn is wanted, and it is not the one who has it that wants it. */
+static bool gives_way(const struct ks_database_writer *writer)
+{
+    return !writer->in_a_hurry && ks_write_turn_is_wanted(writer->turn);
+}
+
+/* Files at most PIECE messages. KS_OK: all that there are; KS_MORE: perhaps not. */
+static enum ks_result file_piece(struct ks_filing *filing, struct ks_database_writer *writer)
 {
     struct ks_journal_record records[KS_INSERTED_TOGETHER] = {0};
+    uint64_t last = filing->filed_in_transaction;
     enum ks_result result = KS_OK;
-    size_t count = 1;
-    while (result == KS_OK && limit > 0 && count > 0) {
-        count = take_group(filing, records, limit < KS_INSERTED_TOGETHER ? limit : KS_INSERTED_TOGETHER);
-        result = insert_group(filing, records, count);
-        limit -= count;
+    size_t count = 0;
+    size_t group = 1;
+    while (result == KS_OK && count < PIECE && !gives_way(writer)) {
+        group = take_group(filing, records);
+        if (group == 0)
+            break;
+        result = ks_message_rows_insert(writer, records, group);
+        last = records[group - 1].message_id;
+        count += group;
     }
-    return result;
-}
-
-static void forget_appended(struct ks_filing *filing)
-{
-    filing->first = NULL;
-    filing->last = NULL;
-    filing->size = 0;
-}
-
-/* Inserts what this batch has appended so far, behind all that is journalled. */
-static enum ks_result insert_appended(struct ks_filing *filing)
-{
-    enum ks_result result = ks_database_writer_begin(filing->writer);
+    if (result == KS_OK && count > 0)
+        result = ks_message_rows_index(writer, filing->filed_in_transaction, last);
     if (result == KS_OK)
-        result = insert_journalled(filing, SIZE_MAX);
-    const struct ks_store_append_message *next = filing->first;
-    while (next != NULL && result == KS_OK) {
-        struct ks_journal_record records[KS_INSERTED_TOGETHER] = {0};
-        size_t count = 0;
-        for (; next != NULL && count < KS_INSERTED_TOGETHER; next = next->next)
-            records[count++] = record_of(next);
-        result = insert_group(filing, records, count);
-    }
-    forget_appended(filing);
+        ks_filing_note(filing, last);
+    return result == KS_OK && group > 0 ? KS_MORE : result;
+}
+
+enum ks_result ks_filing_file(struct ks_filing *filing, struct ks_database_writer *writer)
+{
+    enum ks_result result = KS_MORE;
+    while (result == KS_MORE)
+        result = file_piece(filing, writer);
     return result;
 }
 
-/* ---- indexing ---- */
-
-/* Indexes what was inserted and is not indexed, in the transaction that is open. */
-static enum ks_result index_inserted(struct ks_filing *filing)
+void ks_filing_note(struct ks_filing *filing, uint64_t last)
 {
-    const uint64_t last = filing->inserted;
-    struct ks_query query = ks_database_writer_query(filing->writer, KS_STATEMENT_INDEX_MESSAGES);
-    ks_query_integer(&query, (int64_t)filing->indexed_in_transaction);
-    ks_query_integer(&query, (int64_t)last);
-    enum ks_result result = run_without_conflict(filing, &query);
-    if (result != KS_OK)
-        return result;
-    query = ks_database_writer_query(filing->writer, KS_STATEMENT_SET_INDEXED);
-    ks_query_integer(&query, (int64_t)last);
-    result = ks_database_writer_check(filing->writer, ks_query_run(&query));
-    if (result == KS_OK)
-        filing->indexed_in_transaction = last;
-    return result;
-}
-
-enum ks_result ks_filing_reach(struct ks_filing *filing, uint64_t up_to)
-{
-    if (up_to <= atomic_load(&filing->indexed))
-        return KS_OK;
-    /* What is indexed in a transaction that was left open is seen by others only when this batch commits it.
-     */
-    enum ks_result result = ks_database_writer_begin(filing->writer);
-    if (result != KS_OK || up_to <= filing->indexed_in_transaction)
-        return result;
-    result = insert_appended(filing);
-    return result == KS_OK && filing->inserted > filing->indexed_in_transaction ? index_inserted(filing)
-                                                                                : result;
+    filing->filed_in_transaction = last;
 }
 
 void ks_filing_transaction_over(struct ks_filing *filing, bool committed)
 {
-    if (committed) {
-        atomic_store(&filing->indexed, filing->indexed_in_transaction);
-        filing->inserted_before = filing->inserted;
-    } else {
-        filing->indexed_in_transaction = atomic_load(&filing->indexed);
-        filing->inserted = filing->inserted_before;
-    }
+    if (committed)
+        atomic_store(&filing->filed, filing->filed_in_transaction);
+    else
+        filing->filed_in_transaction = atomic_load(&filing->filed);
     ks_journal_released(&filing->journal, committed);
 }
 
-/* ---- a batch ---- */
-
-void ks_filing_append(struct ks_filing *filing, struct ks_store_append_message *request)
-{
-    const struct ks_journal_record record = record_of(request);
-    request->next = NULL;
-    if (filing->first == NULL) {
-        filing->first = request;
-        filing->count_before = filing->count;
-        filing->count = 0;
-    } else {
-        filing->last->next = request;
-    }
-    filing->last = request;
-    filing->size += ks_journal_record_size(&record);
-    filing->count++;
-}
-
-/* Who sends a few messages and looks into the database shall find them there. One small batch between large
- * ones is no sign of little to do. */
-static bool is_little_to_do(const struct ks_filing *filing)
-{
-    bool are_few = filing->load < LOAD || (filing->count < FEW && filing->count_before < FEW);
-    return are_few && ks_journal_untaken(&filing->journal) <= FEW_BYTES;
-}
-
-static void measure_load(struct ks_filing *filing)
-{
-    uint64_t now = ks_clock_monotonic_ms(filing->clock);
-    if (now - filing->last_append_ms >= QUIET_MS)
-        filing->load = 0;
-    filing->load += filing->count;
-    filing->last_append_ms = now;
-}
-
-/* True when all that this batch has appended is durable in the journal. */
-static bool journal_appended(struct ks_filing *filing)
-{
-    if (is_little_to_do(filing) || filing->size > JOURNALLED_LIMIT ||
-        !ks_journal_reserve(&filing->journal, filing->size))
-        return false;
-    for (const struct ks_store_append_message *next = filing->first; next != NULL; next = next->next) {
-        const struct ks_journal_record record = record_of(next);
-        ks_journal_add(&filing->journal, &record);
-    }
-    uint64_t began = ks_clock_stopwatch_ns();
-    if (ks_journal_commit(&filing->journal) == KS_OK) {
-        ks_database_writer_count_commit(filing->writer, began);
-        forget_appended(filing);
-        return true;
-    }
-    char text[128];
-    ks_log_error(filing->log, "the journal cannot be written, messages go straight to the database: %s",
-                 strerror_r(errno, text, sizeof text));
-    filing->next_opening_ms = ks_clock_monotonic_ms(filing->clock) + REOPEN_MS;
-    return false;
-}
-
-void ks_filing_batch(struct ks_filing *filing)
-{
-    const struct ks_database_writer *writer = filing->writer;
-    if (writer->failure != KS_OK) {
-        forget_appended(filing);
-        return;
-    }
-    if (filing->first != NULL) {
-        filing->quiet = false;
-        measure_load(filing);
-    }
-    if (filing->first != NULL && (writer->must_commit || !journal_appended(filing)))
-        (void)insert_appended(filing); /* a failure fails the batch, which whoever waits for it is told */
-    if (writer->failure == KS_OK && writer->must_commit &&
-        filing->inserted - filing->indexed_in_transaction >= PIECE)
-        (void)index_inserted(filing); /* likewise */
-}
-
-/* ---- what the journal has ---- */
+/* ---- the filer ---- */
 
 /* Ends a transaction of our own. */
-static enum ks_result finish(struct ks_filing *filing)
+static enum ks_result finish(struct ks_database_writer *writer)
 {
-    filing->writer->must_commit = true;
-    enum ks_result result = ks_database_writer_finish(filing->writer);
-    ks_database_writer_forget_failure(filing->writer);
-    ks_retry_note(&filing->retry, ks_clock_monotonic_ms(filing->clock), result != KS_OK);
-    if (result == KS_OK && !ks_journal_is_pending(&filing->journal))
-        ks_journal_mark_empty(&filing->journal);
+    enum ks_result result = ks_database_writer_finish(writer);
+    ks_database_writer_forget_failure(writer);
     return result;
 }
 
-/* Inserts and indexes some messages, in a transaction that may stay open: it is nobody's who waits. */
-static enum ks_result take_some(struct ks_filing *filing, size_t count)
+static void measure(struct ks_filing *filing, uint64_t began_ns, uint64_t bytes)
 {
-    enum ks_result result = ks_database_writer_open_transaction(filing->writer);
+    if (bytes >= MEASURED)
+        atomic_store(&filing->ns_per_kibibyte, (ks_clock_stopwatch_ns() - began_ns) / (bytes / 1024));
+}
+
+/* In one transaction. KS_MORE when there may be more. */
+static enum ks_result file_some(struct ks_filing *filing)
+{
+    struct ks_database_writer *writer = &filing->connection;
+    enum ks_result result = ks_database_writer_begin(writer);
+    const uint64_t began = ks_clock_stopwatch_ns();
+    const uint64_t before = ks_journal_taken(&filing->journal);
     if (result == KS_OK)
-        result = insert_journalled(filing, count);
-    if (result == KS_OK)
-        result = index_inserted(filing);
-    return result == KS_OK ? KS_OK : finish(filing);
+        result = KS_MORE;
+    for (int i = 0; i < PIECES && result == KS_MORE && !gives_way(writer); i++)
+        result = file_piece(filing, writer);
+    const uint64_t bytes = ks_journal_taken(&filing->journal) - before;
+    enum ks_result finished = finish(writer);
+    measure(filing, began, bytes);
+    return finished == KS_OK ? result : finished;
 }
 
-static bool may_try(const struct ks_filing *filing)
+/* What comes meanwhile would be few in a transaction; the next time they are more. */
+void ks_filing_file_journalled(struct ks_filing *filing)
 {
-    return ks_retry_is_due(&filing->retry, ks_clock_monotonic_ms(filing->clock));
+    const uint64_t end = ks_journal_end(&filing->journal);
+    enum ks_result result = KS_MORE;
+    while (result == KS_MORE && !ks_journal_is_released(&filing->journal, end))
+        result = file_some(filing);
+    ks_retry_note(&filing->retry, ks_clock_monotonic_ms(filing->clock), result != KS_OK && result != KS_MORE);
 }
 
-/* Twice as fast as it grows: so a segment is free long before the other one is full. When batches are small
- * again, the journal becomes empty though it is never quiet. */
-void ks_filing_batch_over(struct ks_filing *filing)
+static void run_asked(struct ks_task *task)
 {
-    bool is_full = ks_journal_has_full_segment(&filing->journal);
-    bool is_behind =
-        filing->count < FEW && filing->count_before < FEW && ks_journal_untaken(&filing->journal) > 0;
-    if ((!is_full && !is_behind) || !may_try(filing))
-        return;
-    size_t count = 2 * filing->count > TAKEN_IN_A_GO ? 2 * filing->count : TAKEN_IN_A_GO;
-    if (take_some(filing, count) == KS_OK && is_full && !ks_journal_has_full_segment(&filing->journal))
-        (void)finish(filing);
+    struct ks_filing *filing = KS_CONTAINER_OF(task, struct ks_filing, task);
+    atomic_store(&filing->is_asked, false);
+    ks_paced_writes_begin();
+    if (ks_retry_is_due(&filing->retry, ks_clock_monotonic_ms(filing->clock)))
+        ks_filing_file_journalled(filing);
+    if (atomic_exchange(&filing->log_is_long, false))
+        ks_database_writer_write_back(&filing->connection);
 }
 
-enum ks_result ks_filing_insert_all(struct ks_filing *filing)
+void ks_filing_ask(struct ks_filing *filing)
 {
-    enum ks_result result = KS_OK;
-    if (ks_journal_is_pending(&filing->journal))
-        result = take_some(filing, SIZE_MAX);
-    return result == KS_OK && filing->writer->in_transaction ? finish(filing) : result;
+    if (!atomic_exchange(&filing->is_asked, true))
+        ks_filing_post(filing, &filing->task);
 }
 
-uint64_t ks_filing_idle(struct ks_filing *filing)
+/* Before the filer is there, and after it, what is asked of it is left: the log is written back by who closes
+ * the database. */
+void ks_filing_write_back_log(struct ks_filing *filing)
 {
-    if (!ks_journal_is_pending(&filing->journal))
-        return KS_THREAD_UNTIL_POSTED;
-    if (!may_try(filing))
-        return KS_RETRY_FIRST_MS;
-    if (!filing->quiet) {
-        filing->quiet = true;
-        return QUIET_MS;
-    }
-    if (ks_journal_untaken(&filing->journal) == 0)
-        return finish(filing) == KS_OK ? KS_THREAD_UNTIL_POSTED : KS_RETRY_FIRST_MS;
-    return take_some(filing, TAKEN_IN_A_GO) == KS_OK ? 0 : KS_RETRY_FIRST_MS;
+    atomic_store(&filing->log_is_long, true);
+    if (filing->thread != NULL)
+        ks_filing_ask(filing);
 }
+
+void ks_filing_post(struct ks_filing *filing, struct ks_task *task)
+{
+    ks_executor_post(ks_thread_executor(filing->thread), task);
+}
+
+uint64_t ks_filing_pace(const struct ks_filing *filing, size_t size)
+{
+    const uint64_t taken = ks_journal_taken(&filing->journal);
+    const uint64_t lag = ks_journal_end(&filing->journal) - taken;
+    if (lag <= LAG)
+        return 0;
+    const uint64_t filed_us = size * atomic_load(&filing->ns_per_kibibyte) / (1024 * UINT64_C(1000));
+    const uint64_t pause = filed_us * ((lag - LAG) / 1024) / (LAG_RANGE / 1024);
+    return pause < PAUSE_LIMIT_US ? pause : PAUSE_LIMIT_US;
+}
+
+/* In a hurry to begin, it has the filer cut its transaction short. */
+enum ks_result ks_filing_make_room(struct ks_filing *filing)
+{
+    const uint64_t pending = ks_journal_pending(&filing->journal);
+    enum ks_result result = ks_database_writer_begin(filing->writer);
+    if (result == KS_OK && ks_journal_pending(&filing->journal) == pending)
+        (void)file_piece(filing, filing->writer); /* what fails, fails the transaction */
+    return finish(filing->writer);
+}
+
+/* ---- opening the journal ---- */
 
 /* Opens the file. What has an id that was given out is in the database, or nobody was told that it is kept:
  * whoever sent that may have sent it again. So at a start it is the database that tells `known`. */
@@ -357,26 +201,53 @@ static void begin_journal(struct ks_filing *filing)
         return;
     ks_log_warning(filing->log, "the journal cannot be written, messages go straight to the database: %s",
                    strerror_r(errno, text, sizeof text));
+    ks_filing_journal_failed(filing);
+}
+
+void ks_filing_journal_failed(struct ks_filing *filing)
+{
     filing->next_opening_ms = ks_clock_monotonic_ms(filing->clock) + REOPEN_MS;
 }
 
-void ks_filing_tick(struct ks_filing *filing)
+/* With the turn, so that nobody takes from it meanwhile. */
+static void open_again(struct ks_filing *filing)
 {
     struct ks_journal_findings findings;
     char why[256];
-    if (ks_journal_is_open(&filing->journal) ||
-        ks_clock_monotonic_ms(filing->clock) < filing->next_opening_ms)
-        return;
-    filing->next_opening_ms = ks_clock_monotonic_ms(filing->clock) + REOPEN_MS;
-    if (ks_filing_insert_all(filing) != KS_OK ||
-        open_journal(filing, filing->last_message_id, &findings, why, sizeof why) != KS_OK)
+    ks_filing_journal_failed(filing); /* or not, which is told below */
+    enum ks_result result = ks_database_writer_begin(filing->writer);
+    if (result == KS_OK)
+        result = ks_filing_file(filing, filing->writer);
+    if (finish(filing->writer) != KS_OK || result != KS_OK)
         return; /* the log has what failed first */
-    begin_journal(filing);
+    ks_write_turn_take(filing->writer->turn, true);
+    if (open_journal(filing, filing->last_message_id, &findings, why, sizeof why) == KS_OK)
+        begin_journal(filing);
+    ks_write_turn_give(filing->writer->turn);
     if (ks_journal_is_open(&filing->journal))
         ks_log_notice(filing->log, "the journal is open again");
 }
 
+void ks_filing_tick(struct ks_filing *filing, bool is_quiet)
+{
+    bool is_pending = ks_journal_is_pending(&filing->journal);
+    if (is_pending && is_quiet)
+        ks_filing_ask(filing);
+    if (!is_pending && is_quiet)
+        ks_journal_mark_empty(&filing->journal);
+    if (!ks_journal_is_open(&filing->journal) &&
+        ks_clock_monotonic_ms(filing->clock) >= filing->next_opening_ms)
+        open_again(filing);
+}
+
 /* ---- start and stop ---- */
+
+static void set_filed(struct ks_filing *filing, uint64_t last)
+{
+    filing->last_message_id = last;
+    filing->filed_in_transaction = last;
+    atomic_store(&filing->filed, last);
+}
 
 static enum ks_result read_last_message_id(struct ks_filing *filing)
 {
@@ -385,9 +256,7 @@ static enum ks_result read_last_message_id(struct ks_filing *filing)
         filing->writer->database, "SELECT seq FROM sqlite_sequence WHERE name='messages'", &last);
     if (result == KS_OK && last < 0)
         return KS_INVALID;
-    filing->last_message_id = (uint64_t)last;
-    filing->inserted = (uint64_t)last;
-    filing->inserted_before = (uint64_t)last;
+    set_filed(filing, (uint64_t)last);
     return result == KS_NOT_FOUND ? KS_OK : result; /* there never was one */
 }
 
@@ -405,21 +274,37 @@ static void tell_findings(const struct ks_filing *filing, const struct ks_journa
                        findings->left_out);
 }
 
-/* What a crash has left in the journal becomes rows, which ks_filing_start indexes. Ids go on behind all that
- * the journal could have held: what could not be read, had ids, too. */
+/* Ids go on behind all that the journal could have held: what could not be read, had ids, too. In the
+ * transaction, so that a second crash does not give them out again. */
+static enum ks_result skip_ids(struct ks_filing *filing)
+{
+    char sql[192];
+    const uint64_t last = filing->filed_in_transaction + KS_JOURNAL_RECORD_LIMIT;
+    snprintf(sql, sizeof sql,
+             "DELETE FROM sqlite_sequence WHERE name='messages';"
+             "INSERT INTO sqlite_sequence(name, seq) VALUES('messages', %" PRIu64 ")",
+             last);
+    enum ks_result result = ks_database_run(filing->writer->database, sql);
+    if (result == KS_OK)
+        ks_filing_note(filing, last);
+    return ks_database_writer_check(filing->writer, result);
+}
+
+/* What a crash has left in the journal becomes rows. */
 static enum ks_result recover_journalled(struct ks_filing *filing)
 {
+    const bool is_pending = ks_journal_is_pending(&filing->journal);
     enum ks_result result = ks_database_writer_begin(filing->writer);
     if (result == KS_OK)
-        result = insert_journalled(filing, SIZE_MAX);
-    enum ks_result finished = finish(filing);
+        result = ks_filing_file(filing, filing->writer);
+    if (result == KS_OK)
+        result = skip_ids(filing);
+    enum ks_result finished = finish(filing->writer);
     if (result != KS_OK || finished != KS_OK)
         return result != KS_OK ? result : finished;
-    if (filing->inserted > filing->last_message_id)
+    if (is_pending)
         ks_log_notice(filing->log, "took the latest messages from the journal into the database");
-    filing->inserted += KS_JOURNAL_RECORD_LIMIT;
-    filing->inserted_before = filing->inserted;
-    filing->last_message_id = filing->inserted;
+    set_filed(filing, atomic_load(&filing->filed));
     return KS_OK;
 }
 
@@ -429,7 +314,7 @@ enum ks_result ks_filing_recover(struct ks_filing *filing, char *why, size_t why
     enum ks_result result = read_last_message_id(filing);
     if (result != KS_OK)
         return result;
-    result = open_journal(filing, filing->inserted, &findings, why, why_size);
+    result = open_journal(filing, filing->last_message_id, &findings, why, why_size);
     if (result == KS_OK) {
         bool is_clean =
             !ks_journal_is_pending(&filing->journal) && findings.damaged == 0 && findings.left_out == 0;
@@ -439,38 +324,46 @@ enum ks_result ks_filing_recover(struct ks_filing *filing, char *why, size_t why
     if (result != KS_NO_SPACE)
         return result;
     ks_log_warning(filing->log, "%s; messages go straight to the database", why);
-    filing->next_opening_ms = ks_clock_monotonic_ms(filing->clock) + REOPEN_MS;
+    ks_filing_journal_failed(filing);
     why[0] = '\0';
     return KS_OK;
 }
 
 enum ks_result ks_filing_start(struct ks_filing *filing)
 {
-    int64_t indexed = 0;
-    enum ks_result result = ks_database_read_integer(
-        filing->writer->database, "SELECT Value FROM settings WHERE Name='messages filed'", &indexed);
-    if (result != KS_OK)
-        return result == KS_NOT_FOUND ? KS_IO : result;
-    /* Ids of messages that were never committed may have been indexed over: they are not given out again, or
-     * a new message would count as indexed, and nobody would find it. */
-    if (filing->last_message_id < (uint64_t)indexed)
-        filing->last_message_id = (uint64_t)indexed;
-    if (filing->inserted < (uint64_t)indexed)
-        filing->inserted = filing->inserted_before = (uint64_t)indexed;
-    filing->indexed_in_transaction = (uint64_t)indexed;
-    atomic_store(&filing->indexed, (uint64_t)indexed);
-    if (filing->inserted > filing->indexed_in_transaction &&
-        ks_database_writer_begin(filing->writer) == KS_OK)
-        (void)index_inserted(filing); /* what fails is told below */
-    result = ks_database_writer_finish(filing->writer);
-    ks_database_writer_forget_failure(filing->writer);
+    const struct ks_database_writer *writer = filing->writer;
+    const struct ks_thread_hooks hooks = {.nice = NICE};
+    char why[256];
+    filing->task.run = run_asked;
+    filing->connection = (struct ks_database_writer){
+        .database_path = writer->database_path,
+        .log = writer->log,
+        .turn = writer->turn,
+        .context = writer->context,
+        .transaction_over = writer->transaction_over,
+        .log_is_long = writer->log_is_long,
+    };
+    begin_journal(filing);
+    ks_paced_writes_install();
+    enum ks_result result = ks_database_writer_connect(&filing->connection, why, sizeof why);
     if (result == KS_OK)
-        begin_journal(filing);
+        return ks_thread_start(&filing->thread, "store-filer", &hooks);
+    ks_log_error(filing->log, "%s", why);
     return result;
+}
+
+void ks_filing_settle(struct ks_filing *filing)
+{
+    if (filing->thread != NULL)
+        ks_thread_reach(filing->thread);
 }
 
 void ks_filing_stop(struct ks_filing *filing)
 {
-    (void)ks_filing_insert_all(filing); /* what fails stays in the journal for the next start */
+    ks_thread_stop(filing->thread);
+    filing->thread = NULL;
+    if (ks_journal_is_pending(&filing->journal))
+        ks_filing_file_journalled(filing); /* what fails stays in the journal for the next start */
     ks_journal_close(&filing->journal);
+    ks_database_writer_disconnect(&filing->connection);
 }

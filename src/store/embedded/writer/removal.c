@@ -136,7 +136,7 @@ static enum ks_result delete_piece(struct ks_removal *removal, const struct ks_c
     struct removal_piece piece = {.receiver = receiver, .after = after, .up_to = up_to, .more = false};
     enum ks_result result = ks_database_writer_begin(removal->writer);
     if (result == KS_OK)
-        result = ks_filing_reach(removal->filing, up_to);
+        result = ks_appending_reach(removal->appending, up_to);
     if (result == KS_OK)
         result = measure_piece(removal, &piece);
     if (result == KS_OK)

@@ -10,7 +10,7 @@
 #include "base/retry.h"
 #include "store/embedded/disk/reserve.h"
 #include "store/embedded/memory/inboxes.h"
-#include "store/embedded/writer/filing.h"
+#include "store/embedded/writer/appending.h"
 
 struct ks_removed_files;
 
@@ -19,7 +19,7 @@ enum { KS_REMOVED_FILES = 64 }; /* files that go in one go; others have their tu
 struct ks_removal {
     /* Set before anything else is called; all of it outlives the removal. */
     struct ks_database_writer *writer;
-    struct ks_filing *filing;
+    struct ks_appending *appending;
     struct ks_inboxes *inboxes;
     struct ks_reserve *reserve;
     struct ks_thread *reaper;

@@ -3,10 +3,15 @@
 #include "store/embedded/writer/writer.h"
 
 #include "base/limits/log_repeats.h"
+#include "base/wakes.h"
 
 #include <stdio.h>
 
-enum { TICK_MS = 1000 };
+enum {
+    TICK_MS = 1000,
+    LOG_PAGES = 4000,          /* of the database's log: time to write it back … */
+    LOG_LIMIT = 4 * LOG_PAGES, /* … and here at the latest, for otherwise it would grow without end */
+};
 
 /* FAIL, where a statement has many rows: no copies of pages to undo the statement alone. Whatever fails
  * undoes the whole transaction. */
@@ -63,7 +68,6 @@ static const char *const statement_texts[KS_STATEMENT_COUNT] = {
                                     " SELECT ToClient, ID, ContentSize FROM messages WHERE ID>? AND ID<=?"
                                     " ORDER BY ToClient, ID",
     [KS_STATEMENT_SET_AGE] = "UPDATE settings SET Value=? WHERE Name='seconds run'",
-    [KS_STATEMENT_SET_INDEXED] = "UPDATE settings SET Value=? WHERE Name='messages filed'",
 };
 
 /* ---- the connection ---- */
@@ -78,9 +82,24 @@ void ks_database_writer_disconnect(struct ks_database_writer *writer)
     writer->database = NULL;
 }
 
+/* After a commit. A log that is written back while others write to it never begins anew: what it has at the
+ * end is not all written back. So when it has become too long for that, the others wait. */
+static int look_at_log(void *context, sqlite3 *database, const char *name, int pages)
+{
+    const struct ks_database_writer *writer = context;
+    if (pages >= LOG_LIMIT)
+        (void)sqlite3_wal_checkpoint_v2(database, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    else if (pages >= LOG_PAGES)
+        writer->log_is_long(writer->context);
+    return SQLITE_OK;
+}
+
 enum ks_result ks_database_writer_connect(struct ks_database_writer *writer, char *why, size_t why_size)
 {
-    return ks_database_open(writer->database_path, true, &writer->database, why, why_size);
+    enum ks_result result = ks_database_open(writer->database_path, true, &writer->database, why, why_size);
+    if (result == KS_OK)
+        sqlite3_wal_hook(writer->database, look_at_log, writer);
+    return result;
 }
 
 /* Statements are compiled when they are first used: at the start, the tables are not there yet. */
@@ -124,17 +143,14 @@ static enum ks_result run_statement(struct ks_database_writer *writer, enum ks_s
 
 enum ks_result ks_database_writer_begin(struct ks_database_writer *writer)
 {
-    writer->must_commit = true;
-    return ks_database_writer_open_transaction(writer);
-}
-
-enum ks_result ks_database_writer_open_transaction(struct ks_database_writer *writer)
-{
     if (writer->failure != KS_OK || writer->in_transaction)
         return writer->failure;
+    ks_write_turn_take(writer->turn, writer->in_a_hurry);
     writer->failure = reconnect(writer);
     if (writer->failure == KS_OK && run_statement(writer, KS_STATEMENT_BEGIN) == KS_OK)
         writer->in_transaction = true;
+    else
+        ks_write_turn_give(writer->turn);
     return writer->failure;
 }
 
@@ -170,9 +186,7 @@ static void commit(struct ks_database_writer *writer)
 
 enum ks_result ks_database_writer_finish(struct ks_database_writer *writer)
 {
-    const bool must_commit = writer->must_commit;
-    writer->must_commit = false;
-    if (!writer->in_transaction || (!must_commit && writer->failure == KS_OK))
+    if (!writer->in_transaction)
         return writer->failure;
     if (writer->failure == KS_OK)
         commit(writer);
@@ -182,7 +196,8 @@ enum ks_result ks_database_writer_finish(struct ks_database_writer *writer)
         ks_database_run(writer->database, "ROLLBACK") != KS_OK)
         writer->failure = KS_IO;
     writer->in_transaction = false;
-    writer->hooks.transaction_over(writer->hooks.context, writer->failure == KS_OK);
+    writer->transaction_over(writer->context, writer->failure == KS_OK);
+    ks_write_turn_give(writer->turn);
     return writer->failure;
 }
 
@@ -194,16 +209,21 @@ void ks_database_writer_forget_failure(struct ks_database_writer *writer)
     writer->failure = KS_OK;
 }
 
-uint64_t ks_database_writer_write_back(struct ks_database_writer *writer)
+void ks_database_writer_write_back(struct ks_database_writer *writer)
 {
-    sqlite3 *database = writer->database;
+    if (reconnect(writer) == KS_OK && !writer->in_transaction)
+        (void)sqlite3_wal_checkpoint_v2(writer->database, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+}
+
+uint64_t ks_database_writer_find_room(struct ks_database_writer *writer)
+{
     int64_t pages = 0;
     int64_t page_size = 0;
-    if (database == NULL || writer->in_transaction)
+    if (writer->database == NULL || writer->in_transaction)
         return 0;
-    (void)sqlite3_wal_checkpoint_v2(database, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL); /* or next time */
-    if (ks_database_read_integer(database, "PRAGMA freelist_count", &pages) != KS_OK ||
-        ks_database_read_integer(database, "PRAGMA page_size", &page_size) != KS_OK)
+    ks_database_writer_write_back(writer);
+    if (ks_database_read_integer(writer->database, "PRAGMA freelist_count", &pages) != KS_OK ||
+        ks_database_read_integer(writer->database, "PRAGMA page_size", &page_size) != KS_OK)
         return 0;
     return (uint64_t)pages * (uint64_t)page_size;
 }
@@ -248,32 +268,34 @@ static void run_interludes(struct ks_database_writer *writer)
 static void writer_batch_done(void *context)
 {
     struct ks_database_writer *writer = context;
-    writer->hooks.batch(writer->hooks.context);
+    writer->hooks.batch(writer->context);
     ks_database_writer_finish(writer);
     struct ks_task *task = writer->first_to_settle;
     writer->first_to_settle = NULL;
     writer->last_to_settle = NULL;
     writer->to_settle = 0;
+    ks_wakes_hold();
     while (task != NULL) {
         struct ks_task *next = task->next;
         task->run(task);
         task = next;
     }
+    ks_wakes_release();
     ks_database_writer_forget_failure(writer);
-    writer->hooks.batch_over(writer->hooks.context);
+    writer->hooks.batch_over(writer->context);
     run_interludes(writer);
 }
 
 static void writer_tick(void *context)
 {
     const struct ks_database_writer *writer = context;
-    writer->hooks.tick(writer->hooks.context);
+    writer->hooks.tick(writer->context);
 }
 
 static uint64_t writer_idle(void *context)
 {
     const struct ks_database_writer *writer = context;
-    return writer->hooks.idle(writer->hooks.context);
+    return writer->hooks.idle(writer->context);
 }
 
 /* ---- the thread ---- */

@@ -1,4 +1,5 @@
-/* writer.h — the one thread that writes to the database.
+/* writer.h — the thread that changes the database, and a connection with a transaction, which the filer
+ * (filing.h) has, too, without a thread: everything here but start, stop, post and batches.
  *
  * Requests are posted to it as tasks. All that were posted while one commit was on its way are the next
  * batch: the first that needs it begins a transaction, the end of the batch commits it, and only then is the
@@ -17,6 +18,7 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "store/embedded/database/query.h"
+#include "store/embedded/writer/write_turn.h"
 
 struct ks_database_writer;
 
@@ -49,7 +51,6 @@ enum ks_statement {
     KS_STATEMENT_DELETE_MESSAGE,           /* ID */
     KS_STATEMENT_DELETE_WAITING_ONE,       /* ToClient, ID; its ContentSize */
     KS_STATEMENT_INDEX_MESSAGES,           /* the highest ID that is indexed, the highest that is to be */
-    KS_STATEMENT_SET_INDEXED,              /* the highest ID that is indexed */
     KS_STATEMENT_SET_AGE,                  /* the directory's time (age.h) */
     KS_STATEMENT_COUNT,
 };
@@ -73,17 +74,12 @@ struct ks_interlude {
     void (*run)(struct ks_interlude *interlude);
 };
 
-/* What the engine does on the writer's thread beside the tasks. All are set; the context outlives the writer.
- */
+/* What the engine does on the writer's thread beside the tasks. All are set. */
 struct ks_database_writer_hooks {
-    void *context;
     /* The tasks of a batch have applied themselves, and it is about to be committed. */
     void (*batch)(void *context);
     /* All of them have settled. */
     void (*batch_over)(void *context);
-    /* A transaction is committed, or rolled back; before that is told to anybody. Before the thread runs, on
-     * the thread of who has asked for it. */
-    void (*transaction_over)(void *context, bool committed);
     /* Nothing was posted: as the hook of thread.h. */
     uint64_t (*idle)(void *context);
     /* About once a second, between batches. */
@@ -94,7 +90,14 @@ struct ks_database_writer {
     /* Set before anything else is called; all of it outlives the writer. */
     const char *database_path;
     const struct ks_log *log;
-    struct ks_database_writer_hooks hooks;
+    struct ks_write_turn *turn; /* taken by ks_database_writer_begin, given by ks_database_writer_finish … */
+    bool in_a_hurry;            /* … so */
+    void *context;              /* of the functions here and in `hooks` */
+    /* A transaction is committed, or rolled back; before that is told to anybody, and before others write. */
+    void (*transaction_over)(void *context, bool committed);
+    /* The database's log has so many pages that somebody should write it back, now and not in between. */
+    void (*log_is_long)(void *context);
+    struct ks_database_writer_hooks hooks; /* of one with a thread */
 
     struct ks_database_writer_counts counts;
     struct ks_thread *thread;
@@ -105,7 +108,6 @@ struct ks_database_writer {
     struct ks_interlude *interludes; /* due when this batch is over; the last one first */
     size_t to_settle;                /* how many those are */
     bool in_transaction;
-    bool must_commit; /* this batch has changed the database; else the transaction is who left it open's */
     enum ks_result failure; /* of this batch */
 };
 
@@ -131,10 +133,6 @@ void ks_database_writer_between(struct ks_database_writer *writer, struct ks_int
  * later all the same. */
 enum ks_result ks_database_writer_begin(struct ks_database_writer *writer);
 
-/* The same, but for work that may go on in the next batch: the transaction ends with the first one that
- * changes the database, or fails. */
-enum ks_result ks_database_writer_open_transaction(struct ks_database_writer *writer);
-
 /* A run of a statement inside the transaction. */
 struct ks_query ks_database_writer_query(struct ks_database_writer *writer, enum ks_statement statement);
 
@@ -150,14 +148,16 @@ void ks_database_writer_settle_later(struct ks_database_writer *writer, struct k
 void ks_database_writer_count_commit(struct ks_database_writer *writer, uint64_t began_ns);
 
 /* Ends the transaction that ks_database_writer_begin has asked for: commits, or rolls back when something
- * failed, which ends that of ks_database_writer_open_transaction too. KS_OK or the failure, which stays in
- * writer.failure until ks_database_writer_forget_failure. */
+ * failed. KS_OK or the failure, which stays in writer.failure until ks_database_writer_forget_failure. */
 enum ks_result ks_database_writer_finish(struct ks_database_writer *writer);
 void ks_database_writer_forget_failure(struct ks_database_writer *writer);
 
-/* Between batches, on a full disk: writes back what the database's log has, as far as readers let it, so that
- * the log begins anew and needs no more room than it has. Returns how many bytes the database has inside
- * itself for new rows. */
-uint64_t ks_database_writer_write_back(struct ks_database_writer *writer);
+/* Outside a transaction: writes back what the database's log has, as far as readers let it, so that the log
+ * begins anew and needs no more room than it has. Nobody has to wait for that, and what fails is left for the
+ * next time. */
+void ks_database_writer_write_back(struct ks_database_writer *writer);
+
+/* The same, on a full disk: returns how many bytes the database has inside itself for new rows. */
+uint64_t ks_database_writer_find_room(struct ks_database_writer *writer);
 
 #endif

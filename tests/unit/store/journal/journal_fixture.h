@@ -1,4 +1,5 @@
-/* journal_fixture.h — journals of version 1, as kesher wrote them before: written from what its header said.
+/* journal_fixture.h — journals of versions 1 and 2, as kesher wrote them before: written from what its header
+ * said.
  */
 #ifndef KS_TESTS_UNIT_STORE_JOURNAL_JOURNAL_FIXTURE_H
 #define KS_TESTS_UNIT_STORE_JOURNAL_JOURNAL_FIXTURE_H
@@ -19,6 +20,16 @@ static inline void fixture_journal_1_head(uint8_t *head)
     memcpy(head, "kesher journal\n", 16);
     fixture_journal_put(head + 16, 4, 1);
     fixture_journal_put(head + 20, 4, 1024 * 1024);
+}
+
+/* One of its two copies. */
+static inline void fixture_journal_2_head(uint8_t *copy, uint64_t salt)
+{
+    memcpy(copy, "kesher journal\n", 16);
+    fixture_journal_put(copy + 16, 4, 2);
+    fixture_journal_put(copy + 20, 4, 1024 * 1024);
+    fixture_journal_put(copy + 24, 8, salt);
+    fixture_journal_put(copy + 32, 4, ks_crc32(copy, 32));
 }
 
 /* Of a message without a place. Returns the record's size. */

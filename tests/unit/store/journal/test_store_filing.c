@@ -1,4 +1,4 @@
-/* Unit tests of src/store/embedded/writer/filing.h: messages are indexed late, and nobody notices. */
+/* Unit tests of src/store/embedded/writer/message_rows.h: whatever becomes a row is found by its receiver. */
 #include "unit/store/messages_fixture.h"
 
 enum { MANY = 5000 };
@@ -8,31 +8,20 @@ static void assert_filed(struct house *house, const char *count)
     assert_database(house, "SELECT count(*) FROM waiting", count);
 }
 
-static void messages_are_filed_when_somebody_asks_for_them(void **state)
+static void few_messages_are_rows_at_once(void **state)
 {
     struct house *house = *state;
     struct pair users = two_users(house);
     append(house, &users.bob, &users.alice, "one");
+    assert_filed(house, "1");
     append(house, &users.alice, &users.bob, "two");
-    assert_filed(house, "0");
+    assert_filed(house, "2");
     assert_waiting(house, &users.bob, "one");
-    assert_filed(house, "2");
     append(house, &users.bob, &users.alice, "three");
-    assert_filed(house, "2");
     assert_waiting(house, &users.bob, "one three");
-    assert_filed(house, "3");
 }
 
-static void who_has_nothing_waiting_has_nothing_filed(void **state)
-{
-    struct house *house = *state;
-    struct pair users = two_users(house);
-    append(house, &users.bob, &users.alice, "one");
-    assert_int_equal(lease(house, &users.alice, 7).count, 0);
-    assert_filed(house, "0");
-}
-
-static void what_is_not_filed_waits_after_a_restart(void **state)
+static void what_is_filed_waits_after_a_restart(void **state)
 {
     struct house *house = *state;
     struct pair users = two_users(house);
@@ -72,15 +61,14 @@ static void many_are_filed_in_pieces(void **state)
     struct house *house = *state;
     struct pair users = two_users(house);
     append_together(house, &users, MANY);
-    assert_filed(house, "5000");
     append(house, &users.bob, &users.alice, "one more");
-    assert_filed(house, "5000");
     assert_int_equal(lease(house, &users.bob, 7).count, MANY / 2 + 1);
     assert_int_equal(lease(house, &users.alice, 7).count, MANY / 2);
     assert_filed(house, "5001");
+    assert_database(house, "SELECT count(*) FROM messages", "5001");
 }
 
-static void deleted_messages_are_filed_no_more(void **state)
+static void a_deleted_message_leaves_neither_row(void **state)
 {
     struct house *house = *state;
     struct pair users = two_users(house);
@@ -89,31 +77,13 @@ static void deleted_messages_are_filed_no_more(void **state)
     struct ks_store_lease_waiting part = lease(house, &users.bob, 7);
     append(house, &users.bob, &users.alice, "three");
     assert_int_equal(delivered(house, &users.bob, 7, part.last), KS_OK);
-    assert_filed(house, "0");
+    assert_filed(house, "1");
     assert_database(house, "SELECT count(*) FROM messages", "1");
     house_restart(house);
     assert_waiting(house, &users.bob, "three");
 }
 
-static void what_could_not_be_filed_is_filed_later(void **state)
-{
-    struct house *house = *state;
-    struct pair users = two_users(house);
-    append(house, &users.bob, &users.alice, "one");
-    rlim_t before = limit_files_to(1024);
-    struct ks_store_lease_waiting request = lease_request(house, &users.bob, 7, NO_LIMIT);
-    ks_store_lease_waiting(house->store, &request);
-    enum ks_result result = fixture_wait(&house->waiter, &request.request);
-    limit_files_to(before);
-    assert_int_not_equal(result, KS_OK);
-    assert_int_equal(request.count, 0);
-    assert_waiting(house, &users.bob, "one");
-    append(house, &users.bob, &users.alice, "two");
-    assert_waiting(house, &users.bob, "one two");
-    assert_filed(house, "2");
-}
-
-static void an_id_that_was_filed_over_is_not_given_out_again(void **state)
+static void what_could_not_be_stored_has_neither_row(void **state)
 {
     struct house *house = *state;
     struct pair users = two_users(house);
@@ -121,7 +91,21 @@ static void an_id_that_was_filed_over_is_not_given_out_again(void **state)
     rlim_t before = limit_files_to(1024);
     assert_int_not_equal(try_append(house, &users.bob, &users.alice, "lost"), KS_OK);
     limit_files_to(before);
-    assert_waiting(house, &users.bob, "one"); /* files up to the id of the lost one */
+    assert_filed(house, "1");
+    assert_database(house, "SELECT count(*) FROM messages", "1");
+    append(house, &users.bob, &users.alice, "two");
+    assert_waiting(house, &users.bob, "one two");
+}
+
+static void after_one_that_was_lost_others_are_stored(void **state)
+{
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    append(house, &users.bob, &users.alice, "one");
+    rlim_t before = limit_files_to(1024);
+    assert_int_not_equal(try_append(house, &users.bob, &users.alice, "lost"), KS_OK);
+    limit_files_to(before);
+    assert_waiting(house, &users.bob, "one");
     house_restart(house);
     append(house, &users.bob, &users.alice, "two");
     assert_waiting(house, &users.bob, "one two");
@@ -147,17 +131,35 @@ static void a_database_that_filed_at_once_is_taken_over(void **state)
     assert_waiting(house, &users.alice, "two");
 }
 
+static void a_database_that_filed_late_is_taken_over(void **state)
+{
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    append(house, &users.bob, &users.alice, "one");
+    append(house, &users.alice, &users.bob, "two");
+    append(house, &users.bob, &users.alice, "three");
+    house_close(house);
+    run_on_database(house, "INSERT INTO settings(Name, Value) SELECT 'messages filed', min(ID) FROM messages;"
+                           "DELETE FROM waiting WHERE ID > (SELECT min(ID) FROM messages);"
+                           "PRAGMA user_version=6");
+    house_open(house);
+    assert_filed(house, "3");
+    assert_database(house, "SELECT count(*) FROM settings WHERE Name='messages filed'", "0");
+    assert_waiting(house, &users.bob, "one three");
+    assert_waiting(house, &users.alice, "two");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HOUSE_TEST(messages_are_filed_when_somebody_asks_for_them),
-        HOUSE_TEST(who_has_nothing_waiting_has_nothing_filed),
-        HOUSE_TEST(what_is_not_filed_waits_after_a_restart),
+        HOUSE_TEST(few_messages_are_rows_at_once),
+        HOUSE_TEST(what_is_filed_waits_after_a_restart),
         HOUSE_TEST(many_are_filed_in_pieces),
-        HOUSE_TEST(deleted_messages_are_filed_no_more),
-        HOUSE_TEST(what_could_not_be_filed_is_filed_later),
-        HOUSE_TEST(an_id_that_was_filed_over_is_not_given_out_again),
+        HOUSE_TEST(a_deleted_message_leaves_neither_row),
+        HOUSE_TEST(what_could_not_be_stored_has_neither_row),
+        HOUSE_TEST(after_one_that_was_lost_others_are_stored),
         HOUSE_TEST(a_database_that_filed_at_once_is_taken_over),
+        HOUSE_TEST(a_database_that_filed_late_is_taken_over),
     };
     return cmocka_run_group_tests_name("store_filing", tests, NULL, NULL);
 }

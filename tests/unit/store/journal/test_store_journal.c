@@ -22,7 +22,7 @@ static void what_was_committed_is_there_after_a_crash(void **state)
     commit(desk, 1, 3);
     commit(desk, 5, 6);
     crash(desk);
-    assert_int_equal(ks_journal_untaken(&desk->journal), 5 * RECORD_SIZE);
+    assert_int_equal(ks_journal_pending(&desk->journal), 5 * RECORD_SIZE);
     assert_taken(desk, 1, 3);
     assert_taken(desk, 5, 6);
     assert_nothing_to_take(desk);
@@ -66,15 +66,53 @@ static void places_and_empty_contents_are_kept(void **state)
     assert_nothing_to_take(desk);
 }
 
+static void records_of_an_earlier_filling_are_not_read(void **state)
+{
+    struct desk *desk = *state;
+    uint64_t oldest = fill_segment(desk, 1);
+    uint64_t last = oldest;
+    for (int i = 1; i < KS_JOURNAL_SEGMENTS; i++)
+        last = fill_segment(desk, last + 1);
+    assert_taken(desk, 1, last);
+    ks_journal_released(&desk->journal, true);
+    commit(desk, last + 1, last + 2); /* in the first segment again: its old 3 and more stand behind them */
+    crash(desk);
+    assert_taken(desk, oldest + 1, last + 2); /* of the others, nobody has said that the database has them */
+    assert_nothing_to_take(desk);
+}
+
 static void records_of_an_earlier_round_are_not_read(void **state)
 {
     struct desk *desk = *state;
     commit(desk, 1, 10);
     assert_taken(desk, 1, 10);
     ks_journal_released(&desk->journal, true);
-    commit(desk, 11, 12); /* the old 3 to 10 stand behind them */
+    ks_journal_close(&desk->journal); /* empty, and says so */
+    assert_int_equal(try_open(desk), KS_OK);
+    commit(desk, 11, 12);
     crash(desk);
     assert_taken(desk, 11, 12);
+    assert_nothing_to_take(desk);
+}
+
+static void an_empty_journal_that_was_marked_so_has_nothing_but_what_comes(void **state)
+{
+    struct desk *desk = *state;
+    commit(desk, 1, 10);
+    assert_taken(desk, 1, 10);
+    ks_journal_mark_empty(&desk->journal);
+    ks_journal_released(&desk->journal, true);
+    ks_journal_mark_empty(&desk->journal); /* the first one came too early */
+    ks_journal_mark_empty(&desk->journal);
+    crash(desk);
+    assert_nothing_to_take(desk);
+    commit(desk, 11, 12);
+    assert_taken(desk, 11, 12);
+    ks_journal_released(&desk->journal, true);
+    ks_journal_mark_empty(&desk->journal);
+    commit(desk, 13, 14);
+    crash(desk);
+    assert_taken(desk, 13, 14);
     assert_nothing_to_take(desk);
 }
 
@@ -95,32 +133,70 @@ static void what_was_taken_in_vain_is_taken_again(void **state)
     assert_false(ks_journal_is_pending(&desk->journal));
 }
 
-static void when_one_segment_is_full_the_other_is_written(void **state)
+static void when_one_segment_is_full_the_next_is_written(void **state)
 {
     struct desk *desk = *state;
     uint64_t last = fill_segment(desk, 1);
-    assert_false(ks_journal_has_full_segment(&desk->journal));
     commit(desk, last + 1, last + 2);
-    assert_true(ks_journal_has_full_segment(&desk->journal));
     crash(desk);
-    assert_true(ks_journal_has_full_segment(&desk->journal));
     assert_taken(desk, 1, last + 2);
     assert_nothing_to_take(desk);
 }
 
-static void there_is_no_room_before_the_older_segment_is_released(void **state)
+static void there_is_no_room_before_the_oldest_segment_is_left_behind(void **state)
 {
     struct desk *desk = *state;
-    uint64_t middle = fill_segment(desk, 1);
-    uint64_t last = fill_segment(desk, middle + 1);
+    uint64_t oldest = fill_segment(desk, 1);
+    uint64_t last = oldest;
+    for (int i = 1; i < KS_JOURNAL_SEGMENTS; i++)
+        last = fill_segment(desk, last + 1);
     assert_false(ks_journal_reserve(&desk->journal, RECORD_SIZE));
-    assert_taken(desk, 1, middle);
+    assert_taken(desk, 1, oldest + 1);
     assert_false(ks_journal_reserve(&desk->journal, RECORD_SIZE));
     ks_journal_released(&desk->journal, true);
     commit(desk, last + 1, last + 1);
     crash(desk);
-    assert_taken(desk, middle + 1, last + 1);
+    assert_taken(desk, oldest + 1, last + 1);
     assert_nothing_to_take(desk);
+}
+
+/* Always with as much pending as two segments have. */
+static void the_ring_goes_round_and_round(void **state)
+{
+    struct desk *desk = *state;
+    uint64_t first = 1;
+    uint64_t middle = fill_segment(desk, 1);
+    uint64_t last = fill_segment(desk, middle + 1);
+    for (int i = 0; i < KS_JOURNAL_SEGMENTS + 2; i++) {
+        assert_taken(desk, first, middle);
+        ks_journal_released(&desk->journal, true);
+        assert_int_equal(ks_journal_pending(&desk->journal), (last - middle) * RECORD_SIZE);
+        first = middle + 1;
+        middle = last;
+        last = fill_segment(desk, last + 1);
+    }
+    desk->in_database = first - 1;
+    crash(desk);
+    assert_int_equal(ks_journal_pending(&desk->journal), (last - first + 1) * RECORD_SIZE);
+    assert_taken(desk, first, last);
+    assert_nothing_to_take(desk);
+}
+
+static void what_is_released_is_told_to_who_waits_for_it(void **state)
+{
+    struct desk *desk = *state;
+    commit(desk, 1, 4);
+    const uint64_t end = ks_journal_end(&desk->journal);
+    commit(desk, 5, 5);
+    assert_taken(desk, 1, 4);
+    assert_int_equal(ks_journal_taken(&desk->journal), end);
+    assert_false(ks_journal_is_released(&desk->journal, end));
+    ks_journal_released(&desk->journal, true);
+    assert_true(ks_journal_is_released(&desk->journal, end));
+    assert_false(ks_journal_is_released(&desk->journal, ks_journal_end(&desk->journal)));
+    assert_taken(desk, 5, 5);
+    ks_journal_released(&desk->journal, false);
+    assert_int_equal(ks_journal_taken(&desk->journal), end);
 }
 
 static void more_than_a_segment_has_no_room(void **state)
@@ -192,7 +268,7 @@ static void either_copy_of_the_head_is_enough(void **state)
 {
     struct desk *desk = *state;
     commit(desk, 1, 4);
-    for (off_t byte = 0; byte < 36; byte++) {
+    for (off_t byte = 0; byte < 36; byte += 3) { /* of each part of it one at least */
         change_byte(desk, byte);
         crash(desk);
         assert_taken(desk, 1, 4);
@@ -227,13 +303,43 @@ static void a_newer_version_is_told(void **state)
     struct desk *desk = *state;
     ks_journal_close(&desk->journal);
     uint8_t *found = read_image(desk);
-    found[16] = 3;
+    found[16] = 4;
     memset(found + SECOND_HEAD, 0, 36);
     write_image(desk, found);
     free(found);
     assert_int_equal(try_open(desk), KS_INVALID);
-    assert_non_null(strstr(desk->why, "version 3"));
+    assert_non_null(strstr(desk->why, "version 4"));
     assert_non_null(strstr(desk->why, "newer"));
+}
+
+/* As a kesher with two segments left it. */
+static void a_journal_of_version_2_is_read_and_made_a_ring(void **state)
+{
+    enum { SIZE_BEFORE = KS_JOURNAL_HEAD_SIZE + KS_JOURNAL_SEGMENTS_BEFORE * KS_JOURNAL_SEGMENT_SIZE };
+    struct desk *desk = *state;
+    uint64_t last = fill_segment(desk, 1);
+    commit(desk, last + 1, last + 2);
+    close(desk->journal.fd);
+    desk->journal.fd = -1;
+    uint8_t *image = read_image(desk);
+    fixture_journal_2_head(image, desk->journal.salt);
+    fixture_journal_2_head(image + SECOND_HEAD, desk->journal.salt);
+    write_image(desk, image);
+    free(image);
+    int fd = openat(desk->directory_fd, "journal", O_WRONLY);
+    assert_int_equal(ftruncate(fd, SIZE_BEFORE), 0);
+    close(fd);
+    assert_int_equal(try_open(desk), KS_OK);
+    assert_taken(desk, 1, last + 2);
+    assert_nothing_to_take(desk);
+    ks_journal_released(&desk->journal, true);
+    assert_int_equal(ks_journal_begin(&desk->journal), KS_OK);
+    for (int i = 0; i < KS_JOURNAL_SEGMENTS; i++)
+        last = fill_segment(desk, last + 3) - 2;
+    crash(desk);
+    assert_false(ks_journal_reserve(&desk->journal, RECORD_SIZE));
+    assert_int_equal(ks_journal_pending(&desk->journal),
+                     KS_JOURNAL_SEGMENTS * (KS_JOURNAL_SEGMENT_SIZE / RECORD_SIZE) * RECORD_SIZE);
 }
 
 /* ---- failures ---- */
@@ -341,7 +447,7 @@ static void what_is_no_journal_of_ours_is_left_alone(void **state)
     assert_true(fixture_file_is(desk->directory, "journal", text));
     write_file(desk, text, sizeof text - 1, 3000000);
     assert_int_equal(try_open(desk), KS_INVALID);
-    write_file(desk, "kesher journal\n\0\1", 17, 3000000); /* and of another size */
+    write_file(desk, "kesher journal\n\0\1", 17, 2000000); /* and of another size */
     assert_int_equal(try_open(desk), KS_INVALID);
     assert_int_equal(unlinkat(desk->directory_fd, "journal", 0), 0);
     assert_int_equal(mkdirat(desk->directory_fd, "journal", 0700), 0);
@@ -370,10 +476,14 @@ int main(void)
         DESK_TEST(what_was_committed_is_there_after_a_crash),
         DESK_TEST(what_was_not_committed_is_not),
         DESK_TEST(places_and_empty_contents_are_kept),
+        DESK_TEST(records_of_an_earlier_filling_are_not_read),
         DESK_TEST(records_of_an_earlier_round_are_not_read),
+        DESK_TEST(an_empty_journal_that_was_marked_so_has_nothing_but_what_comes),
         DESK_TEST(what_was_taken_in_vain_is_taken_again),
-        DESK_TEST(when_one_segment_is_full_the_other_is_written),
-        DESK_TEST(there_is_no_room_before_the_older_segment_is_released),
+        DESK_TEST(when_one_segment_is_full_the_next_is_written),
+        DESK_TEST(there_is_no_room_before_the_oldest_segment_is_left_behind),
+        DESK_TEST(the_ring_goes_round_and_round),
+        DESK_TEST(what_is_released_is_told_to_who_waits_for_it),
         DESK_TEST(more_than_a_segment_has_no_room),
         DESK_TEST(a_journal_that_was_closed_empty_says_so),
         DESK_TEST(a_journal_that_was_closed_in_need_keeps_what_it_has),
@@ -382,6 +492,7 @@ int main(void)
         DESK_TEST(either_copy_of_the_head_is_enough),
         DESK_TEST(a_head_that_was_wiped_is_no_empty_journal),
         DESK_TEST(a_newer_version_is_told),
+        DESK_TEST(a_journal_of_version_2_is_read_and_made_a_ring),
         DESK_TEST(a_write_that_fails_loses_only_its_own),
         DESK_TEST(a_file_that_was_never_finished_is_made_again),
         DESK_TEST(a_power_cut_while_the_file_is_made_leaves_nothing_that_matters),

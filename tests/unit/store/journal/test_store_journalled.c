@@ -24,16 +24,12 @@ static void hold_again(void *context)
 }
 
 /* They are answered, and the writer is held: nothing happens any more to what they have left. */
-static void append_together(struct house *house, const struct pair *users, struct batch *batch, int first,
-                            int count, enum ks_result expected)
+static void append_requests(struct house *house, struct batch *batch, int count, enum ks_result expected)
 {
     batch->house = house;
     writer_hold(house, &batch->before);
-    for (int i = 0; i < count; i++) {
-        snprintf(batch->texts[i], sizeof batch->texts[i], "%d", first + i);
-        batch->requests[i] = append_request(house, &users->bob, &users->alice, batch->texts[i]);
+    for (int i = 0; i < count; i++)
         ks_store_append_message(house->store, &batch->requests[i]);
-    }
     batch->hold_again =
         (struct fixture_call){.task.run = fixture_call_run, .function = hold_again, .context = batch};
     assert_int_equal(sem_init(&batch->hold_again.done, 0, 0), 0);
@@ -46,35 +42,83 @@ static void append_together(struct house *house, const struct pair *users, struc
     fixture_hold(&batch->after.reached);
 }
 
+static void append_together(struct house *house, const struct pair *users, struct batch *batch, int first,
+                            int count, enum ks_result expected)
+{
+    for (int i = 0; i < count; i++) {
+        snprintf(batch->texts[i], sizeof batch->texts[i], "%d", first + i);
+        batch->requests[i] = append_request(house, &users->bob, &users->alice, batch->texts[i]);
+    }
+    append_requests(house, batch, count, expected);
+}
+
+/* The filer does nothing until it is let go. */
+static void filer_hold(struct house *house, struct held_writer *held)
+{
+    assert_int_equal(sem_init(&held->reached, 0, 0), 0);
+    assert_int_equal(sem_init(&held->gate, 0, 0), 0);
+    held->call =
+        (struct fixture_call){.task.run = fixture_call_run, .function = writer_stay_here, .context = held};
+    assert_int_equal(sem_init(&held->call.done, 0, 0), 0);
+    ks_filing_post(&ks_engine_of(house->store)->filing, &held->call.task);
+    fixture_hold(&held->reached);
+}
+
 static void go_on(struct batch *batch)
 {
     writer_let_go(&batch->after);
 }
 
-static void insert_all(void *filing)
+static struct ks_filing *filing_of(struct house *house)
 {
-    assert_int_equal(ks_filing_insert_all(filing), KS_OK);
+    return &ks_engine_of(house->store)->filing;
 }
 
-static void on_writer(struct house *house, void (*function)(void *context))
+/* The filer has filed all that is journalled. */
+static void file_now(struct house *house)
 {
-    struct ks_engine *engine = ks_engine_of(house->store);
-    fixture_call_on(ks_thread_executor(engine->writer.thread), function, &engine->filing);
+    ks_filing_ask(filing_of(house));
+    ks_thread_reach(filing_of(house)->thread);
 }
 
-/* The directory as it is now is what the next server will find. */
-static void crash_and_stay_down(struct house *house, struct batch *batch)
+/* All that is journalled, in a transaction that is not committed, as the filer does it. The filer itself has
+ * nothing to do. */
+static void begin_to_file(struct house *house)
 {
-    char copy[64];
+    struct ks_filing *filing = filing_of(house);
+    assert_int_equal(ks_database_writer_begin(&filing->connection), KS_OK);
+    assert_int_equal(ks_filing_file(filing, &filing->connection), KS_OK);
+}
+
+static void end_filing(struct house *house)
+{
+    assert_int_equal(ks_database_writer_finish(&filing_of(house)->connection), KS_OK);
+}
+
+/* The directory as it is now, in another place. */
+static void copy_directory(const struct house *house, char copy[static 64])
+{
     char command[256];
     fixture_directory_make(copy);
     snprintf(command, sizeof command, "rmdir %s && cp -a %s %s", copy, house->directory, copy);
     assert_int_equal(system(command), 0);
+}
+
+/* What the next server will find. */
+static void go_down(struct house *house, struct batch *batch, const char *copy)
+{
     if (batch != NULL)
         go_on(batch);
     house_close(house);
     fixture_directory_remove(house->directory);
     snprintf(house->directory, sizeof house->directory, "%s", copy);
+}
+
+static void crash_and_stay_down(struct house *house, struct batch *batch)
+{
+    char copy[64];
+    copy_directory(house, copy);
+    go_down(house, batch, copy);
 }
 
 static void crash(struct house *house, struct batch *batch)
@@ -119,7 +163,7 @@ static void a_batch_of_messages_is_in_the_journal_first(void **state)
     append_together(house, &users, batch, 1, MANY, KS_OK);
     assert_database(house, "SELECT count(*) FROM messages", "0");
     go_on(batch);
-    on_writer(house, insert_all);
+    file_now(house);
     assert_database(house, "SELECT count(*) FROM messages", "100");
     assert_database(house, "SELECT count(*) FROM waiting", "100");
     assert_delivered(house, &users, 1, MANY);
@@ -160,6 +204,7 @@ static void the_first_messages_after_a_quiet_moment_are_no_load(void **state)
     append_together(house, &users, batch, 41, 40, KS_OK); /* in the same moment */
     assert_database(house, "SELECT count(*) FROM messages", "40");
     go_on(batch);
+    file_now(house); /* behind what is journalled, nothing becomes a row at once */
     fixture_clock_forward(&house->clock, 1);
     append_together(house, &users, batch, 81, 40, KS_OK);
     assert_database(house, "SELECT count(*) FROM messages", "120");
@@ -199,29 +244,62 @@ static void journalled_messages_can_be_leased(void **state)
     free(batch);
 }
 
-static void be_idle_until_all_is_taken(struct ks_filing *filing)
-{
-    assert_int_not_equal(ks_filing_idle(filing), 0);
-    while (ks_journal_untaken(&filing->journal) > 0)
-        assert_int_equal(ks_filing_idle(filing), 0);
-}
-
-/* Nobody else sees what an open transaction has indexed. */
+/* Nobody else sees what an open transaction has filed. */
 static void messages_that_were_taken_and_not_committed_can_be_leased(void **state)
 {
     struct house *house = *state;
     struct pair users = two_users(house);
     struct batch *batch = batch_new();
     append_together(house, &users, batch, 1, MANY, KS_OK);
-    be_idle_until_all_is_taken(&ks_engine_of(house->store)->filing); /* for the thread that is held */
+    begin_to_file(house);
     struct ks_store_lease_waiting part = lease_request(house, &users.bob, 7, 1);
     ks_store_lease_waiting(house->store, &part);
     go_on(batch);
+    end_filing(house);
     assert_int_equal(fixture_wait(&house->waiter, &part.request), KS_OK);
     assert_int_equal(part.count, 1);
     assert_string_equal(read_all(house, &users.bob, &part).messages[0].text, "1");
     ks_store_lease_release(house->store, &users.bob, 7);
     assert_delivered(house, &users, 1, MANY);
+    free(batch);
+}
+
+/* The writer does not wait for who files. */
+static void messages_are_journalled_while_others_are_filed(void **state)
+{
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    struct batch *batch = batch_new();
+    append_together(house, &users, batch, 1, MANY, KS_OK);
+    begin_to_file(house);
+    go_on(batch);
+    append_together(house, &users, batch, MANY + 1, MANY, KS_OK);
+    end_filing(house);
+    assert_database(house, "SELECT count(*) FROM messages", "100");
+    go_on(batch);
+    assert_delivered(house, &users, 1, 2 * MANY);
+    free(batch);
+}
+
+/* Together more than the journal has room for. */
+static void a_full_journal_gets_room_though_the_filer_does_nothing(void **state)
+{
+    enum { BATCHES = KS_JOURNAL_SEGMENTS + 4, EACH = 500, SIZE = 1900 };
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    struct batch *batch = batch_new();
+    struct held_writer filer;
+    char text[SIZE + 1] = {0};
+    memset(text, 'x', SIZE);
+    filer_hold(house, &filer);
+    for (int i = 0; i < BATCHES; i++) {
+        for (int k = 0; k < EACH; k++)
+            batch->requests[k] = append_request(house, &users.bob, &users.alice, text);
+        append_requests(house, batch, EACH, KS_OK);
+        go_on(batch);
+    }
+    writer_let_go(&filer);
+    assert_int_equal(lease(house, &users.bob, 7).count, BATCHES * EACH);
     free(batch);
 }
 
@@ -325,22 +403,31 @@ static void what_was_delivered_does_not_come_back_after_a_crash(void **state)
     free(batch);
 }
 
-static void be_idle_twice(struct ks_filing *filing)
-{
-    assert_int_not_equal(ks_filing_idle(filing), 0); /* waits for a moment first */
-    assert_int_equal(ks_filing_idle(filing), 0);     /* takes some */
-}
-
 static void a_crash_while_the_journal_is_taken_loses_and_doubles_nothing(void **state)
 {
     struct house *house = *state;
     struct pair users = two_users(house);
     struct batch *batch = batch_new();
+    char copy[64];
     append_together(house, &users, batch, 1, MANY, KS_OK);
-    /* The held writer's thread does nothing, so this one may act for it. */
-    be_idle_twice(&ks_engine_of(house->store)->filing);
-    assert_int_equal(ks_engine_of(house->store)->filing.inserted, 64);
-    crash(house, batch);
+    begin_to_file(house);
+    copy_directory(house, copy);
+    end_filing(house);
+    go_down(house, batch, copy);
+    house_open(house);
+    assert_delivered(house, &users, 1, MANY);
+    free(batch);
+}
+
+static void what_was_filed_before_a_crash_is_not_doubled(void **state)
+{
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    struct batch *batch = batch_new();
+    append_together(house, &users, batch, 1, MANY, KS_OK);
+    file_now(house);
+    crash(house, batch); /* the journal still has them */
+    assert_database(house, "SELECT count(*) FROM messages", "100");
     assert_delivered(house, &users, 1, MANY);
     free(batch);
 }
@@ -533,6 +620,25 @@ static void what_nothing_could_take_is_refused_and_does_not_come_back(void **sta
     free(batch);
 }
 
+static void what_the_filer_cannot_file_stays_in_the_journal_and_is_filed_later(void **state)
+{
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    struct batch *batch = batch_new();
+    append_together(house, &users, batch, 1, MANY, KS_OK);
+    rlim_t before = limit_files_to(1024);
+    file_now(house);
+    limit_files_to(before);
+    assert_database(house, "SELECT count(*) FROM messages", "0");
+    assert_true(ks_journal_is_pending(&filing_of(house)->journal));
+    fixture_clock_forward(&house->clock, 61);
+    file_now(house);
+    assert_database(house, "SELECT count(*) FROM messages", "100");
+    go_on(batch);
+    assert_delivered(house, &users, 1, MANY);
+    free(batch);
+}
+
 static void a_start_that_cannot_take_the_journal_fails_and_loses_nothing(void **state)
 {
     struct house *house = *state;
@@ -576,6 +682,8 @@ int main(void)
         HOUSE_TEST(few_messages_behind_many_keep_their_order),
         HOUSE_TEST(journalled_messages_can_be_leased),
         HOUSE_TEST(messages_that_were_taken_and_not_committed_can_be_leased),
+        HOUSE_TEST(messages_are_journalled_while_others_are_filed),
+        HOUSE_TEST(a_full_journal_gets_room_though_the_filer_does_nothing),
         HOUSE_TEST(other_changes_do_not_keep_the_journal_from_being_taken),
         HOUSE_TEST(much_goes_round_and_round),
         HOUSE_TEST(a_closed_store_has_everything_in_the_database),
@@ -583,6 +691,7 @@ int main(void)
         HOUSE_TEST(a_second_crash_changes_nothing),
         HOUSE_TEST(what_was_delivered_does_not_come_back_after_a_crash),
         HOUSE_TEST(a_crash_while_the_journal_is_taken_loses_and_doubles_nothing),
+        HOUSE_TEST(what_was_filed_before_a_crash_is_not_doubled),
         HOUSE_TEST(a_flipped_byte_loses_one_message_and_is_told),
         HOUSE_TEST(what_a_torn_write_leaves_out_is_told),
         HOUSE_TEST(ids_go_on_behind_all_that_a_journal_could_hold),
@@ -590,6 +699,7 @@ int main(void)
         HOUSE_TEST(without_a_journal_messages_go_straight_to_the_database),
         HOUSE_TEST(a_broken_journal_is_opened_again),
         HOUSE_TEST(what_nothing_could_take_is_refused_and_does_not_come_back),
+        HOUSE_TEST(what_the_filer_cannot_file_stays_in_the_journal_and_is_filed_later),
         HOUSE_TEST(a_start_that_cannot_take_the_journal_fails_and_loses_nothing),
         HOUSE_TEST(a_foreign_journal_stops_the_start),
     };

@@ -35,14 +35,14 @@ static inline void index_commit(struct ks_vault_index *index, struct ks_vault_ro
     struct house *house = KS_CONTAINER_OF(index, struct house, index);
     house->commits++;
     house->answers_before_commit = atomic_load(&house->waiter.answers);
-    for (const struct ks_vault_row *row = rows->first; row != NULL; row = row->next) {
+    for (struct ks_vault_row *row = rows->first; row != NULL; row = row->next) {
         house->rows++;
+        row->result = house->answer;
         if (faccessat(house->directory_fd, row->path_name, R_OK, 0) != 0)
             house->rows_without_file++;
         snprintf(house->last_file_name, sizeof house->last_file_name, "%s",
                  row->file_name != NULL ? row->file_name : "");
     }
-    rows->result = house->answer;
     rows->done(rows);
 }
 
