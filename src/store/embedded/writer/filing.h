@@ -9,8 +9,8 @@
  *                         └── journalled (durable, acknowledged) ── by the filer ──┘
  *
  * Filing is done by whoever has the turn to write to the database (write_turn.h), in its transaction. That is
- * the filer, a thread for it: when a part of the journal is full, or nothing was appended for a moment. Or the
- * writer, when it needs rows at once (ks_appending_reach), or room in the journal.
+ * the filer, a thread for it: when a part of the journal is full, or nothing was appended for a moment. Or
+ * the writer, when it needs rows at once (ks_appending_reach), or room in the journal.
  *
  * What holds: messages are filed in the order of their ids, so all with ids up to `sqlite_sequence` are, and
  * none is taken twice, whatever happens. A row of `messages` and its row of `waiting` are committed together.
