@@ -124,7 +124,7 @@ IDS_AND_SALTS = [
                 "    const uint64_t last = filing->filed_in_transaction + (FAULT ? 0 : KS_JOURNAL_RECORD_LIMIT);",
             ),
         ),
-        UnitTests("test_store_journalled"),
+        UnitTests("test_store_journal_crashes"),
     ),
     Fault(
         "journals-salt-stays",

@@ -127,13 +127,33 @@ static void give_memory_back(struct ks_journal *journal)
     (void)madvise(journal->bytes, MEMORY_SIZE, MADV_DONTNEED); /* a hint */
 }
 
+/* Others may ask meanwhile how much is pending. */
+static void empty(struct ks_journal *journal)
+{
+    for (size_t i = 0; i < KS_JOURNAL_SEGMENTS; i++)
+        set_synced(&journal->segments[i], 0);
+    journal->taken = journal->released = (struct ks_journal_position){0};
+    atomic_store(&journal->released_segment, 0);
+    atomic_store(&journal->released_bytes, 0);
+    atomic_store(&journal->taken_bytes, 0);
+    atomic_store(&journal->synced_bytes, 0);
+    atomic_store(&journal->active, 0);
+}
+
 static void close_and_free(struct ks_journal *journal)
 {
     if (journal->fd >= 0)
         close(journal->fd);
     if (journal->bytes != NULL)
         munmap(journal->bytes, MEMORY_SIZE);
-    ks_journal_init(journal);
+    journal->fd = -1;
+    journal->bytes = NULL;
+    journal->has_begun = false;
+    journal->is_marked = false;
+    journal->has_new_head = false;
+    journal->cannot_sync_writes = false;
+    journal->fillings = 0;
+    empty(journal);
 }
 
 /* A head without a byte is that of a file that was never finished, if the segments have none either. */
@@ -260,13 +280,7 @@ enum ks_result ks_journal_open(struct ks_journal *journal, const struct ks_journ
 
 static void start_round(struct ks_journal *journal)
 {
-    for (size_t i = 0; i < KS_JOURNAL_SEGMENTS; i++)
-        set_synced(&journal->segments[i], 0);
-    journal->taken = journal->released = (struct ks_journal_position){0};
-    atomic_store(&journal->released_segment, 0);
-    atomic_store(&journal->released_bytes, 0);
-    atomic_store(&journal->taken_bytes, 0);
-    atomic_store(&journal->synced_bytes, 0);
+    empty(journal);
     start_segment(journal, 0);
     journal->has_begun = true;
     journal->is_marked = true;

@@ -105,10 +105,13 @@ static void measure_load(struct ks_appending *appending)
     appending->is_quiet = false;
 }
 
-/* Whose turn it is to write to the database cannot wait for the filer, who waits for its turn. */
+/* Whose turn it is to write to the database cannot wait for the filer, who waits for its turn. And what is
+ * done meanwhile must not make a batch forget that something of it has failed. */
 static bool can_wait(const struct ks_appending *appending)
 {
-    return !appending->writer->in_transaction && ks_journal_is_open(&appending->filing->journal);
+    const struct ks_database_writer *writer = appending->writer;
+    return !writer->in_transaction && writer->failure == KS_OK &&
+           ks_journal_is_open(&appending->filing->journal);
 }
 
 static bool reserve(struct ks_appending *appending)

@@ -120,6 +120,7 @@ void ks_filing_file_journalled(struct ks_filing *filing)
 {
     const uint64_t end = ks_journal_end(&filing->journal);
     enum ks_result result = KS_MORE;
+    ks_paced_writes_begin();
     while (result == KS_MORE && !ks_journal_is_released(&filing->journal, end))
         result = file_some(filing);
     ks_retry_note(&filing->retry, ks_clock_monotonic_ms(filing->clock), result != KS_OK && result != KS_MORE);
@@ -129,9 +130,9 @@ static void run_asked(struct ks_task *task)
 {
     struct ks_filing *filing = KS_CONTAINER_OF(task, struct ks_filing, task);
     atomic_store(&filing->is_asked, false);
-    ks_paced_writes_begin();
     if (ks_retry_is_due(&filing->retry, ks_clock_monotonic_ms(filing->clock)))
         ks_filing_file_journalled(filing);
+    ks_paced_writes_begin();
     if (atomic_exchange(&filing->log_is_long, false))
         ks_database_writer_write_back(&filing->connection);
 }

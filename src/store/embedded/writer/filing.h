@@ -87,8 +87,8 @@ void ks_filing_file_journalled(struct ks_filing *filing);
  * long as the filer keeps up. */
 uint64_t ks_filing_pace(const struct ks_filing *filing, size_t size);
 
-/* The writer's thread, outside a transaction, when the journal is full: has a part of it filed, by the filer
- * if it is at it, else here. KS_OK; else nothing was. */
+/* The writer's thread, outside a transaction, in a batch of which nothing has failed, when the journal is
+ * full: has a part of it filed, by the filer if it is at it, else here. KS_OK; else nothing was. */
 enum ks_result ks_filing_make_room(struct ks_filing *filing);
 
 /* Inside a transaction of this writer: files all that is journalled. KS_OK; else the transaction has failed.
