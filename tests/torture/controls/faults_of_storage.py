@@ -245,7 +245,7 @@ JOURNAL_READING = [
                 "(FAULT || batch_at(walk, at) / KS_JOURNAL_SEGMENT_SIZE == walk->filling) &&",
             ),
         ),
-        UnitTests("test_store_journal_damage"),
+        UnitTests("test_store_journal"),
     ),
 ]
 
