@@ -194,3 +194,33 @@ def test_the_object_of_a_file_that_cannot_be_read_has_no_size(make_pair, tmp_pat
     fake, kesher = make_pair()
     wanted = {"name": "missing", "size": None, "cksum": None, "result": "file error"}
     assert kesher.run("put", "--json", "missing", cwd=tmp_path).objects() == [wanted]
+
+
+class AnswersLots(Session):
+    """Answers 1028s fourteen at a time, or when the last has come: as a server that was busy with a disk."""
+
+    LOT = 14  # so many contents a client may leave unconfirmed (protocol.md, 1.1)
+    FILES = 20
+
+    def _answer(self, code, answer):
+        count = self.server.codes.count(Request.SEND_FILE)
+        if code == Request.SEND_FILE and count not in (self.LOT, self.FILES):
+            self.due += answer
+            return
+        super()._answer(code, answer)
+
+
+def test_what_was_answered_together_is_confirmed_together_before_more_is_sent(make_pair, folder):
+    fake, kesher = make_pair()
+    fake.new_session = lambda client, number: AnswersLots(fake, client, number)
+    names = [f"file {number}" for number in range(AnswersLots.FILES)]
+    kesher.succeed("put", "--pipeline", *names, cwd=folder(*names))
+    uploads = [seen for seen in fake.requests if seen.code in (Request.SEND_FILE, Request.CRC_OK)]
+    first, rest = AnswersLots.LOT, AnswersLots.FILES - AnswersLots.LOT
+    assert [seen.code for seen in uploads] == [
+        *[Request.SEND_FILE] * first,
+        *[Request.CRC_OK] * first,
+        *[Request.SEND_FILE] * rest,
+        *[Request.CRC_OK] * rest,
+    ]
+    assert list(fake.files) == names

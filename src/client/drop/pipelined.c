@@ -1,5 +1,9 @@
 /* pipelined.c — many small files without waiting for each: 1028s ahead, 1029s as the 2103s come.
  *
+ * The 1029s for all 2103s that have come go out together, then as many new 1028s: so the server puts those
+ * files on its disk together while it takes in the next ones. What was confirmed is told to the list only
+ * then, for that may last, too.
+ *
  * Answers come in the order of the requests, so a queue of slots tells which file the next one is about; each
  * slot has at most one request out. The window bounds what the server owes us to far less than a channel's
  * input buffer, and a channel takes in while it sends: nothing can lock up. Whatever goes wrong with a file
@@ -22,7 +26,7 @@ enum {
     SHOWN_NAME_SIZE = 200,
 };
 
-enum slot_phase { SLOT_FREE, SLOT_SENT, SLOT_CONFIRMING, SLOT_AGAIN };
+enum slot_phase { SLOT_FREE, SLOT_SENT, SLOT_ARRIVED, SLOT_CONFIRMING, SLOT_CONFIRMED, SLOT_AGAIN };
 
 struct pipelined_slot {
     enum slot_phase phase;
@@ -105,11 +109,14 @@ static void refuse_later(struct pipelined_run *run, struct pipelined_slot *slot)
 /* The connection is gone: nothing that is out will be answered. */
 static void lose_all(struct pipelined_run *run)
 {
-    while (run->queue_size > 0) {
-        struct pipelined_slot *slot = dequeue(run);
+    for (size_t i = 0; i < WINDOW; i++) {
+        struct pipelined_slot *slot = &run->slots[i];
+        if (slot->phase != SLOT_SENT && slot->phase != SLOT_ARRIVED && slot->phase != SLOT_CONFIRMING)
+            continue;
         slot->counts.tries.losses++;
         send_again_later(run, slot);
     }
+    run->queue_size = 0;
     ks_client_session_disconnect(&run->drop->session);
 }
 
@@ -139,7 +146,7 @@ static struct pipelined_slot *free_slot(struct pipelined_run *run)
     for (size_t i = 0; i < WINDOW; i++) {
         if (run->slots[i].phase == SLOT_FREE)
             free_slot = &run->slots[i];
-        else if (run->slots[i].phase == SLOT_SENT)
+        else if (run->slots[i].phase == SLOT_SENT || run->slots[i].phase == SLOT_ARRIVED)
             unconfirmed++;
     }
     return unconfirmed < UNCONFIRMED_LIMIT ? free_slot : NULL;
@@ -199,21 +206,18 @@ static void take_file_answer(struct pipelined_run *run, struct pipelined_slot *s
         slot->counts.mismatches++;
         slot->counts.mismatch_untold = true;
         send_again_later(run, slot);
-    } else if (ks_upload_send_confirmation(run->drop, &slot->upload, &run->error) == KESHER_OK) {
-        enqueue(run, slot, SLOT_CONFIRMING);
     } else {
-        send_again_later(run, slot);
-        lose_all(run);
+        slot->phase = SLOT_ARRIVED;
     }
 }
 
-/* Of those that are to be sent again, the one that came first; NULL when there is none. */
-static struct pipelined_slot *next_again(struct pipelined_run *run)
+/* Of those in a phase, the one that came first; NULL when there is none. */
+static struct pipelined_slot *first_in(struct pipelined_run *run, enum slot_phase phase)
 {
     struct pipelined_slot *next = NULL;
     for (size_t i = 0; i < WINDOW; i++) {
         struct pipelined_slot *slot = &run->slots[i];
-        if (slot->phase == SLOT_AGAIN && (next == NULL || slot->number < next->number))
+        if (slot->phase == phase && (next == NULL || slot->number < next->number))
             next = slot;
     }
     return next;
@@ -225,7 +229,7 @@ static void fail_next(struct pipelined_run *run, enum kesher_status status)
 {
     char shown[SHOWN_NAME_SIZE];
     const struct kesher_error cause = run->error;
-    struct pipelined_slot *slot = next_again(run);
+    struct pipelined_slot *slot = first_in(run, SLOT_AGAIN);
     if (slot == NULL && !hold_next(run)) {
         run->given_up = true; /* of what is out */
         return;
@@ -258,10 +262,37 @@ static void take_answer(struct pipelined_run *run)
     if (slot->phase == SLOT_SENT) {
         take_file_answer(run, slot, &answer);
     } else if (answer.code == KS_RESPONSE_CONFIRMED) {
-        finish_slot(run, slot, KESHER_OK);
+        slot->phase = SLOT_CONFIRMED;
     } else {
         refuse_later(run, slot);
     }
+}
+
+/* Sends the 1029s of all that has arrived. */
+static void confirm_arrived(struct pipelined_run *run)
+{
+    struct pipelined_slot *slot = NULL;
+    while ((slot = first_in(run, SLOT_ARRIVED)) != NULL) {
+        if (ks_upload_send_confirmation(run->drop, &slot->upload, &run->error) != KESHER_OK) {
+            lose_all(run);
+            return;
+        }
+        enqueue(run, slot, SLOT_CONFIRMING);
+    }
+}
+
+/* Waits for an answer, and takes those that have come with it. */
+static void take_answers(struct pipelined_run *run)
+{
+    struct ks_response_header header;
+    do
+        take_answer(run);
+    while (run->queue_size > 0 && ks_channel_peek(run->drop->session.channel, 0, &header));
+    confirm_arrived(run);
+    fill(run);
+    struct pipelined_slot *slot = NULL;
+    while ((slot = first_in(run, SLOT_CONFIRMED)) != NULL)
+        finish_slot(run, slot, KESHER_OK);
 }
 
 /* What becomes of a file that has no turn any more: what went wrong with it, if anything did. */
@@ -302,7 +333,8 @@ static void put_waiting(struct pipelined_run *run)
     if (run->refused)
         ks_client_session_disconnect(&run->drop->session);
     run->refused = false;
-    for (struct pipelined_slot *slot = next_again(run); slot != NULL; slot = next_again(run))
+    struct pipelined_slot *slot = NULL;
+    while ((slot = first_in(run, SLOT_AGAIN)) != NULL)
         finish_slot(run, slot, put_alone(run, &slot->upload, &slot->counts, &slot->cksum));
     run->again_due = false;
     if (run->has_held) {
@@ -327,7 +359,7 @@ enum kesher_status kesher_drop_put_pipelined(struct kesher_drop *drop, const str
             fail_next(&run, status);
         fill(&run);
         if (run.queue_size > 0)
-            take_answer(&run);
+            take_answers(&run);
         else if (run.again_due || run.has_held)
             put_waiting(&run);
         else if (run.given_up)
