@@ -48,9 +48,11 @@ def parse_arguments(words):
                              "else none]")
     parser.add_argument("--neighbour", action="store_true",
                         help="beside all of it, a busy loop of the least priority on every core")
-    parser.add_argument("--output", type=Path, help="the page [docs/performance.md; with --row or --quick none]")
+    parser.add_argument("--output", type=Path, help="the page [docs/performance.md; with --neighbour docs/performance-busy.md; "
+                             "with --row or --quick none]")
     parser.add_argument("--json", type=Path,
-                        help="what was found [BUILD/bench.json; with --row or --quick BUILD/bench-part.json]")
+                        help="what was found [BUILD/bench.json; with --neighbour BUILD/bench-busy.json; "
+                             "with --row or --quick BUILD/bench-part.json]")
     parser.add_argument("--from", dest="source", type=Path, metavar="FILE",
                         help="write the page from this JSON, measure nothing")
     parser.add_argument("--build", type=Path, default=REPOSITORY / "build", help="directory of the programs [build]")
@@ -61,10 +63,11 @@ def parse_arguments(words):
         parser.error("--rounds must be at least 1")
     arguments.build = arguments.build.resolve()
     is_part = bool(arguments.row or arguments.quick)
+    kind = "-busy" if arguments.neighbour else ""
     if arguments.output is None and not is_part:
-        arguments.output = REPOSITORY / "docs" / "performance.md"
+        arguments.output = REPOSITORY / "docs" / f"performance{kind}.md"
     if arguments.json is None:
-        arguments.json = arguments.build / ("bench-part.json" if is_part else "bench.json")
+        arguments.json = arguments.build / ("bench-part.json" if is_part else f"bench{kind}.json")
     if arguments.source is not None and arguments.output is None:
         parser.error("--from writes a page: where to, --output?")
     return arguments

@@ -1,4 +1,4 @@
-"""docs/performance.md and its plots, from what a run found. Pure but for `write`."""
+"""docs/performance.md or another page, and its plots, from what a run found. Pure but for `write`."""
 
 import re
 
@@ -8,7 +8,6 @@ from markup import cell, fill, table
 from plot import Line, Panel, Plot, draw
 from summary import digits, ratio, spread
 
-FOLDER = "performance"  # of the plots, beside the document
 
 _INTRODUCTION = """\
 # Performance
@@ -181,13 +180,13 @@ _PINNED = {
 }
 
 
-def _section(row):
+def _section(row, folder):
     what = row["what"] + _PINNED[row["pinned"]]
     parts = [f'<a id="{row["name"]}"></a>\n\n## {row["title"]}\n', fill(what) + "\n", _changed(row), _contenders(row)]
     if row["targets"]:
         parts.append("\n".join(_target_line(row, target) for target in row["targets"]) + "\n")
     parts.append(_notes(row))
-    parts += [f"![{heading}]({FOLDER}/{name})\n" for name, heading, _ in plots(row)]
+    parts += [f"![{heading}]({folder}/{name})\n" for name, heading, _ in plots(row)]
     parts += [by_load.tables(row, _ours(row)["name"]), _commands(row)]
     return "\n".join(part for part in parts if part)
 
@@ -278,21 +277,22 @@ _NEIGHBOUR = ("**Beside all of this, a busy loop ran on every core, with the lea
               "that has more to do.**")
 
 
-def markdown(result):
+def markdown(result, folder="performance"):
+    """The page, whose plots are in `folder` beside it."""
     rows = result["rows"]
     parts = [_INTRODUCTION]
     parts += [_QUICK] if result["quick"] else []
     parts += [fill(_NEIGHBOUR) + "\n"] if result["neighbour"] else []
     parts += [fill(by_load.EXPLANATION) + "\n"] if any(row["rivals"] and row["curves"] for row in rows) else []
     parts += [_speed(rows), "## At a glance\n", _overview(rows)]
-    parts += [_section(row) for row in rows]
+    parts += [_section(row, folder) for row in rows]
     parts += [_limits(rows), _machine(result), _configurations(result), _repeat(result)]
     return "\n".join(part for part in parts if part)
 
 
 def write(result, output):
-    """Writes the page, and the plots beside it; plots of rows that are no more are removed."""
-    folder = output.parent / FOLDER
+    """Writes the page, and the plots in a folder of its name; plots of rows that are no more are removed."""
+    folder = output.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
     drawn = {name: text for row in result["rows"] for name, _, text in plots(row)}
     for old in folder.glob("*.svg"):
@@ -300,4 +300,4 @@ def write(result, output):
             old.unlink()
     for name, text in drawn.items():
         (folder / name).write_text(text)
-    output.write_text(markdown(result))
+    output.write_text(markdown(result, folder.name))

@@ -321,14 +321,14 @@ def test_bench_page_without_our_own_figure(canned):
 def test_bench_page_is_written_from_json_with_its_plots(canned, tmp_path):
     source, output = tmp_path / "bench.json", tmp_path / "docs" / "page.md"
     source.write_text(json.dumps(canned))
-    old = output.parent / "performance" / "gone.svg"
+    old = output.parent / "page" / "gone.svg"
     old.parent.mkdir(parents=True)
     old.write_text("<svg/>")
     subprocess.run(["/usr/bin/python3", SCRIPTS / "bench.py", "--from", source, "--output", output], check=True,
                    stdout=subprocess.DEVNULL, timeout=60)
     page = output.read_text()
     images = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", page)
-    assert images == ["performance/work-load.svg"]
+    assert images == ["page/work-load.svg"]
     assert len(list(ElementTree.parse(output.parent / images[0]).getroot().iter(f"{SVG}polyline"))) == 4
     assert not old.exists()
     for anchor in re.findall(r"\]\(#([^)]+)\)", page):
