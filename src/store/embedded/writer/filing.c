@@ -343,6 +343,7 @@ enum ks_result ks_filing_start(struct ks_filing *filing)
         .context = writer->context,
         .transaction_over = writer->transaction_over,
         .log_is_long = writer->log_is_long,
+        .courtesy = &filing->courtesy,
     };
     begin_journal(filing);
     ks_paced_writes_install();

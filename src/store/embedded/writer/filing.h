@@ -45,6 +45,7 @@ struct ks_filing {
     uint64_t filed_in_transaction; /* as `filed`, if the transaction is committed */
     /* The filer's. */
     struct ks_database_writer connection; /* without a thread of its own */
+    struct ks_courtesy courtesy;
     struct ks_thread *thread;
     struct ks_task task;
     _Atomic bool is_asked;    /* the task is posted */

@@ -11,6 +11,7 @@ enum {
     TICK_MS = 1000,
     LOG_PAGES = 4000,          /* of the database's log: time to write it back … */
     LOG_LIMIT = 4 * LOG_PAGES, /* … and here at the latest, for otherwise it would grow without end */
+    COURTESY_STEPS = 1000,     /* of SQLite's machine: some 40 µs */
 };
 
 /* FAIL, where a statement has many rows: no copies of pages to undo the statement alone. Whatever fails
@@ -94,11 +95,22 @@ static int look_at_log(void *context, sqlite3 *database, const char *name, int p
     return SQLITE_OK;
 }
 
+/* While a statement runs. Not when the writer waits for us to end. */
+static int offer_core(void *context)
+{
+    const struct ks_database_writer *writer = context;
+    if (!ks_write_turn_is_wanted(writer->turn))
+        ks_courtesy_offer(writer->courtesy);
+    return 0; /* go on */
+}
+
 enum ks_result ks_database_writer_connect(struct ks_database_writer *writer, char *why, size_t why_size)
 {
     enum ks_result result = ks_database_open(writer->database_path, true, &writer->database, why, why_size);
     if (result == KS_OK)
         sqlite3_wal_hook(writer->database, look_at_log, writer);
+    if (result == KS_OK && writer->courtesy != NULL)
+        sqlite3_progress_handler(writer->database, COURTESY_STEPS, offer_core, writer);
     return result;
 }
 

@@ -15,6 +15,7 @@
 #define KS_STORE_EMBEDDED_WRITER_WRITER_H
 
 #include "base/counter.h"
+#include "base/courtesy.h"
 #include "base/log.h"
 #include "base/thread.h"
 #include "store/embedded/database/query.h"
@@ -98,6 +99,7 @@ struct ks_database_writer {
     /* The database's log has so many pages that somebody should write it back, now and not in between. */
     void (*log_is_long)(void *context);
     struct ks_database_writer_hooks hooks; /* of one with a thread */
+    struct ks_courtesy *courtesy;          /* NULL, or while a statement runs others are let go first by it */
 
     struct ks_database_writer_counts counts;
     struct ks_thread *thread;
