@@ -12,10 +12,10 @@ from summary import digits, ratio, spread
 _INTRODUCTION = """\
 # Performance
 
-How fast kesher is, and what it costs, beside servers that people know, each at its own job. All of it was measured in
-one run on one machine by `make bench`, which wrote this page: kesher and each peer in turn, with the same work, on
-the same disk and over the loopback interface, with client and server on the same cores. So the ratios say more than
-the figures, and figures of another machine will be others.
+How fast kesher is, and what it costs, beside servers that people know, each at its own job. All of it was measured on
+one machine by `make bench`, which wrote this page, and each row in one run: kesher and each peer in turn, with the
+same work, on the same disk and over the loopback interface, with client and server on the same cores. So the ratios
+say more than the figures, and figures of another machine will be others.
 
 Each figure is the median of the rounds; behind ± stands half the distance between the best and the worst of them. A
 ratio above 1 means that kesher is better. *Limits* are no competitors: they show what the machine allows. Where
