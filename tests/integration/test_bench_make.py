@@ -471,6 +471,8 @@ def test_bench_neighbours_are_nice_and_end_with_the_run(workspace):
     assert len(pids) == len(os.sched_getaffinity(0))
     while any(os.getpriority(os.PRIO_PROCESS, pid) != 19 for pid in pids):
         time.sleep(0.01)
+    sessions = [path for pid in pids if (path := Path(f"/proc/{pid}/autogroup")).exists()]
+    assert all(path.read_text().endswith(" nice 19\n") for path in sessions)
     workspace.close()
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
 
