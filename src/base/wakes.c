@@ -1,7 +1,6 @@
 /* wakes.c — see wakes.h. */
 #include "base/wakes.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 
 enum {
@@ -49,6 +48,16 @@ void ks_wakes_ask(void (*wake)(void *who), void *who)
         wakes.held[wakes.count++] = (struct held_wake){.wake = wake, .who = who};
     else
         wake(who);
+}
+
+bool ks_wakes_forget(const void *who)
+{
+    for (size_t i = 0; i < wakes.count; i++)
+        if (wakes.held[i].who == who) {
+            wakes.held[i] = wakes.held[--wakes.count];
+            return true;
+        }
+    return false;
 }
 
 void ks_wakes_count(void)

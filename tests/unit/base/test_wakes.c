@@ -84,6 +84,22 @@ static void a_flush_wakes_and_goes_on_holding(void **state)
     assert_int_equal(woken, 2);
 }
 
+static void who_is_awake_is_not_woken_and_no_other_is_forgotten_for_it(void **state)
+{
+    (void)state;
+    unsigned woken[3] = {0};
+    ks_wakes_hold();
+    for (int i = 0; i < 3; i++)
+        ks_wakes_ask(wake_up, &woken[i]);
+    assert_true(ks_wakes_forget(&woken[0]));
+    assert_false(ks_wakes_forget(&woken[0]));
+    ks_wakes_release();
+    assert_int_equal(woken[0], 0);
+    assert_int_equal(woken[1], 1);
+    assert_int_equal(woken[2], 1);
+    assert_false(ks_wakes_forget(&woken[1])); /* it has been woken */
+}
+
 struct note {
     struct ks_task task;
     sem_t written;
@@ -130,6 +146,7 @@ int main(void)
         cmocka_unit_test(who_has_much_to_do_is_woken_before),
         cmocka_unit_test(where_many_sleep_none_is_forgotten),
         cmocka_unit_test(a_flush_wakes_and_goes_on_holding),
+        cmocka_unit_test(who_is_awake_is_not_woken_and_no_other_is_forgotten_for_it),
         cmocka_unit_test(a_thread_runs_what_is_posted_when_who_posts_lets_it),
         cmocka_unit_test(who_waits_for_a_thread_wakes_it_before),
     };

@@ -17,6 +17,7 @@ struct hall {
     struct ks_worker *worker;
     struct fixture_call call; /* keeps the worker busy */
     bool comes_busy;          /* whoever comes has something in flight */
+    _Atomic bool heard;       /* somebody said something */
     enum ks_standing comes_as;
     struct ks_connection *guests[LIMIT + KS_NEWCOMERS_LIMIT + 1]; /* the worker's thread */
     _Atomic unsigned opened;
@@ -42,8 +43,9 @@ static bool opened(struct ks_connection *connection, void *service)
 
 static size_t received(struct ks_connection *connection, const uint8_t *bytes, size_t size)
 {
-    (void)connection;
+    struct hall *hall = connection->session;
     (void)bytes;
+    hall->heard = true;
     return size;
 }
 
@@ -336,6 +338,60 @@ static void tasks_run_on_the_workers_thread_in_the_order_in_which_they_were_post
     assert_true(pthread_equal(trace.thread, hall->worker->thread));
 }
 
+/* A task that the worker posts to itself as long as a guest that speaks is not heard, up to `most` times. */
+struct relay {
+    struct ks_task task;
+    struct hall *hall;
+    unsigned most;
+    unsigned runs;
+    bool heard; /* in the last run */
+    sem_t over;
+};
+
+static void relay_run(struct ks_task *task)
+{
+    struct relay *relay = KS_CONTAINER_OF(task, struct relay, task);
+    relay->heard = relay->hall->heard;
+    if (++relay->runs == relay->most || relay->heard)
+        sem_post(&relay->over);
+    else
+        ks_executor_post(&relay->hall->worker->core.loop.executor, &relay->task);
+}
+
+static void relay_begin(void *context)
+{
+    struct relay *relay = context;
+    assert_int_equal(send(relay->hall->ends[0], "x", 1, 0), 1);
+    ks_executor_post(&relay->hall->worker->core.loop.executor, &relay->task);
+}
+
+static void relay_until_the_guest_is_heard(struct hall *hall, struct relay *relay)
+{
+    *relay = (struct relay){.task.run = relay_run, .hall = hall, .most = relay->most};
+    assert_int_equal(sem_init(&relay->over, 0, 0), 0);
+    assert_int_equal(come(hall), KS_OK);
+    fence(hall);
+    fixture_call_on(&hall->worker->core.loop.executor, relay_begin, relay);
+    while (sem_wait(&relay->over) != 0)
+        ;
+    sem_destroy(&relay->over);
+}
+
+static void what_a_worker_posts_to_itself_runs_before_it_looks_at_its_sockets(void **state)
+{
+    struct relay relay = {.most = 2}; /* a turn of the loop lies between them, where it is woken for each */
+    relay_until_the_guest_is_heard(*state, &relay);
+    assert_false(relay.heard);
+}
+
+static void what_a_worker_posts_to_itself_again_and_again_keeps_no_socket_waiting(void **state)
+{
+    enum { FOR_EVER = 1000000 };
+    struct relay relay = {.most = FOR_EVER};
+    relay_until_the_guest_is_heard(*state, &relay);
+    assert_in_range(relay.runs, 2, FOR_EVER - 1);
+}
+
 struct labour {
     struct ks_offload offload;
     struct ks_loop *loop;
@@ -444,6 +500,8 @@ int main(void)
         WORKER_TEST(where_there_is_room_meanwhile_nobody_leaves),
         WORKER_TEST(where_nobody_is_idle_any_more_the_newcomer_is_turned_away),
         WORKER_TEST(tasks_run_on_the_workers_thread_in_the_order_in_which_they_were_posted),
+        WORKER_TEST(what_a_worker_posts_to_itself_runs_before_it_looks_at_its_sockets),
+        WORKER_TEST(what_a_worker_posts_to_itself_again_and_again_keeps_no_socket_waiting),
         WORKER_TEST(what_is_offloaded_is_worked_elsewhere_and_done_later_on_the_loop),
         WORKER_TEST(quiescing_ends_the_idle_at_once_and_the_busy_when_they_are),
         WORKER_TEST(end_all_ends_the_busy_too),
