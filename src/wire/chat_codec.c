@@ -144,26 +144,59 @@ static size_t escape_size(const uint8_t *bytes, size_t size)
     return length < size && bytes[length] >= 0x30 && bytes[length] <= 0x7e ? length + 1 : length;
 }
 
-size_t ks_chat_clean(const uint8_t *text, size_t size, uint8_t *clean)
+static bool is_plain(uint8_t byte)
+{
+    return byte >= 0x20 && byte < DELETE;
+}
+
+/* How many plain bytes a text begins with. Most texts have no others, so a block is looked at as a whole,
+ * which compilers make a few instructions of. */
+static size_t plain_length(const uint8_t *text, size_t size)
+{
+    enum { BLOCK = 16 };
+    size_t length = 0;
+    bool all_plain = true;
+    while (all_plain && size - length >= BLOCK) {
+        for (size_t i = 0; i < BLOCK; i++)
+            all_plain &= is_plain(text[length + i]);
+        length += all_plain ? BLOCK : 0;
+    }
+    while (length < size && is_plain(text[length]))
+        length++;
+    return length;
+}
+
+/* What a text has that does not begin with a plain byte: an escape sequence, a character, what is none.
+ * Returns how much of the text that was; what stays of it goes behind the `used` bytes of `clean`. */
+static size_t clean_other(const uint8_t *text, size_t size, uint8_t *clean, size_t *used)
 {
     static const uint8_t replacement[] = {0xef, 0xbf, 0xbd};
+    size_t length = ks_text_utf8_length(text, size);
+    if (length == 0) {
+        memcpy(clean + *used, replacement, sizeof replacement);
+        *used += sizeof replacement;
+        return malformed_length(text, size);
+    }
+    if (text[0] == ESCAPE)
+        return escape_size(text, size);
+    if (text[0] == '\t' || ks_text_is_harmless(text, length)) {
+        memcpy(clean + *used, text, length);
+        *used += length;
+    }
+    return length;
+}
+
+size_t ks_chat_clean(const uint8_t *text, size_t size, uint8_t *clean)
+{
     size_t used = 0;
     size_t at = 0;
     while (at < size) {
-        size_t length = ks_text_utf8_length(text + at, size - at);
-        if (length == 0) {
-            memcpy(clean + used, replacement, sizeof replacement);
-            used += sizeof replacement;
-            at += malformed_length(text + at, size - at);
-        } else if (text[at] == ESCAPE) {
-            at += escape_size(text + at, size - at);
-        } else {
-            if (text[at] == '\t' || ks_text_is_harmless(text + at, length)) {
-                memcpy(clean + used, text + at, length);
-                used += length;
-            }
-            at += length;
-        }
+        size_t plain = plain_length(text + at, size - at);
+        memcpy(clean + used, text + at, plain);
+        used += plain;
+        at += plain;
+        if (at < size)
+            at += clean_other(text + at, size - at, clean, &used);
     }
     return used;
 }

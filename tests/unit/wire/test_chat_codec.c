@@ -241,6 +241,30 @@ static void every_maximal_subpart_that_is_no_character_becomes_one_replacement(v
     assert_cleaned(pairs, KS_COUNT_OF(pairs));
 }
 
+/* Plain text is looked at in blocks. */
+static void what_is_not_plain_is_found_wherever_it_stands(void **state)
+{
+    static const struct text_pair pairs[] = {
+        {"\x1f", ""}, {"\x7f", ""}, {"\x80", R},   {"\t", "\t"},
+        {" ", " "},   {"~", "~"},   {"\x1bM", ""}, {"\xc3\xa9", "\xc3\xa9"},
+    };
+    enum { LONGEST = 50 };
+    (void)state;
+    for (size_t i = 0; i < KS_COUNT_OF(pairs); i++)
+        for (size_t before = 0; before < LONGEST; before++)
+            for (size_t behind = 0; behind < LONGEST; behind += 7) {
+                char text[CLEAN_SIZE];
+                char expected[CLEAN_SIZE];
+                char result[CLEAN_SIZE];
+                int size = snprintf(text, sizeof text, "%0*d%s%0*d", (int)before + 1, 0, pairs[i].text,
+                                    (int)behind + 1, 0);
+                snprintf(expected, sizeof expected, "%0*d%s%0*d", (int)before + 1, 0, pairs[i].clean,
+                         (int)behind + 1, 0);
+                clean(text, (size_t)size, result);
+                assert_string_equal(result, expected);
+            }
+}
+
 static void characters_stay_as_they_are(void **state)
 {
     static const struct text_pair pairs[] = {
@@ -393,6 +417,7 @@ int main(void)
         cmocka_unit_test(every_cut_of_a_character_is_unfinished_and_the_whole_is_not),
         cmocka_unit_test(what_can_never_become_a_character_is_not_unfinished),
         cmocka_unit_test(every_maximal_subpart_that_is_no_character_becomes_one_replacement),
+        cmocka_unit_test(what_is_not_plain_is_found_wherever_it_stands),
         cmocka_unit_test(characters_stay_as_they_are),
         cmocka_unit_test(characters_that_deceive_the_eye_go),
         cmocka_unit_test(controls_go_and_tabs_stay),
