@@ -174,8 +174,9 @@ def _line(name, points, key, style):
 
 _PINNED = {
     "none": "",
-    "apart": " Server and load generator are bound to cores of their own: otherwise the time that it takes to wake an "
-             "idle virtual core dominates.",
+    "apart": " Server and load generator are bound to cores of their own, and the generator looks for answers without "
+             "sleeping: otherwise the time that it takes to wake an idle virtual core dominates, and over the loopback "
+             "interface it is the server that spends it.",
     "together": " Server and load generator are bound to one and the same core.",
 }
 

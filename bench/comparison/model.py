@@ -116,6 +116,7 @@ class Measurement:
     load: dict
     seconds: float  # to measure for, where the work has no end of its own
     cpus: list | None  # of the client
+    awake: bool  # it has a core of its own, and may spend it on not sleeping
 
     def client(self, command, **options):
         """Runs a client; its outcome, and the CPU seconds of the server meanwhile."""
@@ -135,7 +136,7 @@ class Measurement:
 
     def rate(self, mode, operations, **options):
         """The sample of a mode that counts operations: "requests", in the plural."""
-        found = self.generator(mode, **options)
+        found = self.generator(mode, **options, awake=self.awake or None)
         sample = {name: found[name] for name in found if name.startswith("latency_")}
         return {**sample, "value": found[f"{operations}_per_second"],
                 "server_cpu_us": found[f"server_cpu_us_per_{_SINGULAR[operations]}"]}
@@ -180,16 +181,17 @@ class Runner:
     def _measure(self, row, contender, load, seconds):
         peer = contender.peer
         server_cpus, client_cpus = self._cores(row)
+        measurement = Measurement(self.workspace, peer, load, seconds, client_cpus, self.pinning(row) == "apart")
         if peer is None:
             self.workspace.commands = []
-            return contender.measure(Measurement(self.workspace, None, load, seconds, client_cpus))
+            return contender.measure(measurement)
         self._prepare(peer, server_cpus)
         self.workspace.commands = []
         try:
             peer.start(server_cpus)
             self.configurations.setdefault(f"{peer.title}, {row.title[0].lower()}{row.title[1:]}", peer.configuration())
             self.versions.setdefault(peer.title, peer.version())
-            sample = contender.measure(Measurement(self.workspace, peer, load, seconds, client_cpus))
+            sample = contender.measure(measurement)
             if peer.process is not None and peer.process.has_ended():
                 raise Failed(f"{peer.name} has ended: {self.workspace.last_words(peer.process)}")
             return sample

@@ -11,13 +11,13 @@
 
 enum { EVENTS_OF_A_TURN = 512 };
 
-enum ks_result ks_reactor_new(uint32_t tick_ms, ks_reactor_tick *tick, void *context,
+enum ks_result ks_reactor_new(uint32_t tick_ms, ks_reactor_tick *tick, void *context, bool awake,
                               struct ks_reactor **reactor)
 {
     struct ks_reactor *made = calloc(1, sizeof *made);
     if (made == NULL)
         return KS_NO_MEMORY;
-    *made = (struct ks_reactor){.tick_ms = tick_ms, .tick = tick, .context = context};
+    *made = (struct ks_reactor){.tick_ms = tick_ms, .tick = tick, .context = context, .awake = awake};
     made->input = malloc(KS_LINK_KEPT_LIMIT + KS_LINK_READ_SIZE);
     if (made->input == NULL) {
         free(made);
@@ -75,7 +75,7 @@ enum ks_result ks_reactor_run(struct ks_reactor *reactor)
     reactor->stopped = false;
     while (!reactor->stopped) {
         flush_all(reactor);
-        int timeout = reactor->dirty != NULL ? 0 : time_left(now, next_tick);
+        int timeout = reactor->awake || reactor->dirty != NULL ? 0 : time_left(now, next_tick);
         int count = epoll_wait(reactor->epoll, events, EVENTS_OF_A_TURN, timeout);
         if (count < 0 && errno != EINTR)
             return KS_IO;

@@ -17,8 +17,10 @@ struct ks_reactor;
 /* Called about every `tick_ms` of ks_reactor_new while the loop runs. */
 typedef void ks_reactor_tick(void *context, uint64_t now_ns);
 
-/* KS_OK with *reactor for ks_reactor_free; KS_NO_MEMORY; KS_IO (errno). */
-enum ks_result ks_reactor_new(uint32_t tick_ms, ks_reactor_tick *tick, void *context,
+/* KS_OK with *reactor for ks_reactor_free; KS_NO_MEMORY; KS_IO (errno). A loop that stays `awake` looks for
+ * events again and again instead of sleeping until one comes: who sends to it then spends no time on waking
+ * it, which over the loopback interface is a part of sending. */
+enum ks_result ks_reactor_new(uint32_t tick_ms, ks_reactor_tick *tick, void *context, bool awake,
                               struct ks_reactor **reactor);
 
 /* Frees the loop. Its links must be closed. NULL is allowed. */

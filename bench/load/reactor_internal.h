@@ -11,6 +11,7 @@ struct ks_reactor {
     uint32_t tick_ms;
     ks_reactor_tick *tick;
     void *context;
+    bool awake;
     volatile bool stopped;    /* set by a signal handler, too */
     struct ks_link *dirty;    /* links with output to flush at the end of the turn */
     struct ks_link *flushing; /* those of them whose turn is now */

@@ -169,7 +169,7 @@ enum ks_result ks_run_begin(struct ks_run *run, const struct ks_settings *settin
 {
     *run = (struct ks_run){.settings = settings};
     run->shows_progress = !settings->quiet && isatty(STDERR_FILENO) != 0;
-    enum ks_result result = ks_reactor_new(TICK_MS, tick, run, &run->reactor);
+    enum ks_result result = ks_reactor_new(TICK_MS, tick, run, settings->awake, &run->reactor);
     if (result != KS_OK)
         ks_run_fail(run, "cannot begin: %s", ks_result_text(result));
     /* A wrong --pid is told before anything is put on the server. */

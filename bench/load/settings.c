@@ -81,6 +81,8 @@ static const struct ks_option rows[] = {
      .help = "of the measurement", .unit = KS_OPTION_SECOND, .least = 1, .most = 86400000},
     {"warm-up", "TIME", KS_OPTION_DURATION, SEND | CHAT | ASK, MEMBER(warm_up_ms), .help = "before it",
      .unit = KS_OPTION_SECOND, .least = 0, .most = 3600000},
+    {"awake", NULL, KS_OPTION_FLAG, SEND | CHAT | ASK, MEMBER(awake),
+     .help = "look for answers without sleeping, on a core of one's own: the server wakes nobody"},
     {"source", "ADDR", KS_OPTION_TEXT, CLIENTS, MEMBER(source), .help = "the first address to connect from"},
     {"sources", "N", KS_OPTION_COUNT, CLIENTS, MEMBER(sources),
      .help = "addresses in a row to connect from; 0 for as many as ports need", .least = 0, .most = 65536},

@@ -45,6 +45,7 @@ struct ks_settings {
     uint64_t pid;         /* of the server; 0 for none */
     bool json;
     bool quiet;    /* no progress */
+    bool awake;    /* no sleep between answers */
     bool keep;     /* send: leave the messages on the server, unverified */
     bool one_user; /* upload: all connections are sessions of one user */
     bool help;

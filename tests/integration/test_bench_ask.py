@@ -1,12 +1,14 @@
 """kesher-bench ask and echo: every kind of request, honest servers of three kinds, and such as answer wrongly."""
 
 import json
+import queue
 import signal
 import subprocess
 
 import pytest
 from peer.ask import BANNER
 from peer.bench_stores import bench, bench_fails, bench_refuses
+from peer.conversation import wait_until
 from peer.kesherd import environment, program, sanitizer_report
 from peer.scripted import Line
 
@@ -118,6 +120,42 @@ def test_a_server_that_is_not_there_is_a_failure(make_scripted):
         assert "Connection refused" in bench_fails("ask", server.ask_address, *ONE)
     finally:
         server.stop = lambda: None
+
+
+def state_of(pid: int) -> str:
+    """R: it runs, or could; S: it sleeps."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+        return stat.read().rsplit(")", 1)[1].split()[0]
+
+
+@pytest.mark.parametrize("awake", [True, False])
+def test_who_stays_awake_does_not_sleep_until_an_answer_comes(make_scripted, awake):
+    pid = queue.Queue()
+    states = set()
+
+    def script(line: Line) -> None:
+        assert line.receive_exactly(2) == b"Hi"
+        line.send(BANNER)
+        generator = pid.get()
+        assert line.receive_exactly(4) == b"NAME"
+        if awake:
+            states.update(state_of(generator) for _ in range(300))
+        else:
+            wait_until(lambda: state_of(generator) == "S", "it sleeps")
+        line.send("0002me")
+        while True:
+            assert line.receive_exactly(4) == b"NAME"
+            line.send("0002me")
+
+    host, port = make_scripted(script).ask_address
+    command = [program("KESHER_BENCH", "kesher-bench"), "ask", "--server", f"{host}:{port}", *map(str, ONE), "--quiet"]
+    with subprocess.Popen(
+        command + ["--awake"] * awake, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+    ) as process:
+        pid.put(process.pid)
+        _, complaints = process.communicate(timeout=60)
+    assert (process.returncode, complaints) == (0, "")
+    assert states <= {"R"}
 
 
 # -- servers of other kinds

@@ -441,6 +441,21 @@ def test_bench_pins_what_was_asked_for(asked, pinned, unpinned, other):
     assert tuple(runner.pinning(row) for row in rows) == (pinned, unpinned, other)
 
 
+@pytest.mark.parametrize(("asked", "awake"), [(None, True), ("none", False), ("together", False)])
+def test_bench_keeps_the_generator_awake_where_it_has_a_core_of_its_own(asked, awake):
+    told = []
+
+    def measure(measurement):
+        told.append(measurement.awake)
+        return {"value": 1}
+
+    row = _row()
+    row.contenders, row.load = [model.Contender("kesher", None, measure, model.OURS)], {"size": 10}
+    row.is_pinned = row.can_be_pinned = True
+    model.Runner(_Workspace(), rounds=1, quick=True, growth=False, pin=asked).run(row)
+    assert told == [awake]
+
+
 @pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (8, 7)])
 def test_bench_peers_have_as_many_threads_as_kesherd_has_workers(cores, threads):
     peer = peers.Memcached(None)
