@@ -26,6 +26,8 @@ struct play {
     struct ks_client_session session;
     struct kesher_identity identity;
     int listener;
+    int holder; /* of its port, which nobody else gets when the listener has gone, not even who connects to it
+                 */
     struct step steps[STEP_COUNT];
     const struct ks_channel *channels[STEP_COUNT]; /* over which each was tried */
     size_t tries;
@@ -41,21 +43,37 @@ static void count_notice(void *context, const char *line)
     play->notices++;
 }
 
+/* A socket at the address, whose port others of the kind may share; from then on, the address tells which. */
+static int bound_socket(struct sockaddr_in *address)
+{
+    const int on = 1;
+    socklen_t size = sizeof *address;
+    int made = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(made >= 0);
+    assert_int_equal(setsockopt(made, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on), 0);
+    assert_int_equal(bind(made, (struct sockaddr *)address, size), 0);
+    assert_int_equal(getsockname(made, (struct sockaddr *)address, &size), 0);
+    return made;
+}
+
 static void setup(struct play *play, const struct kesher_options *options)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
     char text[32];
     struct kesher_options quick = *options;
     quick.backoff_ms = 1;
     quick.observer = (struct kesher_observer){.context = play, .notice = count_notice};
-    play->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(play->listener >= 0);
-    assert_int_equal(bind(play->listener, (struct sockaddr *)&address, size), 0);
+    play->holder = bound_socket(&address);
+    play->listener = bound_socket(&address);
     assert_int_equal(listen(play->listener, 64), 0);
-    assert_int_equal(getsockname(play->listener, (struct sockaddr *)&address, &size), 0);
     assert_true(snprintf(text, sizeof text, "127.0.0.1:%u", ntohs(address.sin_port)) > 0);
     assert_int_equal(ks_client_session_init(&play->session, NULL, text, &quick, NULL), KESHER_OK);
+}
+
+static void server_goes(struct play *play)
+{
+    close(play->listener);
+    play->listener = -1;
 }
 
 static void teardown(struct play *play)
@@ -64,6 +82,7 @@ static void teardown(struct play *play)
     ks_client_session_destroy(&play->session);
     if (play->listener >= 0)
         close(play->listener);
+    close(play->holder);
 }
 
 static enum kesher_status perform(struct ks_client_session *session, void *context,
@@ -272,8 +291,7 @@ static void server_that_is_gone_is_waited_for_only_when_it_was_there(void **stat
     const struct kesher_options brief = {.reconnects = 2, .retry_ms = 50};
     struct play play = {.steps = {LOST}};
     setup(&play, &brief);
-    close(play.listener);
-    play.listener = -1;
+    server_goes(&play);
     assert_int_equal(run(&play, KS_REQUEST_UNTIL_ANSWERED, false), KESHER_CONNECTION);
     assert_int_equal(play.notices, 0);
     play.session.connections = 1;
@@ -293,8 +311,7 @@ static enum kesher_status perform_inner(struct ks_client_session *session, void 
     (void)error;
     play->tries++;
     ks_client_session_disconnect(session);
-    close(play->listener);
-    play->listener = -1;
+    server_goes(play);
     return run(play, KS_REQUEST_ONCE, false);
 }
 
