@@ -254,8 +254,12 @@ def _without_port(text):
     return re.sub(r"(127\.0\.0\.1[: ]|(?m:^)port(?: = | )|Ports = |listener |-[pP] )\d{4,5}\b", r"\1PORT", text)
 
 
-def _repeat(result):
-    command = "make bench" + (f" ARGS='{result['arguments']}'" if result["arguments"] else "")
+def _repeat(result, folder):
+    is_part = result["quick"] or "--row" in result["arguments"]
+    words = [result["arguments"], f"--output docs/{folder}.md" if is_part else ""]
+    arguments = " ".join(word for word in words if word)
+    command = "make bench" + (f" ARGS='{arguments}'" if arguments else "")
+    kept = f"build/bench{'-part' if is_part else '-busy' if result['neighbour'] else ''}.json"
     rounds = "1 round" if result["rounds"] == 1 else f"{result['rounds']} rounds"
     return f"""## Measure it yourself
 
@@ -265,8 +269,8 @@ def _repeat(result):
 
 installs the peers from Debian without starting them as services, measures, and writes this page. `make bench
 ARGS='--row ask-16 --rounds 9'` measures one row, `ARGS=--growth` adds the far ends of the plots, `ARGS=--help` tells
-the rest. Nothing else should run meanwhile. What was found is kept in `build/bench.json`, from which
-`ARGS='--from build/bench.json'` writes the page again. To load a server of your own, see `build/kesher-bench --help`.
+the rest. Nothing else should run meanwhile. What was found is kept in `{kept}`, from which
+`ARGS='--from {kept} --output PAGE'` writes the page again. To load a server of your own, see `build/kesher-bench --help`.
 
 Measured on {result['date']}, in {result['minutes']:.0f} minutes, {rounds}.
 """
@@ -287,7 +291,7 @@ def markdown(result, folder="performance"):
     parts += [fill(by_load.EXPLANATION) + "\n"] if any(row["rivals"] and row["curves"] for row in rows) else []
     parts += [_speed(rows), "## At a glance\n", _overview(rows)]
     parts += [_section(row, folder) for row in rows]
-    parts += [_limits(rows), _machine(result), _configurations(result), _repeat(result)]
+    parts += [_limits(rows), _machine(result), _configurations(result), _repeat(result, folder)]
     return "\n".join(part for part in parts if part)
 
 

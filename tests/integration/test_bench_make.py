@@ -349,6 +349,18 @@ def test_bench_profiles_are_where_the_page_says():
     assert anchors >= set(document.PROFILES.values())
 
 
+@pytest.mark.parametrize(
+    ("arguments", "neighbour", "command", "kept"),
+    [("--rounds 3", False, "make bench ARGS='--rounds 3'", "build/bench.json"),
+     ("--neighbour", True, "make bench ARGS='--neighbour'", "build/bench-busy.json"),
+     ("--row ask-1", False, "make bench ARGS='--row ask-1 --output docs/some-rows.md'", "build/bench-part.json")],
+)
+def test_bench_page_says_by_which_command_it_is_written_again(canned, arguments, neighbour, command, kept):
+    page = document.markdown({**canned, "arguments": arguments, "neighbour": neighbour}, "some-rows")
+    assert f"\n{command}\n" in page
+    assert f"ARGS='--from {kept} --output PAGE'" in page
+
+
 def test_bench_page_shortens_a_command_with_many_files():
     files = " ".join(f"WORK/source-1000-10/file{i:06}" for i in range(1000))
     assert document.shorten(f"kesher put {files} there") == (
