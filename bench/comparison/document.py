@@ -8,7 +8,6 @@ from markup import cell, fill, table
 from plot import Line, Panel, Plot, draw
 from summary import digits, ratio, spread
 
-
 _INTRODUCTION = """\
 # Performance
 

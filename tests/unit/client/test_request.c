@@ -26,8 +26,7 @@ struct play {
     struct ks_client_session session;
     struct kesher_identity identity;
     int listener;
-    int holder; /* of its port, which nobody else gets when the listener has gone, not even who connects to it
-                 */
+    int holder; /* of the port: nobody else gets it when the listener has gone */
     struct step steps[STEP_COUNT];
     const struct ks_channel *channels[STEP_COUNT]; /* over which each was tried */
     size_t tries;
