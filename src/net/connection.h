@@ -88,6 +88,10 @@ struct ks_connection_events {
     /* The time of ks_connection_set_reminder has come; it is no longer set. Optional. */
     void (*reminded)(struct ks_connection *connection);
 
+    /* The end of a turn of the loop, asked for with ks_connection_want_turn: what is written now leaves with
+     * what was written before. Optional. */
+    void (*turn)(struct ks_connection *connection);
+
     /* The connection is gone, for whatever reason: without `input_ended` before, the peer has reset it, or we
      * have ended it. Last event. Frees the session; the connection is invalid
      * when it returns. */
@@ -100,7 +104,10 @@ struct ks_connection_events {
 
 /* ---- what a connection implements ---- */
 
-enum { KS_PEER_ADDRESS_SIZE = 16 };
+enum {
+    KS_PEER_ADDRESS_SIZE = 16,
+    KS_CONNECTION_CHANNEL_SIZE = 64, /* of what a signature is bound to (protocol.md §8.1) */
+};
 
 /* Who a peer is, as far as it has shown: where room is made, the lower ones go first. */
 enum ks_standing {
@@ -132,6 +139,8 @@ struct ks_connection_operations {
     void (*set_reminder)(struct ks_connection *connection, uint64_t after_ms);
     void (*set_idle)(struct ks_connection *connection, bool idle);
     void (*set_standing)(struct ks_connection *connection, enum ks_standing standing);
+    void (*want_turn)(struct ks_connection *connection);
+    bool (*channel)(struct ks_connection *connection, uint8_t channel[static KS_CONNECTION_CHANNEL_SIZE]);
     void (*shut)(struct ks_connection *connection);
     void (*finish)(struct ks_connection *connection);
     void (*abort)(struct ks_connection *connection);
@@ -285,6 +294,23 @@ static inline void ks_connection_set_idle(struct ks_connection *connection, bool
 static inline void ks_connection_set_standing(struct ks_connection *connection, enum ks_standing standing)
 {
     connection->operations->set_standing(connection, standing);
+}
+
+/* The event `turn` comes once, when the output is about to be sent: at the end of what the loop has at hand,
+ * or, where the peer takes nothing, when it takes some again. For a carrier over this one, which gathers what
+ * is written to it.
+ */
+static inline void ks_connection_want_turn(struct ks_connection *connection)
+{
+    connection->operations->want_turn(connection);
+}
+
+/* What signatures of this peer are bound to: the fingerprint of our certificate, and 32 bytes that nobody
+ * else has. False where the carrier has no such thing. */
+static inline bool ks_connection_channel(struct ks_connection *connection,
+                                         uint8_t channel[static KS_CONNECTION_CHANNEL_SIZE])
+{
+    return connection->operations->channel != NULL && connection->operations->channel(connection, channel);
 }
 
 /* The output goes out, then our end of stream; nothing may be written any more. All else stays as it is. */

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 struct ks_store_limits {
+    _Atomic uint64_t users;            /* that may be registered */
     _Atomic uint64_t waiting_messages; /* for one receiver */
     _Atomic uint64_t waiting_bytes;    /* of the contents of these */
     _Atomic uint64_t user_files;       /* verified ones of one user */

@@ -23,7 +23,9 @@
 
 #include "base/executor.h"
 #include "base/result.h"
+#include "store/accounts.h"
 #include "store/limits.h"
+#include "store/request.h"
 #include "wire/frame.h"
 
 #include <stdatomic.h>
@@ -31,17 +33,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct ks_store;
 struct ks_stage;
-
-struct ks_store_request {
-    struct ks_task task;    /* the engine's, while the request is on its way */
-    struct ks_store *store; /* likewise */
-    void *part;             /* likewise: which part of the engine has it */
-    struct ks_executor *reply_to;
-    void (*done)(struct ks_store_request *request);
-    enum ks_result result;
-};
 
 /* ---- users ---- */
 
@@ -49,15 +41,19 @@ struct ks_user {
     struct ks_client_id id;
     char name[KS_TEXT_FIELD_SIZE]; /* NUL-terminated */
     bool has_public_key;
+    bool is_account;     /* it signs in (accounts.h) */
+    bool has_classic_id; /* and the classic ports know it, too, by another id */
 };
 
 /* Creates a user with a fresh random id. KS_OK with `id`; KS_EXISTS when the name is taken, in whatever case
- * of its letters; KS_NO_SPACE, KS_IO, KS_NO_MEMORY, KS_CRYPTO. The name has been judged with
- * ks_text_is_new_user_name, the key with ks_public_key_parse. Of two requests for one name at the same
- * instant exactly one gets KS_OK. */
+ * of its letters, was an account's that was removed, or its skeleton is an account's; KS_TOO_LARGE when there
+ * are as many users as there may be (ks_store_limits.users); KS_NO_SPACE, KS_IO, KS_NO_MEMORY, KS_CRYPTO. The
+ * name has been judged with ks_text_is_new_user_name, the key with ks_public_key_parse. Of two requests for
+ * one name at the same instant exactly one gets KS_OK. */
 struct ks_store_register {
     struct ks_store_request request;
     char name[KS_TEXT_FIELD_SIZE];          /* in */
+    char skeleton[KS_SKELETON_SIZE];        /* in */
     bool has_public_key;                    /* in */
     uint8_t public_key[KS_PUBLIC_KEY_SIZE]; /* in, if has_public_key */
     struct ks_client_id id;                 /* out */
@@ -221,21 +217,25 @@ struct ks_user_cursor {
     uint64_t drops;           /* how many users were dropped before the list began */
 };
 
-/* Begins a list of all users but `except`, in the order of registration, as they are now. KS_OK with `count`
- * and `cursor`; KS_NOT_FOUND when `except` is unknown. */
+/* Begins a list of all users but `except`, in the order of registration, as they are now; with `classic_only`
+ * without the accounts that have no classic id. KS_OK with `count` and `cursor`; KS_NOT_FOUND when `except`
+ * is unknown. */
 struct ks_store_list_begin {
     struct ks_store_request request;
     struct ks_client_id except;   /* in */
+    bool classic_only;            /* in */
     uint64_t count;               /* out: how many the list has */
     struct ks_user_cursor cursor; /* out */
 };
 
 /* The next users of the list: `count` of them, at least one, unless all were given. KS_OK; KS_NOT_FOUND when
- * users were dropped meanwhile, so that the list may not have the count that was promised (an engine puts
- * dropping off for some minutes while lists are being begun); KS_IO, KS_NO_MEMORY. */
+ * users were dropped meanwhile, or became accounts, or came to the classic ports or left them, so that the
+ * list may not have the count that was promised (an engine puts dropping off for some minutes while lists are
+ * being begun); KS_IO, KS_NO_MEMORY. */
 struct ks_store_list_users {
     struct ks_store_request request;
     struct ks_client_id except;   /* in: as at the beginning */
+    bool classic_only;            /* in: likewise */
     struct ks_user_cursor cursor; /* in and out */
     struct ks_user *users;        /* in: room for `limit` */
     size_t limit;                 /* in */
@@ -357,12 +357,13 @@ struct ks_store_lease_delivered {
 /* What storage knows of a user. */
 struct ks_user_details {
     struct ks_user user;
-    int64_t registered;     /* wall seconds */
-    int64_t last_seen;      /* wall seconds */
-    uint64_t files;         /* verified ones … */
-    uint64_t file_bytes;    /* … and their bytes */
-    uint64_t messages;      /* that wait for the user … */
-    uint64_t message_bytes; /* … and the bytes of their contents */
+    uint8_t account_key[KS_ACCOUNT_KEY_SIZE]; /* if user.is_account */
+    int64_t registered;                       /* wall seconds */
+    int64_t last_seen;                        /* wall seconds */
+    uint64_t files;                           /* verified ones … */
+    uint64_t file_bytes;                      /* … and their bytes */
+    uint64_t messages;                        /* that wait for the user … */
+    uint64_t message_bytes;                   /* … and the bytes of their contents */
 };
 
 /* For who has the name in exactly these letters, as for resetting its key and removing it: KS_OK with
@@ -395,7 +396,8 @@ struct ks_store_reset_key {
 };
 
 /* Removes the user of exactly this name, its files, its stages and what waits for it; what it has sent to
- * others stays. With KS_OK it is gone for good, and its name is free. What the disk refuses to delete of its
+ * others stays. With KS_OK it is gone for good, and its name is free; that of an account, and its id, go to
+ * nobody but by an invitation for this name (accounts.h). What the disk refuses to delete of its
  * files and messages is logged, reachable by nobody, and tried again, over restarts, too. Else the user is as
  * it was, but for its stages, which may be gone: KS_NOT_FOUND; KS_NO_SPACE, KS_IO, KS_NO_MEMORY. Whoever
  * needs an order behind it waits for `done`. Lists that are on their way end with KS_NOT_FOUND. */
@@ -449,6 +451,14 @@ struct ks_store_probe {
 struct ks_store_operations {
     void (*register_user)(struct ks_store *store, struct ks_store_register *request);
     void (*look_up)(struct ks_store *store, struct ks_store_look_up *request);
+    enum ks_result (*classic_id)(struct ks_store *store, const struct ks_client_id *shown,
+                                 struct ks_client_id *id);
+    void (*sign_in)(struct ks_store *store, struct ks_store_sign_in *request);
+    void (*register_account)(struct ks_store *store, struct ks_store_register_account *request);
+    void (*adopt)(struct ks_store *store, struct ks_store_adopt *request);
+    void (*set_classic)(struct ks_store *store, struct ks_store_set_classic *request);
+    void (*invite)(struct ks_store *store, struct ks_store_invite *request);
+    void (*name_holder)(struct ks_store *store, struct ks_store_name_holder *request);
     enum ks_result (*name_at_hand)(struct ks_store *store, const struct ks_client_id *id,
                                    char name[static KS_TEXT_FIELD_SIZE]);
     void (*public_key)(struct ks_store *store, struct ks_store_public_key *request);
@@ -491,6 +501,47 @@ static inline void ks_store_register_user(struct ks_store *store, struct ks_stor
 static inline void ks_store_look_up(struct ks_store *store, struct ks_store_look_up *request)
 {
     store->operations->look_up(store, request);
+}
+
+/* Whom an id that was shown on a classic port, in a header or as a target, stands for: itself, for a classic
+ * user or nobody; the account whose classic id it is; or nobody at all, when it is the id of an account, or
+ * was one before it was adopted. KS_OK with *id; KS_NOT_FOUND, and *id is zeros, which nobody has. At hand,
+ * as the next one: what was committed and answered before counts. */
+static inline enum ks_result ks_store_classic_id(struct ks_store *store, const struct ks_client_id *shown,
+                                                 struct ks_client_id *id)
+{
+    return store->operations->classic_id(store, shown, id);
+}
+
+static inline void ks_store_sign_in(struct ks_store *store, struct ks_store_sign_in *request)
+{
+    store->operations->sign_in(store, request);
+}
+
+static inline void ks_store_register_account(struct ks_store *store,
+                                             struct ks_store_register_account *request)
+{
+    store->operations->register_account(store, request);
+}
+
+static inline void ks_store_adopt(struct ks_store *store, struct ks_store_adopt *request)
+{
+    store->operations->adopt(store, request);
+}
+
+static inline void ks_store_set_classic(struct ks_store *store, struct ks_store_set_classic *request)
+{
+    store->operations->set_classic(store, request);
+}
+
+static inline void ks_store_invite(struct ks_store *store, struct ks_store_invite *request)
+{
+    store->operations->invite(store, request);
+}
+
+static inline void ks_store_name_holder(struct ks_store *store, struct ks_store_name_holder *request)
+{
+    store->operations->name_holder(store, request);
 }
 
 /* The user's name for people, NUL-terminated, if the engine has it at hand; without waiting for anything, so

@@ -24,6 +24,7 @@ enum {
 enum {
     KS_VERSION_DROP = 3,
     KS_VERSION_MESSAGES = 2,
+    KS_VERSION_SECURE = 4,
 };
 
 enum ks_request_code {
@@ -39,6 +40,15 @@ enum ks_request_code {
     KS_REQUEST_CRC_OK = 1029,
     KS_REQUEST_CRC_WRONG = 1030,
     KS_REQUEST_CRC_GIVE_UP = 1031,
+
+    KS_REQUEST_NONCE = 3000, /* of the secure port (accounts_codec.h), as all that follow */
+    KS_REQUEST_SIGN_IN = 3001,
+    KS_REQUEST_REGISTER_ACCOUNT = 3002,
+    KS_REQUEST_ADOPT = 3003,
+    KS_REQUEST_ADOPTION_PROOF = 3004,
+    KS_REQUEST_MY_ACCOUNT = 3007,
+    KS_REQUEST_REMOVE_ACCOUNT = 3008,
+    KS_REQUEST_TALK = 3030,
 };
 
 /* 2100–2104 mean different things in the two services. */
@@ -57,6 +67,14 @@ enum ks_response_code {
     KS_RESPONSE_USER_KEY = 2102,
     KS_RESPONSE_MESSAGE_STORED = 2103,
     KS_RESPONSE_WAITING_MESSAGES = 2104,
+
+    KS_RESPONSE_NONCE = 4000, /* the secure port */
+    KS_RESPONSE_SIGNED_IN = 4001,
+    KS_RESPONSE_ADOPTION_CHALLENGE = 4003,
+    KS_RESPONSE_MY_ACCOUNT = 4007,
+    KS_RESPONSE_ACCOUNT_REMOVED = 4008,
+    KS_RESPONSE_TALK = 4030,
+    KS_RESPONSE_REFUSED = 4999,
 
     KS_RESPONSE_ERROR = 9000,
 };
