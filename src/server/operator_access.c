@@ -177,6 +177,8 @@ static enum ks_result open_store(struct ks_operator_access *access, const struct
     if (result != KS_OK)
         snprintf(why, KS_OPERATOR_WHY_SIZE, "%s", ks_result_text(result));
     access->environment.store = access->store;
+    access->environment.random = ks_random_system();
+    access->environment.clock = ks_clock_system();
     access->environment.alias_key = access->alias_key;
     access->environment.plain_public_ids = options->public_ids == KS_PUBLIC_IDS_PLAIN;
     access->environment.log = &access->log;

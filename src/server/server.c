@@ -123,6 +123,8 @@ static void prepare_ask(struct ks_server *server)
 static void prepare_control(struct ks_server *server)
 {
     server->control.operations.store = server->store;
+    server->control.operations.random = ks_random_system();
+    server->control.operations.clock = ks_clock_system();
     server->control.operations.groups = server->chat.groups;
     server->control.operations.staged = server->environment.staged;
     server->control.operations.alias_key = server->alias_key;
