@@ -108,7 +108,7 @@ class Kesherd(Peer):
     def _command(self):
         chat, ask = (("127.0.0.1:0" if self.service == name else "off") for name in ("chat", "ask"))
         return [self.workspace.build / "kesherd", "--data", self.data, "--listen", "127.0.0.1:0", "--chat", chat,
-                "--ask", ask, "--log-level", "notice", "--connections", connection_limit(), *self.LIFTED, *self.options]
+                "--ask", ask, "--secure", "off", "--log-level", "notice", "--connections", connection_limit(), *self.LIFTED, *self.options]
 
     def start(self, cpus=None):
         if not self.keep_data:

@@ -1,0 +1,151 @@
+/* secure_port.c — see secure_port.h. */
+#include "server/secure_port.h"
+
+#include "base/clock.h"
+#include "server/public_link.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { SOON_SECONDS = 7 * 86400 };
+
+/* ---- the key ---- */
+
+/* A certificate that is over is shown all the same: clients that trust the key do not look at its time. */
+static void warn_of_end(const struct ks_tls_identity *identity, const struct ks_log *log)
+{
+    char end[KS_CLOCK_SHOWN_SIZE];
+    int64_t ends = ks_tls_identity_ends(identity);
+    int64_t now = ks_clock_wall_seconds(ks_clock_system());
+    if (ends > now + SOON_SECONDS)
+        return;
+    ks_clock_show(ends, end);
+    ks_log_warning(log, "the certificate of the secure port %s %s: renew it, and reload",
+                   ends <= now ? "has ended at" : "ends at", end);
+}
+
+static void tell_made(const struct ks_host_key_place *place, const struct ks_tls_identity *identity,
+                      const struct ks_log *log)
+{
+    uint8_t fingerprint[KS_TLS_FINGERPRINT_SIZE];
+    char text[KS_TLS_FINGERPRINT_TEXT_SIZE];
+    ks_tls_identity_fingerprint(identity, fingerprint);
+    ks_tls_fingerprint_text(fingerprint, text);
+    ks_log_notice(log, "made a host key in %s: %s; keep a copy of it, for clients accept no other",
+                  place->directory, text);
+}
+
+/* That none is prepared is the rule; that one cannot be read keeps nobody from signing in. */
+static void read_next(struct ks_secure_port *secure, const struct ks_log *log)
+{
+    uint8_t fingerprint[KS_TLS_FINGERPRINT_SIZE];
+    char why[KS_HOST_KEY_WHY_SIZE] = "";
+    enum ks_result result = ks_host_key_next(&secure->place, fingerprint, why);
+    if (result != KS_OK && result != KS_NOT_FOUND)
+        ks_log_warning(log, "clients are told of no next host key: %s", why);
+    ks_next_key_set(&secure->next, result == KS_OK ? fingerprint : NULL);
+}
+
+/* Either all of it counts, or nothing. */
+static enum ks_result load(struct ks_secure_port *secure, const struct ks_server_options *options,
+                           ks_secure_port_show *show, const struct ks_log *log,
+                           char why[static KS_HOST_KEY_WHY_SIZE])
+{
+    struct ks_host_key_place place;
+    struct ks_tls_identity *identity = NULL;
+    bool made = false;
+    enum ks_result result =
+        ks_host_key_find(options->data, options->certificate, options->private_key, &place, why);
+    if (result == KS_OK)
+        result = ks_host_key_open(&place, &identity, &made, why);
+    if (result != KS_OK)
+        return result;
+    if (made)
+        tell_made(&place, identity, log);
+    result = show(secure->port, identity);
+    if (result == KS_OK) {
+        char address[sizeof secure->shown.address];
+        memcpy(address, secure->shown.address, sizeof address);
+        secure->place = place;
+        ks_host_key_shown_of(identity, place.is_given, &secure->shown);
+        memcpy(secure->shown.address, address, sizeof address);
+        warn_of_end(identity, log);
+        read_next(secure, log);
+    } else {
+        (void)snprintf(why, KS_HOST_KEY_WHY_SIZE, "cannot use the certificate: %s", ks_result_text(result));
+    }
+    ks_tls_identity_free(identity);
+    return result;
+}
+
+/* Commands find out in other ways then, if they can. */
+static void keep_shown(const struct ks_secure_port *secure, const struct ks_log *log)
+{
+    char why[KS_HOST_KEY_WHY_SIZE] = "";
+    if (ks_host_key_shown_write(&secure->place, &secure->shown, why) != KS_OK)
+        ks_log_warning(log, "kesherd address may tell something old: %s", why);
+}
+
+enum ks_result ks_secure_port_open(struct ks_secure_port *secure, const struct ks_server_options *options,
+                                   ks_secure_port_show *show, const struct ks_log *log)
+{
+    char why[KS_HOST_KEY_WHY_SIZE] = "";
+    enum ks_result result = load(secure, options, show, log, why);
+    if (result != KS_OK)
+        ks_log_error(log, "secure port: %s", why);
+    return result;
+}
+
+void ks_secure_port_reload(struct ks_secure_port *secure, const struct ks_server_options *options,
+                           ks_secure_port_show *show, const struct ks_log *log)
+{
+    char why[KS_HOST_KEY_WHY_SIZE] = "";
+    if (load(secure, options, show, log, why) != KS_OK)
+        ks_log_error(log, "the certificate of the secure port stays as it was: %s", why);
+    else
+        keep_shown(secure, log);
+}
+
+/* ---- what is told about it ---- */
+
+void ks_secure_port_bound(struct ks_secure_port *secure, const char *address, const struct ks_log *log)
+{
+    /* Behind a blank stands which families it takes. */
+    (void)snprintf(secure->shown.address, sizeof secure->shown.address, "%.*s", (int)strcspn(address, " "),
+                   address);
+    keep_shown(secure, log);
+}
+
+static void describe_link(const struct ks_secure_port *secure, const struct ks_server_options *options,
+                          char *text, size_t size)
+{
+    struct ks_public_link made;
+    char why[KS_HOST_KEY_WHY_SIZE] = "";
+    char link[KS_LINK_SIZE];
+    char machine[KS_LINK_HOST_SIZE] = "";
+    text[0] = '\0';
+    if (ks_server_options_is_loopback(secure->shown.address))
+        return;
+    bool is_named = gethostname(machine, sizeof machine - 1) == 0 && machine[0] != '\0';
+    if (ks_public_link_make(&secure->shown, options->secure, NULL, is_named ? machine : NULL, &made, why) !=
+        KS_OK)
+        return; /* a host that nobody could type: kesherd address --host tells */
+    ks_link_format(&made.link, link);
+    (void)snprintf(text, size, " as %s", link);
+}
+
+void ks_secure_port_describe(const struct ks_secure_port *secure, const struct ks_server_options *options,
+                             char *text, size_t size)
+{
+    char link[KS_LINK_SIZE + 8] = "";
+    const struct ks_server_admission admission = ks_server_options_admission(options);
+    const char *policy = ks_server_options_registration_word(admission.secure);
+    if (secure->port != NULL)
+        describe_link(secure, options, link, sizeof link);
+    if (admission.classic == admission.secure)
+        (void)snprintf(text, size, "%s, registration %s", link, policy);
+    else
+        (void)snprintf(text, size, "%s, registration %s, on classic ports %s", link, policy,
+                       ks_server_options_registration_word(admission.classic));
+}
