@@ -1,8 +1,8 @@
-/* Unit tests of server/secure_port.h: what is shown changes with a reload that makes sense, and with no
+/* Unit tests of server/host_identity.h: what is shown changes with a reload that makes sense, and with no
  * other. */
 #include "unit/unit.h"
 
-#include "server/secure_port.h"
+#include "server/host_identity.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@ struct fixture {
     char data[64];
     int log_file;
     struct ks_log log;
-    struct ks_secure_port secure;
+    struct ks_host_identity identity;
     struct ks_server_options options;
 };
 
@@ -46,7 +46,7 @@ static int set_up(void **state)
     assert_true(fixture->log_file >= 0);
     fixture->log = ks_log_to_stderr(KS_LOG_INFO);
     fixture->log.fd = fixture->log_file;
-    pthread_mutex_init(&fixture->secure.next.lock, NULL);
+    pthread_mutex_init(&fixture->identity.next.lock, NULL);
     show_result = KS_OK;
     shown_times = 0;
     *state = fixture;
@@ -65,7 +65,7 @@ static int tear_down(void **state)
         (void)remove(path);
     }
     assert_int_equal(rmdir(fixture->data), 0);
-    pthread_mutex_destroy(&fixture->secure.next.lock);
+    pthread_mutex_destroy(&fixture->identity.next.lock);
     close(fixture->log_file);
     free(fixture);
     return 0;
@@ -85,13 +85,14 @@ static const char *logged(struct fixture *fixture)
 
 static void open_port(struct fixture *fixture)
 {
-    assert_int_equal(ks_secure_port_open(&fixture->secure, &fixture->options, show, &fixture->log), KS_OK);
-    ks_secure_port_bound(&fixture->secure, "127.0.0.1:1358", &fixture->log);
+    assert_int_equal(ks_host_identity_open(&fixture->identity, &fixture->options, show, &fixture->log),
+                     KS_OK);
+    ks_host_identity_bound(&fixture->identity, "127.0.0.1:1358", &fixture->log);
 }
 
 static void reload(struct fixture *fixture)
 {
-    ks_secure_port_reload(&fixture->secure, &fixture->options, show, &fixture->log);
+    ks_host_identity_reload(&fixture->identity, &fixture->options, show, &fixture->log);
 }
 
 static void the_first_start_tells_the_key_that_it_made_and_the_second_nothing(void **state)
@@ -113,17 +114,17 @@ static void a_reload_shows_the_next_key_once_it_is_used(void **state)
     char why[KS_HOST_KEY_WHY_SIZE];
     bool made = false;
     open_port(fixture);
-    assert_false(ks_next_key_get(&fixture->secure.next, told));
-    assert_int_equal(ks_host_key_prepare_next(&fixture->secure.place, &made, next, why), KS_OK);
-    assert_false(ks_next_key_get(&fixture->secure.next, told));
+    assert_false(ks_next_key_get(&fixture->identity.next, told));
+    assert_int_equal(ks_host_key_prepare_next(&fixture->identity.place, &made, next, why), KS_OK);
+    assert_false(ks_next_key_get(&fixture->identity.next, told));
     reload(fixture);
-    assert_true(ks_next_key_get(&fixture->secure.next, told));
+    assert_true(ks_next_key_get(&fixture->identity.next, told));
     assert_memory_equal(told, next, sizeof next);
     assert_memory_not_equal(shown_key, next, sizeof next);
-    assert_int_equal(ks_host_key_use_next(&fixture->secure.place, told, why), KS_OK);
+    assert_int_equal(ks_host_key_use_next(&fixture->identity.place, told, why), KS_OK);
     reload(fixture);
     assert_memory_equal(shown_key, next, sizeof next);
-    assert_false(ks_next_key_get(&fixture->secure.next, told));
+    assert_false(ks_next_key_get(&fixture->identity.next, told));
 }
 
 static void what_is_wrong_is_told_and_the_old_key_stays(void **state)
@@ -143,8 +144,8 @@ static void what_is_wrong_is_told_and_the_old_key_stays(void **state)
     reload(fixture);
     assert_non_null(strstr(logged(fixture), "/nowhere/certificate.pem"));
     assert_int_equal(shown_times, before);
-    assert_false(fixture->secure.place.is_given);
-    assert_string_equal(fixture->secure.shown.address, "127.0.0.1:1358");
+    assert_false(fixture->identity.place.is_given);
+    assert_string_equal(fixture->identity.shown.address, "127.0.0.1:1358");
     show_result = KS_CRYPTO;
     fixture->options.certificate = NULL;
     fixture->options.private_key = NULL;
@@ -158,8 +159,8 @@ static void commands_are_told_what_is_shown(void **state)
     struct ks_host_key_shown shown;
     char why[KS_HOST_KEY_WHY_SIZE];
     open_port(fixture);
-    ks_secure_port_bound(&fixture->secure, "[::]:4711 (IPv4 and IPv6)", &fixture->log);
-    assert_int_equal(ks_host_key_shown_read(&fixture->secure.place, &shown, why), KS_OK);
+    ks_host_identity_bound(&fixture->identity, "[::]:4711 (IPv4 and IPv6)", &fixture->log);
+    assert_int_equal(ks_host_key_shown_read(&fixture->identity.place, &shown, why), KS_OK);
     assert_string_equal(shown.address, "[::]:4711");
     assert_memory_equal(shown.fingerprint, shown_key, sizeof shown_key);
     assert_true(shown.is_self_signed);
@@ -171,18 +172,18 @@ static void the_ready_line_tells_who_may_register_and_what_to_hand_out(void **st
     char text[1024];
     char fingerprint[KS_TLS_FINGERPRINT_TEXT_SIZE];
     open_port(fixture);
-    fixture->secure.port = (struct ks_tls_port *)fixture; /* nobody looks into it */
-    ks_secure_port_describe(&fixture->secure, &fixture->options, text, sizeof text);
+    fixture->identity.port = (struct ks_tls_port *)fixture; /* nobody looks into it */
+    ks_host_identity_describe(&fixture->identity, &fixture->options, text, sizeof text);
     assert_string_equal(text, ", registration open");
-    ks_secure_port_bound(&fixture->secure, "192.0.2.7:1358", &fixture->log);
+    ks_host_identity_bound(&fixture->identity, "192.0.2.7:1358", &fixture->log);
     fixture->options.secure = "192.0.2.7:1358";
-    ks_secure_port_describe(&fixture->secure, &fixture->options, text, sizeof text);
+    ks_host_identity_describe(&fixture->identity, &fixture->options, text, sizeof text);
     ks_tls_fingerprint_text(shown_key, fingerprint);
     assert_non_null(strstr(text, " as kesher://192.0.2.7/#"));
     assert_non_null(strstr(text, fingerprint));
     assert_non_null(strstr(text, ", registration invited, on classic ports open"));
     fixture->options.registration = KS_REGISTRATION_SETTING_CLOSED;
-    ks_secure_port_describe(&fixture->secure, &fixture->options, text, sizeof text);
+    ks_host_identity_describe(&fixture->identity, &fixture->options, text, sizeof text);
     assert_non_null(strstr(text, ", registration closed"));
     assert_null(strstr(text, "classic"));
 }

@@ -1,5 +1,5 @@
-/* secure_port.c — see secure_port.h. */
-#include "server/secure_port.h"
+/* host_identity.c — see host_identity.h. */
+#include "server/host_identity.h"
 
 #include "base/clock.h"
 #include "server/public_link.h"
@@ -37,19 +37,19 @@ static void tell_made(const struct ks_host_key_place *place, const struct ks_tls
 }
 
 /* That none is prepared is the rule; that one cannot be read keeps nobody from signing in. */
-static void read_next(struct ks_secure_port *secure, const struct ks_log *log)
+static void read_next(struct ks_host_identity *host, const struct ks_log *log)
 {
     uint8_t fingerprint[KS_TLS_FINGERPRINT_SIZE];
     char why[KS_HOST_KEY_WHY_SIZE] = "";
-    enum ks_result result = ks_host_key_next(&secure->place, fingerprint, why);
+    enum ks_result result = ks_host_key_next(&host->place, fingerprint, why);
     if (result != KS_OK && result != KS_NOT_FOUND)
         ks_log_warning(log, "clients are told of no next host key: %s", why);
-    ks_next_key_set(&secure->next, result == KS_OK ? fingerprint : NULL);
+    ks_next_key_set(&host->next, result == KS_OK ? fingerprint : NULL);
 }
 
 /* Either all of it counts, or nothing. */
-static enum ks_result load(struct ks_secure_port *secure, const struct ks_server_options *options,
-                           ks_secure_port_show *show, const struct ks_log *log,
+static enum ks_result load(struct ks_host_identity *host, const struct ks_server_options *options,
+                           ks_host_identity_show *show, const struct ks_log *log,
                            char why[static KS_HOST_KEY_WHY_SIZE])
 {
     struct ks_host_key_place place;
@@ -63,15 +63,15 @@ static enum ks_result load(struct ks_secure_port *secure, const struct ks_server
         return result;
     if (made)
         tell_made(&place, identity, log);
-    result = show(secure->port, identity);
+    result = show(host->port, identity);
     if (result == KS_OK) {
-        char address[sizeof secure->shown.address];
-        memcpy(address, secure->shown.address, sizeof address);
-        secure->place = place;
-        ks_host_key_shown_of(identity, place.is_given, &secure->shown);
-        memcpy(secure->shown.address, address, sizeof address);
+        char address[sizeof host->shown.address];
+        memcpy(address, host->shown.address, sizeof address);
+        host->place = place;
+        ks_host_key_shown_of(identity, place.is_given, &host->shown);
+        memcpy(host->shown.address, address, sizeof address);
         warn_of_end(identity, log);
-        read_next(secure, log);
+        read_next(host, log);
     } else {
         (void)snprintf(why, KS_HOST_KEY_WHY_SIZE, "cannot use the certificate: %s", ks_result_text(result));
     }
@@ -80,44 +80,44 @@ static enum ks_result load(struct ks_secure_port *secure, const struct ks_server
 }
 
 /* Commands find out in other ways then, if they can. */
-static void keep_shown(const struct ks_secure_port *secure, const struct ks_log *log)
+static void keep_shown(const struct ks_host_identity *host, const struct ks_log *log)
 {
     char why[KS_HOST_KEY_WHY_SIZE] = "";
-    if (ks_host_key_shown_write(&secure->place, &secure->shown, why) != KS_OK)
+    if (ks_host_key_shown_write(&host->place, &host->shown, why) != KS_OK)
         ks_log_warning(log, "kesherd address may tell something old: %s", why);
 }
 
-enum ks_result ks_secure_port_open(struct ks_secure_port *secure, const struct ks_server_options *options,
-                                   ks_secure_port_show *show, const struct ks_log *log)
+enum ks_result ks_host_identity_open(struct ks_host_identity *host, const struct ks_server_options *options,
+                                     ks_host_identity_show *show, const struct ks_log *log)
 {
     char why[KS_HOST_KEY_WHY_SIZE] = "";
-    enum ks_result result = load(secure, options, show, log, why);
+    enum ks_result result = load(host, options, show, log, why);
     if (result != KS_OK)
         ks_log_error(log, "secure port: %s", why);
     return result;
 }
 
-void ks_secure_port_reload(struct ks_secure_port *secure, const struct ks_server_options *options,
-                           ks_secure_port_show *show, const struct ks_log *log)
+void ks_host_identity_reload(struct ks_host_identity *host, const struct ks_server_options *options,
+                             ks_host_identity_show *show, const struct ks_log *log)
 {
     char why[KS_HOST_KEY_WHY_SIZE] = "";
-    if (load(secure, options, show, log, why) != KS_OK)
+    if (load(host, options, show, log, why) != KS_OK)
         ks_log_error(log, "the certificate of the secure port stays as it was: %s", why);
     else
-        keep_shown(secure, log);
+        keep_shown(host, log);
 }
 
 /* ---- what is told about it ---- */
 
-void ks_secure_port_bound(struct ks_secure_port *secure, const char *address, const struct ks_log *log)
+void ks_host_identity_bound(struct ks_host_identity *host, const char *address, const struct ks_log *log)
 {
     /* Behind a blank stands which families it takes. */
-    (void)snprintf(secure->shown.address, sizeof secure->shown.address, "%.*s", (int)strcspn(address, " "),
+    (void)snprintf(host->shown.address, sizeof host->shown.address, "%.*s", (int)strcspn(address, " "),
                    address);
-    keep_shown(secure, log);
+    keep_shown(host, log);
 }
 
-static void describe_link(const struct ks_secure_port *secure, const struct ks_server_options *options,
+static void describe_link(const struct ks_host_identity *host, const struct ks_server_options *options,
                           char *text, size_t size)
 {
     struct ks_public_link made;
@@ -125,24 +125,24 @@ static void describe_link(const struct ks_secure_port *secure, const struct ks_s
     char link[KS_LINK_SIZE];
     char machine[KS_LINK_HOST_SIZE] = "";
     text[0] = '\0';
-    if (ks_server_options_is_loopback(secure->shown.address))
+    if (ks_server_options_is_loopback(host->shown.address))
         return;
     bool is_named = gethostname(machine, sizeof machine - 1) == 0 && machine[0] != '\0';
-    if (ks_public_link_make(&secure->shown, options->secure, NULL, is_named ? machine : NULL, &made, why) !=
+    if (ks_public_link_make(&host->shown, options->secure, NULL, is_named ? machine : NULL, &made, why) !=
         KS_OK)
         return; /* a host that nobody could type: kesherd address --host tells */
     ks_link_format(&made.link, link);
     (void)snprintf(text, size, " as %s", link);
 }
 
-void ks_secure_port_describe(const struct ks_secure_port *secure, const struct ks_server_options *options,
-                             char *text, size_t size)
+void ks_host_identity_describe(const struct ks_host_identity *host, const struct ks_server_options *options,
+                               char *text, size_t size)
 {
     char link[KS_LINK_SIZE + 8] = "";
     const struct ks_server_admission admission = ks_server_options_admission(options);
     const char *policy = ks_server_options_registration_word(admission.secure);
-    if (secure->port != NULL)
-        describe_link(secure, options, link, sizeof link);
+    if (host->port != NULL)
+        describe_link(host, options, link, sizeof link);
     if (admission.classic == admission.secure)
         (void)snprintf(text, size, "%s, registration %s", link, policy);
     else
