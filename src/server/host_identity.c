@@ -117,32 +117,29 @@ void ks_host_identity_bound(struct ks_host_identity *host, const char *address, 
     keep_shown(host, log);
 }
 
-static void describe_link(const struct ks_host_identity *host, const struct ks_server_options *options,
-                          char *text, size_t size)
+static void describe_link(const struct ks_host_identity *host, const char *secure, char *text, size_t size)
 {
     struct ks_public_link made;
     char why[KS_HOST_KEY_WHY_SIZE] = "";
     char link[KS_LINK_SIZE];
     char machine[KS_LINK_HOST_SIZE] = "";
-    text[0] = '\0';
     if (ks_server_options_is_loopback(host->shown.address))
         return;
     bool is_named = gethostname(machine, sizeof machine - 1) == 0 && machine[0] != '\0';
-    if (ks_public_link_make(&host->shown, options->secure, NULL, is_named ? machine : NULL, &made, why) !=
-        KS_OK)
+    if (ks_public_link_make(&host->shown, secure, NULL, is_named ? machine : NULL, &made, why) != KS_OK)
         return; /* a host that nobody could type: kesherd address --host tells */
     ks_link_format(&made.link, link);
     (void)snprintf(text, size, " as %s", link);
 }
 
-void ks_host_identity_describe(const struct ks_host_identity *host, const struct ks_server_options *options,
-                               char *text, size_t size)
+void ks_host_identity_describe(const struct ks_host_identity *host, enum ks_registration_setting registration,
+                               const char *secure, char *text, size_t size)
 {
     char link[KS_LINK_SIZE + 8] = "";
-    const struct ks_server_admission admission = ks_server_options_admission(options);
+    const struct ks_server_admission admission = ks_server_options_admission(registration, secure);
     const char *policy = ks_server_options_registration_word(admission.secure);
     if (host->port != NULL)
-        describe_link(host, options, link, sizeof link);
+        describe_link(host, secure, link, sizeof link);
     if (admission.classic == admission.secure)
         (void)snprintf(text, size, "%s, registration %s", link, policy);
     else

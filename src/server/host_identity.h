@@ -35,9 +35,9 @@ void ks_host_identity_reload(struct ks_host_identity *host, const struct ks_serv
 /* The port listens there; commands are told (host_key_shown.h), and a failure to do so is only logged. */
 void ks_host_identity_bound(struct ks_host_identity *host, const char *address, const struct ks_log *log);
 
-/* For the ready line: " (registration open)", and the link to hand out where others than this machine reach
- * the port. */
-void ks_host_identity_describe(const struct ks_host_identity *host, const struct ks_server_options *options,
-                               char *text, size_t size);
+/* For the ready line: " as LINK" where others than this machine reach the port, and ", registration open" or
+ * what it is. `secure` is the option that the server was started with. */
+void ks_host_identity_describe(const struct ks_host_identity *host, enum ks_registration_setting registration,
+                               const char *secure, char *text, size_t size);
 
 #endif

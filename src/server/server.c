@@ -188,7 +188,7 @@ enum ks_result ks_server_serve(struct ks_server *server)
     ks_notify_check(&server->log, ks_notify_open(&server->notify));
     enum ks_result result = ks_server_apply_networks(server, &server->options);
     if (result != KS_OK)
-        ks_log_error(&server->log, "unlimited-networks: %s", ks_result_text(result));
+        ks_log_error(&server->log, "unlimited-networks, proxy-networks: %s", ks_result_text(result));
     if (result == KS_OK)
         result = told(server, "OpenSSL", ks_crypto_prepare());
     if (result == KS_OK)
@@ -206,8 +206,10 @@ enum ks_result ks_server_serve(struct ks_server *server)
     if (result == KS_OK) {
         ks_server_apply_settings(server, &server->options);
         prepare_metrics(server);
-        result = ks_server_start_listening(server);
+        result = ks_server_prepare_secure_port(server);
     }
+    if (result == KS_OK)
+        result = ks_server_start_listening(server);
     if (result == KS_OK)
         ks_net_run(server->net);
     /* The store answers to the loops, so it goes first; what it still holds of the staged files is its own.
@@ -215,6 +217,7 @@ enum ks_result ks_server_serve(struct ks_server *server)
     if (server->store != NULL)
         ks_store_close(server->store);
     ks_net_close(server->net);
+    ks_server_free_secure_port(server);
     ks_groups_free(server->chat.groups);
     ks_turnstile_free(server->chat.turnstile);
     ks_staged_free(server->environment.staged);

@@ -393,14 +393,14 @@ bool ks_server_options_is_loopback(const char *address)
     return inet_pton(AF_INET6, parsed.host, &ipv6) == 1 && IN6_IS_ADDR_LOOPBACK(&ipv6);
 }
 
-struct ks_server_admission ks_server_options_admission(const struct ks_server_options *options)
+struct ks_server_admission ks_server_options_admission(enum ks_registration_setting setting,
+                                                       const char *secure)
 {
     char address[KS_LISTENER_ADDRESS_SIZE];
-    if (options->registration != KS_REGISTRATION_SETTING_UNSET)
-        return (struct ks_server_admission){.classic = options->registration,
-                                            .secure = options->registration};
-    ks_server_options_listener(options->secure, address);
-    bool is_open = is_off(options->secure) || ks_server_options_is_loopback(address);
+    if (setting != KS_REGISTRATION_SETTING_UNSET)
+        return (struct ks_server_admission){.classic = setting, .secure = setting};
+    ks_server_options_listener(secure, address);
+    bool is_open = is_off(secure) || ks_server_options_is_loopback(address);
     return (struct ks_server_admission){.classic = KS_REGISTRATION_SETTING_OPEN,
                                         .secure = is_open ? KS_REGISTRATION_SETTING_OPEN
                                                           : KS_REGISTRATION_SETTING_INVITED};

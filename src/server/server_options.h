@@ -139,9 +139,11 @@ void ks_server_options_free(struct ks_server_options *options);
  * All that a start would find without a socket or the data. */
 const char *ks_server_options_judge(struct ks_server_options *options);
 
-/* Who may register where. Unset, the classic ports are open as ever, the secure one only as long as it
- * listens on loopback alone: else it is by invitation. Set, it holds for all ports. */
-struct ks_server_admission ks_server_options_admission(const struct ks_server_options *options);
+/* Who may register where, with the options `registration` and `secure`. Unset, the classic ports are open as
+ * ever, the secure one only as long as it listens on loopback alone: else it is by invitation. Set, it holds
+ * for all ports. */
+struct ks_server_admission ks_server_options_admission(enum ks_registration_setting setting,
+                                                       const char *secure);
 
 /* "open", "invited" or "closed". Static. */
 const char *ks_server_options_registration_word(enum ks_registration_setting setting);

@@ -166,24 +166,32 @@ static void commands_are_told_what_is_shown(void **state)
     assert_true(shown.is_self_signed);
 }
 
+enum { TEXT_SIZE = 1024 };
+
+static void describe(struct fixture *fixture, char text[static TEXT_SIZE])
+{
+    ks_host_identity_describe(&fixture->identity, fixture->options.registration, fixture->options.secure,
+                              text, TEXT_SIZE);
+}
+
 static void the_ready_line_tells_who_may_register_and_what_to_hand_out(void **state)
 {
     struct fixture *fixture = *state;
-    char text[1024];
+    char text[TEXT_SIZE];
     char fingerprint[KS_TLS_FINGERPRINT_TEXT_SIZE];
     open_port(fixture);
     fixture->identity.port = (struct ks_tls_port *)fixture; /* nobody looks into it */
-    ks_host_identity_describe(&fixture->identity, &fixture->options, text, sizeof text);
+    describe(fixture, text);
     assert_string_equal(text, ", registration open");
     ks_host_identity_bound(&fixture->identity, "192.0.2.7:1358", &fixture->log);
     fixture->options.secure = "192.0.2.7:1358";
-    ks_host_identity_describe(&fixture->identity, &fixture->options, text, sizeof text);
+    describe(fixture, text);
     ks_tls_fingerprint_text(shown_key, fingerprint);
     assert_non_null(strstr(text, " as kesher://192.0.2.7/#"));
     assert_non_null(strstr(text, fingerprint));
     assert_non_null(strstr(text, ", registration invited, on classic ports open"));
     fixture->options.registration = KS_REGISTRATION_SETTING_CLOSED;
-    ks_host_identity_describe(&fixture->identity, &fixture->options, text, sizeof text);
+    describe(fixture, text);
     assert_non_null(strstr(text, ", registration closed"));
     assert_null(strstr(text, "classic"));
 }

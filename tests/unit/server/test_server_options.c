@@ -49,15 +49,6 @@ static void only_what_a_reload_cannot_change_counts_as_a_change(void **state)
     assert_string_equal(ks_server_options_first_change(&ks_server_options_defaults, &options), "name");
 }
 
-static struct ks_server_admission admission(const char *secure, enum ks_registration_setting setting)
-{
-    static struct ks_server_options options;
-    options = ks_server_options_defaults;
-    options.secure = secure;
-    options.registration = setting;
-    return ks_server_options_admission(&options);
-}
-
 static void without_a_word_strangers_register_where_only_this_machine_reaches(void **state)
 {
     static const char *const here[] = {"127.0.0.1:1358", "1358",        "[::1]:1358",
@@ -71,10 +62,11 @@ static void without_a_word_strangers_register_where_only_this_machine_reaches(vo
                                         "[::ffff:1.2.3.4]:1"};
     (void)state;
     for (size_t i = 0; i < KS_COUNT_OF(here); i++)
-        assert_int_equal(admission(here[i], KS_REGISTRATION_SETTING_UNSET).secure,
+        assert_int_equal(ks_server_options_admission(KS_REGISTRATION_SETTING_UNSET, here[i]).secure,
                          KS_REGISTRATION_SETTING_OPEN);
     for (size_t i = 0; i < KS_COUNT_OF(there); i++) {
-        struct ks_server_admission unset = admission(there[i], KS_REGISTRATION_SETTING_UNSET);
+        struct ks_server_admission unset =
+            ks_server_options_admission(KS_REGISTRATION_SETTING_UNSET, there[i]);
         assert_int_equal(unset.secure, KS_REGISTRATION_SETTING_INVITED);
         assert_int_equal(unset.classic, KS_REGISTRATION_SETTING_OPEN);
     }
@@ -85,7 +77,7 @@ static void a_word_about_registration_holds_for_all_ports(void **state)
     (void)state;
     for (unsigned i = KS_REGISTRATION_SETTING_OPEN; i < KS_REGISTRATION_SETTING_UNSET; i++) {
         struct ks_server_admission set =
-            admission(i == 0 ? ":1358" : "1358", (enum ks_registration_setting)i);
+            ks_server_options_admission((enum ks_registration_setting)i, i == 0 ? ":1358" : "1358");
         assert_int_equal(set.secure, i);
         assert_int_equal(set.classic, i);
     }
