@@ -32,6 +32,7 @@ struct ks_server {
     struct ks_store_limits store_limits;
     struct ks_store *store;
     struct ks_net *net;
+    struct ks_account_names *names;
     struct ks_alias_key *alias_key;
     struct ks_service_environment environment;
     struct ks_chat_service_environment chat;

@@ -12,6 +12,7 @@
 #include "crypto/random.h"
 #include "store/store.h"
 
+struct ks_account_names;
 struct ks_alias_key;
 struct ks_allowance;
 struct ks_networks_current;
@@ -56,6 +57,7 @@ struct ks_service_environment {
     const struct ks_clock *clock;
     const struct ks_log *log;
     const struct ks_alias_key *alias_key;  /* of users' public aliases */
+    const struct ks_account_names *names;  /* what makes names alike; NULL: only what the store knows */
     struct ks_staged *staged;              /* uploads that wait for their 1029 (staged.h) */
     struct ks_allowance *registrations;    /* by address; NULL: no limit */
     struct ks_allowance *keys;             /* likewise */
