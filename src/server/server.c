@@ -64,7 +64,9 @@ static enum ks_result prepare_log(struct ks_server *server)
 static enum ks_result prepare_services(struct ks_server *server)
 {
     struct ks_service_environment *environment = &server->environment;
-    environment->rules = &ks_binary_port_rules;
+    server->classic_port =
+        (struct ks_frames_port){.rules = &ks_binary_port_rules, .environment = environment};
+    environment->store_limits = &server->store_limits;
     environment->store = server->store;
     environment->random = ks_random_system();
     environment->clock = ks_clock_system();

@@ -15,7 +15,7 @@
 #include "service/ask/ask_service.h"
 #include "service/chat/chat_service.h"
 #include "service/chat/groups.h"
-#include "service/core/environment.h"
+#include "service/core/frames_port.h"
 #include "service/core/tally.h"
 #include "service/monitoring/metrics.h"
 #include "service/operators/control.h"
@@ -35,6 +35,7 @@ struct ks_server {
     struct ks_account_names *names;
     struct ks_alias_key *alias_key;
     struct ks_service_environment environment;
+    struct ks_frames_port classic_port;
     struct ks_chat_service_environment chat;
     struct ks_ask_service_environment ask;
     struct ks_control_environment control;

@@ -82,12 +82,22 @@ static enum ks_result make_skeleton(const struct ks_account_names *names, const 
     return names != NULL ? ks_account_name_skeleton(names, name, name_size, skeleton) : KS_OK;
 }
 
+/* The classic ports know no invitations: who wants to have it otherwise there takes nobody. */
+static bool takes_users(const struct ks_exchange *exchange)
+{
+    const struct ks_service_settings *settings = &exchange->environment->settings;
+    if (!settings->registration_is_for_all || settings->registration == KS_REGISTRATION_OPEN)
+        return true;
+    ks_report(exchange, KS_LOG_INFO, "refused: this port takes no new users (registration)");
+    return false;
+}
+
 /* NULL when the exchange is answered already. */
 static struct new_registration *registration_new(struct ks_exchange *exchange, const char *name,
                                                  size_t name_size)
 {
-    bool may_register =
-        ks_text_is_new_user_name(name, name_size) && may_register_now(exchange, name, name_size);
+    bool may_register = ks_text_is_new_user_name(name, name_size) && takes_users(exchange) &&
+                        may_register_now(exchange, name, name_size);
     struct new_registration *registration = may_register ? calloc(1, sizeof *registration) : NULL;
     if (registration == NULL) {
         ks_exchange_refuse(exchange);
@@ -178,7 +188,7 @@ static void issue_free(struct key_issue *issue)
 static void issue_refuse(struct key_issue *issue, uint16_t code)
 {
     struct ks_exchange *exchange = issue->exchange;
-    struct ks_client_id id = exchange->header.client_id;
+    struct ks_client_id id = exchange->shown;
     issue_free(issue);
     if (code == KS_RESPONSE_RECONNECT_DENIED)
         ks_exchange_answer(exchange, code, &id, sizeof id);
@@ -252,7 +262,7 @@ static void issue_worked(struct ks_offload *offload)
 
 static void issue_encrypt(struct key_issue *issue)
 {
-    issue->answer.client_id = issue->exchange->header.client_id;
+    issue->answer.client_id = issue->exchange->shown;
     issue->offload.work = issue_work;
     issue->offload.done = issue_worked;
     ks_loop_offload(issue->exchange->loop, &issue->offload);
@@ -337,7 +347,7 @@ void ks_registration_reconnect(struct ks_exchange *exchange, const uint8_t *fixe
 {
     struct ks_name_payload payload;
     if (ks_name_payload_parse(fixed, KS_NAME_PAYLOAD_SIZE, &payload) != KS_OK) {
-        struct ks_client_id id = exchange->header.client_id;
+        struct ks_client_id id = exchange->shown;
         ks_exchange_answer(exchange, KS_RESPONSE_RECONNECT_DENIED, &id, sizeof id);
         return;
     }
