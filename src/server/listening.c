@@ -73,7 +73,7 @@ enum ks_result ks_server_start_listening(struct ks_server *server)
                  ks_port_find(options->data, &server->log));
     const struct listening all[] = {
         {"drop and messages", "binary", options->listen != NULL ? options->listen : frames_address,
-         &ks_frames_events, &server->environment},
+         &ks_frames_events, &server->classic_port},
         {"chat", "chat", options->chat, &ks_chat_service_events, &server->chat},
         {"ask", "ask", options->ask, &ks_ask_service_events, &server->ask},
         {"metrics", "metrics", options->metrics, &ks_metrics_events, &server->metrics},

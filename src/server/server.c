@@ -6,6 +6,7 @@
 #include "base/limits/allowance.h"
 #include "crypto/alias.h"
 #include "crypto/prepare.h"
+#include "service/accounts/account_names.h"
 #include "service/binary_port.h"
 #include "service/chat/turnstile.h"
 #include "service/drop/staged.h"
@@ -63,7 +64,9 @@ static enum ks_result prepare_log(struct ks_server *server)
 static enum ks_result prepare_services(struct ks_server *server)
 {
     struct ks_service_environment *environment = &server->environment;
-    environment->rules = &ks_binary_port_rules;
+    server->classic_port =
+        (struct ks_frames_port){.rules = &ks_binary_port_rules, .environment = environment};
+    environment->store_limits = &server->store_limits;
     environment->store = server->store;
     environment->random = ks_random_system();
     environment->clock = ks_clock_system();
@@ -76,6 +79,9 @@ static enum ks_result prepare_services(struct ks_server *server)
     environment->unlimited = &server->unlimited;
     environment->tally = server->tally;
     enum ks_result result = choose_public_ids(server);
+    if (result == KS_OK)
+        result = ks_account_names_new(&server->names);
+    environment->names = server->names;
     if (result == KS_OK)
         result = ks_staged_new(&environment->staged);
     if (result == KS_OK)
@@ -224,6 +230,7 @@ enum ks_result ks_server_serve(struct ks_server *server)
     ks_pacing_free(server->environment.pacing);
     ks_allowance_free(server->environment.registrations);
     ks_allowance_free(server->environment.keys);
+    ks_account_names_free(server->names);
     ks_alias_key_free(server->alias_key);
     ks_networks_clear(&server->unlimited);
     ks_notify_close(&server->notify);

@@ -16,7 +16,7 @@
 #include "service/ask/ask_service.h"
 #include "service/chat/chat_service.h"
 #include "service/chat/groups.h"
-#include "service/core/environment.h"
+#include "service/core/frames_port.h"
 #include "service/core/tally.h"
 #include "service/monitoring/metrics.h"
 #include "service/operators/control.h"
@@ -43,8 +43,10 @@ struct ks_server {
     struct ks_store_limits store_limits;
     struct ks_store *store;
     struct ks_net *net;
+    struct ks_account_names *names;
     struct ks_alias_key *alias_key;
     struct ks_service_environment environment;
+    struct ks_frames_port classic_port;
     struct ks_chat_service_environment chat;
     struct ks_ask_service_environment ask;
     struct ks_secure_side secure;

@@ -7,6 +7,7 @@
 #include "crypto/alias.h"
 #include "crypto/digest.h"
 #include "crypto/secret.h"
+#include "service/accounts/presence.h"
 #include "service/chat/groups.h"
 #include "service/drop/places.h"
 
@@ -129,7 +130,7 @@ static enum ks_result add_details(const struct ks_operations_environment *enviro
                                   struct ks_control_user *user)
 {
     struct ks_client_id public_id = described->details.user.id;
-    if (!environment->plain_public_ids)
+    if (!environment->plain_public_ids || described->details.user.is_account)
         ks_alias_of_id(environment->alias_key, described->details.user.id.bytes, public_id.bytes);
     ks_text_to_hex(public_id.bytes, sizeof public_id.bytes, user->public_id);
     user->is_detailed = true;
@@ -247,6 +248,8 @@ static void user_removed(struct ks_store_request *request)
     const struct ks_operations_environment *environment = operation->environment;
     if (request->result == KS_OK && environment->staged != NULL)
         ks_places_forget_user(environment->staged, environment->store, &operation->asked.removal.id);
+    if (request->result == KS_OK && environment->presence != NULL)
+        ks_presence_cut(environment->presence, &operation->asked.removal.id, NULL);
     end_change(operation, "remove the user", "removed the user", request->result);
 }
 
