@@ -6,6 +6,7 @@
 #include "base/limits/allowance.h"
 #include "crypto/alias.h"
 #include "crypto/prepare.h"
+#include "service/accounts/account_names.h"
 #include "service/binary_port.h"
 #include "service/chat/turnstile.h"
 #include "service/drop/staged.h"
@@ -63,7 +64,9 @@ static enum ks_result prepare_log(struct ks_server *server)
 static enum ks_result prepare_services(struct ks_server *server)
 {
     struct ks_service_environment *environment = &server->environment;
-    environment->rules = &ks_binary_port_rules;
+    server->classic_port =
+        (struct ks_frames_port){.rules = &ks_binary_port_rules, .environment = environment};
+    environment->store_limits = &server->store_limits;
     environment->store = server->store;
     environment->random = ks_random_system();
     environment->clock = ks_clock_system();
@@ -76,6 +79,9 @@ static enum ks_result prepare_services(struct ks_server *server)
     environment->unlimited = &server->unlimited;
     environment->tally = server->tally;
     enum ks_result result = choose_public_ids(server);
+    if (result == KS_OK)
+        result = ks_account_names_new(&server->names);
+    environment->names = server->names;
     if (result == KS_OK)
         result = ks_staged_new(&environment->staged);
     if (result == KS_OK)
@@ -188,7 +194,7 @@ enum ks_result ks_server_serve(struct ks_server *server)
     ks_notify_check(&server->log, ks_notify_open(&server->notify));
     enum ks_result result = ks_server_apply_networks(server, &server->options);
     if (result != KS_OK)
-        ks_log_error(&server->log, "unlimited-networks: %s", ks_result_text(result));
+        ks_log_error(&server->log, "unlimited-networks, proxy-networks: %s", ks_result_text(result));
     if (result == KS_OK)
         result = told(server, "OpenSSL", ks_crypto_prepare());
     if (result == KS_OK)
@@ -206,8 +212,10 @@ enum ks_result ks_server_serve(struct ks_server *server)
     if (result == KS_OK) {
         ks_server_apply_settings(server, &server->options);
         prepare_metrics(server);
-        result = ks_server_start_listening(server);
+        result = ks_server_prepare_secure_port(server);
     }
+    if (result == KS_OK)
+        result = ks_server_start_listening(server);
     if (result == KS_OK)
         ks_net_run(server->net);
     /* The store answers to the loops, so it goes first; what it still holds of the staged files is its own.
@@ -215,12 +223,14 @@ enum ks_result ks_server_serve(struct ks_server *server)
     if (server->store != NULL)
         ks_store_close(server->store);
     ks_net_close(server->net);
+    ks_server_free_secure_port(server);
     ks_groups_free(server->chat.groups);
     ks_turnstile_free(server->chat.turnstile);
     ks_staged_free(server->environment.staged);
     ks_pacing_free(server->environment.pacing);
     ks_allowance_free(server->environment.registrations);
     ks_allowance_free(server->environment.keys);
+    ks_account_names_free(server->names);
     ks_alias_key_free(server->alias_key);
     ks_networks_clear(&server->unlimited);
     ks_notify_close(&server->notify);
