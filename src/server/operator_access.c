@@ -5,6 +5,7 @@
 #include "base/local.h"
 #include "base/mailbox.h"
 #include "crypto/alias.h"
+#include "service/accounts/account_names.h"
 #include "service/operators/operations.h"
 #include "store/embedded/embedded.h"
 
@@ -167,6 +168,7 @@ static enum ks_result open_store(struct ks_operator_access *access, const struct
                                                  .clock = ks_clock_system(),
                                                  .random = ks_random_system(),
                                                  .log = &access->log,
+                                                 .skeleton = ks_account_name_skeleton_once,
                                                  .vault_threads = 1};
     enum ks_result result = become_owner(options->data, why);
     if (result == KS_OK)

@@ -45,6 +45,7 @@ void ks_server_apply_settings(struct ks_server *server, const struct ks_server_o
     server->chat.prompt_timeout_ms = options->prompt_timeout;
     server->chat.wrong_passwords = options->wrong_passwords;
     ks_groups_set_limits(server->chat.groups, &limits);
+    ks_server_apply_secure_settings(server, options);
     ks_server_set_store_limits(server, options);
     atomic_store(&server->tells_all, options->stat == KS_STAT_FULL);
     ks_net_set_limits(server->net, options->connections, options->connections_per_address);

@@ -13,6 +13,7 @@
 #include "server/notify.h"
 #include "server/scrape.h"
 #include "server/server_options.h"
+#include "service/accounts/accounts_environment.h"
 #include "service/ask/ask_service.h"
 #include "service/chat/chat_service.h"
 #include "service/chat/groups.h"
@@ -30,6 +31,9 @@ struct ks_secure_side {
     struct ks_host_identity identity; /* with the port itself */
     struct ks_networks_current proxies;
     struct ks_web_environment web;
+    struct ks_frames_port frames;
+    struct ks_accounts_environment accounts;
+    struct ks_chat_service_environment chat;
 };
 
 struct ks_server {
@@ -88,6 +92,13 @@ void ks_server_reload(void *context);
 
 /* ---- secure_listening.c ---- */
 
+/* What is served there, whether there is to be such a port or not; the store is open, and the services of the
+ * classic ports are there. KS_OK, KS_NO_MEMORY. */
+enum ks_result ks_server_prepare_secure_services(struct ks_server *server);
+
+/* Lets everything count there that may change while the server runs. */
+void ks_server_apply_secure_settings(struct ks_server *server, const struct ks_server_options *options);
+
 /* Makes the secure port, with its key, if there is to be one; the network and the services are there. KS_OK,
  * or what is wrong, which the log has. */
 enum ks_result ks_server_prepare_secure_port(struct ks_server *server);
@@ -95,7 +106,7 @@ enum ks_result ks_server_prepare_secure_port(struct ks_server *server);
 /* Reads certificate and key again; what is wrong with them is logged, and nothing changes then. */
 void ks_server_reload_secure_port(struct ks_server *server, const struct ks_server_options *options);
 
-/* The network is closed. */
+/* Frees all of it; the network is closed. */
 void ks_server_free_secure_port(struct ks_server *server);
 
 /* ---- listening.c ---- */
