@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "crypto/base64.h"
 #include "crypto/digest.h"
+#include "crypto/openssl_error.h"
 #include "crypto/secret.h"
 
 #include <openssl/err.h>
@@ -29,18 +30,6 @@ static const uint64_t memory_limit = UINT64_C(3) << 29; /* 1.5 GiB */
 static const char wrapped_word[] = "kesher-wrapped-1";
 static const char sealed_word[] = "kesher-sealed-1";
 static const char sealed_label[] = "kesher sealed at home 1"; /* with its NUL */
-
-/* What a failed call of OpenSSL amounts to; empties the thread's queue of errors, so that nobody takes them
- * for his own later. */
-static enum ks_result failure(void)
-{
-    enum ks_result result = KS_CRYPTO;
-    unsigned long error = 0;
-    while ((error = ERR_get_error()) != 0)
-        if (ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE)
-            result = KS_NO_MEMORY;
-    return result;
-}
 
 /* ---- scrypt ---- */
 
@@ -75,7 +64,7 @@ static enum ks_result stretch(const void *passphrase, size_t size, const struct 
     if (EVP_PBE_scrypt(passphrase, size, salt, SALT_SIZE, UINT64_C(1) << cost->log_n, cost->r, cost->p,
                        memory_limit, key, KS_HOME_KEY_SIZE) == 1)
         return KS_OK;
-    return failure();
+    return ks_openssl_failure(KS_CRYPTO);
 }
 
 /* ---- AES-256-GCM ---- */
@@ -102,7 +91,7 @@ static enum ks_result put_in_box(const uint8_t *key, struct associated data, con
                 EVP_EncryptUpdate(context, ciphertext, &written, plain, (int)size) == 1 &&
                 EVP_EncryptFinal_ex(context, ciphertext + written, &last) == 1 &&
                 EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_GET_TAG, TAG_SIZE, ciphertext + size) == 1;
-    enum ks_result result = done ? KS_OK : context == NULL ? KS_NO_MEMORY : failure();
+    enum ks_result result = done ? KS_OK : context == NULL ? KS_NO_MEMORY : ks_openssl_failure(KS_CRYPTO);
     EVP_CIPHER_CTX_free(context);
     return result;
 }
@@ -126,9 +115,9 @@ static enum ks_result take_out_of_box(const uint8_t *key, struct associated data
                  EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_SET_TAG, TAG_SIZE, tag) == 1;
     enum ks_result result = KS_OK;
     if (!begun)
-        result = context == NULL ? KS_NO_MEMORY : failure();
+        result = context == NULL ? KS_NO_MEMORY : ks_openssl_failure(KS_CRYPTO);
     else if (EVP_DecryptFinal_ex(context, plain + written, &last) != 1)
-        result = failure() == KS_NO_MEMORY ? KS_NO_MEMORY : KS_REFUSED;
+        result = ks_openssl_failure(KS_REFUSED);
     EVP_CIPHER_CTX_free(context);
     return result;
 }
