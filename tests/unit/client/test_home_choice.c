@@ -19,10 +19,11 @@ static void put_file(const struct fixture *fixture, const char *name, const char
 
 static void trust_server(const struct fixture *fixture, const char *address)
 {
+    const struct ks_trust nothing = {.mode = KS_TRUST_NONE};
     struct ks_trust trust = {.mode = KS_TRUST_KEY};
     memset(trust.key, 'K', sizeof trust.key);
     assert_int_equal(ks_address_parse(address, strlen(address), &trust.server), KS_OK);
-    assert_int_equal(ks_trust_save(fixture->home, &trust, NULL), KESHER_OK);
+    assert_int_equal(ks_trust_save(fixture->home, &nothing, &trust, NULL), KESHER_OK);
 }
 
 static void make_account(const struct fixture *fixture, bool confirmed)
