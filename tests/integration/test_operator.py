@@ -344,7 +344,7 @@ def test_without_a_server_there_are_no_groups_and_a_line_says_so(own_server, ope
         ("user", "show", "a", "b"),
         ("user", "show", ""),
         ("user", "show", "  "),
-        ("user", "show", "é"),
+        ("user", "show", "a\u202eb"),
         ("user", "list", "--secret"),
         ("user", "list", "--yes=1"),
         ("user", "list", "--data"),
