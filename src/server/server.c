@@ -148,6 +148,8 @@ static void prepare_metrics(struct ks_server *server)
                                                  .net = server->net,
                                                  .groups = server->chat.groups,
                                                  .secure_groups = server->secure.chat.groups,
+                                                 .secure_port = server->secure.identity.port,
+                                                 .presence = server->secure.accounts.presence,
                                                  .tally = server->tally,
                                                  .service = &server->environment,
                                                  .log_rate = &server->log_rate,
