@@ -187,6 +187,10 @@ size_t ks_control_user_encode(const struct ks_control_user *user, char line[stat
     ks_json_number(&writer, "file_bytes", user->file_bytes);
     ks_json_number(&writer, "messages", user->messages);
     ks_json_number(&writer, "message_bytes", user->message_bytes);
+    if (user->is_account) {
+        ks_json_flag(&writer, "account", true);
+        ks_json_flag(&writer, "classic", user->is_classic);
+    }
     if (!user->is_detailed)
         return ks_json_end(&writer);
     ks_json_text(&writer, "public_id", user->public_id, strlen(user->public_id));
@@ -194,6 +198,8 @@ size_t ks_control_user_encode(const struct ks_control_user *user, char line[stat
         ks_json_text(&writer, "key_fingerprint", user->key_fingerprint, strlen(user->key_fingerprint));
     else
         ks_json_null(&writer, "key_fingerprint");
+    if (user->is_account)
+        ks_json_text(&writer, "short_fingerprint", user->short_fingerprint, strlen(user->short_fingerprint));
     return ks_json_end(&writer);
 }
 
@@ -212,6 +218,24 @@ static bool read_user_number(const struct ks_json_member *member, struct ks_cont
     return true; /* a member of a newer kesher */
 }
 
+static bool read_flag(const struct ks_json_member *member, bool *flag)
+{
+    *flag = member->kind == KS_JSON_TRUE;
+    return member->kind == KS_JSON_TRUE || member->kind == KS_JSON_FALSE;
+}
+
+static bool read_user_flag(const struct ks_json_member *member, struct ks_control_user *user)
+{
+    const struct {
+        const char *name;
+        bool *flag;
+    } flags[] = {{"has_key", &user->has_key}, {"account", &user->is_account}, {"classic", &user->is_classic}};
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
+        if (strcmp(member->name, flags[i].name) == 0)
+            return read_flag(member, flags[i].flag);
+    return read_user_number(member, user);
+}
+
 static bool read_user_member(const struct ks_json_member *member, struct ks_control_user *user)
 {
     if (strcmp(member->name, "name") == 0)
@@ -226,11 +250,9 @@ static bool read_user_member(const struct ks_json_member *member, struct ks_cont
     }
     if (strcmp(member->name, "key_fingerprint") == 0)
         return read_text(member, user->key_fingerprint, sizeof user->key_fingerprint);
-    if (strcmp(member->name, "has_key") == 0) {
-        user->has_key = member->kind == KS_JSON_TRUE;
-        return member->kind == KS_JSON_TRUE || member->kind == KS_JSON_FALSE;
-    }
-    return read_user_number(member, user);
+    if (strcmp(member->name, "short_fingerprint") == 0)
+        return read_text(member, user->short_fingerprint, sizeof user->short_fingerprint);
+    return read_user_flag(member, user);
 }
 
 enum ks_result ks_control_user_parse(const char *line, size_t size, struct ks_control_user *user)

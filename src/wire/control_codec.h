@@ -35,6 +35,7 @@ enum {
     KS_CONTROL_REQUEST_LIMIT = 512,
     KS_CONTROL_LINE_LIMIT = 2048, /* of an answer, with its LF */
     KS_CONTROL_FINGERPRINT_SIZE = 80,
+    KS_CONTROL_SHORT_FINGERPRINT_SIZE = 32,
     KS_CONTROL_MESSAGE_SIZE = 512,
 };
 
@@ -80,9 +81,12 @@ struct ks_control_user {
     uint64_t file_bytes;
     uint64_t messages;
     uint64_t message_bytes;
-    bool is_detailed; /* the next two are known */
+    bool is_account;
+    bool is_classic;  /* of an account: the classic ports know it, too */
+    bool is_detailed; /* the next three are known */
     char public_id[2 * KS_CLIENT_ID_SIZE + 1];
-    char key_fingerprint[KS_CONTROL_FINGERPRINT_SIZE]; /* "" without a key */
+    char key_fingerprint[KS_CONTROL_FINGERPRINT_SIZE];         /* "" without a key */
+    char short_fingerprint[KS_CONTROL_SHORT_FINGERPRINT_SIZE]; /* of an account (protocol.md §8.5) */
 };
 
 struct ks_control_group {

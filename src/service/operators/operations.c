@@ -3,6 +3,7 @@
 #include "service/operators/operations.h"
 
 #include "base/text.h"
+#include "crypto/account_key.h"
 #include "crypto/alias.h"
 #include "crypto/digest.h"
 #include "crypto/secret.h"
@@ -52,6 +53,9 @@ struct ks_operation {
     char lines[KS_OPERATION_LINES_LIMIT];
 };
 
+_Static_assert((int)KS_SHORT_FINGERPRINT_SIZE <= (int)KS_CONTROL_SHORT_FINGERPRINT_SIZE,
+               "a short fingerprint has room in an answer");
+
 /* ---- lines ---- */
 
 /* Gives away what there is. */
@@ -96,6 +100,8 @@ static struct ks_control_user plain_user(const struct ks_user_details *details)
     struct ks_control_user user = {.registered = details->registered,
                                    .last_seen = details->last_seen,
                                    .has_key = details->user.has_public_key,
+                                   .is_account = details->user.is_account,
+                                   .is_classic = details->user.has_classic_id,
                                    .files = details->files,
                                    .file_bytes = details->file_bytes,
                                    .messages = details->messages,
@@ -128,7 +134,12 @@ static enum ks_result add_details(const struct ks_operations_environment *enviro
         ks_alias_of_id(environment->alias_key, described->details.user.id.bytes, public_id.bytes);
     ks_text_to_hex(public_id.bytes, sizeof public_id.bytes, user->public_id);
     user->is_detailed = true;
-    return user->has_key ? describe_key(described->public_key, user->key_fingerprint) : KS_OK;
+    enum ks_result result =
+        user->is_account
+            ? ks_account_key_short_fingerprint(described->details.account_key, user->short_fingerprint)
+            : KS_OK;
+    return result == KS_OK && user->has_key ? describe_key(described->public_key, user->key_fingerprint)
+                                            : result;
 }
 
 /* ---- steps ---- */

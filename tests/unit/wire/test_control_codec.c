@@ -226,6 +226,13 @@ static void users_come_back_as_they_were_written(void **state)
     strcpy(user.key_fingerprint, "0123 4567");
     assert_int_equal(ks_control_user_parse(line, ks_control_user_encode(&user, line), &read), KS_OK);
     assert_memory_equal(&read, &user, sizeof user);
+    user.is_account = true;
+    strcpy(user.short_fingerprint, "8k2d-0000-0000-0000-zzzz");
+    assert_int_equal(ks_control_user_parse(line, ks_control_user_encode(&user, line), &read), KS_OK);
+    assert_memory_equal(&read, &user, sizeof user);
+    user.is_classic = true;
+    assert_int_equal(ks_control_user_parse(line, ks_control_user_encode(&user, line), &read), KS_OK);
+    assert_memory_equal(&read, &user, sizeof user);
 }
 
 static void times_are_written_for_people_and_machines(void **state)
