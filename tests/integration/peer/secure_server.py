@@ -1,4 +1,4 @@
-"""A small server of the secure port, in Python: what a client can be tested against, honest unless it is told not to be.
+"""A small server of the secure port, in Python: what a client can be tested against, honest unless told otherwise.
 
 Keeps everything in memory. Written from docs/protocol.md, part two, alone.
 """

@@ -1,5 +1,5 @@
-"""Records of TLS 1.3 made by hand (RFC 8446, 5 and 7), for what no library sends: KeyUpdates at will, handshake messages
-where none belong, records of any type and size. A library shakes hands, and tells the secrets by its key log.
+"""Records of TLS 1.3 made by hand (RFC 8446, 5 and 7), for what no library sends: KeyUpdates at will, messages of a
+handshake where none belong, records of any type and size. A library shakes hands, and tells the secrets by its key log.
 """
 
 import hashlib
