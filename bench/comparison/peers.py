@@ -1,8 +1,8 @@
 """The servers that are measured: how each is configured, started and stopped.
 
-Each is configured for the work of its row, and fairly: on the same disk, no TLS, no logging of requests, where it has
-to be told one thread fewer than cores, as kesherd by itself, durable exactly where kesher is durable. What is written
-here stands in docs/performance.md.
+Each is configured for the work of its row, and fairly: on the same disk, no TLS (`secure_peers.py` adds it), no logging
+of requests, where it has to be told one thread fewer than cores, as kesherd by itself, durable exactly where kesher is
+durable. What is written here stands in docs/performance.md.
 """
 
 import os

@@ -79,6 +79,8 @@ struct ks_chat_dialect {
     bool one_order;      /* it promises that all hear all lines in one order */
     bool signs_in;       /* over TLS, into room->signers */
     bool secures_itself; /* with --secure: the connection begins without TLS */
+    uint32_t at_a_time;  /* connections that are being opened (fleet.h); 0: as many as usual */
+    size_t record_limit; /* of TLS (load_link.h); 0: none */
     size_t size_limit;   /* of a line, with its LF */
     const char *hint;    /* what to look at when the server turns us away */
 

@@ -19,6 +19,7 @@ struct ks_fleet {
     struct ks_route route; /* to the server; its source is the first */
     uint32_t sources;      /* 0: the next one after every KS_FLEET_LINKS_OF_A_SOURCE */
     uint32_t count;
+    uint32_t at_a_time;
     uint32_t begun;      /* links 0..begun-1 were opened, or are being opened */
     uint32_t connecting; /* of them */
     uint32_t opened;
@@ -137,7 +138,7 @@ static void refill(struct ks_fleet *fleet)
     if (fleet->refilling)
         return;
     fleet->refilling = true;
-    while (fleet->begun < fleet->count && fleet->connecting < KS_FLEET_CONNECTING_LIMIT) {
+    while (fleet->begun < fleet->count && fleet->connecting < fleet->at_a_time) {
         uint32_t index = fleet->begun++;
         if (open_link(fleet, index) != KS_OK)
             fleet->events->ended(fleet->context, index, &fleet->links[index], errno);
@@ -184,8 +185,10 @@ enum ks_result ks_fleet_open(struct ks_reactor *reactor, const char *server, con
     made->context = context;
     made->route = route;
     made->route.tls = plan->tls;
+    made->route.record_limit = plan->record_limit;
     made->sources = plan->sources;
     made->count = plan->count;
+    made->at_a_time = plan->at_a_time > 0 ? plan->at_a_time : KS_FLEET_CONNECTING_LIMIT;
     for (uint32_t i = 0; i < plan->count; i++)
         made->links[i].owner = made;
     *fleet = made; /* before the first event, which may ask for it */

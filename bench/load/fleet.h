@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 enum {
-    KS_FLEET_CONNECTING_LIMIT = 128, /* links that are being opened at a time */
+    KS_FLEET_CONNECTING_LIMIT = 128, /* links that are being opened at a time, unless asked for less */
     KS_FLEET_LINKS_OF_A_SOURCE =
         25 * 1000, /* then comes the next source; below the usual 28,232 ephemeral ports */
     KS_FLEET_LINKS_LIMIT = 1000 * 1000,
@@ -35,7 +35,9 @@ struct ks_fleet_plan {
      * 127.0.0.1 by itself when it takes more than one source. */
     const char *source;
     uint32_t sources;
+    uint32_t at_a_time;         /* links that are being opened; 0: KS_FLEET_CONNECTING_LIMIT */
     struct ks_tls_context *tls; /* of links that speak TLS from the first byte; NULL: they do not */
+    size_t record_limit;        /* of theirs (load_link.h) */
 };
 
 /* Resolves `server` ("HOST:PORT", "[::1]:PORT") and begins to open the links; the limit of open files is

@@ -78,6 +78,7 @@ enum ks_result ks_load_link_open(struct ks_load_link *link, struct ks_reactor *r
                                   .fd = fd,
                                   .open = true,
                                   .sealing = sealing,
+                                  .record_limit = route->record_limit,
                                   .number = number};
     watch(link, true, EPOLL_CTL_ADD);
     return KS_OK;
@@ -238,15 +239,28 @@ size_t ks_load_link_waiting(const struct ks_load_link *link)
     return link->sealing == NULL ? plain : plain + sendable(link);
 }
 
+static enum ks_result seal_bytes(struct ks_load_link *link, const uint8_t *bytes, size_t size)
+{
+    enum ks_result result = KS_OK;
+    size_t limit = link->record_limit > 0 ? link->record_limit : size;
+    while (size > 0 && result == KS_OK) {
+        size_t some = size < limit ? size : limit;
+        result = ks_sealing_seal(link->sealing, bytes, some);
+        bytes += some;
+        size -= some;
+    }
+    return result;
+}
+
 /* Encrypts all that was written, once the handshake is done. */
 static enum ks_result seal(struct ks_load_link *link)
 {
     if (link->sealing == NULL || !link->sealing->is_done)
         return KS_OK;
-    enum ks_result result = ks_sealing_seal(link->sealing, link->output + link->output_start,
-                                            link->output_size - link->output_start);
+    enum ks_result result =
+        seal_bytes(link, link->output + link->output_start, link->output_size - link->output_start);
     if (result == KS_OK)
-        result = ks_sealing_seal(link->sealing, link->lent, link->lent_size);
+        result = seal_bytes(link, link->lent, link->lent_size);
     link->output_start = link->output_size = 0;
     link->lent_size = 0;
     return result == KS_OK && link->finishing ? ks_sealing_end(link->sealing) : result;

@@ -63,7 +63,8 @@ struct ks_load_link {
     const uint8_t *lent; /* bytes that go out after them */
     size_t lent_size;
     struct ks_sealing *sealing; /* NULL without TLS */
-    uint32_t number;            /* of the connection: it differs from that of the link's earlier ones */
+    size_t record_limit;
+    uint32_t number; /* of the connection: it differs from that of the link's earlier ones */
 };
 
 /* Where to connect to, and from where. */
@@ -73,6 +74,7 @@ struct ks_route {
     struct sockaddr_storage source; /* used when source_size is not 0 */
     socklen_t source_size;
     struct ks_tls_context *tls; /* speaks TLS from the first byte; NULL: not */
+    size_t record_limit;        /* bytes that a record of ours has at most; 0: as many as TLS takes */
 };
 
 /* Begins to connect; `opened` or `ended` follows, never from within this call. KS_OK; KS_IO (errno). The

@@ -107,8 +107,6 @@ enum ks_result ks_sealing_open(struct ks_sealing *sealing, uint8_t *bytes, size_
 
 enum ks_result ks_sealing_seal(struct ks_sealing *sealing, const uint8_t *bytes, size_t size)
 {
-    if (size == 0)
-        return KS_OK;
     return judge(sealing, ks_tls_write(sealing->tls, bytes, size));
 }
 

@@ -44,7 +44,7 @@ void ks_sealing_feed(struct ks_sealing *sealing, const uint8_t *bytes, size_t si
  * case. */
 enum ks_result ks_sealing_open(struct ks_sealing *sealing, uint8_t *bytes, size_t capacity, size_t *got);
 
-/* Encrypts `size` bytes, after the handshake. KS_OK; else the connection is of no use. */
+/* Encrypts `size` bytes, at least one, after the handshake. KS_OK; else the connection is of no use. */
 enum ks_result ks_sealing_seal(struct ks_sealing *sealing, const uint8_t *bytes, size_t size);
 
 /* Queues a close_notify. The same results. */

@@ -340,7 +340,9 @@ static bool open_links(struct chat *chat)
     const struct ks_fleet_plan plan = {.count = chat->room.people_count,
                                        .source = settings->source,
                                        .sources = (uint32_t)settings->sources,
-                                       .tls = chat->room.dialect->secures_itself ? NULL : chat->run->tls};
+                                       .tls = chat->room.dialect->secures_itself ? NULL : chat->run->tls,
+                                       .at_a_time = chat->room.dialect->at_a_time,
+                                       .record_limit = chat->room.dialect->record_limit};
     ks_run_phase(chat->run, "entering", 0, chat->room.people_count);
     if (ks_fleet_open(chat->run->reactor, settings->server, &plan, &fleet_events, chat, &chat->fleet, reason,
                       sizeof reason) == KS_OK)
