@@ -77,22 +77,40 @@ void ks_public_key_free(struct ks_public_key *key)
     EVP_PKEY_free(pkey_of(key));
 }
 
+static bool use_label(EVP_PKEY_CTX *context, const char *label)
+{
+    if (label[0] == '\0')
+        return true;
+    char *copy = OPENSSL_strdup(label); /* the context's, once it has taken it */
+    if (copy != NULL && EVP_PKEY_CTX_set0_rsa_oaep_label(context, copy, (int)strlen(copy)) == 1)
+        return true;
+    OPENSSL_free(copy);
+    return false;
+}
+
 /* The defaults of OpenSSL's OAEP are SHA-1 for both digests and an empty label; said here all the same. */
-static bool use_oaep(EVP_PKEY_CTX *context)
+static bool use_oaep(EVP_PKEY_CTX *context, const char *label)
 {
     return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_OAEP_PADDING) == 1 &&
            EVP_PKEY_CTX_set_rsa_oaep_md(context, EVP_sha1()) == 1 &&
-           EVP_PKEY_CTX_set_rsa_mgf1_md(context, EVP_sha1()) == 1;
+           EVP_PKEY_CTX_set_rsa_mgf1_md(context, EVP_sha1()) == 1 && use_label(context, label);
 }
 
 enum ks_result ks_public_key_encrypt(struct ks_public_key *key, const uint8_t *plaintext, size_t size,
                                      uint8_t encrypted[static KS_RSA_ENCRYPTED_SIZE])
 {
+    return ks_public_key_encrypt_labelled(key, "", plaintext, size, encrypted);
+}
+
+enum ks_result ks_public_key_encrypt_labelled(struct ks_public_key *key, const char *label,
+                                              const uint8_t *plaintext, size_t size,
+                                              uint8_t encrypted[static KS_RSA_ENCRYPTED_SIZE])
+{
     if (size > KS_RSA_PLAINTEXT_LIMIT)
         return KS_TOO_LARGE;
     EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(pkey_of(key), NULL);
     size_t encrypted_size = KS_RSA_ENCRYPTED_SIZE;
-    bool done = context != NULL && EVP_PKEY_encrypt_init(context) == 1 && use_oaep(context) &&
+    bool done = context != NULL && EVP_PKEY_encrypt_init(context) == 1 && use_oaep(context, label) &&
                 EVP_PKEY_encrypt(context, encrypted, &encrypted_size, plaintext, size) == 1 &&
                 encrypted_size == KS_RSA_ENCRYPTED_SIZE;
     EVP_PKEY_CTX_free(context);
@@ -174,11 +192,18 @@ enum ks_result ks_private_key_decrypt(const struct ks_private_key *key,
                                       const uint8_t encrypted[static KS_RSA_ENCRYPTED_SIZE],
                                       uint8_t *plaintext, size_t *plaintext_size)
 {
+    return ks_private_key_decrypt_labelled(key, "", encrypted, plaintext, plaintext_size);
+}
+
+enum ks_result ks_private_key_decrypt_labelled(const struct ks_private_key *key, const char *label,
+                                               const uint8_t encrypted[static KS_RSA_ENCRYPTED_SIZE],
+                                               uint8_t *plaintext, size_t *plaintext_size)
+{
     uint8_t decrypted[KS_RSA_ENCRYPTED_SIZE]; /* OpenSSL asks for room for the whole modulus */
     size_t size = sizeof decrypted;
     ERR_clear_error(); /* the first error will be this call's */
     EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(pkey_of(key), NULL);
-    bool done = context != NULL && EVP_PKEY_decrypt_init(context) == 1 && use_oaep(context) &&
+    bool done = context != NULL && EVP_PKEY_decrypt_init(context) == 1 && use_oaep(context, label) &&
                 EVP_PKEY_decrypt(context, decrypted, &size, encrypted, KS_RSA_ENCRYPTED_SIZE) == 1 &&
                 size <= KS_RSA_PLAINTEXT_LIMIT;
     EVP_PKEY_CTX_free(context);
