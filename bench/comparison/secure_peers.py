@@ -6,7 +6,6 @@ them needs to speak TLS at all.
 """
 
 import os
-import re
 import shutil
 
 from peers import Kesherd, Mosquitto, Nats, Nginx, Ngircd, Redis
@@ -27,7 +26,7 @@ def _key_pair(workspace):
     return certificate, key
 
 
-class _WithTls:
+class WithTls:
     """What they share: the key."""
 
     def prepare(self):
@@ -35,20 +34,17 @@ class _WithTls:
         self.certificate, self.key = _key_pair(self.workspace)
 
 
-class SecureKesherd(_WithTls, Kesherd):
+class SecureKesherd(WithTls, Kesherd):
     """Its secure port."""
-
-    _LISTENER = re.compile(r"(secure port) on ((?:\d+\.){3}\d+:\d+)")
 
     def __init__(self, workspace, *, options=()):
         super().__init__(workspace, service="secure port", options=options)
 
     def _command(self):
-        return [*super()._command(), "--secure", "127.0.0.1:0", "--certificate", self.certificate, "--private-key",
-                self.key]
+        return [*super()._command(), "--certificate", self.certificate, "--private-key", self.key]
 
 
-class SecureNginx(_WithTls, Nginx):
+class SecureNginx(WithTls, Nginx):
     """Full handshakes: it keeps no sessions. `workers` as its people have them: one, or as many as cores."""
 
     def __init__(self, workspace, *, workers=1):
@@ -63,14 +59,14 @@ class SecureNginx(_WithTls, Nginx):
                 .replace(f"127.0.0.1:{self.port} ", f"127.0.0.1:{self.port} ssl ").replace(" server {", f"{tls} server {{"))
 
 
-class SecureRedis(_WithTls, Redis):
+class SecureRedis(WithTls, Redis):
     def _text(self):
         return (super()._text().replace(f"\nport {self.port}\n", f"\nport 0\ntls-port {self.port}\n")
                 + f"tls-cert-file {self.certificate}\ntls-key-file {self.key}\ntls-auth-clients no\n"
                   "tls-session-caching no\n")
 
 
-class SecureMosquitto(_WithTls, Mosquitto):
+class SecureMosquitto(WithTls, Mosquitto):
     def _text(self):
         listener, rest = super()._text().split("\n", 1)
         return f"{listener}\ncertfile {self.certificate}\nkeyfile {self.key}\n{rest}"
@@ -79,7 +75,7 @@ class SecureMosquitto(_WithTls, Mosquitto):
         return self.workspace.without_paths(super().configuration())
 
 
-class SecureNats(_WithTls, Nats):
+class SecureNats(WithTls, Nats):
     """TLS begins behind its INFO: this version knows no other way. It has two seconds for a handshake by itself, which
     are not enough when a thousand come at a time."""
 
@@ -90,7 +86,7 @@ class SecureNats(_WithTls, Nats):
         return self.workspace.without_paths(super().configuration())
 
 
-class SecureNgircd(_WithTls, Ngircd):
+class SecureNgircd(WithTls, Ngircd):
     def prepare(self):
         super().prepare()
         own = self.workspace.directory(f"{self.name}-tls")
