@@ -1,5 +1,8 @@
 /* fuzz_names.c — names of accounts, and of anybody.
  *
+ * The input is a name, and once more the characters of one, two bytes each: most bytes are no UTF-8.
+ * After a '*' it is repeated until it is as long as a name may be, and asked without an object.
+ *
  * The property: what is refused has a complaint, what is taken has a skeleton. A skeleton is its own, is that
  * of the name in capitals of ASCII and in small letters, and fits.
  */
@@ -49,13 +52,10 @@ static void a_skeleton(const char *name, size_t size, const char *skeleton)
     require(strcmp(skeleton, again) == 0);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+static void a_name(const char *name, size_t size)
 {
-    const char *name = (const char *)bytes;
     char skeleton[KS_SKELETON_SIZE];
     const char *why = NULL;
-    if (size > NAME_LIMIT)
-        return 0;
     enum ks_result judged = ks_account_name_judge(the_names(), name, size, &why);
     require(judged == KS_OK || (judged == KS_INVALID && why != NULL && why[0] != '\0'));
     enum ks_result result = ks_account_name_skeleton(the_names(), name, size, skeleton);
@@ -63,5 +63,60 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     require(judged != KS_OK || result == KS_OK);
     if (result == KS_OK)
         a_skeleton(name, size, skeleton);
+}
+
+/* UTF-8 of U+0000 to U+FFFF. */
+static size_t write_character(unsigned character, char *text)
+{
+    if (character < 0x80) {
+        text[0] = (char)character;
+        return 1;
+    }
+    if (character < 0x800) {
+        text[0] = (char)(0xc0 | character >> 6);
+        text[1] = (char)(0x80 | (character & 0x3f));
+        return 2;
+    }
+    text[0] = (char)(0xe0 | character >> 12);
+    text[1] = (char)(0x80 | (character >> 6 & 0x3f));
+    text[2] = (char)(0x80 | (character & 0x3f));
+    return 3;
+}
+
+static void a_name_of_characters(const uint8_t *bytes, size_t size)
+{
+    char name[NAME_LIMIT];
+    size_t name_size = 0;
+    for (size_t i = 0; i + 1 < size && name_size + 3 <= sizeof name; i += 2)
+        name_size += write_character((unsigned)(bytes[i] << 8 | bytes[i + 1]), name + name_size);
+    a_name(name, name_size);
+}
+
+/* As long as a text of a skeleton may be, and a byte more. */
+static void a_long_name(const char *part, size_t part_size)
+{
+    char name[KS_SKELETON_SIZE];
+    char skeleton[KS_SKELETON_SIZE];
+    char again[KS_SKELETON_SIZE];
+    for (size_t i = 0; i < sizeof name; i++)
+        name[i] = part[i % part_size];
+    size_t size = sizeof name - sizeof name % part_size;
+    size -= size == sizeof name ? part_size : 0;
+    require(ks_account_name_skeleton(the_names(), name, sizeof name, skeleton) == KS_TOO_LARGE);
+    enum ks_result result = ks_account_name_skeleton(the_names(), name, size, skeleton);
+    require(ks_account_name_skeleton_once(name, size, again) == result);
+    require(result != KS_OK || strcmp(skeleton, again) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+    if (size > NAME_LIMIT)
+        return 0;
+    if (size > 1 && bytes[0] == '*') {
+        a_long_name((const char *)bytes + 1, size - 1);
+        return 0;
+    }
+    a_name((const char *)bytes, size);
+    a_name_of_characters(bytes, size);
     return 0;
 }
