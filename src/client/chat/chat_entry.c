@@ -39,11 +39,11 @@ static enum kesher_status hear(struct kesher_chat *chat, uint32_t limit_ms, stru
         if (chat->ended)
             return ks_chat_fail_lost(chat, chat->output_errno, error);
         struct pollfd watched;
-        (void)kesher_chat_watch(chat, &watched); /* a pause is for members */
+        bool is_there = kesher_chat_watch(chat, &watched) == 0; /* a pause is for members */
         uint64_t now = ks_clock_monotonic_ms(clock);
         if (now >= deadline)
             return fail_silence(chat, limit_ms, error);
-        if (poll(&watched, 1, (int)(deadline - now)) < 0 && errno != EINTR)
+        if (!is_there && poll(&watched, 1, (int)(deadline - now)) < 0 && errno != EINTR)
             return ks_chat_fail_lost(chat, errno, error);
     }
 }

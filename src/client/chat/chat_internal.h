@@ -6,6 +6,7 @@
 
 #include "base/buffer.h"
 #include "client/chat/chat_reader.h"
+#include "client/transport/carrier.h"
 
 #include <kesher/chat.h>
 
@@ -20,7 +21,7 @@ enum ks_chat_step {
 };
 
 struct kesher_chat {
-    int fd;
+    struct ks_carrier *carrier;    /* owned; NULL while there is none */
     struct kesher_options options; /* defaults filled in */
     enum ks_chat_step step;
     unsigned group;     /* that was looked for last */
