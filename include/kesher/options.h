@@ -8,6 +8,7 @@
 #include <kesher/error.h>
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -22,6 +23,19 @@ struct kesher_observer {
     void (*notice)(void *context, const char *line);
     /* `sent` of `size` bytes of the file in hand are on their way. */
     void (*progress)(void *context, uint64_t sent, uint64_t size);
+};
+
+/* What somebody has to be asked while a call works; also on the thread that made the call. Either function
+ * may be NULL: then nobody can be asked. */
+struct kesher_questions {
+    void *context;
+    /* A secure server is met for the first time, and nobody vouches for it: `question` has its address and
+     * its fingerprint; one line, safe for a terminal. True: trust it from now on. NULL: it is refused. */
+    bool (*trust)(void *context, const char *question);
+    /* The passphrase of the home's keys, into `passphrase` with room for `capacity` bytes; it is wiped behind
+     * the call. `again`: what came before was another one. False: there is none. NULL: keys under a
+     * passphrase cannot be used. */
+    bool (*passphrase)(void *context, bool again, char *passphrase, size_t capacity, size_t *size);
 };
 
 /* What 0 stands for in kesher_options. */
@@ -53,6 +67,7 @@ struct kesher_options {
      * it knows the identity, its address is written to server.info. */
     bool moved;
     struct kesher_observer observer;
+    struct kesher_questions questions;
 };
 
 #ifdef __cplusplus

@@ -9,7 +9,7 @@
 
 enum { SAID_SIZE = 260, SAID_LIMIT = 200 };
 
-/* What a reason is, and what to do. In `text`, %N is the name, %S the server. */
+/* What a reason is, and what to do. */
 static const struct row {
     uint16_t reason;
     enum kesher_status status;
