@@ -108,7 +108,8 @@ enum kesher_status ks_home_files_list(const struct kesher_home *home, DIR **entr
  * ends with a process's number. */
 static bool is_temporary(const char *name)
 {
-    static const char own[] = ".@(me.info|my.info|priv.key|server.info)?(.new|.old.+([0-9])).+([0-9]).tmp";
+    static const char own[] =
+        ".@(me.info|my.info|priv.key|server.info|account.key|server.trust)?(.new|.old.+([0-9])).+([0-9]).tmp";
     static const char contact[] = ".+(?).contact.+([0-9]).tmp";
     return fnmatch(own, name, FNM_EXTMATCH) == 0 || fnmatch(contact, name, FNM_EXTMATCH) == 0;
 }
