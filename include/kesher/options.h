@@ -6,9 +6,9 @@
 #define KESHER_OPTIONS_H
 
 #include <kesher/error.h>
+#include <kesher/passphrase.h>
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -25,17 +25,13 @@ struct kesher_observer {
     void (*progress)(void *context, uint64_t sent, uint64_t size);
 };
 
-/* What somebody has to be asked while a call works; also on the thread that made the call. Either function
- * may be NULL: then nobody can be asked. */
+/* What somebody has to be asked while a call works; on the thread that made the call. */
 struct kesher_questions {
     void *context;
     /* A secure server is met for the first time, and nobody vouches for it: `question` has its address and
-     * its fingerprint; one line, safe for a terminal. True: trust it from now on. NULL: it is refused. */
+     * its fingerprint; one line, safe for a terminal. True: trust it from now on. NULL: nobody can be asked,
+     * and such a server is refused. */
     bool (*trust)(void *context, const char *question);
-    /* The passphrase of the home's keys, into `passphrase` with room for `capacity` bytes; it is wiped behind
-     * the call. `again`: what came before was another one. False: there is none. NULL: keys under a
-     * passphrase cannot be used. */
-    bool (*passphrase)(void *context, bool again, char *passphrase, size_t capacity, size_t *size);
 };
 
 /* What 0 stands for in kesher_options. */
@@ -68,6 +64,8 @@ struct kesher_options {
     bool moved;
     struct kesher_observer observer;
     struct kesher_questions questions;
+    /* For the keys of a home that are under a passphrase. `ask` NULL: there is none to be had. */
+    struct kesher_passphrase passphrase;
 };
 
 #ifdef __cplusplus

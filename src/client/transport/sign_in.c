@@ -3,7 +3,7 @@
 
 #include "base/text.h"
 #include "client/failure.h"
-#include "client/transport/exchange.h"
+#include "client/transport/secure_request.h"
 #include "crypto/account_key.h"
 #include "crypto/digest.h"
 #include "crypto/secret.h"
@@ -45,27 +45,27 @@ static enum ks_result sign(struct draft *draft, const struct ks_signer *signer, 
 
 /* ---- asking ---- */
 
-static struct ks_exchange exchange_of(struct draft *draft, const struct ks_signer *signer,
-                                      enum ks_request_code code, uint16_t expected, const char *doing)
+static struct ks_secure_request request_of(struct draft *draft, const struct ks_signer *signer,
+                                           enum ks_request_code code, uint16_t expected, const char *doing)
 {
-    return (struct ks_exchange){.doing = doing,
-                                .shown = signer->shown,
-                                .code = code,
-                                .payload = draft->payload,
-                                .payload_size = draft->payload_size,
-                                .expected = expected,
-                                .answer = draft->answer,
-                                .capacity = sizeof draft->answer};
+    return (struct ks_secure_request){.doing = doing,
+                                      .shown = signer->shown,
+                                      .code = code,
+                                      .payload = draft->payload,
+                                      .payload_size = draft->payload_size,
+                                      .expected = expected,
+                                      .answer = draft->answer,
+                                      .capacity = sizeof draft->answer};
 }
 
 /* Asks, and reads the 4001 that is hoped for. */
-static enum kesher_status ask_for_facts(struct ks_channel *channel, struct ks_exchange *exchange,
+static enum kesher_status ask_for_facts(struct ks_channel *channel, struct ks_secure_request *request,
                                         struct ks_account_facts *facts, struct kesher_error *error)
 {
-    enum kesher_status status = ks_exchange_run(channel, exchange, error);
+    enum kesher_status status = ks_secure_request_run(channel, request, error);
     if (status != KESHER_OK)
         return status;
-    if (ks_account_facts_parse(exchange->answer, exchange->answer_size, facts) != KS_OK ||
+    if (ks_account_facts_parse(request->answer, request->answer_size, facts) != KS_OK ||
         !facts->has_public_id || facts->name[0] == '\0')
         return ks_channel_fail_protocol(channel, error, "an answer to a sign-in that makes no sense");
     return KESHER_OK;
@@ -94,9 +94,9 @@ enum kesher_status ks_sign_in(struct ks_channel *channel, const struct ks_signer
     enum ks_result result = fill_sign_in(&draft, signer);
     if (result != KS_OK)
         return fail_draft(result, error);
-    struct ks_exchange exchange =
-        exchange_of(&draft, signer, KS_REQUEST_SIGN_IN, KS_RESPONSE_SIGNED_IN, "sign in");
-    return ask_for_facts(channel, &exchange, facts, error);
+    struct ks_secure_request request =
+        request_of(&draft, signer, KS_REQUEST_SIGN_IN, KS_RESPONSE_SIGNED_IN, "sign in");
+    return ask_for_facts(channel, &request, facts, error);
 }
 
 /* ---- 3002 ---- */
@@ -141,10 +141,10 @@ enum kesher_status ks_sign_in_register(struct ks_channel *channel, const struct 
     if (status != KESHER_OK)
         return status;
     enum ks_result result = fill_registration(&draft, signer, &registration);
-    struct ks_exchange exchange =
-        exchange_of(&draft, signer, KS_REQUEST_REGISTER_ACCOUNT, KS_RESPONSE_SIGNED_IN, "register you");
-    exchange.name = ks_text_escape(name, registration.name.size, shown, sizeof shown);
-    status = result == KS_OK ? ask_for_facts(channel, &exchange, facts, error) : fail_draft(result, error);
+    struct ks_secure_request request =
+        request_of(&draft, signer, KS_REQUEST_REGISTER_ACCOUNT, KS_RESPONSE_SIGNED_IN, "register you");
+    request.name = ks_text_escape(name, registration.name.size, shown, sizeof shown);
+    status = result == KS_OK ? ask_for_facts(channel, &request, facts, error) : fail_draft(result, error);
     ks_secret_wipe(&draft, sizeof draft); /* the invitation */
     return status;
 }
@@ -202,10 +202,10 @@ static enum kesher_status adopt_identity(struct ks_channel *channel, const struc
                                          struct kesher_error *error)
 {
     static const char doing[] = "take over the classic identity";
-    struct ks_exchange challenge =
-        exchange_of(draft, signer, KS_REQUEST_ADOPT, KS_RESPONSE_ADOPTION_CHALLENGE, doing);
+    struct ks_secure_request challenge =
+        request_of(draft, signer, KS_REQUEST_ADOPT, KS_RESPONSE_ADOPTION_CHALLENGE, doing);
     challenge.capacity = KS_RSA_ENCRYPTED_SIZE;
-    enum kesher_status status = ks_exchange_run(channel, &challenge, error);
+    enum kesher_status status = ks_secure_request_run(channel, &challenge, error);
     if (status != KESHER_OK)
         return status;
     if (challenge.answer_size != KS_RSA_ENCRYPTED_SIZE)
@@ -213,8 +213,8 @@ static enum kesher_status adopt_identity(struct ks_channel *channel, const struc
     enum ks_result result = fill_proof(draft, identity, adopt);
     if (result != KS_OK)
         return fail_challenge(result, signer, error);
-    struct ks_exchange proof =
-        exchange_of(draft, signer, KS_REQUEST_ADOPTION_PROOF, KS_RESPONSE_SIGNED_IN, doing);
+    struct ks_secure_request proof =
+        request_of(draft, signer, KS_REQUEST_ADOPTION_PROOF, KS_RESPONSE_SIGNED_IN, doing);
     return ask_for_facts(channel, &proof, facts, error);
 }
 
@@ -252,7 +252,7 @@ enum kesher_status ks_sign_in_remove(struct ks_channel *channel, const struct ks
     if (result != KS_OK)
         return fail_draft(result, error);
     draft.payload_size = KS_SIGNATURE_SIZE;
-    struct ks_exchange exchange = exchange_of(&draft, signer, KS_REQUEST_REMOVE_ACCOUNT,
-                                              KS_RESPONSE_ACCOUNT_REMOVED, "remove the account");
-    return ks_exchange_run(channel, &exchange, error);
+    struct ks_secure_request request = request_of(&draft, signer, KS_REQUEST_REMOVE_ACCOUNT,
+                                                  KS_RESPONSE_ACCOUNT_REMOVED, "remove the account");
+    return ks_secure_request_run(channel, &request, error);
 }

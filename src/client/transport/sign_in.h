@@ -3,7 +3,7 @@
  * judged; what is signed is bound to that very connection. Blocking, within the channel's limits; one thread
  * at a time.
  *
- * Errors that they have in common: those of ks_exchange_run; KESHER_CRYPTO; KESHER_NO_MEMORY.
+ * Errors that they have in common: those of ks_secure_request_run; KESHER_CRYPTO; KESHER_NO_MEMORY.
  */
 #ifndef KS_CLIENT_TRANSPORT_SIGN_IN_H
 #define KS_CLIENT_TRANSPORT_SIGN_IN_H

@@ -1,0 +1,162 @@
+/* access.c — see access.h. */
+#include "client/transport/access.h"
+
+#include "base/text.h"
+#include "client/failure.h"
+#include "client/transport/secure_dial.h"
+#include "crypto/secret.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- making one ---- */
+
+static enum kesher_status take_link(struct ks_access *access, const char *link, struct kesher_error *error)
+{
+    char address[KESHER_ADDRESS_SIZE];
+    const char *why = "";
+    if (ks_link_parse(link, strlen(link), &access->link, &why) != KS_OK)
+        return ks_failure(error, KESHER_INVALID, "%s; a link is like kesher://example.org/#FINGERPRINT", why);
+    ks_secret_wipe(access->link.code, sizeof access->link.code);
+    access->link.has_code = false;
+    ks_link_address(&access->link, &access->server);
+    ks_address_format(&access->server, address, sizeof address);
+    ks_text_escape(address, strlen(address), access->shown, sizeof access->shown);
+    return KESHER_OK;
+}
+
+enum kesher_status ks_access_new(const struct kesher_home *home, const char *link, struct ks_access **access,
+                                 struct kesher_error *error)
+{
+    struct ks_access *created = calloc(1, sizeof *created);
+    if (created == NULL)
+        return ks_failure_no_memory(error);
+    created->home = home;
+    enum kesher_status status = take_link(created, link, error);
+    if (status == KESHER_OK)
+        status = ks_trust_load(home, &created->trust, error);
+    if (status == KESHER_OK)
+        *access = created;
+    else
+        ks_access_free(created);
+    return status;
+}
+
+void ks_access_free(struct ks_access *access)
+{
+    if (access == NULL)
+        return;
+    ks_tls_context_release(access->tls);
+    ks_account_wipe(&access->account);
+    ks_secret_wipe(access, sizeof *access);
+    free(access);
+}
+
+static enum kesher_status fail_without_account(const struct ks_access *access, struct kesher_error *error)
+{
+    return ks_failure(
+        error, KESHER_NOT_FOUND,
+        "this home has no account at %s; make one with kesher register NAME, or with kesher join "
+        "LINK NAME if you were sent a link",
+        access->shown);
+}
+
+enum kesher_status ks_access_load(struct ks_access *access, const struct kesher_options *options,
+                                  struct kesher_error *error)
+{
+    if (!ks_account_file_exists(access->home))
+        return fail_without_account(access, error);
+    enum kesher_status status =
+        ks_account_file_open(access->home, &options->passphrase, &access->account, error);
+    if (status != KESHER_OK)
+        return status;
+    access->has_account = true;
+    return access->account.has_public_id ? KESHER_OK : fail_without_account(access, error);
+}
+
+/* ---- connections ---- */
+
+/* Before anything is said: else a crash would make the next contact the first one again. */
+static enum kesher_status keep_trust(struct ks_access *access, struct kesher_error *error)
+{
+    enum kesher_status status = KESHER_OK;
+    if (access->new_home != NULL)
+        status = ks_home_files_make(access->new_home, error);
+    return status == KESHER_OK ? ks_trust_save(access->home, &access->trust, error) : status;
+}
+
+enum kesher_status ks_access_connect(struct ks_access *access, const struct kesher_options *options,
+                                     struct ks_channel **channel, struct kesher_error *error)
+{
+    struct ks_carrier *carrier = NULL;
+    enum kesher_status status = KESHER_OK;
+    if (access->tls == NULL)
+        status = ks_secure_context(&access->trust, &access->tls, error);
+    if (status != KESHER_OK)
+        return status;
+    const struct ks_secure_call call = {.server = &access->server,
+                                        .linked =
+                                            access->link.has_fingerprint ? access->link.fingerprint : NULL,
+                                        .tls = access->tls,
+                                        .options = options};
+    status = ks_secure_dial(&call, &access->trust, &carrier, error);
+    if (status != KESHER_OK)
+        return status;
+    status = keep_trust(access, error);
+    if (status != KESHER_OK) {
+        ks_carrier_free(carrier);
+        return status;
+    }
+    return ks_channel_over(carrier, access->shown, options->progress_ms, channel, error);
+}
+
+struct ks_signer ks_access_signer(const struct ks_access *access)
+{
+    return (struct ks_signer){
+        .secret = access->account.secret, .key = access->account.key, .shown = access->shown};
+}
+
+enum kesher_status ks_access_sign_in(struct ks_access *access, const struct kesher_options *options,
+                                     struct ks_channel **channel, struct kesher_error *error)
+{
+    struct ks_account_facts facts;
+    struct ks_channel *opened = NULL;
+    const struct ks_signer signer = ks_access_signer(access);
+    enum kesher_status status = ks_access_connect(access, options, &opened, error);
+    if (status != KESHER_OK)
+        return status;
+    ks_channel_limit(opened, options->answer_ms);
+    status = ks_sign_in(opened, &signer, &facts, error);
+    ks_channel_limit(opened, options->progress_ms);
+    if (status != KESHER_OK) {
+        ks_channel_close(opened);
+        return status;
+    }
+    ks_access_note(access, options, &facts);
+    *channel = opened;
+    return KESHER_OK;
+}
+
+/* ---- what a server says ---- */
+
+static void tell(const struct kesher_options *options, enum kesher_status status,
+                 const struct kesher_error *error)
+{
+    if (status != KESHER_OK && options->observer.notice != NULL)
+        options->observer.notice(options->observer.context, error->sentence);
+}
+
+void ks_access_note(struct ks_access *access, const struct kesher_options *options,
+                    const struct ks_account_facts *facts)
+{
+    struct kesher_error error;
+    access->facts = *facts;
+    tell(options,
+         ks_account_file_confirm(access->home, access->account.key, facts->name, facts->public_id, &error),
+         &error);
+    if (ks_trust_note_next(&access->trust, facts->has_next_key ? facts->next_key : NULL))
+        tell(options, ks_trust_save(access->home, &access->trust, &error), &error);
+    memcpy(access->account.name, facts->name, sizeof access->account.name);
+    memcpy(access->account.public_id, facts->public_id, sizeof access->account.public_id);
+    access->account.has_public_id = true;
+}
