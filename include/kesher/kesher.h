@@ -22,5 +22,6 @@
 #include <kesher/identity.h>
 #include <kesher/messages.h>
 #include <kesher/options.h>
+#include <kesher/passphrase.h>
 
 #endif
