@@ -116,47 +116,56 @@ struct ks_signer ks_access_signer(const struct ks_access *access)
         .secret = access->account.secret, .key = access->account.key, .shown = access->shown};
 }
 
-enum kesher_status ks_access_sign_in(struct ks_access *access, const struct kesher_options *options,
-                                     struct ks_channel **channel, struct kesher_error *error)
-{
-    struct ks_account_facts facts;
-    struct ks_channel *opened = NULL;
-    const struct ks_signer signer = ks_access_signer(access);
-    enum kesher_status status = ks_access_connect(access, options, &opened, error);
-    if (status != KESHER_OK)
-        return status;
-    ks_channel_limit(opened, options->answer_ms);
-    status = ks_sign_in(opened, &signer, &facts, error);
-    ks_channel_limit(opened, options->progress_ms);
-    if (status != KESHER_OK) {
-        ks_channel_close(opened);
-        return status;
-    }
-    ks_access_note(access, options, &facts);
-    *channel = opened;
-    return KESHER_OK;
-}
-
 /* ---- what a server says ---- */
 
-static void tell(const struct kesher_options *options, enum kesher_status status,
-                 const struct kesher_error *error)
+enum kesher_status ks_access_keep(struct ks_access *access, const struct ks_account_facts *facts,
+                                  struct kesher_error *error)
 {
-    if (status != KESHER_OK && options->observer.notice != NULL)
-        options->observer.notice(options->observer.context, error->sentence);
-}
-
-void ks_access_note(struct ks_access *access, const struct kesher_options *options,
-                    const struct ks_account_facts *facts)
-{
-    struct kesher_error error;
     access->facts = *facts;
-    tell(options,
-         ks_account_file_confirm(access->home, access->account.key, facts->name, facts->public_id, &error),
-         &error);
-    if (ks_trust_note_next(&access->trust, facts->has_next_key ? facts->next_key : NULL))
-        tell(options, ks_trust_save(access->home, &access->trust, &error), &error);
+    enum kesher_status status =
+        ks_account_file_confirm(access->home, access->account.key, facts->name, facts->public_id, error);
+    if (status != KESHER_OK)
+        return status;
     memcpy(access->account.name, facts->name, sizeof access->account.name);
     memcpy(access->account.public_id, facts->public_id, sizeof access->account.public_id);
     access->account.has_public_id = true;
+    if (!ks_trust_note_next(&access->trust, facts->has_next_key ? facts->next_key : NULL))
+        return KESHER_OK;
+    return ks_trust_save(access->home, &access->trust, error);
+}
+
+/* Who has an account goes on, whether this can be written now or not. */
+static void note(struct ks_access *access, const struct kesher_options *options,
+                 const struct ks_account_facts *facts)
+{
+    struct kesher_error error;
+    if (ks_access_keep(access, facts, &error) != KESHER_OK && options->observer.notice != NULL)
+        options->observer.notice(options->observer.context, error.sentence);
+}
+
+static enum kesher_status sign_in(struct ks_access *access, const struct kesher_options *options,
+                                  struct ks_channel *channel, struct kesher_error *error)
+{
+    struct ks_account_facts facts;
+    const struct ks_signer signer = ks_access_signer(access);
+    ks_channel_limit(channel, options->answer_ms);
+    enum kesher_status status = ks_sign_in(channel, &signer, &facts, error);
+    ks_channel_limit(channel, options->progress_ms);
+    if (status == KESHER_OK)
+        note(access, options, &facts);
+    return status;
+}
+
+enum kesher_status ks_access_sign_in(struct ks_access *access, const struct kesher_options *options,
+                                     struct ks_channel **channel, struct kesher_error *error)
+{
+    struct ks_channel *opened = NULL;
+    enum kesher_status status = ks_access_connect(access, options, &opened, error);
+    if (status == KESHER_OK && !access->registers)
+        status = sign_in(access, options, opened, error);
+    if (status == KESHER_OK)
+        *channel = opened;
+    else
+        ks_channel_close(opened);
+    return status;
 }

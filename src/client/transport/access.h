@@ -23,6 +23,7 @@ struct ks_access {
     struct ks_tls_context *tls; /* owned; NULL before the first call */
     struct ks_account account;  /* while has_account */
     bool has_account;
+    bool registers;                /* the caller does, instead of signing in */
     struct ks_account_facts facts; /* what the server said when it let us in last */
     char shown[KESHER_ADDRESS_SIZE];
 };
@@ -43,14 +44,14 @@ enum kesher_status ks_access_load(struct ks_access *access, const struct kesher_
 enum kesher_status ks_access_connect(struct ks_access *access, const struct kesher_options *options,
                                      struct ks_channel **channel, struct kesher_error *error);
 
-/* The same, and signs in. KESHER_OK with *channel; errors as ks_sign_in, too. */
+/* The same, and signs in, unless the caller registers. KESHER_OK with *channel; errors as ks_sign_in, too. */
 enum kesher_status ks_access_sign_in(struct ks_access *access, const struct kesher_options *options,
                                      struct ks_channel **channel, struct kesher_error *error);
 
-/* To be called with what a server said when it let us in: into the home with it. That something cannot be
- * written now is told to the observer, and is no failure. */
-void ks_access_note(struct ks_access *access, const struct kesher_options *options,
-                    const struct ks_account_facts *facts);
+/* What the server said when it let us in: into the home with it. KESHER_OK; errors as ks_account_file_confirm
+ * and ks_trust_save. */
+enum kesher_status ks_access_keep(struct ks_access *access, const struct ks_account_facts *facts,
+                                  struct kesher_error *error);
 
 struct ks_signer ks_access_signer(const struct ks_access *access);
 

@@ -50,13 +50,25 @@ enum kesher_status ks_client_session_init(struct ks_client_session *session, con
     return status;
 }
 
+enum kesher_status ks_client_session_init_classic(struct ks_client_session *session,
+                                                  const struct kesher_home *home, const char *address,
+                                                  const struct kesher_options *options, const char *what,
+                                                  struct kesher_error *error)
+{
+    enum kesher_status status = ks_client_session_init(session, home, address, options, error);
+    if (status != KESHER_OK)
+        return status;
+    status = ks_client_session_is_classic(session, what, error);
+    if (status != KESHER_OK)
+        ks_client_session_destroy(session);
+    return status;
+}
+
 enum kesher_status ks_client_session_load(struct ks_client_session *session, struct kesher_error *error)
 {
-    enum kesher_status status = KESHER_OK;
-    if (session->access == NULL)
-        status = kesher_identity_load(session->home, &session->identity, error);
-    else
-        status = ks_access_load(session->access, &session->options, error);
+    if (session->access != NULL) /* which server it may tell is judged when it answers */
+        return ks_access_load(session->access, &session->options, error);
+    enum kesher_status status = kesher_identity_load(session->home, &session->identity, error);
     if (status != KESHER_OK)
         return status;
     return ks_home_server_check(session->home, session->address, session->options.moved, &session->server,
@@ -103,7 +115,7 @@ static enum kesher_status open_channel(struct ks_client_session *session, struct
             : ks_channel_open(session->address, session->options.connect_ms, session->options.progress_ms,
                               &session->channel, error);
     if (status == KESHER_OK) {
-        session->is_alive |= session->access != NULL; /* it has answered the sign-in */
+        session->is_alive |= session->access != NULL && !session->access->registers; /* it has answered */
         session->connections++;
         session->down_since_ms = 0;
     }
@@ -175,6 +187,10 @@ enum kesher_status ks_client_session_is_classic(const struct ks_client_session *
 {
     if (session->access == NULL)
         return KESHER_OK;
+    if (what == NULL)
+        return ks_failure(error, KESHER_INVALID,
+                          "a classic identity belongs to a classic server, and %s is a secure one",
+                          session->shown);
     return ks_failure(
         error, KESHER_INVALID,
         "%s over the secure port come with the next release, and the server of this home, %s, is "

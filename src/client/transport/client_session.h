@@ -59,6 +59,12 @@ enum kesher_status ks_client_session_init(struct ks_client_session *session, con
                                           struct kesher_error *error);
 void ks_client_session_destroy(struct ks_client_session *session); /* wipes */
 
+/* The same for what only classic servers have: KESHER_INVALID for a link, as ks_client_session_is_classic. */
+enum kesher_status ks_client_session_init_classic(struct ks_client_session *session,
+                                                  const struct kesher_home *home, const char *address,
+                                                  const struct kesher_options *options, const char *what,
+                                                  struct kesher_error *error);
+
 /* Destroys a session that was made for its identity; with KESHER_OK *identity is the caller's. Returns
  * `status`. */
 enum kesher_status ks_client_session_hand_over(struct ks_client_session *session, enum kesher_status status,
@@ -90,7 +96,8 @@ void ks_client_session_notice(const struct ks_client_session *session, const cha
 const char *ks_client_session_name(const struct ks_client_session *session);
 
 /* KESHER_OK at a classic server; KESHER_INVALID at a secure one, with a sentence that says of `what`, such as
- * "files", that it comes there later: nothing falls back to the classic ports. */
+ * "files", that they come there later: nothing falls back to the classic ports. `what` is NULL for an
+ * identity. */
 enum kesher_status ks_client_session_is_classic(const struct ks_client_session *session, const char *what,
                                                 struct kesher_error *error);
 
