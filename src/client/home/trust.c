@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "client/failure.h"
+#include "client/home/home_lock.h"
 #include "client/home/home_modes.h"
 #include "client/lines.h"
 
@@ -11,7 +12,10 @@
 #include <unistd.h>
 
 static const char file_name[] = "server.trust";
+static const char lock_name[] = "server.lock";
 static const char first_line[] = "kesher trust 1";
+
+enum { LOCK_WAIT_MS = 30 * 1000 };
 
 /* ---- reading ---- */
 
@@ -151,36 +155,78 @@ enum ks_result ks_trust_format(const struct ks_trust *trust, struct ks_buffer *t
     return result == KS_OK ? put_line(text, "end", "") : result;
 }
 
-static bool is_there_already(const struct kesher_home *home, const struct ks_buffer *text)
+/* ---- changes ---- */
+
+static enum kesher_status lock_file(const struct kesher_home *home, struct ks_home_lock *lock,
+                                    struct kesher_error *error)
 {
-    struct ks_buffer old = ks_buffer_empty(KS_TRUST_TEXT_LIMIT);
-    bool same = ks_home_files_read(home, file_name, &old, NULL) == KESHER_OK && old.size == text->size &&
-                memcmp(old.bytes, text->bytes, text->size) == 0;
-    ks_buffer_free(&old);
-    return same;
+    *lock = KS_HOME_LOCK_NONE;
+    enum kesher_status status = ks_home_lock_open(lock, home, lock_name, error);
+    if (status == KESHER_OK)
+        status = ks_home_lock_take(lock, LOCK_WAIT_MS, "changing how the server is trusted", error);
+    if (status != KESHER_OK)
+        ks_home_lock_close(lock);
+    return status;
 }
 
-enum kesher_status ks_trust_save(const struct kesher_home *home, const struct ks_trust *trust,
-                                 struct kesher_error *error)
+static bool is_same(const struct ks_trust *one, const struct ks_trust *other)
+{
+    return one->mode == other->mode && ks_address_is_same(&one->server, &other->server) &&
+           memcmp(one->key, other->key, sizeof one->key) == 0 && one->has_next == other->has_next &&
+           memcmp(one->next, other->next, sizeof one->next) == 0;
+}
+
+static enum kesher_status write_file(const struct kesher_home *home, const struct ks_trust *trust,
+                                     struct kesher_error *error)
 {
     struct ks_buffer text = ks_buffer_empty(KS_TRUST_TEXT_LIMIT);
-    enum kesher_status status = KESHER_OK;
     enum ks_result result = ks_trust_format(trust, &text);
-    if (result != KS_OK)
-        status = ks_failure_from_result(error, result, "cannot write down how the server is trusted");
-    else if (!is_there_already(home, &text))
-        status = ks_home_files_write(home, file_name, &text, error);
+    enum kesher_status status =
+        result == KS_OK ? ks_home_files_write(home, file_name, &text, error)
+                        : ks_failure_from_result(error, result, "cannot write how the server is trusted");
     ks_buffer_free(&text);
     return status;
 }
 
-enum kesher_status ks_trust_forget(const struct kesher_home *home, struct kesher_error *error)
+enum kesher_status ks_trust_save(const struct kesher_home *home, const struct ks_trust *before,
+                                 const struct ks_trust *after, struct kesher_error *error)
+{
+    struct ks_home_lock lock;
+    struct ks_trust now;
+    enum kesher_status status = lock_file(home, &lock, error);
+    if (status != KESHER_OK)
+        return status;
+    status = ks_trust_load(home, &now, error);
+    if (status == KESHER_OK && !is_same(&now, after))
+        status = is_same(&now, before)
+                     ? write_file(home, after, error)
+                     : ks_failure(error, KESHER_INVALID,
+                                  "another program has changed meanwhile how this home trusts its server; "
+                                  "try again");
+    ks_home_lock_close(&lock);
+    return status;
+}
+
+static enum kesher_status remove_file(const struct kesher_home *home, struct kesher_error *error)
 {
     if (!ks_home_files_exists(home, file_name))
         return ks_failure(error, KESHER_NOT_FOUND, "this home trusts no secure server yet");
     if (unlinkat(home->directory_fd, file_name, 0) != 0 || fsync(home->directory_fd) != 0)
         return ks_home_files_failure(home, errno, "remove", file_name, error);
     return KESHER_OK;
+}
+
+enum kesher_status ks_trust_forget(const struct kesher_home *home, struct kesher_error *error)
+{
+    struct ks_home_lock lock;
+    if (!ks_home_files_exists(home, file_name))
+        return remove_file(home, error); /* which says so */
+    enum kesher_status status = lock_file(home, &lock, error);
+    if (status != KESHER_OK)
+        return status;
+    status = remove_file(home, error);
+    ks_home_lock_close(&lock);
+    return status;
 }
 
 bool ks_trust_note_next(struct ks_trust *trust, const uint8_t *next)

@@ -42,13 +42,15 @@ struct ks_trust {
 enum kesher_status ks_trust_load(const struct kesher_home *home, struct ks_trust *trust,
                                  struct kesher_error *error);
 
-/* Writes it durably, unless it says just this. The home exists, and the mode is not KS_TRUST_NONE. KESHER_OK;
+/* Writes `after` durably over what was read as `before`, unless it stands there already. The home exists, and
+ * the mode of `after` is not KS_TRUST_NONE. KESHER_OK; KESHER_INVALID when another program has written
+ * something else meanwhile, or has forgotten it: a key that was forgotten must not come back. KESHER_TIMEOUT;
  * KESHER_FILE; KESHER_NO_MEMORY. */
-enum kesher_status ks_trust_save(const struct kesher_home *home, const struct ks_trust *trust,
-                                 struct kesher_error *error);
+enum kesher_status ks_trust_save(const struct kesher_home *home, const struct ks_trust *before,
+                                 const struct ks_trust *after, struct kesher_error *error);
 
 /* `kesher server --forget`: removes the file, readable or not. KESHER_OK; KESHER_NOT_FOUND when there is
- * none; KESHER_FILE. */
+ * none; KESHER_TIMEOUT; KESHER_FILE. */
 enum kesher_status ks_trust_forget(const struct kesher_home *home, struct kesher_error *error);
 
 /* What the server said in a 4001: the fingerprint of its next key, or NULL for none. A 4001 without one takes

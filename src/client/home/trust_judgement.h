@@ -1,18 +1,22 @@
 /* trust_judgement.h — whether the server that answered is the one that the home means: a pure function of
  * what the home keeps, what a link said, and what the server showed.
  *
- *     home keeps   link said        server showed                            verdict, and what the home keeps
- * then
- *     -----------  ---------------  ---------------------------------------
- * -------------------------------------- key K        – or K           K accept key K next N – or K or N N
- * accept and tell: key N, nothing next key K next N N                K refuse key K        another anything
- * refuse key K        –                another, whoever vouches for it          refuse ca NAME      – or what
- * shown  one that an authority vouches for        accept ca NAME      another          anything refuse ca
- * NAME      anything         one that no authority vouches for        refuse nothing      what is shown
- * anything, whoever vouches or not         accept: key nothing      another          anything refuse nothing
- * –                one that an authority vouches for        accept and tell: ca nothing      – another, on a
- * loopback address           accept and tell: key nothing      –                another, and somebody can be
- * asked       ask; on yes: key nothing      –                another, and nobody can                  refuse
+ *     home keeps    link said     server showed                        verdict, and what is kept then
+ *     ------------  ------------  -----------------------------------  --------------------------------
+ *     key K         – or K        K                                    accept
+ *     key K next N  –, K or N     N                                    accept and tell: key N, no next
+ *     key K next N  N             K                                    refuse
+ *     key K         another       anything                             refuse
+ *     key K         –             another, whoever vouches for it      refuse
+ *     ca NAME       – or shown    what an authority vouches for        accept
+ *     ca NAME       another       anything                             refuse
+ *     ca NAME       anything      what no authority vouches for        refuse
+ *     nothing       what shown    anything, whoever vouches or not     accept: key
+ *     nothing       another       anything                             refuse
+ *     nothing       –             what an authority vouches for        accept and tell: ca
+ *     nothing       –             another, on a loopback address       accept and tell: key
+ *     nothing       –             another, and somebody can be asked   ask; on yes: key
+ *     nothing       –             another, and nobody can              refuse
  *
  * A link with a fingerprint means that key or one that it announced itself (K may announce N, and N not K).
  * What the home keeps is for the server at its address; another address is refused, unless the server has

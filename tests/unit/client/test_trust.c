@@ -281,6 +281,13 @@ static void put_file(const struct fixture *fixture, const char *name, const char
     assert_int_equal(ks_home_files_write(fixture->home, name, &bytes, NULL), KESHER_OK);
 }
 
+static void save(const struct fixture *fixture, const struct ks_trust *trust)
+{
+    struct ks_trust before;
+    assert_int_equal(ks_trust_load(fixture->home, &before, NULL), KESHER_OK);
+    assert_int_equal(ks_trust_save(fixture->home, &before, trust, NULL), KESHER_OK);
+}
+
 static void trust_is_read_as_it_was_written(void **state)
 {
     const struct fixture *fixture = *state;
@@ -290,7 +297,7 @@ static void trust_is_read_as_it_was_written(void **state)
     assert_int_equal(trust.mode, KS_TRUST_NONE);
     for (size_t i = 0; i < KS_COUNT_OF(kept); i++) {
         const struct ks_trust written = trust_of(kept[i], "[2001:db8::1]:77");
-        assert_int_equal(ks_trust_save(fixture->home, &written, NULL), KESHER_OK);
+        save(fixture, &written);
         assert_int_equal(ks_trust_load(fixture->home, &trust, NULL), KESHER_OK);
         assert_memory_equal(&trust, &written, sizeof trust);
     }
@@ -306,7 +313,7 @@ static void file_is_as_it_is_documented(void **state)
     char expected[300];
     struct ks_buffer text = ks_buffer_empty(KS_TRUST_TEXT_LIMIT);
     const struct ks_trust trust = trust_of("KN", own);
-    assert_int_equal(ks_trust_save(fixture->home, &trust, NULL), KESHER_OK);
+    save(fixture, &trust);
     assert_int_equal(ks_home_files_read(fixture->home, "server.trust", &text, NULL), KESHER_OK);
     assert_true(snprintf(expected, sizeof expected,
                          "kesher trust 1\nserver example.org:1358\nkey %s\nnext %s\nend\n", text_of('K'),
@@ -373,7 +380,7 @@ static void file_that_others_can_change_is_not_used(void **state)
     const struct fixture *fixture = *state;
     struct kesher_error error;
     struct ks_trust trust = trust_of("K", own);
-    assert_int_equal(ks_trust_save(fixture->home, &trust, NULL), KESHER_OK);
+    save(fixture, &trust);
     assert_int_equal(fchmodat(fixture->home->directory_fd, "server.trust", 0644, 0), 0);
     assert_int_equal(ks_trust_load(fixture->home, &trust, NULL), KESHER_OK);
     assert_int_equal(fchmodat(fixture->home->directory_fd, "server.trust", 0664, 0), 0);
@@ -383,6 +390,28 @@ static void file_that_others_can_change_is_not_used(void **state)
     assert_int_equal(chmod(fixture->path, 0777), 0);
     assert_int_equal(ks_trust_load(fixture->home, &trust, &error), KESHER_INVALID);
     assert_int_equal(chmod(fixture->path, 0700), 0);
+}
+
+/* A program that read the file before must not bring back what was forgotten since. */
+static void trust_that_another_program_changed_is_not_overwritten(void **state)
+{
+    const struct fixture *fixture = *state;
+    const struct ks_trust nothing = trust_of("", own);
+    const struct ks_trust first = trust_of("K", own);
+    const struct ks_trust announced = trust_of("KN", own);
+    const struct ks_trust other = trust_of("X", own);
+    struct ks_trust now;
+    save(fixture, &first);
+    assert_int_equal(ks_trust_save(fixture->home, &nothing, &first, NULL), KESHER_OK); /* both say so */
+    assert_int_equal(ks_trust_save(fixture->home, &nothing, &other, NULL), KESHER_INVALID);
+    assert_int_equal(ks_trust_forget(fixture->home, NULL), KESHER_OK);
+    assert_int_equal(ks_trust_save(fixture->home, &first, &announced, NULL), KESHER_INVALID);
+    assert_int_equal(ks_trust_load(fixture->home, &now, NULL), KESHER_OK);
+    assert_int_equal(now.mode, KS_TRUST_NONE);
+    save(fixture, &other);
+    assert_int_equal(ks_trust_save(fixture->home, &first, &announced, NULL), KESHER_INVALID);
+    assert_int_equal(ks_trust_load(fixture->home, &now, NULL), KESHER_OK);
+    assert_trust(&now, "X", own);
 }
 
 /* ---- announcements ---- */
@@ -430,6 +459,7 @@ int main(void)
         HOME_TEST(file_that_makes_no_sense_is_no_first_contact),
         cmocka_unit_test(file_cut_short_anywhere_is_refused),
         HOME_TEST(file_that_others_can_change_is_not_used),
+        HOME_TEST(trust_that_another_program_changed_is_not_overwritten),
         cmocka_unit_test(announced_key_is_kept_until_it_is_taken_back),
         cmocka_unit_test(announced_key_changes_nothing_where_an_authority_is_trusted),
     };
