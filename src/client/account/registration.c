@@ -86,8 +86,8 @@ static enum kesher_status prepare(struct making *making, struct kesher_error *er
     struct ks_access *access = session->access;
     enum kesher_status status = ks_client_session_connect(session, error);
     if (status == KESHER_OK)
-        status = ks_account_file_prepare(making->home, &session->options.passphrase, making->sealed,
-                                         &access->account, error);
+        status = ks_account_file_prepare(making->home, ks_access_passphrase(&session->options),
+                                         making->sealed, &access->account, error);
     if (status != KESHER_OK)
         return status;
     access->has_account = true;

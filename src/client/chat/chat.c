@@ -41,10 +41,9 @@ static uint64_t now_ms(void)
 
 /* ---- opening and closing ---- */
 
-/* A server that is gone without a word is noticed by a member who only listens. */
-static void keep_alive(const struct ks_carrier *carrier)
+void ks_chat_keep_alive(const struct kesher_chat *chat)
 {
-    int fd = ks_carrier_descriptor(carrier);
+    int fd = ks_carrier_descriptor(chat->carrier);
     static const struct {
         int level;
         int name;
@@ -66,7 +65,7 @@ static enum kesher_status dial(struct kesher_chat *chat, struct kesher_error *er
     if (status == KESHER_OK)
         status = ks_carrier_new(fd, &chat->carrier, error);
     if (status == KESHER_OK)
-        keep_alive(chat->carrier);
+        ks_chat_keep_alive(chat);
     return status;
 }
 
@@ -85,18 +84,31 @@ static enum kesher_status take_address(struct kesher_chat *chat, const char *add
     return KESHER_OK;
 }
 
+enum kesher_status ks_chat_new(const struct kesher_options *options, struct kesher_chat **chat,
+                               struct kesher_error *error)
+{
+    struct kesher_chat *created = malloc(sizeof *created);
+    if (created == NULL)
+        return ks_failure_no_memory(error);
+    *created = (struct kesher_chat){.options = ks_client_session_limits(options)};
+    created->queue = ks_buffer_empty(0);
+    ks_chat_reader_init(&created->reader, false);
+    if (ks_buffer_reserve(&created->queue, QUEUE_ROOM) != KS_OK) {
+        kesher_chat_close(created);
+        return ks_failure_no_memory(error);
+    }
+    *chat = created;
+    return KESHER_OK;
+}
+
 enum kesher_status kesher_chat_open(const char *address, const struct kesher_options *options,
                                     struct kesher_chat **chat, struct kesher_error *error)
 {
-    struct kesher_chat *opened = malloc(sizeof *opened);
-    if (opened == NULL)
-        return ks_failure_no_memory(error);
-    *opened = (struct kesher_chat){.options = ks_client_session_limits(options)};
-    opened->queue = ks_buffer_empty(0);
-    ks_chat_reader_init(&opened->reader, false);
-    enum kesher_status status = take_address(opened, address, error);
-    if (status == KESHER_OK && ks_buffer_reserve(&opened->queue, QUEUE_ROOM) != KS_OK)
-        status = ks_failure_no_memory(error);
+    struct kesher_chat *opened = NULL;
+    enum kesher_status status = ks_chat_new(options, &opened, error);
+    if (status != KESHER_OK)
+        return status;
+    status = take_address(opened, address, error);
     if (status == KESHER_OK)
         status = dial(opened, error);
     if (status != KESHER_OK) {
@@ -105,6 +117,11 @@ enum kesher_status kesher_chat_open(const char *address, const struct kesher_opt
     }
     *chat = opened;
     return KESHER_OK;
+}
+
+const char *kesher_chat_proposed_name(const struct kesher_chat *chat)
+{
+    return chat->proposed_name;
 }
 
 void kesher_chat_close(struct kesher_chat *chat)

@@ -48,12 +48,25 @@ static enum kesher_status hear(struct kesher_chat *chat, uint32_t limit_ms, stru
     }
 }
 
+/* What a secure server says of a name that somebody else has. */
+static bool is_taken(const struct ks_chat_said *said)
+{
+    static const char taken[] = "This name is taken, choose another.";
+    return said->kind == KS_CHAT_TEXT_OTHER && said->size >= sizeof taken - 1 &&
+           memcmp(said->text, taken, sizeof taken - 1) == 0;
+}
+
 /* What was said is not what the protocol has there. */
 static enum kesher_status fail_text(struct kesher_chat *chat, const struct ks_chat_said *said,
                                     struct kesher_error *error)
 {
     char shown[200];
     chat->step = KS_CHAT_STEP_DONE;
+    if (is_taken(said))
+        return ks_failure(
+            error, KESHER_EXISTS,
+            "the name is taken at %s: in this group, or by another user; give another with --as",
+            chat->shown);
     if (said->kind == KS_CHAT_TEXT_FULL)
         return ks_failure(error, KESHER_FULL, "the chat server %s is full; try again later", chat->shown);
     return ks_failure(error, KESHER_PROTOCOL,

@@ -61,13 +61,18 @@ static enum kesher_status fail_without_account(const struct ks_access *access, s
         access->shown);
 }
 
+const struct kesher_passphrase *ks_access_passphrase(const struct kesher_options *options)
+{
+    return options->passphrase.ask != NULL ? &options->passphrase : NULL;
+}
+
 enum kesher_status ks_access_load(struct ks_access *access, const struct kesher_options *options,
                                   struct kesher_error *error)
 {
     if (!ks_account_file_exists(access->home))
         return fail_without_account(access, error);
     enum kesher_status status =
-        ks_account_file_open(access->home, &options->passphrase, &access->account, error);
+        ks_account_file_open(access->home, ks_access_passphrase(options), &access->account, error);
     if (status != KESHER_OK)
         return status;
     access->has_account = true;
@@ -77,37 +82,47 @@ enum kesher_status ks_access_load(struct ks_access *access, const struct kesher_
 /* ---- connections ---- */
 
 /* Before anything is said: else a crash would make the next contact the first one again. */
-static enum kesher_status keep_trust(struct ks_access *access, struct kesher_error *error)
+static enum kesher_status keep_trust(struct ks_access *access, const struct ks_trust *after,
+                                     struct kesher_error *error)
 {
     enum kesher_status status = KESHER_OK;
     if (access->new_home != NULL)
         status = ks_home_files_make(access->new_home, error);
-    return status == KESHER_OK ? ks_trust_save(access->home, &access->trust, error) : status;
+    if (status == KESHER_OK)
+        status = ks_trust_save(access->home, &access->trust, after, error);
+    if (status == KESHER_OK)
+        access->trust = *after;
+    return status;
+}
+
+/* Calls the server, by what the home keeps now: another program may have changed it since the last call. */
+static enum kesher_status call(struct ks_access *access, const struct kesher_options *options,
+                               struct ks_carrier **carrier, struct kesher_error *error)
+{
+    enum kesher_status status = ks_trust_load(access->home, &access->trust, error);
+    if (status == KESHER_OK && access->tls == NULL)
+        status = ks_secure_context(&access->trust, &access->tls, error);
+    if (status != KESHER_OK)
+        return status;
+    struct ks_trust after = access->trust;
+    const struct ks_secure_call secure = {.server = &access->server,
+                                          .linked =
+                                              access->link.has_fingerprint ? access->link.fingerprint : NULL,
+                                          .tls = access->tls,
+                                          .options = options};
+    status = ks_secure_dial(&secure, &after, carrier, error);
+    return status == KESHER_OK ? keep_trust(access, &after, error) : status;
 }
 
 enum kesher_status ks_access_connect(struct ks_access *access, const struct kesher_options *options,
                                      struct ks_channel **channel, struct kesher_error *error)
 {
     struct ks_carrier *carrier = NULL;
-    enum kesher_status status = KESHER_OK;
-    if (access->tls == NULL)
-        status = ks_secure_context(&access->trust, &access->tls, error);
-    if (status != KESHER_OK)
-        return status;
-    const struct ks_secure_call call = {.server = &access->server,
-                                        .linked =
-                                            access->link.has_fingerprint ? access->link.fingerprint : NULL,
-                                        .tls = access->tls,
-                                        .options = options};
-    status = ks_secure_dial(&call, &access->trust, &carrier, error);
-    if (status != KESHER_OK)
-        return status;
-    status = keep_trust(access, error);
-    if (status != KESHER_OK) {
-        ks_carrier_free(carrier);
-        return status;
-    }
-    return ks_channel_over(carrier, access->shown, options->progress_ms, channel, error);
+    enum kesher_status status = call(access, options, &carrier, error);
+    if (status == KESHER_OK)
+        return ks_channel_over(carrier, access->shown, options->progress_ms, channel, error);
+    ks_carrier_free(carrier);
+    return status;
 }
 
 struct ks_signer ks_access_signer(const struct ks_access *access)
@@ -129,9 +144,10 @@ enum kesher_status ks_access_keep(struct ks_access *access, const struct ks_acco
     memcpy(access->account.name, facts->name, sizeof access->account.name);
     memcpy(access->account.public_id, facts->public_id, sizeof access->account.public_id);
     access->account.has_public_id = true;
-    if (!ks_trust_note_next(&access->trust, facts->has_next_key ? facts->next_key : NULL))
+    struct ks_trust after = access->trust;
+    if (!ks_trust_note_next(&after, facts->has_next_key ? facts->next_key : NULL))
         return KESHER_OK;
-    return ks_trust_save(access->home, &access->trust, error);
+    return keep_trust(access, &after, error);
 }
 
 /* Who has an account goes on, whether this can be written now or not. */

@@ -34,6 +34,9 @@ enum kesher_status ks_access_new(const struct kesher_home *home, const char *lin
                                  struct kesher_error *error);
 void ks_access_free(struct ks_access *access); /* wipes; NULL is allowed */
 
+/* Where the options say that passphrases come from; NULL for nowhere. */
+const struct kesher_passphrase *ks_access_passphrase(const struct kesher_options *options);
+
 /* Opens the home's account, for which a passphrase may be asked. KESHER_OK; KESHER_NOT_FOUND with what to do
  * when there is none that a server has confirmed; errors as ks_account_file_open. */
 enum kesher_status ks_access_load(struct ks_access *access, const struct kesher_options *options,

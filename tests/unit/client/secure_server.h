@@ -96,6 +96,7 @@ struct secure_server {
     char invitation[KS_INVITATION_TEXT_SIZE]; /* that was given last */
     bool has_next_key;
     uint8_t next_key[KS_TLS_FINGERPRINT_SIZE];
+    bool forgets_at_cut; /* a lie that cuts has removed the account */
     bool is_classic;
     uint8_t classic_key[KS_PUBLIC_KEY_SIZE];
     struct ks_client_id classic_id;  /* that is told, or that may be adopted */
@@ -427,6 +428,8 @@ static inline bool secure_lie(struct secure_connection *connection, const struct
     uint8_t byte = 0;
     if (lie->code != 0)
         (void)secure_answer(connection, lie->code, lie->told_size, lie->payload, lie->size);
+    if (lie->end == SECURE_CUTS && connection->server->forgets_at_cut)
+        connection->server->has_account = false;
     if (lie->end == SECURE_ENDS)
         (void)SSL_shutdown(connection->ssl);
     if (lie->end == SECURE_GARBAGE && write(connection->fd, "this is no record of TLS at all", 31) < 0)
