@@ -10,6 +10,8 @@
 
 #include <kesher/home.h>
 
+#include <stdbool.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -33,6 +35,12 @@ struct kesher_trust {
  * KESHER_FILE; KESHER_NO_MEMORY. */
 KESHER_API enum kesher_status kesher_home_trust(const struct kesher_home *home, struct kesher_trust *trust,
                                                 struct kesher_error *error);
+
+/* Whether the home belongs to a secure server: it has an account that one has confirmed, or trusts one and
+ * has no classic identity. Nothing of it falls back to the classic ports. KESHER_OK with *is_secure; errors
+ * as above. */
+KESHER_API enum kesher_status kesher_home_is_secure(const struct kesher_home *home, bool *is_secure,
+                                                    struct kesher_error *error);
 
 /* Forgets it: the next contact is the first one. KESHER_OK; KESHER_NOT_FOUND when there is nothing to forget;
  * KESHER_FILE. */

@@ -1,5 +1,5 @@
 /* kept_trust.c — see <kesher/trust.h>. */
-#include "client/home/trust.h"
+#include "client/home/home_standing.h"
 
 #include <kesher/trust.h>
 
@@ -18,6 +18,16 @@ enum kesher_status kesher_home_trust(const struct kesher_home *home, struct kesh
     if (kept.mode == KS_TRUST_KEY && kept.has_next)
         ks_tls_fingerprint_text(kept.next, trust->next_fingerprint);
     return KESHER_OK;
+}
+
+enum kesher_status kesher_home_is_secure(const struct kesher_home *home, bool *is_secure,
+                                         struct kesher_error *error)
+{
+    enum ks_home_standing standing = KS_HOME_NEW;
+    struct ks_trust trust;
+    enum kesher_status status = ks_home_standing_of(home, &standing, &trust, error);
+    *is_secure = status == KESHER_OK && standing == KS_HOME_SECURE;
+    return status;
 }
 
 enum kesher_status kesher_home_forget_trust(const struct kesher_home *home, struct kesher_error *error)
