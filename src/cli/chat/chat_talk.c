@@ -336,6 +336,12 @@ static void take_typed(void *context, const char *line, size_t size)
     case KS_CHAT_ORDER_QUIT:
         leave(talk, FAREWELL_MS, false);
         break;
+    case KS_CHAT_ORDER_WHO:
+        if (talk->with->seat->account != NULL)
+            say(talk, "/who", 4);
+        else
+            ks_output_notice("a classic server does not tell who is in a group");
+        break;
     case KS_CHAT_ORDER_UNKNOWN:
         ks_chat_show_unknown(said, said_size);
         break;
