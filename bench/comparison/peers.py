@@ -86,7 +86,8 @@ class Kesherd(Peer):
     title = "kesher"
     # Limits that protect a server from strangers; the load comes from one address and one user.
     LIFTED = ("--registrations-per-hour", "0", "--keys-per-hour", "0", "--waiting-messages", "0",
-              "--waiting-bytes", "0", "--user-files", "0", "--unlimited-networks", "127.0.0.0/8")
+              "--waiting-bytes", "0", "--user-files", "0", "--user-bytes", "0", "--users", "0",
+              "--unlimited-networks", "127.0.0.0/8")
     _LISTENER = re.compile(r"(drop and messages|chat|ask|metrics) on ((?:\d+\.){3}\d+:\d+)")
 
     def __init__(self, workspace, *, service="drop and messages", options=()):
@@ -108,7 +109,8 @@ class Kesherd(Peer):
     def _command(self):
         chat, ask = (("127.0.0.1:0" if self.service == name else "off") for name in ("chat", "ask"))
         return [self.workspace.build / "kesherd", "--data", self.data, "--listen", "127.0.0.1:0", "--chat", chat,
-                "--ask", ask, "--log-level", "notice", "--connections", connection_limit(), *self.LIFTED, *self.options]
+                "--ask", ask, "--secure", "off", "--log-level", "notice", "--connections", connection_limit(),
+                *self.LIFTED, *self.options]
 
     def start(self, cpus=None):
         if not self.keep_data:

@@ -44,8 +44,9 @@ KESHER_API enum kesher_status kesher_home_has_passphrase(const struct kesher_hom
 
 /* Puts the account under a new passphrase, or under another than it has; the old one is asked first. At every
  * moment, also of a crash, the home's key can be read under one of the two. What a disk keeps of a key that
- * was written without a passphrase is beyond this. Errors as above; KESHER_PASSPHRASE when the old one was
- * not given; KESHER_TIMEOUT when another program is changing the account; KESHER_CRYPTO; what `ask` says. */
+ * was written without a passphrase is beyond this, and a copy of the file from before opens as before. Errors
+ * as above; KESHER_PASSPHRASE when the old one was not given; KESHER_TIMEOUT when another program is changing
+ * the account; KESHER_CRYPTO; what `ask` says. */
 KESHER_API enum kesher_status kesher_home_set_passphrase(const struct kesher_home *home,
                                                          const struct kesher_passphrase *passphrase,
                                                          struct kesher_error *error);

@@ -158,17 +158,17 @@ static enum ks_result take_check(const char *line, size_t *size)
 }
 
 /* A word that a blank ends. */
-struct word {
+struct line_word {
     const char *text;
     size_t size;
 };
 
-static bool take_word(const char **line, size_t *size, struct word *word)
+static bool take_word(const char **line, size_t *size, struct line_word *word)
 {
     const char *blank = *size == 0 ? NULL : memchr(*line, ' ', *size);
     if (blank == NULL || blank == *line)
         return false;
-    *word = (struct word){.text = *line, .size = (size_t)(blank - *line)};
+    *word = (struct line_word){.text = *line, .size = (size_t)(blank - *line)};
     *size -= word->size + 1;
     *line = blank + 1;
     return true;
@@ -176,7 +176,7 @@ static bool take_word(const char **line, size_t *size, struct word *word)
 
 static bool take_fixed_word(const char **line, size_t *size, const char *expected)
 {
-    struct word word;
+    struct line_word word;
     return take_word(line, size, &word) && word.size == strlen(expected) &&
            memcmp(word.text, expected, word.size) == 0;
 }
@@ -185,7 +185,7 @@ static bool take_fixed_word(const char **line, size_t *size, const char *expecte
  * allows. */
 static bool take_number(const char **line, size_t *size, uint8_t *number)
 {
-    struct word word;
+    struct line_word word;
     unsigned value = 0;
     if (!take_word(line, size, &word) || word.size > 3 || word.text[0] == '0')
         return false;
@@ -201,7 +201,7 @@ static bool take_number(const char **line, size_t *size, uint8_t *number)
 /* A word of base64 into the empty buffer, whose limit holds. */
 static enum ks_result take_bytes(const char **line, size_t *size, struct ks_buffer *bytes)
 {
-    struct word word;
+    struct line_word word;
     if (!take_word(line, size, &word))
         return KS_INVALID;
     enum ks_result result = ks_base64_decode(word.text, word.size, bytes);
@@ -310,10 +310,10 @@ enum ks_result ks_home_key_unwrap(const char *line, size_t line_size, const void
 /* ---- secrets under the home key ---- */
 
 /* The associated data of a sealed secret. False for a purpose that is too long. */
-static bool label_of(const char *purpose, char label[static sizeof sealed_label + PURPOSE_LIMIT],
+static bool label_of(const char *purpose, uint8_t label[static sizeof sealed_label + PURPOSE_LIMIT],
                      struct associated *data)
 {
-    size_t size = strlen(purpose);
+    const size_t size = strnlen(purpose, PURPOSE_LIMIT + 1);
     if (size > PURPOSE_LIMIT)
         return false;
     memcpy(label, sealed_label, sizeof sealed_label);
@@ -341,7 +341,7 @@ enum ks_result ks_home_key_seal(const uint8_t home_key[static KS_HOME_KEY_SIZE],
                                 const void *secret, size_t secret_size, const struct ks_random *random,
                                 struct ks_buffer *line)
 {
-    char label[sizeof sealed_label + PURPOSE_LIMIT];
+    uint8_t label[sizeof sealed_label + PURPOSE_LIMIT];
     uint8_t box[BOX_LIMIT];
     struct associated data;
     if (secret_size < 1 || secret_size > KS_SEALED_SECRET_LIMIT || !label_of(purpose, label, &data))
@@ -365,7 +365,7 @@ static enum ks_result sealed_parse(const char *line, size_t size, struct ks_buff
 enum ks_result ks_home_key_open(const uint8_t home_key[static KS_HOME_KEY_SIZE], const char *purpose,
                                 const char *line, size_t line_size, struct ks_buffer *secret)
 {
-    char label[sizeof sealed_label + PURPOSE_LIMIT];
+    uint8_t label[sizeof sealed_label + PURPOSE_LIMIT];
     struct associated data;
     struct ks_buffer box = ks_buffer_empty(BOX_LIMIT);
     if (!label_of(purpose, label, &data))

@@ -104,6 +104,9 @@ static void print_user(const struct ks_operator_show *show, const struct ks_cont
     print_member(show, "public id", user->public_id);
     print_member(show, "registered", time_text(user->registered, text));
     print_member(show, "last seen", time_text(user->last_seen, text));
+    print_member(show, "account", user->is_account ? user->short_fingerprint : "no: a classic user");
+    if (user->is_account)
+        print_member(show, "classic ports", user->is_classic ? "on" : "off");
     print_member(show, "key fingerprint",
                  user->has_key ? user->key_fingerprint : "none: the user has no key");
     print_number(show, "files", user->files);

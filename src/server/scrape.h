@@ -16,6 +16,7 @@ struct ks_scrape_sources {
     const struct ks_store *store;
     const struct ks_net *net;
     struct ks_groups *groups;
+    struct ks_groups *secure_groups; /* NULL: no secure port */
     const struct ks_tally *tally;
     const struct ks_service_environment *service;
     const struct ks_log_rate *log_rate;

@@ -29,7 +29,7 @@ static const struct scheme schemes[] = {
     [KS_LINK_HTTPS] = {"https", KS_LINK_HTTPS_PORT},
 };
 
-struct span {
+struct link_part {
     const char *text;
     size_t size;
 };
@@ -47,7 +47,7 @@ static bool is_blank(char character)
     return character == ' ' || character == '\t' || character == '\r' || character == '\n';
 }
 
-static struct span trimmed(const char *text, size_t size)
+static struct link_part trimmed(const char *text, size_t size)
 {
     while (size > 0 && is_blank(text[0])) {
         text++;
@@ -55,11 +55,11 @@ static struct span trimmed(const char *text, size_t size)
     }
     while (size > 0 && is_blank(text[size - 1]))
         size--;
-    return (struct span){.text = text, .size = size};
+    return (struct link_part){.text = text, .size = size};
 }
 
 /* Where the first of these characters stands; the end where none does. */
-static size_t find_any(struct span span, const char *characters)
+static size_t find_any(struct link_part span, const char *characters)
 {
     size_t place = 0;
     while (place < span.size && (span.text[place] == '\0' || strchr(characters, span.text[place]) == NULL))
@@ -67,17 +67,17 @@ static size_t find_any(struct span span, const char *characters)
     return place;
 }
 
-static struct span behind(struct span span, size_t place)
+static struct link_part behind(struct link_part span, size_t place)
 {
-    return (struct span){.text = span.text + place, .size = span.size - place};
+    return (struct link_part){.text = span.text + place, .size = span.size - place};
 }
 
-static struct span before(struct span span, size_t place)
+static struct link_part before(struct link_part span, size_t place)
 {
-    return (struct span){.text = span.text, .size = place};
+    return (struct link_part){.text = span.text, .size = place};
 }
 
-static bool is_text(struct span span, const char *text)
+static bool is_text(struct link_part span, const char *text)
 {
     return span.size == strlen(text) && memcmp(span.text, text, span.size) == 0;
 }
@@ -99,7 +99,7 @@ static bool is_of_name(char character)
     return is_digit(character) || is_letter(character) || character == '-' || character == '_';
 }
 
-static enum ks_result parse_ipv6(struct span text, char host[static KS_LINK_HOST_SIZE], const char **why)
+static enum ks_result parse_ipv6(struct link_part text, char host[static KS_LINK_HOST_SIZE], const char **why)
 {
     char copy[INET6_ADDRSTRLEN];
     struct in6_addr address;
@@ -116,12 +116,12 @@ static enum ks_result parse_ipv6(struct span text, char host[static KS_LINK_HOST
 /* Systems take "127.1" and "0x7f000001" for IPv4 addresses, too, and browsers do for whatever ends in a
  * number. So that nobody reads another host than is dialled, only the usual form is one here, and the others
  * are none. */
-static bool ends_in_a_number(struct span text)
+static bool ends_in_a_number(struct link_part text)
 {
     size_t begin = text.size;
     while (begin > 0 && text.text[begin - 1] != '.')
         begin--;
-    struct span last = behind(text, begin);
+    struct link_part last = behind(text, begin);
     bool is_hex = last.size >= 2 && last.text[0] == '0' && (last.text[1] == 'x' || last.text[1] == 'X');
     if (is_hex)
         last = behind(last, 2);
@@ -134,11 +134,11 @@ static bool ends_in_a_number(struct span text)
     return last.size > 0 || is_hex;
 }
 
-static enum ks_result judge_labels(struct span text, const char **why)
+static enum ks_result judge_labels(struct link_part text, const char **why)
 {
     while (true) {
         size_t end = find_any(text, ".");
-        struct span label = before(text, end);
+        struct link_part label = before(text, end);
         if (label.size < 1 || label.size > LABEL_LIMIT)
             return complain(why, "between the dots of a host's name stand 1 to 63 characters");
         if (label.text[0] == '-' || label.text[label.size - 1] == '-')
@@ -149,7 +149,7 @@ static enum ks_result judge_labels(struct span text, const char **why)
     }
 }
 
-static enum ks_result parse_name(struct span text, char host[static KS_LINK_HOST_SIZE], const char **why)
+static enum ks_result parse_name(struct link_part text, char host[static KS_LINK_HOST_SIZE], const char **why)
 {
     struct in_addr address;
     if (text.size < 1)
@@ -174,9 +174,9 @@ static enum ks_result parse_name(struct span text, char host[static KS_LINK_HOST
 enum ks_result ks_link_host_parse(const char *text, size_t size, char host[static KS_LINK_HOST_SIZE],
                                   const char **why)
 {
-    struct span span = {.text = text, .size = size};
+    struct link_part span = {.text = text, .size = size};
     if (size >= 2 && text[0] == '[' && text[size - 1] == ']')
-        return parse_ipv6((struct span){.text = text + 1, .size = size - 2}, host, why);
+        return parse_ipv6((struct link_part){.text = text + 1, .size = size - 2}, host, why);
     if (size > 0 && memchr(text, ':', size) != NULL)
         return parse_ipv6(span, host, why);
     return parse_name(span, host, why);
@@ -184,7 +184,7 @@ enum ks_result ks_link_host_parse(const char *text, size_t size, char host[stati
 
 /* ---- HOST[:PORT] ---- */
 
-static enum ks_result parse_port(struct span text, uint16_t *port, const char **why)
+static enum ks_result parse_port(struct link_part text, uint16_t *port, const char **why)
 {
     unsigned value = 0;
     bool is_sound = text.size >= 1 && text.size <= PORT_DIGITS;
@@ -198,7 +198,7 @@ static enum ks_result parse_port(struct span text, uint16_t *port, const char **
     return KS_OK;
 }
 
-static enum ks_result parse_authority(struct span text, struct ks_link *link, const char **why)
+static enum ks_result parse_authority(struct link_part text, struct ks_link *link, const char **why)
 {
     if (find_any(text, "@") < text.size)
         return complain(why, "no user's name and no password stand before the host (@)");
@@ -212,7 +212,7 @@ static enum ks_result parse_authority(struct span text, struct ks_link *link, co
     } else if (end < text.size && find_any(behind(text, end + 1), ":") < text.size - end - 1) {
         return complain(why, "an IPv6 address stands in brackets");
     }
-    struct span host = before(text, end);
+    struct link_part host = before(text, end);
     if (ks_link_host_parse(host.text, host.size, link->host, why) != KS_OK)
         return KS_INVALID;
     return end == text.size ? KS_OK : parse_port(behind(text, end + 1), &link->port, why);
@@ -220,7 +220,7 @@ static enum ks_result parse_authority(struct span text, struct ks_link *link, co
 
 /* ---- what stands behind # ---- */
 
-static enum ks_result parse_fingerprint(struct span text, struct ks_link *link, const char **why)
+static enum ks_result parse_fingerprint(struct link_part text, struct ks_link *link, const char **why)
 {
     if (find_any(text, ".") < text.size)
         return complain(why, "more stands behind the fingerprint than belongs there");
@@ -232,7 +232,7 @@ static enum ks_result parse_fingerprint(struct span text, struct ks_link *link, 
     return KS_OK;
 }
 
-static enum ks_result parse_code(struct span text, struct ks_link *link, const char **why)
+static enum ks_result parse_code(struct link_part text, struct ks_link *link, const char **why)
 {
     size_t end = find_any(text, ".");
     if (end != CODE_LENGTH)
@@ -244,12 +244,12 @@ static enum ks_result parse_code(struct span text, struct ks_link *link, const c
 }
 
 /* `text` begins with the first of "/", "?" and "#" behind the host, or is empty. */
-static enum ks_result parse_place(struct span text, struct ks_link *link, const char **why)
+static enum ks_result parse_place(struct link_part text, struct ks_link *link, const char **why)
 {
     size_t hash = find_any(text, "#");
     bool has_hash = hash < text.size;
-    struct span path = before(text, hash);
-    struct span parts = behind(text, has_hash ? hash + 1 : hash);
+    struct link_part path = before(text, hash);
+    struct link_part parts = behind(text, has_hash ? hash + 1 : hash);
     if (is_text(path, JOIN_PATH))
         return has_hash ? parse_code(parts, link, why)
                         : complain(why, "the invitation is missing, which stands behind /join#");
@@ -260,7 +260,7 @@ static enum ks_result parse_place(struct span text, struct ks_link *link, const 
 
 /* ---- links ---- */
 
-static size_t scheme_end(struct span text)
+static size_t scheme_end(struct link_part text)
 {
     const char *end = text.size > 0 ? memmem(text.text, text.size, SCHEME_END, strlen(SCHEME_END)) : NULL;
     return end == NULL ? text.size : (size_t)(end - text.text);
@@ -268,11 +268,11 @@ static size_t scheme_end(struct span text)
 
 bool ks_link_is_meant(const char *text, size_t size)
 {
-    struct span span = {.text = text, .size = size};
+    struct link_part span = {.text = text, .size = size};
     return scheme_end(span) < size;
 }
 
-static bool find_scheme(struct span name, struct ks_link *link)
+static bool find_scheme(struct link_part name, struct ks_link *link)
 {
     for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
         if (name.size != strlen(schemes[i].name) ||
@@ -287,7 +287,7 @@ static bool find_scheme(struct span name, struct ks_link *link)
 
 enum ks_result ks_link_parse(const char *text, size_t size, struct ks_link *link, const char **why)
 {
-    struct span span = trimmed(text, size);
+    struct link_part span = trimmed(text, size);
     size_t end = scheme_end(span);
     memset(link, 0, sizeof *link);
     *why = "";

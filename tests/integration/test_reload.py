@@ -296,7 +296,7 @@ def test_without_a_file_a_reload_is_nothing(tmp_path, new_user):
     command = [program("KESHERD", "kesherd"), "--data", tmp_path / "data", "--listen", "127.0.0.1:0"]
     with log.open("wb") as out:
         server = subprocess.Popen(
-            [*command, "--chat", "off", "--ask", "off"], stderr=out, env=environment(), cwd=tmp_path
+            [*command, "--chat", "off", "--ask", "off", "--secure", "off"], stderr=out, env=environment(), cwd=tmp_path
         )
     try:
         wait_until(lambda: " ready: " in log.read_text(), "a server")

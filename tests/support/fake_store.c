@@ -1,6 +1,7 @@
 /* fake_store.c — see fake_store.h: users, keys, lists, and what operators ask. */
 #include "support/fake_store_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -44,7 +45,7 @@ bool fake_store_is_short(const struct fake_store *store)
     return store->limits != NULL && atomic_load(&store->limits->free_space) > FAKE_DISK_SIZE;
 }
 
-static int64_t wall_seconds(const struct fake_store *store)
+int64_t fake_store_wall_seconds(const struct fake_store *store)
 {
     return store->clock != NULL ? ks_clock_wall_seconds(store->clock) : FAKE_WALL_START;
 }
@@ -52,7 +53,7 @@ static int64_t wall_seconds(const struct fake_store *store)
 /* ---- users ---- */
 
 /* Never the same again, and told apart by its first byte in most tests. */
-static struct ks_client_id next_id(struct fake_store *store)
+struct ks_client_id fake_store_next_id(struct fake_store *store)
 {
     struct ks_client_id id;
     if (store->registered < store->user_count) /* some were put there by hand */
@@ -64,24 +65,43 @@ static struct ks_client_id next_id(struct fake_store *store)
     return id;
 }
 
-static enum ks_result add_user(struct fake_store *fake, struct ks_store_register *request)
+bool fake_store_is_full(const struct fake_store *fake)
+{
+    return fake->limits != NULL && fake_store_passes(atomic_load(&fake->limits->users), fake->user_count + 1);
+}
+
+enum ks_result fake_store_add(struct fake_store *fake, const char *name, struct fake_user **user)
 {
     for (unsigned i = 0; i < fake->user_count; i++)
-        if (strcasecmp(fake->users[i].user.name, request->name) == 0)
+        if (strcasecmp(fake->users[i].user.name, name) == 0)
             return KS_EXISTS;
+    if (fake_store_is_full(fake))
+        return KS_TOO_LARGE;
     if (fake->user_count == FAKE_USERS_LIMIT)
         return KS_NO_SPACE;
-    struct fake_user *user = &fake->users[fake->user_count];
-    memset(user, 0, sizeof *user);
-    user->user.id = next_id(fake);
-    memcpy(user->user.name, request->name, sizeof user->user.name);
+    *user = &fake->users[fake->user_count];
+    memset(*user, 0, sizeof **user);
+    (*user)->user.id = fake_store_next_id(fake);
+    snprintf((*user)->user.name, sizeof(*user)->user.name, "%s", name);
+    (*user)->place = fake->registered;
+    (*user)->registered = fake_store_wall_seconds(fake);
+    (*user)->last_seen = (*user)->registered;
+    fake->user_count++;
+    return KS_OK;
+}
+
+static enum ks_result add_user(struct fake_store *fake, struct ks_store_register *request)
+{
+    struct fake_user *user = NULL;
+    if (fake_store_is_like(fake, request->name, request->skeleton, true))
+        return KS_EXISTS;
+    enum ks_result result = fake_store_add(fake, request->name, &user);
+    if (result != KS_OK)
+        return result;
+    user->skeleton = request->skeleton[0] != '\0' ? strdup(request->skeleton) : NULL;
     user->user.has_public_key = request->has_public_key;
     if (request->has_public_key)
         memcpy(user->public_key, request->public_key, KS_PUBLIC_KEY_SIZE);
-    user->place = fake->registered;
-    user->registered = wall_seconds(fake);
-    user->last_seen = user->registered;
-    fake->user_count++;
     request->id = user->user.id;
     return KS_OK;
 }
@@ -186,28 +206,37 @@ static void fake_touch(struct ks_store *store, const struct ks_client_id *id)
 {
     struct fake_user *user = fake_store_find(store, id);
     if (user != NULL)
-        user->last_seen = wall_seconds(fake_store_of(store));
+        user->last_seen = fake_store_wall_seconds(fake_store_of(store));
 }
 
 /* ---- the list of users ---- */
+
+static bool is_in_list(const struct ks_user *user, const struct ks_client_id *except, bool classic_only)
+{
+    bool is_hidden = user->is_account && !user->has_classic_id;
+    return !(classic_only && is_hidden) && !fake_store_same(&user->id, except);
+}
 
 static void fake_list_begin(struct ks_store *store, struct ks_store_list_begin *request)
 {
     const struct fake_store *fake = fake_store_of(store);
     bool known = fake_store_find(store, &request->except) != NULL;
-    request->cursor = (struct ks_user_cursor){.until = fake->user_count, .drops = fake->removed};
-    request->count = known ? request->cursor.until - 1 : 0;
+    request->cursor =
+        (struct ks_user_cursor){.until = fake->user_count, .drops = fake->removed + fake->list_changes};
+    request->count = 0;
+    for (unsigned i = 0; i < fake->user_count && known; i++)
+        request->count += is_in_list(&fake->users[i].user, &request->except, request->classic_only) ? 1 : 0;
     fake_store_complete(store, &request->request, known ? KS_OK : KS_NOT_FOUND);
 }
 
 static void fake_list_users(struct ks_store *store, struct ks_store_list_users *request)
 {
     const struct fake_store *fake = fake_store_of(store);
-    bool intact = request->cursor.drops == fake->removed;
+    bool intact = request->cursor.drops == fake->removed + fake->list_changes;
     request->count = 0;
     while (intact && request->cursor.given < request->cursor.until && request->count < request->limit) {
         const struct ks_user *user = &fake->users[request->cursor.given++].user;
-        if (!fake_store_same(&user->id, &request->except))
+        if (is_in_list(user, &request->except, request->classic_only))
             request->users[request->count++] = *user;
     }
     enum ks_result failure = fake_store_take_failure(store);
@@ -216,7 +245,7 @@ static void fake_list_users(struct ks_store *store, struct ks_store_list_users *
 
 /* ---- for operators ---- */
 
-static struct fake_user *find_name(struct ks_store *store, const char *name)
+struct fake_user *fake_store_find_name(struct ks_store *store, const char *name)
 {
     struct fake_store *fake = fake_store_of(store);
     for (unsigned i = 0; i < fake->user_count; i++)
@@ -230,13 +259,14 @@ static void describe_fake(const struct fake_store *fake, const struct fake_user 
 {
     *details = (struct ks_user_details){
         .user = user->user, .registered = user->registered, .last_seen = user->last_seen};
+    memcpy(details->account_key, user->account_key, sizeof details->account_key);
     fake_store_sum_files(fake, &user->user.id, &details->files, &details->file_bytes);
     fake_store_sum_messages(fake, &user->user.id, &details->messages, &details->message_bytes);
 }
 
 static void fake_describe_user(struct ks_store *store, struct ks_store_describe_user *request)
 {
-    const struct fake_user *user = find_name(store, request->name);
+    const struct fake_user *user = fake_store_find_name(store, request->name);
     enum ks_result failure = fake_store_take_failure(store);
     if (failure == KS_OK && user != NULL) {
         describe_fake(fake_store_of(store), user, &request->details);
@@ -269,7 +299,7 @@ static void forget_content_key(struct fake_user *user)
 
 static void fake_reset_key(struct ks_store *store, struct ks_store_reset_key *request)
 {
-    struct fake_user *user = find_name(store, request->name);
+    struct fake_user *user = fake_store_find_name(store, request->name);
     enum ks_result failure = fake_store_take_failure(store);
     if (failure == KS_OK && user != NULL) {
         user->user.has_public_key = false;
@@ -286,6 +316,7 @@ static void remove_user(struct fake_store *fake, struct fake_user *user)
     fake_store_expel(fake, &user->user.id);
     fake_store_empty_inbox(fake, &user->user.id);
     forget_content_key(user);
+    fake_store_retire(fake, user);
     fake->user_count--;
     fake->removed++;
     memmove(user, user + 1, (size_t)(fake->users + fake->user_count - user) * sizeof *user);
@@ -293,7 +324,7 @@ static void remove_user(struct fake_store *fake, struct fake_user *user)
 
 static void fake_remove_user(struct ks_store *store, struct ks_store_remove_user *request)
 {
-    struct fake_user *user = find_name(store, request->name);
+    struct fake_user *user = fake_store_find_name(store, request->name);
     enum ks_result failure = fake_store_take_failure(store);
     if (user != NULL)
         request->id = user->user.id;
@@ -337,6 +368,13 @@ static void fake_close(struct ks_store *store)
 static const struct ks_store_operations fake_operations = {
     .register_user = fake_register_user,
     .look_up = fake_look_up,
+    .classic_id = fake_store_classic_id,
+    .sign_in = fake_store_sign_in,
+    .register_account = fake_store_register_account,
+    .adopt = fake_store_adopt,
+    .set_classic = fake_store_set_classic,
+    .invite = fake_store_invite,
+    .name_holder = fake_store_name_holder,
     .name_at_hand = fake_name_at_hand,
     .public_key = fake_public_key,
     .set_keys = fake_set_keys,
@@ -378,6 +416,7 @@ void fake_store_destroy(struct fake_store *store)
     fake_store_empty_inbox(store, NULL);
     for (unsigned i = 0; i < store->user_count; i++)
         ks_content_key_release(store->users[i].content_key);
+    fake_store_forget_names(store);
     for (unsigned i = 0; i < store->file_count; i++)
         ks_buffer_free(&store->files[i].content);
 }

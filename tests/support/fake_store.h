@@ -15,6 +15,8 @@ enum {
     FAKE_USERS_LIMIT = 1024,
     FAKE_FILES_LIMIT = 256,
     FAKE_SETTLING_LIMIT = 1024, /* parts of a receiver */
+    FAKE_RETIRED_LIMIT = 64,
+    FAKE_INVITATIONS_LIMIT = 256,
     FAKE_WALL_START = 1767225600,
 };
 
@@ -39,6 +41,25 @@ struct fake_user {
     uint64_t place;       /* in the order of registration, from 1; 0: put there by hand, and on no page */
     int64_t registered;   /* wall seconds */
     int64_t last_seen;
+    char *skeleton; /* allocated; NULL: the name in lower case */
+    /* If user.is_account. */
+    uint8_t account_key[KS_ACCOUNT_KEY_SIZE];
+    int64_t account_registered;
+    struct ks_client_id classic_id; /* if user.has_classic_id */
+};
+
+/* An account that was removed. */
+struct fake_retired {
+    struct ks_client_id id;
+    char name[KS_TEXT_FIELD_SIZE];
+    char *skeleton; /* as above */
+};
+
+struct fake_invitation {
+    uint8_t hash[KS_INVITATION_HASH_SIZE];
+    unsigned uses; /* that are left */
+    int64_t until;
+    char name[KS_TEXT_FIELD_SIZE];
 };
 
 struct fake_file {
@@ -54,8 +75,13 @@ struct fake_store {
     const struct ks_clock *clock;         /* NULL: no time passes */
     struct fake_user users[FAKE_USERS_LIMIT];
     unsigned user_count;
-    uint64_t registered;                      /* users, ever */
-    uint64_t removed;                         /* likewise */
+    uint64_t registered;   /* users, ever */
+    uint64_t removed;      /* likewise */
+    uint64_t list_changes; /* how often one came to the classic ports, or left them */
+    struct fake_retired retired[FAKE_RETIRED_LIMIT];
+    unsigned retired_count;
+    struct fake_invitation invitations[FAKE_INVITATIONS_LIMIT];
+    unsigned invitation_count;
     struct fake_file files[FAKE_FILES_LIMIT]; /* verified, in the order of their confirmation */
     unsigned file_count;
     struct fake_message *messages; /* oldest first */

@@ -35,6 +35,21 @@ enum ks_result fake_store_take_failure(struct ks_store *store);
 /* NULL when there is nobody of that id. */
 struct fake_user *fake_store_find(struct ks_store *store, const struct ks_client_id *id);
 
+/* The same for exactly this name. */
+struct fake_user *fake_store_find_name(struct ks_store *store, const char *name);
+
+int64_t fake_store_wall_seconds(const struct fake_store *store);
+
+/* An id that nobody ever had. */
+struct ks_client_id fake_store_next_id(struct fake_store *store);
+
+/* True when there are as many users as there may be. */
+bool fake_store_is_full(const struct fake_store *fake);
+
+/* Adds a user of this name, without keys. KS_OK with *user; KS_EXISTS when the name is taken; KS_TOO_LARGE.
+ */
+enum ks_result fake_store_add(struct fake_store *fake, const char *name, struct fake_user **user);
+
 /* True when more is to stay free than there is. */
 bool fake_store_is_short(const struct fake_store *store);
 
@@ -66,6 +81,28 @@ void fake_store_expel(struct fake_store *store, const struct ks_client_id *id);
 /* What the user has. */
 void fake_store_sum_files(const struct fake_store *store, const struct ks_client_id *id, uint64_t *files,
                           uint64_t *bytes);
+
+/* ---- fake_store_accounts.c ---- */
+
+enum ks_result fake_store_classic_id(struct ks_store *store, const struct ks_client_id *shown,
+                                     struct ks_client_id *id);
+void fake_store_sign_in(struct ks_store *store, struct ks_store_sign_in *request);
+void fake_store_register_account(struct ks_store *store, struct ks_store_register_account *request);
+void fake_store_adopt(struct ks_store *store, struct ks_store_adopt *request);
+void fake_store_set_classic(struct ks_store *store, struct ks_store_set_classic *request);
+void fake_store_invite(struct ks_store *store, struct ks_store_invite *request);
+void fake_store_name_holder(struct ks_store *store, struct ks_store_name_holder *request);
+
+/* Whether a name with this skeleton ("": its own in lower case) is an account's, or was one's, or, unless
+ * `accounts_only`, is anybody's. */
+bool fake_store_is_like(const struct fake_store *fake, const char *name, const char *given,
+                        bool accounts_only);
+
+/* The user is about to be removed: the name of an account is kept. */
+void fake_store_retire(struct fake_store *fake, struct fake_user *user);
+
+/* Frees what belongs to names. */
+void fake_store_forget_names(struct fake_store *fake);
 
 /* ---- fake_store_messages.c ---- */
 

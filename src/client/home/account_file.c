@@ -18,7 +18,7 @@ static const char file_name[] = "account.key";
 static const char lock_name[] = "account.lock";
 static const char purpose[] = "account.key";
 
-void ks_account_wipe(struct ks_account *account)
+void ks_own_account_wipe(struct ks_own_account *account)
 {
     ks_secret_wipe(account, sizeof *account);
 }
@@ -63,7 +63,7 @@ static enum kesher_status read_text(const struct kesher_home *home, struct ks_ac
 }
 
 /* All but the secrets. */
-static void copy_public(const struct ks_account_text *text, struct ks_account *account)
+static void copy_public(const struct ks_account_text *text, struct ks_own_account *account)
 {
     memset(account, 0, sizeof *account);
     memcpy(account->name, text->name, sizeof account->name);
@@ -73,7 +73,7 @@ static void copy_public(const struct ks_account_text *text, struct ks_account *a
     account->is_sealed = text->is_sealed;
 }
 
-enum kesher_status ks_account_file_look(const struct kesher_home *home, struct ks_account *account,
+enum kesher_status ks_account_file_look(const struct kesher_home *home, struct ks_own_account *account,
                                         struct kesher_error *error)
 {
     struct ks_account_text text;
@@ -144,7 +144,7 @@ static enum kesher_status unwrap(const struct kesher_home *home, const struct ks
 }
 
 static enum kesher_status unseal(const struct kesher_home *home, const struct ks_account_text *text,
-                                 struct ks_account *account, struct kesher_error *error)
+                                 struct ks_own_account *account, struct kesher_error *error)
 {
     struct ks_buffer secret = ks_buffer_empty(KS_SEALED_SECRET_LIMIT);
     enum kesher_status status = KESHER_OK;
@@ -161,7 +161,7 @@ static enum kesher_status unseal(const struct kesher_home *home, const struct ks
 }
 
 /* Whether the two halves belong together: else this would be a stranger. */
-static enum kesher_status check_halves(const struct kesher_home *home, const struct ks_account *account,
+static enum kesher_status check_halves(const struct kesher_home *home, const struct ks_own_account *account,
                                        struct kesher_error *error)
 {
     uint8_t key[KS_ED25519_PUBLIC_SIZE];
@@ -174,8 +174,8 @@ static enum kesher_status check_halves(const struct kesher_home *home, const str
 }
 
 static enum kesher_status open_text(const struct kesher_home *home, const struct ks_account_text *text,
-                                    const struct kesher_passphrase *passphrase, struct ks_account *account,
-                                    struct kesher_error *error)
+                                    const struct kesher_passphrase *passphrase,
+                                    struct ks_own_account *account, struct kesher_error *error)
 {
     enum kesher_status status = KESHER_OK;
     copy_public(text, account);
@@ -191,7 +191,7 @@ static enum kesher_status open_text(const struct kesher_home *home, const struct
 
 enum kesher_status ks_account_file_open(const struct kesher_home *home,
                                         const struct kesher_passphrase *passphrase,
-                                        struct ks_account *account, struct kesher_error *error)
+                                        struct ks_own_account *account, struct kesher_error *error)
 {
     struct ks_account_text text;
     memset(account, 0, sizeof *account);
@@ -199,7 +199,7 @@ enum kesher_status ks_account_file_open(const struct kesher_home *home,
     if (status == KESHER_OK)
         status = open_text(home, &text, passphrase, account, error);
     if (status != KESHER_OK)
-        ks_account_wipe(account);
+        ks_own_account_wipe(account);
     ks_secret_wipe(&text, sizeof text);
     return status;
 }
@@ -244,7 +244,7 @@ static enum ks_result take_line(const struct ks_buffer *line, char text[static K
 }
 
 /* The account's home key under the passphrase, and its secret under the home key. */
-static enum ks_result seal_text(const struct ks_account *account, const struct given *given,
+static enum ks_result seal_text(const struct ks_own_account *account, const struct given *given,
                                 struct ks_account_text *text)
 {
     const struct ks_random *random = ks_random_system();
@@ -271,7 +271,7 @@ static enum ks_result seal_text(const struct ks_account *account, const struct g
  * what it is where there is one. */
 static enum kesher_status write_account(const struct kesher_home *home,
                                         const struct kesher_passphrase *passphrase,
-                                        struct ks_account *account, struct kesher_error *error)
+                                        struct ks_own_account *account, struct kesher_error *error)
 {
     struct given given = {.size = 0};
     struct ks_account_text text = {.has_public_id = account->has_public_id, .is_sealed = account->is_sealed};
@@ -295,7 +295,7 @@ static enum kesher_status write_account(const struct kesher_home *home,
     return status;
 }
 
-static enum ks_result generate(bool seal, struct ks_account *account)
+static enum ks_result generate(bool seal, struct ks_own_account *account)
 {
     const struct ks_random *random = ks_random_system();
     memset(account, 0, sizeof *account);
@@ -307,7 +307,7 @@ static enum ks_result generate(bool seal, struct ks_account *account)
 }
 
 static enum kesher_status create(const struct kesher_home *home, const struct kesher_passphrase *passphrase,
-                                 bool seal, struct ks_account *account, struct kesher_error *error)
+                                 bool seal, struct ks_own_account *account, struct kesher_error *error)
 {
     enum ks_result result = generate(seal, account);
     enum kesher_status status =
@@ -316,13 +316,13 @@ static enum kesher_status create(const struct kesher_home *home, const struct ke
     if (status == KESHER_OK) /* that nobody else can write into the directory */
         status = ks_home_modes_check_secret(home, file_name, error);
     if (status != KESHER_OK)
-        ks_account_wipe(account);
+        ks_own_account_wipe(account);
     return status;
 }
 
 enum kesher_status ks_account_file_prepare(struct kesher_home *home,
                                            const struct kesher_passphrase *passphrase, bool seal,
-                                           struct ks_account *account, struct kesher_error *error)
+                                           struct ks_own_account *account, struct kesher_error *error)
 {
     struct ks_home_lock lock;
     memset(account, 0, sizeof *account);
@@ -339,7 +339,7 @@ enum kesher_status ks_account_file_prepare(struct kesher_home *home,
 
 /* ---- what the server confirmed ---- */
 
-static enum kesher_status confirm(const struct kesher_home *home, const struct ks_account *confirmed,
+static enum kesher_status confirm(const struct kesher_home *home, const struct ks_own_account *confirmed,
                                   struct kesher_error *error)
 {
     struct ks_account_text text;
@@ -365,7 +365,7 @@ enum kesher_status ks_account_file_confirm(const struct kesher_home *home,
                                            struct kesher_error *error)
 {
     struct ks_home_lock lock;
-    struct ks_account confirmed = {.has_public_id = true};
+    struct ks_own_account confirmed = {.has_public_id = true};
     if (!ks_account_text_is_name(name, strlen(name)))
         return ks_failure(error, KESHER_INVALID, "the server gave the account a name that is none");
     memcpy(confirmed.name, name, strlen(name));
@@ -416,7 +416,7 @@ enum kesher_status ks_account_file_retire(const struct kesher_home *home, struct
 enum kesher_status kesher_home_has_passphrase(const struct kesher_home *home, bool *has,
                                               struct kesher_error *error)
 {
-    struct ks_account account;
+    struct ks_own_account account;
     enum kesher_status status = ks_account_file_look(home, &account, error);
     *has = status == KESHER_OK && account.is_sealed;
     return status;
@@ -427,7 +427,7 @@ static enum kesher_status change_passphrase(const struct kesher_home *home,
                                             const struct kesher_passphrase *passphrase, bool seal,
                                             struct kesher_error *error)
 {
-    struct ks_account account;
+    struct ks_own_account account;
     enum ks_result result = KS_OK;
     enum kesher_status status = ks_account_file_open(home, passphrase, &account, error);
     if (status == KESHER_OK && seal && !account.is_sealed)
@@ -438,7 +438,7 @@ static enum kesher_status change_passphrase(const struct kesher_home *home,
         account.is_sealed = seal;
         status = write_account(home, passphrase, &account, error);
     }
-    ks_account_wipe(&account);
+    ks_own_account_wipe(&account);
     return status;
 }
 

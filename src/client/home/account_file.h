@@ -19,7 +19,7 @@
 #include <kesher/passphrase.h>
 
 /* An account whose key was opened. Its public half is no secret; the whole is to be wiped. */
-struct ks_account {
+struct ks_own_account {
     char name[KS_TEXT_FIELD_SIZE]; /* as in struct ks_account_text */
     bool has_public_id;
     uint8_t public_id[KS_CLIENT_ID_SIZE];
@@ -29,14 +29,14 @@ struct ks_account {
     uint8_t home_key[KS_HOME_KEY_SIZE]; /* then; else zeros */
 };
 
-void ks_account_wipe(struct ks_account *account);
+void ks_own_account_wipe(struct ks_own_account *account);
 
 bool ks_account_file_exists(const struct kesher_home *home);
 
 /* What stands there and is no secret: name, public id, account key, whether it is sealed. Asks for no
  * passphrase. KESHER_OK; KESHER_NOT_FOUND; KESHER_INVALID when it makes no sense, or others can read it, with
  * the command that mends it; KESHER_FILE; KESHER_NO_MEMORY. */
-enum kesher_status ks_account_file_look(const struct kesher_home *home, struct ks_account *account,
+enum kesher_status ks_account_file_look(const struct kesher_home *home, struct ks_own_account *account,
                                         struct kesher_error *error);
 
 /* The same with the secret; the passphrase is asked where there is one, up to three times. `passphrase` may
@@ -44,13 +44,13 @@ enum kesher_status ks_account_file_look(const struct kesher_home *home, struct k
  * when the right one was not given; errors as above; KESHER_CRYPTO; what `ask` says. */
 enum kesher_status ks_account_file_open(const struct kesher_home *home,
                                         const struct kesher_passphrase *passphrase,
-                                        struct ks_account *account, struct kesher_error *error);
+                                        struct ks_own_account *account, struct kesher_error *error);
 
 /* The home's account; where there is none, a new key, which is on disk when this returns, and the home made
  * first. `seal`: a new one is never written without a passphrase. Results as above; KESHER_TIMEOUT. */
 enum kesher_status ks_account_file_prepare(struct kesher_home *home,
                                            const struct kesher_passphrase *passphrase, bool seal,
-                                           struct ks_account *account, struct kesher_error *error);
+                                           struct ks_own_account *account, struct kesher_error *error);
 
 /* Writes down what the server confirmed for the account key `key`, unless it stands there already. No
  * passphrase is needed. KESHER_OK; KESHER_INVALID also for a name that is none, and when the home has another

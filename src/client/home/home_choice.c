@@ -10,7 +10,7 @@ static const struct ks_address default_secure = {.host = KS_ADDRESS_DEFAULT_HOST
                                                  .port = KS_TRUST_DEFAULT_PORT};
 
 /* What is asked, and what the home is. */
-struct choice {
+struct server_choice {
     const struct kesher_home *home;
     const char *given; /* NULL for nothing */
     bool adopt;
@@ -29,7 +29,7 @@ static enum kesher_status choose_address(const struct ks_address *address, enum 
 
 /* ---- nothing was given ---- */
 
-static enum kesher_status choose_own_secure(const struct choice *choice, struct kesher_server *server,
+static enum kesher_status choose_own_secure(const struct server_choice *choice, struct kesher_server *server,
                                             struct kesher_error *error)
 {
     if (choice->trust.mode != KS_TRUST_NONE)
@@ -43,7 +43,7 @@ static enum kesher_status choose_own_secure(const struct choice *choice, struct 
                       "server's link: --server kesher://HOST:PORT/");
 }
 
-static enum kesher_status choose_own(const struct choice *choice, struct kesher_server *server,
+static enum kesher_status choose_own(const struct server_choice *choice, struct kesher_server *server,
                                      struct kesher_error *error)
 {
     if (choice->standing == KS_HOME_NEW)
@@ -56,7 +56,7 @@ static enum kesher_status choose_own(const struct choice *choice, struct kesher_
 
 /* ---- a link ---- */
 
-static enum kesher_status refuse_link(const struct choice *choice, const struct ks_address *address,
+static enum kesher_status refuse_link(const struct server_choice *choice, const struct ks_address *address,
                                       struct kesher_error *error)
 {
     char own[KESHER_ADDRESS_SIZE];
@@ -74,7 +74,7 @@ static enum kesher_status refuse_link(const struct choice *choice, const struct 
         own, shown);
 }
 
-static bool link_is_allowed(const struct choice *choice, const struct ks_address *address)
+static bool link_is_allowed(const struct server_choice *choice, const struct ks_address *address)
 {
     if (choice->standing == KS_HOME_CLASSIC && !choice->adopt)
         return false;
@@ -90,7 +90,7 @@ static enum kesher_status refuse_given(const char *why, struct kesher_error *err
                       why);
 }
 
-static enum kesher_status choose_link(const struct choice *choice, struct kesher_server *server,
+static enum kesher_status choose_link(const struct server_choice *choice, struct kesher_server *server,
                                       struct kesher_error *error)
 {
     struct ks_link link;
@@ -113,7 +113,7 @@ static enum kesher_status choose_link(const struct choice *choice, struct kesher
 
 /* ---- a classic address ---- */
 
-static enum kesher_status choose_classic(const struct choice *choice, struct kesher_server *server,
+static enum kesher_status choose_classic(const struct server_choice *choice, struct kesher_server *server,
                                          struct kesher_error *error)
 {
     struct ks_address address;
@@ -132,7 +132,7 @@ enum kesher_status kesher_home_choose_server(const struct kesher_home *home, con
                                              bool moved, struct kesher_server *server,
                                              struct kesher_error *error)
 {
-    struct choice choice = {.home = home, .given = given, .adopt = adopt, .moved = moved};
+    struct server_choice choice = {.home = home, .given = given, .adopt = adopt, .moved = moved};
     memset(server, 0, sizeof *server);
     enum kesher_status status = ks_home_standing_of(home, &choice.standing, &choice.trust, error);
     if (status != KESHER_OK)

@@ -115,42 +115,42 @@ static bool is_temporary(const char *name)
 }
 
 /* Which files to remove. */
-struct sweep {
+struct leftovers {
     const char *name; /* temporary ones of this file; NULL: of any */
     unsigned age_seconds;
 };
 
-static bool is_swept(const struct kesher_home *home, const struct sweep *sweep, const char *entry)
+static bool is_swept(const struct kesher_home *home, const struct leftovers *leftovers, const char *entry)
 {
     struct stat status;
-    const size_t size = sweep->name == NULL ? 0 : strlen(sweep->name);
+    const size_t size = leftovers->name == NULL ? 0 : strlen(leftovers->name);
     if (!is_temporary(entry) ||
-        (size > 0 && (strncmp(entry + 1, sweep->name, size) != 0 || entry[1 + size] != '.')))
+        (size > 0 && (strncmp(entry + 1, leftovers->name, size) != 0 || entry[1 + size] != '.')))
         return false;
     return fstatat(home->directory_fd, entry, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-           ks_clock_wall_seconds(ks_clock_system()) - status.st_mtim.tv_sec >= sweep->age_seconds;
+           ks_clock_wall_seconds(ks_clock_system()) - status.st_mtim.tv_sec >= leftovers->age_seconds;
 }
 
-static void sweep_files(const struct kesher_home *home, const struct sweep *sweep)
+static void sweep_files(const struct kesher_home *home, const struct leftovers *leftovers)
 {
     const struct dirent *entry = NULL;
     DIR *entries = NULL;
     if (ks_home_files_list(home, &entries, NULL) != KESHER_OK || entries == NULL)
         return;
     while ((entry = readdir(entries)) != NULL) /* NOLINT(concurrency-mt-unsafe): a stream of our own */
-        if (is_swept(home, sweep, entry->d_name))
+        if (is_swept(home, leftovers, entry->d_name))
             (void)unlinkat(home->directory_fd, entry->d_name, 0);
     closedir(entries);
 }
 
 void ks_home_files_sweep(const struct kesher_home *home, unsigned age_seconds)
 {
-    sweep_files(home, &(struct sweep){.age_seconds = age_seconds});
+    sweep_files(home, &(struct leftovers){.age_seconds = age_seconds});
 }
 
 void ks_home_files_sweep_of(const struct kesher_home *home, const char *name)
 {
-    sweep_files(home, &(struct sweep){.name = name});
+    sweep_files(home, &(struct leftovers){.name = name});
 }
 
 bool ks_home_files_exists(const struct kesher_home *home, const char *name)

@@ -9,7 +9,7 @@
 static enum kesher_status account_is_confirmed(const struct kesher_home *home, bool *confirmed,
                                                struct kesher_error *error)
 {
-    struct ks_account account;
+    struct ks_own_account account;
     *confirmed = false;
     if (!ks_account_file_exists(home))
         return KESHER_OK;

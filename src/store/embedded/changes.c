@@ -6,74 +6,32 @@
 #include "crypto/secret.h"
 #include "store/embedded/engine.h"
 #include "store/embedded/messages.h"
+#include "store/embedded/newcomers.h"
+#include "store/embedded/writer/account_rows.h"
 #include "store/reply.h"
 
 #include <string.h>
 
-#define REQUEST_OF(task, type)                                                                               \
-    KS_CONTAINER_OF(KS_CONTAINER_OF(task, struct ks_store_request, task), type, request)
-
-/* The user as a change finds it while it is applied: NULL when it was removed meanwhile, or is in this batch.
- */
-static struct ks_user_entry *find_staying(struct ks_engine *engine, const struct ks_client_id *id)
-{
-    struct ks_user_entry *entry = ks_users_find(engine->users, id);
-    return entry != NULL && !entry->leaving ? entry : NULL;
-}
-
-static enum ks_result settled_result(const struct ks_engine *engine, const struct ks_store_request *request)
-{
-    return engine->writer.failure != KS_OK ? engine->writer.failure : request->result;
-}
-
 /* ---- register ---- */
-
-static enum ks_result insert_client(struct ks_engine *engine, const struct ks_store_register *request,
-                                    struct ks_user_entry *entry)
-{
-    const int64_t now = ks_clock_wall_seconds(engine->clock);
-    char last_seen[KS_CLOCK_TEXT_SIZE];
-    ks_clock_format_utc(now, last_seen);
-    struct ks_query query = ks_database_writer_query(&engine->writer, KS_STATEMENT_INSERT_CLIENT);
-    ks_query_blob(&query, entry->id.bytes, sizeof entry->id.bytes);
-    ks_query_text(&query, entry->name, entry->name_size);
-    if (request->has_public_key)
-        ks_query_blob(&query, request->public_key, sizeof request->public_key);
-    else
-        ks_query_null(&query);
-    ks_query_text(&query, last_seen, sizeof last_seen - 1);
-    ks_query_integer(&query, now);
-    ks_query_integer(&query, ks_age_to_stored(&engine->age, entry->since));
-    enum ks_result result = ks_database_writer_check(&engine->writer, ks_query_run(&query));
-    if (result == KS_OK)
-        entry->number = sqlite3_last_insert_rowid(engine->writer.database);
-    return result;
-}
-
-/* One family of public clients prints each half of its id in hex without leading zeros, and cannot read a
- * shorter one back: so no half begins or ends with a byte below 0x10. 124 of the 128 bits are random. */
-static enum ks_result draw_id(const struct ks_random *random, struct ks_client_id *id)
-{
-    static const uint8_t ends[] = {0, 7, 8, 15};
-    enum ks_result result = ks_random_fill(random, id->bytes, sizeof id->bytes);
-    for (size_t i = 0; result == KS_OK && i < sizeof ends; i++)
-        id->bytes[ends[i]] |= 0x10;
-    return result;
-}
 
 static enum ks_result add_client(struct ks_engine *engine, struct ks_store_register *request)
 {
+    char skeleton[KS_SKELETON_SIZE];
     struct ks_user_entry *entry = NULL;
+    ks_newcomer_skeleton(request->name, request->skeleton, skeleton);
     enum ks_result result = ks_database_writer_begin(&engine->writer);
     if (result == KS_OK)
-        result = draw_id(engine->random, &request->id);
+        result = ks_account_rows_judge_skeleton(&engine->writer, skeleton, false);
     if (result == KS_OK)
-        result = ks_users_add_new(engine->users, &request->id, request->name,
-                                  strnlen(request->name, sizeof request->name), &entry);
+        result = ks_newcomer_judge_number(engine);
+    if (result == KS_OK)
+        result = ks_newcomer_draw_id(engine->random, &request->id);
+    if (result == KS_OK)
+        result = ks_newcomer_add(engine, &request->id, request->name, &entry);
     if (result != KS_OK)
         return result;
-    entry->since = ks_clock_steady_seconds(engine->clock);
-    result = insert_client(engine, request, entry);
+    result =
+        ks_newcomer_insert(engine, entry, skeleton, request->has_public_key ? request->public_key : NULL);
     if (result != KS_OK)
         ks_users_remove(engine->users, entry);
     return result;
@@ -81,9 +39,9 @@ static enum ks_result add_client(struct ks_engine *engine, struct ks_store_regis
 
 static void settle_register(struct ks_task *task)
 {
-    struct ks_store_register *request = REQUEST_OF(task, struct ks_store_register);
+    struct ks_store_register *request = KS_REQUEST_OF(task, struct ks_store_register);
     struct ks_engine *engine = ks_engine_of(request->request.store);
-    enum ks_result result = settled_result(engine, &request->request);
+    enum ks_result result = ks_engine_settled_result(engine, &request->request);
     if (request->request.result == KS_OK) {
         struct ks_user_entry *entry = ks_users_find(engine->users, &request->id);
         if (result == KS_OK)
@@ -96,7 +54,7 @@ static void settle_register(struct ks_task *task)
 
 static void apply_register(struct ks_task *task)
 {
-    struct ks_store_register *request = REQUEST_OF(task, struct ks_store_register);
+    struct ks_store_register *request = KS_REQUEST_OF(task, struct ks_store_register);
     struct ks_engine *engine = ks_engine_of(request->request.store);
     request->request.result = add_client(engine, request);
     ks_database_writer_settle_later(&engine->writer, task, settle_register);
@@ -148,7 +106,7 @@ static enum ks_result store_public_key(struct ks_engine *engine, const struct ks
 
 static enum ks_result store_keys(struct ks_engine *engine, const struct ks_store_set_keys *request)
 {
-    const struct ks_user_entry *entry = find_staying(engine, &request->id);
+    const struct ks_user_entry *entry = ks_engine_find_staying(engine, &request->id);
     if (entry == NULL)
         return KS_NOT_FOUND;
     enum ks_result result = ks_database_writer_begin(&engine->writer);
@@ -165,9 +123,9 @@ static enum ks_result store_keys(struct ks_engine *engine, const struct ks_store
 
 static void settle_set_keys(struct ks_task *task)
 {
-    struct ks_store_set_keys *request = REQUEST_OF(task, struct ks_store_set_keys);
+    struct ks_store_set_keys *request = KS_REQUEST_OF(task, struct ks_store_set_keys);
     struct ks_engine *engine = ks_engine_of(request->request.store);
-    enum ks_result result = settled_result(engine, &request->request);
+    enum ks_result result = ks_engine_settled_result(engine, &request->request);
     struct ks_user_entry *entry = ks_users_find(engine->users, &request->id);
     if (result == KS_OK) {
         ks_users_set_content_key(engine->users, entry, request->content_key);
@@ -180,7 +138,7 @@ static void settle_set_keys(struct ks_task *task)
 
 static void apply_set_keys(struct ks_task *task)
 {
-    struct ks_store_set_keys *request = REQUEST_OF(task, struct ks_store_set_keys);
+    struct ks_store_set_keys *request = KS_REQUEST_OF(task, struct ks_store_set_keys);
     struct ks_engine *engine = ks_engine_of(request->request.store);
     request->request.result = store_keys(engine, request);
     ks_database_writer_settle_later(&engine->writer, task, settle_set_keys);
@@ -197,7 +155,7 @@ void ks_change_set_keys(struct ks_engine *engine, struct ks_store_set_keys *requ
 static enum ks_result forget_content_key(struct ks_engine *engine,
                                          const struct ks_store_drop_content_key *request)
 {
-    const struct ks_user_entry *entry = find_staying(engine, &request->id);
+    const struct ks_user_entry *entry = ks_engine_find_staying(engine, &request->id);
     if (entry == NULL)
         return KS_OK; /* who is not there has no key */
     enum ks_result result = ks_database_writer_begin(&engine->writer);
@@ -211,9 +169,9 @@ static enum ks_result forget_content_key(struct ks_engine *engine,
 
 static void settle_drop_content_key(struct ks_task *task)
 {
-    struct ks_store_drop_content_key *request = REQUEST_OF(task, struct ks_store_drop_content_key);
+    struct ks_store_drop_content_key *request = KS_REQUEST_OF(task, struct ks_store_drop_content_key);
     struct ks_engine *engine = ks_engine_of(request->request.store);
-    enum ks_result result = settled_result(engine, &request->request);
+    enum ks_result result = ks_engine_settled_result(engine, &request->request);
     struct ks_user_entry *entry = ks_users_find(engine->users, &request->id);
     const struct ks_content_key *current = entry != NULL ? entry->content_key : NULL;
     if (result == KS_OK && !request->only_on_disk && current != NULL &&
@@ -225,7 +183,7 @@ static void settle_drop_content_key(struct ks_task *task)
 
 static void apply_drop_content_key(struct ks_task *task)
 {
-    struct ks_store_drop_content_key *request = REQUEST_OF(task, struct ks_store_drop_content_key);
+    struct ks_store_drop_content_key *request = KS_REQUEST_OF(task, struct ks_store_drop_content_key);
     struct ks_engine *engine = ks_engine_of(request->request.store);
     request->request.result = forget_content_key(engine, request);
     ks_database_writer_settle_later(&engine->writer, task, settle_drop_content_key);
@@ -240,7 +198,7 @@ void ks_change_drop_content_key(struct ks_engine *engine, struct ks_store_drop_c
 
 static enum ks_result reset_key(struct ks_engine *engine, const struct ks_store_reset_key *request)
 {
-    const struct ks_user_entry *entry = find_staying(engine, &request->id);
+    const struct ks_user_entry *entry = ks_engine_find_staying(engine, &request->id);
     if (entry == NULL)
         return KS_NOT_FOUND;
     enum ks_result result = ks_database_writer_begin(&engine->writer);
@@ -254,9 +212,9 @@ static enum ks_result reset_key(struct ks_engine *engine, const struct ks_store_
 
 static void settle_reset_key(struct ks_task *task)
 {
-    struct ks_store_reset_key *request = REQUEST_OF(task, struct ks_store_reset_key);
+    struct ks_store_reset_key *request = KS_REQUEST_OF(task, struct ks_store_reset_key);
     struct ks_engine *engine = ks_engine_of(request->request.store);
-    enum ks_result result = settled_result(engine, &request->request);
+    enum ks_result result = ks_engine_settled_result(engine, &request->request);
     struct ks_user_entry *entry = ks_users_find(engine->users, &request->id);
     if (result == KS_OK) {
         ks_users_set_content_key(engine->users, entry, NULL);
@@ -269,7 +227,7 @@ static void settle_reset_key(struct ks_task *task)
 
 static void apply_reset_key(struct ks_task *task)
 {
-    struct ks_store_reset_key *request = REQUEST_OF(task, struct ks_store_reset_key);
+    struct ks_store_reset_key *request = KS_REQUEST_OF(task, struct ks_store_reset_key);
     struct ks_engine *engine = ks_engine_of(request->request.store);
     request->request.result = reset_key(engine, request);
     ks_database_writer_settle_later(&engine->writer, task, settle_reset_key);
@@ -296,7 +254,7 @@ static void bind_cksum(struct ks_query *query, const struct ks_vault_row *row)
 /* KS_NOT_FOUND when the user was removed: then the vault takes the file away again. */
 static enum ks_result put_file(struct ks_engine *engine, const struct ks_vault_row *row)
 {
-    if (find_staying(engine, &row->id) == NULL)
+    if (ks_engine_find_staying(engine, &row->id) == NULL)
         return KS_NOT_FOUND;
     enum ks_result result = ks_database_writer_begin(&engine->writer);
     if (result != KS_OK)

@@ -4,6 +4,7 @@
 #include "base/limits/log_repeats.h"
 #include "store/embedded/engine.h"
 #include "store/embedded/vault/sweep.h"
+#include "store/embedded/writer/account_rows.h"
 #include "store/reply.h"
 
 #include <stdlib.h>
@@ -18,6 +19,7 @@ enum {
 struct ks_departure {
     struct ks_task task;
     struct ks_departure *next; /* while it waits */
+    struct ks_departure *all_previous, *all_next;
     struct ks_engine *engine;
     struct ks_store_remove_user *request; /* NULL: nobody waits for an answer (any more) */
     struct ks_client_id id;
@@ -37,8 +39,8 @@ void ks_departures_init(struct ks_departures *departures)
 void ks_departures_destroy(struct ks_departures *departures)
 {
     struct ks_departure *next = NULL;
-    for (struct ks_departure *departure = departures->waiting; departure != NULL; departure = next) {
-        next = departure->next;
+    for (struct ks_departure *departure = departures->all; departure != NULL; departure = next) {
+        next = departure->all_next;
         free(departure);
     }
     pthread_mutex_destroy(&departures->lock);
@@ -62,6 +64,24 @@ static void answer(struct ks_departure *departure, enum ks_result result)
         return;
     request->id = departure->id;
     ks_reply_post(&request->request, result);
+}
+
+static void departure_free(struct ks_departure *departure)
+{
+    struct ks_departures *departures = &departure->engine->departures;
+    pthread_mutex_lock(&departures->lock);
+    DL_DELETE2(departures->all, departure, all_previous, all_next);
+    pthread_mutex_unlock(&departures->lock);
+    free(departure);
+}
+
+/* All that it had is gone. */
+static void become_clean(struct ks_departure *departure)
+{
+    struct ks_departures *departures = &departure->engine->departures;
+    pthread_mutex_lock(&departures->lock);
+    departure->is_clean = true;
+    pthread_mutex_unlock(&departures->lock);
 }
 
 /* The user is gone, but not all that it had. */
@@ -89,12 +109,12 @@ static void run_directory(struct ks_task *task)
         put_off(departure, "the files", result);
         return;
     }
+    become_clean(departure);
     answer(departure, KS_OK);
-    departure->is_clean = true;
     if (departure->of_earlier_server)
         wait_for_tick(departure);
     else
-        free(departure);
+        departure_free(departure);
 }
 
 /* ---- the rows of what it had, on the writer's thread ---- */
@@ -167,6 +187,8 @@ static enum ks_result delete_user(struct ks_engine *engine, const struct ks_depa
     if (entry == NULL || !entry->published || entry->leaving)
         return KS_NOT_FOUND;
     enum ks_result result = ks_database_writer_begin(&engine->writer);
+    if (result == KS_OK)
+        result = ks_account_rows_retire(&engine->writer, &departure->id);
     if (result != KS_OK)
         return result;
     struct ks_query user = ks_database_writer_query(&engine->writer, KS_STATEMENT_DELETE_CLIENT);
@@ -206,7 +228,7 @@ static void settle_user(struct ks_task *task)
         }
     }
     answer(departure, failure != KS_OK ? failure : departure->result);
-    free(departure);
+    departure_free(departure);
 }
 
 static void apply_user(struct ks_task *task)
@@ -232,6 +254,9 @@ static struct ks_departure *departure_new(struct ks_engine *engine, const struct
         return NULL;
     departure->engine = engine;
     departure->id = *id;
+    pthread_mutex_lock(&engine->departures.lock);
+    DL_APPEND2(engine->departures.all, departure, all_previous, all_next);
+    pthread_mutex_unlock(&engine->departures.lock);
     return departure;
 }
 
@@ -286,6 +311,33 @@ enum ks_result ks_departures_load(struct ks_engine *engine)
     return result != KS_OK ? result : read;
 }
 
+bool ks_departures_is_over(struct ks_engine *engine, const struct ks_client_id *id)
+{
+    struct ks_departures *departures = &engine->departures;
+    bool is_over = !ks_inboxes_has(engine->inboxes, id);
+    pthread_mutex_lock(&departures->lock);
+    for (const struct ks_departure *departure = departures->all; departure != NULL;
+         departure = departure->all_next)
+        if (!departure->is_clean && memcmp(&departure->id, id, sizeof *id) == 0)
+            is_over = false;
+    pthread_mutex_unlock(&departures->lock);
+    return is_over;
+}
+
+void ks_departures_forget(struct ks_engine *engine, const struct ks_client_id *id)
+{
+    struct ks_departures *departures = &engine->departures;
+    pthread_mutex_lock(&departures->lock);
+    struct ks_departure *departure = departures->waiting;
+    while (departure != NULL && memcmp(&departure->id, id, sizeof *id) != 0)
+        departure = departure->next;
+    if (departure != NULL)
+        LL_DELETE(departures->waiting, departure);
+    pthread_mutex_unlock(&departures->lock);
+    if (departure != NULL)
+        departure_free(departure);
+}
+
 static void delete_note(struct ks_engine *engine, const struct ks_departure *departure)
 {
     if (ks_database_writer_begin(&engine->writer) != KS_OK)
@@ -305,7 +357,7 @@ static void delete_notes(struct ks_engine *engine, struct ks_departure *clean)
     for (; clean != NULL; clean = next) {
         next = clean->next;
         if (done)
-            free(clean);
+            departure_free(clean);
         else
             wait_for_tick(clean);
     }

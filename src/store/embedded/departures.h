@@ -20,7 +20,8 @@ struct ks_engine;
 struct ks_departure;
 
 struct ks_departures {
-    pthread_mutex_t lock; /* of the list */
+    pthread_mutex_t lock;     /* of both lists */
+    struct ks_departure *all; /* that are not over */
     struct ks_departure *waiting;
     uint64_t retry_at_ms; /* the writer's */
 };
@@ -35,6 +36,14 @@ enum ks_result ks_departures_load(struct ks_engine *engine);
 
 /* Any thread: removes the user of that name, and answers. */
 void ks_departures_begin(struct ks_engine *engine, struct ks_store_remove_user *request);
+
+/* Whether nothing of a removed user's files and messages is left, so that it can come back. The writer's
+ * thread. */
+bool ks_departures_is_over(struct ks_engine *engine, const struct ks_client_id *id);
+
+/* It has come back, and its note in `removals` is gone, in the batch that is committed: nobody deletes that
+ * of a later removal. The writer's thread. */
+void ks_departures_forget(struct ks_engine *engine, const struct ks_client_id *id);
 
 /* About once a second, on the writer's thread, between batches. */
 void ks_departures_tick(struct ks_engine *engine);

@@ -25,6 +25,10 @@ struct ks_embedded_options {
     int64_t content_key_lifetime;         /* seconds without use; 0: 24 hours */
     int64_t lease_lifetime_ms;            /* milliseconds without progress; 0: KS_LEASE_LIFETIME_MS */
     const struct ks_store_limits *limits; /* outlive the store; NULL: none */
+    /* What makes names alike, for the users of a database that was made before there were accounts: KS_OK
+     * with a text; KS_INVALID for a name that has none; KS_NO_MEMORY. NULL: the name in ASCII's lower case.
+     */
+    enum ks_result (*skeleton)(const char *name, size_t size, char skeleton[KS_SKELETON_SIZE]);
 };
 
 /* Opens, creates, upgrades and sweeps: takes the lock, sets WAL and synchronous=FULL and reads them back,

@@ -7,6 +7,7 @@
 #include "store/embedded/engine.h"
 
 #include "crypto/secret.h"
+#include "store/embedded/account_requests.h"
 #include "store/embedded/changes.h"
 #include "store/embedded/database/schema.h"
 #include "store/embedded/disk/reaper.h"
@@ -137,6 +138,13 @@ static void engine_close(struct ks_store *store)
 static const struct ks_store_operations engine_operations = {
     .register_user = ks_user_requests_register_user,
     .look_up = ks_user_requests_look_up,
+    .classic_id = ks_account_requests_classic_id,
+    .sign_in = ks_account_requests_sign_in,
+    .register_account = ks_account_requests_register,
+    .adopt = ks_account_requests_adopt,
+    .set_classic = ks_account_requests_set_classic,
+    .invite = ks_account_requests_invite,
+    .name_holder = ks_account_requests_name_holder,
     .name_at_hand = ks_user_requests_name_at_hand,
     .public_key = ks_user_requests_public_key,
     .set_keys = ks_user_requests_set_keys,
@@ -369,11 +377,12 @@ static enum ks_result open_aliases(struct ks_engine *engine)
     return result;
 }
 
-static enum ks_result open_database(struct ks_engine *engine, char *why, size_t why_size)
+static enum ks_result open_database(struct ks_engine *engine, const struct ks_embedded_options *options,
+                                    char *why, size_t why_size)
 {
     enum ks_result result = ks_database_writer_connect(&engine->writer, why, why_size);
     if (result == KS_OK)
-        result = ks_schema_upgrade(engine->writer.database, why, why_size);
+        result = ks_schema_upgrade(engine->writer.database, options->skeleton, why, why_size);
     if (result == KS_OK)
         result = open_aliases(engine);
     if (result == KS_OK)
@@ -382,6 +391,8 @@ static enum ks_result open_database(struct ks_engine *engine, char *why, size_t 
         result = ks_departures_load(engine);
     if (result == KS_OK)
         result = ks_loading_users(engine);
+    if (result == KS_OK)
+        result = ks_loading_accounts(engine);
     if (result == KS_OK)
         result = ks_loading_files(engine);
     if (result == KS_OK)
@@ -433,7 +444,7 @@ enum ks_result ks_embedded_open(const struct ks_embedded_options *options, struc
     if (result == KS_OK)
         result = assemble(engine);
     if (result == KS_OK)
-        result = open_database(engine, why, why_size);
+        result = open_database(engine, options, why, why_size);
     if (result == KS_OK) {
         ks_space_init(&engine->space, engine->directory_fd, engine->clock, engine->log, engine->limits);
         result = start_threads(engine, options);

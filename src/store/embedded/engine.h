@@ -85,6 +85,26 @@ static inline void ks_engine_ask_writer(struct ks_engine *engine, struct ks_stor
     ks_database_writer_post(&engine->writer, &request->task);
 }
 
+/* The request that a task of the writer belongs to. */
+#define KS_REQUEST_OF(task, type)                                                                            \
+    KS_CONTAINER_OF(KS_CONTAINER_OF(task, struct ks_store_request, task), type, request)
+
+/* The user as a change finds it while it is applied: NULL when it was removed meanwhile, or is in this batch.
+ */
+static inline struct ks_user_entry *ks_engine_find_staying(struct ks_engine *engine,
+                                                           const struct ks_client_id *id)
+{
+    struct ks_user_entry *entry = ks_users_find(engine->users, id);
+    return entry != NULL && !entry->leaving ? entry : NULL;
+}
+
+/* What a request that was applied has come to: its own result, unless its batch has failed. */
+static inline enum ks_result ks_engine_settled_result(const struct ks_engine *engine,
+                                                      const struct ks_store_request *request)
+{
+    return engine->writer.failure != KS_OK ? engine->writer.failure : request->result;
+}
+
 /* Whether nothing new may be taken in. Any thread. */
 static inline bool ks_engine_is_short(struct ks_engine *engine)
 {

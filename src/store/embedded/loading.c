@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "store/embedded/engine.h"
+#include "store/embedded/memory/accounts.h"
 #include "store/embedded/memory/users_load.h"
 #include "store/embedded/relocation.h"
 #include "store/embedded/vault/contents.h"
@@ -88,6 +89,59 @@ enum ks_result ks_loading_users(struct ks_engine *engine)
     }
     result = ks_users_load_finish(&load, engine->users);
     return result == KS_EXISTS ? KS_INVALID : result;
+}
+
+/* ---- accounts ---- */
+
+enum { ACCOUNT_ID, ACCOUNT_KEY, ACCOUNT_CLASSIC, ACCOUNT_REGISTERED };
+
+static enum ks_result add_classic_id(struct ks_engine *engine, sqlite3_stmt *row, struct ks_user_entry *entry)
+{
+    struct ks_client_id id;
+    struct ks_classic_entry *classic = NULL;
+    if (sqlite3_column_type(row, ACCOUNT_CLASSIC) == SQLITE_NULL)
+        return KS_OK;
+    if (sqlite3_column_bytes(row, ACCOUNT_CLASSIC) != KS_CLIENT_ID_SIZE)
+        return KS_INVALID;
+    memcpy(id.bytes, sqlite3_column_blob(row, ACCOUNT_CLASSIC), sizeof id.bytes);
+    enum ks_result result = ks_accounts_expect_classic(engine->users, entry, &id, &classic);
+    if (result == KS_OK)
+        ks_accounts_set_classic(engine->users, entry, classic);
+    return result;
+}
+
+static enum ks_result read_account(struct ks_engine *engine, sqlite3_stmt *row)
+{
+    struct ks_client_id id;
+    struct ks_account_entry *account = NULL;
+    if (sqlite3_column_bytes(row, ACCOUNT_ID) != KS_CLIENT_ID_SIZE ||
+        sqlite3_column_bytes(row, ACCOUNT_KEY) != KS_ACCOUNT_KEY_SIZE)
+        return KS_INVALID;
+    memcpy(id.bytes, sqlite3_column_blob(row, ACCOUNT_ID), sizeof id.bytes);
+    struct ks_user_entry *entry = ks_users_find(engine->users, &id);
+    if (entry == NULL) {
+        ks_log_error(engine->log, "the database knows an account without a user");
+        return KS_OK;
+    }
+    enum ks_result result = ks_accounts_expect(engine->users, entry, sqlite3_column_blob(row, ACCOUNT_KEY),
+                                               sqlite3_column_int64(row, ACCOUNT_REGISTERED), &account);
+    if (result != KS_OK)
+        return result;
+    ks_accounts_set(engine->users, account);
+    return add_classic_id(engine, row, entry);
+}
+
+enum ks_result ks_loading_accounts(struct ks_engine *engine)
+{
+    struct ks_query query;
+    enum ks_result result =
+        start_reading(engine, "SELECT ID, Key, ClassicID, Registered FROM accounts", &query);
+    if (result != KS_OK)
+        return result;
+    while (result == KS_OK && ks_query_next(&query))
+        result = read_account(engine, query.statement);
+    enum ks_result read = end_reading(&query);
+    return result != KS_OK ? result : read;
 }
 
 /* ---- files ---- */

@@ -13,6 +13,10 @@ struct ks_engine;
  * a row breaks the rules of the schema. */
 enum ks_result ks_loading_users(struct ks_engine *engine);
 
+/* After the users: makes accounts of those that are, and logs each account without a user. KS_OK;
+ * KS_NO_MEMORY, KS_IO; KS_INVALID as above. */
+enum ks_result ks_loading_accounts(struct ks_engine *engine);
+
 /* Moves files that lie under secret ids (relocation.h); adopts each file without a row (Verified = 1,
  * FileName = stored name), unless its user was removed, puts the sizes in the rows right, counts what each
  * user has, and logs each row whose file is missing. Memory does not grow with the number of files. KS_OK;

@@ -93,7 +93,8 @@ static int64_t keyless_lifetime(const struct ks_engine *engine)
 
 static bool is_keyless_since(const struct ks_user_entry *entry, int64_t steady_seconds)
 {
-    return !entry->has_public_key && !entry->key_was_reset && entry->since <= steady_seconds;
+    return !entry->has_public_key && !entry->key_was_reset && entry->account == NULL &&
+           entry->since <= steady_seconds;
 }
 
 static bool has_stale_key(const struct ks_engine *engine, const struct ks_user_entry *entry, int64_t now)

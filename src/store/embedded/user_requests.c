@@ -144,13 +144,14 @@ void ks_user_requests_list_begin(struct ks_store *store, struct ks_store_list_be
 {
     struct ks_engine *engine = ks_engine_of(store);
     ks_reply_now(&request->request,
-                 ks_users_list_begin(engine->users, &request->except, ks_clock_monotonic_ms(engine->clock),
-                                     &request->count, &request->cursor));
+                 ks_users_list_begin(engine->users, &request->except, request->classic_only,
+                                     ks_clock_monotonic_ms(engine->clock), &request->count,
+                                     &request->cursor));
 }
 
 void ks_user_requests_list_users(struct ks_store *store, struct ks_store_list_users *request)
 {
     ks_reply_now(&request->request,
-                 ks_users_list(ks_engine_of(store)->users, &request->except, &request->cursor, request->users,
-                               request->limit, &request->count));
+                 ks_users_list(ks_engine_of(store)->users, &request->except, request->classic_only,
+                               &request->cursor, request->users, request->limit, &request->count));
 }

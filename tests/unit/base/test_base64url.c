@@ -41,7 +41,9 @@ static void every_size_comes_back_and_nothing_is_written_behind_it(void **state)
         uint8_t *bytes = malloc(size);
         uint8_t *again = malloc(size);
         char *text = malloc(length + 1);
-        assert_true(bytes != NULL && again != NULL && text != NULL);
+        assert_non_null(bytes);
+        assert_non_null(again);
+        assert_non_null(text);
         for (size_t i = 0; i < size; i++)
             bytes[i] = (uint8_t)(i * 73 + size);
         ks_base64url_encode(bytes, size, text);
@@ -88,8 +90,8 @@ static void bits_behind_the_last_byte_must_be_zero(void **state)
     uint8_t bytes[2];
     (void)state;
     assert_int_equal(ks_base64url_decode("Zg", 2, bytes, 1), KS_OK);
-    for (char last = 'h'; last <= 'v'; last++) {
-        char text[] = {'Z', last};
+    for (int last = 'h'; last <= 'v'; last++) {
+        char text[] = {'Z', (char)last};
         assert_int_equal(ks_base64url_decode(text, 2, bytes, 1), KS_INVALID);
     }
     assert_int_equal(ks_base64url_decode("Zm8", 3, bytes, 2), KS_OK);

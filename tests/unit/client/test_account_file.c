@@ -106,7 +106,7 @@ static struct kesher_passphrase from(struct answers *answers)
 }
 
 static enum kesher_status open_with(const struct fixture *fixture, const char *passphrase,
-                                    struct ks_account *account)
+                                    struct ks_own_account *account)
 {
     struct answers answers = {.opening = {passphrase, NULL, NULL}, .status = KESHER_PASSPHRASE};
     const struct kesher_passphrase source = from(&answers);
@@ -129,16 +129,16 @@ static enum kesher_status remove_passphrase(const struct fixture *fixture, const
 
 /* ---- fixtures ---- */
 
-static struct ks_account make_account(const struct fixture *fixture)
+static struct ks_own_account make_account(const struct fixture *fixture)
 {
-    struct ks_account account;
+    struct ks_own_account account;
     struct kesher_error error = {.sentence = ""};
     if (ks_account_file_prepare(fixture->home, NULL, false, &account, &error) != KESHER_OK)
         fail_msg("%s", error.sentence);
     return account;
 }
 
-static void assert_same(const struct ks_account *account, const struct ks_account *expected)
+static void assert_same(const struct ks_own_account *account, const struct ks_own_account *expected)
 {
     assert_memory_equal(account->key, expected->key, sizeof account->key);
     assert_memory_equal(account->secret, expected->secret, sizeof account->secret);
@@ -160,7 +160,7 @@ static struct ks_buffer file_bytes(const struct fixture *fixture)
     return bytes;
 }
 
-static bool file_holds_secret(const struct fixture *fixture, const struct ks_account *account)
+static bool file_holds_secret(const struct fixture *fixture, const struct ks_own_account *account)
 {
     struct ks_buffer bytes = file_bytes(fixture);
     struct ks_buffer secret = ks_buffer_empty(0);
@@ -177,10 +177,10 @@ static void key_is_on_disk_and_private_before_anybody_hears_of_it(void **state)
 {
     const struct fixture *fixture = *state;
     struct stat status;
-    struct ks_account again;
+    struct ks_own_account again;
     uint8_t public[KS_ED25519_PUBLIC_SIZE];
     assert_int_equal(ks_account_file_open(fixture->home, NULL, &again, NULL), KESHER_NOT_FOUND);
-    const struct ks_account account = make_account(fixture);
+    const struct ks_own_account account = make_account(fixture);
     assert_int_equal(ks_account_key_public(account.secret, public), KS_OK);
     assert_memory_equal(public, account.key, sizeof public);
     assert_int_equal(fstatat(fixture->home->directory_fd, "account.key", &status, 0), 0);
@@ -195,9 +195,9 @@ static void key_is_on_disk_and_private_before_anybody_hears_of_it(void **state)
 static void two_homes_have_two_keys(void **state)
 {
     const struct fixture *fixture = *state;
-    const struct ks_account first = make_account(fixture);
+    const struct ks_own_account first = make_account(fixture);
     assert_int_equal(ks_account_file_retire(fixture->home, NULL), KESHER_OK);
-    const struct ks_account second = make_account(fixture);
+    const struct ks_own_account second = make_account(fixture);
     assert_memory_not_equal(first.key, second.key, sizeof first.key);
     assert_memory_not_equal(first.secret, second.secret, sizeof first.secret);
 }
@@ -207,7 +207,7 @@ static void home_is_made_for_its_account(void **state)
     const struct fixture *fixture = *state;
     char path[128];
     struct kesher_home *home = NULL;
-    struct ks_account account;
+    struct ks_own_account account;
     assert_true(snprintf(path, sizeof path, "%s/a/b", fixture->path) > 0);
     assert_int_equal(kesher_home_open(path, &home, NULL), KESHER_OK);
     assert_int_equal(ks_account_file_prepare(home, NULL, false, &account, NULL), KESHER_OK);
@@ -225,7 +225,7 @@ static void programs_at_once_make_one_key(void **state)
         pid_t child = fork();
         if (child == 0) {
             struct kesher_home *home = NULL;
-            struct ks_account account;
+            struct ks_own_account account;
             bool done = kesher_home_open(fixture->path, &home, NULL) == KESHER_OK &&
                         ks_account_file_prepare(home, NULL, false, &account, NULL) == KESHER_OK &&
                         write(ends[1], account.key, sizeof account.key) == (ssize_t)sizeof account.key;
@@ -248,7 +248,7 @@ static void programs_at_once_make_one_key(void **state)
 
 static void assert_refused_for_its_mode(const struct fixture *fixture, const char *command)
 {
-    struct ks_account account;
+    struct ks_own_account account;
     struct kesher_error error;
     uint8_t id[KS_CLIENT_ID_SIZE] = {1};
     assert_int_equal(ks_account_file_open(fixture->home, NULL, &account, &error), KESHER_INVALID);
@@ -264,7 +264,7 @@ static void key_that_others_can_read_is_refused_with_what_mends_it(void **state)
 {
     const struct fixture *fixture = *state;
     static const mode_t modes[] = {0640, 0604, 0620, 0602, 0601};
-    struct ks_account account = make_account(fixture);
+    struct ks_own_account account = make_account(fixture);
     char command[128];
     assert_true(snprintf(command, sizeof command, "type: chmod 600 %s/account.key", fixture->path) > 0);
     for (size_t i = 0; i < KS_COUNT_OF(modes); i++) {
@@ -278,7 +278,7 @@ static void key_that_others_can_read_is_refused_with_what_mends_it(void **state)
 static void key_that_others_can_replace_is_refused(void **state)
 {
     const struct fixture *fixture = *state;
-    struct ks_account account = make_account(fixture);
+    struct ks_own_account account = make_account(fixture);
     assert_int_equal(chmod(fixture->path, 0730), 0);
     assert_refused_for_its_mode(fixture, "type: chmod go-w /tmp");
     assert_int_equal(chmod(fixture->path, 0755), 0);
@@ -289,11 +289,11 @@ static void key_that_others_can_replace_is_refused(void **state)
 
 static void assert_damage_is_seen(const struct fixture *fixture, const char *passphrase)
 {
-    struct ks_account whole;
+    struct ks_own_account whole;
     struct ks_buffer bytes = file_bytes(fixture);
     assert_int_equal(open_with(fixture, passphrase, &whole), KESHER_OK);
     for (size_t i = 0; i < bytes.size; i++) {
-        struct ks_account account;
+        struct ks_own_account account;
         bytes.bytes[i] ^= 1;
         put_file(fixture, "account.key", bytes.bytes, bytes.size);
         bytes.bytes[i] ^= 1;
@@ -304,7 +304,7 @@ static void assert_damage_is_seen(const struct fixture *fixture, const char *pas
             assert_int_equal(status, KESHER_INVALID);
     }
     for (size_t size = 0; size + 1 < bytes.size; size++) {
-        struct ks_account account;
+        struct ks_own_account account;
         put_file(fixture, "account.key", bytes.bytes, size);
         assert_int_equal(open_with(fixture, passphrase, &account), KESHER_INVALID);
     }
@@ -330,7 +330,7 @@ static void damaged_key_under_a_passphrase_is_refused_as_damaged(void **state)
 static void damaged_key_is_not_made_anew(void **state)
 {
     const struct fixture *fixture = *state;
-    struct ks_account account;
+    struct ks_own_account account;
     put_file(fixture, "account.key", "nonsense\n", 9);
     assert_int_equal(ks_account_file_prepare(fixture->home, NULL, false, &account, NULL), KESHER_INVALID);
     struct ks_buffer bytes = file_bytes(fixture);
@@ -383,8 +383,8 @@ static void text_with_lines_that_do_not_belong_together_is_refused(void **state)
 static void passphrase_is_put_on_changed_and_taken_away(void **state)
 {
     const struct fixture *fixture = *state;
-    const struct ks_account account = make_account(fixture);
-    struct ks_account opened;
+    const struct ks_own_account account = make_account(fixture);
+    struct ks_own_account opened;
     bool has = true;
     assert_int_equal(kesher_home_has_passphrase(fixture->home, &has, NULL), KESHER_OK);
     assert_false(has);
@@ -395,7 +395,7 @@ static void passphrase_is_put_on_changed_and_taken_away(void **state)
     assert_int_equal(open_with(fixture, "first", &opened), KESHER_OK);
     assert_same(&opened, &account);
 
-    const struct ks_account under_first = opened;
+    const struct ks_own_account under_first = opened;
     assert_int_equal(set_passphrase(fixture, "second", "third"), KESHER_PASSPHRASE);
     assert_int_equal(set_passphrase(fixture, "first", "second"), KESHER_OK);
     assert_int_equal(open_with(fixture, "first", &opened), KESHER_PASSPHRASE);
@@ -415,8 +415,8 @@ static void new_account_is_never_written_without_its_passphrase(void **state)
     const struct fixture *fixture = *state;
     struct answers answers = {.fresh = "x"};
     const struct kesher_passphrase source = from(&answers);
-    struct ks_account account;
-    struct ks_account opened;
+    struct ks_own_account account;
+    struct ks_own_account opened;
     assert_int_equal(ks_account_file_prepare(fixture->home, NULL, true, &account, NULL), KESHER_PASSPHRASE);
     assert_false(ks_account_file_exists(fixture->home));
     assert_int_equal(ks_account_file_prepare(fixture->home, &source, true, &account, NULL), KESHER_OK);
@@ -435,7 +435,7 @@ static void wrong_passphrase_is_asked_for_three_times(void **state)
     const struct kesher_passphrase right_source = from(&right);
     const struct kesher_passphrase wrong_source = from(&wrong);
     const struct kesher_passphrase gone_source = from(&gone);
-    struct ks_account account;
+    struct ks_own_account account;
     (void)make_account(fixture);
     assert_int_equal(set_passphrase(fixture, NULL, "right"), KESHER_OK);
     assert_int_equal(ks_account_file_open(fixture->home, &right_source, &account, NULL), KESHER_OK);
@@ -447,11 +447,11 @@ static void wrong_passphrase_is_asked_for_three_times(void **state)
 static void passphrase_that_nobody_can_be_asked_for_is_said(void **state)
 {
     const struct fixture *fixture = *state;
-    struct ks_account account;
-    struct ks_account looked;
+    struct ks_own_account account;
+    struct ks_own_account looked;
     struct kesher_error error;
-    const struct ks_account zeros = {.is_sealed = false};
-    const struct ks_account made = make_account(fixture);
+    const struct ks_own_account zeros = {.is_sealed = false};
+    const struct ks_own_account made = make_account(fixture);
     assert_int_equal(set_passphrase(fixture, NULL, "x"), KESHER_OK);
     assert_int_equal(ks_account_file_open(fixture->home, NULL, &account, &error), KESHER_PASSPHRASE);
     assert_non_null(strstr(error.sentence, "--passphrase-file"));
@@ -465,7 +465,7 @@ static void passphrase_that_nobody_can_be_asked_for_is_said(void **state)
 static void empty_passphrase_is_none_to_be_set(void **state)
 {
     const struct fixture *fixture = *state;
-    struct ks_account account = make_account(fixture);
+    struct ks_own_account account = make_account(fixture);
     assert_int_equal(set_passphrase(fixture, NULL, ""), KESHER_INVALID);
     assert_int_equal(ks_account_file_open(fixture->home, NULL, &account, NULL), KESHER_OK);
     assert_false(account.is_sealed);
@@ -489,7 +489,7 @@ static enum kesher_status take_away(const struct fixture *fixture)
 
 static enum kesher_status confirm(const struct fixture *fixture)
 {
-    struct ks_account account;
+    struct ks_own_account account;
     uint8_t id[KS_CLIENT_ID_SIZE] = {7};
     enum kesher_status status = ks_account_file_look(fixture->home, &account, NULL);
     return status == KESHER_OK ? ks_account_file_confirm(fixture->home, account.key, "alice", id, NULL)
@@ -513,9 +513,9 @@ static bool dies_at(const struct fixture *fixture, change_home *change, int call
 }
 
 /* With the old passphrase, the new one, or none. */
-static void assert_readable(const struct fixture *fixture, const struct ks_account *expected)
+static void assert_readable(const struct fixture *fixture, const struct ks_own_account *expected)
 {
-    struct ks_account opened;
+    struct ks_own_account opened;
     bool readable =
         open_with(fixture, "old", &opened) == KESHER_OK || open_with(fixture, "new", &opened) == KESHER_OK;
     assert_true(readable);
@@ -537,7 +537,7 @@ static void key_can_be_read_wherever_a_program_dies_twice(void **state)
     const struct fixture *fixture = *state;
     static change_home *const changes[] = {put_on, take_away, confirm};
     enum { CALLS = 8 }; /* more than a change has */
-    const struct ks_account account = make_account(fixture);
+    const struct ks_own_account account = make_account(fixture);
     assert_int_equal(set_passphrase(fixture, NULL, "old"), KESHER_OK);
     struct ks_buffer before = file_bytes(fixture);
     for (size_t i = 0; i < KS_COUNT_OF(changes); i++) {
@@ -557,7 +557,7 @@ static void creation_that_died_is_made_up_for(void **state)
     const struct fixture *fixture = *state;
     for (int calls = 0; calls < 20; calls++) {
         int status = 0;
-        struct ks_account account;
+        struct ks_own_account account;
         (void)unlinkat(fixture->home->directory_fd, "account.key", 0);
         pid_t child = fork();
         if (child == 0) {
@@ -574,8 +574,8 @@ static void creation_that_died_is_made_up_for(void **state)
 static void full_disk_leaves_the_key_as_it_was(void **state)
 {
     const struct fixture *fixture = *state;
-    const struct ks_account account = make_account(fixture);
-    struct ks_account opened;
+    const struct ks_own_account account = make_account(fixture);
+    struct ks_own_account opened;
     assert_int_equal(set_passphrase(fixture, NULL, "old"), KESHER_OK);
     for (int calls = 0; calls < 3; calls++) { /* writing, its mode, its sync */
         end_is_failure = true;
@@ -606,8 +606,8 @@ static void leftovers_of_the_key_go_when_it_changes(void **state)
 static void name_and_public_id_are_remembered_without_the_passphrase(void **state)
 {
     const struct fixture *fixture = *state;
-    struct ks_account expected = make_account(fixture);
-    struct ks_account opened;
+    struct ks_own_account expected = make_account(fixture);
+    struct ks_own_account opened;
     uint8_t id[KS_CLIENT_ID_SIZE] = {1, 2, 3};
     assert_int_equal(set_passphrase(fixture, NULL, "x"), KESHER_OK);
     assert_int_equal(ks_account_file_confirm(fixture->home, expected.key, "J\xc3\xbcrgen K", id, NULL),
@@ -628,7 +628,7 @@ static void name_and_public_id_are_remembered_without_the_passphrase(void **stat
 static void what_is_known_already_is_not_written_again(void **state)
 {
     const struct fixture *fixture = *state;
-    const struct ks_account account = make_account(fixture);
+    const struct ks_own_account account = make_account(fixture);
     uint8_t id[KS_CLIENT_ID_SIZE] = {1};
     struct stat before;
     struct stat after;
@@ -653,7 +653,7 @@ static void names_that_could_break_the_file_or_a_terminal_are_refused(void **sta
                                         "\xff",
                                         "a\xe2\x80\x8e",
                                         "\xc2\x85"};
-    const struct ks_account account = make_account(fixture);
+    const struct ks_own_account account = make_account(fixture);
     uint8_t id[KS_CLIENT_ID_SIZE] = {1};
     char longest[300] = "";
     for (size_t i = 0; i < KS_COUNT_OF(names); i++)
@@ -668,7 +668,7 @@ static void names_that_could_break_the_file_or_a_terminal_are_refused(void **sta
 static void confirmation_of_another_key_changes_nothing(void **state)
 {
     const struct fixture *fixture = *state;
-    struct ks_account account = make_account(fixture);
+    struct ks_own_account account = make_account(fixture);
     uint8_t id[KS_CLIENT_ID_SIZE] = {1};
     account.key[0] ^= 1;
     assert_int_equal(ks_account_file_confirm(fixture->home, account.key, "alice", id, NULL), KESHER_INVALID);

@@ -28,7 +28,7 @@ static void trust_server(const struct fixture *fixture, const char *address)
 
 static void make_account(const struct fixture *fixture, bool confirmed)
 {
-    struct ks_account account;
+    struct ks_own_account account;
     const uint8_t id[KS_CLIENT_ID_SIZE] = {1};
     assert_int_equal(ks_account_file_prepare(fixture->home, NULL, false, &account, NULL), KESHER_OK);
     if (confirmed)

@@ -37,6 +37,8 @@ static int set_up(void **state)
     assert_int_equal(ks_turnstile_new(&(struct ks_hash_key){{0}}, &office->turnstile), KS_OK);
     assert_int_equal(ks_alias_key_new(key, &office->alias_key), KS_OK);
     office->environment.operations = (struct ks_operations_environment){.store = &office->store.store,
+                                                                        .random = ks_random_system(),
+                                                                        .clock = &office->loop.time.clock,
                                                                         .groups = office->groups,
                                                                         .alias_key = office->alias_key,
                                                                         .log = &office->loop.log};
@@ -259,11 +261,15 @@ static void groups_are_told_with_their_members_and_messages(void **state)
     fake_connection_send(&peers[0], "one\ntwo\n", 8, 0);
     fake_connection_send(&peers[1], "three\n", 6, 0);
     ask(office, "1 groups\n");
-    assert_line(office, "{\"group\":1,\"members\":2,\"since\":\"2026-01-01T00:00:00Z\",\"messages\":3}");
+    assert_line(
+        office,
+        "{\"group\":1,\"members\":2,\"since\":\"2026-01-01T00:00:00Z\",\"messages\":3,\"secure\":false}");
     assert_line(office, ALL_IS_WELL);
     fake_connection_send(&peers[1], "Exit\n", 5, 0);
     ask(office, "1 groups\n"); /* a farewell is no message */
-    assert_line(office, "{\"group\":1,\"members\":1,\"since\":\"2026-01-01T00:00:00Z\",\"messages\":3}");
+    assert_line(
+        office,
+        "{\"group\":1,\"members\":1,\"since\":\"2026-01-01T00:00:00Z\",\"messages\":3,\"secure\":false}");
     assert_line(office, ALL_IS_WELL);
     for (int i = 0; i < 2; i++)
         fake_connection_close(&peers[i]);

@@ -20,6 +20,7 @@ struct house {
     /* For the next opening. */
     const struct ks_random *random; /* NULL: the system's */
     int64_t lease_lifetime_ms;
+    enum ks_result (*skeleton)(const char *name, size_t size, char skeleton[KS_SKELETON_SIZE]);
     struct ks_store_limits limits; /* none at first; may be changed at any time */
     struct fixture_clock clock;
     struct ks_log log;
@@ -38,6 +39,7 @@ static inline enum ks_result house_try_open(struct house *house, struct ks_store
         .vault_threads = 2,
         .lease_lifetime_ms = house->lease_lifetime_ms,
         .limits = &house->limits,
+        .skeleton = house->skeleton,
     };
     return ks_embedded_open(&options, store, why, why_size);
 }

@@ -144,4 +144,13 @@ static inline enum ks_result remove_user(struct house *house, const char *name)
     return fixture_wait(&house->waiter, &request.request);
 }
 
+/* The removal waits at the writer, which must be held, and whoever is asked now comes behind it. */
+static inline void begin_removal(struct house *house, struct ks_store_remove_user *request)
+{
+    struct ks_vault *vault = ks_engine_of(house->store)->vault;
+    ks_store_remove_user(house->store, request);
+    for (unsigned i = 0; i < vault->thread_count; i++)
+        fixture_call_on(ks_thread_executor(vault->threads[i].thread), NULL, NULL);
+}
+
 #endif

@@ -4,15 +4,6 @@
 
 #include "base/text.h"
 
-/* The removal waits at the writer, which must be held, and whoever is asked now comes behind it. */
-static void begin_removal(struct house *house, struct ks_store_remove_user *request)
-{
-    struct ks_vault *vault = ks_engine_of(house->store)->vault;
-    ks_store_remove_user(house->store, request);
-    for (unsigned i = 0; i < vault->thread_count; i++)
-        fixture_call_on(ks_thread_executor(vault->threads[i].thread), NULL, NULL);
-}
-
 /* ---- what goes ---- */
 
 static void a_removed_user_takes_all_along_but_what_others_have(void **state)

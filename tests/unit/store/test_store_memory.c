@@ -1,7 +1,7 @@
 /* Unit tests of the embedded engine, src/store, without memory, or threads. Every failure must be told, and
  * leave what waits as it was.
  */
-#include "unit/store/messages_fixture.h"
+#include "unit/store/accounts_fixture.h"
 
 #include "unit/base/failing_memory.h"
 
@@ -115,6 +115,42 @@ static void a_deletion_without_memory_is_tried_again(void **state)
     assert_database(house, "SELECT count(*) FROM messages", "0");
 }
 
+/* What one request has come to while nobody gets memory. */
+static enum ks_result register_without_memory(struct house *house, const char *name, uint8_t key,
+                                              uint8_t code)
+{
+    struct ks_store_register_account request = account_request(house, name, key, code);
+    atomic_store(&no_memory, true);
+    ks_store_register_account(house->store, &request);
+    return wait_without_memory(house, &request.request);
+}
+
+static void accounts_without_memory_stay_as_they_are(void **state)
+{
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    struct ks_client_id carol;
+    assert_int_equal(register_account(house, "carol", 11, 0, &carol), KS_OK);
+    assert_int_equal(invite(house, 21, 1, "carol"), KS_OK);
+    assert_int_equal(register_without_memory(house, "dave", 12, 0), KS_NO_MEMORY);
+    assert_int_equal(register_without_memory(house, "carol", 12, 21), KS_NO_MEMORY);
+    struct ks_store_adopt adoption = adopt_request(house, &users.bob, 12);
+    atomic_store(&no_memory, true);
+    ks_store_adopt(house->store, &adoption);
+    assert_int_equal(wait_without_memory(house, &adoption.request), KS_NO_MEMORY);
+    struct ks_store_set_classic on = classic_request(house, &carol, 5);
+    atomic_store(&no_memory, true);
+    ks_store_set_classic(house->store, &on);
+    assert_int_equal(wait_without_memory(house, &on.request), KS_NO_MEMORY);
+    assert_key(house, 11, &carol);
+    assert_int_equal(sign_in(house, 12, NULL), KS_NOT_FOUND);
+    assert_stands_for(house, &users.bob, &users.bob);
+    assert_database(house, "SELECT count(*) FROM accounts", "1");
+    assert_database(house, "SELECT count(*) FROM clients", "3");
+    assert_int_equal(register_account(house, "carol", 12, 21, NULL), KS_OK);
+    assert_int_equal(set_classic(house, &carol, 0, NULL), KS_OK); /* needs none */
+}
+
 /* Each allocation of opening fails once. */
 static void opening_without_memory_is_refused_and_leaks_nothing(void **state)
 {
@@ -123,6 +159,10 @@ static void opening_without_memory_is_refused_and_leaks_nothing(void **state)
     append(house, &users.bob, &users.alice, "small");
     append_spooled(house, &users.bob, &users.alice, "large");
     append(house, &users.alice, &users.bob, "other");
+    struct ks_client_id carol;
+    struct ks_client_id classic_id;
+    assert_int_equal(register_account(house, "carol", 11, 0, &carol), KS_OK);
+    assert_int_equal(set_classic(house, &carol, 5, &classic_id), KS_OK);
     house_close(house);
     unsigned nth = 0;
     do {
@@ -136,6 +176,8 @@ static void opening_without_memory_is_refused_and_leaks_nothing(void **state)
     assert_true(nth > 10);
     assert_waiting(house, &users.bob, "small large");
     assert_waiting(house, &users.alice, "other");
+    assert_key(house, 11, &carol);
+    assert_stands_for(house, &classic_id, &carol);
 }
 
 /* Likewise each thread: those that were started before it end, and what they work with goes after them. */
@@ -166,6 +208,7 @@ int main(void)
         HOUSE_TEST(a_stage_without_memory_is_not_opened),
         HOUSE_TEST(a_lease_without_memory_holds_nothing),
         HOUSE_TEST(a_deletion_without_memory_is_tried_again),
+        HOUSE_TEST(accounts_without_memory_stay_as_they_are),
         HOUSE_TEST(opening_without_memory_is_refused_and_leaks_nothing),
         HOUSE_TEST(opening_without_a_thread_is_refused_and_leaks_nothing),
     };

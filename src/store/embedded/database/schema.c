@@ -1,6 +1,8 @@
 /* schema.c — see schema.h. */
 #include "store/embedded/database/schema.h"
 
+#include "base/text.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -69,6 +71,26 @@ static const char *const migrations[] = {
     "UPDATE sqlite_sequence SET seq=max(seq, (SELECT Value FROM settings WHERE Name='messages filed'))"
     " WHERE name='messages';"
     "DELETE FROM settings WHERE Name='messages filed';",
+    "ALTER TABLE clients ADD COLUMN Skeleton TEXT;"
+    "UPDATE clients SET Skeleton=skeleton_of(Name);"
+    "CREATE INDEX clients_skeleton ON clients(Skeleton);"
+    "CREATE TABLE accounts("
+    " ID BLOB NOT NULL PRIMARY KEY CHECK(length(ID) = 16),"
+    " Key BLOB NOT NULL UNIQUE CHECK(length(Key) = 32),"
+    " ClassicID BLOB UNIQUE CHECK(ClassicID IS NULL OR length(ClassicID) = 16),"
+    " Registered INTEGER NOT NULL,"
+    " Skeleton TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX accounts_skeleton ON accounts(Skeleton);"
+    "CREATE TABLE invitations("
+    " Hash BLOB NOT NULL PRIMARY KEY CHECK(length(Hash) = 32),"
+    " Uses INTEGER NOT NULL CHECK(Uses > 0),"
+    " Until INTEGER NOT NULL,"
+    " Name TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE retired("
+    " ID BLOB NOT NULL PRIMARY KEY CHECK(length(ID) = 16),"
+    " Name TEXT NOT NULL UNIQUE,"
+    " Skeleton TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX retired_skeleton ON retired(Skeleton);",
 };
 
 enum { NEWEST_VERSION = sizeof migrations / sizeof migrations[0] };
@@ -95,7 +117,8 @@ static enum ks_result check_origin(sqlite3 *database, int64_t version, char *why
     return KS_OK;
 }
 
-static enum ks_result migrate_once(sqlite3 *database, int64_t version)
+/* What went wrong is told before the rollback, which goes well. */
+static enum ks_result migrate_once(sqlite3 *database, int64_t version, char *why, size_t why_size)
 {
     char set_version[64];
     snprintf(set_version, sizeof set_version, "PRAGMA user_version=%lld", (long long)version + 1);
@@ -107,20 +130,73 @@ static enum ks_result migrate_once(sqlite3 *database, int64_t version)
         result = ks_database_run(database, set_version);
     if (result == KS_OK)
         result = ks_database_run(database, "COMMIT");
-    if (result != KS_OK)
+    if (result != KS_OK) {
+        snprintf(why, why_size, "cannot set up kesher.db: %s", sqlite3_errmsg(database));
         ks_database_run(database, "ROLLBACK");
+    }
     return result;
 }
 
-enum ks_result ks_schema_upgrade(sqlite3 *database, char *why, size_t why_size)
+/* ---- skeletons of the users that there are ---- */
+
+struct skeletons {
+    ks_schema_skeleton of; /* NULL: lower case */
+};
+
+/* A name that an older kesher let in, and of which none can be made, is at least its own. */
+static enum ks_result make_skeleton(const struct skeletons *skeletons, const char *name, size_t size,
+                                    char skeleton[static KS_SKELETON_SIZE])
+{
+    enum ks_result result = KS_INVALID;
+    if (skeletons->of != NULL)
+        result = skeletons->of(name, size, skeleton);
+    if (result != KS_INVALID)
+        return result;
+    size_t kept = size < KS_SKELETON_SIZE ? size : KS_SKELETON_SIZE - 1;
+    ks_text_to_lower(name, kept, skeleton);
+    skeleton[kept] = '\0';
+    return KS_OK;
+}
+
+static void skeleton_of(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    char skeleton[KS_SKELETON_SIZE];
+    const struct skeletons *skeletons = sqlite3_user_data(context);
+    const char *name = count == 1 ? (const char *)sqlite3_value_text(values[0]) : NULL;
+    enum ks_result result = KS_NO_MEMORY;
+    if (name != NULL)
+        result = make_skeleton(skeletons, name, (size_t)sqlite3_value_bytes(values[0]), skeleton);
+    if (result == KS_OK)
+        sqlite3_result_text(context, skeleton, -1, SQLITE_TRANSIENT);
+    else if (result == KS_NO_MEMORY)
+        sqlite3_result_error_nomem(context);
+    else
+        sqlite3_result_error(context, "the skeleton of a name cannot be made", -1);
+}
+
+static enum ks_result migrate(sqlite3 *database, int64_t version, ks_schema_skeleton skeleton, char *why,
+                              size_t why_size)
+{
+    static const char name[] = "skeleton_of";
+    const int kind = SQLITE_UTF8 | SQLITE_DETERMINISTIC;
+    struct skeletons skeletons = {.of = skeleton};
+    enum ks_result result = ks_database_result(
+        sqlite3_create_function(database, name, 1, kind, &skeletons, skeleton_of, NULL, NULL));
+    for (; result == KS_OK && version < NEWEST_VERSION; version++)
+        result = migrate_once(database, version, why, why_size);
+    (void)sqlite3_create_function(database, name, 1, kind, NULL, NULL, NULL, NULL);
+    return result;
+}
+
+enum ks_result ks_schema_upgrade(sqlite3 *database, ks_schema_skeleton skeleton, char *why, size_t why_size)
 {
     int64_t version = 0;
     why[0] = '\0';
     enum ks_result result = ks_database_read_integer(database, "PRAGMA user_version", &version);
     if (result == KS_OK)
         result = check_origin(database, version, why, why_size);
-    for (; result == KS_OK && version < NEWEST_VERSION; version++)
-        result = migrate_once(database, version);
+    if (result == KS_OK && version < NEWEST_VERSION)
+        result = migrate(database, version, skeleton, why, why_size);
     if (result != KS_OK && why[0] == '\0')
         snprintf(why, why_size, "cannot set up kesher.db: %s", sqlite3_errmsg(database));
     return result;

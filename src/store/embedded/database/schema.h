@@ -5,6 +5,12 @@
  *   clients.AESKeyUsed  when AESKey was used last and, before there is a public key, when the user
  *                       registered: in the data directory's own time (age.h)
  *   clients.KeyReset    wall seconds when an operator took the public key away, while there is none again
+ *   clients.Skeleton    what makes names alike (store/accounts.h)
+ *   accounts            users that sign in: their keys, their classic ids, if they have one, and their
+ *                       skeletons: so who asks for one of an account never meets the many that others may
+ *                       have alike
+ *   invitations         that are open: the uses that are left, wall seconds when they end (0: never)
+ *   retired             accounts that were removed: nobody else gets their names and ids
  *   files.KeptName      what is kept of FileName; (ID, KeptName) is a file
  *   files.Size          bytes
  *   files.Cksum         the cksum that its 2103 told; NULL for files of an older kesher, and adopted ones
@@ -28,11 +34,16 @@
 
 #include "crypto/alias.h"
 #include "crypto/random.h"
+#include "store/accounts.h"
 #include "store/embedded/database/database.h"
 
-/* Creates or upgrades, step by step, each step in one transaction. KS_OK; KS_INVALID for a database of a
- * newer kesher or of another program; KS_NO_SPACE, KS_IO, KS_NO_MEMORY. `why` then holds a sentence. */
-enum ks_result ks_schema_upgrade(sqlite3 *database, char *why, size_t why_size);
+/* The skeleton of a name (embedded.h). */
+typedef enum ks_result (*ks_schema_skeleton)(const char *name, size_t size, char skeleton[KS_SKELETON_SIZE]);
+
+/* Creates or upgrades, step by step, each step in one transaction; `skeleton` is for the users of databases
+ * that have none (NULL: their names in lower case). KS_OK; KS_INVALID for a database of a newer kesher or of
+ * another program; KS_NO_SPACE, KS_IO, KS_NO_MEMORY. `why` then holds a sentence. */
+enum ks_result ks_schema_upgrade(sqlite3 *database, ks_schema_skeleton skeleton, char *why, size_t why_size);
 
 /* Reads the key of the aliases, or makes and stores one. KS_OK; KS_CRYPTO, KS_INVALID when it has the wrong
  * size; KS_NO_SPACE, KS_IO, KS_NO_MEMORY. */

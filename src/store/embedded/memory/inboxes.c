@@ -74,6 +74,14 @@ void ks_inboxes_waiting(struct ks_inboxes *inboxes, const struct ks_client_id *r
     pthread_mutex_unlock(&inboxes->lock);
 }
 
+bool ks_inboxes_has(struct ks_inboxes *inboxes, const struct ks_client_id *receiver)
+{
+    pthread_mutex_lock(&inboxes->lock);
+    bool has = ks_inbox_find(inboxes, receiver) != NULL;
+    pthread_mutex_unlock(&inboxes->lock);
+    return has;
+}
+
 void ks_inboxes_all_waiting(struct ks_inboxes *inboxes, uint64_t *count, uint64_t *bytes)
 {
     pthread_mutex_lock(&inboxes->lock);

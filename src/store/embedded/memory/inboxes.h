@@ -82,6 +82,9 @@ enum ks_result ks_inboxes_delivered(struct ks_inboxes *inboxes, const struct ks_
 void ks_inboxes_waiting(struct ks_inboxes *inboxes, const struct ks_client_id *receiver, uint64_t *count,
                         uint64_t *bytes);
 
+/* Whether there is anything of the receiver: what waits, or rows that must still be deleted. */
+bool ks_inboxes_has(struct ks_inboxes *inboxes, const struct ks_client_id *receiver);
+
 /* What waits for all of them. */
 void ks_inboxes_all_waiting(struct ks_inboxes *inboxes, uint64_t *count, uint64_t *bytes);
 

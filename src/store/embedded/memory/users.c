@@ -1,13 +1,12 @@
-/* users.c — see users.h. Two uthash tables over one set of entries, under one read-write lock; the stack of
- * touched users is lock-free. */
+/* users.c — see users.h. Two uthash tables over one set of entries (users_table.c), under one read-write
+ * lock; the stack of touched users is lock-free. */
 #include "base/text.h"
-#include "store/embedded/memory/id_hash.h"
 #include "store/embedded/memory/users_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { LIST_PIECE = 1024 }; /* users in one go: the writer waits so long */
+enum { LIST_PIECE = 1024 }; /* users looked at in one go: the writer waits so long */
 
 static enum ks_result users_init_lock(struct ks_users *users)
 {
@@ -28,6 +27,7 @@ enum ks_result ks_users_new(const struct ks_random *random, struct ks_users **us
         return KS_NO_MEMORY;
     atomic_init(&created->touched, NULL);
     atomic_init(&created->list_begun_ms, 0);
+    atomic_init(&created->account_count, 0);
     enum ks_result result = ks_random_fill(random, &created->hash_key, sizeof created->hash_key);
     if (result == KS_OK)
         result = users_init_lock(created);
@@ -37,23 +37,6 @@ enum ks_result ks_users_new(const struct ks_random *random, struct ks_users **us
     }
     *users = created;
     return KS_OK;
-}
-
-struct ks_user_entry *ks_users_entry_new(const struct ks_client_id *id, const char *name, size_t name_size)
-{
-    struct ks_user_entry *created = calloc(1, sizeof *created + name_size);
-    if (created == NULL)
-        return NULL;
-    created->id = *id;
-    created->name_size = (uint8_t)name_size;
-    memcpy(created->name, name, name_size);
-    return created;
-}
-
-void ks_users_entry_free(struct ks_user_entry *entry)
-{
-    ks_content_key_release(entry->content_key);
-    free(entry);
 }
 
 /* Those that were removed and are only held by the list. */
@@ -81,35 +64,15 @@ void ks_users_free(struct ks_users *users)
         next = entry->by_id.next;
         ks_users_entry_free(entry);
     }
+    ks_accounts_clear(users);
     pthread_rwlock_destroy(&users->lock);
     free(users);
-}
-
-unsigned ks_users_name_hash(const struct ks_users *users, const char *name, size_t size)
-{
-    char lower[KS_TEXT_FIELD_SIZE];
-    ks_text_to_lower(name, size, lower);
-    return (unsigned)ks_keyed_hash(&users->hash_key, lower, size);
-}
-
-struct ks_user_entry *ks_users_find(struct ks_users *users, const struct ks_client_id *id)
-{
-    struct ks_user_entry *entry = NULL;
-    HASH_FIND_BYHASHVALUE(by_id, users->by_id, id->bytes, sizeof id->bytes, ks_id_hash(id), entry);
-    return entry;
 }
 
 static struct ks_user_entry *find_published(struct ks_users *users, const struct ks_client_id *id)
 {
     struct ks_user_entry *entry = ks_users_find(users, id);
     return entry != NULL && entry->published ? entry : NULL;
-}
-
-struct ks_user_entry *ks_users_find_name(struct ks_users *users, const char *name, size_t size, unsigned hash)
-{
-    struct ks_user_entry *entry = NULL;
-    HASH_FIND_BYHASHVALUE(by_name, users->by_name, name, size, hash, entry);
-    return entry;
 }
 
 /* Whether somebody has the name, whatever the case of its letters. */
@@ -147,6 +110,8 @@ static enum ks_result find_settled(struct ks_users *users, const struct ks_clien
 
 static void describe(const struct ks_user_entry *entry, struct ks_user *user)
 {
+    user->is_account = entry->account != NULL;
+    user->has_classic_id = entry->account != NULL && entry->account->classic != NULL;
     user->id = entry->id;
     memcpy(user->name, entry->name, entry->name_size);
     memset(user->name + entry->name_size, 0, sizeof user->name - entry->name_size);
@@ -187,6 +152,11 @@ int64_t ks_users_last_seen(struct ks_users *users, const struct ks_client_id *id
     int64_t last_seen = entry != NULL ? atomic_load(&entry->last_seen) : 0;
     pthread_rwlock_unlock(&users->lock);
     return last_seen;
+}
+
+struct ks_user_entry *ks_users_find_named(struct ks_users *users, const char *name, size_t name_size)
+{
+    return ks_users_find_name(users, name, name_size, ks_users_name_hash(users, name, name_size));
 }
 
 bool ks_users_name_is_taken(struct ks_users *users, const char *name, size_t name_size)
@@ -262,14 +232,22 @@ size_t ks_users_count(struct ks_users *users)
 
 /* ---- lists ---- */
 
-enum ks_result ks_users_list_begin(struct ks_users *users, const struct ks_client_id *except, uint64_t now_ms,
-                                   uint64_t *count, struct ks_user_cursor *cursor)
+/* Whether the user stands in a list. */
+static bool is_in_list(const struct ks_user_entry *entry, bool classic_only)
+{
+    return !classic_only || !ks_user_is_hidden(entry);
+}
+
+enum ks_result ks_users_list_begin(struct ks_users *users, const struct ks_client_id *except,
+                                   bool classic_only, uint64_t now_ms, uint64_t *count,
+                                   struct ks_user_cursor *cursor)
 {
     pthread_rwlock_rdlock(&users->lock);
-    bool known = find_published(users, except) != NULL;
+    const struct ks_user_entry *entry = find_published(users, except);
+    bool known = entry != NULL;
     if (known) {
         *cursor = (struct ks_user_cursor){.until = users->last_listed_place, .drops = users->drops};
-        *count = users->listed - 1;
+        *count = users->listed - (classic_only ? users->hidden : 0) - is_in_list(entry, classic_only);
         atomic_store_explicit(&users->list_begun_ms, now_ms + 1, memory_order_relaxed);
     }
     pthread_rwlock_unlock(&users->lock);
@@ -289,22 +267,36 @@ static const struct ks_user_entry *list_next(struct ks_users *users, const struc
     return entry != NULL && entry->place <= cursor->until ? entry : NULL;
 }
 
-enum ks_result ks_users_list(struct ks_users *users, const struct ks_client_id *except,
-                             struct ks_user_cursor *cursor, struct ks_user *list, size_t limit, size_t *count)
+/* Looks at the next ones, and gives those that stand in the list. True when there are more. Under the lock.
+ */
+static bool list_piece(struct ks_users *users, const struct ks_client_id *except, bool classic_only,
+                       struct ks_user_cursor *cursor, struct ks_user *list, size_t limit, size_t *count)
 {
-    size_t piece = limit < LIST_PIECE ? limit : LIST_PIECE;
-    *count = 0;
-    pthread_rwlock_rdlock(&users->lock);
-    bool intact = cursor->drops == users->drops;
-    const struct ks_user_entry *entry = intact ? list_next(users, cursor) : NULL;
-    while (entry != NULL && *count < piece && entry->place <= cursor->until) {
-        if (memcmp(entry->id.bytes, except->bytes, sizeof except->bytes) != 0)
+    size_t looked_at = 0;
+    const struct ks_user_entry *entry = list_next(users, cursor);
+    for (; entry != NULL && entry->place <= cursor->until; entry = entry->by_id.next) {
+        if (*count == limit || looked_at++ == LIST_PIECE)
+            return true;
+        if (is_in_list(entry, classic_only) && memcmp(&entry->id, except, sizeof *except) != 0)
             describe(entry, &list[(*count)++]);
         cursor->last = entry->id;
         cursor->given++;
-        entry = entry->by_id.next;
     }
-    pthread_rwlock_unlock(&users->lock);
+    return false;
+}
+
+enum ks_result ks_users_list(struct ks_users *users, const struct ks_client_id *except, bool classic_only,
+                             struct ks_user_cursor *cursor, struct ks_user *list, size_t limit, size_t *count)
+{
+    bool intact = true;
+    bool more = true;
+    *count = 0;
+    while (intact && more && *count == 0) {
+        pthread_rwlock_rdlock(&users->lock);
+        intact = cursor->drops == users->drops;
+        more = intact && list_piece(users, except, classic_only, cursor, list, limit, count);
+        pthread_rwlock_unlock(&users->lock);
+    }
     return intact ? KS_OK : KS_NOT_FOUND;
 }
 
@@ -314,21 +306,6 @@ bool ks_users_listed_since(struct ks_users *users, uint64_t since_ms)
 }
 
 /* ---- the writer's thread only ---- */
-
-bool ks_users_insert(struct ks_users *users, struct ks_user_entry *entry, unsigned hash)
-{
-    HASH_ADD_KEYPTR_BYHASHVALUE(by_id, users->by_id, entry->id.bytes, sizeof entry->id.bytes,
-                                ks_id_hash(&entry->id), entry);
-    if (entry->by_id.tbl == NULL)
-        return false;
-    HASH_ADD_KEYPTR_BYHASHVALUE(by_name, users->by_name, entry->name, entry->name_size, hash, entry);
-    if (entry->by_name.tbl == NULL) {
-        HASH_DELETE(by_id, users->by_id, entry);
-        return false;
-    }
-    entry->place = ++users->last_place;
-    return true;
-}
 
 enum ks_result ks_users_add(struct ks_users *users, const struct ks_client_id *id, const char *name,
                             size_t name_size, struct ks_user_entry **entry)
@@ -358,16 +335,6 @@ enum ks_result ks_users_add_new(struct ks_users *users, const struct ks_client_i
     return ks_users_add(users, id, name, name_size, entry);
 }
 
-void ks_users_show(struct ks_users *users, struct ks_user_entry *entry)
-{
-    entry->published = true;
-    if (entry->listed)
-        return;
-    entry->listed = true;
-    users->listed++;
-    users->last_listed_place = entry->place;
-}
-
 void ks_users_publish(struct ks_users *users, struct ks_user_entry *entry, bool has_public_key)
 {
     pthread_rwlock_wrlock(&users->lock);
@@ -394,8 +361,10 @@ void ks_users_remove(struct ks_users *users, struct ks_user_entry *entry)
         users->walk = entry->by_id.next;
     if (entry->listed) {
         users->listed--;
+        users->hidden -= ks_user_is_hidden(entry) ? 1 : 0;
         users->drops++;
     }
+    ks_accounts_forget(users, entry);
     HASH_DELETE(by_id, users->by_id, entry);
     HASH_DELETE(by_name, users->by_name, entry);
     /* Nobody finds it any more, so nobody touches it from here on. */

@@ -7,7 +7,8 @@
  * posts a change to the writer says so first (ks_users_expect_change); while changes are expected, questions
  * about that user answer KS_PENDING and go to the writer too, behind the change.
  *
- * Memory: about 280 bytes per user with a name of 16 bytes, its content key included.
+ * Memory: about 280 bytes per user with a name of 16 bytes, its content key included; accounts.h has what an
+ * account needs more.
  */
 #ifndef KS_STORE_EMBEDDED_MEMORY_USERS_H
 #define KS_STORE_EMBEDDED_MEMORY_USERS_H
@@ -28,6 +29,7 @@ struct ks_user_entry {
     _Atomic int64_t last_seen;          /* wall seconds */
     struct ks_user_entry *next_touched; /* while `touched` */
     struct ks_content_key *content_key; /* the current one; NULL when there is none */
+    struct ks_account_entry *account;   /* accounts.h; NULL: none */
     _Atomic unsigned changes_expected;
     _Atomic bool touched; /* last_seen is newer than the disk's */
     bool published;
@@ -80,9 +82,10 @@ size_t ks_users_count(struct ks_users *users);
 /* The list of all users but `except`, and the next ones of it, as store.h has them: at most `limit`, and a
  * bounded number at a time. Users are published in the order in which they are added, so those that were ever
  * published are the first of that order, and stand in lists until they are removed. KS_OK; KS_NOT_FOUND. */
-enum ks_result ks_users_list_begin(struct ks_users *users, const struct ks_client_id *except, uint64_t now_ms,
-                                   uint64_t *count, struct ks_user_cursor *cursor);
-enum ks_result ks_users_list(struct ks_users *users, const struct ks_client_id *except,
+enum ks_result ks_users_list_begin(struct ks_users *users, const struct ks_client_id *except,
+                                   bool classic_only, uint64_t now_ms, uint64_t *count,
+                                   struct ks_user_cursor *cursor);
+enum ks_result ks_users_list(struct ks_users *users, const struct ks_client_id *except, bool classic_only,
                              struct ks_user_cursor *cursor, struct ks_user *list, size_t limit,
                              size_t *count);
 
@@ -114,6 +117,9 @@ void ks_users_remove(struct ks_users *users, struct ks_user_entry *entry);
 
 /* Published or not; NULL when unknown. */
 struct ks_user_entry *ks_users_find(struct ks_users *users, const struct ks_client_id *id);
+
+/* The same, for who has exactly this name. */
+struct ks_user_entry *ks_users_find_named(struct ks_users *users, const char *name, size_t name_size);
 
 void ks_users_change_done(struct ks_user_entry *entry);
 

@@ -1,23 +1,27 @@
-/* users_internal.h — users from within: what users.c and users_load.c share. Private to these two, the second
- * of which calls the first.
+/* users_internal.h — users from within: what users.c, users_load.c and accounts.c share, with the functions
+ * of users_table.c, which all three call. Private to these four.
  */
 #ifndef KS_STORE_EMBEDDED_MEMORY_USERS_INTERNAL_H
 #define KS_STORE_EMBEDDED_MEMORY_USERS_INTERNAL_H
 
 #include "base/limits/keyed_hash.h"
-#include "store/embedded/memory/users.h"
+#include "store/embedded/memory/accounts.h"
 
 #include <pthread.h>
 
 struct ks_users {
-    pthread_rwlock_t lock; /* of both tables, of the entries' plain fields and of the next four */
+    pthread_rwlock_t lock; /* of all tables, of the entries' plain fields and of the next seven */
     struct ks_user_entry *by_id;
     struct ks_user_entry *by_name;
     uint64_t last_place;
     uint64_t last_listed_place;
-    uint64_t listed;                /* how many are */
-    uint64_t drops;                 /* how many of the listed were removed, ever */
-    _Atomic uint64_t list_begun_ms; /* when the last one was, plus one; 0: never */
+    uint64_t listed;                       /* how many are */
+    uint64_t hidden;                       /* how many of these the classic ports do not know */
+    uint64_t drops;                        /* how often one of the listed was removed, hidden or shown */
+    struct ks_account_entry *account_keys; /* those that are expected, too */
+    struct ks_classic_entry *classic_ids;  /* likewise */
+    _Atomic uint64_t account_count;        /* without those */
+    _Atomic uint64_t list_begun_ms;        /* when the last one was, plus one; 0: never */
     _Atomic(struct ks_user_entry *) touched;
     struct ks_user_entry *touched_waiting; /* the writer's: taken from `touched`, not handed out yet */
     struct ks_user_entry *walk;            /* the writer's: who is next; NULL for the first */
@@ -40,6 +44,12 @@ struct ks_user_entry *ks_users_find_name(struct ks_users *users, const char *nam
 /* Adds an entry to both tables, as the last; id and name are nobody's. False when there is no memory; then it
  * stands in neither. Under the write lock. */
 bool ks_users_insert(struct ks_users *users, struct ks_user_entry *entry, unsigned hash);
+
+/* Whether the classic ports do not know it. Under the lock. */
+static inline bool ks_user_is_hidden(const struct ks_user_entry *entry)
+{
+    return entry->account != NULL && entry->account->classic == NULL;
+}
 
 /* From now on everybody sees the entry. Under the write lock. */
 void ks_users_show(struct ks_users *users, struct ks_user_entry *entry);

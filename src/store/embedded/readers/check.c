@@ -127,8 +127,8 @@ static enum ks_result check_journal(struct ks_check *check, struct ks_store_chec
 /* ---- phases ---- */
 
 static enum ks_result (*const phases[])(struct ks_check *check, struct ks_store_check *request) = {
-    check_permissions, check_database,   check_journal,     ks_check_files, ks_check_strays,
-    ks_check_messages, ks_check_inboxes, ks_check_contents, list_damaged,
+    check_permissions, check_database,   check_journal,     ks_check_files,    ks_check_strays,
+    ks_check_messages, ks_check_inboxes, ks_check_contents, ks_check_accounts, list_damaged,
 };
 
 enum { PHASES = sizeof phases / sizeof phases[0] };

@@ -7,7 +7,8 @@
  * that is on its way settle, then looks again, and tells only what has stayed as it was.
  *
  * check.c runs the phases, and looks at the directory and the database as a whole; check_files.c looks at
- * files/, check_messages.c at messages. What they share stands in check_internal.h.
+ * files/, check_messages.c at messages, check_accounts.c at accounts. What they share stands in
+ * check_internal.h.
  */
 #ifndef KS_STORE_EMBEDDED_READERS_CHECK_H
 #define KS_STORE_EMBEDDED_READERS_CHECK_H

@@ -37,7 +37,7 @@ struct ks_stray_walk {
  * there is no room to tell it; errors of the database. */
 enum ks_result ks_check_stray(struct ks_stray_walk *strays, const char *path, bool *is_next);
 
-/* ---- check_files.c and check_messages.c ---- */
+/* ---- check_files.c, check_messages.c and check_accounts.c ---- */
 
 /* The phases: each goes on behind cursor.after. KS_OK when it is over, KS_MORE when it is not, else it
  * failed. */
@@ -46,5 +46,6 @@ enum ks_result ks_check_strays(struct ks_check *check, struct ks_store_check *re
 enum ks_result ks_check_messages(struct ks_check *check, struct ks_store_check *request);
 enum ks_result ks_check_inboxes(struct ks_check *check, struct ks_store_check *request);
 enum ks_result ks_check_contents(struct ks_check *check, struct ks_store_check *request);
+enum ks_result ks_check_accounts(struct ks_check *check, struct ks_store_check *request);
 
 #endif

@@ -9,13 +9,24 @@
 enum { PIECE_FILES = 50 * 1000 }; /* summed up in one go: a page of users ends there */
 
 #define DETAILS_COLUMNS                                                                                      \
-    "SELECT rowid, ID, Name, PublicKey, Registered, CAST(strftime('%s', LastSeen) AS INTEGER) FROM clients"
+    "SELECT c.rowid, c.ID, c.Name, c.PublicKey, c.Registered,"                                               \
+    " CAST(strftime('%s', c.LastSeen) AS INTEGER), a.Key, a.ClassicID IS NOT NULL"                           \
+    " FROM clients AS c LEFT JOIN accounts AS a ON a.ID=c.ID"
 
-static const char user_text[] = DETAILS_COLUMNS " WHERE Name=?";
-static const char users_text[] = DETAILS_COLUMNS " WHERE rowid>? ORDER BY rowid LIMIT ?";
+static const char user_text[] = DETAILS_COLUMNS " WHERE c.Name=?";
+static const char users_text[] = DETAILS_COLUMNS " WHERE c.rowid>? ORDER BY c.rowid LIMIT ?";
 static const char files_text[] = "SELECT count(*), total(Size) FROM files WHERE ID=?";
 
-enum { COLUMN_NUMBER, COLUMN_ID, COLUMN_NAME, COLUMN_KEY, COLUMN_REGISTERED, COLUMN_LAST_SEEN };
+enum {
+    COLUMN_NUMBER,
+    COLUMN_ID,
+    COLUMN_NAME,
+    COLUMN_KEY,
+    COLUMN_REGISTERED,
+    COLUMN_LAST_SEEN,
+    COLUMN_ACCOUNT_KEY,
+    COLUMN_CLASSIC,
+};
 
 /* Operators ask rarely, so these statements are compiled when they do. */
 static enum ks_result have_statements(struct ks_database_reader *reader)
@@ -39,6 +50,19 @@ static enum ks_result sum_files(struct ks_details *details, struct ks_user_detai
     return ks_query_end(&query);
 }
 
+/* KS_IO for a row that is not sound. */
+static enum ks_result take_account(sqlite3_stmt *row, struct ks_user_details *user)
+{
+    user->user.is_account = sqlite3_column_type(row, COLUMN_ACCOUNT_KEY) != SQLITE_NULL;
+    user->user.has_classic_id = sqlite3_column_int(row, COLUMN_CLASSIC) != 0;
+    if (!user->user.is_account)
+        return KS_OK;
+    if (sqlite3_column_bytes(row, COLUMN_ACCOUNT_KEY) != KS_ACCOUNT_KEY_SIZE)
+        return KS_IO;
+    memcpy(user->account_key, sqlite3_column_blob(row, COLUMN_ACCOUNT_KEY), KS_ACCOUNT_KEY_SIZE);
+    return KS_OK;
+}
+
 /* LastSeen on disk may be late. KS_OK; KS_IO for a row that is not sound. */
 static enum ks_result take_row(struct ks_details *details, sqlite3_stmt *row, struct ks_user_details *user)
 {
@@ -57,7 +81,8 @@ static enum ks_result take_row(struct ks_details *details, sqlite3_stmt *row, st
     if (last_seen > user->last_seen)
         user->last_seen = last_seen;
     ks_inboxes_waiting(details->inboxes, &user->user.id, &user->messages, &user->message_bytes);
-    return sum_files(details, user);
+    enum ks_result result = take_account(row, user);
+    return result == KS_OK ? sum_files(details, user) : result;
 }
 
 static enum ks_result take_key(sqlite3_stmt *row, uint8_t public_key[static KS_PUBLIC_KEY_SIZE])

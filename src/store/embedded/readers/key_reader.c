@@ -5,7 +5,13 @@
 
 #include <string.h>
 
-enum { READ_PUBLIC_KEY }; /* the place of the statement */
+enum { READ_PUBLIC_KEY, READ_NAME_HOLDER }; /* the places of the statements */
+
+/* Of several, the account, or else any. */
+static const char name_holder_text[] =
+    "SELECT ID FROM accounts WHERE Skeleton=?1"
+    " UNION ALL SELECT ID FROM clients WHERE Skeleton=?1"
+    " UNION ALL SELECT zeroblob(16) FROM retired WHERE Skeleton=?1 LIMIT 1";
 
 static enum ks_result connect_key_reader(struct ks_key_reader *key_reader)
 {
@@ -46,6 +52,38 @@ void ks_key_reader_read(struct ks_key_reader *key_reader, struct ks_store_public
 {
     request->request.part = key_reader;
     request->request.task.run = run_public_key;
+    ks_database_reader_post(&key_reader->reader, &request->request.task);
+}
+
+static enum ks_result read_name_holder(struct ks_key_reader *key_reader, struct ks_store_name_holder *request)
+{
+    enum ks_result found =
+        ks_database_reader_prepare(&key_reader->reader, READ_NAME_HOLDER, name_holder_text);
+    if (found != KS_OK)
+        return found;
+    struct ks_query query = ks_query_start(key_reader->reader.statements[READ_NAME_HOLDER]);
+    ks_query_text(&query, request->skeleton, strnlen(request->skeleton, sizeof request->skeleton));
+    found = KS_NOT_FOUND;
+    if (ks_query_next(&query)) {
+        bool whole = sqlite3_column_bytes(query.statement, 0) == KS_CLIENT_ID_SIZE;
+        if (whole)
+            memcpy(request->id.bytes, sqlite3_column_blob(query.statement, 0), KS_CLIENT_ID_SIZE);
+        found = whole ? KS_OK : KS_IO;
+    }
+    enum ks_result result = ks_query_end(&query);
+    return result == KS_OK ? found : ks_database_reader_failed(&key_reader->reader, result);
+}
+
+static void run_name_holder(struct ks_task *task)
+{
+    struct ks_store_name_holder *request = KS_CONTAINER_OF(task, struct ks_store_name_holder, request.task);
+    ks_reply_post(&request->request, read_name_holder(request->request.part, request));
+}
+
+void ks_key_reader_name_holder(struct ks_key_reader *key_reader, struct ks_store_name_holder *request)
+{
+    request->request.part = key_reader;
+    request->request.task.run = run_name_holder;
     ks_database_reader_post(&key_reader->reader, &request->request.task);
 }
 

@@ -1,5 +1,6 @@
-/* key_reader.h — the thread that reads public keys from the disk (database_reader.h). Messages are read by
- * another one (pull_reader.h), so that no key waits behind a large pull.
+/* key_reader.h — the thread that reads public keys, and whose a skeleton is, from the disk
+ * (database_reader.h). Messages are read by another one (pull_reader.h), so that no key waits behind a large
+ * pull.
  */
 #ifndef KS_STORE_EMBEDDED_READERS_KEY_READER_H
 #define KS_STORE_EMBEDDED_READERS_KEY_READER_H
@@ -21,5 +22,8 @@ void ks_key_reader_stop(struct ks_key_reader *key_reader);
 
 /* Any thread: reads the public key of a user that is known to have one, and posts the answer. */
 void ks_key_reader_read(struct ks_key_reader *key_reader, struct ks_store_public_key *request);
+
+/* Any thread: as ks_store_name_holder; posts the answer. */
+void ks_key_reader_name_holder(struct ks_key_reader *key_reader, struct ks_store_name_holder *request);
 
 #endif

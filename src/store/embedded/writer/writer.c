@@ -26,7 +26,8 @@ static const char *const statement_texts[KS_STATEMENT_COUNT] = {
     [KS_STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
     [KS_STATEMENT_COMMIT] = "COMMIT",
     [KS_STATEMENT_INSERT_CLIENT] =
-        "INSERT INTO clients(ID, Name, PublicKey, LastSeen, Registered, AESKeyUsed) VALUES(?, ?, ?, ?, ?, ?)",
+        "INSERT INTO clients(ID, Name, PublicKey, LastSeen, Registered, AESKeyUsed, Skeleton)"
+        " VALUES(?, ?, ?, ?, ?, ?, ?)",
     [KS_STATEMENT_DELETE_CLIENT] = "DELETE FROM clients WHERE rowid=?",
     [KS_STATEMENT_READ_PUBLIC_KEY] = "SELECT PublicKey FROM clients WHERE rowid=?",
     [KS_STATEMENT_SET_PUBLIC_KEY] = "UPDATE clients SET PublicKey=?, KeyReset=NULL WHERE rowid=?",
@@ -69,6 +70,31 @@ static const char *const statement_texts[KS_STATEMENT_COUNT] = {
                                     " SELECT ToClient, ID, ContentSize FROM messages WHERE ID>? AND ID<=?"
                                     " ORDER BY ToClient, ID",
     [KS_STATEMENT_SET_AGE] = "UPDATE settings SET Value=? WHERE Name='seconds run'",
+    [KS_STATEMENT_ACCOUNT_BY_KEY] = "SELECT ID, Key, Registered FROM accounts WHERE Key=?",
+    [KS_STATEMENT_ACCOUNT_BY_ID] = "SELECT ID, Key, Registered FROM accounts WHERE ID=?",
+    [KS_STATEMENT_INSERT_ACCOUNT] =
+        "INSERT INTO accounts(ID, Key, Registered, Skeleton)"
+        " SELECT ID, ?, ?, coalesce(Skeleton, lower(Name)) FROM clients WHERE ID=?",
+    [KS_STATEMENT_SET_ACCOUNT_KEY] = "UPDATE accounts SET Key=?, ClassicID=NULL WHERE ID=?",
+    [KS_STATEMENT_SET_CLASSIC_ID] = "UPDATE accounts SET ClassicID=? WHERE ID=?",
+    [KS_STATEMENT_SET_CLASSIC_KEY] =
+        "UPDATE clients SET PublicKey=?, AESKey=NULL, AESKeyUsed=NULL, KeyReset=NULL WHERE rowid=?",
+    [KS_STATEMENT_DELETE_ACCOUNT] = "DELETE FROM accounts WHERE ID=?",
+    [KS_STATEMENT_SKELETON_OF_ACCOUNT] = "SELECT 1 FROM accounts WHERE Skeleton=?1"
+                                         " UNION ALL SELECT 1 FROM retired WHERE Skeleton=?1 LIMIT 1",
+    [KS_STATEMENT_SKELETON_OF_ANYBODY] = "SELECT 1 FROM clients WHERE Skeleton=?1"
+                                         " UNION ALL SELECT 1 FROM retired WHERE Skeleton=?1 LIMIT 1",
+    [KS_STATEMENT_RETIRE_ACCOUNT] = "INSERT OR REPLACE INTO retired(ID, Name, Skeleton)"
+                                    " SELECT a.ID, c.Name, a.Skeleton FROM accounts AS a"
+                                    " JOIN clients AS c ON c.ID=a.ID WHERE a.ID=?",
+    [KS_STATEMENT_RETIRED_BY_NAME] = "SELECT ID FROM retired WHERE Name=?",
+    [KS_STATEMENT_DELETE_RETIRED] = "DELETE FROM retired WHERE ID=?",
+    [KS_STATEMENT_READ_INVITATION] = "SELECT Uses, Until, Name FROM invitations WHERE Hash=?",
+    [KS_STATEMENT_USE_INVITATION] = "UPDATE invitations SET Uses=Uses-1 WHERE Hash=?",
+    [KS_STATEMENT_DELETE_INVITATION] = "DELETE FROM invitations WHERE Hash=?",
+    [KS_STATEMENT_INSERT_INVITATION] = "INSERT INTO invitations(Hash, Uses, Until, Name) VALUES(?, ?, ?, ?)",
+    [KS_STATEMENT_COUNT_INVITATIONS] = "SELECT count(*) FROM invitations",
+    [KS_STATEMENT_DELETE_OVER_INVITATIONS] = "DELETE FROM invitations WHERE Until<>0 AND Until<=?",
 };
 
 /* ---- the connection ---- */

@@ -28,7 +28,7 @@ enum { KS_INSERTED_TOGETHER = 16 };
 enum ks_statement {
     KS_STATEMENT_BEGIN,
     KS_STATEMENT_COMMIT,
-    KS_STATEMENT_INSERT_CLIENT,      /* ID, Name, PublicKey, LastSeen, Registered, AESKeyUsed */
+    KS_STATEMENT_INSERT_CLIENT,      /* ID, Name, PublicKey, LastSeen, Registered, AESKeyUsed, Skeleton */
     KS_STATEMENT_DELETE_CLIENT,      /* rowid */
     KS_STATEMENT_READ_PUBLIC_KEY,    /* rowid */
     KS_STATEMENT_SET_PUBLIC_KEY,     /* PublicKey, rowid */
@@ -53,6 +53,25 @@ enum ks_statement {
     KS_STATEMENT_DELETE_WAITING_ONE,       /* ToClient, ID; its ContentSize */
     KS_STATEMENT_INDEX_MESSAGES,           /* the highest ID that is indexed, the highest that is to be */
     KS_STATEMENT_SET_AGE,                  /* the directory's time (age.h) */
+    /* account_rows.h */
+    KS_STATEMENT_ACCOUNT_BY_KEY,      /* Key: ID, Key, Registered */
+    KS_STATEMENT_ACCOUNT_BY_ID,       /* ID: the same */
+    KS_STATEMENT_INSERT_ACCOUNT,      /* Key, Registered, ID */
+    KS_STATEMENT_SET_ACCOUNT_KEY,     /* Key, ID */
+    KS_STATEMENT_SET_CLASSIC_ID,      /* ClassicID, ID */
+    KS_STATEMENT_SET_CLASSIC_KEY,     /* PublicKey, rowid of clients */
+    KS_STATEMENT_DELETE_ACCOUNT,      /* ID */
+    KS_STATEMENT_SKELETON_OF_ACCOUNT, /* Skeleton: a row when it is an account's, or was one's */
+    KS_STATEMENT_SKELETON_OF_ANYBODY, /* the same; or when it is any user's */
+    KS_STATEMENT_RETIRE_ACCOUNT,      /* ID */
+    KS_STATEMENT_RETIRED_BY_NAME,     /* Name: ID */
+    KS_STATEMENT_DELETE_RETIRED,      /* ID */
+    KS_STATEMENT_READ_INVITATION,     /* Hash: Uses, Until, Name */
+    KS_STATEMENT_USE_INVITATION,      /* Hash */
+    KS_STATEMENT_DELETE_INVITATION,   /* Hash */
+    KS_STATEMENT_INSERT_INVITATION,   /* Hash, Uses, Until, Name */
+    KS_STATEMENT_COUNT_INVITATIONS,
+    KS_STATEMENT_DELETE_OVER_INVITATIONS, /* wall seconds */
     KS_STATEMENT_COUNT,
 };
 

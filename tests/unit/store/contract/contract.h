@@ -131,6 +131,8 @@ extern const struct contract_subject contract_leases;
 extern const struct contract_subject contract_settling;
 extern const struct contract_subject contract_limits;
 extern const struct contract_subject contract_operators;
+extern const struct contract_subject contract_accounts;
+extern const struct contract_subject contract_identities;
 
 /* Puts an engine through all of them; an exit status. */
 int contract_run(const struct contract_harness *harness);

@@ -115,15 +115,15 @@ static void the_list_has_them_in_their_order(void **state)
     struct ks_user user;
     uint64_t promised = 0;
     size_t given = 0;
-    assert_int_equal(ks_users_list_begin(users, &first, 0, &promised, &cursor), KS_OK);
+    assert_int_equal(ks_users_list_begin(users, &first, false, 0, &promised, &cursor), KS_OK);
     assert_int_equal(promised, MANY - 1);
     for (unsigned i = 1; i < MANY; i++) {
         struct ks_client_id id = id_of(i);
-        assert_int_equal(ks_users_list(users, &first, &cursor, &user, 1, &given), KS_OK);
+        assert_int_equal(ks_users_list(users, &first, false, &cursor, &user, 1, &given), KS_OK);
         assert_int_equal(given, 1);
         assert_memory_equal(user.id.bytes, id.bytes, sizeof id.bytes);
     }
-    assert_int_equal(ks_users_list(users, &first, &cursor, &user, 1, &given), KS_OK);
+    assert_int_equal(ks_users_list(users, &first, false, &cursor, &user, 1, &given), KS_OK);
     assert_int_equal(given, 0);
     ks_users_free(users);
 }

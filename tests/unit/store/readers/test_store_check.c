@@ -1,5 +1,5 @@
 /* Unit tests of ks_store_check in the embedded engine, src/store/embedded/readers/check*.c. */
-#include "unit/store/operators_fixture.h"
+#include "unit/store/accounts_fixture.h"
 
 enum { FOUND_LIMIT = 256 };
 
@@ -242,6 +242,66 @@ static void a_damaged_index_is_told(void **state)
     free(found);
 }
 
+/* One account, on the classic ports; one that was removed; one classic user. */
+static void accounts_that_are_sound_are_found_so(void **state)
+{
+    struct house *house = *state;
+    struct ks_client_id alice;
+    assert_int_equal(register_account(house, "alice", 11, 0, &alice), KS_OK);
+    assert_int_equal(set_classic(house, &alice, 5, NULL), KS_OK);
+    assert_int_equal(register_account(house, "carol", 12, 0, NULL), KS_OK);
+    assert_int_equal(remove_user(house, "carol"), KS_OK);
+    assert_int_equal(register_user(house, "bob", NULL, NULL), KS_OK);
+    assert_int_equal(invite(house, 21, 100000, "carol"), KS_OK);
+    assert_sound(house);
+}
+
+/* Each of these is wrong, and nothing else with it. */
+static void tables_of_accounts_that_contradict_others_are_told(void **state)
+{
+    struct house *house = *state;
+    static const struct {
+        const char *breaks;
+        const char *mends;
+        const char *what;
+    } rows[] = {
+        {"INSERT INTO accounts VALUES(zeroblob(16), zeroblob(32), NULL, 0, 'x')",
+         "DELETE FROM accounts WHERE ID=zeroblob(16)", "without a user: accounts: 1"},
+        {"UPDATE accounts SET ClassicID=(SELECT ID FROM clients WHERE Name='bob')",
+         "UPDATE accounts SET ClassicID=NULL", "the id of somebody: classic ids of accounts: 1"},
+        {"UPDATE accounts SET Skeleton='another'", "UPDATE accounts SET Skeleton='alice'",
+         "with another skeleton than their users: accounts: 1"},
+        {"UPDATE clients SET Skeleton=NULL WHERE Name='bob'",
+         "UPDATE clients SET Skeleton='bob' WHERE Name='bob'", "without a skeleton: users: 1"},
+        {"INSERT INTO retired SELECT ID, 'gone', 'gone' FROM clients WHERE Name='bob'", "DELETE FROM retired",
+         "ids of removed accounts: 1"},
+        {"INSERT INTO retired VALUES(zeroblob(16), 'bob', 'bob')", "DELETE FROM retired",
+         "names of removed accounts: 1"},
+        {"INSERT INTO invitations VALUES(zeroblob(32), 100001, 0, '')", "DELETE FROM invitations",
+         "invitations: 1"},
+    };
+    assert_int_equal(register_account(house, "alice", 11, 0, NULL), KS_OK);
+    assert_int_equal(register_user(house, "bob", NULL, NULL), KS_OK);
+    for (size_t i = 0; i < KS_COUNT_OF(rows); i++) {
+        run_on_database(house, rows[i].breaks);
+        assert_found(house, false, rows[i].what);
+        run_on_database(house, rows[i].mends);
+        assert_sound(house);
+    }
+}
+
+/* A start goes on without it. */
+static void an_account_without_a_user_does_not_keep_a_server_from_starting(void **state)
+{
+    struct house *house = *state;
+    struct ks_client_id alice;
+    assert_int_equal(register_account(house, "alice", 11, 0, &alice), KS_OK);
+    run_on_database(house, "INSERT INTO accounts VALUES(zeroblob(16), zeroblob(32), NULL, 0, 'x')");
+    house_restart(house);
+    assert_key(house, 11, &alice);
+    assert_int_equal(sign_in(house, 0, NULL), KS_NOT_FOUND);
+}
+
 static void many_findings_come_page_by_page(void **state)
 {
     struct house *house = *state;
@@ -315,6 +375,9 @@ int main(void)
         HOUSE_TEST(a_content_without_a_message_is_told_and_put_aside),
         HOUSE_TEST(a_directory_that_is_open_to_others_is_closed),
         HOUSE_TEST(a_damaged_index_is_told),
+        HOUSE_TEST(accounts_that_are_sound_are_found_so),
+        HOUSE_TEST(tables_of_accounts_that_contradict_others_are_told),
+        HOUSE_TEST(an_account_without_a_user_does_not_keep_a_server_from_starting),
         HOUSE_TEST(many_findings_come_page_by_page),
         HOUSE_TEST(what_is_in_motion_is_not_wrong),
         HOUSE_TEST(closing_ends_a_check),
