@@ -16,7 +16,7 @@
 enum kesher_status kesher_account_card(const struct kesher_home *home, struct kesher_account_card *card,
                                        struct kesher_error *error)
 {
-    struct ks_account account;
+    struct ks_own_account account;
     *card = (struct kesher_account_card){.has_id = false};
     enum kesher_status status = ks_account_file_look(home, &account, error);
     if (status != KESHER_OK)
@@ -26,7 +26,7 @@ enum kesher_status kesher_account_card(const struct kesher_home *home, struct ke
     memcpy(card->id, account.public_id, sizeof card->id);
     card->has_passphrase = account.is_sealed;
     enum ks_result result = ks_account_key_short_fingerprint(account.key, card->short_fingerprint);
-    ks_account_wipe(&account);
+    ks_own_account_wipe(&account);
     return result == KS_OK ? KESHER_OK : ks_failure_from_result(error, result, "cannot sum the account key");
 }
 

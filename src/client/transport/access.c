@@ -47,7 +47,7 @@ void ks_access_free(struct ks_access *access)
     if (access == NULL)
         return;
     ks_tls_context_release(access->tls);
-    ks_account_wipe(&access->account);
+    ks_own_account_wipe(&access->account);
     ks_secret_wipe(access, sizeof *access);
     free(access);
 }

@@ -20,8 +20,8 @@ struct ks_access {
     struct ks_address server;
     struct ks_link link; /* as it was given; its code is not kept here */
     struct ks_trust trust;
-    struct ks_tls_context *tls; /* owned; NULL before the first call */
-    struct ks_account account;  /* while has_account */
+    struct ks_tls_context *tls;    /* owned; NULL before the first call */
+    struct ks_own_account account; /* while has_account */
     bool has_account;
     bool registers;                /* the caller does, instead of signing in */
     struct ks_account_facts facts; /* what the server said when it let us in last */

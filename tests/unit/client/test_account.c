@@ -124,7 +124,7 @@ static void registration_is_repeated_with_the_key_that_the_home_has(void **state
     secure_tell_lie(fixture->server, &lie);
     assert_int_equal(fixture_register(fixture, "Alice", &account, &error), KESHER_CONNECTION);
     assert_true(ks_account_file_exists(fixture->home));
-    struct ks_account kept;
+    struct ks_own_account kept;
     assert_int_equal(ks_account_file_look(fixture->home, &kept, NULL), KESHER_OK);
     memcpy(key, kept.key, sizeof key);
     kesher_account_close(fixture_account(fixture));
