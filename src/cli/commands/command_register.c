@@ -95,9 +95,6 @@ static enum ks_exit register_secure(const struct ks_context *context, const char
                                                .name = options->operands[0],
                                                .invitation = options->invitation != NULL ? invitation : NULL,
                                                .adopt = options->adopt};
-    if (options->again)
-        return usage_error(
-            "--again is for classic servers: at a secure one the same command as before is safe");
     if (options->adopt && options->invitation != NULL)
         return usage_error("an identity that is adopted needs no invitation");
     if (options->adopt && !is_own_name(context, options->operands[0]))
@@ -110,13 +107,26 @@ static enum ks_exit register_secure(const struct ks_context *context, const char
     return status;
 }
 
+static bool is_for_secure(const struct ks_context *context)
+{
+    bool belongs = false;
+    const char *given = context->options->server;
+    return (given != NULL && ks_context_is_secure(given)) ||
+           (kesher_home_is_secure(context->home, &belongs, NULL) == KESHER_OK && belongs);
+}
+
 enum ks_exit ks_command_register(struct ks_context *context)
 {
     char address[KESHER_ADDRESS_SIZE];
     const struct ks_cli_options *options = context->options;
     if (options->moved && !options->again && !options->adopt)
         return usage_error("--moved is for a home that is registered, so with --again");
-    if (!ks_context_any_server(context, options->adopt, address) || !ks_context_secrets_are_kept(context))
+    if (options->again && is_for_secure(context))
+        return usage_error(
+            "--again is for classic servers: at a secure one the same command as before is safe");
+    bool found = options->again ? ks_context_server(context, "identities", address)
+                                : ks_context_any_server(context, options->adopt, address);
+    if (!found || !ks_context_secrets_are_kept(context))
         return KS_EXIT_FAILED;
     if (ks_context_is_secure(address))
         return register_secure(context, address);

@@ -54,6 +54,12 @@ void ks_access_free(struct ks_access *access)
 
 static enum kesher_status fail_without_account(const struct ks_access *access, struct kesher_error *error)
 {
+    char shown[300];
+    const char *path = kesher_home_path(access->home);
+    if (!kesher_home_exists(access->home))
+        return ks_failure(error, KESHER_NOT_FOUND,
+                          "there is no home '%s'; look at the path, or register a name, which makes it",
+                          ks_text_escape(path, strlen(path), shown, sizeof shown));
     return ks_failure(
         error, KESHER_NOT_FOUND,
         "this home has no account at %s; make one with kesher register NAME, or with kesher join "

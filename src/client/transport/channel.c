@@ -212,6 +212,8 @@ static enum kesher_status wait_to_send(struct ks_channel *channel, struct kesher
             return fail_lost(channel, error, failure);
         if (channel->end - channel->begin != arrived)
             deadline = progress_deadline(channel);
+        else if (left_until(deadline) == 0)
+            return fail_timeout(channel, error);
         if ((waiting.revents & (POLLOUT | POLLERR | POLLHUP)) != 0)
             return KESHER_OK;
     }
@@ -316,15 +318,18 @@ static enum kesher_status wait_to_receive(struct ks_channel *channel, struct kes
 {
     uint64_t deadline = progress_deadline(channel);
     size_t arrived = channel->end - channel->begin;
-    while (!channel->ended && channel->end - channel->begin == arrived) {
+    for (;;) {
         enum kesher_status status = wait_for_input(channel, deadline, error);
         if (status != KESHER_OK)
             return status;
         int failure = take_in(channel);
         if (failure != 0)
             return fail_lost(channel, error, failure);
+        if (channel->ended || channel->end - channel->begin != arrived)
+            return KESHER_OK;
+        if (left_until(deadline) == 0) /* something comes all the time, and it is nothing */
+            return fail_timeout(channel, error);
     }
-    return KESHER_OK;
 }
 
 bool ks_channel_peek(struct ks_channel *channel, uint32_t wait_ms, struct ks_response_header *header)
@@ -346,8 +351,11 @@ bool ks_channel_peek(struct ks_channel *channel, uint32_t wait_ms, struct ks_res
         struct pollfd waiting = {.fd = ks_channel_descriptor(channel),
                                  .events = ks_carrier_events(channel->carrier, POLLIN)};
         int ready = pending ? 1 : poll(&waiting, 1, (int)left);
+        size_t arrived = channel->end - channel->begin;
         if (ready == 0 || (ready < 0 && errno != EINTR) || (ready > 0 && take_in(channel) != 0))
             return false;
+        if (left == 0 && channel->end - channel->begin == arrived && !channel->ended)
+            return false; /* under TLS much can come that is nothing */
     }
 }
 

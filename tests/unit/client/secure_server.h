@@ -25,6 +25,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -53,6 +54,9 @@ enum secure_end {
     SECURE_ENDS,       /* close_notify */
     SECURE_GARBAGE,    /* bytes that are no record, then TCP ends */
     SECURE_STAYS_MUTE, /* until the client has gone */
+    SECURE_REKEYS,     /* new keys, again and again */
+    SECURE_TICKETS,    /* tickets that nobody wants, again and again */
+    SECURE_FLOODS,     /* the payload, again and again */
 };
 
 /* Said instead of the true answer to a request with that code. */
@@ -62,6 +66,7 @@ struct secure_lie {
     uint32_t told_size;
     uint8_t payload[2048];
     size_t size; /* what is sent of it */
+    bool is_raw; /* without a header */
     enum secure_end end;
 };
 
@@ -422,11 +427,20 @@ static inline bool secure_take_lie(struct secure_server *server, uint16_t code, 
     return false;
 }
 
+/* libssl does not tell of a peer that has gone while it sends tickets. */
+static inline bool secure_is_gone(int fd)
+{
+    struct pollfd waiting = {.fd = fd, .events = POLLRDHUP};
+    return poll(&waiting, 1, 0) != 0;
+}
+
 /* False when the connection ends. */
 static inline bool secure_lie(struct secure_connection *connection, const struct secure_lie *lie)
 {
     uint8_t byte = 0;
-    if (lie->code != 0)
+    if (lie->is_raw)
+        (void)secure_write(connection, lie->payload, lie->size);
+    else if (lie->code != 0)
         (void)secure_answer(connection, lie->code, lie->told_size, lie->payload, lie->size);
     if (lie->end == SECURE_CUTS && connection->server->forgets_at_cut)
         connection->server->has_account = false;
@@ -434,6 +448,15 @@ static inline bool secure_lie(struct secure_connection *connection, const struct
         (void)SSL_shutdown(connection->ssl);
     if (lie->end == SECURE_GARBAGE && write(connection->fd, "this is no record of TLS at all", 31) < 0)
         return false;
+    while (lie->end == SECURE_REKEYS && !secure_is_gone(connection->fd) &&
+           SSL_key_update(connection->ssl, SSL_KEY_UPDATE_REQUESTED) == 1 &&
+           SSL_do_handshake(connection->ssl) == 1)
+        ;
+    while (lie->end == SECURE_TICKETS && !secure_is_gone(connection->fd) &&
+           SSL_new_session_ticket(connection->ssl) == 1 && SSL_do_handshake(connection->ssl) == 1)
+        ;
+    while (lie->end == SECURE_FLOODS && secure_write(connection, lie->payload, lie->size))
+        ;
     if (lie->end == SECURE_STAYS_MUTE)
         while (read(connection->fd, &byte, 1) > 0)
             ;
