@@ -13,6 +13,7 @@
 #include "cli/terminal/stop.h"
 #include "cli/terminal/terminal.h"
 #include "crypto/secret.h"
+#include "wire/chat_codec.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -338,7 +339,7 @@ static void take_typed(void *context, const char *line, size_t size)
         break;
     case KS_CHAT_ORDER_WHO:
         if (talk->with->seat->account != NULL)
-            say(talk, "/who", 4);
+            say(talk, KS_CHAT_ASK_WHO, strlen(KS_CHAT_ASK_WHO));
         else
             ks_output_notice("a classic server does not tell who is in a group");
         break;

@@ -48,12 +48,12 @@ static enum kesher_status hear(struct kesher_chat *chat, uint32_t limit_ms, stru
     }
 }
 
-/* What a secure server says of a name that somebody else has. */
+/* What a secure server says of a name that somebody else has; the end of its line is gone. */
 static bool is_taken(const struct ks_chat_said *said)
 {
-    static const char taken[] = "This name is taken, choose another.";
-    return said->kind == KS_CHAT_TEXT_OTHER && said->size >= sizeof taken - 1 &&
-           memcmp(said->text, taken, sizeof taken - 1) == 0;
+    static const char taken[] = KS_CHAT_NAME_TAKEN;
+    const size_t size = sizeof taken - sizeof " \n";
+    return said->kind == KS_CHAT_TEXT_OTHER && said->size >= size && memcmp(said->text, taken, size) == 0;
 }
 
 /* What was said is not what the protocol has there. */

@@ -110,7 +110,8 @@ struct secure_server {
 
     struct secure_user users[SECURE_USERS];
     size_t user_count;
-    const char *chat; /* what is said after a 4030, and then what came is echoed */
+    const char *chat;         /* what is said after a 4030 */
+    enum secure_end chat_end; /* and then; SECURE_GOES_ON: what comes is said again */
 };
 
 /* One connection, on the server's thread. */
@@ -370,7 +371,8 @@ static inline bool secure_talk(struct secure_connection *connection)
         return false;
     if (server->chat == NULL || !secure_write(connection, server->chat, strlen(server->chat)))
         return false;
-    while (SSL_read_ex(connection->ssl, bytes, sizeof bytes, &size) == 1)
+    while (server->chat_end == SECURE_GOES_ON &&
+           SSL_read_ex(connection->ssl, bytes, sizeof bytes, &size) == 1)
         if (!secure_write(connection, bytes, size))
             return false;
     return false;
@@ -497,8 +499,9 @@ static inline void secure_converse(struct secure_connection *connection)
             goes_on = secure_lie(connection, &lie);
         else
             goes_on = secure_serve(connection);
-        if (!goes_on && (connection->header.code == KS_REQUEST_REMOVE_ACCOUNT ||
-                         connection->header.code == KS_REQUEST_TALK))
+        if (!goes_on && connection->server->chat_end != SECURE_CUTS &&
+            (connection->header.code == KS_REQUEST_REMOVE_ACCOUNT ||
+             connection->header.code == KS_REQUEST_TALK))
             (void)SSL_shutdown(connection->ssl);
     }
 }
