@@ -20,6 +20,7 @@ enum {
     EXPORTER_SIZE = 32,
     CHAIN_BYTES_LIMIT = 64 * 1024, /* of the certificates that a client reads */
     HANDSHAKE_FINISHED = 20,       /* RFC 8446, 4 */
+    KEY_UPDATES_LIMIT = 32,        /* of the peer's, between two things that it says */
 };
 
 struct ks_tls_context {
@@ -40,6 +41,7 @@ struct ks_tls {
     size_t unread;
     bool has_said_finished; /* a server's own part of the handshake is done */
     bool has_ended;         /* close_notify was sent, or an alert */
+    unsigned key_updates;   /* of the peer's, since it last said something */
     const char *why;        /* static */
 };
 
@@ -50,7 +52,7 @@ static int bio_read(BIO *bio, char *bytes, size_t size, size_t *got)
     struct ks_tls *tls = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
     *got = size < tls->unread ? size : tls->unread;
-    if (*got == 0) {
+    if (*got == 0 || tls->key_updates > KEY_UPDATES_LIMIT) {
         BIO_set_retry_read(bio);
         return 0;
     }
@@ -157,6 +159,17 @@ static void note_message(int is_sent, int version, int content_type, const void 
     if (is_sent && content_type == SSL3_RT_HANDSHAKE && size > 0 &&
         *(const uint8_t *)bytes == HANDSHAKE_FINISHED)
         tls->has_said_finished = true;
+}
+
+/* After it: sees the peer change its keys, which costs us more than it, and has no limit in libssl. */
+static void note_key_update(int is_sent, int version, int content_type, const void *bytes, size_t size,
+                            SSL *ssl, void *argument)
+{
+    struct ks_tls *tls = argument;
+    (void)version, (void)ssl;
+    if (!is_sent && content_type == SSL3_RT_HANDSHAKE && size > 0 &&
+        *(const uint8_t *)bytes == SSL3_MT_KEY_UPDATE)
+        tls->key_updates++;
 }
 
 enum ks_result ks_tls_server_context_new(const struct ks_tls_identity *identity,
@@ -332,7 +345,7 @@ enum ks_result ks_tls_handshake(struct ks_tls *tls)
     int code = SSL_do_handshake(tls->ssl);
     if (code != 1)
         return outcome(tls, code);
-    SSL_set_msg_callback(tls->ssl, NULL);
+    SSL_set_msg_callback(tls->ssl, note_key_update);
     return KS_OK;
 }
 
@@ -346,7 +359,15 @@ enum ks_result ks_tls_read(struct ks_tls *tls, uint8_t *bytes, size_t size, size
     *got = 0;
     ERR_clear_error();
     int code = SSL_read_ex(tls->ssl, bytes, size, got);
-    return code == 1 ? KS_OK : outcome(tls, code);
+    if (code == 1) {
+        tls->key_updates = 0;
+        return KS_OK;
+    }
+    if (tls->key_updates <= KEY_UPDATES_LIMIT)
+        return outcome(tls, code);
+    tls->why = "too many new keys";
+    tls->has_ended = true;
+    return ks_openssl_failure(KS_INVALID);
 }
 
 bool ks_tls_has_pending(const struct ks_tls *tls)

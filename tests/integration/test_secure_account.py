@@ -27,7 +27,7 @@ def test_a_new_account_has_nothing(new_account):
 
 
 def test_limits_are_those_of_the_settings(make_secure, new_account):
-    server = make_secure(message_size="1MiB", user_files=7, user_bytes="5MiB")
+    server = make_secure(message_limit="1MiB", user_files=7, user_bytes="5MiB")
     client, account = new_account(server)
     for told in (account.told, client.account()):
         assert accounts.number(told[Entry.MESSAGE_LIMIT]) == 1 << 20
@@ -37,7 +37,14 @@ def test_limits_are_those_of_the_settings(make_secure, new_account):
 
 @pytest.mark.parametrize(
     "payload",
-    [b"\1", b"\1\0\1", list_payload((12, b"\1"))[:-1], list_payload((12, b"\2")), list_payload((12, b"")), list_payload((12, b"\1\0"))],
+    [
+        b"\1",
+        b"\1\0\1",
+        list_payload((12, b"\1"))[:-1],
+        list_payload((12, b"\2")),
+        list_payload((12, b"")),
+        list_payload((12, b"\1\0")),
+    ],
 )
 def test_what_is_no_list_of_settings_makes_no_sense(new_account, payload):
     client, _ = new_account()
@@ -71,7 +78,9 @@ def test_an_account_does_not_exist_on_the_classic_port(secure, new_account, new_
         assert classic.receive() == MESSAGES_ERROR
 
 
-def test_switched_on_it_is_a_classic_user_with_an_id_of_its_own(secure, new_account, new_classic, private_keys, classic_key):
+def test_switched_on_it_is_a_classic_user_with_an_id_of_its_own(
+    secure, new_account, new_classic, private_keys, classic_key
+):
     client, account = new_account()
     asking = new_classic(secure)
     user = classic_user(account, client.classic_on(classic_key), private_keys[0])
@@ -99,14 +108,17 @@ def test_switched_off_its_id_is_void_and_switched_on_again_it_has_another(
         with secure.connect() as classic:
             classic.reconnect(user)
             client.classic_off()
-            for void in (pull_frame(user.id), message_frame(asking.id, user.id, 3, b""), message_frame(asking.id, account.public_id, 3, b"")):
+            to_id, to_alias = (message_frame(asking.id, target, 3) for target in (user.id, account.public_id))
+            for void in (pull_frame(user.id), to_id, to_alias):
                 classic.send(void)
                 assert classic.receive() == MESSAGES_ERROR
         ids.add(user.id)
     assert len(ids) == 3
 
 
-def test_switched_on_while_it_is_on_it_gets_another_id_and_the_old_one_is_void(secure, new_account, private_keys, classic_key):
+def test_switched_on_while_it_is_on_it_gets_another_id_and_the_old_one_is_void(
+    secure, new_account, private_keys, classic_key
+):
     client, account = new_account()
     first, second = (classic_user(account, client.classic_on(classic_key), private_keys[0]) for _ in range(2))
     assert first.id != second.id
@@ -116,7 +128,9 @@ def test_switched_on_while_it_is_on_it_gets_another_id_and_the_old_one_is_void(s
         classic.reconnect(second)
 
 
-def test_the_classic_id_outlives_a_crash_and_so_does_its_end(make_secure, new_account, open_secure, private_keys, classic_key):
+def test_the_classic_id_outlives_a_crash_and_so_does_its_end(
+    make_secure, new_account, open_secure, private_keys, classic_key
+):
     server = make_secure()
     client, account = new_account(server)
     user = classic_user(account, client.classic_on(classic_key), private_keys[0])
@@ -168,7 +182,7 @@ def test_the_classic_key_of_another_is_told_where_there_is_one(secure, new_accou
     other, _ = new_account()
     user = new_classic(secure)
     assert other.key_of(secure.alias_of(user.id)) == user.public_key
-    for target in (account.public_id, os.urandom(16), user.id):
+    for target in (account.public_id, os.urandom(16)):
         other.say(Request.KEY_OF_USER, target)
         answer = other.receive()
         assert (answer.version, answer.code) == (accounts.VERSION, Answer.REFUSED), target
@@ -206,7 +220,9 @@ def test_a_removal_outlives_a_crash(make_secure, new_account, open_secure):
 
 
 @pytest.mark.parametrize("classic", [False, True])
-def test_files_and_messages_go_with_the_account(make_secure, new_account, new_classic, private_keys, classic_key, classic):
+def test_files_and_messages_go_with_the_account(
+    make_secure, new_account, new_classic, private_keys, classic_key, classic
+):
     server = make_secure()
     client, account = new_account(server)
     user = classic_user(account, client.classic_on(classic_key), private_keys[0])
@@ -285,8 +301,8 @@ def test_a_removal_wants_a_signature_of_its_own(new_account, other):
 def test_nobody_removes_somebody_else(new_account, open_secure):
     client, _ = new_account()
     _, victim = new_account()
-    stranger = Account()
-    assert client.refusal(Request.REMOVE, stranger.sign(accounts.remove_signed(client.channel, victim.key))) == Reason.SIGNATURE
+    signature = Account().sign(accounts.remove_signed(client.channel, victim.key))
+    assert client.refusal(Request.REMOVE, signature) == Reason.SIGNATURE
     open_secure().sign_in(victim)
 
 

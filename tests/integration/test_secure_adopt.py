@@ -73,7 +73,9 @@ def test_the_old_id_is_no_target_any_more_and_the_user_in_no_classic_list(secure
         assert user.name not in [name for _, name in classic.list_users(asking)]
 
 
-def test_an_upload_that_began_before_the_adoption_does_not_survive_it_as_somebody_elses(secure, new_user, client):
+def test_an_upload_that_began_before_the_adoption_does_not_survive_it_as_somebody_elses(
+    secure, new_user, client
+):
     """Whoever goes on under the old id is refused, in the middle too."""
     with secure.connect() as classic:
         user = classic.introduce(new_user())

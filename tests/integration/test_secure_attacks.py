@@ -1,4 +1,4 @@
-"""Who pretends to be somebody else on the secure port: signatures of elsewhere, relays, oracles, servers that forget."""
+"""Who pretends to be somebody else on the secure port: signatures of elsewhere, relays, oracles, forgetful servers."""
 
 import os
 import shutil
@@ -38,10 +38,22 @@ def signed_otherwise(client, other, account: Account) -> dict[str, bytes]:
 
 
 WRONG = [
-    "another connection", "another exporter", "another server", "no channel", "zeros for a channel", "halves exchanged",
-    "another key", "registration", "adoption", "removal", "label without its zero", "label of a version 2",
-    "key before channel", "something behind it", "a nonce",
-]  # fmt: skip
+    "another connection",
+    "another exporter",
+    "another server",
+    "no channel",
+    "zeros for a channel",
+    "halves exchanged",
+    "another key",
+    "registration",
+    "adoption",
+    "removal",
+    "label without its zero",
+    "label of a version 2",
+    "key before channel",
+    "something behind it",
+    "a nonce",
+]
 
 
 @pytest.mark.parametrize("what", WRONG)
@@ -132,14 +144,18 @@ def test_a_relayed_sign_in_is_refused(secure, new_account, make_man_in_the_middl
     assert len(relay.requests) == 1
 
 
-def test_a_relayed_registration_is_refused_and_leaves_the_name_free(secure, make_man_in_the_middle, open_secure, fresh_name):
+def test_a_relayed_registration_is_refused_and_leaves_the_name_free(
+    secure, make_man_in_the_middle, open_secure, fresh_name
+):
     name, account = fresh_name(), Account()
     victim = open_secure(make_man_in_the_middle(secure))
     assert victim.refusal(Request.REGISTER, victim.register_payload(account, name)) == Reason.SIGNATURE
     open_secure().register(account, name)
 
 
-def test_a_relayed_adoption_is_refused_before_any_challenge(secure, new_classic, make_man_in_the_middle, open_secure):
+def test_a_relayed_adoption_is_refused_before_any_challenge(
+    secure, new_classic, make_man_in_the_middle, open_secure
+):
     user = new_classic(secure)
     relay = make_man_in_the_middle(secure)
     victim = open_secure(relay)
@@ -163,7 +179,9 @@ def test_somebody_in_the_middle_who_asks_for_the_challenge_himself_gets_a_proof_
         classic.reconnect(user)
 
 
-def test_a_relay_that_puts_its_own_key_into_the_requests_gets_nothing(secure, new_account, make_man_in_the_middle, open_secure):
+def test_a_relay_that_puts_its_own_key_into_the_requests_gets_nothing(
+    secure, new_account, make_man_in_the_middle, open_secure
+):
     _, account = new_account()
     thief = Account()
 
@@ -197,8 +215,13 @@ def classic_ciphertexts(user) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("what", ["an AES key", "32 bytes under the empty label", "another label", "the label with its zero", "rubbish"])
-def test_a_client_opens_no_classic_ciphertext_that_comes_as_a_challenge(make_secure_fake, open_secure, new_user, what):
+CIPHERTEXTS = ["an AES key", "32 bytes under the empty label", "another label", "the label with its zero", "rubbish"]
+
+
+@pytest.mark.parametrize("what", CIPHERTEXTS)
+def test_a_client_opens_no_classic_ciphertext_that_comes_as_a_challenge(
+    make_secure_fake, open_secure, new_user, what
+):
     fake, user = make_secure_fake(), new_user()
     user.id = fake.add_classic(user.name, user.public_key).classic_id
     fake.challenge = lambda *_: classic_ciphertexts(user)[what]
@@ -235,7 +258,9 @@ def test_a_server_that_lost_its_users_says_so_and_takes_them_again(make_secure, 
     assert again.public_id != before
 
 
-def test_a_server_with_an_old_backup_knows_who_was_there_and_not_who_came_later(make_secure, new_account, open_secure, tmp_path):
+def test_a_server_with_an_old_backup_knows_who_was_there_and_not_who_came_later(
+    make_secure, new_account, open_secure, tmp_path
+):
     server = make_secure()
     _, early = new_account(server)
     server.stop()

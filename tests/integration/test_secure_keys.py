@@ -40,7 +40,8 @@ def test_an_authoritys_certificate_comes_with_what_leads_to_it(make_secure, give
     server = make_secure(**give(identity, authority.certificate_pem()))
     with server.connect_secure() as client:
         chain = client.socket.engine.connection.get_peer_cert_chain()
-        assert [tls.fingerprint_of(one.to_cryptography()) for one in chain] == [identity.fingerprint, authority.fingerprint]
+        shown_chain = [tls.fingerprint_of(one.to_cryptography()) for one in chain]
+        assert shown_chain == [identity.fingerprint, authority.fingerprint]
 
 
 def test_a_reload_shows_the_new_certificate_to_new_connections_and_drops_none(make_secure, give, new_account):
@@ -56,7 +57,10 @@ def test_a_reload_shows_the_new_certificate_to_new_connections_and_drops_none(ma
         late.sign_in(Account(account.secret))
 
 
-@pytest.mark.parametrize("broken", [b"", b"no PEM", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
+NO_CERTIFICATES = [b"", b"no PEM", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+
+
+@pytest.mark.parametrize("broken", NO_CERTIFICATES)
 def test_a_certificate_that_is_none_leaves_the_old_one(make_secure, give, broken):
     identity = tls.Identity.generate("a.example.org")
     options = give(identity)
@@ -116,7 +120,7 @@ def test_the_next_key_is_told_to_who_signs_in_and_then_is_the_key(make_secure, n
     assert shown(server) == prepared
     with server.connect_secure(fingerprint=prepared) as client:
         assert Entry.NEXT_KEY not in client.sign_in(Account(account.secret)).told
-    link = parse_link(Operator(server.data).succeed("address").out.strip())
+    link = parse_link(Operator(server.data).run("address").out.strip())
     assert link.fingerprint == prepared
 
 

@@ -1,10 +1,11 @@
-"""What comes after the handshake on the secure port: records of any size, new keys, what has no place there, and ends."""
+"""What comes after the handshake on the secure port: records of any size, new keys, what has no place, and ends."""
 
 import pytest
 from peer import accounts
 from peer.accounts import Account, Answer, Request
 from peer.frames import RESPONSE_HEADER
-from peer.secure import SecureClient, frame
+from peer.memory import MemoryWatch
+from peer.secure import PROBE, SecureClient, frame
 from peer.tls_records import (
     ALERT,
     APPLICATION,
@@ -21,7 +22,6 @@ from peer.tls_records import (
     record,
 )
 
-NONCE_ANSWER = RESPONSE_HEADER.size + accounts.NONCE_SIZE
 FLOOD = 5000
 
 
@@ -31,10 +31,17 @@ def records(secure):
         yield client
 
 
+def assert_answered(records: RecordClient, times: int = 1) -> None:
+    """So many requests that anybody may make were refused."""
+    for _ in range(times):
+        version, code, size = RESPONSE_HEADER.unpack(records.receive(RESPONSE_HEADER.size))
+        assert (version, code) == (accounts.VERSION, Answer.REFUSED)
+        records.receive(size)
+
+
 def assert_served(records: RecordClient, **options) -> None:
-    records.send(frame(Request.NONCE), **options)
-    answer = records.receive(NONCE_ANSWER)
-    assert RESPONSE_HEADER.unpack_from(answer) == (accounts.VERSION, Answer.NONCE, accounts.NONCE_SIZE)
+    records.send(frame(PROBE), **options)
+    assert_answered(records)
 
 
 def alerts(came: list[tuple[int, bytes]]) -> list[int]:
@@ -49,26 +56,26 @@ def send_as_far_as_taken(records: RecordClient, data: bytes) -> None:
 
 
 def test_a_request_in_records_of_single_bytes_is_one(records):
-    for byte in frame(Request.NONCE):
+    for byte in frame(PROBE):
         records.send(bytes([byte]))
-    records.receive(NONCE_ANSWER)
+    assert_answered(records)
 
 
 def test_a_hundred_requests_in_one_record_are_a_hundred(records):
-    records.send(frame(Request.NONCE) * 100)
-    records.receive(NONCE_ANSWER * 100)
+    records.send(frame(PROBE) * 100)
+    assert_answered(records, 100)
 
 
 def test_a_record_of_the_largest_size_and_padding_are_taken(records):
-    assert_served(records, padding=LARGEST_CONTENT - len(frame(Request.NONCE)))
+    assert_served(records, padding=LARGEST_CONTENT - len(frame(PROBE)))
     assert_served(records, padding=1)
 
 
 def test_records_cut_at_every_byte_are_whole_when_the_rest_comes(records):
-    sealed = records.seal(APPLICATION, frame(Request.NONCE))
+    sealed = records.seal(APPLICATION, frame(PROBE))
     for byte in sealed:
         records.raw.sendall(bytes([byte]))
-    records.receive(NONCE_ANSWER)
+    assert_answered(records)
 
 
 @pytest.mark.parametrize("requested", [False, True])
@@ -82,30 +89,40 @@ def test_new_keys_are_followed(records, requested):
 def test_new_keys_of_somebody_who_signed_in_change_nothing(secure, records, fresh_name):
     with secure.connect_secure() as client:
         account = client.register(Account(), fresh_name())
+    records.raw.sendall(records.key_update(requested=True))
+    sign_in(records, account)
+
+
+def sign_in(records: RecordClient, account: Account) -> None:
+    """From then on nothing ends the connection but what it does."""
     engine = records.tls.engine
     channel = engine.peer_fingerprint() + engine.exporter()
-    records.raw.sendall(records.key_update(requested=True))
     signature = account.sign(accounts.sign_in_signed(channel, account.key))
     records.send(frame(Request.SIGN_IN, accounts.sign_in_payload(account.key, signature)))
-    _, answer = records.receive_record()
-    if answer[0] != accounts.VERSION:  # the server's own KeyUpdate came first
-        _, answer = records.receive_record()
-    assert RESPONSE_HEADER.unpack_from(answer)[1] == Answer.SIGNED_IN
+    _, code, size = RESPONSE_HEADER.unpack(records.receive(RESPONSE_HEADER.size))
+    assert code == Answer.SIGNED_IN
+    records.receive(size)
 
 
 @pytest.mark.parametrize("requested", [False, True])
-def test_a_flood_of_new_keys_ends_the_connection(records, client, requested):
-    send_as_far_as_taken(records, b"".join(records.key_update(requested) for _ in range(FLOOD)))
-    came = records.receive_end()
-    assert len(came) < FLOOD / 10
-    assert len(client.nonce()) == 32
+def test_a_flood_of_new_keys_ends_the_connection(secure, records, new_account, requested):
+    """Of somebody who signed in, too, and whether the answers are read or not."""
+    client, account = new_account()
+    sign_in(records, account)
+    flood = b"".join(records.key_update(requested) for _ in range(FLOOD))
+    with MemoryWatch(secure) as memory:
+        send_as_far_as_taken(records, flood)
+        records.receive_end()
+    assert records.key_updates < FLOOD / 10
+    assert memory.growth < 16 << 20
+    client.account()
 
 
 def test_a_flood_of_empty_records_ends_the_connection(records, client):
     send_as_far_as_taken(records, b"".join(records.seal(APPLICATION, b"") for _ in range(FLOOD)))
-    send_as_far_as_taken(records, records.seal(APPLICATION, frame(Request.NONCE)))
+    send_as_far_as_taken(records, records.seal(APPLICATION, frame(PROBE)))
     assert APPLICATION not in [kind for kind, _ in records.receive_end()]
-    assert len(client.nonce()) == 32
+    assert client.is_served()
 
 
 @pytest.mark.parametrize("kind", [CLIENT_HELLO, NEW_SESSION_TICKET, 20, 11, 0, 255])
@@ -118,7 +135,7 @@ def test_there_is_no_handshake_after_the_handshake(records, kind):
 
 def test_half_a_message_of_a_handshake_lets_nothing_pass(records):
     records.raw.sendall(records.seal(HANDSHAKE, handshake_message(24, b"\0")[:3]))
-    records.send(frame(Request.NONCE))
+    records.send(frame(PROBE))
     assert alerts(records.receive_end()) != []
 
 
@@ -135,14 +152,14 @@ def test_half_a_message_of_a_handshake_lets_nothing_pass(records):
 )
 def test_records_of_somebody_on_the_way_end_the_connection(records, sent):
     send_as_far_as_taken(records, sent)
-    send_as_far_as_taken(records, records.seal(APPLICATION, frame(Request.NONCE)))
+    send_as_far_as_taken(records, records.seal(APPLICATION, frame(PROBE)))
     assert APPLICATION not in [kind for kind, _ in records.receive_end()]
 
 
 def test_a_record_that_is_sent_again_ends_the_connection(records):
-    sealed = records.seal(APPLICATION, frame(Request.NONCE))
+    sealed = records.seal(APPLICATION, frame(PROBE))
     records.raw.sendall(sealed)
-    records.receive(NONCE_ANSWER)
+    assert_answered(records)
     records.raw.sendall(sealed)
     assert APPLICATION not in [kind for kind, _ in records.receive_end()]
 
@@ -150,7 +167,7 @@ def test_a_record_that_is_sent_again_ends_the_connection(records):
 def test_a_change_of_ciphers_in_the_clear_is_taken_once_at_most_after_the_handshake(records):
     send_as_far_as_taken(records, record(CHANGE_CIPHER_SPEC, b"\1"))
     send_as_far_as_taken(records, record(CHANGE_CIPHER_SPEC, b"\2"))
-    send_as_far_as_taken(records, records.seal(APPLICATION, frame(Request.NONCE)))
+    send_as_far_as_taken(records, records.seal(APPLICATION, frame(PROBE)))
     assert APPLICATION not in [kind for kind, _ in records.receive_end()]
 
 
@@ -197,9 +214,9 @@ def test_an_incomplete_request_before_close_notify_was_not_sent_either(secure, r
 
 def test_who_has_said_all_gets_all_answers_and_then_the_servers_end(secure, fresh_name):
     with secure.connect_secure() as client:
-        client.send(frame(Request.NONCE) * 50)
+        client.send(frame(PROBE) * 50)
         client.finish_sending()
-        assert [answer.code for answer in client.receive_until_end()] == [Answer.NONCE] * 50
+        assert [answer.code for answer in client.receive_until_end()] == [Answer.REFUSED] * 50
         assert not client.was_cut
 
 
@@ -222,9 +239,9 @@ def test_a_complete_request_of_a_connection_that_was_cut_behind_it_counts(secure
 
 
 def test_resets_at_any_time_leave_everybody_else_served(secure, client):
-    for sent in (b"", frame(Request.NONCE), frame(Request.NONCE)[:10], frame(Request.REGISTER, bytes(500))):
+    for sent in (b"", frame(PROBE), frame(PROBE)[:10], frame(Request.REGISTER, bytes(500))):
         for _ in range(5):
             one: SecureClient = secure.connect_secure()
             one.send(sent)
             one.reset()
-    assert len(client.nonce()) == 32
+    assert client.is_served()

@@ -22,8 +22,9 @@ def reason_of(client, account: Account, name: str | bytes, invitation: str = "")
 
 def invitation(server, *options: str) -> str:
     """The code in the link that the operator makes, as text."""
-    link = parse_link(Operator(server.data).succeed("invite", *options).out.strip())
-    return base64url(link.code)
+    made = Operator(server.data).run("invite", *options)
+    assert made.status == 0, made  # it complains of an address that is the loopback's
+    return base64url(parse_link(made.out.strip()).code)
 
 
 # -- again, and twice
@@ -222,8 +223,8 @@ def test_registration_may_be_closed_on_all_ports(make_secure, open_secure, fresh
     assert reason_of(open_secure(server), Account(), fresh_name()) == Reason.CLOSED
     with server.connect() as classic:
         classic.send(register_frame("classic"))
-        assert classic.receive().code == Classic.MESSAGES_ERROR
-    assert "closed" in server.log()
+        assert classic.receive().code == Classic.REGISTER_REFUSED
+    assert "registration closed" in server.log()
 
 
 def test_registration_may_be_by_invitation(make_secure, open_secure, fresh_name):
@@ -308,7 +309,9 @@ def test_an_invitation_for_a_name_is_for_no_other(make_secure, open_secure, fres
     assert open_secure(server).register(Account(), name, code).name == name
 
 
-def test_an_invitation_for_a_name_gives_it_to_a_new_key_and_ends_the_old_one(make_secure, open_secure, new_account):
+def test_an_invitation_for_a_name_gives_it_to_a_new_key_and_ends_the_old_one(
+    make_secure, open_secure, new_account
+):
     server = make_secure()
     old_client, old = new_account(server)
     code = invitation(server, "--for", old.name)
@@ -343,7 +346,9 @@ def test_the_database_has_no_invitation_that_anybody_could_use(make_secure, open
     assert code not in server.log()
 
 
-def test_a_server_with_as_many_users_as_it_may_have_takes_no_more(make_secure, open_secure, new_account, fresh_name):
+def test_a_server_with_as_many_users_as_it_may_have_takes_no_more(
+    make_secure, open_secure, new_account, fresh_name
+):
     server = make_secure(users=2)
     new_account(server)
     client, account = new_account(server)
@@ -353,7 +358,7 @@ def test_a_server_with_as_many_users_as_it_may_have_takes_no_more(make_secure, o
 
 
 def test_registrations_of_one_network_are_limited(make_secure, open_secure, fresh_name, fresh_source):
-    server = make_secure(registrations_per_hour=2)
+    server = make_secure(registrations_per_hour=2, unlimited_networks="none")
     source = fresh_source()
     for _ in range(2):
         open_secure(server, source=source).register(Account(), fresh_name())

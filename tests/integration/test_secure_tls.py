@@ -9,11 +9,12 @@ from OpenSSL import SSL
 from peer import tls
 from peer.accounts import Request
 from peer.conversation import wait_until
+from peer.frames import RESPONSE_HEADER
 from peer.kesherd import Kesherd
 from peer.links import base64url, parse_link
 from peer.openssl import SClient, SServer, run_s_client
 from peer.operators import Operator
-from peer.secure import SecureClient, frame
+from peer.secure import PROBE, SecureClient, frame
 from peer.tls_records import ALERT, HANDSHAKE, NO_APPLICATION_PROTOCOL, PROTOCOL_VERSION, RecordClient
 
 OLD_VERSIONS = [SSL.TLS1_VERSION, SSL.TLS1_1_VERSION, SSL.TLS1_2_VERSION]
@@ -69,7 +70,8 @@ def test_a_client_of_all_versions_gets_the_newest(secure):
 @pytest.mark.parametrize("sent", NOT_TLS, ids=range(len(NOT_TLS)))
 def test_what_is_no_hello_gets_one_line_and_the_end(secure, sent):
     said = everything_after(secure, sent)
-    assert said.isascii() and said.count(b"\n") == 1 and said.endswith(b"\n"), said
+    line = said.removesuffix(b"\r\n") if sent.startswith(b"GET") else said  # HTTP ends with an empty one
+    assert line.isascii() and line.count(b"\n") == 1 and line.endswith(b"\n"), said
     assert b"TLS" in said
 
 
@@ -110,7 +112,7 @@ def test_each_cipher_suite_of_the_page_is_taken(secure, suite):
     context = tls.client_context()
     tls.prefer(context, suite)
     with SecureClient(secure.secure_address, context=context) as client:
-        assert len(client.nonce()) == 32
+        assert client.is_served()
 
 
 def test_the_first_suite_of_the_page_wins_whatever_the_client_prefers(secure):
@@ -141,8 +143,8 @@ def test_a_client_that_guesses_the_group_wrongly_is_asked_again(secure, groups):
 def test_the_server_gives_no_tickets(secure):
     with RecordClient(secure.secure_address) as client:
         for _ in range(3):
-            client.send(frame(Request.NONCE))
-            client.receive(39)
+            client.send(frame(PROBE))
+            client.receive(RESPONSE_HEADER.size)
         assert HANDSHAKE not in client.kinds
 
 
@@ -159,7 +161,7 @@ def test_early_data_is_not_taken_and_the_session_of_another_server_is_none(secur
 
 
 def test_the_certificate_is_the_one_whose_fingerprint_is_handed_out(secure):
-    link = parse_link(Operator(secure.data).succeed("address").out.strip())
+    link = parse_link(Operator(secure.data).run("address").out.strip())
     with secure.connect_secure(fingerprint=link.fingerprint) as client:
         assert client.fingerprint == link.fingerprint
     assert link.port == secure.secure_address[1]

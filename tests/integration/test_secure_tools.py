@@ -14,22 +14,13 @@ TESTSSL_SECONDS = 600
 
 # What testssl says that is neither well nor only for information, each with the reason why it is so.
 EXPECTED_FINDINGS = {
-    "service": "a guess at the service by HTTP, without ALPN, which may or may not know what it met",
     "cert_chain_of_trust": "self-signed: clients know the server by its fingerprint",
     "cert_trust": "the certificate names nobody",
     "cert_subjectAltName": "the certificate names nobody",
-    "cert_commonName": "the certificate names nobody",
     "cert_revocation": "nobody could revoke it: a new key is a new fingerprint",
-    "cert_validityPeriod": "it does not end soon: the key is pinned, not the certificate",
-    "cert_extlifeSpan": "it does not end soon: the key is pinned, not the certificate",
-    "cert_expirationStatus": "it does not end soon: the key is pinned, not the certificate",
-    "cert_notAfter": "it does not end soon: the key is pinned, not the certificate",
+    "cert_validityPeriod": "it ends in the year 9999: the key is pinned, not the certificate",
     "DNS_CAArecord": "an address of the loopback is in no DNS",
     "HSTS": "there is no HTTP that one could fall back to on this port, and no page yet",
-    "security_headers": "there is no page yet",
-    "overall_grade": "of a self-signed certificate",
-    "grade_cap_reason_1": "of a self-signed certificate",
-    "grade_cap_reason_2": "of a self-signed certificate",
 }
 GROUPS = {"x25519", "secp256r1 (NIST P-256)", "secp384r1 (NIST P-384)"}
 
@@ -51,7 +42,7 @@ def test_openssl_connects_and_sees_tls_1_3_and_kesher(secure):
 
 
 def test_curl_takes_the_fingerprint_that_is_handed_out(secure):
-    fingerprint = parse_link(Operator(secure.data).succeed("address").out.strip()).fingerprint
+    fingerprint = parse_link(Operator(secure.data).run("address").out.strip()).fingerprint
     pin = "sha256//" + b64encode(fingerprint).decode()
     done = run("curl", "--silent", "--insecure", "--pinnedpubkey", pin, f"https://{place_of(secure)}/")
     assert done.returncode == 0, done.stderr
@@ -61,7 +52,7 @@ def test_curl_takes_the_fingerprint_that_is_handed_out(secure):
 
 
 def test_what_the_operator_is_told_for_curl_is_what_curl_takes(secure):
-    words = Operator(secure.data).succeed("address", "--curl").out.split()
+    words = Operator(secure.data).run("address", "--curl").out.split()
     assert "--pinnedpubkey" in words
     pin = words[words.index("--pinnedpubkey") + 1].strip("'\"")
     done = run("curl", "--silent", "--insecure", "--pinnedpubkey", pin, f"https://{place_of(secure)}/")
@@ -72,8 +63,8 @@ def test_sslscan_finds_tls_1_3_alone_with_the_suites_and_groups_of_the_page(secu
     report = tmp_path / "report.xml"
     assert run("sslscan", f"--xml={report}", place_of(secure)).returncode == 0
     tree = ElementTree.parse(report)
-    versions = {f"{entry.get('type')}{entry.get('version')}" for entry in tree.iter("protocol") if entry.get("enabled") == "1"}
-    assert versions == {"tls1.3"}
+    protocols = [entry for entry in tree.iter("protocol") if entry.get("enabled") == "1"]
+    assert [(entry.get("type"), entry.get("version")) for entry in protocols] == [("tls", "1.3")]
     suites = [entry.get("cipher") for entry in tree.iter("cipher")]
     assert suites[0] == "TLS_AES_128_GCM_SHA256"
     assert set(suites) == {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"}
@@ -84,15 +75,16 @@ def test_sslscan_finds_tls_1_3_alone_with_the_suites_and_groups_of_the_page(secu
 
 
 def findings_of_testssl(server, report, *options: str) -> dict[str, dict]:
-    done = run("testssl", "--quiet", "--color", "0", "--warnings", "off", "--ip", "one", "--jsonfile", str(report), *options, place_of(server))
+    quietly = ["--quiet", "--color", "0", "--warnings", "off", "--ip", "one", "--jsonfile", str(report)]
+    done = run("testssl", *quietly, *options, place_of(server))
     assert report.exists(), done.stdout + done.stderr
     return {entry["id"]: entry for entry in json.loads(report.read_text())}
 
 
-def assert_well(findings: dict[str, dict]) -> None:
-    found = [entry for entry in findings.values() if entry["severity"] not in ("OK", "INFO")]
-    unexpected = [f"{entry['id']}: {entry['finding']}" for entry in found if entry["id"].split(" ")[0] not in EXPECTED_FINDINGS]
-    assert unexpected == []
+def assert_well(findings: dict[str, dict], expected: set[str]) -> None:
+    """Besides what is expected, and then is found, all is well or only for information."""
+    found = {name: entry for name, entry in findings.items() if entry["severity"] not in ("OK", "INFO")}
+    assert set(found) == expected, [found[name] for name in set(found) - expected]
     assert "final" in findings["TLS1_3"]["finding"]
     for version in ("SSLv2", "SSLv3", "TLS1", "TLS1_1", "TLS1_2"):
         assert "not offered" in findings[version]["finding"], version
@@ -101,12 +93,12 @@ def assert_well(findings: dict[str, dict]) -> None:
 @pytest.mark.timeout(TESTSSL_SECONDS)
 def test_testssl_finds_no_vulnerability(secure, tmp_path):
     findings = findings_of_testssl(secure, tmp_path / "report.json", "--fast", "-p", "-U")
-    assert_well(findings)
-    for attack in ("heartbleed", "CCS", "secure_client_renego", "CRIME_TLS", "POODLE_SSL", "SWEET32", "DROWN", "RC4"):
+    assert_well(findings, set())
+    for attack in ("heartbleed", "CCS", "secure_client_renego", "CRIME_TLS", "POODLE_SSL", "DROWN", "RC4"):
         assert findings[attack]["severity"] == "OK", findings[attack]
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(TESTSSL_SECONDS)
 def test_testssl_finds_nothing_but_what_follows_from_a_certificate_of_its_own(secure, tmp_path):
-    assert_well(findings_of_testssl(secure, tmp_path / "report.json"))
+    assert_well(findings_of_testssl(secure, tmp_path / "report.json"), set(EXPECTED_FINDINGS))

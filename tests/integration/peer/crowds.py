@@ -11,8 +11,8 @@ from .hellos import SlowHandshake
 from .kesherd import Kesherd
 from .secure import SecureClient
 
-NOTHING, HALF_A_HELLO, HELLO, SERVER_HELLO, UNSIGNED = "nothing", "half a hello", "hello", "after ServerHello", "unsigned"
-STAGES = [NOTHING, HALF_A_HELLO, HELLO, SERVER_HELLO, UNSIGNED]
+STAGES = ["nothing", "half a hello", "hello", "after ServerHello", "unsigned"]
+NOTHING, HALF_A_HELLO, HELLO, SERVER_HELLO, UNSIGNED = STAGES
 TRICKLE_SECONDS = 0.02
 
 

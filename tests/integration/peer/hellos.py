@@ -2,18 +2,20 @@
 
 import socket
 import struct
+import time
 from pathlib import Path
 
 from OpenSSL import SSL
 
 from . import tls
-from .accounts import NONCE_SIZE, Answer, Request
-from .conversation import wait_until
+from .accounts import VERSION, Answer
+from .conversation import EVENT_SECONDS
 from .frames import RESPONSE_HEADER
 from .kesherd import Kesherd
-from .secure import frame
+from .secure import PROBE, frame
 from .tls_records import HANDSHAKE, RECORD_HEADER
 
+BYTEWISE_SECONDS = 1
 HELLO_LIMIT = 16384  # bytes, with the headers of its records
 
 
@@ -56,11 +58,17 @@ class SlowHandshake:
 
     def send_and_wait(self, data: bytes) -> None:
         self.send(data)
-        wait_until(self.has_been_taken, "the server took it")
+        end = time.monotonic() + EVENT_SECONDS
+        while not self.has_been_taken():
+            assert time.monotonic() < end, "the server never took it"
 
     def send_bytewise(self, data: bytes) -> None:
+        """Each byte is taken before the next goes out: while there is time, for there are ten seconds for all."""
+        end = time.monotonic() + BYTEWISE_SECONDS
         for index in range(len(data)):
-            self.send_and_wait(data[index : index + 1])
+            self.send(data[index : index + 1])
+            while time.monotonic() < end and not self.has_been_taken():
+                pass
 
     def receive_flight(self) -> None:
         """What the server says after the hello; then the handshake is done on this side."""
@@ -70,23 +78,23 @@ class SlowHandshake:
             self.engine.give(data)
 
     def rest(self) -> bytes:
-        """The client's last flight, with a request for a nonce behind it."""
-        self.engine.write(frame(Request.NONCE))
+        """The client's last flight, with a request behind it."""
+        self.engine.write(frame(PROBE))
         return self.engine.take()
 
     def receive_answer(self) -> None:
-        """That of the request for a nonce."""
-        wanted = RESPONSE_HEADER.size + NONCE_SIZE
+        """That of the request: its header is enough."""
         data = b""
-        while len(data) < wanted:
-            part = self.engine.read(wanted - len(data))
+        while len(data) < RESPONSE_HEADER.size:
+            part = self.engine.read(RESPONSE_HEADER.size - len(data))
             if part is None:
                 raw = self.raw.recv(65536)
                 assert raw, "the server ended the connection"
                 self.engine.give(raw)
             else:
+                assert part, "the server has said all"
                 data += part
-        assert RESPONSE_HEADER.unpack_from(data)[1] == Answer.NONCE
+        assert RESPONSE_HEADER.unpack(data)[:2] == (VERSION, Answer.REFUSED)
 
     def finish(self) -> None:
         """The rest of an ordinary handshake, and a request with its answer."""

@@ -48,7 +48,9 @@ class OpenSsl:
     def wait_for(self, wanted: bytes) -> bytes:
         """Until it has printed that; all that it printed."""
         with self._changed:
-            found = self._changed.wait_for(lambda: wanted in self.printed or b"\n(ended)" in self.printed, RUN_SECONDS)
+            found = self._changed.wait_for(
+                lambda: wanted in self.printed or b"\n(ended)" in self.printed, RUN_SECONDS
+            )
         assert found and wanted in self.printed, f"{wanted!r} is not in {self.printed[-3000:]!r}"
         return self.printed
 

@@ -63,7 +63,9 @@ def other(open_secure) -> SecureClient:
 def new_account(open_secure, fresh_name):
     """Registers accounts, each on a connection that goes on."""
 
-    def make(server: Kesherd | None = None, name: str | None = None, **options) -> tuple[SecureClient, Account]:
+    def make(
+        server: Kesherd | None = None, name: str | None = None, **options
+    ) -> tuple[SecureClient, Account]:
         client = open_secure(server, **options)
         return client, client.register(Account(), name or fresh_name())
 

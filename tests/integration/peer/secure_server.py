@@ -55,7 +55,7 @@ class Ended(Exception):
 
 
 class SecureServer:
-    """Listens on the loopback. `identity` may be replaced between connections, and `challenge` is what a 4003 holds."""
+    """Listens on the loopback. `identity` may be replaced between connections; `challenge` is what a 4003 holds."""
 
     def __init__(self, *, identity: tls.Identity | None = None, alpn: bytes | None = tls.ALPN):
         self.identity = identity or tls.Identity.generate()
