@@ -291,7 +291,7 @@ enum ks_result ks_users_list(struct ks_users *users, const struct ks_client_id *
     bool intact = true;
     bool more = true;
     *count = 0;
-    while (intact && more && *count == 0) {
+    while (intact && more && *count == 0 && limit > 0) {
         pthread_rwlock_rdlock(&users->lock);
         intact = cursor->drops == users->drops;
         more = intact && list_piece(users, except, classic_only, cursor, list, limit, count);
