@@ -197,18 +197,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if ((mode & 32) != 0)
         store.next_failure = KS_NO_SPACE;
     add_users(&store, &loop.loop);
-    struct ks_service_environment environment = {.rules = &ks_binary_port_rules,
-                                                 .store = &store.store,
+    struct ks_service_environment environment = {.store = &store.store,
                                                  .random = &random,
                                                  .clock = &loop.time.clock,
                                                  .log = &loop.log,
                                                  .settings = small_settings()};
+    struct ks_frames_port port = {.rules = &ks_binary_port_rules, .environment = &environment};
     struct ks_alias_key *alias_key = NULL;
     if (ks_alias_key_new(alias_key_bytes, &alias_key) != KS_OK)
         abort();
     environment.alias_key = alias_key;
     if (ks_staged_new(&environment.staged) != KS_OK ||
-        !fake_connection_open(&connection, &loop, &ks_frames_events, &environment))
+        !fake_connection_open(&connection, &loop, &ks_frames_events, &port))
         abort();
     struct stranger stranger = {
         .connection = &connection, .step = steps[mode & 7], .cut = (taking & 3) == CUT};

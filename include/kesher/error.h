@@ -30,9 +30,10 @@ enum kesher_status {
     KESHER_FILE,       /* a file of one's own cannot be read or written */
     KESHER_CRYPTO,     /* a key does not fit, or the crypto library said no */
     KESHER_NO_MEMORY,
-    KESHER_FULL,     /* the server has no room for one more */
-    KESHER_NOT_SENT, /* left out, because an earlier file of the list was given up */
-    KESHER_UNKNOWN,  /* the server does not know the home's identity (any more) */
+    KESHER_FULL,       /* the server has no room for one more */
+    KESHER_NOT_SENT,   /* left out, because an earlier file of the list was given up */
+    KESHER_UNKNOWN,    /* the server does not know the home's identity (any more) */
+    KESHER_PASSPHRASE, /* the home is under a passphrase, and that was not given */
 };
 
 enum { KESHER_SENTENCE_SIZE = 768 };

@@ -14,6 +14,7 @@
 #ifndef KESHER_KESHER_H
 #define KESHER_KESHER_H
 
+#include <kesher/account.h>
 #include <kesher/ask.h>
 #include <kesher/chat.h>
 #include <kesher/drop.h>
@@ -22,5 +23,7 @@
 #include <kesher/identity.h>
 #include <kesher/messages.h>
 #include <kesher/options.h>
+#include <kesher/passphrase.h>
+#include <kesher/trust.h>
 
 #endif

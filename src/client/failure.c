@@ -42,6 +42,8 @@ const char *kesher_status_text(enum kesher_status status)
         return "not sent";
     case KESHER_UNKNOWN:
         return "not known to the server";
+    case KESHER_PASSPHRASE:
+        return "passphrase needed";
     }
     return "unknown status";
 }

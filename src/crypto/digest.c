@@ -1,12 +1,22 @@
 /* digest.c — see digest.h. */
 #include "crypto/digest.h"
 
+#include <limits.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdbool.h>
 
 enum ks_result ks_sha256(const void *bytes, size_t size, uint8_t digest[static KS_SHA256_SIZE])
 {
     return EVP_Digest(bytes, size, digest, NULL, EVP_sha256(), NULL) == 1 ? KS_OK : KS_CRYPTO;
+}
+
+enum ks_result ks_hmac_sha256(const void *key, size_t key_size, const void *bytes, size_t size,
+                              uint8_t mac[static KS_SHA256_SIZE])
+{
+    if (key_size > INT_MAX)
+        return KS_CRYPTO;
+    return HMAC(EVP_sha256(), key, (int)key_size, bytes, size, mac, NULL) != NULL ? KS_OK : KS_CRYPTO;
 }
 
 /* OpenSSL's context is the whole state, so the opaque type is only a name for it. */

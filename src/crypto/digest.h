@@ -1,5 +1,5 @@
 /* digest.h — SHA-256: in one call for stored names of long files and fingerprints of keys, as a stream for
- * what is too large to be in memory. Any thread; a stream has one owner at a time. */
+ * what is too large to be in memory; and HMAC with it. Any thread; a stream has one owner at a time. */
 #ifndef KS_CRYPTO_DIGEST_H
 #define KS_CRYPTO_DIGEST_H
 
@@ -12,6 +12,10 @@ enum { KS_SHA256_SIZE = 32 };
 
 /* KS_OK or KS_CRYPTO. */
 enum ks_result ks_sha256(const void *bytes, size_t size, uint8_t digest[static KS_SHA256_SIZE]);
+
+/* HMAC-SHA-256 (RFC 2104). KS_OK or KS_CRYPTO. */
+enum ks_result ks_hmac_sha256(const void *key, size_t key_size, const void *bytes, size_t size,
+                              uint8_t mac[static KS_SHA256_SIZE]);
 
 struct ks_digest;
 

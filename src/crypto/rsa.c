@@ -1,6 +1,8 @@
 /* rsa.c — see rsa.h. EVP_PKEY is the whole state of either key, so the opaque types are only names for it. */
 #include "crypto/rsa.h"
 
+#include "crypto/openssl_error.h"
+
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -15,18 +17,6 @@ enum { RSA_BITS = 1024, RSA_EXPONENT = 17, PRIVATE_KEY_SIZE_LIMIT = 8192 };
 static EVP_PKEY *pkey_of(const void *key)
 {
     return (EVP_PKEY *)key;
-}
-
-/* What a failed call of OpenSSL amounts to: no memory, or `otherwise`. Empties the thread's queue of errors,
- * so that nobody takes them for his own later. */
-static enum ks_result failure(enum ks_result otherwise)
-{
-    enum ks_result result = otherwise;
-    unsigned long error = 0;
-    while ((error = ERR_get_error()) != 0)
-        if (ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE)
-            result = KS_NO_MEMORY;
-    return result;
 }
 
 static bool public_numbers_are_sound(EVP_PKEY *pkey)
@@ -76,7 +66,7 @@ enum ks_result ks_public_key_parse(const uint8_t der[static KS_RSA_PUBLIC_SIZE],
     if (pkey == NULL || next != der + KS_RSA_PUBLIC_SIZE || !public_numbers_are_sound(pkey) ||
         !numbers_are_canonical(pkey, der)) {
         EVP_PKEY_free(pkey);
-        return failure(is_plainly_sound(der) ? KS_CRYPTO : KS_INVALID);
+        return ks_openssl_failure(is_plainly_sound(der) ? KS_CRYPTO : KS_INVALID);
     }
     *key = (struct ks_public_key *)pkey;
     return KS_OK;
@@ -87,26 +77,44 @@ void ks_public_key_free(struct ks_public_key *key)
     EVP_PKEY_free(pkey_of(key));
 }
 
+static bool use_label(EVP_PKEY_CTX *context, const char *label)
+{
+    if (label[0] == '\0')
+        return true;
+    char *copy = OPENSSL_strdup(label); /* the context's, once it has taken it */
+    if (copy != NULL && EVP_PKEY_CTX_set0_rsa_oaep_label(context, copy, (int)strlen(copy)) == 1)
+        return true;
+    OPENSSL_free(copy);
+    return false;
+}
+
 /* The defaults of OpenSSL's OAEP are SHA-1 for both digests and an empty label; said here all the same. */
-static bool use_oaep(EVP_PKEY_CTX *context)
+static bool use_oaep(EVP_PKEY_CTX *context, const char *label)
 {
     return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_OAEP_PADDING) == 1 &&
            EVP_PKEY_CTX_set_rsa_oaep_md(context, EVP_sha1()) == 1 &&
-           EVP_PKEY_CTX_set_rsa_mgf1_md(context, EVP_sha1()) == 1;
+           EVP_PKEY_CTX_set_rsa_mgf1_md(context, EVP_sha1()) == 1 && use_label(context, label);
 }
 
 enum ks_result ks_public_key_encrypt(struct ks_public_key *key, const uint8_t *plaintext, size_t size,
                                      uint8_t encrypted[static KS_RSA_ENCRYPTED_SIZE])
 {
+    return ks_public_key_encrypt_labelled(key, "", plaintext, size, encrypted);
+}
+
+enum ks_result ks_public_key_encrypt_labelled(struct ks_public_key *key, const char *label,
+                                              const uint8_t *plaintext, size_t size,
+                                              uint8_t encrypted[static KS_RSA_ENCRYPTED_SIZE])
+{
     if (size > KS_RSA_PLAINTEXT_LIMIT)
         return KS_TOO_LARGE;
     EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(pkey_of(key), NULL);
     size_t encrypted_size = KS_RSA_ENCRYPTED_SIZE;
-    bool done = context != NULL && EVP_PKEY_encrypt_init(context) == 1 && use_oaep(context) &&
+    bool done = context != NULL && EVP_PKEY_encrypt_init(context) == 1 && use_oaep(context, label) &&
                 EVP_PKEY_encrypt(context, encrypted, &encrypted_size, plaintext, size) == 1 &&
                 encrypted_size == KS_RSA_ENCRYPTED_SIZE;
     EVP_PKEY_CTX_free(context);
-    return done ? KS_OK : failure(KS_CRYPTO);
+    return done ? KS_OK : ks_openssl_failure(KS_CRYPTO);
 }
 
 enum ks_result ks_private_key_generate(struct ks_private_key **key)
@@ -121,7 +129,7 @@ enum ks_result ks_private_key_generate(struct ks_private_key **key)
     EVP_PKEY_CTX_free(context);
     BN_free(exponent);
     if (!done)
-        return failure(KS_CRYPTO);
+        return ks_openssl_failure(KS_CRYPTO);
     *key = (struct ks_private_key *)pkey;
     return KS_OK;
 }
@@ -133,7 +141,7 @@ enum ks_result ks_private_key_parse(const uint8_t *der, size_t size, struct ks_p
     const unsigned char *next = der;
     EVP_PKEY *pkey = d2i_AutoPrivateKey(NULL, &next, (long)size);
     if (pkey == NULL)
-        return failure(KS_INVALID);
+        return ks_openssl_failure(KS_INVALID);
     if (EVP_PKEY_get_base_id(pkey) != EVP_PKEY_RSA || EVP_PKEY_get_bits(pkey) != RSA_BITS) {
         EVP_PKEY_free(pkey);
         return KS_INVALID;
@@ -147,7 +155,8 @@ enum ks_result ks_private_key_encode(const struct ks_private_key *key, struct ks
     PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(pkey_of(key));
     unsigned char *encoded = NULL;
     int size = info == NULL ? -1 : i2d_PKCS8_PRIV_KEY_INFO(info, &encoded);
-    enum ks_result result = size <= 0 ? failure(KS_CRYPTO) : ks_buffer_append(der, encoded, (size_t)size);
+    enum ks_result result =
+        size <= 0 ? ks_openssl_failure(KS_CRYPTO) : ks_buffer_append(der, encoded, (size_t)size);
     if (size > 0)
         OPENSSL_clear_free(encoded, (size_t)size);
     PKCS8_PRIV_KEY_INFO_free(info);
@@ -159,7 +168,7 @@ enum ks_result ks_private_key_public(const struct ks_private_key *key, uint8_t d
     unsigned char *encoded = NULL;
     int size = i2d_PUBKEY(pkey_of(key), &encoded);
     if (size <= 0)
-        return failure(KS_CRYPTO);
+        return ks_openssl_failure(KS_CRYPTO);
     enum ks_result result = KS_INVALID;
     if (size == KS_RSA_PUBLIC_SIZE) {
         memcpy(der, encoded, KS_RSA_PUBLIC_SIZE);
@@ -183,11 +192,18 @@ enum ks_result ks_private_key_decrypt(const struct ks_private_key *key,
                                       const uint8_t encrypted[static KS_RSA_ENCRYPTED_SIZE],
                                       uint8_t *plaintext, size_t *plaintext_size)
 {
+    return ks_private_key_decrypt_labelled(key, "", encrypted, plaintext, plaintext_size);
+}
+
+enum ks_result ks_private_key_decrypt_labelled(const struct ks_private_key *key, const char *label,
+                                               const uint8_t encrypted[static KS_RSA_ENCRYPTED_SIZE],
+                                               uint8_t *plaintext, size_t *plaintext_size)
+{
     uint8_t decrypted[KS_RSA_ENCRYPTED_SIZE]; /* OpenSSL asks for room for the whole modulus */
     size_t size = sizeof decrypted;
     ERR_clear_error(); /* the first error will be this call's */
     EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(pkey_of(key), NULL);
-    bool done = context != NULL && EVP_PKEY_decrypt_init(context) == 1 && use_oaep(context) &&
+    bool done = context != NULL && EVP_PKEY_decrypt_init(context) == 1 && use_oaep(context, label) &&
                 EVP_PKEY_decrypt(context, decrypted, &size, encrypted, KS_RSA_ENCRYPTED_SIZE) == 1 &&
                 size <= KS_RSA_PLAINTEXT_LIMIT;
     EVP_PKEY_CTX_free(context);
@@ -196,7 +212,7 @@ enum ks_result ks_private_key_decrypt(const struct ks_private_key *key,
         *plaintext_size = size;
     }
     OPENSSL_cleanse(decrypted, sizeof decrypted);
-    return done ? KS_OK : failure(is_verdict(ERR_peek_error()) ? KS_INVALID : KS_CRYPTO);
+    return done ? KS_OK : ks_openssl_failure(is_verdict(ERR_peek_error()) ? KS_INVALID : KS_CRYPTO);
 }
 
 void ks_private_key_free(struct ks_private_key *key)

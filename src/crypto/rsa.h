@@ -1,5 +1,6 @@
 /* rsa.h — the users' RSA-1024 keys: public ones as 160 bytes of SubjectPublicKeyInfo, private ones as PKCS#8
- * DER; encryption with OAEP, SHA-1 for digest and MGF1, empty label (protocol.md §1.1).
+ * DER; encryption with OAEP, SHA-1 for digest and MGF1, with the empty label (protocol.md §1.1) or another
+ * one (§8.3).
  *
  * Where OpenSSL runs out of memory without saying so, KS_CRYPTO stands for KS_NO_MEMORY; so may KS_INVALID
  * for a private key that is read, and a public one that is not written as everybody writes it.
@@ -35,6 +36,12 @@ void ks_public_key_free(struct ks_public_key *key); /* NULL is allowed */
 enum ks_result ks_public_key_encrypt(struct ks_public_key *key, const uint8_t *plaintext, size_t size,
                                      uint8_t encrypted[static KS_RSA_ENCRYPTED_SIZE]);
 
+/* The same under a label, which need not be kept: what was encrypted under one opens under no other, and so
+ * not under the empty one. */
+enum ks_result ks_public_key_encrypt_labelled(struct ks_public_key *key, const char *label,
+                                              const uint8_t *plaintext, size_t size,
+                                              uint8_t encrypted[static KS_RSA_ENCRYPTED_SIZE]);
+
 /* A new key pair with exponent 17: larger exponents do not fit 160 bytes. KS_OK, KS_CRYPTO,
  * KS_NO_MEMORY. */
 enum ks_result ks_private_key_generate(struct ks_private_key **key);
@@ -57,6 +64,11 @@ enum ks_result ks_private_key_public(const struct ks_private_key *key,
 enum ks_result ks_private_key_decrypt(const struct ks_private_key *key,
                                       const uint8_t encrypted[static KS_RSA_ENCRYPTED_SIZE],
                                       uint8_t *plaintext, size_t *plaintext_size);
+
+/* The same for what was encrypted under `label`; KS_INVALID also for another one. */
+enum ks_result ks_private_key_decrypt_labelled(const struct ks_private_key *key, const char *label,
+                                               const uint8_t encrypted[static KS_RSA_ENCRYPTED_SIZE],
+                                               uint8_t *plaintext, size_t *plaintext_size);
 
 void ks_private_key_free(struct ks_private_key *key); /* wipes; NULL is allowed */
 

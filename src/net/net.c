@@ -251,6 +251,16 @@ enum ks_result ks_net_listen(struct ks_net *net, const char *name, const char *a
     return result;
 }
 
+enum ks_result ks_net_secure_port(struct ks_net *net, const struct ks_tls_port_options *options,
+                                  struct ks_tls_port **port)
+{
+    struct ks_tls_port_options ours = *options;
+    net->counts.crowd.proxies = options->proxies;
+    ours.crowd = &net->counts.crowd;
+    ours.output = &net->counts.output;
+    return ks_tls_port_new(&ours, port);
+}
+
 static void add_worker(struct ks_net_statistics *statistics, const struct ks_worker_counts *counts)
 {
     uint64_t done = ks_counted(&counts->offloads_done); /* first: what is begun meanwhile only adds */

@@ -9,6 +9,7 @@
 #include "base/limits/keyed_hash.h"
 #include "base/limits/networks.h"
 #include "net/connection.h"
+#include "net/tls/tls_port.h"
 
 struct ks_net;
 
@@ -54,6 +55,12 @@ enum { KS_NET_LISTENERS_LIMIT = 8 };
 enum ks_result ks_net_listen(struct ks_net *net, const char *name, const char *address,
                              const struct ks_connection_events *events, void *service,
                              char bound[KS_ADDRESS_TEXT_SIZE], char *why, size_t why_size);
+
+/* Makes a secure port (net/tls/tls_port.h) for connections of this network: `crowd` and `output` of the
+ * options are ours. The port goes as service, with ks_tls_carrier_events, to ks_net_listen, and is freed
+ * after ks_net_close. Results as ks_tls_port_new. Main thread. */
+enum ks_result ks_net_secure_port(struct ks_net *net, const struct ks_tls_port_options *options,
+                                  struct ks_tls_port **port);
 
 /* Changes two of the options. Connections that are there stay. There are never more than RLIMIT_NOFILE was
  * set for at the opening. Main thread. */

@@ -25,8 +25,7 @@ static void print_operators(void)
 
 int main(void)
 {
-    const unsigned operators =
-        KS_SERVER_OPTIONS_OPERATOR | KS_SERVER_OPTIONS_REMOVE | KS_SERVER_OPTIONS_CHECK;
+    const unsigned operators = KS_SERVER_OPTIONS_COMMANDS;
     ks_option_describe(stdout, "option", &ks_server_options_table, KS_SERVER_OPTIONS_SETTING,
                        &ks_server_options_defaults);
     for (size_t i = 0; i < ks_server_options_table.count; i++)

@@ -2,6 +2,7 @@
  */
 #include "server/server_internal.h"
 
+#include "net/tls/tls_carrier.h"
 #include "server/port.h"
 #include "service/core/frames.h"
 
@@ -17,12 +18,13 @@ struct listening {
     void *service;
 };
 
-/* Opens one listener and appends it to the addresses. */
-static enum ks_result listen_on(struct ks_server *server, const struct listening *listening)
+/* Opens one listener and appends it to the addresses. `bound` is "" when it is off. */
+static enum ks_result listen_on(struct ks_server *server, const struct listening *listening,
+                                char bound[static KS_ADDRESS_TEXT_SIZE])
 {
     char address[KS_LISTENER_ADDRESS_SIZE];
-    char bound[KS_ADDRESS_TEXT_SIZE];
     char why[512] = "";
+    bound[0] = '\0';
     if (strcmp(listening->option, "off") == 0)
         return KS_OK;
     ks_server_options_listener(listening->option, address);
@@ -50,8 +52,20 @@ static void listen_for_operators(struct ks_server *server)
         ks_log_warning(&server->log, "operators cannot speak to this server: %s", why);
 }
 
+void ks_server_describe(const struct ks_server *server, const struct ks_server_options *options,
+                        char text[static KS_SERVER_STATUS_SIZE])
+{
+    const struct ks_host_identity *identity = &server->secure.identity;
+    (void)snprintf(text, KS_SERVER_STATUS_SIZE, "%s", server->addresses);
+    size_t used = strlen(text);
+    if (identity->port != NULL || options->registration != KS_REGISTRATION_SETTING_UNSET)
+        ks_host_identity_describe(identity, options->registration, server->options.secure, text + used,
+                                  KS_SERVER_STATUS_SIZE - used);
+}
+
 enum ks_result ks_server_start_listening(struct ks_server *server)
 {
+    char bound[KS_ADDRESS_TEXT_SIZE] = "";
     char frames_address[64];
     const struct ks_server_options *options = &server->options;
     if (options->listen == NULL)
@@ -59,19 +73,23 @@ enum ks_result ks_server_start_listening(struct ks_server *server)
                  ks_port_find(options->data, &server->log));
     const struct listening all[] = {
         {"drop and messages", "binary", options->listen != NULL ? options->listen : frames_address,
-         &ks_frames_events, &server->environment},
+         &ks_frames_events, &server->classic_port},
         {"chat", "chat", options->chat, &ks_chat_service_events, &server->chat},
         {"ask", "ask", options->ask, &ks_ask_service_events, &server->ask},
         {"metrics", "metrics", options->metrics, &ks_metrics_events, &server->metrics},
+        {"secure port", "secure", options->secure, &ks_tls_carrier_events, server->secure.identity.port},
     };
     enum ks_result result = KS_OK;
     for (size_t i = 0; i < sizeof all / sizeof all[0] && result == KS_OK; i++)
-        result = listen_on(server, &all[i]);
+        result = listen_on(server, &all[i], bound);
     if (result != KS_OK)
         return result;
+    if (bound[0] != '\0') /* of the secure port, which is the last one */
+        ks_host_identity_bound(&server->secure.identity, bound, &server->log);
     listen_for_operators(server);
-    ks_log_notice(&server->log, "kesherd %s ready: %s, data in %s", KESHER_VERSION, server->addresses,
+    ks_server_describe(server, options, server->status);
+    ks_log_notice(&server->log, "kesherd %s ready: %s, data in %s", KESHER_VERSION, server->status,
                   options->data);
-    ks_notify_check(&server->log, ks_notify_ready(&server->notify, server->addresses));
+    ks_notify_check(&server->log, ks_notify_ready(&server->notify, server->status));
     return KS_OK;
 }

@@ -1,11 +1,13 @@
 /* main.c — kesherd: what its command line asks for. Main thread. */
 #include "base/privacy.h"
 #include "server/data_directory.h"
+#include "server/host_key.h"
 #include "server/operator.h"
 #include "server/server_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { EXIT_USAGE = 2 }; /* nor is it worth another try: the unit does not restart after it */
 
@@ -24,7 +26,8 @@ static void print_help(void)
     printf("usage: kesherd [--config FILE] [--OPTION VALUE]...\n"
            "       kesherd user list | show NAME | reset-key NAME | remove NAME\n"
            "       kesherd group list\n"
-           "       kesherd check [--repair]\n\n"
+           "       kesherd check [--repair]\n"
+           "       kesherd address | invite | key next | key use\n\n"
            "Serves encrypted file drop, messages, group chat and ask. Every option may also stand in FILE, "
            "as \"name = value\". Commands for operators: kesherd user --help.\n\n");
     ks_option_print(stdout, &ks_server_options_table, KS_SERVER_OPTIONS_SETTING, &ks_server_options_defaults);
@@ -49,9 +52,29 @@ static int judge(struct ks_server_options *options)
     return EXIT_USAGE;
 }
 
+/* The certificate and key that an operator gives, as far as they can be judged from here. */
+static int judge_certificate(const struct ks_server_options *options)
+{
+    struct ks_host_key_place place;
+    struct ks_tls_identity *identity = NULL;
+    char why[KS_HOST_KEY_WHY_SIZE] = "";
+    if (strcmp(options->secure, "off") == 0)
+        return 0;
+    enum ks_result result = ks_host_key_find(NULL, options->certificate, options->private_key, &place, why);
+    if (result == KS_OK && place.is_given)
+        result = ks_host_key_read(&place, &identity, why);
+    ks_tls_identity_free(identity);
+    if (result == KS_OK)
+        return 0;
+    complain(why);
+    return EXIT_USAGE;
+}
+
 static int run_server(struct ks_server *server)
 {
     int status = judge(&server->options);
+    if (status == 0 && server->options.check_config)
+        status = judge_certificate(&server->options);
     if (status != 0)
         return status;
     if (server->options.check_config) {

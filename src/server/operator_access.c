@@ -5,6 +5,7 @@
 #include "base/local.h"
 #include "base/mailbox.h"
 #include "crypto/alias.h"
+#include "service/accounts/account_names.h"
 #include "service/operators/operations.h"
 #include "store/embedded/embedded.h"
 
@@ -167,6 +168,7 @@ static enum ks_result open_store(struct ks_operator_access *access, const struct
                                                  .clock = ks_clock_system(),
                                                  .random = ks_random_system(),
                                                  .log = &access->log,
+                                                 .skeleton = ks_account_name_skeleton_once,
                                                  .vault_threads = 1};
     enum ks_result result = become_owner(options->data, why);
     if (result == KS_OK)
@@ -177,7 +179,11 @@ static enum ks_result open_store(struct ks_operator_access *access, const struct
     if (result != KS_OK)
         snprintf(why, KS_OPERATOR_WHY_SIZE, "%s", ks_result_text(result));
     access->environment.store = access->store;
+    access->environment.random = ks_random_system();
+    access->environment.clock = ks_clock_system();
     access->environment.alias_key = access->alias_key;
+    access->environment.random = ks_random_system();
+    access->environment.clock = ks_clock_system();
     access->environment.plain_public_ids = options->public_ids == KS_PUBLIC_IDS_PLAIN;
     access->environment.log = &access->log;
     return result;
@@ -293,6 +299,12 @@ static enum ks_result try_to_open(struct ks_operator_access *access, const struc
     snprintf(why, KS_OPERATOR_WHY_SIZE, "a server uses %s, but its control socket is not there",
              options->data);
     return KS_PENDING;
+}
+
+enum ks_result ks_operator_enter(const char *directory, char why[static KS_OPERATOR_WHY_SIZE])
+{
+    enum ks_result result = look_for_data(directory, why);
+    return result == KS_OK ? become_owner(directory, why) : result;
 }
 
 enum ks_result ks_operator_open(const struct ks_server_options *options, struct ks_operator_access **access,

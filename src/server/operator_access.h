@@ -11,6 +11,11 @@ enum { KS_OPERATOR_WHY_SIZE = 5120 }; /* room for the path of a data directory *
 
 struct ks_operator_access;
 
+/* Goes as the owner of a data directory, for what works on it without its store: root becomes that user for
+ * good. KS_OK; else `why` holds a sentence: KS_NOT_FOUND when there is no data, KS_INVALID when it is not
+ * clear whose it is, KS_IO. */
+enum ks_result ks_operator_enter(const char *directory, char why[static KS_OPERATOR_WHY_SIZE]);
+
 /* Finds out who holds the data directory of `options`. A server that is just starting or stopping is waited
  * for, some seconds. Run by root on somebody else's directory, where no server is, it becomes that user for
  * good: what the store makes must be its owner's. KS_OK with *access for ks_operator_close; else `why` holds

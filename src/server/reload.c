@@ -5,24 +5,6 @@
 
 #include "server/data_directory.h"
 
-void ks_server_set_store_limits(struct ks_server *server, const struct ks_server_options *options)
-{
-    struct ks_store_limits *limits = &server->store_limits;
-    atomic_store(&limits->waiting_messages, options->waiting_messages);
-    atomic_store(&limits->waiting_bytes, options->waiting_bytes);
-    atomic_store(&limits->user_files, options->user_files);
-    atomic_store(&limits->user_bytes, options->user_bytes);
-    atomic_store(&limits->free_space, options->free_space);
-}
-
-struct ks_groups_limits ks_server_groups_limits(const struct ks_server_options *options)
-{
-    return (struct ks_groups_limits){.groups = options->groups,
-                                     .members = options->group_members,
-                                     .member_queue = options->member_queue,
-                                     .queues = options->chat_queues};
-}
-
 void ks_server_apply_settings(struct ks_server *server, const struct ks_server_options *options)
 {
     struct ks_service_settings *settings = &server->environment.settings;
@@ -44,6 +26,7 @@ void ks_server_apply_settings(struct ks_server *server, const struct ks_server_o
     server->chat.prompt_timeout_ms = options->prompt_timeout;
     server->chat.wrong_passwords = options->wrong_passwords;
     ks_groups_set_limits(server->chat.groups, &limits);
+    ks_server_apply_secure_settings(server, options);
     ks_server_set_store_limits(server, options);
     atomic_store(&server->tells_all, options->stat == KS_STAT_FULL);
     ks_net_set_limits(server->net, options->connections, options->connections_per_address);
@@ -51,10 +34,17 @@ void ks_server_apply_settings(struct ks_server *server, const struct ks_server_o
 
 enum ks_result ks_server_apply_networks(struct ks_server *server, const struct ks_server_options *options)
 {
-    struct ks_networks *networks = NULL;
-    enum ks_result result = ks_networks_parse(options->unlimited_networks, &networks);
+    struct ks_networks *unlimited = NULL;
+    struct ks_networks *proxies = NULL;
+    enum ks_result result = ks_networks_parse(options->unlimited_networks, &unlimited);
     if (result == KS_OK)
-        ks_networks_replace(&server->unlimited, networks);
+        result = ks_networks_parse(options->proxy_networks, &proxies);
+    if (result == KS_OK) {
+        ks_networks_replace(&server->unlimited, unlimited);
+        ks_networks_replace(&server->secure.proxies, proxies);
+    } else {
+        ks_networks_free(unlimited);
+    }
     return result;
 }
 
@@ -70,8 +60,9 @@ static const char *read_fresh(struct ks_server *server, struct ks_server_options
     return result == KS_OK ? NULL : ks_result_text(result);
 }
 
-/* Everything is read and judged first; then all of it counts, or nothing. No connection is dropped. */
-static void read_again(struct ks_server *server)
+/* Everything is read and judged first; then all of it counts, or nothing. No connection is dropped. `status`
+ * tells what counts now. */
+static void read_again(struct ks_server *server, char status[static KS_SERVER_STATUS_SIZE])
 {
     static struct ks_server_options fresh; /* large, and the main thread's alone */
     const char *why = read_fresh(server, &fresh);
@@ -83,6 +74,8 @@ static void read_again(struct ks_server *server)
         if (changed != NULL)
             ks_log_warning(&server->log, "%s has changed: that takes a new start", changed);
         ks_server_apply_settings(server, &fresh);
+        ks_server_reload_secure_port(server, &fresh);
+        ks_server_describe(server, &fresh, status);
         ks_log_notice(&server->log, "the configuration was read again");
     }
     ks_server_options_free(&fresh);
@@ -92,6 +85,6 @@ void ks_server_reload(void *context)
 {
     struct ks_server *server = context;
     ks_notify_check(&server->log, ks_notify_reloading(&server->notify));
-    read_again(server);
-    ks_notify_check(&server->log, ks_notify_ready(&server->notify, server->addresses));
+    read_again(server, server->status);
+    ks_notify_check(&server->log, ks_notify_ready(&server->notify, server->status));
 }

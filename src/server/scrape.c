@@ -1,8 +1,9 @@
 /* scrape.c — see scrape.h. */
 #include "server/scrape.h"
 
-#include "service/core/rules.h"
+#include "service/binary_port.h"
 #include "service/drop/places.h"
+#include "service/secure_port.h"
 #include "wire/exposition.h"
 
 #include <fcntl.h>
@@ -101,21 +102,49 @@ static void put_net(struct ks_exposition *to, const struct ks_net_statistics *ne
           net->output_limit);
 }
 
+static void put_secure_port(struct ks_exposition *to, const struct ks_tls_port *port,
+                            struct ks_presence *presence)
+{
+    const struct ks_tls_counts *counts = ks_tls_port_counts(port);
+    gauge(to, "kesher_strangers", "Connections to the secure port that have not signed in.",
+          ks_tls_port_unsigned(port));
+    gauge(to, "kesher_strangers_limit", "Such connections that there may be.", KS_TLS_UNSIGNED_LIMIT);
+    gauge(to, "kesher_signed_in", "Connections to the secure port that have.", ks_presence_count(presence));
+    gauge(to, "kesher_tls_handshaking", "TLS handshakes under way.", ks_tls_port_handshakes(port));
+    gauge(to, "kesher_tls_handshaking_limit", "Such handshakes that there may be.", KS_TLS_HANDSHAKES_LIMIT);
+    counter(to, "kesher_tls_handshakes_total", "TLS handshakes that came to a good end.",
+            ks_counted(&counts->handshakes));
+    ks_exposition_family(to, "kesher_strangers_ended_total", "counter",
+                         "Connections to the secure port that ended before that.");
+    labelled(to, "kesher_strangers_ended_total", "reason", "broken", ks_counted(&counts->broken));
+    labelled(to, "kesher_strangers_ended_total", "reason", "no-tls", ks_counted(&counts->no_tls));
+    labelled(to, "kesher_strangers_ended_total", "reason", "dropped", ks_counted(&counts->dropped));
+    labelled(to, "kesher_strangers_ended_total", "reason", "late", ks_counted(&counts->late));
+}
+
 /* ---- the services ---- */
 
 /* Those that there were: most pairs are impossible. */
-static void put_requests(struct ks_exposition *to, const struct ks_rules *rules, const struct ks_tally *tally)
+static void put_requests_of(struct ks_exposition *to, const char *family, const struct ks_rules *rules,
+                            const struct ks_tally *tally)
 {
-    ks_exposition_family(to, "kesher_requests_total", "counter",
-                         "Requests on the binary port by their code and the code of their answer.");
     for (size_t request = 0; request < rules->count; request++)
         for (size_t answer = 0; answer < KS_TALLY_ANSWERS; answer++) {
             const struct ks_label labels[KS_LABELS_LIMIT] = {{"request", rules->rules[request].label},
                                                              {"answer", ks_tally_answer_name(answer)}};
-            uint64_t count = ks_tally_answers(tally, request, answer);
+            uint64_t count = ks_tally_answers(tally, rules->first_place + request, answer);
             if (count > 0)
-                ks_exposition_sample(to, "kesher_requests_total", labels, count);
+                ks_exposition_sample(to, family, labels, count);
         }
+}
+
+static void put_requests(struct ks_exposition *to, const struct ks_tally *tally)
+{
+    ks_exposition_family(to, "kesher_requests_total", "counter",
+                         "Requests on the binary port by their code and the code of their answer.");
+    put_requests_of(to, "kesher_requests_total", &ks_binary_port_rules, tally);
+    ks_exposition_family(to, "kesher_secure_requests_total", "counter", "The same on the secure port.");
+    put_requests_of(to, "kesher_secure_requests_total", &ks_secure_port_rules, tally);
     ks_exposition_family(to, "kesher_ask_requests_total", "counter", "Requests to ask.");
     for (unsigned request = 0; request < KS_TALLY_ASKED; request++) {
         enum ks_ask_request asked = (enum ks_ask_request)request;
@@ -137,11 +166,29 @@ static void put_uploads(struct ks_exposition *to, const struct ks_service_enviro
                  ks_tally_refusals(tally, (enum ks_tally_limit)limit));
 }
 
-static void put_chat(struct ks_exposition *to, struct ks_groups *groups)
+/* Of the groups of both ports. */
+static struct ks_groups_statistics chat_statistics(const struct ks_scrape_sources *sources)
 {
     struct ks_groups_statistics chat;
-    ks_groups_statistics(groups, &chat);
-    gauge(to, "kesher_chat_groups", "Groups of the chat.", chat.groups);
+    struct ks_groups_statistics secure;
+    ks_groups_statistics(sources->groups, &chat);
+    if (sources->secure_groups == NULL)
+        return chat;
+    ks_groups_statistics(sources->secure_groups, &secure);
+    chat.groups += secure.groups;
+    chat.members += secure.members;
+    chat.messages += secure.messages;
+    chat.packets += secure.packets;
+    chat.deliveries += secure.deliveries;
+    chat.cut_off += secure.cut_off;
+    chat.queued += secure.queued;
+    return chat;
+}
+
+static void put_chat(struct ks_exposition *to, const struct ks_scrape_sources *sources)
+{
+    const struct ks_groups_statistics chat = chat_statistics(sources);
+    gauge(to, "kesher_chat_groups", "Groups of the chat, on both ports.", chat.groups);
     gauge(to, "kesher_chat_members", "Members of all groups.", chat.members);
     counter(to, "kesher_chat_messages_total", "Lines that members have said.", chat.messages);
     counter(to, "kesher_chat_packets_total",
@@ -276,9 +323,11 @@ size_t ks_scrape_render(void *context, char *text, size_t capacity)
     ks_net_statistics(sources->net, &net);
     put_build(&to);
     put_net(&to, &net);
-    put_requests(&to, sources->service->rules, sources->tally);
+    if (sources->secure_port != NULL)
+        put_secure_port(&to, sources->secure_port, sources->presence);
+    put_requests(&to, sources->tally);
     put_uploads(&to, sources->service, sources->tally);
-    put_chat(&to, sources->groups);
+    put_chat(&to, sources);
     put_store(&to, sources->store);
     counter(&to, "kesher_log_lines_suppressed_total", "Lines that were not logged, for there were too many.",
             atomic_load(&sources->log_rate->suppressed_in_all) + net.quiet);

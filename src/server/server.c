@@ -6,6 +6,7 @@
 #include "base/limits/allowance.h"
 #include "crypto/alias.h"
 #include "crypto/prepare.h"
+#include "service/accounts/account_names.h"
 #include "service/binary_port.h"
 #include "service/chat/turnstile.h"
 #include "service/drop/staged.h"
@@ -33,6 +34,7 @@ static enum ks_result open_store(struct ks_server *server)
                                           .log = &server->log,
                                           .stage_lifetime = (int64_t)(server->options.stage_lifetime / 1000),
                                           .lease_lifetime_ms = (int64_t)server->options.lease_lifetime,
+                                          .skeleton = ks_account_name_skeleton_once,
                                           .limits = &server->store_limits};
     enum ks_result result = ks_embedded_open(&options, &server->store, why, sizeof why);
     if (result != KS_OK)
@@ -63,7 +65,9 @@ static enum ks_result prepare_log(struct ks_server *server)
 static enum ks_result prepare_services(struct ks_server *server)
 {
     struct ks_service_environment *environment = &server->environment;
-    environment->rules = &ks_binary_port_rules;
+    server->classic_port =
+        (struct ks_frames_port){.rules = &ks_binary_port_rules, .environment = environment};
+    environment->store_limits = &server->store_limits;
     environment->store = server->store;
     environment->random = ks_random_system();
     environment->clock = ks_clock_system();
@@ -76,6 +80,9 @@ static enum ks_result prepare_services(struct ks_server *server)
     environment->unlimited = &server->unlimited;
     environment->tally = server->tally;
     enum ks_result result = choose_public_ids(server);
+    if (result == KS_OK)
+        result = ks_account_names_new(&server->names);
+    environment->names = server->names;
     if (result == KS_OK)
         result = ks_staged_new(&environment->staged);
     if (result == KS_OK)
@@ -105,7 +112,8 @@ static void tell_status(void *context, char text[static KS_ASK_SERVICE_STATUS_SI
                         KESHER_VERSION, seconds, ks_net_connections(server->net));
     if (used > 0 && atomic_load(&server->tells_all))
         snprintf(text + used, KS_ASK_SERVICE_STATUS_SIZE - (size_t)used, ", %zu users, %u groups",
-                 ks_embedded_user_count(server->store), ks_groups_count(server->chat.groups));
+                 ks_embedded_user_count(server->store),
+                 ks_groups_count(server->chat.groups) + ks_groups_count(server->secure.chat.groups));
 }
 
 static void prepare_ask(struct ks_server *server)
@@ -123,7 +131,11 @@ static void prepare_ask(struct ks_server *server)
 static void prepare_control(struct ks_server *server)
 {
     server->control.operations.store = server->store;
+    server->control.operations.random = ks_random_system();
+    server->control.operations.clock = ks_clock_system();
     server->control.operations.groups = server->chat.groups;
+    server->control.operations.secure_groups = server->secure.chat.groups;
+    server->control.operations.presence = server->secure.accounts.presence;
     server->control.operations.staged = server->environment.staged;
     server->control.operations.alias_key = server->alias_key;
     server->control.operations.plain_public_ids = server->options.public_ids == KS_PUBLIC_IDS_PLAIN;
@@ -135,6 +147,9 @@ static void prepare_metrics(struct ks_server *server)
     server->sources = (struct ks_scrape_sources){.store = server->store,
                                                  .net = server->net,
                                                  .groups = server->chat.groups,
+                                                 .secure_groups = server->secure.chat.groups,
+                                                 .secure_port = server->secure.identity.port,
+                                                 .presence = server->secure.accounts.presence,
                                                  .tally = server->tally,
                                                  .service = &server->environment,
                                                  .log_rate = &server->log_rate,
@@ -186,7 +201,7 @@ enum ks_result ks_server_serve(struct ks_server *server)
     ks_notify_check(&server->log, ks_notify_open(&server->notify));
     enum ks_result result = ks_server_apply_networks(server, &server->options);
     if (result != KS_OK)
-        ks_log_error(&server->log, "unlimited-networks: %s", ks_result_text(result));
+        ks_log_error(&server->log, "unlimited-networks, proxy-networks: %s", ks_result_text(result));
     if (result == KS_OK)
         result = told(server, "OpenSSL", ks_crypto_prepare());
     if (result == KS_OK)
@@ -197,12 +212,17 @@ enum ks_result ks_server_serve(struct ks_server *server)
         result = told(server, "the services", prepare_services(server));
     if (result == KS_OK)
         result = told(server, "the chat", prepare_chat(server));
+    if (result == KS_OK)
+        result = told(server, "the secure port", ks_server_prepare_secure_services(server));
     prepare_ask(server);
     prepare_control(server);
     if (result == KS_OK)
         result = open_net(server);
     if (result == KS_OK) {
         ks_server_apply_settings(server, &server->options);
+        result = ks_server_prepare_secure_port(server);
+    }
+    if (result == KS_OK) {
         prepare_metrics(server);
         result = ks_server_start_listening(server);
     }
@@ -213,12 +233,14 @@ enum ks_result ks_server_serve(struct ks_server *server)
     if (server->store != NULL)
         ks_store_close(server->store);
     ks_net_close(server->net);
+    ks_server_free_secure_port(server);
     ks_groups_free(server->chat.groups);
     ks_turnstile_free(server->chat.turnstile);
     ks_staged_free(server->environment.staged);
     ks_pacing_free(server->environment.pacing);
     ks_allowance_free(server->environment.registrations);
     ks_allowance_free(server->environment.keys);
+    ks_account_names_free(server->names);
     ks_alias_key_free(server->alias_key);
     ks_networks_clear(&server->unlimited);
     ks_notify_close(&server->notify);

@@ -6,9 +6,13 @@
 #include "base/text.h"
 #include "service/ask/ask_service.h"
 #include "service/core/environment.h"
+#include "store/accounts.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define KIB    KS_OPTION_KIB
 #define MIB    KS_OPTION_MIB
@@ -18,11 +22,15 @@
 const struct ks_server_options ks_server_options_defaults = {
     .chat = "127.0.0.1:5555",
     .ask = "127.0.0.1:1729",
+    .secure = "127.0.0.1:1358",
     .metrics = "off",
     .name = "kesher",
     .log_level = KS_LOG_INFO,
     .connections_per_address = 1000,
+    .registration = KS_REGISTRATION_SETTING_UNSET,
     .unlimited_networks = "127.0.0.0/8, ::1",
+    .proxy_networks = "none",
+    .users = 1000000,
     .registrations_per_hour = 1000,
     .keys_per_hour = 36000,
     .groups = 1000,
@@ -42,14 +50,18 @@ const struct ks_server_options ks_server_options_defaults = {
     .list_budget = 128 * MIB,
     .list_rate = 256 * KIB,
     .waiting_bytes = 4096 * MIB,
+    .user_bytes = 10240 * MIB,
     .free_space = 64 * MIB,
     .header_timeout = 30 * SECOND,
+    .sign_in_timeout = 30 * SECOND,
     .payload_timeout = 60 * SECOND,
     .stage_lifetime = 3600 * SECOND,
     .prompt_timeout = 600 * SECOND,
     .crc_wrong_delay = 2 * SECOND,
     .lease_lifetime = KS_LEASE_LIFETIME_MS,
     .settle_time = 5 * SECOND,
+    .uses = 1,
+    .days = 7,
 };
 
 /* ---- texts that make sense ---- */
@@ -73,7 +85,7 @@ static const char *judge_listener(const char *text)
                : "ADDR:PORT, as in 127.0.0.1:1357, [::1]:1357 or :1357 for all interfaces, or off";
 }
 
-static const char *judge_metrics(const char *text)
+static const char *judge_port(const char *text)
 {
     char address[KS_LISTENER_ADDRESS_SIZE];
     ks_server_options_listener(text, address);
@@ -91,6 +103,22 @@ static const char *judge_networks(const char *text)
     return NULL;
 }
 
+/* What may stand in a link. */
+static const char *judge_host(const char *text)
+{
+    static const char harmless[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]";
+    struct ks_address address;
+    bool fits =
+        strspn(text, harmless) == strlen(text) && ks_address_parse(text, strlen(text), &address) == KS_OK;
+    return fits ? NULL
+                : "a name or an address, perhaps with a port, as in chat.example.org or [2001:db8::1]:443";
+}
+
+static const char *judge_user_name(const char *text)
+{
+    return strlen(text) <= KS_ACCOUNT_NAME_LIMIT ? NULL : "a name of 1 to 64 bytes";
+}
+
 /* What ask would cut, or a terminal obey. */
 static const char *judge_name(const char *text)
 {
@@ -106,6 +134,8 @@ static const char *judge_name(const char *text)
 
 static const char *const log_levels[] = {"error", "warning", "notice", "info", "debug", NULL};
 static const char *const public_ids[] = {"alias", "plain", NULL};
+/* Behind them is KS_REGISTRATION_SETTING_UNSET, which no word sets. */
+static const char *const registrations[] = {"open", "invited", "closed", NULL};
 static const char *const stats[] = {"plain", "full", NULL};
 
 enum { FIXED = KS_SERVER_OPTIONS_SETTING, RELOADS = KS_SERVER_OPTIONS_SETTING | KS_SERVER_OPTIONS_RELOADS };
@@ -122,8 +152,25 @@ static const struct ks_option rows[] = {
     {"chat", "ADDR:PORT", KS_OPTION_TEXT, FIXED, MEMBER(chat), .help = "group chat, or off",
      .judge = judge_listener},
     {"ask", "ADDR:PORT", KS_OPTION_TEXT, FIXED, MEMBER(ask), .help = "ask, or off", .judge = judge_listener},
+    {"secure", "ADDR:PORT", KS_OPTION_TEXT, FIXED, MEMBER(secure),
+     .help = "the secure port, TLS, for accounts, or off; only a port means 127.0.0.1", .judge = judge_port},
+    {"certificate", "FILE", KS_OPTION_TEXT, RELOADS, MEMBER(certificate),
+     .help = "PEM, of the secure port (default: $CREDENTIALS_DIRECTORY/certificate if there, else one that "
+             "kesherd makes itself)"},
+    {"private-key", "FILE", KS_OPTION_TEXT, RELOADS, MEMBER(private_key),
+     .help = "PEM, its key (default: $CREDENTIALS_DIRECTORY/private-key if there, else tls/key.pem in the "
+             "data directory)"},
+    {"proxy-networks", "LIST", KS_OPTION_LIST, RELOADS, MEMBER(proxy_networks),
+     .help = "whose connections to the secure port begin with a header of PROXY v2, or none",
+     .judge = judge_networks},
+    {"registration", "HOW", KS_OPTION_WORD, RELOADS, MEMBER(registration),
+     .help = "open, invited or closed, on all ports (default: open on classic ports, and on the secure one "
+             "while it listens on loopback only; else invited there)",
+     .words = registrations},
+    {"users", "N", KS_OPTION_COUNT, RELOADS, MEMBER(users), .help = "that may be registered; 0: no limit",
+     .least = 0, .most = 1000000000},
     {"metrics", "ADDR:PORT", KS_OPTION_TEXT, FIXED, MEMBER(metrics),
-     .help = "metrics and health for monitors; only a port means 127.0.0.1", .judge = judge_metrics},
+     .help = "metrics and health for monitors; only a port means 127.0.0.1", .judge = judge_port},
     {"name", "NAME", KS_OPTION_TEXT, FIXED, MEMBER(name), .help = "what ask tells as the server's name",
      .judge = judge_name},
     {"stat", "HOW", KS_OPTION_WORD, RELOADS, MEMBER(stat),
@@ -140,6 +187,8 @@ static const struct ks_option rows[] = {
      .most = 1048576 * MIB},
     {"header-timeout", "TIME", KS_OPTION_DURATION, RELOADS, MEMBER(header_timeout),
      .help = "for a request's header, from its first byte on", .unit = SECOND, .least = SECOND, .most = DAY},
+    {"sign-in-timeout", "TIME", KS_OPTION_DURATION, RELOADS, MEMBER(sign_in_timeout),
+     .help = "to sign in or register on the secure port", .unit = SECOND, .least = SECOND, .most = DAY},
     {"payload-timeout", "TIME", KS_OPTION_DURATION, RELOADS, MEMBER(payload_timeout),
      .help = "of silence inside a payload", .unit = SECOND, .least = SECOND, .most = DAY},
     {"stage-lifetime", "TIME", KS_OPTION_DURATION, FIXED, MEMBER(stage_lifetime),
@@ -219,6 +268,19 @@ static const struct ks_option rows[] = {
      .help = "user remove: do not ask first; needed where stdin is no terminal"},
     {"repair", NULL, KS_OPTION_FLAG, KS_SERVER_OPTIONS_CHECK, MEMBER(repair),
      .help = "check: put aside what is damaged, so that the rest is served; deletes nothing"},
+    {"host", "NAME", KS_OPTION_TEXT, KS_SERVER_OPTIONS_LINK, MEMBER(host),
+     .help = "address, invite: what others reach this server by (default: the certificate's name, else the "
+             "secure port's address, else this machine's name)",
+     .judge = judge_host},
+    {"curl", NULL, KS_OPTION_FLAG, KS_SERVER_OPTIONS_ADDRESS, MEMBER(curl),
+     .help = "address: what curl takes instead of a link"},
+    {"uses", "N", KS_OPTION_COUNT, KS_SERVER_OPTIONS_INVITE, MEMBER(uses),
+     .help = "invite: how many may register with it", .least = 1, .most = KS_INVITATION_USES_LIMIT},
+    {"days", "N", KS_OPTION_COUNT, KS_SERVER_OPTIONS_INVITE, MEMBER(days),
+     .help = "invite: how long it holds; 0: for ever", .least = 0, .most = 36500},
+    {"for", "NAME", KS_OPTION_TEXT, KS_SERVER_OPTIONS_INVITE, MEMBER(for_name),
+     .help = "invite: for this name alone, also where an account has it, whose key is then void",
+     .judge = judge_user_name},
     {"version", NULL, KS_OPTION_FLAG, KS_SERVER_OPTIONS_SPECIAL | KS_SERVER_OPTIONS_OPERATOR, MEMBER(version),
      .help = "print the version"},
     {"help", NULL, KS_OPTION_FLAG, KS_SERVER_OPTIONS_SPECIAL | KS_SERVER_OPTIONS_OPERATOR, MEMBER(help),
@@ -279,16 +341,19 @@ static bool clash(const char *one, const char *other)
            (covers(first.host, second.host) || covers(second.host, first.host));
 }
 
-const char *ks_server_options_judge(struct ks_server_options *options)
+/* Two listeners that cannot be open at once, or nothing to serve. */
+static const char *judge_listeners(struct ks_server_options *options)
 {
-    const char *const names[] = {"listen", "chat", "ask", "metrics"};
-    const char *const values[] = {options->listen, options->chat, options->ask, options->metrics};
+    const char *const names[] = {"listen", "chat", "ask", "secure", "metrics"};
+    const char *const values[] = {options->listen, options->chat, options->ask, options->secure,
+                                  options->metrics};
     enum { LISTENERS = sizeof names / sizeof names[0] };
     size_t off = 0;
     for (size_t i = 0; i < LISTENERS; i++)
         off += is_off(values[i]) ? 1 : 0;
     if (off == LISTENERS)
-        return "listen, chat, ask and metrics are all off: there is nothing to serve; give one an address";
+        return "listen, chat, ask, secure and metrics are all off: there is nothing to serve; give one an "
+               "address";
     for (size_t i = 0; i < LISTENERS; i++) {
         for (size_t other = 0; other < i; other++) {
             if (!clash(values[i], values[other]))
@@ -300,6 +365,50 @@ const char *ks_server_options_judge(struct ks_server_options *options)
         }
     }
     return NULL;
+}
+
+const char *ks_server_options_judge(struct ks_server_options *options)
+{
+    const char *why = judge_listeners(options);
+    if (why != NULL)
+        return why;
+    if ((options->certificate == NULL) != (options->private_key == NULL))
+        return "certificate and private-key go together: give both, or none";
+    return NULL;
+}
+
+/* ---- who may register ---- */
+
+bool ks_server_options_is_loopback(const char *address)
+{
+    struct ks_address parsed;
+    struct in_addr ipv4;
+    struct in6_addr ipv6;
+    if (ks_address_parse_listener(address, &parsed) != KS_OK)
+        return false;
+    if (strcasecmp(parsed.host, "localhost") == 0)
+        return true;
+    if (inet_pton(AF_INET, parsed.host, &ipv4) == 1)
+        return ntohl(ipv4.s_addr) >> 24 == 127;
+    return inet_pton(AF_INET6, parsed.host, &ipv6) == 1 && IN6_IS_ADDR_LOOPBACK(&ipv6);
+}
+
+struct ks_server_admission ks_server_options_admission(enum ks_registration_setting setting,
+                                                       const char *secure)
+{
+    char address[KS_LISTENER_ADDRESS_SIZE];
+    if (setting != KS_REGISTRATION_SETTING_UNSET)
+        return (struct ks_server_admission){.classic = setting, .secure = setting};
+    ks_server_options_listener(secure, address);
+    bool is_open = is_off(secure) || ks_server_options_is_loopback(address);
+    return (struct ks_server_admission){.classic = KS_REGISTRATION_SETTING_OPEN,
+                                        .secure = is_open ? KS_REGISTRATION_SETTING_OPEN
+                                                          : KS_REGISTRATION_SETTING_INVITED};
+}
+
+const char *ks_server_options_registration_word(enum ks_registration_setting setting)
+{
+    return registrations[setting];
 }
 
 const char *ks_server_options_first_change(const struct ks_server_options *left,

@@ -24,6 +24,27 @@ enum ks_server_options_use {
     KS_SERVER_OPTIONS_REMOVE = 1u << 3,   /* user remove */
     KS_SERVER_OPTIONS_CHECK = 1u << 4,    /* check */
     KS_SERVER_OPTIONS_RELOADS = 1u << 5,  /* nobody, but a SIGHUP changes it; the others need a new start */
+    KS_SERVER_OPTIONS_LINK = 1u << 6,     /* address, invite */
+    KS_SERVER_OPTIONS_ADDRESS = 1u << 7,  /* address */
+    KS_SERVER_OPTIONS_INVITE = 1u << 8,   /* invite */
+    /* Every command for operators, whatever it takes. */
+    KS_SERVER_OPTIONS_COMMANDS = KS_SERVER_OPTIONS_OPERATOR | KS_SERVER_OPTIONS_REMOVE |
+                                 KS_SERVER_OPTIONS_CHECK | KS_SERVER_OPTIONS_LINK |
+                                 KS_SERVER_OPTIONS_ADDRESS | KS_SERVER_OPTIONS_INVITE,
+};
+
+/* Who may register, as it was set. */
+enum ks_registration_setting {
+    KS_REGISTRATION_SETTING_OPEN,
+    KS_REGISTRATION_SETTING_INVITED,
+    KS_REGISTRATION_SETTING_CLOSED,
+    KS_REGISTRATION_SETTING_UNSET, /* behind the words of the option: a state of its own */
+};
+
+/* What that means for the ports: never KS_REGISTRATION_SETTING_UNSET. */
+struct ks_server_admission {
+    enum ks_registration_setting classic;
+    enum ks_registration_setting secure;
 };
 
 enum ks_public_ids {
@@ -40,18 +61,24 @@ enum ks_stat {
 struct ks_server_options {
     const char *data; /* NULL: see server/data_directory.h */
     const char
-        *listen; /* an address or "off", as the next three; NULL: 127.0.0.1 and the port of server/port.h */
+        *listen; /* an address or "off", as the next four; NULL: 127.0.0.1 and the port of server/port.h */
     const char *chat;
     const char *ask;
-    const char *metrics; /* a port alone is one of 127.0.0.1 */
-    const char *name;    /* what ask tells as NAME */
+    const char *secure; /* a port alone is one of 127.0.0.1, as of the next one */
+    const char *metrics;
+    const char *certificate; /* paths of PEM files, both or none; NULL: server/host_key.h */
+    const char *private_key;
+    const char *name; /* what ask tells as NAME */
     enum ks_log_level log_level;
     enum ks_stat stat;
     enum ks_public_ids public_ids;
+    enum ks_registration_setting registration;
     unsigned workers;     /* 0: one fewer than cores */
     unsigned connections; /* 0: what the system allows, at most 20000 */
     unsigned connections_per_address;
     char unlimited_networks[KS_OPTION_LIST_SIZE];
+    char proxy_networks[KS_OPTION_LIST_SIZE];
+    unsigned users;                  /* that may be registered; 0: no limit */
     unsigned registrations_per_hour; /* from one address */
     unsigned keys_per_hour;
     unsigned groups;
@@ -73,7 +100,8 @@ struct ks_server_options {
     uint64_t waiting_bytes;
     uint64_t user_bytes;
     uint64_t free_space;
-    uint64_t header_timeout; /* milliseconds, as all times */
+    uint64_t header_timeout; /* milliseconds, as all times but `days` */
+    uint64_t sign_in_timeout;
     uint64_t payload_timeout;
     uint64_t stage_lifetime;
     uint64_t prompt_timeout;
@@ -84,9 +112,14 @@ struct ks_server_options {
     bool check_config;
     bool help;
     bool version;
-    bool json; /* of commands for operators, as the next two */
+    bool json; /* of commands for operators, as what follows */
     bool yes;
     bool repair;
+    bool curl;
+    const char *host;                                       /* in links; NULL: see server/public_link.h */
+    unsigned uses;                                          /* of an invitation */
+    unsigned days;                                          /* that it holds; 0: for ever */
+    const char *for_name;                                   /* for whom alone; NULL: for anybody */
     const char *operands[KS_SERVER_OPTIONS_OPERANDS_LIMIT]; /* a command for operators; none: serve */
     size_t operand_count;                                   /* what is more than the limit is left out */
     struct ks_option_reader reader;                         /* what was given, and why it is wrong */
@@ -105,6 +138,19 @@ void ks_server_options_free(struct ks_server_options *options);
 /* What is wrong with options that are sound each by itself, for a server, as a line; NULL when nothing is.
  * All that a start would find without a socket or the data. */
 const char *ks_server_options_judge(struct ks_server_options *options);
+
+/* Who may register where, with the options `registration` and `secure`. Unset, the classic ports are open as
+ * ever, the secure one only as long as it listens on loopback alone: else it is by invitation. Set, it holds
+ * for all ports. */
+struct ks_server_admission ks_server_options_admission(enum ks_registration_setting setting,
+                                                       const char *secure);
+
+/* "open", "invited" or "closed". Static. */
+const char *ks_server_options_registration_word(enum ks_registration_setting setting);
+
+/* Whether an address of ks_server_options_listener is one that only this machine reaches; a name is not,
+ * but for "localhost". */
+bool ks_server_options_is_loopback(const char *address);
 
 /* The address of a listener's option, with a host in front of a port alone. */
 void ks_server_options_listener(const char *option, char address[static KS_LISTENER_ADDRESS_SIZE]);

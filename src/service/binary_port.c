@@ -123,6 +123,7 @@ static const struct ks_rule rules[] = {
 };
 
 enum { RULES = sizeof rules / sizeof rules[0] };
-_Static_assert((int)RULES <= (int)KS_TALLY_REQUESTS, "every rule has a place to be counted");
+_Static_assert((int)RULES == (int)KS_BINARY_PORT_RULES, "places are counted from here on");
 
-const struct ks_rules ks_binary_port_rules = {.rules = rules, .count = RULES};
+const struct ks_rules ks_binary_port_rules = {
+    .rules = rules, .count = RULES, .most_collected = KS_NAME_AND_KEY_PAYLOAD_SIZE};

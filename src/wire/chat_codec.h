@@ -1,5 +1,5 @@
-/* chat_codec.h — the texts of group chat, and how its unframed input is cut (protocol.md §2). Pure functions
- * on bytes: no I/O, no allocation; any thread.
+/* chat_codec.h — the texts of group chat, and how its unframed input is cut (protocol.md §2, §9). Pure
+ * functions on bytes: no I/O, no allocation; any thread.
  */
 #ifndef KS_WIRE_CHAT_CODEC_H
 #define KS_WIRE_CHAT_CODEC_H
@@ -33,6 +33,13 @@ enum {
 #define KS_CHAT_LEFT           "You chose exit so you removed from the group. \n"
 #define KS_CHAT_HAS_LEFT       "%s has removed from the group \n"
 #define KS_CHAT_FULL           "The server is full, try again later. \n"
+
+/* On the secure port alone (protocol.md §9). */
+#define KS_CHAT_NAME_TAKEN "This name is taken, choose another. \n"
+#define KS_CHAT_HAS_JOINED "%s has joined the group \n"
+#define KS_CHAT_ASK_WHO    "/who"                /* what a member writes to be told the names, … */
+#define KS_CHAT_WHO        "In the group: %s \n" /* … which have ", " between them, … */
+#define KS_CHAT_AND_MORE   ", and %u more"       /* … and this behind those that fit */
 
 /* The first line of `bytes`: true when a CR, LF or CRLF ends one; *line_size is then its size, *taken that
  * and its end. A CR that is the last byte ends a line; an LF that follows in the next read belongs to it. */

@@ -1,10 +1,12 @@
 /* control_codec.c — see control_codec.h. */
 #include "wire/control_codec.h"
 
+#include "base/base64url.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "wire/json.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -18,7 +20,7 @@ static const struct {
     [KS_CONTROL_USERS] = {"users", false},        [KS_CONTROL_USER] = {"user", true},
     [KS_CONTROL_RESET_KEY] = {"reset-key", true}, [KS_CONTROL_REMOVE] = {"remove", true},
     [KS_CONTROL_GROUPS] = {"groups", false},      [KS_CONTROL_CHECK] = {"check", false},
-    [KS_CONTROL_REPAIR] = {"repair", false},
+    [KS_CONTROL_REPAIR] = {"repair", false},      [KS_CONTROL_INVITE] = {"invite", true},
 };
 
 /* ---- requests ---- */
@@ -35,12 +37,58 @@ static bool is_word(const char *line, size_t size, const char *word)
     return size == strlen(word) && memcmp(line, word, size) == 0;
 }
 
+/* Names of accounts are of any letters; whatever else is wrong with one, nobody has it. */
+static bool is_name(const char *text, size_t size)
+{
+    size_t used = 0;
+    bool is_blank = true;
+    if (size >= KS_TEXT_FIELD_SIZE)
+        return false;
+    while (used < size) {
+        const uint8_t *next = (const uint8_t *)text + used;
+        size_t length = ks_text_utf8_length(next, size - used);
+        if (length == 0 || !ks_text_is_harmless(next, length))
+            return false;
+        is_blank = is_blank && *next == ' ';
+        used += length;
+    }
+    return !is_blank;
+}
+
 static enum ks_result parse_name(const char *line, size_t size, char name[static KS_TEXT_FIELD_SIZE])
 {
-    if (!ks_text_is_user_name(line, size))
+    if (!is_name(line, size))
         return KS_INVALID;
     memcpy(name, line, size);
     return KS_OK;
+}
+
+/* Digits up to the next blank, which is taken, or the end. False for anything else. */
+static bool take_number(const char **line, size_t *size, uint64_t most, uint64_t *number)
+{
+    size_t digits = word_size(*line, *size);
+    *number = 0;
+    for (size_t i = 0; i < digits; i++) {
+        unsigned digit = (unsigned)(unsigned char)(*line)[i] - '0';
+        if (digit > 9 || *number > (most - digit) / 10)
+            return false;
+        *number = *number * 10 + digit;
+    }
+    bool is_last = digits == *size;
+    *line += digits + (is_last ? 0 : 1);
+    *size -= digits + (is_last ? 0 : 1);
+    return digits > 0 && (is_last || *size > 0);
+}
+
+static enum ks_result parse_invite(const char *line, size_t size, struct ks_control_request *request)
+{
+    uint64_t uses = 0;
+    uint64_t until = 0;
+    if (!take_number(&line, &size, UINT32_MAX, &uses) || uses == 0 || size == 0 ||
+        !take_number(&line, &size, INT64_MAX, &until))
+        return KS_INVALID;
+    request->invite = (struct ks_control_invite){.uses = (uint32_t)uses, .until = (int64_t)until};
+    return size > 0 ? parse_name(line, size, request->name) : KS_OK;
 }
 
 enum ks_result ks_control_request_parse(const char *line, size_t size, struct ks_control_request *request)
@@ -60,14 +108,27 @@ enum ks_result ks_control_request_parse(const char *line, size_t size, struct ks
         if (!is_word(line, verb, verbs[i].word) || verbs[i].has_name != (verb < size))
             continue;
         request->verb = (enum ks_control_verb)i;
+        if (request->verb == KS_CONTROL_INVITE)
+            return parse_invite(line + verb + 1, size - verb - 1, request);
         return verbs[i].has_name ? parse_name(line + verb + 1, size - verb - 1, request->name) : KS_OK;
     }
     return KS_INVALID;
 }
 
+static size_t encode_invite(const struct ks_control_request *request,
+                            char line[static KS_CONTROL_REQUEST_LIMIT])
+{
+    int size = snprintf(line, KS_CONTROL_REQUEST_LIMIT, VERSION " invite %" PRIu32 " %" PRId64 "%s%s\n",
+                        request->invite.uses, request->invite.until, request->name[0] != '\0' ? " " : "",
+                        request->name);
+    return size > 0 ? (size_t)size : 0;
+}
+
 size_t ks_control_request_encode(const struct ks_control_request *request,
                                  char line[static KS_CONTROL_REQUEST_LIMIT])
 {
+    if (request->verb == KS_CONTROL_INVITE)
+        return encode_invite(request, line);
     bool has_name = verbs[request->verb].has_name;
     int size = snprintf(line, KS_CONTROL_REQUEST_LIMIT, VERSION " %s%s%s\n", verbs[request->verb].word,
                         has_name ? " " : "", has_name ? request->name : "");
@@ -126,6 +187,10 @@ size_t ks_control_user_encode(const struct ks_control_user *user, char line[stat
     ks_json_number(&writer, "file_bytes", user->file_bytes);
     ks_json_number(&writer, "messages", user->messages);
     ks_json_number(&writer, "message_bytes", user->message_bytes);
+    if (user->is_account) {
+        ks_json_flag(&writer, "account", true);
+        ks_json_flag(&writer, "classic", user->is_classic);
+    }
     if (!user->is_detailed)
         return ks_json_end(&writer);
     ks_json_text(&writer, "public_id", user->public_id, strlen(user->public_id));
@@ -133,6 +198,8 @@ size_t ks_control_user_encode(const struct ks_control_user *user, char line[stat
         ks_json_text(&writer, "key_fingerprint", user->key_fingerprint, strlen(user->key_fingerprint));
     else
         ks_json_null(&writer, "key_fingerprint");
+    if (user->is_account)
+        ks_json_text(&writer, "short_fingerprint", user->short_fingerprint, strlen(user->short_fingerprint));
     return ks_json_end(&writer);
 }
 
@@ -151,6 +218,24 @@ static bool read_user_number(const struct ks_json_member *member, struct ks_cont
     return true; /* a member of a newer kesher */
 }
 
+static bool read_flag(const struct ks_json_member *member, bool *flag)
+{
+    *flag = member->kind == KS_JSON_TRUE;
+    return member->kind == KS_JSON_TRUE || member->kind == KS_JSON_FALSE;
+}
+
+static bool read_user_flag(const struct ks_json_member *member, struct ks_control_user *user)
+{
+    const struct {
+        const char *name;
+        bool *flag;
+    } flags[] = {{"has_key", &user->has_key}, {"account", &user->is_account}, {"classic", &user->is_classic}};
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
+        if (strcmp(member->name, flags[i].name) == 0)
+            return read_flag(member, flags[i].flag);
+    return read_user_number(member, user);
+}
+
 static bool read_user_member(const struct ks_json_member *member, struct ks_control_user *user)
 {
     if (strcmp(member->name, "name") == 0)
@@ -165,11 +250,9 @@ static bool read_user_member(const struct ks_json_member *member, struct ks_cont
     }
     if (strcmp(member->name, "key_fingerprint") == 0)
         return read_text(member, user->key_fingerprint, sizeof user->key_fingerprint);
-    if (strcmp(member->name, "has_key") == 0) {
-        user->has_key = member->kind == KS_JSON_TRUE;
-        return member->kind == KS_JSON_TRUE || member->kind == KS_JSON_FALSE;
-    }
-    return read_user_number(member, user);
+    if (strcmp(member->name, "short_fingerprint") == 0)
+        return read_text(member, user->short_fingerprint, sizeof user->short_fingerprint);
+    return read_user_flag(member, user);
 }
 
 enum ks_result ks_control_user_parse(const char *line, size_t size, struct ks_control_user *user)
@@ -193,6 +276,7 @@ size_t ks_control_group_encode(const struct ks_control_group *group, char line[s
     ks_json_number(&writer, "members", group->members);
     put_time(&writer, "since", group->since);
     ks_json_number(&writer, "messages", group->messages);
+    ks_json_flag(&writer, "secure", group->is_secure);
     return ks_json_end(&writer);
 }
 
@@ -206,6 +290,10 @@ static bool read_group_member(const struct ks_json_member *member, struct ks_con
         return read_time(member, &group->since);
     if (strcmp(member->name, "messages") == 0)
         return read_number(member, &group->messages);
+    if (strcmp(member->name, "secure") == 0) {
+        group->is_secure = member->kind == KS_JSON_TRUE;
+        return member->kind == KS_JSON_TRUE || member->kind == KS_JSON_FALSE;
+    }
     return true;
 }
 
@@ -296,6 +384,37 @@ enum ks_result ks_control_sums_parse(const char *line, size_t size, struct ks_co
             sound = is_whole = read_number(&member, &sums->wrong);
         if (!sound)
             return KS_INVALID;
+    }
+    return result == KS_NOT_FOUND && is_whole ? KS_OK : KS_INVALID;
+}
+
+/* ---- invitations ---- */
+
+size_t ks_control_invitation_encode(const struct ks_control_invitation *invitation,
+                                    char line[static KS_CONTROL_LINE_LIMIT])
+{
+    struct ks_json_writer writer = ks_json_begin(line, KS_CONTROL_LINE_LIMIT);
+    char text[KS_INVITATION_TEXT_SIZE];
+    ks_base64url_encode(invitation->code, sizeof invitation->code, text);
+    ks_json_text(&writer, "invitation", text, sizeof text - 1);
+    return ks_json_end(&writer);
+}
+
+enum ks_result ks_control_invitation_parse(const char *line, size_t size,
+                                           struct ks_control_invitation *invitation)
+{
+    struct ks_json_reader reader = ks_json_read(line, size);
+    struct ks_json_member member;
+    enum ks_result result = KS_OK;
+    bool is_whole = false;
+    while ((result = ks_json_next(&reader, &member)) == KS_OK) {
+        if (strcmp(member.name, "invitation") != 0)
+            continue;
+        if (member.kind != KS_JSON_TEXT ||
+            ks_base64url_decode(member.text, member.text_size, invitation->code, sizeof invitation->code) !=
+                KS_OK)
+            return KS_INVALID;
+        is_whole = true;
     }
     return result == KS_NOT_FOUND && is_whole ? KS_OK : KS_INVALID;
 }

@@ -160,6 +160,24 @@ enum ks_result ks_http_request_parse(const char *bytes, size_t size, struct ks_h
     return result == KS_MORE && seen == KS_HTTP_HEAD_LIMIT ? KS_TOO_LARGE : result;
 }
 
+enum ks_result ks_http_head_take(struct ks_http_head *head, const char *bytes, size_t size,
+                                 struct ks_http_request *request, size_t *used)
+{
+    size_t before = head->size;
+    size_t room = sizeof head->bytes - before;
+    size_t taken = size < room ? size : room;
+    size_t head_size = 0;
+    memcpy(head->bytes + before, bytes, taken);
+    head->size += taken;
+    *used = taken;
+    enum ks_result result = ks_http_request_parse(head->bytes, head->size, request, &head_size);
+    if (result == KS_MORE)
+        return KS_MORE;
+    head->size = 0;
+    *used = head_size > before ? head_size - before : 0;
+    return result;
+}
+
 /* ---- answers ---- */
 
 const char *ks_http_status_text(unsigned status)
@@ -189,11 +207,12 @@ size_t ks_http_answer_encode(const struct ks_http_answer *answer, char head[stat
     char date[48] = "";
     if (gmtime_r(&second, &parts) != NULL)
         strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &parts);
-    int size = snprintf(head, KS_HTTP_ANSWER_HEAD_SIZE,
-                        "HTTP/1.1 %u %s\r\nDate: %s\r\nServer: kesherd\r\nContent-Type: %s\r\n"
-                        "Content-Length: %zu\r\n%sCache-Control: no-store\r\nConnection: %s\r\n\r\n",
-                        answer->status, ks_http_status_text(answer->status), date, answer->content_type,
-                        answer->content_size, answer->status == 405 ? "Allow: GET, HEAD\r\n" : "",
-                        answer->keep_alive ? "keep-alive" : "close");
+    int size =
+        snprintf(head, KS_HTTP_ANSWER_HEAD_SIZE,
+                 "HTTP/1.1 %u %s\r\nDate: %s\r\nServer: kesherd\r\nContent-Type: %s\r\n"
+                 "Content-Length: %zu\r\n%s%sCache-Control: no-store\r\nConnection: %s\r\n\r\n",
+                 answer->status, ks_http_status_text(answer->status), date, answer->content_type,
+                 answer->content_size, answer->status == 405 ? "Allow: GET, HEAD\r\n" : "",
+                 answer->fields != NULL ? answer->fields : "", answer->keep_alive ? "keep-alive" : "close");
     return size > 0 ? (size_t)size : 0;
 }

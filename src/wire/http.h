@@ -13,7 +13,7 @@
 enum {
     KS_HTTP_HEAD_LIMIT = 8192, /* of a request, with the empty line that ends it */
     KS_HTTP_PATH_SIZE = 64,
-    KS_HTTP_ANSWER_HEAD_SIZE = 512,
+    KS_HTTP_ANSWER_HEAD_SIZE = 1024,
 };
 
 enum ks_http_method { KS_HTTP_GET, KS_HTTP_HEAD, KS_HTTP_OTHER };
@@ -30,12 +30,25 @@ struct ks_http_request {
 enum ks_result ks_http_request_parse(const char *bytes, size_t size, struct ks_http_request *request,
                                      size_t *head_size);
 
+/* A head that comes in pieces. Zeros: none has begun. */
+struct ks_http_head {
+    size_t size; /* of what is there; 0 when the next one has not begun */
+    char bytes[KS_HTTP_HEAD_LIMIT];
+};
+
+/* Adds a piece; *used is how much of it belongs to the head, and to nothing behind it. KS_MORE; else the head
+ * is at its end, and empty again: the results of ks_http_request_parse. */
+enum ks_result ks_http_head_take(struct ks_http_head *head, const char *bytes, size_t size,
+                                 struct ks_http_request *request, size_t *used);
+
 struct ks_http_answer {
     unsigned status; /* 200, 400, 404, 405, 431, 500 or 503 */
     const char *content_type;
     size_t content_size;
     bool keep_alive;
     int64_t date; /* wall seconds */
+    const char
+        *fields; /* more lines, each with its CR LF, at most KS_HTTP_ANSWER_HEAD_SIZE / 2; NULL: none */
 };
 
 /* Writes the head of an answer, with the empty line; returns its size. */

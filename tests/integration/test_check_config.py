@@ -237,7 +237,7 @@ def test_two_listeners_on_one_port_are_found(tmp_path):
 
 
 def test_a_server_without_a_listener_is_found(tmp_path):
-    assert_wrong(check(tmp_path, "--listen", "off", "--chat", "off", "--ask", "off"), "nothing to serve")
+    assert_wrong(check(tmp_path, "--listen", "off", "--chat", "off", "--ask", "off", "--secure", "off"), "nothing to serve")
 
 
 def test_a_wrong_configuration_ends_a_start_with_the_status_that_the_unit_does_not_restart(tmp_path):

@@ -26,7 +26,7 @@ def start(tmp_path, manager):
     started = []
 
     def start(**more):
-        listen = ["--listen", "127.0.0.1:0", "--chat", "off", "--ask", "off"]
+        listen = ["--listen", "127.0.0.1:0", "--chat", "off", "--ask", "off", "--secure", "off"]
         process = subprocess.Popen(
             [str(program("KESHERD", "kesherd")), "--data", str(tmp_path / "data"), *listen],
             env={**environment(), "NOTIFY_SOCKET": manager.getsockname(), **more},
@@ -85,7 +85,7 @@ def test_a_watchdog_of_another_process_is_told_nothing(manager, start):
 
 def test_a_manager_that_cannot_be_told_does_not_stop_the_server(tmp_path):
     data = tmp_path / "data"
-    listen = ["--listen", "127.0.0.1:0", "--chat", "off", "--ask", "off"]
+    listen = ["--listen", "127.0.0.1:0", "--chat", "off", "--ask", "off", "--secure", "off"]
     with subprocess.Popen(
         [str(program("KESHERD", "kesherd")), "--data", str(data), *listen],
         env={**environment(), "NOTIFY_SOCKET": str(tmp_path / "nobody")},

@@ -75,7 +75,7 @@ def test_the_memory_of_an_ordinary_program_can_be_read():
 
 
 def test_the_memory_of_kesherd_cannot(start, folder):
-    server = start("kesherd", "--data", str(folder), "--listen", "127.0.0.1:0", "--chat", "off", "--ask", "off")
+    server = start("kesherd", "--data", str(folder), "--listen", "127.0.0.1:0", "--chat", "off", "--ask", "off", "--secure", "off")
     wait_until(lambda: b"ready" in server.stdout.readline(), "the server is ready")
     assert not can_be_read_by_its_user(server)
 

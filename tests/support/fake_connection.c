@@ -116,9 +116,34 @@ static bool move_output(struct fake_connection *connection)
     return moves || told;
 }
 
+static bool give_turn(struct fake_connection *connection)
+{
+    if (!connection->open || !connection->turn_wanted)
+        return false;
+    connection->turn_wanted = false;
+    if (!is_over(connection) && connection->connection.events->turn != NULL)
+        connection->connection.events->turn(&connection->connection);
+    return true;
+}
+
+static void fake_want_turn(struct ks_connection *connection)
+{
+    struct fake_connection *fake = fake_of(connection);
+    fake->turn_wanted = !is_over(fake);
+}
+
+static bool fake_channel(struct ks_connection *connection, uint8_t channel[static KS_CONNECTION_CHANNEL_SIZE])
+{
+    const struct fake_connection *fake = fake_of(connection);
+    if (fake->has_channel)
+        memcpy(channel, fake->channel, sizeof fake->channel);
+    return fake->has_channel;
+}
+
 static void fake_flush(struct ks_connection *connection)
 {
     struct fake_connection *fake = fake_of(connection);
+    give_turn(fake);
     if (!is_over(fake) && take_window(fake))
         tell_drained(fake);
 }
@@ -239,6 +264,8 @@ static const struct ks_connection_operations fake_operations = {
     .set_reminder = fake_set_reminder,
     .set_idle = fake_set_idle,
     .set_standing = fake_set_standing,
+    .want_turn = fake_want_turn,
+    .channel = fake_channel,
     .shut = fake_shut,
     .finish = fake_finish,
     .abort = fake_abort,
@@ -324,6 +351,7 @@ void fake_connection_run(struct fake_connection *connection)
     while (progress) {
         progress = fake_loop_run(connection->loop) > 0;
         progress = offer_kept(connection) || progress;
+        progress = give_turn(connection) || progress;
         progress = move_output(connection) || progress;
         tell_end(connection);
     }

@@ -19,7 +19,10 @@ struct fake_connection {
     size_t taken;            /* how much it has taken, and acknowledged */
     size_t overhead;         /* how much more memory the output takes than what waits, if anything does */
     uint64_t watched;        /* position of ks_connection_watch_delivery; 0: none */
-    bool above_low;          /* `drained` is owed */
+    uint8_t channel[KS_CONNECTION_CHANNEL_SIZE]; /* what signatures are bound to, if it has_channel */
+    bool has_channel;
+    bool turn_wanted;
+    bool above_low; /* `drained` is owed */
     bool open;
     bool paused;
     bool resumed; /* kept input is to be offered again */

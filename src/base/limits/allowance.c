@@ -67,9 +67,9 @@ static uint64_t full_after_one(const struct bucket *bucket, uint64_t per_hour, u
     return full_at_ms + share_ms <= now_ms + hour_ms ? full_at_ms + share_ms : 0;
 }
 
-/* Under the lock. */
+/* Under the lock. Takes it only with `taking`. */
 static bool take(struct ks_allowance *allowance, const struct ks_network_levels *levels, unsigned per_hour,
-                 uint64_t now_ms)
+                 uint64_t now_ms, bool taking)
 {
     struct bucket *buckets[KS_NETWORK_LEVELS];
     uint64_t full_at_ms[KS_NETWORK_LEVELS];
@@ -80,21 +80,33 @@ static bool take(struct ks_allowance *allowance, const struct ks_network_levels 
         if (full_at_ms[i] == 0)
             return false;
     }
-    for (unsigned i = 0; i < levels->count; i++) {
+    for (unsigned i = 0; i < levels->count && taking; i++) {
         memcpy(buckets[i]->key, levels->keys[i], sizeof buckets[i]->key);
         buckets[i]->full_at_ms = full_at_ms[i];
     }
     return true;
 }
 
-bool ks_allowance_take(struct ks_allowance *allowance, const uint8_t address[static KS_NETWORK_ADDRESS_SIZE],
-                       unsigned per_hour, uint64_t now_ms)
+static bool ask(struct ks_allowance *allowance, const uint8_t *address, unsigned per_hour, uint64_t now_ms,
+                bool taking)
 {
     const struct ks_network_levels levels = ks_networks_levels(address);
     if (per_hour == 0)
         return true;
     pthread_mutex_lock(&allowance->lock);
-    bool granted = take(allowance, &levels, per_hour, now_ms);
+    bool granted = take(allowance, &levels, per_hour, now_ms, taking);
     pthread_mutex_unlock(&allowance->lock);
     return granted;
+}
+
+bool ks_allowance_take(struct ks_allowance *allowance, const uint8_t address[static KS_NETWORK_ADDRESS_SIZE],
+                       unsigned per_hour, uint64_t now_ms)
+{
+    return ask(allowance, address, per_hour, now_ms, true);
+}
+
+bool ks_allowance_has(struct ks_allowance *allowance, const uint8_t address[static KS_NETWORK_ADDRESS_SIZE],
+                      unsigned per_hour, uint64_t now_ms)
+{
+    return ask(allowance, address, per_hour, now_ms, false);
 }

@@ -22,4 +22,8 @@ void ks_allowance_free(struct ks_allowance *allowance); /* NULL is allowed */
 bool ks_allowance_take(struct ks_allowance *allowance, const uint8_t address[static KS_NETWORK_ADDRESS_SIZE],
                        unsigned per_hour, uint64_t now_ms);
 
+/* Whether ks_allowance_take would grant one; takes nothing. */
+bool ks_allowance_has(struct ks_allowance *allowance, const uint8_t address[static KS_NETWORK_ADDRESS_SIZE],
+                      unsigned per_hour, uint64_t now_ms);
+
 #endif

@@ -108,26 +108,49 @@ enum kesher_status ks_home_files_list(const struct kesher_home *home, DIR **entr
  * ends with a process's number. */
 static bool is_temporary(const char *name)
 {
-    static const char own[] = ".@(me.info|my.info|priv.key|server.info)?(.new|.old.+([0-9])).+([0-9]).tmp";
+    static const char own[] =
+        ".@(me.info|my.info|priv.key|server.info|account.key|server.trust)?(.new|.old.+([0-9])).+([0-9]).tmp";
     static const char contact[] = ".+(?).contact.+([0-9]).tmp";
     return fnmatch(own, name, FNM_EXTMATCH) == 0 || fnmatch(contact, name, FNM_EXTMATCH) == 0;
 }
 
-void ks_home_files_sweep(const struct kesher_home *home, unsigned age_seconds)
+/* Which files to remove. */
+struct leftovers {
+    const char *name; /* temporary ones of this file; NULL: of any */
+    unsigned age_seconds;
+};
+
+static bool is_swept(const struct kesher_home *home, const struct leftovers *leftovers, const char *entry)
 {
-    const int64_t now = ks_clock_wall_seconds(ks_clock_system());
-    const struct dirent *entry = NULL;
     struct stat status;
+    const size_t size = leftovers->name == NULL ? 0 : strlen(leftovers->name);
+    if (!is_temporary(entry) ||
+        (size > 0 && (strncmp(entry + 1, leftovers->name, size) != 0 || entry[1 + size] != '.')))
+        return false;
+    return fstatat(home->directory_fd, entry, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           ks_clock_wall_seconds(ks_clock_system()) - status.st_mtim.tv_sec >= leftovers->age_seconds;
+}
+
+static void sweep_files(const struct kesher_home *home, const struct leftovers *leftovers)
+{
+    const struct dirent *entry = NULL;
     DIR *entries = NULL;
     if (ks_home_files_list(home, &entries, NULL) != KESHER_OK || entries == NULL)
         return;
-    while ((entry = readdir(entries)) != NULL) { /* NOLINT(concurrency-mt-unsafe): a stream of our own */
-        if (is_temporary(entry->d_name) &&
-            fstatat(home->directory_fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-            now - status.st_mtim.tv_sec >= age_seconds)
+    while ((entry = readdir(entries)) != NULL) /* NOLINT(concurrency-mt-unsafe): a stream of our own */
+        if (is_swept(home, leftovers, entry->d_name))
             (void)unlinkat(home->directory_fd, entry->d_name, 0);
-    }
     closedir(entries);
+}
+
+void ks_home_files_sweep(const struct kesher_home *home, unsigned age_seconds)
+{
+    sweep_files(home, &(struct leftovers){.age_seconds = age_seconds});
+}
+
+void ks_home_files_sweep_of(const struct kesher_home *home, const char *name)
+{
+    sweep_files(home, &(struct leftovers){.name = name});
 }
 
 bool ks_home_files_exists(const struct kesher_home *home, const char *name)

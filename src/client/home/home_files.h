@@ -53,6 +53,9 @@ enum kesher_status ks_home_files_list(const struct kesher_home *home, DIR **entr
  * that nobody has written to for so many seconds. */
 void ks_home_files_sweep(const struct kesher_home *home, unsigned age_seconds);
 
+/* Removes those of one file, however new: the caller holds a lock that all who write it take. */
+void ks_home_files_sweep_of(const struct kesher_home *home, const char *name);
+
 /* KESHER_FILE with the sentence "cannot <doing> <name> in '<home>': <reason>". */
 enum kesher_status ks_home_files_failure(const struct kesher_home *home, int error_number, const char *doing,
                                          const char *name, struct kesher_error *error);

@@ -1,5 +1,5 @@
-/* home_modes.c — who else may read a home's secrets, or put others in their place (<kesher/home.h>). */
-#include "client/home/home_files.h"
+/* home_modes.c — see <kesher/home.h> and home_modes.h. */
+#include "client/home/home_modes.h"
 
 #include "base/text.h"
 #include "client/failure.h"
@@ -33,39 +33,74 @@ static void add(struct mending *mending, const char *mode, const char *path)
     mending->commands[mending->used] = '\0';
 }
 
-static enum kesher_status judge_file(const struct kesher_home *home, const char *name,
+/* Adds what takes the bits `forbidden` away from a file; one that does not exist has none. */
+static enum kesher_status judge_file(const struct kesher_home *home, const char *name, mode_t forbidden,
                                      struct mending *mending, struct kesher_error *error)
 {
     char path[KESHER_PATH_SIZE + 16];
     struct stat status;
     if (fstatat(home->directory_fd, name, &status, 0) != 0)
         return errno == ENOENT ? KESHER_OK : ks_home_files_failure(home, errno, "look at", name, error);
-    if ((status.st_mode & OTHERS_USE) == 0)
+    if ((status.st_mode & forbidden) == 0)
         return KESHER_OK;
     if (snprintf(path, sizeof path, "%s/%s", home->path, name) > 0)
-        add(mending, "600", path);
+        add(mending, forbidden == OTHERS_USE ? "600" : "go-w", path);
+    return KESHER_OK;
+}
+
+static enum kesher_status judge_directory(const struct kesher_home *home, struct mending *mending,
+                                          struct kesher_error *error)
+{
+    struct stat status;
+    if (fstat(home->directory_fd, &status) != 0)
+        return ks_home_files_failure(home, errno, "look at", "the directory", error);
+    if ((status.st_mode & OTHERS_WRITE) != 0)
+        add(mending, "go-w", home->path);
     return KESHER_OK;
 }
 
 enum kesher_status kesher_home_check_modes(const struct kesher_home *home, struct kesher_error *error)
 {
-    static const char *const names[] = {"me.info", "my.info", "priv.key"};
+    static const char *const names[] = {"me.info", "my.info", "priv.key", "account.key"};
     char shown[200];
     struct mending mending = {.used = 0};
-    struct stat status;
-    enum kesher_status outcome = KESHER_OK;
     if (!kesher_home_exists(home))
         return KESHER_OK;
-    if (fstat(home->directory_fd, &status) != 0)
-        return ks_home_files_failure(home, errno, "look at", "the directory", error);
-    if ((status.st_mode & OTHERS_WRITE) != 0)
-        add(&mending, "go-w", home->path);
+    enum kesher_status outcome = judge_directory(home, &mending, error);
     for (size_t i = 0; outcome == KESHER_OK && i < sizeof names / sizeof names[0]; i++)
-        outcome = judge_file(home, names[i], &mending, error);
+        outcome = judge_file(home, names[i], OTHERS_USE, &mending, error);
     if (outcome != KESHER_OK || mending.used == 0)
         return outcome;
     ks_text_escape(home->path, strlen(home->path), shown, sizeof shown);
     return ks_failure(error, KESHER_INVALID,
                       "others may read or change the identity in '%s', and whoever has it is you; type: %s",
                       shown, mending.commands);
+}
+
+/* What may not be used as it is; "others may <what> <name> in …". */
+static enum kesher_status check_file(const struct kesher_home *home, const char *name, mode_t forbidden,
+                                     const char *what, struct kesher_error *error)
+{
+    char shown[200];
+    struct mending mending = {.used = 0};
+    enum kesher_status outcome = judge_directory(home, &mending, error);
+    if (outcome == KESHER_OK)
+        outcome = judge_file(home, name, forbidden, &mending, error);
+    if (outcome != KESHER_OK || mending.used == 0)
+        return outcome;
+    ks_text_escape(home->path, strlen(home->path), shown, sizeof shown);
+    return ks_failure(error, KESHER_INVALID, "others may %s %s in '%s', so it is not used; type: %s", what,
+                      name, shown, mending.commands);
+}
+
+enum kesher_status ks_home_modes_check_secret(const struct kesher_home *home, const char *name,
+                                              struct kesher_error *error)
+{
+    return check_file(home, name, OTHERS_USE, "read or replace", error);
+}
+
+enum kesher_status ks_home_modes_check_own(const struct kesher_home *home, const char *name,
+                                           struct kesher_error *error)
+{
+    return check_file(home, name, OTHERS_WRITE, "change or replace", error);
 }

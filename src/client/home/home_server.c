@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "client/failure.h"
+#include "client/home/home_standing.h"
 #include "client/lines.h"
 
 #include <stdio.h>
@@ -50,7 +51,10 @@ enum kesher_status kesher_home_server(const struct kesher_home *home, char addre
 {
     struct ks_address server;
     const char *file = NULL;
-    enum kesher_status status = read_written(home, &server, &file, error);
+    enum kesher_status status = ks_home_standing_allows_classic(home, error);
+    if (status != KESHER_OK)
+        return status;
+    status = read_written(home, &server, &file, error);
     if (status == KESHER_NOT_FOUND)
         server = default_server;
     else if (status != KESHER_OK)
@@ -97,7 +101,10 @@ enum kesher_status ks_home_server_check(const struct kesher_home *home, const ch
     *server = (struct ks_home_server){.is_own = false};
     if (ks_address_parse(address, strlen(address), &wanted) != KS_OK)
         return KESHER_OK;
-    enum kesher_status status = read_written(home, &written, &file, error);
+    enum kesher_status status = ks_home_standing_allows_classic(home, error);
+    if (status != KESHER_OK)
+        return status;
+    status = read_written(home, &written, &file, error);
     if (status != KESHER_OK && status != KESHER_NOT_FOUND && !(status == KESHER_INVALID && moved))
         return status;
     const struct ks_address *own = status == KESHER_OK ? &written : &default_server;

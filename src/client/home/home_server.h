@@ -1,4 +1,5 @@
-/* home_server.h — whose server a home's is: its id is a secret of that server alone (protocol.md §1.2).
+/* home_server.h — whose classic server a home's is: its id is a secret of that server alone (protocol.md
+ * §1.2).
  *
  * The home's server stands in server.info, else in line 1 of transfer.info. Two addresses are the same server
  * when their hosts and ports are: a missing port is 1357, the case of names, a dot at their end and the way
@@ -21,8 +22,8 @@ struct ks_home_server {
 
 /* To be asked before any byte goes to `address`. A home that says nothing may speak to any server; another
  * than the home's only when the caller says that the server has `moved`. KESHER_OK with *server, also for an
- * address that is none, to which nobody can connect; KESHER_INVALID when it is another server, or a file of
- * the home makes no sense; KESHER_FILE; KESHER_NO_MEMORY. */
+ * address that is none, to which nobody can connect; KESHER_INVALID when it is another server, a file of
+ * the home makes no sense, or the home belongs to a secure server; KESHER_FILE; KESHER_NO_MEMORY. */
 enum kesher_status ks_home_server_check(const struct kesher_home *home, const char *address, bool moved,
                                         struct ks_home_server *server, struct kesher_error *error);
 

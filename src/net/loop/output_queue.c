@@ -126,7 +126,7 @@ static void segment_free(struct ks_output_queue *output, struct ks_output_segmen
     free(segment);
 }
 
-static void drop_sent(struct ks_output_queue *output, size_t sent)
+void ks_output_queue_sent(struct ks_output_queue *output, size_t sent)
 {
     output->waiting -= sent;
     while (output->first != NULL) {
@@ -142,6 +142,28 @@ static void drop_sent(struct ks_output_queue *output, size_t sent)
             output->last = NULL;
         segment_free(output, segment);
     }
+}
+
+const uint8_t *ks_output_queue_next(const struct ks_output_queue *output, uint8_t *room, size_t capacity,
+                                    size_t *size)
+{
+    const struct ks_output_segment *segment = output->first;
+    *size = 0;
+    if (segment == NULL)
+        return NULL;
+    size_t left = segment->size - segment->sent;
+    if (left >= capacity || segment->apart || segment->next == NULL || segment->next->apart) {
+        *size = left < capacity ? left : capacity;
+        return segment->bytes + segment->sent;
+    }
+    while (segment != NULL && *size < capacity && (*size == 0 || !segment->apart)) {
+        left = segment->size - segment->sent;
+        size_t part = left < capacity - *size ? left : capacity - *size;
+        memcpy(room + *size, segment->bytes + segment->sent, part);
+        *size += part;
+        segment = segment->next;
+    }
+    return room;
 }
 
 /* One piece, which is what most sends have, costs the kernel less by send. */
@@ -164,7 +186,7 @@ enum ks_result ks_output_queue_send(struct ks_output_queue *output, int fd)
             return KS_MORE;
         if (sent < 0)
             return KS_IO;
-        drop_sent(output, (size_t)sent);
+        ks_output_queue_sent(output, (size_t)sent);
     }
     return KS_OK;
 }

@@ -37,6 +37,15 @@ enum ks_result ks_output_queue_append_shared(struct ks_output_queue *output, str
  * KS_IO when the connection is broken (errno). */
 enum ks_result ks_output_queue_send(struct ks_output_queue *output, int fd);
 
+/* For who sends it some other way: the next bytes that may go together, at most `capacity` of them: in place
+ * where they are many or alone, else gathered in `room`, which has that capacity. They stay in the queue.
+ * NULL, and *size is 0, when nothing waits. */
+const uint8_t *ks_output_queue_next(const struct ks_output_queue *output, uint8_t *room, size_t capacity,
+                                    size_t *size);
+
+/* Drops the next `size` bytes: they were sent. */
+void ks_output_queue_sent(struct ks_output_queue *output, size_t size);
+
 /* Drops everything. */
 void ks_output_queue_clear(struct ks_output_queue *output);
 

@@ -88,6 +88,7 @@ static const struct ks_connection_operations tcp_operations = {
     .set_reminder = ks_tcp_set_reminder,
     .set_idle = tcp_set_idle,
     .set_standing = tcp_set_standing,
+    .want_turn = ks_tcp_want_turn,
     .shut = ks_tcp_shut,
     .finish = ks_tcp_finish,
     .abort = ks_tcp_abort,

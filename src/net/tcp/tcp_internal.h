@@ -56,6 +56,7 @@ struct ks_tcp {
     bool end_wanted : 1;  /* ks_connection_want_end */
     bool shutting : 1;    /* our end of stream follows the output */
     bool shut : 1;        /* it has left */
+    bool turn_wanted : 1; /* ks_connection_want_turn */
     bool broken : 1;      /* the system has told of an error, which it does once */
 };
 
@@ -161,6 +162,7 @@ bool ks_tcp_write_apart(struct ks_connection *connection, const void *bytes, siz
 bool ks_tcp_write_shared(struct ks_connection *connection, struct ks_shared *shared, size_t offset,
                          size_t size, bool apart);
 void ks_tcp_flush_now(struct ks_connection *connection);
+void ks_tcp_want_turn(struct ks_connection *connection);
 size_t ks_tcp_output_waiting(const struct ks_connection *connection);
 size_t ks_tcp_output_memory(const struct ks_connection *connection);
 bool ks_tcp_output_is_full(struct ks_connection *connection);

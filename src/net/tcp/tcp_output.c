@@ -20,8 +20,17 @@ static void tell_drained(struct ks_tcp *tcp)
         tcp->connection.events->drained(&tcp->connection);
 }
 
+static void give_turn(struct ks_tcp *tcp)
+{
+    tcp->turn_wanted = false;
+    if (tcp->state == STATE_OPEN && tcp->connection.events->turn != NULL)
+        tcp->connection.events->turn(&tcp->connection);
+}
+
 void ks_tcp_flush(struct ks_tcp *tcp)
 {
+    if (tcp->turn_wanted)
+        give_turn(tcp);
     if (tcp->state == STATE_DOOMED || tcp->state == STATE_LINGERING)
         return;
     ks_tcp_look_for_end(tcp, ks_tcp_wants_input(tcp)); /* it may come before what we send */
@@ -46,6 +55,16 @@ void ks_tcp_flush_now(struct ks_connection *connection)
     struct ks_tcp *tcp = ks_tcp_of(connection);
     if (tcp->state == STATE_OPEN && !tcp->output_full)
         ks_tcp_flush(tcp);
+}
+
+void ks_tcp_want_turn(struct ks_connection *connection)
+{
+    struct ks_tcp *tcp = ks_tcp_of(connection);
+    if (tcp->state != STATE_OPEN || tcp->turn_wanted)
+        return;
+    tcp->turn_wanted = true;
+    if (!tcp->output_full)
+        ks_tcp_mark_dirty(tcp);
 }
 
 /* ---- writing ---- */

@@ -31,18 +31,55 @@ static void take_choice(struct ks_chat_session *session, const uint8_t *input, s
     }
 }
 
+static void have_name(struct ks_chat_session *session)
+{
+    bool creates = session->state == KS_CHAT_STATE_NAME_TO_CREATE;
+    ks_chat_session_become(session, creates ? KS_CHAT_STATE_NEW_PASSWORD : KS_CHAT_STATE_GROUP);
+    ks_chat_session_tell(session, creates ? KS_CHAT_ASK_NEW_PASSWORD : KS_CHAT_ASK_GROUP);
+}
+
+/* What comes meanwhile waits. */
+static void become_naming(struct ks_chat_session *session)
+{
+    session->talker->asked_in = session->state;
+    ks_chat_session_become(session, KS_CHAT_STATE_NAMING);
+    ks_connection_set_deadline(session->member.connection, 0);
+}
+
+/* Of somebody with an account, who may have it or not; nothing takes the account's own. */
+static void take_name_of_talker(struct ks_chat_session *session, const uint8_t *name, size_t size)
+{
+    become_naming(session);
+    if (size == 0)
+        session->name_is_judged(session, ks_chat_names_take_own(session));
+    else
+        ks_chat_names_ask(session, name, size);
+}
+
 static void take_name(struct ks_chat_session *session, const uint8_t *input, size_t size)
 {
     uint8_t clean[KS_CHAT_CLEAN_FACTOR * KS_CHAT_PART_LIMIT];
     size_t clean_size = ks_chat_clean(input, size, clean);
-    size_t name_size = ks_text_cut(clean, clean_size, KS_CHAT_NAME_LIMIT);
+    size_t limit = session->talker != NULL ? sizeof session->name - 1 : KS_CHAT_NAME_LIMIT;
+    size_t name_size = ks_text_cut(clean, clean_size, limit);
+    if (session->talker != NULL) {
+        take_name_of_talker(session, clean, name_size);
+        return;
+    }
     if (name_size == 0)
         return;
     memcpy(session->name, clean, name_size);
     session->name[name_size] = '\0';
-    bool creates = session->state == KS_CHAT_STATE_NAME_TO_CREATE;
-    ks_chat_session_become(session, creates ? KS_CHAT_STATE_NEW_PASSWORD : KS_CHAT_STATE_GROUP);
-    ks_chat_session_tell(session, creates ? KS_CHAT_ASK_NEW_PASSWORD : KS_CHAT_ASK_GROUP);
+    have_name(session);
+}
+
+static void refuse_name(struct ks_chat_session *session, enum ks_chat_state prompt)
+{
+    ks_chat_session_become(session, prompt);
+    ks_chat_session_report(session, KS_LOG_INFO, "may not have this name in the chat");
+    session->name[0] = '\0';
+    ks_chat_session_tell(session, KS_CHAT_NAME_TAKEN);
+    ks_chat_session_tell(session, KS_CHAT_ASK_NAME);
 }
 
 static void refuse_group(struct ks_chat_session *session)
@@ -75,6 +112,8 @@ static void tell_joined(struct ks_chat_session *session)
     ks_chat_session_became_member(session);
     snprintf(text, sizeof text, KS_CHAT_JOINED, session->number);
     ks_chat_session_tell(session, text);
+    if (session->talker != NULL)
+        ks_chat_session_say_joined(session);
     ks_chat_session_log(session, "has joined group %u", session->number);
 }
 
@@ -110,6 +149,9 @@ static void judge_password(struct ks_chat_session *session, const uint8_t *passw
         return;
     case KS_REFUSED:
         refuse_password(session);
+        return;
+    case KS_EXISTS: /* in the group */
+        refuse_name(session, KS_CHAT_STATE_NAME_TO_JOIN);
         return;
     default:
         ks_chat_session_report(session, KS_LOG_WARNING, "cannot join group %u: %s", session->number,
@@ -185,6 +227,61 @@ static void take_new_password(struct ks_chat_session *session, const uint8_t *in
     ks_chat_session_log(session, "has created group %u", session->number);
 }
 
+/* ---- whose a name is ---- */
+
+static void take_password_at(struct ks_chat_session *session, const uint8_t *input, size_t size)
+{
+    if (session->state == KS_CHAT_STATE_NEW_PASSWORD)
+        take_new_password(session, input, size);
+    else
+        take_password(session, input, size);
+}
+
+/* A name that was nobody's at its prompt may be somebody's by now. */
+static void take_password_of_talker(struct ks_chat_session *session, const uint8_t *input, size_t size)
+{
+    session->password = malloc(size);
+    if (session->password == NULL) {
+        tell_full(session);
+        return;
+    }
+    memcpy(session->password, input, size);
+    session->password_size = size;
+    become_naming(session);
+    ks_chat_names_ask_again(session);
+}
+
+static void go_on_with_password(struct ks_chat_session *session)
+{
+    uint8_t *password = session->password;
+    size_t size = session->password_size;
+    session->password = NULL;
+    take_password_at(session, password, size);
+    ks_secret_wipe(password, size);
+    free(password);
+}
+
+void ks_chat_session_take_name(struct ks_chat_session *session, enum ks_result result)
+{
+    enum ks_chat_state before = (enum ks_chat_state)session->talker->asked_in;
+    bool creates = before == KS_CHAT_STATE_NAME_TO_CREATE || before == KS_CHAT_STATE_NEW_PASSWORD;
+    if (session->state != KS_CHAT_STATE_NAMING)
+        return;
+    if (result == KS_EXISTS) {
+        ks_chat_session_forget_password(session);
+        refuse_name(session, creates ? KS_CHAT_STATE_NAME_TO_CREATE : KS_CHAT_STATE_NAME_TO_JOIN);
+    } else if (result != KS_OK) {
+        ks_chat_session_report(session, KS_LOG_WARNING, "cannot have a name: %s", ks_result_text(result));
+        tell_full(session);
+    } else {
+        ks_chat_session_become(session, before);
+        if (session->password != NULL)
+            go_on_with_password(session);
+        else
+            have_name(session);
+    }
+}
+
 void ks_chat_session_judge(struct ks_chat_session *session)
 {
     judge_password(session, session->password, session->password_size);
@@ -205,12 +302,14 @@ void ks_chat_session_take_answer(struct ks_chat_session *session, const uint8_t 
         take_group(session, input, size);
         return;
     case KS_CHAT_STATE_PASSWORD:
-        take_password(session, input, size);
-        return;
     case KS_CHAT_STATE_NEW_PASSWORD:
-        take_new_password(session, input, size);
+        if (session->talker != NULL && !session->talker->name_is_own)
+            take_password_of_talker(session, input, size);
+        else
+            take_password_at(session, input, size);
         return;
     case KS_CHAT_STATE_JUDGING:
+    case KS_CHAT_STATE_NAMING:
     case KS_CHAT_STATE_MEMBER:
     case KS_CHAT_STATE_LEAVING:
     case KS_CHAT_STATE_ENDING:

@@ -12,6 +12,7 @@
 #include "base/buffer.h"
 #include "base/limits/log_repeats.h"
 #include "crypto/secret.h"
+#include "service/accounts/presence.h"
 #include "service/chat/chat_session_internal.h"
 
 #include <stdlib.h>
@@ -38,9 +39,16 @@ static void forget_part(struct ks_chat_session *session)
     session->part_size = 0;
 }
 
+/* An empty line says something only at the prompt for a name, and there who has an account. */
+static bool means_something(const struct ks_chat_session *session, size_t size)
+{
+    return size > 0 || (session->talker != NULL && (session->state == KS_CHAT_STATE_NAME_TO_JOIN ||
+                                                    session->state == KS_CHAT_STATE_NAME_TO_CREATE));
+}
+
 static void take_input(struct ks_chat_session *session, const uint8_t *input, size_t size)
 {
-    if (size == 0)
+    if (!means_something(session, size))
         return;
     if (session->state == KS_CHAT_STATE_MEMBER) {
         ks_chat_session_take_words(session, input, size);
@@ -147,11 +155,17 @@ static size_t take_step(struct ks_chat_session *session, const uint8_t *bytes, s
     return taken;
 }
 
-/* False while a password waits for its turn, while the group's loops are behind what the member says, and
- * while the answers of menu and prompts are not taken. */
+/* For us: for the turn of a password, or the holder of a name. */
+static bool is_waiting(const struct ks_chat_session *session)
+{
+    return session->state == KS_CHAT_STATE_JUDGING || session->state == KS_CHAT_STATE_NAMING;
+}
+
+/* False while it waits for us, while the group's loops are behind what the member says, and while the answers
+ * of menu and prompts are not taken. */
 static bool takes_input(struct ks_chat_session *session)
 {
-    if (session->state == KS_CHAT_STATE_JUDGING || session->state >= KS_CHAT_STATE_LEAVING)
+    if (is_waiting(session) || session->state >= KS_CHAT_STATE_LEAVING)
         return false;
     if (session->state == KS_CHAT_STATE_MEMBER)
         return ks_groups_has_credit(&session->member);
@@ -164,9 +178,9 @@ static void keep_time(struct ks_chat_session *session)
     if (session->state < KS_CHAT_STATE_JUDGING) /* people sit at the menu for hours; only prompts end */
         ks_connection_set_deadline(
             connection, session->state == KS_CHAT_STATE_MENU ? 0 : session->environment->prompt_timeout_ms);
-    ks_connection_set_standing(connection, session->state == KS_CHAT_STATE_MEMBER ? KS_STANDING_KNOWN
-                                                                                  : KS_STANDING_STRANGER);
-    ks_connection_set_idle(connection, session->state != KS_CHAT_STATE_JUDGING); /* since just now */
+    bool is_known = session->state == KS_CHAT_STATE_MEMBER || session->talker != NULL;
+    ks_connection_set_standing(connection, is_known ? KS_STANDING_KNOWN : KS_STANDING_STRANGER);
+    ks_connection_set_idle(connection, !is_waiting(session)); /* since just now */
 }
 
 static size_t chat_received(struct ks_connection *connection, const uint8_t *bytes, size_t size)
@@ -219,8 +233,18 @@ static void chat_drained(struct ks_connection *connection)
     struct ks_chat_session *session = connection->session;
     if (session->member.group != NULL)
         ks_groups_look_at_queue(&session->member);
-    else if (session->state != KS_CHAT_STATE_JUDGING)
+    else if (!is_waiting(session))
         ks_connection_resume(connection);
+}
+
+/* Whose the name is that was asked for. */
+static void name_is_judged(struct ks_chat_session *session, enum ks_result result)
+{
+    ks_chat_session_take_name(session, result);
+    if (session->state >= KS_CHAT_STATE_LEAVING)
+        return;
+    ks_connection_resume(session->member.connection);
+    keep_time(session);
 }
 
 /* The turn of a password has come. */
@@ -246,6 +270,15 @@ static void chat_deadline(struct ks_connection *connection)
     ks_chat_session_end(session);
 }
 
+static void talker_free(struct ks_chat_session *session)
+{
+    if (session->talker == NULL)
+        return;
+    ks_chat_names_forget_question(session);
+    ks_presence_leave(session->talker->attendance);
+    free(session->talker);
+}
+
 static void chat_closed(struct ks_connection *connection)
 {
     struct ks_chat_session *session = connection->session;
@@ -258,6 +291,7 @@ static void chat_closed(struct ks_connection *connection)
     ks_shared_release(session->lines);
     ks_chat_session_forget_password(session);
     forget_part(session);
+    talker_free(session);
     free(session);
 }
 
@@ -334,3 +368,60 @@ const struct ks_connection_events ks_chat_service_events = {
     .closed = silent_closed,
     .input_is_secret = true,
 };
+
+/* ---- who has signed in ---- */
+
+/* The account is no account any more, or has another key. */
+static void cut_talker(void *owner)
+{
+    struct ks_chat_session *session = owner;
+    ks_chat_session_report(session, KS_LOG_INFO, "closed: its account was removed, or has another key");
+    if (session->state != KS_CHAT_STATE_ENDING)
+        ks_chat_session_become(session, KS_CHAT_STATE_ENDING);
+    ks_connection_abort(session->member.connection);
+}
+
+struct ks_chat_session *ks_chat_service_expect(const struct ks_chat_service_environment *environment,
+                                               struct ks_connection *connection,
+                                               const struct ks_account *account,
+                                               struct ks_attendance *attendance)
+{
+    struct ks_chat_session *session = calloc(1, sizeof *session);
+    struct ks_chat_talker *talker = calloc(1, sizeof *talker);
+    if (session == NULL || talker == NULL) {
+        free(session);
+        free(talker);
+        return NULL;
+    }
+    talker->attendance = attendance;
+    talker->id = account->id;
+    memcpy(talker->account_name, account->name, sizeof talker->account_name);
+    session->talker = talker;
+    session->name_is_judged = name_is_judged;
+    session->environment = environment;
+    session->member.connection = connection;
+    session->member.may_go_on = may_go_on;
+    session->member.line_mode = true;
+    session->member.name = session->name;
+    session->member.skeleton = talker->skeleton;
+    if (!ks_attendance_set_owner(attendance, cut_talker, session))
+        cut_talker(session);
+    return session;
+}
+
+void ks_chat_service_welcome(struct ks_chat_session *session)
+{
+    struct ks_connection *connection = session->member.connection;
+    connection->session = session;
+    connection->events = &session_events;
+    if (ks_log_shows(session->environment->log, KS_LOG_INFO))
+        log_connected(session->environment, connection);
+    ks_chat_session_tell(session, KS_CHAT_MENU);
+    keep_time(session);
+}
+
+void ks_chat_service_dismiss(struct ks_chat_session *session)
+{
+    talker_free(session);
+    free(session);
+}

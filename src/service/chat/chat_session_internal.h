@@ -1,7 +1,7 @@
 /* chat_session_internal.h — the state of one chat session, shared by the files that serve it: chat_service.c
- * takes input apart and handles events, chat_prompts.c asks until the peer is a member, chat_words.c says
- * what a member says. Private to these three, which call each other in this order. Everything runs on the
- * connection's loop.
+ * takes input apart and handles events, chat_prompts.c asks until the peer is a member, chat_names.c
+ * finds out whether somebody with an account may have a name, chat_words.c says what a member says. Private
+ * to these four, which call each other in this order. Everything runs on the connection's loop.
  */
 #ifndef KS_SERVICE_CHAT_CHAT_SESSION_INTERNAL_H
 #define KS_SERVICE_CHAT_CHAT_SESSION_INTERNAL_H
@@ -14,7 +14,8 @@
 enum {
     KS_CHAT_PART_LIMIT =
         KS_CHAT_MESSAGE_LIMIT, /* a longer line is taken in pieces; of an answer no more counts */
-    KS_CHAT_TEXT_SIZE = 256,   /* of what we say ourselves */
+    KS_CHAT_TEXT_SIZE = 384,   /* of what we say ourselves */
+    KS_CHAT_WHO_SIZE = 4096,   /* of names that a member is told, at most */
 };
 
 enum ks_chat_state {
@@ -25,19 +26,35 @@ enum ks_chat_state {
     KS_CHAT_STATE_PASSWORD,
     KS_CHAT_STATE_NEW_PASSWORD,
     KS_CHAT_STATE_JUDGING, /* a password waits for its turn */
+    KS_CHAT_STATE_NAMING,  /* the store is asked whose a name is */
     KS_CHAT_STATE_MEMBER,
     KS_CHAT_STATE_LEAVING, /* a member that says no more, and hears what was said before */
     KS_CHAT_STATE_ENDING,
     KS_CHAT_STATES,
 };
 
+struct ks_chat_question;
+
+/* Who talks on the secure port. */
+struct ks_chat_talker {
+    struct ks_attendance *attendance;
+    struct ks_client_id id;
+    char account_name[KS_TEXT_FIELD_SIZE];
+    char skeleton[KS_SKELETON_SIZE];   /* of the name that the session has, or asks for */
+    bool name_is_own;                  /* it is the account's */
+    uint8_t asked_in;                  /* enum ks_chat_state, while naming: to go on from */
+    struct ks_chat_question *question; /* on its way; NULL for none */
+};
+
 struct ks_chat_session {
     struct ks_member member;
     const struct ks_chat_service_environment *environment;
+    struct ks_chat_talker *talker; /* NULL: on the classic port */
+    void (*name_is_judged)(struct ks_chat_session *session, enum ks_result result); /* of chat_names.c */
     uint8_t *part; /* KS_CHAT_PART_LIMIT bytes while there are any */
     size_t part_size;
     struct ks_shared *lines; /* said in this read */
-    uint8_t *password;       /* while judging */
+    uint8_t *password;       /* while judging, and while naming behind one */
     size_t password_size;
     struct ks_turn turn; /* likewise */
     uint64_t serial;     /* of the group whose password is asked for */
@@ -48,7 +65,8 @@ struct ks_chat_session {
     bool continued; /* the beginning of this line was taken already */
     bool dropping;  /* and the rest of it counts for nothing */
     bool said_exit;
-    char name[KS_CHAT_NAME_LIMIT + 1];
+    bool asked_who;                /* in this read */
+    char name[KS_TEXT_FIELD_SIZE]; /* one of KS_CHAT_NAME_LIMIT, or the account's */
 };
 
 /* ---- chat_words.c ---- */
@@ -87,8 +105,25 @@ void ks_chat_session_leave_group(struct ks_chat_session *session);
 /* Takes words of a member; they are said with all others of this read. */
 void ks_chat_session_take_words(struct ks_chat_session *session, const uint8_t *input, size_t size);
 
-/* Gives what was said in this read to the group. */
+/* Gives what was said in this read to the group; tells who is there, if that was asked. */
 void ks_chat_session_say_lines(struct ks_chat_session *session);
+
+/* Tells the others that it has joined. */
+void ks_chat_session_say_joined(struct ks_chat_session *session);
+
+/* ---- chat_names.c, for who has an account ---- */
+
+/* Takes the account's own name. KS_OK, and the session has it; KS_NO_MEMORY, KS_IO. */
+enum ks_result ks_chat_names_take_own(struct ks_chat_session *session);
+
+/* Takes a clean name, which the session has for the moment, and finds out whether it may have it; without
+ * one, whether it still may. name_is_judged comes, in the call or later: KS_OK; KS_EXISTS when it may not;
+ * KS_NO_MEMORY, KS_IO. */
+void ks_chat_names_ask(struct ks_chat_session *session, const uint8_t *name, size_t size);
+void ks_chat_names_ask_again(struct ks_chat_session *session);
+
+/* The answer is not wanted any more. */
+void ks_chat_names_forget_question(struct ks_chat_session *session);
 
 /* ---- chat_prompts.c ---- */
 
@@ -97,6 +132,9 @@ void ks_chat_session_take_answer(struct ks_chat_session *session, const uint8_t 
 
 /* It is the turn of the password that waits. */
 void ks_chat_session_judge(struct ks_chat_session *session);
+
+/* The answer to who has the name. */
+void ks_chat_session_take_name(struct ks_chat_session *session, enum ks_result result);
 
 /* The session ends, and a guess that waits is never looked at. */
 void ks_chat_session_give_turn_back(const struct ks_chat_session *session);

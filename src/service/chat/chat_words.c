@@ -24,23 +24,32 @@ static const char *const state_names[KS_CHAT_STATES] = {
     [KS_CHAT_STATE_PASSWORD] = "password",
     [KS_CHAT_STATE_NEW_PASSWORD] = "new password",
     [KS_CHAT_STATE_JUDGING] = "judging",
+    [KS_CHAT_STATE_NAMING] = "naming",
     [KS_CHAT_STATE_MEMBER] = "member",
     [KS_CHAT_STATE_LEAVING] = "leaving",
     [KS_CHAT_STATE_ENDING] = "ending",
 };
 
-/* A group may go while its password is asked for or judged. */
+/* A group may go while its password is asked for or judged; on the secure port a name may. */
 static const uint16_t state_ways[KS_CHAT_STATES] = {
     [KS_CHAT_STATE_MENU] = KS_WAY_TO(KS_CHAT_STATE_NAME_TO_JOIN) | KS_WAY_TO(KS_CHAT_STATE_NAME_TO_CREATE) |
                            KS_WAY_TO(KS_CHAT_STATE_ENDING),
-    [KS_CHAT_STATE_NAME_TO_JOIN] = KS_WAY_TO(KS_CHAT_STATE_GROUP) | KS_WAY_TO(KS_CHAT_STATE_ENDING),
-    [KS_CHAT_STATE_NAME_TO_CREATE] = KS_WAY_TO(KS_CHAT_STATE_NEW_PASSWORD) | KS_WAY_TO(KS_CHAT_STATE_ENDING),
+    [KS_CHAT_STATE_NAME_TO_JOIN] =
+        KS_WAY_TO(KS_CHAT_STATE_GROUP) | KS_WAY_TO(KS_CHAT_STATE_NAMING) | KS_WAY_TO(KS_CHAT_STATE_ENDING),
+    [KS_CHAT_STATE_NAME_TO_CREATE] = KS_WAY_TO(KS_CHAT_STATE_NEW_PASSWORD) | KS_WAY_TO(KS_CHAT_STATE_NAMING) |
+                                     KS_WAY_TO(KS_CHAT_STATE_ENDING),
     [KS_CHAT_STATE_GROUP] = KS_WAY_TO(KS_CHAT_STATE_PASSWORD) | KS_WAY_TO(KS_CHAT_STATE_ENDING),
     [KS_CHAT_STATE_PASSWORD] = KS_WAY_TO(KS_CHAT_STATE_GROUP) | KS_WAY_TO(KS_CHAT_STATE_JUDGING) |
+                               KS_WAY_TO(KS_CHAT_STATE_NAMING) | KS_WAY_TO(KS_CHAT_STATE_NAME_TO_JOIN) |
                                KS_WAY_TO(KS_CHAT_STATE_MEMBER) | KS_WAY_TO(KS_CHAT_STATE_ENDING),
-    [KS_CHAT_STATE_NEW_PASSWORD] = KS_WAY_TO(KS_CHAT_STATE_MEMBER) | KS_WAY_TO(KS_CHAT_STATE_ENDING),
+    [KS_CHAT_STATE_NEW_PASSWORD] =
+        KS_WAY_TO(KS_CHAT_STATE_NAMING) | KS_WAY_TO(KS_CHAT_STATE_MEMBER) | KS_WAY_TO(KS_CHAT_STATE_ENDING),
     [KS_CHAT_STATE_JUDGING] = KS_WAY_TO(KS_CHAT_STATE_GROUP) | KS_WAY_TO(KS_CHAT_STATE_PASSWORD) |
-                              KS_WAY_TO(KS_CHAT_STATE_MEMBER) | KS_WAY_TO(KS_CHAT_STATE_ENDING),
+                              KS_WAY_TO(KS_CHAT_STATE_NAME_TO_JOIN) | KS_WAY_TO(KS_CHAT_STATE_MEMBER) |
+                              KS_WAY_TO(KS_CHAT_STATE_ENDING),
+    [KS_CHAT_STATE_NAMING] = KS_WAY_TO(KS_CHAT_STATE_NAME_TO_JOIN) | KS_WAY_TO(KS_CHAT_STATE_NAME_TO_CREATE) |
+                             KS_WAY_TO(KS_CHAT_STATE_PASSWORD) | KS_WAY_TO(KS_CHAT_STATE_NEW_PASSWORD) |
+                             KS_WAY_TO(KS_CHAT_STATE_ENDING),
     [KS_CHAT_STATE_MEMBER] = KS_WAY_TO(KS_CHAT_STATE_LEAVING) | KS_WAY_TO(KS_CHAT_STATE_ENDING),
     [KS_CHAT_STATE_LEAVING] = KS_WAY_TO(KS_CHAT_STATE_ENDING),
 };
@@ -174,10 +183,36 @@ static void log_words(const struct ks_chat_session *session, const struct ks_sha
                  ks_groups_number(&session->member));
 }
 
+/* Once for a read, however often it was asked there, and counted in the member's queue. */
+static void tell_who(struct ks_chat_session *session)
+{
+    char names[KS_CHAT_WHO_SIZE];
+    char text[KS_CHAT_WHO_SIZE + KS_CHAT_TEXT_SIZE];
+    session->asked_who = false;
+    unsigned left_out = ks_groups_names(&session->member, names, sizeof names - sizeof KS_CHAT_AND_MORE - 10);
+    if (left_out > 0)
+        snprintf(names + strlen(names), sizeof names - strlen(names), KS_CHAT_AND_MORE, left_out);
+    snprintf(text, sizeof text, KS_CHAT_WHO, names);
+    ks_chat_session_tell(session, text);
+    ks_groups_look_at_queue(&session->member);
+}
+
+void ks_chat_session_say_joined(struct ks_chat_session *session)
+{
+    struct ks_shared *lines = ks_shared_new(KS_CHAT_TEXT_SIZE);
+    if (lines == NULL)
+        return; /* nobody hears of it */
+    lines->size =
+        (size_t)snprintf((char *)lines->bytes, KS_CHAT_TEXT_SIZE, KS_CHAT_HAS_JOINED, session->name);
+    (void)ks_groups_say(&session->member, lines, true);
+}
+
 void ks_chat_session_say_lines(struct ks_chat_session *session)
 {
     struct ks_shared *lines = session->lines;
     session->lines = NULL;
+    if (session->asked_who)
+        tell_who(session);
     if (lines != NULL && ks_log_shows(session->environment->log, KS_LOG_DEBUG))
         log_words(session, lines);
     if (lines != NULL && ks_groups_say(&session->member, lines, false) != KS_OK)
@@ -260,11 +295,19 @@ static void add_message(struct ks_chat_session *session, const uint8_t *text, si
     }
 }
 
+static bool is_command(const struct ks_chat_session *session, const uint8_t *input, size_t size,
+                       const char *command)
+{
+    return !session->continued && size == strlen(command) && memcmp(input, command, size) == 0;
+}
+
 void ks_chat_session_take_words(struct ks_chat_session *session, const uint8_t *input, size_t size)
 {
-    bool leaves =
-        !session->continued && size == strlen(KS_CHAT_LEAVE) && memcmp(input, KS_CHAT_LEAVE, size) == 0;
-    if (!leaves) {
+    if (session->talker != NULL && is_command(session, input, size, KS_CHAT_ASK_WHO)) {
+        session->asked_who = true;
+        return;
+    }
+    if (!is_command(session, input, size, KS_CHAT_LEAVE)) {
         add_message(session, input, size);
         return;
     }

@@ -4,6 +4,7 @@
 
 #include "crypto/secret.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -178,7 +179,23 @@ static struct ks_group *group_new(struct ks_groups *groups, const uint8_t passwo
     return group;
 }
 
-static enum ks_result publish(struct ks_groups *groups, struct ks_group *group)
+/* Under groups->lock. */
+static void put_name(struct ks_group *group, struct ks_member *member)
+{
+    if (member->name != NULL)
+        DL_APPEND2(group->named, member, earlier, later);
+}
+
+/* Under groups->lock: whether another member has a name like this one's. */
+static bool has_name(const struct ks_group *group, const struct ks_member *member)
+{
+    const struct ks_member *other = member->name != NULL ? group->named : NULL;
+    while (other != NULL && strcmp(other->skeleton, member->skeleton) != 0)
+        other = other->later;
+    return other != NULL;
+}
+
+static enum ks_result publish(struct ks_groups *groups, struct ks_group *group, struct ks_member *member)
 {
     unsigned place = 0;
     pthread_mutex_lock(&groups->lock);
@@ -189,6 +206,7 @@ static enum ks_result publish(struct ks_groups *groups, struct ks_group *group)
         groups->by_number[place] = group;
         groups->count++;
         groups->member_count++;
+        put_name(group, member);
     }
     pthread_mutex_unlock(&groups->lock);
     return result;
@@ -217,12 +235,12 @@ static enum ks_result unprepare_member(struct ks_member *member, struct ks_seat 
 
 /* Makes a group with `member` prepared to be its first. */
 static enum ks_result found_group(struct ks_groups *groups, const uint8_t digest[static KS_SHA256_SIZE],
-                                  const struct ks_member *member, struct ks_group **group)
+                                  struct ks_member *member, struct ks_group **group)
 {
     *group = group_new(groups, digest, ks_clock_wall_seconds(member->connection->loop->clock));
     if (*group == NULL)
         return KS_NO_MEMORY;
-    enum ks_result result = publish(groups, *group);
+    enum ks_result result = publish(groups, *group, member);
     if (result != KS_OK)
         ks_group_release(*group);
     return result;
@@ -230,7 +248,8 @@ static enum ks_result found_group(struct ks_groups *groups, const uint8_t digest
 
 /* Counts a new member in. KS_OK with *group, which the member then holds. */
 static enum ks_result admit(struct ks_groups *groups, unsigned number, uint64_t serial,
-                            const uint8_t digest[static KS_SHA256_SIZE], struct ks_group **group)
+                            const uint8_t digest[static KS_SHA256_SIZE], struct ks_member *member,
+                            struct ks_group **group)
 {
     enum ks_result result = KS_OK;
     pthread_mutex_lock(&groups->lock);
@@ -239,10 +258,13 @@ static enum ks_result admit(struct ks_groups *groups, unsigned number, uint64_t 
         result = KS_NOT_FOUND;
     else if (!ks_secret_equal(found->password, digest, KS_SHA256_SIZE))
         result = KS_REFUSED;
+    else if (has_name(found, member))
+        result = KS_EXISTS;
     else if (found->member_count >= groups->limits.members)
         result = KS_NO_SPACE;
     if (result == KS_OK) {
         found->member_count++;
+        put_name(found, member);
         groups->member_count++;
         atomic_fetch_add_explicit(&found->references, 1, memory_order_relaxed);
         *group = found;
@@ -264,7 +286,7 @@ static enum ks_result enter_group(struct ks_groups *groups, unsigned number, uin
     enum ks_result result = ks_sha256(password, size, digest);
     if (result == KS_OK)
         result = serial == 0 ? found_group(groups, digest, member, group)
-                             : admit(groups, number, serial, digest, group);
+                             : admit(groups, number, serial, digest, member, group);
     ks_secret_wipe(digest, sizeof digest);
     if (result != KS_OK)
         return unprepare_member(member, spare, result);
@@ -287,6 +309,26 @@ enum ks_result ks_groups_join(struct ks_groups *groups, unsigned number, uint64_
 {
     struct ks_group *group = NULL;
     return serial == 0 ? KS_NOT_FOUND : enter_group(groups, number, serial, password, size, member, &group);
+}
+
+unsigned ks_groups_names(const struct ks_member *member, char *text, size_t capacity)
+{
+    struct ks_groups *groups = member->group->groups;
+    size_t used = 0;
+    unsigned told = 0;
+    text[0] = '\0';
+    pthread_mutex_lock(&groups->lock);
+    for (const struct ks_member *other = member->group->named; other != NULL; other = other->later) {
+        size_t size = strlen(other->name) + (told > 0 ? 2 : 0);
+        if (size >= capacity - used)
+            break;
+        snprintf(text + used, capacity - used, "%s%s", told > 0 ? ", " : "", other->name);
+        used += size;
+        told++;
+    }
+    unsigned left_out = member->group->member_count - told;
+    pthread_mutex_unlock(&groups->lock);
+    return left_out;
 }
 
 unsigned ks_groups_number(const struct ks_member *member)
@@ -314,9 +356,11 @@ static void stand_up(struct ks_group *group, struct ks_member *member)
 }
 
 /* True when it was the last. */
-static bool count_out(struct ks_groups *groups, struct ks_group *group)
+static bool count_out(struct ks_groups *groups, struct ks_group *group, struct ks_member *member)
 {
     pthread_mutex_lock(&groups->lock);
+    if (member->name != NULL)
+        DL_DELETE2(group->named, member, earlier, later);
     bool last = --group->member_count == 0;
     groups->member_count--;
     if (last) {
@@ -340,7 +384,7 @@ void ks_groups_leave(struct ks_member *member, struct ks_shared *farewell, bool 
     stand_up(group, member);
     if (farewell != NULL)
         ks_groups_say(member, farewell, true); /* out of memory nobody hears of it */
-    *deleted = count_out(group->groups, group);
+    *deleted = count_out(group->groups, group, member);
     close_credit(member->credit);
     member->credit = NULL;
     member->group = NULL;

@@ -42,7 +42,10 @@ struct ks_member {
     uint64_t joined_at;  /* it gets the packets after this one */
     size_t counted;      /* of its queue, in the sum of all */
     const char *cut_off; /* the setting whose limit its queue passed, and its connection was ended; or NULL */
-    bool line_mode;      /* texts end with LF and may be joined; else each goes out apart, without the LF */
+    const char *name;    /* on the secure port: stays as it is in a group; NULL: names are not unique */
+    const char *skeleton;              /* likewise: what no other member of the group may have */
+    struct ks_member *earlier, *later; /* of those with a name, in the order of joining; under groups->lock */
+    bool line_mode; /* texts end with LF and may be joined; else each goes out apart, without the LF */
     /* What it said was taken by all loops, so that it has credit again; only after ks_groups_has_credit said
      * no. */
     void (*may_go_on)(struct ks_member *member);
@@ -95,12 +98,17 @@ enum ks_result ks_groups_create(struct ks_groups *groups, const uint8_t *passwor
 bool ks_groups_find(struct ks_groups *groups, unsigned number, uint64_t *serial);
 
 /* Makes `member` one of the group. KS_OK; KS_NOT_FOUND when that group is gone; KS_REFUSED for a wrong
- * password (compared in constant time); KS_NO_SPACE when it has too many; KS_NO_MEMORY; KS_CRYPTO. */
+ * password (compared in constant time); KS_EXISTS when another member's name is like this one's; KS_NO_SPACE
+ * when it has too many; KS_NO_MEMORY; KS_CRYPTO. */
 enum ks_result ks_groups_join(struct ks_groups *groups, unsigned number, uint64_t serial,
                               const uint8_t *password, size_t size, struct ks_member *member);
 
 /* The number of the member's group. */
 unsigned ks_groups_number(const struct ks_member *member);
+
+/* The names of all members, where they have such, with ", " between them: as many as fit `capacity` with a
+ * NUL. Returns how many were left out. */
+unsigned ks_groups_names(const struct ks_member *member, char *text, size_t capacity);
 
 /* Gives `lines` to all other members: each ends with LF, which members in chunk mode do not get unless
  * `with_newlines`. Takes over the caller's reference. KS_OK; KS_NO_MEMORY: nobody got anything. */

@@ -2,8 +2,9 @@
  * lets members come and go; group_packets.c carries what they say, and frees a group behind the last packet.
  * Private to both; groups.c calls group_packets.c.
  *
- * Locks: groups->lock guards the table of groups and how many members each has; group->lock guards the order
- * of packets, the seats and how many sit on each. Never both at a time. Who sits on a seat is its loop's own.
+ * Locks: groups->lock guards the table of groups, how many members each has, and their names; group->lock
+ * guards the order of packets, the seats and how many sit on each. Never both at a time. Who sits on a seat
+ * is its loop's own.
  */
 #ifndef KS_SERVICE_CHAT_GROUPS_INTERNAL_H
 #define KS_SERVICE_CHAT_GROUPS_INTERNAL_H
@@ -29,7 +30,8 @@ struct ks_group {
     uint64_t serial;
     int64_t since; /* wall seconds */
     uint8_t password[KS_SHA256_SIZE];
-    unsigned member_count; /* under groups->lock */
+    unsigned member_count;   /* under groups->lock */
+    struct ks_member *named; /* likewise: on the secure port all of them */
     pthread_mutex_t lock;
     _Atomic uint64_t messages; /* lines that members have said; written under the lock */
     uint64_t sequence;         /* of the latest packet */

@@ -12,11 +12,11 @@
 #include "crypto/random.h"
 #include "store/store.h"
 
+struct ks_account_names;
 struct ks_alias_key;
 struct ks_allowance;
 struct ks_networks_current;
 struct ks_pacing;
-struct ks_rules;
 struct ks_staged;
 struct ks_tally;
 
@@ -26,6 +26,13 @@ enum { KS_MESSAGE_LIMIT_LARGEST = INT32_MAX };
 enum {
     KS_CONTENT_KEY_LIFETIME = 24 * 3600, /* seconds */
     KS_SPOOL_THRESHOLD = 256 * 1024,     /* bytes */
+};
+
+/* Who may register (protocol.md §8.2). */
+enum ks_registration_policy {
+    KS_REGISTRATION_OPEN,
+    KS_REGISTRATION_INVITED, /* with an invitation */
+    KS_REGISTRATION_CLOSED,
 };
 
 struct ks_service_settings {
@@ -47,23 +54,29 @@ struct ks_service_settings {
     _Atomic uint32_t message_limit;    /* bytes of a message's content, at most KS_MESSAGE_LIMIT_LARGEST */
     _Atomic uint32_t spool_threshold;  /* bytes; larger contents of messages go to disk while they arrive */
     _Atomic uint64_t pull_limit; /* bytes of an answer to 604 at most, unless its first message is larger */
+    _Atomic(enum ks_registration_policy) registration; /* on the secure port, … */
+    _Atomic bool registration_is_for_all;      /* … and on the classic one, which knows no invitations */
+    _Atomic uint64_t sign_in_timeout_ms;       /* from the opening of a connection to the secure port */
+    _Atomic unsigned failed_sign_ins_per_hour; /* from one address; 0: no limit */
+    _Atomic unsigned connections_per_account;  /* that are signed in at a time; 0: no limit */
 };
 
 struct ks_service_environment {
-    const struct ks_rules *rules; /* who serves what (rules.h) */
     struct ks_store *store;
     const struct ks_random *random;
     const struct ks_clock *clock;
     const struct ks_log *log;
-    const struct ks_alias_key *alias_key;  /* of users' public aliases */
-    struct ks_staged *staged;              /* uploads that wait for their 1029 (staged.h) */
-    struct ks_allowance *registrations;    /* by address; NULL: no limit */
-    struct ks_allowance *keys;             /* likewise */
-    struct ks_networks_current *unlimited; /* networks without limits by address; NULL: none */
-    struct ks_pacing *pacing;              /* of lists of users; NULL: as fast as they can */
-    struct ks_tally *tally;                /* of requests (tally.h); NULL: nobody counts */
+    const struct ks_alias_key *alias_key;       /* of users' public aliases */
+    const struct ks_account_names *names;       /* what makes names alike; NULL: only what the store knows */
+    struct ks_staged *staged;                   /* uploads that wait for their 1029 (staged.h) */
+    struct ks_allowance *registrations;         /* by address; NULL: no limit */
+    struct ks_allowance *keys;                  /* likewise */
+    struct ks_networks_current *unlimited;      /* networks without limits by address; NULL: none */
+    struct ks_pacing *pacing;                   /* of lists of users; NULL: as fast as they can */
+    struct ks_tally *tally;                     /* of requests (tally.h); NULL: nobody counts */
+    const struct ks_store_limits *store_limits; /* to tell accounts; NULL: none */
     struct ks_service_settings settings;
-    _Atomic uint64_t sessions; /* that there have been on the binary port: the number of the last one */
+    _Atomic uint64_t sessions; /* that there have been on all ports of frames: the number of the last one */
 };
 
 #endif

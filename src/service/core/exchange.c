@@ -14,10 +14,23 @@
 
 enum {
     EXCHANGES_LIMIT = 256, /* unanswered at a time on one connection; then its input waits */
-    HEAD_LIMIT = KS_REQUEST_HEADER_SIZE + KS_NAME_AND_KEY_PAYLOAD_SIZE,
 };
 
 /* ---- answers ---- */
+
+/* On the classic port an id that somebody shows stands for somebody; on another one whoever signed in asks,
+ * and nobody else. */
+static void identify(struct ks_exchange *exchange, struct ks_session *session)
+{
+    exchange->shown = exchange->header.client_id;
+    if (session->port->access != NULL) {
+        exchange->header.client_id = session->user;
+        return;
+    }
+    (void)ks_store_classic_id(session->environment->store, &exchange->shown, &exchange->header.client_id);
+    session->user = exchange->header.client_id;
+    session->has_user = true;
+}
 
 /* An exchange for a request, the newest of its session. NULL when out of memory. */
 static struct ks_exchange *exchange_new(struct ks_session *session, const struct ks_rule *rule,
@@ -30,16 +43,16 @@ static struct ks_exchange *exchange_new(struct ks_session *session, const struct
     exchange->session = session;
     exchange->loop = session->connection->loop;
     exchange->environment = session->environment;
+    exchange->port = session->port;
     exchange->rule = rule;
     exchange->header = *header;
+    identify(exchange, session);
     exchange->answered = false;
     exchange->counted = false;
     exchange->silent = false;
     exchange->last = false;
     exchange->in_the_way = rule->overlap == KS_OVERLAP_UPLOAD || rule->overlap == KS_OVERLAP_SEND;
     session->in_the_way += exchange->in_the_way;
-    session->user = header->client_id;
-    session->has_user = true;
     if (session->newest != NULL)
         session->newest->next = exchange;
     else
@@ -91,17 +104,20 @@ static void exchange_is_answered(struct ks_exchange *exchange)
         ks_exchange_unblock(session);
 }
 
-/* Whether an answer is given to users only, and to who has just become one. */
+/* Whether an answer is given to users only, and to who has just become one. Where peers sign in, that tells.
+ */
 static bool is_for_a_user(const struct ks_exchange *exchange, uint16_t code)
 {
-    return code != 0 && code != exchange->rule->error && code != KS_RESPONSE_ERROR &&
-           code != KS_RESPONSE_DROP_ERROR && code != KS_RESPONSE_RECONNECT_DENIED;
+    return exchange->port->access == NULL && code != 0 && code != exchange->rule->error &&
+           code != KS_RESPONSE_ERROR && code != KS_RESPONSE_DROP_ERROR &&
+           code != KS_RESPONSE_RECONNECT_DENIED;
 }
 
-/* In the table of rules. */
+/* In the tally. */
 static size_t place_of(const struct ks_exchange *exchange)
 {
-    return (size_t)(exchange->rule - exchange->environment->rules->rules);
+    const struct ks_rules *table = exchange->port->rules;
+    return table->first_place + (size_t)(exchange->rule - table->rules);
 }
 
 void ks_exchange_count(struct ks_exchange *exchange, uint16_t code)
@@ -128,9 +144,23 @@ void ks_exchange_answer(struct ks_exchange *exchange, uint16_t code, const void 
     exchange_is_answered(exchange);
 }
 
+void ks_exchange_answer_last(struct ks_exchange *exchange, uint16_t code, const void *payload, size_t size)
+{
+    exchange->last = true;
+    ks_exchange_answer(exchange, code, payload, size);
+}
+
+static void refuse_for(struct ks_exchange *exchange, enum ks_fault fault)
+{
+    if (exchange->port->access == NULL)
+        ks_exchange_answer(exchange, exchange->rule->error, NULL, 0);
+    else
+        exchange->port->access->refuse(exchange, fault);
+}
+
 void ks_exchange_refuse(struct ks_exchange *exchange)
 {
-    ks_exchange_answer(exchange, exchange->rule->error, NULL, 0);
+    refuse_for(exchange, KS_FAULT_SERVICE);
 }
 
 void ks_exchange_cancel(struct ks_exchange *exchange)
@@ -149,7 +179,7 @@ void ks_exchange_refuse_payload(struct ks_exchange *exchange, uint32_t taken)
 {
     if (!ks_session_drop_payload(exchange->session, exchange->header.payload_size, taken))
         exchange->last = true;
-    ks_exchange_refuse(exchange);
+    refuse_for(exchange, exchange->rule->begin == NULL ? KS_FAULT_CODE : KS_FAULT_PAYLOAD);
 }
 
 /* ---- the deferred answer to a 1030 ---- */
@@ -203,6 +233,12 @@ static bool may_begin(const struct ks_session *session, const struct ks_rule *ru
     return rule->overlap == KS_OVERLAP_UPLOAD || session->in_the_way == 0;
 }
 
+/* Bytes of its payload that `begin` gets. */
+static uint32_t collected_of(const struct ks_rule *rule, const struct ks_request_header *header)
+{
+    return rule->is_collected ? header->payload_size : rule->fixed_size;
+}
+
 static void begin_request(struct ks_session *session, const struct ks_rule *rule,
                           const struct ks_request_header *header, const uint8_t *fixed)
 {
@@ -218,9 +254,11 @@ static void begin_request(struct ks_session *session, const struct ks_rule *rule
         ks_exchange_refuse_payload(exchange, 0);
         return;
     }
-    ks_session_set_payload(session, header->payload_size - rule->fixed_size, NULL, NULL);
-    ks_blocks_add(&session->padding.requests, rule->fixed_size);
-    rule->begin(exchange, fixed);
+    uint32_t collected = collected_of(rule, header);
+    ks_session_set_payload(session, header->payload_size - collected, NULL, NULL);
+    ks_blocks_add(&session->padding.requests, collected);
+    if (session->port->access == NULL || session->port->access->may_ask(exchange))
+        rule->begin(exchange, fixed);
 }
 
 /* gcc's analyser loses sight of what the session holds. */
@@ -232,7 +270,7 @@ static void begin_request(struct ks_session *session, const struct ks_rule *rule
 static bool have_head(struct ks_session *session)
 {
     if (session->head == NULL)
-        session->head = malloc(HEAD_LIMIT);
+        session->head = malloc(KS_REQUEST_HEADER_SIZE + (size_t)session->port->rules->most_collected);
     if (session->head != NULL)
         return true;
     ks_session_become(session, KS_SESSION_ENDING);
@@ -264,7 +302,7 @@ static const uint8_t *collect_head(struct ks_session *session, size_t size, cons
 /* A 602 without a payload is of the family that pads: its target stands behind the header all the same. */
 static void complete_header(struct ks_session *session, struct ks_request_header *header)
 {
-    if (header->code != KS_REQUEST_USER_KEY || header->payload_size != 0)
+    if (session->port->access != NULL || header->code != KS_REQUEST_USER_KEY || header->payload_size != 0)
         return;
     header->payload_size = KS_TARGET_PAYLOAD_SIZE;
     ks_padding_is_the_custom(session);
@@ -300,16 +338,16 @@ static size_t take_head(struct ks_session *session, const uint8_t *bytes, size_t
 {
     struct ks_request_header header;
     size_t used = 0;
-    if (take_padding(session, bytes, size, &used))
+    if (session->port->access == NULL && take_padding(session, bytes, size, &used))
         return used;
     const uint8_t *head = collect_head(session, KS_REQUEST_HEADER_SIZE, bytes, size, &used);
     if (head == NULL || ks_request_header_parse(head, KS_REQUEST_HEADER_SIZE, &header) != KS_OK)
         return used;
     complete_header(session, &header);
-    const struct ks_rule *rule = find_rule(session->environment->rules, header.code);
+    const struct ks_rule *rule = find_rule(session->port->rules, header.code);
     bool fits = rule->begin != NULL && header.payload_size >= rule->smallest_payload &&
                 header.payload_size <= rule->largest_payload;
-    size_t head_size = KS_REQUEST_HEADER_SIZE + (fits ? rule->fixed_size : 0);
+    size_t head_size = KS_REQUEST_HEADER_SIZE + (fits ? collected_of(rule, &header) : 0);
     size_t more = 0;
     head = collect_head(session, head_size, bytes + used, size - used, &more);
     used += more;
@@ -361,7 +399,7 @@ size_t ks_exchange_take_input(struct ks_session *session, const uint8_t *bytes, 
     session->pumping = true;
     session->blocked = false;
     bool again = head_waits(session);
-    while ((used < size || again) && !session->blocked && session->state != KS_SESSION_ENDING) {
+    while ((used < size || again) && !session->blocked && session->state <= KS_SESSION_PAYLOAD) {
         again = false;
         if (used < size && !ks_padding_is_possible(session, bytes + used, size - used)) {
             cancel_deferred(session);
@@ -379,9 +417,15 @@ size_t ks_exchange_take_input(struct ks_session *session, const uint8_t *bytes, 
 
 void ks_exchange_go_on(struct ks_session *session)
 {
+    if (session->state == KS_SESSION_LEAVING)
+        return;
     send_answers(session);
     if (session->blocked && session->state != KS_SESSION_ENDING) {
         ks_exchange_take_input(session, NULL, 0);
+        if (session->state == KS_SESSION_LEAVING) {
+            ks_session_leave_later(session);
+            return;
+        }
         if (!session->blocked)
             ks_connection_resume(session->connection);
     }

@@ -1,4 +1,4 @@
-/* exchange.h — an *exchange*: one request on the binary port and its answer, as the service that answers it
+/* exchange.h — an *exchange*: one request on a port of frames and its answer, as the service that answers it
  * sees it. Private to src/service.
  *
  * Answers leave in the order of the requests, whatever the order in which they become known: exchanges queue
@@ -12,13 +12,13 @@
 #define KS_SERVICE_CORE_EXCHANGE_H
 
 #include "net/connection.h"
-#include "service/core/environment.h"
-#include "service/core/rules.h"
+#include "service/core/frames_port.h"
 #include "wire/drop_codec.h"
 
 struct ks_session;
 
-enum { KS_ANSWER_PAYLOAD_LIMIT = KS_FILE_ANSWER_SIZE };
+enum { KS_ANSWER_PAYLOAD_LIMIT = 512 };
+_Static_assert((int)KS_FILE_ANSWER_SIZE <= (int)KS_ANSWER_PAYLOAD_LIMIT, "every answer fits");
 
 /* Where a request came from whose connection is gone. */
 struct ks_exchange_gone {
@@ -26,14 +26,17 @@ struct ks_exchange_gone {
     char peer[KS_PEER_TEXT_SIZE];
 };
 
-/* The core's; services read session, loop, environment, rule and header. */
+/* The core's; services read session, loop, environment, port, rule, header and shown. */
 struct ks_exchange {
     struct ks_exchange *next;
     struct ks_session *session; /* NULL when the connection is gone */
     struct ks_loop *loop;
     const struct ks_service_environment *environment;
+    const struct ks_frames_port *port;
     const struct ks_rule *rule;
-    struct ks_request_header header;
+    struct ks_request_header
+        header;                /* its client id is who is served: zeros, whom nobody is, for a stranger */
+    struct ks_client_id shown; /* the client id as it was sent: for answers that echo it */
     bool answered;
     bool counted;    /* in the tally */
     bool silent;     /* answered with nothing: a deferred answer that was cancelled */
@@ -54,7 +57,11 @@ void ks_exchange_count(struct ks_exchange *exchange, uint16_t code);
  * invalid afterwards. */
 void ks_exchange_answer(struct ks_exchange *exchange, uint16_t code, const void *payload, size_t size);
 
-/* Answers with the rule's error code and no payload. The exchange is invalid afterwards. */
+/* The same, and the connection ends when the answer is out. */
+void ks_exchange_answer_last(struct ks_exchange *exchange, uint16_t code, const void *payload, size_t size);
+
+/* Answers with the rule's error: its code and no payload, or, on the secure port, its reason. The exchange is
+ * invalid afterwards. */
 void ks_exchange_refuse(struct ks_exchange *exchange);
 
 /* Refuses a request whose sizes contradict each other: what lies beyond the `taken` bytes of its payload is

@@ -39,11 +39,50 @@ static void end_slow_peer(struct ks_session *session)
     ks_connection_abort(session->connection);
 }
 
+/* Nothing of its connection's is used any more. */
+static void session_clear(struct ks_session *session)
+{
+    if (session->visitor != NULL)
+        session->port->access->went(session);
+    session->visitor = NULL;
+    ks_session_keys_clear(&session->keys);
+    ks_session_forget_head(session);
+}
+
+/* The connection is its heir's from here on, and so is what the peer has sent already. Returns how much of
+ * that was taken. */
+static size_t leave(struct ks_session *session, const uint8_t *bytes, size_t size)
+{
+    struct ks_connection *connection = session->connection;
+    const struct ks_session_heir *heir = session->heir;
+    void *context = session->heir_context;
+    ks_connection_set_deadline(connection, 0);
+    session_clear(session);
+    free(session);
+    heir->take(context, connection);
+    return size > 0 ? connection->events->received(connection, bytes, size) : 0;
+}
+
+/* As a task: nobody on the stack knows the session. What came behind waits, for the connection is paused. */
+static void leave_now(struct ks_task *task)
+{
+    struct ks_session *session = KS_CONTAINER_OF(task, struct ks_session, leave);
+    struct ks_connection *connection = session->connection;
+    if (connection == NULL) { /* it has closed meanwhile */
+        free(session);
+        return;
+    }
+    leave(session, NULL, 0);
+    ks_connection_resume(connection);
+}
+
 static size_t frames_received(struct ks_connection *connection, const uint8_t *bytes, size_t size)
 {
     struct ks_session *session = connection->session;
     tell_follower(session);
     size_t used = ks_exchange_take_input(session, bytes, size);
+    if (session->state == KS_SESSION_LEAVING)
+        return used + leave(session, bytes + used, size - used);
     if (session->state == KS_SESSION_PAYLOAD && !session->blocked &&
         !ks_session_payload_is_fast_enough(session, used))
         end_slow_peer(session);
@@ -119,6 +158,11 @@ static void frames_reminded(struct ks_connection *connection)
     struct ks_session *session = connection->session;
     if (session->follower != NULL)
         session->follower->events->reminded(session->follower, connection);
+    if (ks_session_is_strange(session) && session->state != KS_SESSION_ENDING &&
+        !ks_session_may_stay_strange(session)) {
+        ks_session_abort(session);
+        return;
+    }
     if (session->state != KS_SESSION_ENDING)
         ks_exchange_go_on(session);
 }
@@ -170,9 +214,12 @@ static void frames_closed(struct ks_connection *connection)
         ks_stream_orphan(session->stream);
     if (session->follower != NULL)
         session->follower->events->closed(session->follower);
-    ks_session_keys_clear(&session->keys);
-    free(session->head);
-    free(session);
+    if (session->heir != NULL)
+        session->heir->drop(session->heir_context);
+    session_clear(session);
+    session->connection = NULL;
+    if (!session->leaves_later) /* else when that task runs */
+        free(session);
 }
 
 static const struct ks_connection_events session_events = {
@@ -188,26 +235,43 @@ static const struct ks_connection_events session_events = {
 
 /* ---- a peer that has said nothing yet ----
  *
- * has no session, only the environment in its place: ten thousand silent connections then cost a third less.
+ * has no session, only the port in its place: ten thousand silent connections then cost a third less. Where
+ * peers sign in they have not long for that, silent or not.
  */
 
 static bool silent_opened(struct ks_connection *connection, void *service)
 {
+    const struct ks_frames_port *port = service;
     connection->session = service;
+    if (port->access != NULL)
+        ks_connection_set_reminder(connection, port->environment->settings.sign_in_timeout_ms);
     return true;
+}
+
+/* NULL when out of memory. */
+static struct ks_session *session_new(struct ks_connection *connection, const struct ks_frames_port *port)
+{
+    struct ks_session *session = calloc(1, sizeof *session);
+    if (session == NULL)
+        return NULL;
+    session->connection = connection;
+    session->port = port;
+    session->environment = port->environment;
+    session->number = atomic_fetch_add(&port->environment->sessions, 1) + 1;
+    session->leave.run = leave_now;
+    if (port->access == NULL || port->access->came(session))
+        return session;
+    free(session);
+    return NULL;
 }
 
 static size_t silent_received(struct ks_connection *connection, const uint8_t *bytes, size_t size)
 {
-    struct ks_service_environment *environment = connection->session;
-    struct ks_session *session = calloc(1, sizeof *session);
+    struct ks_session *session = session_new(connection, connection->session);
     if (session == NULL) {
         ks_connection_abort(connection);
         return size;
     }
-    session->connection = connection;
-    session->environment = environment;
-    session->number = atomic_fetch_add(&environment->sessions, 1) + 1;
     connection->session = session;
     connection->events = &session_events;
     return frames_received(connection, bytes, size);
@@ -223,6 +287,13 @@ static void silent_deadline(struct ks_connection *connection)
     (void)connection; /* nobody sets one */
 }
 
+static void silent_reminded(struct ks_connection *connection)
+{
+    const struct ks_frames_port *port = connection->session;
+    ks_report_silence(port->environment, connection, "closed: nobody signed in in time (sign-in-timeout)");
+    ks_connection_abort(connection);
+}
+
 static void silent_closed(struct ks_connection *connection)
 {
     connection->session = NULL;
@@ -233,5 +304,6 @@ const struct ks_connection_events ks_frames_events = {
     .received = silent_received,
     .input_ended = silent_input_ended,
     .deadline = silent_deadline,
+    .reminded = silent_reminded,
     .closed = silent_closed,
 };

@@ -38,7 +38,8 @@ void ks_padding_is_the_custom(struct ks_session *session)
 
 static enum ks_blocks_verdict judge(const struct ks_session *session, const uint8_t *bytes, size_t size)
 {
-    if (session->state != KS_SESSION_HEAD || session->head_size >= KS_REQUEST_HEADER_SIZE)
+    if (session->port->access != NULL || session->state != KS_SESSION_HEAD ||
+        session->head_size >= KS_REQUEST_HEADER_SIZE)
         return KS_BLOCKS_FRAME;
     size_t looked_at = KS_REQUEST_HEADER_SIZE - (size_t)session->head_size;
     if (looked_at > size)

@@ -1,5 +1,6 @@
 /* padding.h — a session whose peer pads requests with zeros, and waits for answers that are padded likewise
- * (wire/blocks.h). Called by frames.c, exchange.c and session.c; private to them.
+ * (wire/blocks.h). Only on the classic port: where peers sign in nothing is guessed. Called by frames.c,
+ * exchange.c and session.c; private to them.
  *
  * Padding is no request: it has no time limit, keeps nobody from being idle, and cancels no deferred answer.
  * Everything runs on the connection's loop.

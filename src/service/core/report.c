@@ -161,6 +161,19 @@ void ks_report_session(const struct ks_session *session, enum ks_log_level level
     TELL(&scene, level, KS_LOG_REFUSALS, format);
 }
 
+void ks_report_silence(const struct ks_service_environment *environment,
+                       const struct ks_connection *connection, const char *what)
+{
+    uint8_t address[KS_PEER_ADDRESS_SIZE];
+    char peer[KS_PEER_TEXT_SIZE];
+    if (!ks_log_shows(environment->log, KS_LOG_INFO))
+        return;
+    ks_connection_describe_peer(connection, peer, sizeof peer);
+    ks_connection_peer_address(connection, address);
+    const struct ks_log_cause cause = ks_log_cause(what, address, NULL);
+    ks_log_repeatable(environment->log, KS_LOG_INFO, &cause, KS_LOG_REFUSALS, "%s: %s", peer, what);
+}
+
 void ks_report_user(const struct ks_service_environment *environment, const struct ks_client_id *id,
                     enum ks_log_level level, const char *format, ...)
 {

@@ -1,4 +1,4 @@
-/* report.h — lines of the log about what a peer of the binary port asked for: from which address, by which
+/* report.h — lines of the log about what a peer of a port of frames asked for: from which address, by which
  * user, and for whom. Private to src/service; the connection's loop.
  *
  * A line is `ADDRESS: "user" to "receiver": text`. Names are what the store has at hand, so that nobody has
@@ -24,6 +24,10 @@ void ks_report_to(const struct ks_exchange *exchange, const struct ks_client_id 
 /* The same of the connection; its user is who has asked for something last. */
 void ks_report_session(const struct ks_session *session, enum ks_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* The same of a peer that has said nothing yet. `what` is a literal. */
+void ks_report_silence(const struct ks_service_environment *environment,
+                       const struct ks_connection *connection, const char *what);
 
 /* The same of something that the user `id` has left here: no address. While a request is served. */
 void ks_report_user(const struct ks_service_environment *environment, const struct ks_client_id *id,

@@ -1,12 +1,13 @@
-/* rules.h — what requests on the binary port look like, and who serves them. Private to src/service
+/* rules.h — what requests on a port of frames look like, and who serves them. Private to src/service
  * and src/server; read-only, any thread.
  *
- * The table itself is handed in with the environment (service/binary_port.h): so the engine knows none of
- * those that it serves.
+ * A table is handed in with its port (frames_port.h): so the engine knows none of those that it serves.
+ * service/binary_port.h has that of the classic port, service/secure_port.h that of the secure one.
  */
 #ifndef KS_SERVICE_CORE_RULES_H
 #define KS_SERVICE_CORE_RULES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,11 +27,13 @@ struct ks_rule {
     uint16_t code;
     uint8_t version;     /* in the answer */
     uint16_t error;      /* the answer to a request of this code that makes no sense */
+    uint16_t reason;     /* on the secure port: of the 4999 when its service refuses (accounts_codec.h) */
+    bool is_collected;   /* all of the payload is collected for `begin`, and not fixed_size bytes of it */
     uint32_t fixed_size; /* bytes of the payload that are collected for `begin` */
     uint32_t smallest_payload;
     uint32_t largest_payload;
     enum ks_overlap overlap;
-    /* Serves the request: `fixed` holds fixed_size bytes and is gone when the call returns. Answers the
+    /* Serves the request: `fixed` holds what was collected and is gone when the call returns. Answers the
      * exchange exactly once, in the call or later. Payload beyond the fixed part is skipped unless a sink is
      * set. NULL: every request is refused, whatever its payload. */
     void (*begin)(struct ks_exchange *exchange, const uint8_t *fixed);
@@ -38,7 +41,9 @@ struct ks_rule {
 
 struct ks_rules {
     const struct ks_rule *rules; /* the last one is for all codes that the others do not have */
-    size_t count;                /* at most KS_TALLY_REQUESTS (tally.h), which counts by place in the table */
+    size_t count;
+    size_t first_place;      /* of the first one in the tally (tally.h), which counts by place */
+    uint32_t most_collected; /* bytes of payload that any of them has collected */
 };
 
 #endif

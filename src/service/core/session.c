@@ -6,15 +6,20 @@
 #include "base/limits/allowance.h"
 #include "service/core/report.h"
 
-enum { RATE_WINDOW_MS = 20 * 1000 };
+enum {
+    RATE_WINDOW_MS = 20 * 1000,
+    PATIENCE_MS = 1000, /* with a stranger whose request we are at */
+};
 
 /* ---- states ---- */
 
-static const char *const state_names[KS_SESSION_STATES] = {"head", "payload", "ending"};
+static const char *const state_names[KS_SESSION_STATES] = {"head", "payload", "leaving", "ending"};
 
 static const uint16_t state_ways[KS_SESSION_STATES] = {
-    [KS_SESSION_HEAD] = KS_WAY_TO(KS_SESSION_PAYLOAD) | KS_WAY_TO(KS_SESSION_ENDING),
+    [KS_SESSION_HEAD] =
+        KS_WAY_TO(KS_SESSION_PAYLOAD) | KS_WAY_TO(KS_SESSION_LEAVING) | KS_WAY_TO(KS_SESSION_ENDING),
     [KS_SESSION_PAYLOAD] = KS_WAY_TO(KS_SESSION_HEAD) | KS_WAY_TO(KS_SESSION_ENDING),
+    [KS_SESSION_LEAVING] = KS_WAY_TO(KS_SESSION_ENDING),
 };
 
 static const struct ks_machine machine = {.name = "session", .states = state_names, .ways = state_ways};
@@ -152,6 +157,16 @@ bool ks_session_time_is_up(struct ks_session *session)
     return false;
 }
 
+bool ks_session_may_stay_strange(struct ks_session *session)
+{
+    if (session->oldest != NULL) { /* it is we who are slow */
+        ks_connection_set_reminder(session->connection, PATIENCE_MS);
+        return true;
+    }
+    ks_report_session(session, KS_LOG_INFO, "closed: nobody signed in in time (sign-in-timeout)");
+    return false;
+}
+
 /* ---- the deferred answer to a 1030 ---- */
 
 struct ks_exchange *ks_session_take_deferred(struct ks_session *session)
@@ -187,13 +202,26 @@ static void report_long_payload(const struct ks_session *session)
                       KS_SKIP_LIMIT / 1024);
 }
 
+/* The whole payload of a request that is refused: whether it may be skipped. */
+static bool may_be_skipped(const struct ks_session *session, uint32_t size)
+{
+    if (ks_session_is_strange(session) && size > session->port->access->stranger_payload) {
+        ks_report_session(session, KS_LOG_INFO,
+                          "closed: a request of more than %u bytes, and nobody has signed in",
+                          (unsigned)session->port->access->stranger_payload);
+        return false;
+    }
+    if (size > KS_SKIP_LIMIT)
+        report_long_payload(session);
+    return size <= KS_SKIP_LIMIT;
+}
+
 bool ks_session_drop_payload(struct ks_session *session, uint32_t size, uint32_t taken)
 {
-    if (size <= KS_SKIP_LIMIT) {
+    if (may_be_skipped(session, size)) {
         ks_session_set_payload(session, size - taken, NULL, NULL);
         return true;
     }
-    report_long_payload(session);
     ks_session_become(session, KS_SESSION_ENDING);
     return false;
 }
@@ -207,7 +235,56 @@ void ks_session_end_behind_payload(struct ks_session *session)
     session->ends_behind_payload = true;
 }
 
+/* ---- where peers sign in ---- */
+
+void ks_session_set_visitor(struct ks_session *session, struct ks_visitor *visitor)
+{
+    session->visitor = visitor;
+}
+
+struct ks_visitor *ks_session_visitor(const struct ks_session *session)
+{
+    return session->visitor;
+}
+
+void ks_session_serve(struct ks_session *session, const struct ks_client_id *id)
+{
+    session->user = *id;
+    session->has_user = true;
+    session->is_user = true;
+    ks_connection_set_reminder(session->connection, 0);
+}
+
+void ks_session_hand_over(struct ks_session *session, const struct ks_session_heir *heir, void *context)
+{
+    session->heir = heir;
+    session->heir_context = context;
+    ks_session_become(session, KS_SESSION_LEAVING);
+}
+
+void ks_session_leave_later(struct ks_session *session)
+{
+    session->leaves_later = true;
+    ks_session_set_timer(session, KS_SESSION_TIMER_NONE, 0);
+    ks_executor_post(&session->connection->loop->executor, &session->leave);
+}
+
 /* ---- for the services ---- */
+
+const struct ks_frames_port *ks_session_port(const struct ks_session *session)
+{
+    return session->port;
+}
+
+bool ks_session_address_is_free(const struct ks_session *session)
+{
+    struct ks_networks_current *unlimited = session->environment->unlimited;
+    uint8_t address[KS_PEER_ADDRESS_SIZE];
+    if (session->port->access != NULL && session->is_user)
+        return true;
+    ks_connection_peer_address(session->connection, address);
+    return unlimited != NULL && ks_networks_current_contain(unlimited, address);
+}
 
 struct ks_session_keys *ks_session_keys_of(struct ks_session *session)
 {
@@ -224,9 +301,7 @@ enum ks_result ks_session_claim(const struct ks_session *session, struct ks_hold
 {
     uint8_t address[KS_PEER_ADDRESS_SIZE];
     ks_connection_peer_address(session->connection, address);
-    bool is_unlimited = session->environment->unlimited != NULL &&
-                        ks_networks_current_contain(session->environment->unlimited, address);
-    return ks_holder_claim(holder, id->bytes, is_unlimited ? NULL : address);
+    return ks_holder_claim(holder, id->bytes, ks_session_address_is_free(session) ? NULL : address);
 }
 
 void ks_session_wait_for(struct ks_session *session, struct ks_holder *holder)
@@ -291,6 +366,6 @@ bool ks_session_allows(const struct ks_session *session, struct ks_allowance *al
     if (allowance == NULL || per_hour == 0)
         return true;
     ks_connection_peer_address(session->connection, address);
-    return (environment->unlimited != NULL && ks_networks_current_contain(environment->unlimited, address)) ||
+    return ks_session_address_is_free(session) ||
            ks_allowance_take(allowance, address, per_hour, ks_clock_monotonic_ms(environment->clock));
 }

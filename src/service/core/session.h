@@ -1,9 +1,11 @@
-/* session.h — one connection to the binary port, as the services behind it see it. Private to src/service.
+/* session.h — one connection to a port of frames, as the services behind it see it. Private to src/service.
  *
  * Glossary. A *session* is the state of one connection. An *exchange* is one request and its answer
  * (exchange.h). A *rule* says what a request of some code looks like and who serves it (rules.h). A *sink*
  * takes the part of a payload that is too large to be collected. A *stream* is an answer that is too large to
- * be held (stream.h). A *follower* waits until an answer that was written has arrived.
+ * be held (stream.h). A *follower* waits until an answer that was written has arrived. On a port where peers
+ * sign in (frames_port.h), a *visitor* is what its access knows of the peer, and an *heir* is a service to
+ * which the connection goes over.
  *
  * Everything runs on the connection's loop, and a session lives as long as its connection.
  */
@@ -54,12 +56,42 @@ uint64_t ks_session_number(const struct ks_session *session);
 /* What answers are written to, and what knows the peer. */
 struct ks_connection *ks_session_connection(struct ks_session *session);
 
+/* The port that it came to. */
+const struct ks_frames_port *ks_session_port(const struct ks_session *session);
+
+/* Whether the peer's address does not count: its network is without limits, or it has signed in, so that it
+ * counts as a user. */
+bool ks_session_address_is_free(const struct ks_session *session);
+
 /* Whether the peer's address may ask for one more of what `allowance` counts. */
 bool ks_session_allows(const struct ks_session *session, struct ks_allowance *allowance, unsigned per_hour);
 
+/* ---- where peers sign in ---- */
+
+/* What the port's access keeps of the peer; it is freed there (ks_frames_access.went). */
+struct ks_visitor;
+void ks_session_set_visitor(struct ks_session *session, struct ks_visitor *visitor);
+struct ks_visitor *ks_session_visitor(const struct ks_session *session);
+
+/* From now on the peer is the user `id`, whatever its requests say, and no stranger. */
+void ks_session_serve(struct ks_session *session, const struct ks_client_id *id);
+
+/* Takes a connection over, with all that comes from now on. */
+struct ks_session_heir {
+    /* Sets the connection's events and session. The old session is gone. */
+    void (*take)(void *context, struct ks_connection *connection);
+    /* The connection went before. */
+    void (*drop)(void *context);
+};
+
+/* The connection goes over to an heir, with whatever the peer has sent behind this request. Within `begin` of
+ * a rule with KS_OVERLAP_NONE, which then answers the exchange in the call; nothing is taken as a request any
+ * more. Exactly one of the heir's functions is called. */
+void ks_session_hand_over(struct ks_session *session, const struct ks_session_heir *heir, void *context);
+
 /* ---- for memory from a budget (base/limits/budget.h) ---- */
 
-/* Claims for the user `id` and for the network of the session's peer, unless that is without limits. KS_OK,
+/* Claims for the user `id` and for the network of the session's peer, unless that is free. KS_OK,
  * KS_NO_MEMORY. */
 enum ks_result ks_session_claim(const struct ks_session *session, struct ks_holder *holder,
                                 const struct ks_client_id *id);

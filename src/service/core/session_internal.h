@@ -17,6 +17,7 @@
 enum ks_session_state {
     KS_SESSION_HEAD,    /* collecting a header and its fixed part */
     KS_SESSION_PAYLOAD, /* the rest of a payload, to a sink or nowhere */
+    KS_SESSION_LEAVING, /* nothing more is taken: the connection is its heir's in a moment */
     KS_SESSION_ENDING,  /* whatever comes is dropped */
     KS_SESSION_STATES,
 };
@@ -35,7 +36,12 @@ enum ks_session_timer {
 
 struct ks_session {
     struct ks_connection *connection;
+    const struct ks_frames_port *port;
     const struct ks_service_environment *environment;
+    struct ks_visitor *visitor;         /* where peers sign in */
+    const struct ks_session_heir *heir; /* of the connection; NULL for none */
+    void *heir_context;
+    struct ks_task leave;       /* to the heir, later; posted while `leaves_later` */
     struct ks_exchange *oldest; /* unanswered, or answered behind an unanswered one */
     struct ks_exchange *newest;
     struct ks_exchange *deferred;
@@ -53,7 +59,7 @@ struct ks_session {
     uint64_t delivered;            /* output of a stream, when the timer last looked */
     uint64_t window_begin_ms;      /* in which the bytes of a payload are counted; 0: none begun */
     uint64_t window_bytes;
-    struct ks_client_id user; /* whose request came last, as it says */
+    struct ks_client_id user; /* who has asked last, or has signed in */
     uint16_t head_size;
     uint16_t exchange_count;
     uint16_t in_the_way; /* exchanges behind which some requests do not begin yet */
@@ -61,7 +67,8 @@ struct ks_session {
     uint8_t timer;       /* enum ks_session_timer */
     uint8_t standing;    /* enum ks_standing, as the connection knows it */
     bool has_user : 1;
-    bool is_user : 1; /* a request was answered as one of a user's */
+    bool is_user : 1; /* a request was answered as one of a user's, or it has signed in */
+    bool leaves_later : 1;
     bool pumping : 1; /* a loop over the input is running further up the stack */
     bool blocked : 1; /* input waits for an exchange, a sink or the output */
     bool input_ended : 1;
@@ -74,6 +81,12 @@ static inline void ks_session_forget_head(struct ks_session *session)
     free(session->head);
     session->head = NULL;
     session->head_size = 0;
+}
+
+/* Whether the peer must still sign in. */
+static inline bool ks_session_is_strange(const struct ks_session *session)
+{
+    return session->port->access != NULL && !session->is_user;
 }
 
 /* Whether its peer has not yet acknowledged what a follower follows. */
@@ -99,6 +112,9 @@ void ks_session_become(struct ks_session *session, enum ks_session_state state);
 /* No more requests; the connection ends when its output is out. */
 void ks_session_end(struct ks_session *session);
 
+/* It leaves when nobody who knows it is on the stack. */
+void ks_session_leave_later(struct ks_session *session);
+
 /* The `size` bytes of a request's payload, of which `taken` were collected, are not wanted: they are skipped.
  * False when they are too many for that: then nothing more is read, and the connection is to end. */
 bool ks_session_drop_payload(struct ks_session *session, uint32_t size, uint32_t taken);
@@ -121,5 +137,8 @@ bool ks_session_payload_is_fast_enough(struct ks_session *session, size_t size);
 
 /* The deadline passed: true when all is well, false when the connection must end, which is logged. */
 bool ks_session_time_is_up(struct ks_session *session);
+
+/* A stranger's time is over: the same. */
+bool ks_session_may_stay_strange(struct ks_session *session);
 
 #endif

@@ -1,6 +1,24 @@
 /* tally.c — see tally.h. */
 #include "service/core/tally.h"
 
+enum { OTHERS = 8, FIRST_SECURE = 10 };
+
+static const uint16_t secure_codes[] = {
+    KS_RESPONSE_NONCE,      KS_RESPONSE_SIGNED_IN,       KS_RESPONSE_ADOPTION_CHALLENGE,
+    KS_RESPONSE_MY_ACCOUNT, KS_RESPONSE_ACCOUNT_REMOVED, KS_RESPONSE_TALK,
+    KS_RESPONSE_REFUSED};
+
+enum { SECURE_CODES = sizeof secure_codes / sizeof secure_codes[0] };
+_Static_assert(FIRST_SECURE + SECURE_CODES == KS_TALLY_ANSWERS, "every answer has a place");
+
+size_t ks_tally_place_of(uint16_t code)
+{
+    for (size_t i = 0; i < SECURE_CODES; i++)
+        if (secure_codes[i] == code)
+            return FIRST_SECURE + i;
+    return code == 0 ? OTHERS + 1 : OTHERS;
+}
+
 uint64_t ks_tally_answers(const struct ks_tally *tally, size_t request, size_t answer)
 {
     uint64_t sum = 0;
@@ -46,8 +64,9 @@ enum ks_tally_limit ks_tally_limit_of(enum ks_store_limit limit)
 
 const char *ks_tally_answer_name(size_t answer)
 {
-    static const char *const names[KS_TALLY_ANSWERS] = {"2100", "2101", "2102", "2103", "2104",
-                                                        "2105", "2106", "2107", "9000", "none"};
+    static const char *const names[KS_TALLY_ANSWERS] = {"2100", "2101", "2102", "2103", "2104", "2105",
+                                                        "2106", "2107", "9000", "none", "4000", "4001",
+                                                        "4003", "4007", "4008", "4030", "4999"};
     return names[answer];
 }
 

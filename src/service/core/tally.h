@@ -12,8 +12,8 @@
 #include "wire/ask_codec.h"
 
 enum {
-    KS_TALLY_REQUESTS = 16, /* rules there may be (rules.h) */
-    KS_TALLY_ANSWERS = 10,
+    KS_TALLY_REQUESTS = 32, /* rules there may be, in the tables of all ports (rules.h) */
+    KS_TALLY_ANSWERS = 17,
     KS_TALLY_ASKED = KS_ASK_UNKNOWN + 1,
 };
 
@@ -44,12 +44,15 @@ static inline struct ks_tally_shard *ks_tally_shard_of(struct ks_tally *tally, c
     return tally != NULL ? &tally->shards[loop->number % KS_LOOPS_LIMIT] : NULL;
 }
 
-/* A request was answered: `request` is the place of its rule in the table (rules.h), `code` of the answer, 0
- * for none. On the shard's loop. NULL counts nothing. */
+/* The place of an answer of the secure port, or of one that has none of its own. */
+size_t ks_tally_place_of(uint16_t code);
+
+/* A request was answered: `request` is the place of its rule among those of all tables (rules.h), `code` of
+ * the answer, 0 for none. On the shard's loop. NULL counts nothing. */
 static inline void ks_tally_answered(struct ks_tally_shard *shard, size_t request, uint16_t code)
 {
     /* 2100 to 2107 have the first eight places. */
-    size_t answer = code >= 2100 && code <= 2107 ? code - 2100U : code == 0 ? KS_TALLY_ANSWERS - 1 : 8;
+    size_t answer = code >= 2100 && code <= 2107 ? code - 2100U : ks_tally_place_of(code);
     if (shard != NULL)
         ks_count(&shard->answers[request][answer], 1);
 }

@@ -34,7 +34,7 @@ static enum ks_result take_named(struct ks_exchange *exchange, const uint8_t *fi
 
 static void answer_confirmed(struct ks_exchange *exchange)
 {
-    struct ks_client_id id = exchange->header.client_id;
+    struct ks_client_id id = exchange->shown;
     ks_exchange_answer(exchange, KS_RESPONSE_CONFIRMED, &id, sizeof id);
 }
 

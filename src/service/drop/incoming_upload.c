@@ -69,13 +69,13 @@ static void drop_key(struct incoming_upload *upload)
 
 static void answer_with_sum(struct incoming_upload *upload)
 {
-    struct ks_file_answer answer = {.client_id = upload->id,
-                                    .content_size = upload->incoming.size,
+    struct ks_file_answer answer = {.content_size = upload->incoming.size,
                                     .cksum = ks_cksum_value(&upload->content.cksum)};
     struct ks_exchange *exchange = ks_incoming_take_exchange(&upload->incoming);
     uint8_t payload[KS_FILE_ANSWER_SIZE];
     if (exchange == NULL)
         return;
+    answer.client_id = exchange->shown;
     memcpy(answer.name_field, upload->name_field, KS_TEXT_FIELD_SIZE);
     ks_file_answer_encode(&answer, payload);
     ks_exchange_answer(exchange, KS_RESPONSE_FILE_RECEIVED, payload, sizeof payload);

@@ -21,8 +21,7 @@ struct metrics_session {
     bool head_is_timed;
     bool ending;
     bool input_ended;
-    size_t head_size;
-    char head[KS_HTTP_HEAD_LIMIT]; /* of a request that is not whole yet */
+    struct ks_http_head head; /* of a request that is not whole yet */
 };
 
 /* A scrape on the pool, or a question to the store. */
@@ -71,11 +70,11 @@ static void keep_time(struct metrics_session *session)
 {
     if (session->ending || session->job != NULL)
         return;
-    if (session->head_size == 0)
+    if (session->head.size == 0)
         ks_connection_set_deadline(session->connection, KS_METRICS_IDLE_MS);
     else if (!session->head_is_timed)
         ks_connection_set_deadline(session->connection, KS_METRICS_HEAD_MS);
-    session->head_is_timed = session->head_size > 0;
+    session->head_is_timed = session->head.size > 0;
     ks_connection_set_standing(session->connection,
                                session->head_is_timed ? KS_STANDING_INCOMPLETE : KS_STANDING_STRANGER);
     ks_connection_set_idle(session->connection, true);
@@ -214,22 +213,13 @@ static void refuse_head(struct metrics_session *session, enum ks_result why)
 /* Takes what belongs to one request; returns how much that was. */
 static size_t take_request(struct metrics_session *session, const char *bytes, size_t size)
 {
-    size_t before = session->head_size;
-    size_t room = sizeof session->head - before;
-    size_t taken = size < room ? size : room;
-    size_t head_size = 0;
-    memcpy(session->head + before, bytes, taken);
-    session->head_size += taken;
-    enum ks_result result =
-        ks_http_request_parse(session->head, session->head_size, &session->request, &head_size);
-    if (result == KS_MORE)
-        return taken;
-    session->head_size = 0;
+    size_t used = 0;
+    enum ks_result result = ks_http_head_take(&session->head, bytes, size, &session->request, &used);
     if (result == KS_OK)
         serve(session);
-    else
+    else if (result != KS_MORE)
         refuse_head(session, result);
-    return head_size > before ? head_size - before : 0;
+    return used;
 }
 
 static size_t metrics_received(struct ks_connection *connection, const uint8_t *bytes, size_t size)
@@ -292,7 +282,7 @@ static void metrics_deadline(struct ks_connection *connection)
         session->job = NULL;
         answer_status(session, 503);
         go_on(session);
-    } else if (session->head_size > 0 || ks_connection_output_waiting(connection) > 0) {
+    } else if (session->head.size > 0 || ks_connection_output_waiting(connection) > 0) {
         session->ending = true;
         ks_connection_abort(connection);
     } else {

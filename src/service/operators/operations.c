@@ -3,8 +3,11 @@
 #include "service/operators/operations.h"
 
 #include "base/text.h"
+#include "crypto/account_key.h"
 #include "crypto/alias.h"
 #include "crypto/digest.h"
+#include "crypto/secret.h"
+#include "service/accounts/presence.h"
 #include "service/chat/groups.h"
 #include "service/drop/places.h"
 
@@ -30,7 +33,9 @@ struct ks_operation {
         struct ks_store_reset_key reset;
         struct ks_store_remove_user removal;
         struct ks_store_check check;
+        struct ks_store_invite invite;
     } asked;
+    struct ks_control_invitation invitation;
     struct ks_check_cursor check;
     union { /* likewise */
         struct ks_user_details details[USERS_PER_PAGE];
@@ -38,14 +43,18 @@ struct ks_operation {
     };
     uint64_t cursor;
     unsigned group;
-    bool asking;   /* an answer is on its way */
-    bool waiting;  /* nobody wants lines for the moment */
-    bool running;  /* the loop is on the stack */
-    bool complete; /* the ending line was given */
+    bool in_secure_groups; /* those of the classic port were told */
+    bool asking;           /* an answer is on its way */
+    bool waiting;          /* nobody wants lines for the moment */
+    bool running;          /* the loop is on the stack */
+    bool complete;         /* the ending line was given */
     bool abandoned;
     size_t size; /* of `lines` */
     char lines[KS_OPERATION_LINES_LIMIT];
 };
+
+_Static_assert((int)KS_SHORT_FINGERPRINT_SIZE <= (int)KS_CONTROL_SHORT_FINGERPRINT_SIZE,
+               "a short fingerprint has room in an answer");
 
 /* ---- lines ---- */
 
@@ -91,6 +100,8 @@ static struct ks_control_user plain_user(const struct ks_user_details *details)
     struct ks_control_user user = {.registered = details->registered,
                                    .last_seen = details->last_seen,
                                    .has_key = details->user.has_public_key,
+                                   .is_account = details->user.is_account,
+                                   .is_classic = details->user.has_classic_id,
                                    .files = details->files,
                                    .file_bytes = details->file_bytes,
                                    .messages = details->messages,
@@ -119,11 +130,16 @@ static enum ks_result add_details(const struct ks_operations_environment *enviro
                                   struct ks_control_user *user)
 {
     struct ks_client_id public_id = described->details.user.id;
-    if (!environment->plain_public_ids)
+    if (!environment->plain_public_ids || described->details.user.is_account)
         ks_alias_of_id(environment->alias_key, described->details.user.id.bytes, public_id.bytes);
     ks_text_to_hex(public_id.bytes, sizeof public_id.bytes, user->public_id);
     user->is_detailed = true;
-    return user->has_key ? describe_key(described->public_key, user->key_fingerprint) : KS_OK;
+    enum ks_result result =
+        user->is_account
+            ? ks_account_key_short_fingerprint(described->details.account_key, user->short_fingerprint)
+            : KS_OK;
+    return result == KS_OK && user->has_key ? describe_key(described->public_key, user->key_fingerprint)
+                                            : result;
 }
 
 /* ---- steps ---- */
@@ -232,6 +248,8 @@ static void user_removed(struct ks_store_request *request)
     const struct ks_operations_environment *environment = operation->environment;
     if (request->result == KS_OK && environment->staged != NULL)
         ks_places_forget_user(environment->staged, environment->store, &operation->asked.removal.id);
+    if (request->result == KS_OK && environment->presence != NULL)
+        ks_presence_cut(environment->presence, &operation->asked.removal.id, NULL);
     end_change(operation, "remove the user", "removed the user", request->result);
 }
 
@@ -296,25 +314,105 @@ static void ask_for_check(struct ks_operation *operation)
     ks_store_check(operation->environment->store, request);
 }
 
-static void tell_groups(struct ks_operation *operation)
+/* The next ones of either port; returns how many. */
+static size_t tell_page_of_groups(struct ks_operation *operation)
 {
+    const struct ks_operations_environment *environment = operation->environment;
     struct ks_group_details details[GROUPS_PER_PAGE];
-    if (operation->environment->groups == NULL) {
-        end_with(operation, KS_OK, "no server runs here, and groups live only as long as one does");
-        return;
-    }
-    size_t count =
-        ks_groups_describe(operation->environment->groups, &operation->group, details, GROUPS_PER_PAGE);
+    struct ks_groups *groups = operation->in_secure_groups ? environment->secure_groups : environment->groups;
+    size_t count = ks_groups_describe(groups, &operation->group, details, GROUPS_PER_PAGE);
     for (size_t i = 0; i < count; i++) {
         const struct ks_control_group group = {.number = details[i].number,
                                                .members = details[i].members,
                                                .since = details[i].since,
-                                               .messages = details[i].messages};
+                                               .messages = details[i].messages,
+                                               .is_secure = operation->in_secure_groups};
         operation->size += ks_control_group_encode(&group, line_room(operation));
     }
+    return count;
+}
+
+static void tell_groups(struct ks_operation *operation)
+{
+    if (operation->environment->groups == NULL) {
+        end_with(operation, KS_OK, "no server runs here, and groups live only as long as one does");
+        return;
+    }
+    size_t count = tell_page_of_groups(operation);
     flush(operation);
-    if (count == 0)
+    if (count > 0)
+        return;
+    if (operation->in_secure_groups || operation->environment->secure_groups == NULL) {
         end_with(operation, KS_OK, "");
+        return;
+    }
+    operation->in_secure_groups = true;
+    operation->group = 0;
+}
+
+/* ---- invitations ---- */
+
+static void end_invitation(struct ks_operation *operation, enum ks_result result)
+{
+    const struct ks_control_request *request = &operation->request;
+    char shown[KS_TEXT_FIELD_SIZE];
+    if (result == KS_OK) {
+        ks_text_escape_quoted(request->name, strlen(request->name), shown, sizeof shown);
+        ks_log_notice(operation->environment->log, "an operator has made an invitation for %u uses%s%s%s",
+                      (unsigned)request->invite.uses, shown[0] != '\0' ? " by \"" : "", shown,
+                      shown[0] != '\0' ? "\"" : "");
+        operation->size += ks_control_invitation_encode(&operation->invitation, line_room(operation));
+        end_with(operation, KS_OK, "");
+    } else if (result == KS_TOO_LARGE) {
+        end_with(operation, KS_IO, "there are as many open invitations as there may be");
+    } else {
+        end_with_failure(operation, "make an invitation", result == KS_NOT_FOUND ? KS_IO : result);
+    }
+    ks_secret_wipe(&operation->invitation, sizeof operation->invitation);
+}
+
+static void invited(struct ks_store_request *request)
+{
+    struct ks_operation *operation = KS_CONTAINER_OF(request, struct ks_operation, asked.invite.request);
+    operation->asking = false;
+    end_invitation(operation, request->result);
+    run(operation);
+}
+
+/* Whether the store could know of it. */
+static bool judge_invitation(struct ks_operation *operation)
+{
+    const struct ks_control_invite *invite = &operation->request.invite;
+    if (invite->uses > KS_INVITATION_USES_LIMIT)
+        end_with(operation, KS_INVALID, "an invitation has 100000 uses at most");
+    else if (invite->until != 0 && invite->until <= ks_clock_wall_seconds(operation->environment->clock))
+        end_with(operation, KS_INVALID, "this invitation would be over already");
+    else
+        return true;
+    return false;
+}
+
+/* The store gets its hash alone: who reads the disk cannot register. */
+static void ask_for_invitation(struct ks_operation *operation)
+{
+    struct ks_store_invite *request = &operation->asked.invite;
+    if (!judge_invitation(operation))
+        return;
+    ask(operation, &request->request, invited);
+    enum ks_result result = ks_random_fill(operation->environment->random, operation->invitation.code,
+                                           sizeof operation->invitation.code);
+    if (result == KS_OK)
+        result =
+            ks_sha256(operation->invitation.code, sizeof operation->invitation.code, request->invitation);
+    if (result != KS_OK) {
+        operation->asking = false;
+        end_invitation(operation, result);
+        return;
+    }
+    request->uses = operation->request.invite.uses;
+    request->until = operation->request.invite.until;
+    memcpy(request->name, operation->request.name, sizeof request->name);
+    ks_store_invite(operation->environment->store, request);
 }
 
 static void step(struct ks_operation *operation)
@@ -339,6 +437,9 @@ static void step(struct ks_operation *operation)
     case KS_CONTROL_REPAIR:
         ask_for_check(operation);
         return;
+    case KS_CONTROL_INVITE:
+        ask_for_invitation(operation);
+        return;
     }
 }
 
@@ -356,6 +457,8 @@ static void run(struct ks_operation *operation)
         return;
     const struct ks_operation_events *events = operation->abandoned ? NULL : operation->events;
     void *context = operation->context;
+    if (operation->request.verb == KS_CONTROL_INVITE) /* its line stands there yet */
+        ks_secret_wipe(operation, sizeof *operation);
     free(operation);
     if (events != NULL)
         events->ended(context);

@@ -8,20 +8,27 @@
 #ifndef KS_SERVICE_OPERATORS_OPERATIONS_H
 #define KS_SERVICE_OPERATORS_OPERATIONS_H
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "crypto/random.h"
 #include "store/store.h"
 #include "wire/control_codec.h"
 
 struct ks_alias_key;
 struct ks_groups;
 struct ks_operation;
+struct ks_presence;
 struct ks_staged;
 
 /* One for all; read-only. */
 struct ks_operations_environment {
     struct ks_store *store;
-    struct ks_groups *groups; /* NULL: no server runs, and so there are none */
-    struct ks_staged *staged; /* likewise */
+    const struct ks_random *random;
+    const struct ks_clock *clock;
+    struct ks_groups *groups;        /* NULL: no server runs, and so there are none */
+    struct ks_groups *secure_groups; /* those of the secure port; NULL: none */
+    struct ks_staged *staged;        /* as the groups */
+    struct ks_presence *presence;    /* who is signed in; likewise */
     const struct ks_alias_key *alias_key;
     bool plain_public_ids;
     const struct ks_log *log;

@@ -21,6 +21,7 @@ struct listing {
     struct ks_stream stream;
     const struct ks_service_environment *environment;
     struct ks_client_id asker;
+    bool classic_only;
     struct ks_user_cursor cursor;
     bool is_paced;
     struct ks_pacing_terms terms; /* if it is */
@@ -64,6 +65,7 @@ static void listing_fill(struct ks_stream *stream)
     request->request.reply_to = &stream->exchange->loop->executor;
     request->request.done = users_read;
     request->except = listing->asker;
+    request->classic_only = listing->classic_only;
     request->cursor = listing->cursor;
     request->users = (struct ks_user *)stream->page;
     request->limit = stream->page_size / sizeof(struct ks_user);
@@ -106,7 +108,7 @@ static struct ks_pacing_terms terms_of(const struct ks_exchange *exchange)
                                     .budget = environment->settings.list_budget,
                                     .rate = environment->settings.list_rate};
     ks_connection_peer_address(ks_session_connection(exchange->session), address);
-    if (environment->unlimited == NULL || !ks_networks_current_contain(environment->unlimited, address))
+    if (!ks_session_address_is_free(exchange->session))
         terms.networks = ks_networks_levels(address);
     return terms;
 }
@@ -159,9 +161,11 @@ void ks_listing_begin(struct ks_exchange *exchange, const uint8_t *fixed)
     listing->stream.exchange = exchange;
     listing->environment = exchange->environment;
     listing->asker = exchange->header.client_id;
+    listing->classic_only = exchange->port->access == NULL;
     struct ks_store_list_begin *request = &listing->request.begin;
     request->request.reply_to = &exchange->loop->executor;
     request->request.done = listing_begun;
     request->except = listing->asker;
+    request->classic_only = listing->classic_only;
     ks_store_list_begin(listing->environment->store, request);
 }

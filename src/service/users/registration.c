@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "crypto/rsa.h"
 #include "crypto/secret.h"
+#include "service/accounts/account_names.h"
 #include "service/core/report.h"
 #include "service/core/session.h"
 #include "service/core/session_keys.h"
@@ -25,13 +26,20 @@ struct new_registration {
     enum ks_result key_result;
 };
 
-static void registration_done(struct ks_store_request *request)
+static void tell_refusal(const struct ks_exchange *exchange, const char *name, enum ks_result result)
 {
-    struct new_registration *registration =
-        KS_CONTAINER_OF(request, struct new_registration, request.request);
+    if (result == KS_TOO_LARGE)
+        ks_report(exchange, KS_LOG_WARNING,
+                  "refused: there are as many users as there may be (users): \"%s\"", name);
+    else
+        ks_report(exchange, KS_LOG_INFO, "registration of \"%s\" refused: %s", name, ks_result_text(result));
+}
+
+/* Answers, and frees it. */
+static void registration_end(struct new_registration *registration, enum ks_result result)
+{
     struct ks_exchange *exchange = registration->exchange;
     struct ks_client_id id = registration->request.id;
-    enum ks_result result = request->result;
     char name[KS_TEXT_FIELD_SIZE];
     ks_text_escape_quoted(registration->request.name, strlen(registration->request.name), name, sizeof name);
     free(registration);
@@ -40,10 +48,16 @@ static void registration_done(struct ks_store_request *request)
         ks_exchange_answer(exchange, KS_RESPONSE_REGISTERED, &id, sizeof id);
         return;
     }
-    ks_report(exchange, KS_LOG_INFO, "registration of \"%s\" refused: %s", name, ks_result_text(result));
-    /* A taken name has its own code in the drop service; trouble of ours is a general error. */
-    bool general = exchange->rule->version == KS_VERSION_DROP && result != KS_EXISTS;
+    tell_refusal(exchange, name, result);
+    /* In the drop service, who may not register has a code of its own; trouble of ours is a general error. */
+    bool refused = result == KS_EXISTS || result == KS_TOO_LARGE;
+    bool general = exchange->rule->version == KS_VERSION_DROP && !refused;
     ks_exchange_answer(exchange, general ? KS_RESPONSE_DROP_ERROR : exchange->rule->error, NULL, 0);
+}
+
+static void registration_done(struct ks_store_request *request)
+{
+    registration_end(KS_CONTAINER_OF(request, struct new_registration, request.request), request->result);
 }
 
 /* The name was judged. */
@@ -61,12 +75,29 @@ static bool may_register_now(const struct ks_exchange *exchange, const char *nam
     return false;
 }
 
+/* Without `names`, the store makes do with the name. */
+static enum ks_result make_skeleton(const struct ks_account_names *names, const char *name, size_t name_size,
+                                    char skeleton[static KS_SKELETON_SIZE])
+{
+    return names != NULL ? ks_account_name_skeleton(names, name, name_size, skeleton) : KS_OK;
+}
+
+/* The classic ports know no invitations: who wants to have it otherwise there takes nobody. */
+static bool takes_users(const struct ks_exchange *exchange)
+{
+    const struct ks_service_settings *settings = &exchange->environment->settings;
+    if (!settings->registration_is_for_all || settings->registration == KS_REGISTRATION_OPEN)
+        return true;
+    ks_report(exchange, KS_LOG_INFO, "refused: this port takes no new users (registration)");
+    return false;
+}
+
 /* NULL when the exchange is answered already. */
 static struct new_registration *registration_new(struct ks_exchange *exchange, const char *name,
                                                  size_t name_size)
 {
-    bool may_register =
-        ks_text_is_new_user_name(name, name_size) && may_register_now(exchange, name, name_size);
+    bool may_register = ks_text_is_new_user_name(name, name_size) && takes_users(exchange) &&
+                        may_register_now(exchange, name, name_size);
     struct new_registration *registration = may_register ? calloc(1, sizeof *registration) : NULL;
     if (registration == NULL) {
         ks_exchange_refuse(exchange);
@@ -76,7 +107,12 @@ static struct new_registration *registration_new(struct ks_exchange *exchange, c
     memcpy(registration->request.name, name, name_size);
     registration->request.request.reply_to = &exchange->loop->executor;
     registration->request.request.done = registration_done;
-    return registration;
+    enum ks_result result =
+        make_skeleton(exchange->environment->names, name, name_size, registration->request.skeleton);
+    if (result == KS_OK)
+        return registration;
+    registration_end(registration, result);
+    return NULL;
 }
 
 void ks_registration_drop(struct ks_exchange *exchange, const uint8_t *fixed)
@@ -152,7 +188,7 @@ static void issue_free(struct key_issue *issue)
 static void issue_refuse(struct key_issue *issue, uint16_t code)
 {
     struct ks_exchange *exchange = issue->exchange;
-    struct ks_client_id id = exchange->header.client_id;
+    struct ks_client_id id = exchange->shown;
     issue_free(issue);
     if (code == KS_RESPONSE_RECONNECT_DENIED)
         ks_exchange_answer(exchange, code, &id, sizeof id);
@@ -226,7 +262,7 @@ static void issue_worked(struct ks_offload *offload)
 
 static void issue_encrypt(struct key_issue *issue)
 {
-    issue->answer.client_id = issue->exchange->header.client_id;
+    issue->answer.client_id = issue->exchange->shown;
     issue->offload.work = issue_work;
     issue->offload.done = issue_worked;
     ks_loop_offload(issue->exchange->loop, &issue->offload);
@@ -311,7 +347,7 @@ void ks_registration_reconnect(struct ks_exchange *exchange, const uint8_t *fixe
 {
     struct ks_name_payload payload;
     if (ks_name_payload_parse(fixed, KS_NAME_PAYLOAD_SIZE, &payload) != KS_OK) {
-        struct ks_client_id id = exchange->header.client_id;
+        struct ks_client_id id = exchange->shown;
         ks_exchange_answer(exchange, KS_RESPONSE_RECONNECT_DENIED, &id, sizeof id);
         return;
     }

@@ -10,9 +10,8 @@
 void ks_target_alias(const struct ks_service_environment *environment, const struct ks_client_id *id,
                      struct ks_client_id *alias)
 {
-    if (environment->settings.plain_public_ids)
-        *alias = *id;
-    else
+    bool is_plain = environment->settings.plain_public_ids;
+    if (!is_plain || ks_store_classic_id(environment->store, id, alias) != KS_OK)
         ks_alias_of_id(environment->alias_key, id->bytes, alias->bytes);
 }
 
@@ -28,10 +27,17 @@ static void look_up(struct ks_target *target, const struct ks_client_id *id,
     ks_store_look_up(target->environment->store, &target->look_up);
 }
 
+static bool is_out_of_reach(const struct ks_target *target)
+{
+    const struct ks_user *user = &target->look_up.user;
+    return target->classic_only && user->is_account && !user->has_classic_id;
+}
+
 static void target_found(struct ks_store_request *request)
 {
     struct ks_target *target = KS_CONTAINER_OF(request, struct ks_target, look_up.request);
-    if (request->result == KS_NOT_FOUND && !target->tried_alias) {
+    enum ks_result result = request->result;
+    if (result == KS_NOT_FOUND && !target->tried_alias) {
         struct ks_client_id id = {{0}};
         target->tried_alias = true;
         ks_alias_to_id(target->environment->alias_key, target->sent.bytes, id.bytes);
@@ -39,7 +45,7 @@ static void target_found(struct ks_store_request *request)
         return;
     }
     target->id = target->look_up.id;
-    target->resolved(target, request->result);
+    target->resolved(target, result == KS_OK && is_out_of_reach(target) ? KS_NOT_FOUND : result);
 }
 
 static void sender_found(struct ks_store_request *request)
@@ -49,8 +55,10 @@ static void sender_found(struct ks_store_request *request)
         target->resolved(target, request->result);
         return;
     }
+    struct ks_client_id id = {{0}};
     ks_store_touch(target->environment->store, &target->look_up.id);
-    look_up(target, &target->sent, target_found);
+    (void)ks_store_classic_id(target->environment->store, &target->sent, &id); /* else nobody, or an alias */
+    look_up(target, &id, target_found);
 }
 
 void ks_target_resolve(struct ks_target *target)
@@ -58,6 +66,7 @@ void ks_target_resolve(struct ks_target *target)
     target->environment = target->exchange->environment;
     target->executor = &target->exchange->loop->executor;
     target->tried_alias = false;
+    target->classic_only = target->exchange->port->access == NULL;
     look_up(target, &target->exchange->header.client_id, sender_found);
 }
 

@@ -14,13 +14,14 @@ import pytest
 from Cryptodome.Cipher import AES
 
 from .messages import MessagesClient
+from .secure import SecureClient
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 START_SECONDS = 60
 STOP_SECONDS = 60
 
 _READY = re.compile(r"\bready\b.*\n")
-_LISTENER = re.compile(r"(drop and messages|chat|ask|metrics) on \[?((?:\d+\.){3}\d+|[\da-f:]+)\]?:(\d+)")
+_LISTENER = re.compile(r"(drop and messages|chat|ask|secure port|metrics) on \[?((?:\d+\.){3}\d+|[\da-f:]+)\]?:(\d+)")
 _READ_AGAIN = re.compile(r"^.*the configuration (?:was read again|stays as it was).*\n", re.MULTILINE)
 _SANITIZER = re.compile(r"(Address|Leak|Memory|Thread)Sanitizer|runtime error:")
 
@@ -54,7 +55,7 @@ class Kesherd:
         host: str = "127.0.0.1",
         **options,
     ):
-        """`also` names the services, chat and ask, that listen besides drop and messages. `options` go to the
+        """`also` names the services, chat, ask and secure, that listen besides drop and messages. `options` go to the
         configuration file, with `-` for `_` in their names; so may the log level, where it is None here."""
         self.data = data
         self.workers = workers
@@ -67,6 +68,7 @@ class Kesherd:
         self.port = 0  # for drop and messages at the next start; 0 is any
         self.chat_address: tuple[str, int] | None = None
         self.ask_address: tuple[str, int] | None = None
+        self.secure_address: tuple[str, int] | None = None
         self.metrics_address: tuple[str, int] | None = None
         self.process: subprocess.Popen | None = None
         self.variables: dict[str, str] = {}  # more of the environment
@@ -98,7 +100,7 @@ class Kesherd:
     def _other_listeners(self) -> list[str]:
         return [
             part
-            for service in ("chat", "ask")
+            for service in ("chat", "ask", "secure")
             for part in (f"--{service}", self._at_port(0) if service in self.also else "off")
         ]
 
@@ -108,6 +110,7 @@ class Kesherd:
         self.address = listeners.get("drop and messages")
         self.chat_address = listeners.get("chat")
         self.ask_address = listeners.get("ask")
+        self.secure_address = listeners.get("secure port")
         self.metrics_address = listeners.get("metrics")
         return self
 
@@ -200,6 +203,9 @@ class Kesherd:
     def connect(self, timeout: float = 30, **options) -> MessagesClient:
         """A connection that speaks both services, as their port does."""
         return MessagesClient(self.address, timeout, **options)
+
+    def connect_secure(self, timeout: float = 30, **options) -> SecureClient:
+        return SecureClient(self.secure_address, timeout, **options)
 
     def rows(self, statement: str, *values) -> list[tuple]:
         """Runs one query on the server's database, opened read-only."""

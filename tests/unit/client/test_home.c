@@ -314,9 +314,9 @@ static void leave(const struct fixture *fixture, const char *name, bool is_old)
 
 static void old_temporary_files_with_keys_in_them_are_swept(void **state)
 {
-    static const char *const swept[] = {".me.info.4711.tmp",       ".me.info.new.12.tmp",
-                                        ".priv.key.1.tmp",         ".me.info.old.2.17.tmp",
-                                        ".server.info.300000.tmp", ".x-0011.contact.1.tmp"};
+    static const char *const swept[] = {
+        ".me.info.4711.tmp",       ".me.info.new.12.tmp",   ".priv.key.1.tmp",    ".me.info.old.2.17.tmp",
+        ".server.info.300000.tmp", ".x-0011.contact.1.tmp", ".account.key.3.tmp", ".server.trust.4.tmp"};
     static const char *const others[] = {".priv.key.tmp~",         "priv.key.1.tmp",
                                          ".notes.1.tmp",           ".tmp",
                                          ".priv.key.tmp",          ".priv.key.mine.tmp",

@@ -405,6 +405,26 @@ static void aliases_are_a_permutation(void **state)
 
 /* ---- the rest ---- */
 
+/* RFC 4231, cases 2 and 6: a short key, and one that is longer than a block. */
+static void hmac_is_that_of_the_standard(void **state)
+{
+    static const char expected[] = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+    static const char expected_long[] = "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54";
+    static const char text[] = "what do ya want for nothing?";
+    static const char long_text[] = "Test Using Larger Than Block-Size Key - Hash Key First";
+    uint8_t mac[KS_SHA256_SIZE];
+    uint8_t long_key[131];
+    char hex[2 * KS_SHA256_SIZE + 1];
+    (void)state;
+    assert_int_equal(ks_hmac_sha256("Jefe", 4, text, strlen(text), mac), KS_OK);
+    ks_text_to_hex(mac, sizeof mac, hex);
+    assert_string_equal(hex, expected);
+    memset(long_key, 0xaa, sizeof long_key);
+    assert_int_equal(ks_hmac_sha256(long_key, sizeof long_key, long_text, strlen(long_text), mac), KS_OK);
+    ks_text_to_hex(mac, sizeof mac, hex);
+    assert_string_equal(hex, expected_long);
+}
+
 static void sha256_is_that_of_the_standard(void **state)
 {
     (void)state;
@@ -470,6 +490,7 @@ int main(void)
         cmocka_unit_test(base64_round_trip_of_every_length),
         cmocka_unit_test(alias_is_the_aes_block_of_the_id),
         cmocka_unit_test(aliases_are_a_permutation),
+        cmocka_unit_test(hmac_is_that_of_the_standard),
         cmocka_unit_test(sha256_is_that_of_the_standard),
         cmocka_unit_test(secrets_are_wiped_and_compared_to_the_last_byte),
         cmocka_unit_test(randomness_fills_exactly_and_differs),

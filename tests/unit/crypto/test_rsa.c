@@ -116,6 +116,78 @@ static void same_text_is_never_encrypted_to_the_same_bytes(void **state)
     ks_public_key_free(key);
 }
 
+/* ---- labels ---- */
+
+static struct ks_public_key *load_public_key(size_t number)
+{
+    uint8_t der[KS_RSA_PUBLIC_SIZE];
+    struct ks_public_key *key = NULL;
+    load_public(number, der);
+    assert_int_equal(ks_public_key_parse(der, &key), KS_OK);
+    return key;
+}
+
+static void label_of_encryption_opens_it_again(void **state)
+{
+    (void)state;
+    static const uint8_t secret[KS_RSA_PLAINTEXT_LIMIT] = "thirty-two bytes, say";
+    struct ks_public_key *public_key = load_public_key(0);
+    struct ks_private_key *key = load_private(0);
+    uint8_t encrypted[KS_RSA_ENCRYPTED_SIZE];
+    uint8_t plaintext[KS_RSA_PLAINTEXT_LIMIT];
+    size_t size = 0;
+    assert_int_equal(
+        ks_public_key_encrypt_labelled(public_key, "kesher adopt 1", secret, sizeof secret, encrypted),
+        KS_OK);
+    assert_int_equal(ks_private_key_decrypt_labelled(key, "kesher adopt 1", encrypted, plaintext, &size),
+                     KS_OK);
+    assert_int_equal(size, sizeof secret);
+    assert_memory_equal(plaintext, secret, sizeof secret);
+    ks_public_key_free(public_key);
+    ks_private_key_free(key);
+}
+
+/* Nobody who relays a challenge of one kind gets an answer of the other out of a client. */
+static void no_other_label_opens_what_was_encrypted_under_one(void **state)
+{
+    (void)state;
+    static const char *const labels[] = {"", "kesher adopt 1", "kesher adopt 2", "kesher adopt"};
+    static const uint8_t secret[32] = {1};
+    struct ks_public_key *public_key = load_public_key(0);
+    struct ks_private_key *key = load_private(0);
+    for (size_t i = 0; i < KS_COUNT_OF(labels); i++) {
+        uint8_t encrypted[KS_RSA_ENCRYPTED_SIZE];
+        assert_int_equal(
+            ks_public_key_encrypt_labelled(public_key, labels[i], secret, sizeof secret, encrypted), KS_OK);
+        for (size_t j = 0; j < KS_COUNT_OF(labels); j++) {
+            uint8_t plaintext[KS_RSA_PLAINTEXT_LIMIT];
+            size_t size = 0;
+            assert_int_equal(ks_private_key_decrypt_labelled(key, labels[j], encrypted, plaintext, &size),
+                             i == j ? KS_OK : KS_INVALID);
+        }
+    }
+    ks_public_key_free(public_key);
+    ks_private_key_free(key);
+}
+
+static void classic_ciphertexts_are_those_of_the_empty_label(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < KS_COUNT_OF(vector_oaep); i++) {
+        struct ks_private_key *key = load_private((size_t)vector_oaep[i].key);
+        uint8_t encrypted[KS_RSA_ENCRYPTED_SIZE];
+        uint8_t plaintext[KS_RSA_PLAINTEXT_LIMIT];
+        size_t size = 0;
+        assert_true(ks_text_from_hex(vector_oaep[i].cipher_hex, 256, encrypted, sizeof encrypted));
+        assert_int_equal(ks_private_key_decrypt_labelled(key, "", encrypted, plaintext, &size), KS_OK);
+        assert_int_equal(ks_private_key_decrypt_labelled(key, "kesher adopt 1", encrypted, plaintext, &size),
+                         KS_INVALID);
+        ks_private_key_free(key);
+    }
+}
+
+/* ---- keys that are not this one ---- */
+
 static void what_was_not_made_for_this_key_is_invalid(void **state)
 {
     (void)state;
@@ -408,6 +480,9 @@ int main(void)
         cmocka_unit_test(public_half_of_a_private_key_is_the_one_in_the_vectors),
         cmocka_unit_test(every_length_up_to_86_comes_back),
         cmocka_unit_test(same_text_is_never_encrypted_to_the_same_bytes),
+        cmocka_unit_test(label_of_encryption_opens_it_again),
+        cmocka_unit_test(no_other_label_opens_what_was_encrypted_under_one),
+        cmocka_unit_test(classic_ciphertexts_are_those_of_the_empty_label),
         cmocka_unit_test(what_was_not_made_for_this_key_is_invalid),
         cmocka_unit_test(public_key_with_a_small_odd_exponent_is_taken),
         cmocka_unit_test(public_key_with_an_even_exponent_or_one_below_3_is_refused),

@@ -49,12 +49,63 @@ static void only_what_a_reload_cannot_change_counts_as_a_change(void **state)
     assert_string_equal(ks_server_options_first_change(&ks_server_options_defaults, &options), "name");
 }
 
+static void without_a_word_strangers_register_where_only_this_machine_reaches(void **state)
+{
+    static const char *const here[] = {"127.0.0.1:1358", "1358",        "[::1]:1358",
+                                       "127.9.9.9:5",    "localhost:1", "off"};
+    static const char *const there[] = {":1358",
+                                        "0.0.0.0:1358",
+                                        "[::]:1358",
+                                        "192.0.2.7:1358",
+                                        "[2001:db8::1]:1",
+                                        "127.0.0.1.example.org:1",
+                                        "[::ffff:1.2.3.4]:1"};
+    (void)state;
+    for (size_t i = 0; i < KS_COUNT_OF(here); i++)
+        assert_int_equal(ks_server_options_admission(KS_REGISTRATION_SETTING_UNSET, here[i]).secure,
+                         KS_REGISTRATION_SETTING_OPEN);
+    for (size_t i = 0; i < KS_COUNT_OF(there); i++) {
+        struct ks_server_admission unset =
+            ks_server_options_admission(KS_REGISTRATION_SETTING_UNSET, there[i]);
+        assert_int_equal(unset.secure, KS_REGISTRATION_SETTING_INVITED);
+        assert_int_equal(unset.classic, KS_REGISTRATION_SETTING_OPEN);
+    }
+}
+
+static void a_word_about_registration_holds_for_all_ports(void **state)
+{
+    (void)state;
+    for (unsigned i = KS_REGISTRATION_SETTING_OPEN; i < KS_REGISTRATION_SETTING_UNSET; i++) {
+        struct ks_server_admission set =
+            ks_server_options_admission((enum ks_registration_setting)i, i == 0 ? ":1358" : "1358");
+        assert_int_equal(set.secure, i);
+        assert_int_equal(set.classic, i);
+    }
+}
+
+static void a_certificate_without_its_key_is_no_configuration(void **state)
+{
+    static struct ks_server_options options;
+    (void)state;
+    options = ks_server_options_defaults;
+    assert_null(ks_server_options_judge(&options));
+    options.certificate = "/a";
+    assert_non_null(ks_server_options_judge(&options));
+    options.private_key = "/b";
+    assert_null(ks_server_options_judge(&options));
+    options.certificate = NULL;
+    assert_non_null(ks_server_options_judge(&options));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_default_is_a_value_of_its_option),
         cmocka_unit_test(every_number_has_room_in_its_member),
         cmocka_unit_test(only_what_a_reload_cannot_change_counts_as_a_change),
+        cmocka_unit_test(without_a_word_strangers_register_where_only_this_machine_reaches),
+        cmocka_unit_test(a_word_about_registration_holds_for_all_ports),
+        cmocka_unit_test(a_certificate_without_its_key_is_no_configuration),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,6 +28,7 @@ struct fixture {
     struct fake_loop loop;
     struct fake_store store;
     struct ks_service_environment environment;
+    struct ks_frames_port port;
     struct fake_connection connection;
     size_t read; /* of the connection's output */
 };
@@ -39,7 +40,8 @@ static inline int set_up(void **state)
     fake_loop_init(&fixture->loop, BUFFER_LIMIT);
     fake_loop_keep_log(&fixture->loop);
     fake_store_init(&fixture->store);
-    fixture->environment.rules = &ks_binary_port_rules;
+    fixture->port =
+        (struct ks_frames_port){.rules = &ks_binary_port_rules, .environment = &fixture->environment};
     fixture->environment.store = &fixture->store.store;
     fixture->environment.random = ks_random_system();
     fixture->environment.clock = &fixture->loop.time.clock;
@@ -48,7 +50,7 @@ static inline int set_up(void **state)
     assert_int_equal(ks_staged_new(&fixture->environment.staged), KS_OK);
     assert_int_equal(ks_pacing_new(&fixture->environment.pacing), KS_OK);
     assert_true(
-        fake_connection_open(&fixture->connection, &fixture->loop, &ks_frames_events, &fixture->environment));
+        fake_connection_open(&fixture->connection, &fixture->loop, &ks_frames_events, &fixture->port));
     *state = fixture;
     return 0;
 }

@@ -168,7 +168,7 @@ static void other_connections_lease_what_came_behind_what_settles(void **state)
     send_message(people, &people->bob, "one");
     pull_and_skip(people);
     send_message(people, &people->bob, "two");
-    assert_true(fake_connection_open(&other, &fixture->loop, &ks_frames_events, &fixture->environment));
+    assert_true(fake_connection_open(&other, &fixture->loop, &ks_frames_events, &fixture->port));
     add_request(&bytes, &people->bob, KS_REQUEST_WAITING_MESSAGES, NULL, 0);
     fake_connection_send(&other, bytes.bytes, bytes.size, 0);
     ks_buffer_free(&bytes);
@@ -252,7 +252,7 @@ static void another_connection_gets_nothing_meanwhile(void **state)
     send_message(people, &people->bob, "one");
     stall(people);
     pull(people);
-    assert_true(fake_connection_open(&other, &fixture->loop, &ks_frames_events, &fixture->environment));
+    assert_true(fake_connection_open(&other, &fixture->loop, &ks_frames_events, &fixture->port));
     add_request(&bytes, &people->bob, KS_REQUEST_WAITING_MESSAGES, NULL, 0);
     fake_connection_send(&other, bytes.bytes, bytes.size, 0);
     ks_buffer_free(&bytes);

@@ -228,12 +228,12 @@ static void a_message_breaks_off_while_its_users_are_looked_up(void **state)
     fake_connection_end(connection);
     assert_true(connection->finished);
     fake_connection_close(connection);
-    assert_true(fake_connection_open(connection, &people->fixture->loop, &ks_frames_events,
-                                     &people->fixture->environment));
+    assert_true(
+        fake_connection_open(connection, &people->fixture->loop, &ks_frames_events, &people->fixture->port));
     fake_connection_send_only(connection, bytes.bytes, bytes.size - 1);
     fake_connection_close(connection);
-    assert_true(fake_connection_open(connection, &people->fixture->loop, &ks_frames_events,
-                                     &people->fixture->environment));
+    assert_true(
+        fake_connection_open(connection, &people->fixture->loop, &ks_frames_events, &people->fixture->port));
     assert_int_equal(waiting(people), 0);
     ks_buffer_free(&bytes);
 }

@@ -5,6 +5,7 @@
 #include "service/binary_port.h"
 #include "service/core/tally.h"
 #include "service/monitoring/metrics.h"
+#include "service/secure_port.h"
 #include "support/fake_connection.h"
 #include "support/fake_store.h"
 #include "wire/exposition.h"
@@ -304,6 +305,7 @@ static size_t place_of(uint16_t code)
 static void every_request_has_its_name_and_every_answer_its_place(void **state)
 {
     static const uint16_t codes[] = {600, 601, 602, 603, 604, 1025, 1026, 1027, 1028, 1029, 1030, 1031};
+    static const uint16_t secure_codes[] = {4000, 4001, 4003, 4007, 4008, 4030, 4999};
     struct ks_tally *tally = aligned_alloc(_Alignof(struct ks_tally), sizeof *tally);
     struct ks_loop loops[2] = {{.number = 0}, {.number = 63}};
     (void)state;
@@ -316,6 +318,8 @@ static void every_request_has_its_name_and_every_answer_its_place(void **state)
         assert_string_equal(ks_binary_port_rules.rules[index].label, name);
         for (uint16_t code = 2100; code <= 2107; code++)
             ks_tally_answered(ks_tally_shard_of(tally, &loops[i % 2]), index, code);
+        for (size_t j = 0; j < KS_COUNT_OF(secure_codes); j++)
+            ks_tally_answered(ks_tally_shard_of(tally, &loops[j % 2]), index, secure_codes[j]);
         ks_tally_answered(ks_tally_shard_of(tally, &loops[0]), index, 9000);
         ks_tally_answered(ks_tally_shard_of(tally, &loops[1]), index, 9000);
         ks_tally_answered(ks_tally_shard_of(tally, &loops[1]), index, 0);
@@ -325,6 +329,13 @@ static void every_request_has_its_name_and_every_answer_its_place(void **state)
         }
     }
     assert_int_equal(ks_binary_port_rules.count, KS_COUNT_OF(codes) + 1);
+    assert_int_equal(ks_secure_port_rules.first_place, ks_binary_port_rules.count);
+    assert_in_range(ks_secure_port_rules.first_place + ks_secure_port_rules.count, 1, KS_TALLY_REQUESTS);
+    for (size_t i = 0; i < KS_COUNT_OF(secure_codes); i++) {
+        char name[8];
+        snprintf(name, sizeof name, "%u", (unsigned)secure_codes[i]);
+        assert_string_equal(ks_tally_answer_name(ks_tally_place_of(secure_codes[i])), name);
+    }
     assert_string_equal(ks_binary_port_rules.rules[KS_COUNT_OF(codes)].label, "other");
     ks_tally_asked(ks_tally_shard_of(tally, &loops[1]), KS_ASK_STAT);
     assert_int_equal(ks_tally_asks(tally, KS_ASK_STAT), 1);

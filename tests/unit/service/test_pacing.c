@@ -185,8 +185,7 @@ static void lists_of_one_user_on_many_connections_share_the_rate(void **state)
     struct fake_connection others[CONNECTIONS];
     ask_over(&fixture->connection);
     for (unsigned i = 0; i < CONNECTIONS; i++) {
-        assert_true(
-            fake_connection_open(&others[i], &fixture->loop, &ks_frames_events, &fixture->environment));
+        assert_true(fake_connection_open(&others[i], &fixture->loop, &ks_frames_events, &fixture->port));
         ask_over(&others[i]);
     }
     assert_true(of_list(&others[0], 0) > KS_RESPONSE_HEADER_SIZE);

@@ -420,7 +420,7 @@ static void a_confirmation_means_the_upload_of_its_own_connection_first(void **s
     struct ks_buffer content = make_content(sizeof plain, plain);
     struct ks_buffer bytes = ks_buffer_empty(0);
     stage_one(fixture, &id); /* 10 bytes, here */
-    assert_true(fake_connection_open(&other, &fixture->loop, &ks_frames_events, &fixture->environment));
+    assert_true(fake_connection_open(&other, &fixture->loop, &ks_frames_events, &fixture->port));
     add_upload(&bytes, &id, "x", content.bytes, (uint32_t)content.size, 0);
     fake_connection_send(&other, bytes.bytes, bytes.size, 0); /* 40 bytes, there, and later */
     ks_buffer_free(&bytes);
@@ -439,12 +439,12 @@ static void a_peer_has_a_session_from_its_first_byte_on(void **state)
     struct fixture *fixture = *state;
     struct fake_connection other;
     const uint8_t byte = 0;
-    assert_true(fake_connection_open(&other, &fixture->loop, &ks_frames_events, &fixture->environment));
-    assert_ptr_equal(other.connection.session, &fixture->environment);
+    assert_true(fake_connection_open(&other, &fixture->loop, &ks_frames_events, &fixture->port));
+    assert_ptr_equal(other.connection.session, &fixture->port);
     fake_connection_send(&other, &byte, 1, 0);
-    assert_ptr_not_equal(other.connection.session, &fixture->environment);
+    assert_ptr_not_equal(other.connection.session, &fixture->port);
     fake_connection_close(&other);
-    assert_true(fake_connection_open(&other, &fixture->loop, &ks_frames_events, &fixture->environment));
+    assert_true(fake_connection_open(&other, &fixture->loop, &ks_frames_events, &fixture->port));
     fake_connection_end(&other);
     assert_true(other.finished);
     fake_connection_close(&other);
@@ -459,7 +459,7 @@ static void old_stages_are_forgotten(void **state)
     uint8_t content[16] = {0};
     stage_one(fixture, &id);
     fake_connection_wait(&fixture->connection, UINT64_C(3601) * 1000);
-    assert_true(fake_connection_open(&other, &fixture->loop, &ks_frames_events, &fixture->environment));
+    assert_true(fake_connection_open(&other, &fixture->loop, &ks_frames_events, &fixture->port));
     add_upload(&bytes, &id, "y", content, sizeof content, 0);
     fake_connection_send(&other, bytes.bytes, bytes.size, 0);
     ks_buffer_free(&bytes);

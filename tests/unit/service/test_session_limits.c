@@ -99,7 +99,7 @@ static void uploads_on_their_way_make_no_room(void **state)
     static const uint8_t content[CONTENT_SIZE];
     fixture->environment.settings.uploads = 1;
     add_upload(&bytes, &one, "a", content, sizeof content, 0);
-    assert_true(fake_connection_open(&other, &fixture->loop, &ks_frames_events, &fixture->environment));
+    assert_true(fake_connection_open(&other, &fixture->loop, &ks_frames_events, &fixture->port));
     fake_connection_send(&other, bytes.bytes, bytes.size - 1, 0);
     ks_buffer_free(&bytes);
     upload(fixture, &two, "a");
@@ -158,7 +158,7 @@ static void uploads_that_break_off_make_room(void **state)
         struct fake_connection other;
         struct ks_buffer bytes = ks_buffer_empty(0);
         add_upload(&bytes, &id, "a", content, sizeof content, 0);
-        assert_true(fake_connection_open(&other, &fixture->loop, &ks_frames_events, &fixture->environment));
+        assert_true(fake_connection_open(&other, &fixture->loop, &ks_frames_events, &fixture->port));
         fake_connection_send(&other, bytes.bytes, bytes.size - 1, 0);
         ks_buffer_free(&bytes);
         fake_connection_close(&other);

@@ -83,7 +83,7 @@ static struct fake_connection *join(struct crowd *crowd, const struct ks_client_
     struct fixture *fixture = crowd->people->fixture;
     struct fake_connection *connection = &crowd->connections[crowd->count++];
     struct ks_buffer bytes = message_of(crowd->people, sender, SIZE);
-    assert_true(fake_connection_open(connection, &fixture->loop, &ks_frames_events, &fixture->environment));
+    assert_true(fake_connection_open(connection, &fixture->loop, &ks_frames_events, &fixture->port));
     address_of(network, connection->address);
     fake_connection_send(connection, bytes.bytes, HEAD + sent, 0);
     ks_buffer_free(&bytes);
@@ -486,7 +486,7 @@ static void an_answer_that_nobody_takes_is_broken_off_for_one_that_waits(void **
     }
     struct fake_connection *lazy = &crowd.connections[crowd.count++];
     assert_true(
-        fake_connection_open(lazy, &people->fixture->loop, &ks_frames_events, &people->fixture->environment));
+        fake_connection_open(lazy, &people->fixture->loop, &ks_frames_events, &people->fixture->port));
     address_of(1, lazy->address);
     lazy->window = 0;
     add_request(&request, &people->bob, KS_REQUEST_WAITING_MESSAGES, NULL, 0);
@@ -518,7 +518,7 @@ static void an_answer_that_is_taken_slowly_is_not_the_slowest(void **state)
         struct fake_connection *connection = &crowd.connections[crowd.count++];
         struct ks_buffer bytes = ks_buffer_empty(0);
         assert_true(fake_connection_open(connection, &people->fixture->loop, &ks_frames_events,
-                                         &people->fixture->environment));
+                                         &people->fixture->port));
         address_of(i + 1, connection->address);
         for (unsigned j = 0; j < 1 + 2 * i; j++)
             add_message(&bytes, &people->alice, &receivers[i], KS_MESSAGE_FILE, content, 150 * 1000);
@@ -553,7 +553,7 @@ static void a_short_answer_behind_one_that_nobody_takes_is_broken_off_for_one_th
         add_user(people->fixture, "u", true);
     struct fake_connection *lazy = &crowd.connections[crowd.count++];
     assert_true(
-        fake_connection_open(lazy, &people->fixture->loop, &ks_frames_events, &people->fixture->environment));
+        fake_connection_open(lazy, &people->fixture->loop, &ks_frames_events, &people->fixture->port));
     address_of(1, lazy->address);
     lazy->window = 0;
     add_request(&requests, &people->alice, KS_REQUEST_LIST_USERS, NULL, 0);
@@ -581,7 +581,7 @@ static void out_of_memory_a_message_is_refused_or_its_connection_ends(void **sta
         struct ks_buffer bytes = message_of(people, &people->alice, SIZE);
         struct fake_connection *connection = &crowd.connections[crowd.count++];
         assert_true(fake_connection_open(connection, &people->fixture->loop, &ks_frames_events,
-                                         &people->fixture->environment));
+                                         &people->fixture->port));
         failed = false;
         allocations_until_failure = nth;
         fake_connection_send(connection, bytes.bytes, HEAD + 100, 0);
@@ -609,7 +609,7 @@ static void out_of_memory_messages_wait_on(void **state)
         struct fake_connection *connection = &crowd.connections[crowd.count++];
         add_request(&request, &people->bob, KS_REQUEST_WAITING_MESSAGES, NULL, 0);
         assert_true(fake_connection_open(connection, &people->fixture->loop, &ks_frames_events,
-                                         &people->fixture->environment));
+                                         &people->fixture->port));
         failed = false;
         allocations_until_failure = nth;
         fake_connection_send(connection, request.bytes, request.size, 0);

@@ -93,7 +93,7 @@ static void wrong_paddings_count_over_all_connections_with_the_key(void **state)
     for (unsigned i = 0; i < KS_CONTENT_KEY_WRONG_PADDINGS + 2; i++) {
         struct fake_connection other;
         struct ks_response_header header;
-        assert_true(fake_connection_open(&other, &fixture->loop, &ks_frames_events, &fixture->environment));
+        assert_true(fake_connection_open(&other, &fixture->loop, &ks_frames_events, &fixture->port));
         upload_over(&other, &id, false);
         assert_int_equal(ks_response_header_parse(other.output.bytes, other.output.size, &header), KS_OK);
         assert_int_equal(header.code, i < KS_CONTENT_KEY_WRONG_PADDINGS ? KS_RESPONSE_FILE_RECEIVED
@@ -114,8 +114,7 @@ static void contents_on_their_way_under_a_key_that_goes_learn_nothing(void **sta
         frames[i] = ks_buffer_empty(0);
         fill_content(test_key, content, sizeof content, i == 0);
         add_upload(&frames[i], &id, "y", content, sizeof content, 0);
-        assert_true(
-            fake_connection_open(&others[i], &fixture->loop, &ks_frames_events, &fixture->environment));
+        assert_true(fake_connection_open(&others[i], &fixture->loop, &ks_frames_events, &fixture->port));
         fake_connection_send(&others[i], frames[i].bytes, frames[i].size - 1, 0);
     }
     for (unsigned i = 0; i < KS_CONTENT_KEY_WRONG_PADDINGS + 1; i++)
@@ -166,7 +165,7 @@ static void a_connection_that_goes_while_its_key_goes_from_the_disk_leaves_nothi
     fill_content(test_key, content, sizeof content, false);
     add_upload(&bytes, &id, "x", content, sizeof content, 0);
     fixture->store.later = true;
-    assert_true(fake_connection_open(&other, &fixture->loop, &ks_frames_events, &fixture->environment));
+    assert_true(fake_connection_open(&other, &fixture->loop, &ks_frames_events, &fixture->port));
     fake_connection_send_only(&other, bytes.bytes, bytes.size);
     fake_connection_close(&other);
     ks_buffer_free(&bytes);
@@ -251,8 +250,8 @@ static void a_strangers_content_ends_the_connection_after_64_kib(void **state)
         assert_true(fixture->connection.finished);
         fake_connection_close(&fixture->connection);
         fixture->read = 0;
-        assert_true(fake_connection_open(&fixture->connection, &fixture->loop, &ks_frames_events,
-                                         &fixture->environment));
+        assert_true(
+            fake_connection_open(&fixture->connection, &fixture->loop, &ks_frames_events, &fixture->port));
     }
 }
 

@@ -136,6 +136,10 @@ static void requests_come_back_as_they_were_written(void **state)
         {.verb = KS_CONTROL_RESET_KEY, .name = " a"},
         {.verb = KS_CONTROL_REMOVE, .name = "b "},
         {.verb = KS_CONTROL_GROUPS},
+        {.verb = KS_CONTROL_USER, .name = "\xd7\x93\xd7\xa0\xd7\x94"},
+        {.verb = KS_CONTROL_INVITE, .invite = {.uses = 1}},
+        {.verb = KS_CONTROL_INVITE, .invite = {.uses = UINT32_MAX, .until = INT64_MAX}},
+        {.verb = KS_CONTROL_INVITE, .invite = {.uses = 3, .until = 7}, .name = "4 \xd7\x93\xd7\xa0\xd7\x94"},
     };
     (void)state;
     for (size_t i = 0; i < KS_COUNT_OF(requests); i++) {
@@ -147,14 +151,41 @@ static void requests_come_back_as_they_were_written(void **state)
         assert_int_equal(parse_request(line, &request), KS_OK);
         assert_int_equal(request.verb, requests[i].verb);
         assert_string_equal(request.name, requests[i].name);
+        assert_int_equal(request.invite.uses, requests[i].invite.uses);
+        assert_true(request.invite.until == requests[i].invite.until);
     }
 }
 
 static void other_requests_are_refused(void **state)
 {
-    static const char *const lines[] = {"1",         "1 ",          "1 user",   "1 user ",
-                                        "1 users x", "1 Users",     "1 user\t", "1 remove",
-                                        "1 groups ", "1 user \x01", "1 drop x"};
+    static const char *const lines[] = {"1",
+                                        "1 ",
+                                        "1 user",
+                                        "1 user ",
+                                        "1 users x",
+                                        "1 Users",
+                                        "1 user\t",
+                                        "1 remove",
+                                        "1 groups ",
+                                        "1 user \x01",
+                                        "1 drop x",
+                                        "1 user   ",
+                                        "1 user \xff",
+                                        "1 user \xe2\x80\xae",
+                                        "1 invite",
+                                        "1 invite ",
+                                        "1 invite 1",
+                                        "1 invite 1 ",
+                                        "1 invite 0 0",
+                                        "1 invite x 0",
+                                        "1 invite 1 x",
+                                        "1 invite -1 0",
+                                        "1 invite 1  0",
+                                        "1 invite 1 0 ",
+                                        "1 invite 1 0  ",
+                                        "1 invite 4294967296 0",
+                                        "1 invite 1 9223372036854775808",
+                                        "1 invite 1 0 \xff"};
     struct ks_control_request request;
     char line[512];
     (void)state;
@@ -195,6 +226,13 @@ static void users_come_back_as_they_were_written(void **state)
     strcpy(user.key_fingerprint, "0123 4567");
     assert_int_equal(ks_control_user_parse(line, ks_control_user_encode(&user, line), &read), KS_OK);
     assert_memory_equal(&read, &user, sizeof user);
+    user.is_account = true;
+    strcpy(user.short_fingerprint, "8k2d-0000-0000-0000-zzzz");
+    assert_int_equal(ks_control_user_parse(line, ks_control_user_encode(&user, line), &read), KS_OK);
+    assert_memory_equal(&read, &user, sizeof user);
+    user.is_classic = true;
+    assert_int_equal(ks_control_user_parse(line, ks_control_user_encode(&user, line), &read), KS_OK);
+    assert_memory_equal(&read, &user, sizeof user);
 }
 
 static void times_are_written_for_people_and_machines(void **state)
@@ -220,6 +258,9 @@ static void groups_and_ends_come_back_as_they_were_written(void **state)
     assert_int_equal(ks_control_group_parse(line, size, &read), KS_OK);
     assert_memory_equal(&read, &group, sizeof group);
     assert_int_equal(ks_control_end_parse(line, size, &read_end), KS_NOT_FOUND);
+    const struct ks_control_group secure = {.number = 7, .is_secure = true};
+    assert_int_equal(ks_control_group_parse(line, ks_control_group_encode(&secure, line), &read), KS_OK);
+    assert_memory_equal(&read, &secure, sizeof secure);
     size = ks_control_end_encode(&end, line);
     assert_int_equal(ks_control_end_parse(line, size, &read_end), KS_OK);
     assert_memory_equal(&read_end, &end, sizeof end);
@@ -228,6 +269,24 @@ static void groups_and_ends_come_back_as_they_were_written(void **state)
     size = ks_control_end_encode(&end, line);
     assert_int_equal(ks_control_end_parse(line, size, &read_end), KS_OK);
     assert_int_equal(read_end.result, KS_IO); /* all failures are one */
+}
+
+static void an_invitation_comes_back_as_it_was_written(void **state)
+{
+    static const char *const wrong[] = {"{}", "{\"invitation\":7}",
+                                        "{\"invitation\":\"AAAAAAAAAAAAAAAAAAAAA\"}",
+                                        "{\"invitation\":\"AAAAAAAAAAAAAAAAAAAAAB\"}", "{\"result\":\"ok\"}"};
+    struct ks_control_invitation invitation;
+    struct ks_control_invitation read;
+    char line[KS_CONTROL_LINE_LIMIT];
+    (void)state;
+    for (size_t i = 0; i < sizeof invitation.code; i++)
+        invitation.code[i] = (uint8_t)(0xf0 + i);
+    size_t size = ks_control_invitation_encode(&invitation, line);
+    assert_int_equal(ks_control_invitation_parse(line, size, &read), KS_OK);
+    assert_memory_equal(&read, &invitation, sizeof invitation);
+    for (size_t i = 0; i < KS_COUNT_OF(wrong); i++)
+        assert_int_equal(ks_control_invitation_parse(wrong[i], strlen(wrong[i]), &read), KS_INVALID);
 }
 
 static void members_of_newer_servers_are_passed_over_and_wrong_ones_refused(void **state)
@@ -303,6 +362,7 @@ int main(void)
         cmocka_unit_test(users_come_back_as_they_were_written),
         cmocka_unit_test(times_are_written_for_people_and_machines),
         cmocka_unit_test(groups_and_ends_come_back_as_they_were_written),
+        cmocka_unit_test(an_invitation_comes_back_as_it_was_written),
         cmocka_unit_test(members_of_newer_servers_are_passed_over_and_wrong_ones_refused),
         cmocka_unit_test(findings_and_sums_come_back_as_they_were),
         cmocka_unit_test(the_longest_finding_is_a_whole_line),

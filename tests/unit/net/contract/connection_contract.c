@@ -104,6 +104,13 @@ static void line_reminded(struct ks_connection *connection)
     do_and_end_event(line, NULL);
 }
 
+static void line_turned(struct ks_connection *connection)
+{
+    struct contract_line *line = connection->session;
+    begin_event(line, 'U');
+    do_and_end_event(line, line->on_turn);
+}
+
 static void line_closed(struct ks_connection *connection)
 {
     struct contract_line *line = connection->session;
@@ -121,6 +128,7 @@ const struct ks_connection_events line_events = {
     .deadline = line_deadline,
     .delivered = line_delivered,
     .reminded = line_reminded,
+    .turn = line_turned,
     .closed = line_closed,
 };
 

@@ -19,7 +19,7 @@ struct contract_line {
     void *carrier;                    /* the harness's own */
     struct ks_connection *connection; /* NULL before `opened` and after `closed` */
     /* A letter for each event: Opened, Received (one for several in a row), Ended, Drained, deaDline as T for
-     * time, deliVered as V, reMinded as M, Closed. */
+     * time, deliVered as V, reMinded as M, tUrn, Closed. */
     char events[64];
     struct ks_buffer input; /* what was received and consumed */
     struct ks_buffer got;   /* what the peer has taken */
@@ -34,6 +34,7 @@ struct contract_line {
     void (*on_ended)(struct contract_line *line);
     void (*on_drained)(struct contract_line *line);
     void (*on_deadline)(struct contract_line *line);
+    void (*on_turn)(struct contract_line *line);
 };
 
 struct contract_harness {

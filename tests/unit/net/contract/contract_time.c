@@ -206,6 +206,46 @@ static void what_is_written_after_the_peers_end_was_not_acknowledged_before(void
     assert_int_equal(ks_connection_delivered_before_end(line->connection), 0);
 }
 
+/* ---- turns ---- */
+
+static void write_in_turn(struct contract_line *line)
+{
+    line_write(line, " and after");
+}
+
+static void a_turn_comes_once_and_what_is_written_in_it_goes_out_with_the_rest(void **state)
+{
+    struct contract_line *line = *state;
+    line->on_turn = write_in_turn;
+    line_open(line);
+    line_write(line, "before");
+    ks_connection_want_turn(line->connection);
+    ks_connection_want_turn(line->connection);
+    assert_string_equal(line->events, "O");
+    line_assert_got(line, "before and after");
+    line_turns(line);
+    assert_string_equal(line->events, "OU");
+}
+
+static void a_turn_comes_though_nothing_was_written(void **state)
+{
+    struct contract_line *line = *state;
+    line_open(line);
+    ks_connection_want_turn(line->connection);
+    line_await(line, "OU");
+    line_turns(line);
+    assert_string_equal(line->events, "OU");
+}
+
+static void no_turn_comes_after_the_end(void **state)
+{
+    struct contract_line *line = *state;
+    line_open(line);
+    ks_connection_want_turn(line->connection);
+    line_abort(line);
+    line_await(line, "OC");
+}
+
 /* ---- the peer, and the rest ---- */
 
 static void a_peer_is_described_in_the_space_that_there_is(void **state)
@@ -284,6 +324,9 @@ static const struct contract_case cases[] = {
     CASE(a_peer_that_takes_nothing_has_not_got_all),
     CASE(what_was_acknowledged_before_the_peers_end_is_known),
     CASE(what_is_written_after_the_peers_end_was_not_acknowledged_before),
+    CASE(a_turn_comes_once_and_what_is_written_in_it_goes_out_with_the_rest),
+    CASE(a_turn_comes_though_nothing_was_written),
+    CASE(no_turn_comes_after_the_end),
     CASE(a_peer_is_described_in_the_space_that_there_is),
     CASE(idleness_and_standing_may_be_told_at_any_time),
     CASE(a_loop_brings_its_budgets_clock_and_log),

@@ -1,0 +1,17 @@
+/* account_adoption.h — 3003 and 3004: a classic identity becomes an account (protocol.md §8.3). Rules of the
+ * secure port (core/rules.h): each answers its exchange once, in the call or later. The connection's loop.
+ */
+#ifndef KS_SERVICE_ACCOUNTS_ACCOUNT_ADOPTION_H
+#define KS_SERVICE_ACCOUNTS_ACCOUNT_ADOPTION_H
+
+#include "service/core/exchange.h"
+
+void ks_account_adopt(struct ks_exchange *exchange, const uint8_t *fixed);
+void ks_account_adoption_proof(struct ks_exchange *exchange, const uint8_t *fixed);
+
+/* What was asked in a 4003, and waits for its 3004: part of a visitor. */
+struct ks_challenge;
+
+void ks_challenge_free(struct ks_challenge *challenge); /* wipes; NULL is allowed */
+
+#endif

@@ -1,0 +1,237 @@
+#!/usr/bin/python3
+"""Makes tests/vectors-secure.json, the test vectors of the secure port (docs/protocol.md, section 10), from fixed inputs:
+by the peer of the integration tests, which shares no code with kesher.
+
+    tests/make_vectors_secure.py > tests/vectors-secure.json
+"""
+
+import json
+import sys
+from base64 import b64decode
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parent
+sys.path.insert(0, str(TESTS / "integration"))
+
+from Cryptodome.Cipher import PKCS1_OAEP  # noqa: E402
+from Cryptodome.Hash import SHA1  # noqa: E402
+from peer import accounts, crypto, links  # noqa: E402
+from peer.accounts import Account, Entry, Kind, Reason, Request, sign_in_payload, text  # noqa: E402
+
+ACCOUNT = Account(bytes(range(32)))
+CERTIFICATE = bytes(range(0x40, 0x60))
+EXPORTER = bytes(range(0x80, 0xA0))
+CHANNEL = CERTIFICATE + EXPORTER
+NAME = "Zoë Ångström"
+INVITATION = links.base64url(bytes(range(0xF0, 0x100)))
+CLASSIC_ID = bytes(range(0x10, 0x20))
+SECRET = bytes(range(0xC0, 0xE0))
+
+# RFC 8032, 7.1: tests 1 to 3.
+RFC_8032 = [
+    (
+        "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
+        "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+        "",
+        "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e06522490155"
+        "5fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b",
+    ),
+    (
+        "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
+        "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c",
+        "72",
+        "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
+        "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00",
+    ),
+    (
+        "c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7",
+        "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025",
+        "af82",
+        "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac"
+        "18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a",
+    ),
+]
+
+# By hand: the skeleton of the NFKC case-folded form (UTS 39), as people see that they are alike.
+NAMES = [
+    ("paypal", "paypal"),
+    ("PayPal", "paypal"),
+    ("paypa1", "paypal"),
+    ("раypаl", "paypal"),  # Cyrillic er and a
+    ("ｐａｙｐａｌ", "paypal"),  # fullwidth
+    ("Straße", "strasse"),
+    ("STRASSE", "strasse"),
+    ("ﬁsh", "fish"),  # a ligature
+    ("modem", "rnodern"),
+    ("modern", "rnodern"),
+    ("scope", "scope"),
+    ("ѕсоре", "scope"),  # Cyrillic, all of it
+    ("東京", "東京"),
+    ("カ", "力"),  # a syllable of katakana, and the character for power
+    ("Ωmega", "ωrnega"),
+    ("O’Neil", "o'neil"),
+]
+
+LINKS = [
+    "kesher://example.org/",
+    "kesher://Example.ORG",
+    "https://example.org/",
+    "kesher://example.org:4711/",
+    f"kesher://example.org/#{links.base64url(CERTIFICATE)}",
+    f"kesher://127.0.0.1:1358/#{links.base64url(CERTIFICATE)}",
+    f"kesher://[2001:db8::1]:99/#{links.base64url(CERTIFICATE)}",
+    f"kesher://[::1]/join#{INVITATION}",
+    f"https://example.org/join#{INVITATION}",
+    f"https://example.org:1358/join#{INVITATION}.{links.base64url(CERTIFICATE)}",
+    f"kesher://example.org/join#{INVITATION}.{links.base64url(CERTIFICATE)}",
+]
+
+NO_LINKS = [
+    "",
+    "kesher://",
+    "kesher:///",
+    "kesher://example.org:0/",
+    "kesher://example.org:65536/",
+    "kesher://example.org:/",
+    "kesher://[::1/",
+    f"kesher://example.org/#{links.base64url(CERTIFICATE)[:-1]}",
+    f"kesher://example.org/#{links.base64url(CERTIFICATE)}A",
+    f"kesher://example.org/#{links.base64url(CERTIFICATE)[:-1]}9",
+    f"kesher://example.org/#{links.base64url(CERTIFICATE)[:-1]}=",
+    f"https://example.org/join#{INVITATION[:-1]}",
+    f"https://example.org/join#{INVITATION}.",
+    f"https://example.org/join#{INVITATION}.{INVITATION}",
+    "https://example.org/join",
+    "kesher://example.org/other",
+    "http://example.org/join#" + INVITATION,
+    f"https://someone@example.org/join#{INVITATION}",
+]
+
+
+def signed(request: Request, label: bytes, data: bytes, behind: bytes = b"") -> dict:
+    signature = ACCOUNT.sign(data)
+    payload = (
+        signature if request == Request.REMOVE else sign_in_payload(ACCOUNT.key, signature) + behind
+    )
+    return {
+        "request": int(request),
+        "label": label[:-1].decode(),
+        "signed_hex": data.hex(),
+        "signature_hex": signature.hex(),
+        "payload_hex": payload.hex(),
+    }
+
+
+def all_signed() -> list[dict]:
+    key = ACCOUNT.key
+    return [
+        signed(Request.SIGN_IN, accounts.SIGN_IN, accounts.sign_in_signed(CHANNEL, key)),
+        signed(
+            Request.REGISTER,
+            accounts.REGISTER,
+            accounts.register_signed(CHANNEL, key, NAME, INVITATION),
+            text(NAME) + text(INVITATION),
+        ),
+        signed(
+            Request.REGISTER,
+            accounts.REGISTER,
+            accounts.register_signed(CHANNEL, key, NAME),
+            text(NAME) + text(""),
+        ),
+        signed(
+            Request.ADOPT,
+            accounts.ADOPT,
+            accounts.adopt_signed(CHANNEL, key, CLASSIC_ID, NAME),
+            CLASSIC_ID + text(NAME),
+        ),
+        signed(Request.REMOVE, accounts.REMOVE, accounts.remove_signed(CHANNEL, key)),
+    ]
+
+
+def adoption() -> dict:
+    classic = json.loads((TESTS / "vectors.json").read_text())["keys"][0]
+    key = crypto.private_key(b64decode(classic["private_pkcs8_base64"]))
+    fixed = {"hashAlgo": SHA1, "randfunc": lambda size: b"seed of OAEP, fixed."[:size]}
+    public = key.public_key()
+    return {
+        "rsa_key": "keys[0] of vectors.json",
+        "secret_hex": SECRET.hex(),
+        "challenge_hex": PKCS1_OAEP.new(public, label=accounts.OAEP_LABEL, **fixed).encrypt(SECRET).hex(),
+        "not_a_challenge_hex": PKCS1_OAEP.new(public, **fixed).encrypt(SECRET).hex(),
+        "proven_hex": accounts.adopt_signed(CHANNEL, ACCOUNT.key, CLASSIC_ID, NAME).hex(),
+        "proof_hex": accounts.adoption_proof(SECRET, CHANNEL, ACCOUNT.key, CLASSIC_ID, NAME).hex(),
+    }
+
+
+def link(told: str) -> dict:
+    read = links.parse_link(told)
+    return {
+        "link": told,
+        "host": read.host,
+        "port": read.port,
+        "fingerprint_hex": (read.fingerprint or b"").hex(),
+        "code_hex": (read.code or b"").hex(),
+    }
+
+
+def short_fingerprints() -> list[dict]:
+    keys = [ACCOUNT.key, bytes(32), b"\xff" * 32, *(bytes.fromhex(row[1]) for row in RFC_8032)]
+    return [{"key_hex": key.hex(), "text": accounts.short_fingerprint(key)} for key in keys]
+
+
+def lists() -> list[dict]:
+    public_id = bytes(range(16))
+    entries = [(Entry.NAME, NAME.encode()), (Entry.MESSAGE_LIMIT, (1 << 26).to_bytes(8, "little"))]
+    rows = [
+        [],
+        [(Entry.PUBLIC_ID, public_id), *entries],
+        [(Entry.PUBLIC_ID, public_id), *entries, (Entry.NEXT_KEY, CERTIFICATE), (999, b"of later")],
+        [(Entry.CLASSIC, b"\0"), (Entry.CLASSIC, b"\1")],
+    ]
+    return [
+        {
+            "payload_hex": accounts.list_payload(*row).hex(),
+            "entries": [{"key": int(key), "value_hex": value.hex()} for key, value in row],
+        }
+        for row in rows
+    ]
+
+
+def refusals() -> list[dict]:
+    sentences = {Reason.NAME_TAKEN: "The name is taken.", Reason.TROUBLE: "Später noch einmal."}
+    return [
+        {
+            "reason": int(reason),
+            "sentence": sentence,
+            "payload_hex": (int(reason).to_bytes(2, "little") + text(sentence)).hex(),
+        }
+        for reason, sentence in sentences.items()
+    ]
+
+
+def vectors() -> dict:
+    return {
+        "made_by": "tests/make_vectors_secure.py",
+        "account": {
+            "secret_hex": ACCOUNT.secret.hex(),
+            "key_hex": ACCOUNT.key.hex(),
+            "kind": int(Kind.CHANNEL),
+        },
+        "channel_hex": CHANNEL.hex(),
+        "name": NAME,
+        "invitation": INVITATION,
+        "classic_id_hex": CLASSIC_ID.hex(),
+        "ed25519": [dict(zip(("secret_hex", "key_hex", "message_hex", "signature_hex"), row)) for row in RFC_8032],
+        "signed": all_signed(),
+        "adoption": adoption(),
+        "short_fingerprints": short_fingerprints(),
+        "lists": lists(),
+        "refusals": refusals(),
+        "links": [link(told) for told in LINKS],
+        "no_links": NO_LINKS,
+        "names": [{"name": name, "skeleton": skeleton} for name, skeleton in NAMES],
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(vectors(), indent=1, ensure_ascii=True))
