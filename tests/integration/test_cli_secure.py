@@ -358,3 +358,23 @@ def test_output_for_programs_is_one_object_in_each_line(registered):
     for words in (["account"], ["server"], ["verify"], ["users"]):
         for line in kesher.succeed(*words, "--json").stdout.splitlines():
             assert isinstance(json.loads(line), dict)
+
+
+def test_a_user_who_is_not_on_the_classic_ports_has_no_classic_key(registered, make_secure_fake, at, fresh_name):
+    name = fresh_name()
+    registered("a", name)
+    line = one_line(registered("b").fail("key", name, **ALONE).stderr)
+    assert "not on the classic ports" in line
+    server = make_secure_fake()
+    for home, other in (("c", "Alice"), ("d", "דנה")):
+        at(home).succeed("register", other, "--server", link_of(server), **ALONE)
+    assert "not on the classic ports" in one_line(at("c").fail("key", "דנה", **ALONE).stderr)
+
+
+def test_ask_is_of_classic_servers_and_says_so(registered):
+    line = one_line(registered().fail("ask", "time", **ALONE).stderr)
+    assert "--server ADDR:PORT" in line
+
+
+def test_users_of_others_are_not_verified_yet(registered):
+    assert "next release" in one_line(registered().fail("verify", "bob", **ALONE).stderr)
