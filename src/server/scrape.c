@@ -102,6 +102,26 @@ static void put_net(struct ks_exposition *to, const struct ks_net_statistics *ne
           net->output_limit);
 }
 
+static void put_secure_port(struct ks_exposition *to, const struct ks_tls_port *port,
+                            struct ks_presence *presence)
+{
+    const struct ks_tls_counts *counts = ks_tls_port_counts(port);
+    gauge(to, "kesher_strangers", "Connections to the secure port that have not signed in.",
+          ks_tls_port_unsigned(port));
+    gauge(to, "kesher_strangers_limit", "Such connections that there may be.", KS_TLS_UNSIGNED_LIMIT);
+    gauge(to, "kesher_signed_in", "Connections to the secure port that have.", ks_presence_count(presence));
+    gauge(to, "kesher_tls_handshaking", "TLS handshakes under way.", ks_tls_port_handshakes(port));
+    gauge(to, "kesher_tls_handshaking_limit", "Such handshakes that there may be.", KS_TLS_HANDSHAKES_LIMIT);
+    counter(to, "kesher_tls_handshakes_total", "TLS handshakes that came to a good end.",
+            ks_counted(&counts->handshakes));
+    ks_exposition_family(to, "kesher_strangers_ended_total", "counter",
+                         "Connections to the secure port that ended before that.");
+    labelled(to, "kesher_strangers_ended_total", "reason", "broken", ks_counted(&counts->broken));
+    labelled(to, "kesher_strangers_ended_total", "reason", "no-tls", ks_counted(&counts->no_tls));
+    labelled(to, "kesher_strangers_ended_total", "reason", "dropped", ks_counted(&counts->dropped));
+    labelled(to, "kesher_strangers_ended_total", "reason", "late", ks_counted(&counts->late));
+}
+
 /* ---- the services ---- */
 
 /* Those that there were: most pairs are impossible. */
@@ -303,6 +323,8 @@ size_t ks_scrape_render(void *context, char *text, size_t capacity)
     ks_net_statistics(sources->net, &net);
     put_build(&to);
     put_net(&to, &net);
+    if (sources->secure_port != NULL)
+        put_secure_port(&to, sources->secure_port, sources->presence);
     put_requests(&to, sources->tally);
     put_uploads(&to, sources->service, sources->tally);
     put_chat(&to, sources);

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "net/net.h"
+#include "service/accounts/presence.h"
 #include "service/chat/groups.h"
 #include "service/core/environment.h"
 #include "service/core/tally.h"
@@ -16,7 +17,9 @@ struct ks_scrape_sources {
     const struct ks_store *store;
     const struct ks_net *net;
     struct ks_groups *groups;
-    struct ks_groups *secure_groups; /* NULL: no secure port */
+    struct ks_groups *secure_groups; /* NULL: no secure port, as the next two */
+    const struct ks_tls_port *secure_port;
+    struct ks_presence *presence;
     const struct ks_tally *tally;
     const struct ks_service_environment *service;
     const struct ks_log_rate *log_rate;

@@ -148,6 +148,8 @@ static void prepare_metrics(struct ks_server *server)
                                                  .net = server->net,
                                                  .groups = server->chat.groups,
                                                  .secure_groups = server->secure.chat.groups,
+                                                 .secure_port = server->secure.identity.port,
+                                                 .presence = server->secure.accounts.presence,
                                                  .tally = server->tally,
                                                  .service = &server->environment,
                                                  .log_rate = &server->log_rate,
@@ -218,11 +220,12 @@ enum ks_result ks_server_serve(struct ks_server *server)
         result = open_net(server);
     if (result == KS_OK) {
         ks_server_apply_settings(server, &server->options);
-        prepare_metrics(server);
         result = ks_server_prepare_secure_port(server);
     }
-    if (result == KS_OK)
+    if (result == KS_OK) {
+        prepare_metrics(server);
         result = ks_server_start_listening(server);
+    }
     if (result == KS_OK)
         ks_net_run(server->net);
     /* The store answers to the loops, so it goes first; what it still holds of the staged files is its own.

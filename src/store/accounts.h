@@ -8,7 +8,8 @@
  * for it: it is chosen once, never used again by anybody else, and stays when the account is removed.
  *
  * A *skeleton* is what makes names alike (service/accounts/account_names.h). Everybody has one; that of an
- * account is nobody else's when it registers.
+ * account is nobody else's when it registers. An empty one in a request stands for the name in ASCII's lower
+ * case.
  */
 #ifndef KS_STORE_ACCOUNTS_H
 #define KS_STORE_ACCOUNTS_H
@@ -48,8 +49,10 @@ struct ks_store_sign_in {
  * over, or for another name; KS_EXISTS when the name or its skeleton is somebody's, or was an account's that
  * was removed; KS_TOO_LARGE when there are as many users as there may be (ks_store_limits.users);
  * KS_NO_SPACE, KS_IO, KS_NO_MEMORY, KS_CRYPTO. An invitation for exactly this name makes the account that has
- * it, or had it before it was removed, one of this key: its id, files and waiting messages stay; the key that
- * it had is no account any more, which `replaced` tells. The name has been judged. Of two requests with one
+ * it, or had it before it was removed, one of this key: its id, and what there is of files and waiting
+ * messages, stay; the key that it had is no account any more, which `replaced` tells, and its classic id and
+ * classic keys are void. Of one that was removed, all must be gone from the disk first: until then KS_IO. A
+ * classic user's name is given to nobody: KS_EXISTS. The name has been judged. Of two requests with one
  * use of an invitation, or for one name, at the same instant exactly one gets KS_OK. */
 struct ks_store_register_account {
     struct ks_store_request request;
@@ -62,10 +65,10 @@ struct ks_store_register_account {
     bool replaced;                               /* out: an account that there was has this key now */
 };
 
-/* 3004: the classic user `id` becomes an account; its classic id is void from the commit on. KS_OK with
- * `account`; KS_OK, too, when it is one with this key already; KS_NOT_FOUND when there is no such user, or it
- * is an account with another key; KS_EXISTS when the key is another account's; KS_NO_SPACE, KS_IO,
- * KS_NO_MEMORY. */
+/* 3004: the classic user `id` becomes an account; its classic id, public key and content key are void from
+ * the commit on. KS_OK with `account`; KS_OK, too, when it is one with this key already; KS_NOT_FOUND when
+ * there is no such user, or it is an account with another key; KS_EXISTS when the key is another account's;
+ * KS_NO_SPACE, KS_IO, KS_NO_MEMORY. */
 struct ks_store_adopt {
     struct ks_store_request request;
     struct ks_client_id id;           /* in */
@@ -95,7 +98,8 @@ struct ks_store_invite {
 };
 
 /* Whether a name with this skeleton is anybody's: KS_NOT_FOUND when it is nobody's; KS_OK with `id`, zeros
- * for a name that was removed; KS_IO, KS_NO_MEMORY. */
+ * for a name that was removed; of classic users with one skeleton it is any, unless an account has it, too;
+ * KS_IO, KS_NO_MEMORY. What was answered before counts. */
 struct ks_store_name_holder {
     struct ks_store_request request;
     char skeleton[KS_SKELETON_SIZE]; /* in */

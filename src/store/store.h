@@ -112,7 +112,8 @@ bool ks_content_key_is_used_up(const struct ks_content_key *key);
 
 /* Makes `key` the user's current one and, with has_public_key, stores the user's public key in the same
  * commit. KS_OK also when exactly this public key is stored already; KS_REFUSED when another one is (nothing
- * changes); KS_NOT_FOUND; KS_NO_SPACE, KS_IO, KS_NO_MEMORY. The engine takes a reference of its own. */
+ * changes); KS_NOT_FOUND, also for an account that has no classic id; KS_NO_SPACE, KS_IO, KS_NO_MEMORY. The
+ * engine takes a reference of its own. */
 struct ks_store_set_keys {
     struct ks_store_request request;
     struct ks_client_id id;                 /* in */

@@ -142,7 +142,7 @@ static void fake_public_key(struct ks_store *store, struct ks_store_public_key *
 
 static enum ks_result set_keys(struct fake_user *user, const struct ks_store_set_keys *request)
 {
-    if (user == NULL)
+    if (user == NULL || (user->user.is_account && !user->user.has_classic_id))
         return KS_NOT_FOUND;
     if (request->has_public_key && user->user.has_public_key &&
         memcmp(user->public_key, request->public_key, KS_PUBLIC_KEY_SIZE) != 0)

@@ -5,6 +5,7 @@
 
 #include "crypto/secret.h"
 #include "store/embedded/engine.h"
+#include "store/embedded/memory/accounts.h"
 #include "store/embedded/messages.h"
 #include "store/embedded/newcomers.h"
 #include "store/embedded/writer/account_rows.h"
@@ -104,12 +105,28 @@ static enum ks_result store_public_key(struct ks_engine *engine, const struct ks
     return ks_database_writer_check(&engine->writer, ks_query_run(&query));
 }
 
+/* Of an account that the classic ports do not know, or not any more, nobody there sets keys: a request that
+ * was on its way while it was adopted, or switched off, must not leave any behind. Asks the disk, as above;
+ * while there is no account, it asks nothing. */
+static enum ks_result judge_classic(struct ks_engine *engine, const struct ks_client_id *id)
+{
+    struct ks_account_row row;
+    if (!ks_accounts_are_there(engine->users))
+        return KS_OK;
+    enum ks_result result = ks_account_rows_by_id(&engine->writer, id, &row);
+    if (result == KS_NOT_FOUND)
+        return KS_OK;
+    return result == KS_OK && !row.has_classic_id ? KS_NOT_FOUND : result;
+}
+
 static enum ks_result store_keys(struct ks_engine *engine, const struct ks_store_set_keys *request)
 {
     const struct ks_user_entry *entry = ks_engine_find_staying(engine, &request->id);
     if (entry == NULL)
         return KS_NOT_FOUND;
     enum ks_result result = ks_database_writer_begin(&engine->writer);
+    if (result == KS_OK)
+        result = judge_classic(engine, &request->id);
     if (result == KS_OK && request->has_public_key)
         result = store_public_key(engine, entry, request->public_key);
     if (result != KS_OK)

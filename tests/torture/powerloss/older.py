@@ -43,6 +43,7 @@ def make_older_directory(root: Path, chance: Random) -> Ledger:
     (data / "staging" / "rubbish").write_bytes(b"never confirmed")
     database = sqlite3.connect(data / "kesher.db", isolation_level=None)
     database.execute("PRAGMA journal_mode = WAL")
+    database.create_function("skeleton_of", 1, str.lower)
     for number, statements in enumerate(steps[:version]):
         database.executescript(f"BEGIN; {statements}; PRAGMA user_version = {number + 1}; COMMIT")
         database.execute("BEGIN")

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "crypto/alias.h"
+#include "crypto/digest.h"
 #include "service/chat/chat_service.h"
 #include "service/chat/groups.h"
 #include "service/chat/turnstile.h"
@@ -241,7 +242,88 @@ static void a_list_waits_for_a_reader_who_does_not_read(void **state)
     assert_no_line(office);
 }
 
+/* ---- invitations ---- */
+
+static void an_invitation_is_told_once_and_its_hash_is_stored(void **state)
+{
+    struct office *office = *state;
+    struct ks_control_invitation invitation;
+    uint8_t hash[KS_SHA256_SIZE];
+    char line[KS_CONTROL_LINE_LIMIT];
+    ask(office, "1 invite 3 1800000000 alice\n");
+    const char *found = next_line(office, line);
+    assert_non_null(found);
+    assert_int_equal(ks_control_invitation_parse(found, strlen(found), &invitation), KS_OK);
+    assert_line(office, ALL_IS_WELL);
+    assert_int_equal(ks_sha256(invitation.code, sizeof invitation.code, hash), KS_OK);
+    assert_int_equal(office->store.invitation_count, 1);
+    assert_memory_equal(office->store.invitations[0].hash, hash, sizeof hash);
+    assert_int_equal(office->store.invitations[0].uses, 3);
+    assert_int_equal(office->store.invitations[0].until, 1800000000);
+    assert_string_equal(office->store.invitations[0].name, "alice");
+    struct ks_control_invitation other;
+    ask(office, "1 invite 1 0\n");
+    found = next_line(office, line);
+    assert_non_null(found);
+    assert_int_equal(ks_control_invitation_parse(found, strlen(found), &other), KS_OK);
+    assert_memory_not_equal(&invitation, &other, sizeof other);
+    assert_string_equal(office->store.invitations[1].name, "");
+    assert_line(office, ALL_IS_WELL);
+}
+
+static void invitations_that_make_no_sense_are_refused(void **state)
+{
+    struct office *office = *state;
+    ask(office, "1 invite 100001 0\n");
+    assert_line(office, "{\"result\":\"invalid\",\"message\":\"an invitation has 100000 uses at most\"}");
+    ask(office, "1 invite 1 1700000000\n");
+    assert_line(office, "{\"result\":\"invalid\",\"message\":\"this invitation would be over already\"}");
+    ask(office, "1 invite 0 0\n");
+    assert_line(office, "{\"result\":\"invalid\",\"message\":\"this is no request\"}");
+    office->store.next_failure = KS_TOO_LARGE;
+    ask(office, "1 invite 1 0\n");
+    assert_line(office,
+                "{\"result\":\"failed\",\"message\":\"there are as many open invitations as there may be\"}");
+    assert_int_equal(office->store.invitation_count, 0);
+}
+
 /* ---- groups ---- */
+
+static void the_groups_of_both_ports_are_told(void **state)
+{
+    static const struct ks_groups_limits limits = {
+        .groups = 200, .members = 8, .member_queue = 1024 * 1024, .queues = 16 * 1024 * 1024};
+    struct office *office = *state;
+    struct fake_connection peers[2];
+    struct ks_groups *secure = NULL;
+    assert_int_equal(ks_groups_new(&limits, &office->loop.log, &secure), KS_OK);
+    office->environment.operations.secure_groups = secure;
+    struct ks_groups *halls[] = {office->groups, secure};
+    struct ks_chat_service_environment chats[2];
+    office->loop.time.wall_seconds = 1767225600;
+    for (int i = 0; i < 2; i++) {
+        chats[i] = (struct ks_chat_service_environment){.clock = &office->loop.time.clock,
+                                                        .log = &office->loop.log,
+                                                        .groups = halls[i],
+                                                        .turnstile = office->turnstile,
+                                                        .prompt_timeout_ms = 1000,
+                                                        .wrong_passwords = 10};
+        assert_true(fake_connection_open(&peers[i], &office->loop, &ks_chat_service_events, &chats[i]));
+        fake_connection_send(&peers[i], "2\nann\nsecret\n", 13, 0);
+    }
+    ask(office, "1 groups\n");
+    assert_line(
+        office,
+        "{\"group\":1,\"members\":1,\"since\":\"2026-01-01T00:00:00Z\",\"messages\":0,\"secure\":false}");
+    assert_line(
+        office,
+        "{\"group\":1,\"members\":1,\"since\":\"2026-01-01T00:00:00Z\",\"messages\":0,\"secure\":true}");
+    assert_line(office, ALL_IS_WELL);
+    for (int i = 0; i < 2; i++)
+        fake_connection_close(&peers[i]);
+    fake_loop_run(&office->loop);
+    ks_groups_free(secure);
+}
 
 static void groups_are_told_with_their_members_and_messages(void **state)
 {
@@ -418,6 +500,9 @@ int main(void)
         OFFICE_TEST(details_have_the_alias_and_the_fingerprint_and_never_the_id),
         OFFICE_TEST(changes_are_made_and_failures_told),
         OFFICE_TEST(a_list_waits_for_a_reader_who_does_not_read),
+        OFFICE_TEST(an_invitation_is_told_once_and_its_hash_is_stored),
+        OFFICE_TEST(invitations_that_make_no_sense_are_refused),
+        OFFICE_TEST(the_groups_of_both_ports_are_told),
         OFFICE_TEST(groups_are_told_with_their_members_and_messages),
         OFFICE_TEST(more_groups_than_a_page_holds_are_all_told),
         OFFICE_TEST(without_a_server_there_are_no_groups),

@@ -246,6 +246,11 @@ static inline void run_on_database(const struct house *house, const char *sql)
     sqlite3_close(database);
 }
 
+/* What this kesher's tables have that those before accounts had not, undone. */
+#define BEFORE_ACCOUNTS                                                                                      \
+    "DROP INDEX clients_skeleton; ALTER TABLE clients DROP COLUMN Skeleton;"                                 \
+    "DROP TABLE accounts; DROP TABLE invitations; DROP TABLE retired;"
+
 /* ---- a batch by hand ---- */
 
 /* The writer is kept busy, so that all that is posted meanwhile is in one batch. */

@@ -133,6 +133,11 @@ enum ks_result ks_accounts_expect(struct ks_users *users, struct ks_user_entry *
     return KS_OK;
 }
 
+bool ks_accounts_are_there(const struct ks_users *users)
+{
+    return users->account_keys != NULL;
+}
+
 /* Lists that are on their way cannot keep what they promised. Under the lock. */
 static void note_change(struct ks_users *users, const struct ks_user_entry *user, bool was_hidden)
 {

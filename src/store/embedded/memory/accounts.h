@@ -43,6 +43,9 @@ enum ks_result ks_accounts_find(struct ks_users *users, const uint8_t key[static
 /* The user, whether it is published or not, has an account: KS_OK with *account; KS_NOT_FOUND. */
 enum ks_result ks_accounts_describe(const struct ks_user_entry *user, struct ks_account *account);
 
+/* Whether there is any account, or is to be one. */
+bool ks_accounts_are_there(const struct ks_users *users);
+
 /* Whether somebody has this classic id, or is to have it. */
 bool ks_accounts_has_classic_id(const struct ks_users *users, const struct ks_client_id *id);
 

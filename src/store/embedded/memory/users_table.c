@@ -3,12 +3,14 @@
 #include "store/embedded/memory/id_hash.h"
 #include "store/embedded/memory/users_internal.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct ks_user_entry *ks_users_entry_new(const struct ks_client_id *id, const char *name, size_t name_size)
 {
-    struct ks_user_entry *created = calloc(1, sizeof *created + name_size);
+    const size_t size = offsetof(struct ks_user_entry, name) + name_size; /* there are a million of them */
+    struct ks_user_entry *created = calloc(1, size > sizeof *created ? size : sizeof *created);
     if (created == NULL)
         return NULL;
     created->id = *id;

@@ -51,6 +51,7 @@ static enum ks_result find_account(struct ks_database_writer *writer, struct ks_
         bool whole = take_blob(query->statement, 0, row->id.bytes, sizeof row->id.bytes) &&
                      take_blob(query->statement, 1, row->key, sizeof row->key);
         row->registered = sqlite3_column_int64(query->statement, 2);
+        row->has_classic_id = sqlite3_column_type(query->statement, 3) != SQLITE_NULL;
         found = whole ? KS_OK : KS_IO;
     }
     return end_look_up(writer, query, found);

@@ -14,6 +14,7 @@ struct ks_account_row {
     struct ks_client_id id;
     uint8_t key[KS_ACCOUNT_KEY_SIZE];
     int64_t registered;
+    bool has_classic_id;
 };
 
 /* KS_OK with *row; KS_NOT_FOUND. */

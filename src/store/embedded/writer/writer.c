@@ -70,8 +70,8 @@ static const char *const statement_texts[KS_STATEMENT_COUNT] = {
                                     " SELECT ToClient, ID, ContentSize FROM messages WHERE ID>? AND ID<=?"
                                     " ORDER BY ToClient, ID",
     [KS_STATEMENT_SET_AGE] = "UPDATE settings SET Value=? WHERE Name='seconds run'",
-    [KS_STATEMENT_ACCOUNT_BY_KEY] = "SELECT ID, Key, Registered FROM accounts WHERE Key=?",
-    [KS_STATEMENT_ACCOUNT_BY_ID] = "SELECT ID, Key, Registered FROM accounts WHERE ID=?",
+    [KS_STATEMENT_ACCOUNT_BY_KEY] = "SELECT ID, Key, Registered, ClassicID FROM accounts WHERE Key=?",
+    [KS_STATEMENT_ACCOUNT_BY_ID] = "SELECT ID, Key, Registered, ClassicID FROM accounts WHERE ID=?",
     [KS_STATEMENT_INSERT_ACCOUNT] =
         "INSERT INTO accounts(ID, Key, Registered, Skeleton)"
         " SELECT ID, ?, ?, coalesce(Skeleton, lower(Name)) FROM clients WHERE ID=?",

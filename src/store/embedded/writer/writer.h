@@ -54,7 +54,7 @@ enum ks_statement {
     KS_STATEMENT_INDEX_MESSAGES,           /* the highest ID that is indexed, the highest that is to be */
     KS_STATEMENT_SET_AGE,                  /* the directory's time (age.h) */
     /* account_rows.h */
-    KS_STATEMENT_ACCOUNT_BY_KEY,      /* Key: ID, Key, Registered */
+    KS_STATEMENT_ACCOUNT_BY_KEY,      /* Key: ID, Key, Registered, ClassicID */
     KS_STATEMENT_ACCOUNT_BY_ID,       /* ID: the same */
     KS_STATEMENT_INSERT_ACCOUNT,      /* Key, Registered, ID */
     KS_STATEMENT_SET_ACCOUNT_KEY,     /* Key, ID */

@@ -45,6 +45,27 @@ static void adopted_keys_are_void(struct party *me)
     assert_int_equal(content_key_of(me, &alice, NULL), KS_REFUSED);
 }
 
+static void keys_that_come_behind_an_adoption_are_refused(struct party *me)
+{
+    struct ks_client_id alice = new_user(me, "alice");
+    struct ks_store_adopt adoption = {.request = party_request(me), .id = alice};
+    struct ks_store_set_keys keys = {
+        .request = party_request(me), .id = alice, .has_public_key = true, .content_key = new_key(me, 3)};
+    uint8_t byte = 0;
+    memset(adoption.key, KEY, sizeof adoption.key);
+    memset(keys.public_key, 66, sizeof keys.public_key);
+    ks_store_adopt(me->store, &adoption);
+    ks_store_set_keys(me->store, &keys);
+    assert_int_equal(party_wait(me, &adoption.request), KS_OK);
+    assert_int_equal(party_wait(me, &keys.request), KS_NOT_FOUND);
+    ks_content_key_release(keys.content_key);
+    assert_int_equal(public_key_of(me, &alice, &byte), KS_REFUSED);
+    assert_int_equal(set_keys(me, &alice, 66, 3), KS_NOT_FOUND);
+    (void)classic_on(me, &alice, 5);
+    assert_int_equal(set_keys(me, &alice, 66, 3), KS_REFUSED);
+    assert_int_equal(set_keys(me, &alice, 0, 3), KS_OK);
+}
+
 static void adopting_again_with_the_same_key_changes_nothing(struct party *me)
 {
     struct ks_account account;
@@ -430,6 +451,7 @@ static void what_came_back_is_there_after_restarts(struct party *me)
 static const struct contract_case cases[] = {
     CASE(whoever_is_adopted_keeps_everything_but_the_classic_ports),
     CASE(adopted_keys_are_void),
+    CASE(keys_that_come_behind_an_adoption_are_refused),
     CASE(adopting_again_with_the_same_key_changes_nothing),
     CASE(nobody_adopts_an_account_or_who_is_not_there),
     CASE(nobody_is_adopted_with_the_key_of_another),

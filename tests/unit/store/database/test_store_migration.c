@@ -39,9 +39,7 @@ static struct ks_client_id leave_older(struct house *house)
     keep_file(house, &bob, "file", "text");
     append(house, &bob, &bob, "message");
     house_close(house);
-    run_on_database(house, "DROP INDEX clients_skeleton; ALTER TABLE clients DROP COLUMN Skeleton;"
-                           "DROP TABLE accounts; DROP TABLE invitations; DROP TABLE retired;"
-                           "PRAGMA user_version=7");
+    run_on_database(house, BEFORE_ACCOUNTS "PRAGMA user_version=7");
     return bob;
 }
 

@@ -118,11 +118,12 @@ static void a_database_that_filed_at_once_is_taken_over(void **state)
     append(house, &users.bob, &users.alice, "one");
     append(house, &users.alice, &users.bob, "two");
     house_close(house);
-    run_on_database(house, "DROP TABLE waiting; DELETE FROM settings WHERE Name='messages filed';"
-                           "CREATE INDEX messages_waiting ON messages(ToClient, ID, ContentSize);"
-                           "ALTER TABLE files DROP COLUMN Cksum; ALTER TABLE files DROP COLUMN Written;"
-                           "ALTER TABLE messages DROP COLUMN Sum;"
-                           "PRAGMA user_version=3");
+    run_on_database(house, BEFORE_ACCOUNTS
+                    "DROP TABLE waiting; DELETE FROM settings WHERE Name='messages filed';"
+                    "CREATE INDEX messages_waiting ON messages(ToClient, ID, ContentSize);"
+                    "ALTER TABLE files DROP COLUMN Cksum; ALTER TABLE files DROP COLUMN Written;"
+                    "ALTER TABLE messages DROP COLUMN Sum;"
+                    "PRAGMA user_version=3");
     house_open(house);
     assert_filed(house, "2");
     assert_database(house, "SELECT count(*) FROM sqlite_schema WHERE name='messages_waiting'", "0");
@@ -139,9 +140,10 @@ static void a_database_that_filed_late_is_taken_over(void **state)
     append(house, &users.alice, &users.bob, "two");
     append(house, &users.bob, &users.alice, "three");
     house_close(house);
-    run_on_database(house, "INSERT INTO settings(Name, Value) SELECT 'messages filed', min(ID) FROM messages;"
-                           "DELETE FROM waiting WHERE ID > (SELECT min(ID) FROM messages);"
-                           "PRAGMA user_version=6");
+    run_on_database(house, BEFORE_ACCOUNTS
+                    "INSERT INTO settings(Name, Value) SELECT 'messages filed', min(ID) FROM messages;"
+                    "DELETE FROM waiting WHERE ID > (SELECT min(ID) FROM messages);"
+                    "PRAGMA user_version=6");
     house_open(house);
     assert_filed(house, "3");
     assert_database(house, "SELECT count(*) FROM settings WHERE Name='messages filed'", "0");
