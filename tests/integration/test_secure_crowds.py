@@ -18,9 +18,9 @@ HANDSHAKES = 256  # that there may be at a time
 UNSIGNED_LIMIT = 1024  # connections that have not signed in
 SLOW = os.environ.get("KESHER_SLOW") == "1"
 COUNT = 10_000 if SLOW else 2_000
-# What the server may hold for as many strangers as it lets in, sanitized and with what a sanitizer keeps: some
-# 40 KiB for each of TLS, 5 for each other.
-GROWTH = 160 * MIB
+# What the server may hold for as many strangers as it lets in, sanitized: it is some 32 MiB for those who shook hands,
+# 5 for others.
+GROWTH = 96 * MIB
 
 
 @pytest.fixture
