@@ -15,14 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct account_registration {
+struct new_account {
     struct ks_signing signing;
     struct ks_store_register_account request;
 };
 
-static struct account_registration *registration_of(struct ks_signing *signing)
+static struct new_account *registration_of(struct ks_signing *signing)
 {
-    return KS_CONTAINER_OF(signing, struct account_registration, signing);
+    return KS_CONTAINER_OF(signing, struct new_account, signing);
 }
 
 /* What is signed has the invitation in it. */
@@ -32,7 +32,7 @@ static void discard(struct ks_signing *signing)
     free(registration_of(signing));
 }
 
-static void refuse(struct account_registration *registration, enum ks_refusal_reason reason)
+static void refuse(struct new_account *registration, enum ks_refusal_reason reason)
 {
     struct ks_exchange *exchange = registration->signing.exchange;
     discard(&registration->signing);
@@ -72,8 +72,7 @@ static void tell_registered(const struct ks_exchange *exchange,
 
 static void registered(struct ks_store_request *request)
 {
-    struct account_registration *registration =
-        KS_CONTAINER_OF(request, struct account_registration, request.request);
+    struct new_account *registration = KS_CONTAINER_OF(request, struct new_account, request.request);
     struct ks_exchange *exchange = registration->signing.exchange;
     struct ks_account account = registration->request.account;
     if (request->result != KS_OK) {
@@ -88,7 +87,7 @@ static void registered(struct ks_store_request *request)
 /* The signature holds. */
 static void ask_store(struct ks_signing *signing)
 {
-    struct account_registration *registration = registration_of(signing);
+    struct new_account *registration = registration_of(signing);
     struct ks_exchange *exchange = signing->exchange;
     const struct ks_service_environment *environment = exchange->environment;
     if (!ks_session_allows(exchange->session, environment->registrations,
@@ -173,7 +172,7 @@ void ks_new_account_register(struct ks_exchange *exchange, const uint8_t *fixed)
     }
     if (!is_admitted(exchange, payload.invitation.size > 0))
         return;
-    struct account_registration *registration = calloc(1, sizeof *registration);
+    struct new_account *registration = calloc(1, sizeof *registration);
     if (registration == NULL) {
         ks_refuse(exchange, KS_REFUSAL_TROUBLE);
         return;

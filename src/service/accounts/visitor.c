@@ -1,8 +1,8 @@
 /* visitor.c — see visitor.h. */
 #include "service/accounts/visitor.h"
 
-#include "service/accounts/account_adoption.h"
 #include "service/accounts/account_summary.h"
+#include "service/accounts/challenge.h"
 #include "service/accounts/presence.h"
 #include "service/accounts/refusals.h"
 #include "service/core/report.h"
