@@ -163,8 +163,7 @@ static void ask_again(struct arrival *arrival)
 
 static void refuse_many(struct arrival *arrival)
 {
-    ks_report(arrival->exchange, KS_LOG_WARNING,
-              "refused: too many connections of one account (connections-per-account)");
+    ks_report(arrival->exchange, KS_LOG_WARNING, "refused: too many connections of one account");
     arrival_refuse(arrival, KS_REFUSAL_TOO_MANY);
 }
 
