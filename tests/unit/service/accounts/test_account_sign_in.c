@@ -1,6 +1,8 @@
 /* Unit tests of the secure port until somebody has signed in: 3000, 3001, and who may ask for what. */
 #include "unit/service/accounts/secure_fixture.h"
 
+#include "wire/blocks.h"
+
 /* ---- signing in ---- */
 
 static void who_has_an_account_signs_in_and_is_told_of_it(void **state)
@@ -297,16 +299,23 @@ static void who_has_signed_in_may_send_more_that_is_skipped(void **state)
 /* What would be padding on the classic port is nothing here. */
 static void zeros_are_never_taken_for_padding(void **state)
 {
-    static const uint8_t zeros[16 * KS_REQUEST_HEADER_SIZE] = {0};
+    enum { GATE_HEADER_MS = 10 * 1000 };
+    static const uint8_t zeros[KS_BLOCK_SIZE] = {0};
     struct gate *gate = *state;
+    gate->environment.settings.header_timeout_ms = GATE_HEADER_MS;
     gate_open(gate, 0);
-    fake_connection_send(&gate->peers[0], zeros, sizeof zeros, 0);
+    fake_connection_send(&gate->peers[0], zeros, (size_t)16 * KS_REQUEST_HEADER_SIZE, 0);
     for (int i = 0; i < 16; i++)
         assert_refused(gate, 0, KS_REFUSAL_UNKNOWN_REQUEST);
     assert_hears_nothing(gate, 0);
+    /* As many as would complete a block. */
+    ask(gate, 0, 4711, zeros, KS_BLOCK_SIZE - KS_REQUEST_HEADER_SIZE - 5);
+    assert_refused(gate, 0, KS_REFUSAL_UNKNOWN_REQUEST);
     fake_connection_send(&gate->peers[0], zeros, 5, 0);
-    fake_connection_wait(&gate->peers[0], gate->environment.settings.header_timeout_ms);
-    assert_true(gate->peers[0].aborted); /* half a header */
+    fake_connection_wait(&gate->peers[0], KS_BLOCKS_QUIET_MS);
+    assert_hears_nothing(gate, 0);
+    fake_connection_wait(&gate->peers[0], GATE_HEADER_MS);
+    assert_true(logged(gate, "(header-timeout)")); /* half a header */
 }
 
 /* ---- time ---- */
