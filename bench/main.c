@@ -8,9 +8,15 @@
 enum { STATUS_FAILED = 1, STATUS_USAGE = 2 };
 
 static bool (*const modes[KS_BENCH_MODES])(struct ks_run *run) = {
-    [KS_BENCH_UPLOAD] = ks_mode_upload, [KS_BENCH_SEND] = ks_mode_send, [KS_BENCH_PULL] = ks_mode_pull,
-    [KS_BENCH_CHAT] = ks_mode_chat,     [KS_BENCH_ASK] = ks_mode_ask,   [KS_BENCH_IDLE] = ks_mode_idle,
-    [KS_BENCH_USERS] = ks_mode_users,   [KS_BENCH_ECHO] = ks_mode_echo,
+    [KS_BENCH_UPLOAD] = ks_mode_upload,
+    [KS_BENCH_SEND] = ks_mode_send,
+    [KS_BENCH_PULL] = ks_mode_pull,
+    [KS_BENCH_CHAT] = ks_mode_chat,
+    [KS_BENCH_ASK] = ks_mode_ask,
+    [KS_BENCH_IDLE] = ks_mode_idle,
+    [KS_BENCH_USERS] = ks_mode_users,
+    [KS_BENCH_ECHO] = ks_mode_echo,
+    [KS_BENCH_HANDSHAKE] = ks_mode_handshake,
 };
 
 static int run_mode(const struct ks_settings *settings)

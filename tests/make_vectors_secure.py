@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Makes tests/vectors-secure.json: the test vectors of the secure port (docs/protocol.md, section 10), from fixed inputs, by
-the peer of the integration tests, which shares no code with kesher.
+"""Makes tests/vectors-secure.json, the test vectors of the secure port (docs/protocol.md, section 10), from fixed inputs:
+by the peer of the integration tests, which shares no code with kesher.
 
     tests/make_vectors_secure.py > tests/vectors-secure.json
 """
@@ -180,7 +180,8 @@ def short_fingerprints() -> list[dict]:
 
 
 def lists() -> list[dict]:
-    public_id, entries = bytes(range(16)), [(Entry.NAME, NAME.encode()), (Entry.MESSAGE_LIMIT, bytes([0, 0, 0, 4]) + bytes(4))]
+    public_id = bytes(range(16))
+    entries = [(Entry.NAME, NAME.encode()), (Entry.MESSAGE_LIMIT, (1 << 26).to_bytes(8, "little"))]
     rows = [
         [],
         [(Entry.PUBLIC_ID, public_id), *entries],

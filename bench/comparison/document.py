@@ -235,8 +235,8 @@ def _machine(result):
 
 def _configurations(result):
     parts = ["## Configurations\n",
-             fill("Each server as it was started for its row: on the same disk, without TLS, without a log of "
-                  "requests, durable where kesher is durable. kesherd has by itself one worker fewer than there are "
+             fill("Each server as it was started for its row: on the same disk, with TLS only where the row says so, without "
+                  "a log of requests, durable where kesher is durable. kesherd has by itself one worker fewer than there are "
                   "cores that it may use, at least one; memcached and the bare echo are given as many threads. `WORK` "
                   "is the temporary directory of the run, `PORT` any that was free.") + "\n"]
     grouped = {}
@@ -250,7 +250,8 @@ def _configurations(result):
 
 def _without_port(text):
     """Two configurations that differ only in a port are the same."""
-    return re.sub(r"(127\.0\.0\.1[: ]|(?m:^)port(?: = | )|Ports = |listener |-[pP] )\d{4,5}\b", r"\1PORT", text)
+    places = r"127\.0\.0\.1[: ]|(?m:^)(?:tls-)?port(?: = | )|Ports = |listener |-[pP] "
+    return re.sub(rf"({places})\d{{4,5}}\b", r"\1PORT", text)
 
 
 def _repeat(result, folder):

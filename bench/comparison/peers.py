@@ -1,8 +1,8 @@
 """The servers that are measured: how each is configured, started and stopped.
 
-Each is configured for the work of its row, and fairly: on the same disk, no TLS, no logging of requests, where it has
-to be told one thread fewer than cores, as kesherd by itself, durable exactly where kesher is durable. What is written
-here stands in docs/performance.md.
+Each is configured for the work of its row, and fairly: on the same disk, no TLS (`secure_peers.py` adds it), no logging
+of requests, where it has to be told one thread fewer than cores, as kesherd by itself, durable exactly where kesher is
+durable. What is written here stands in docs/performance.md.
 """
 
 import os
@@ -88,7 +88,7 @@ class Kesherd(Peer):
     LIFTED = ("--registrations-per-hour", "0", "--keys-per-hour", "0", "--waiting-messages", "0",
               "--waiting-bytes", "0", "--user-files", "0", "--user-bytes", "0", "--users", "0",
               "--unlimited-networks", "127.0.0.0/8")
-    _LISTENER = re.compile(r"(drop and messages|chat|ask|metrics) on ((?:\d+\.){3}\d+:\d+)")
+    _LISTENER = re.compile(r"(drop and messages|chat|ask|secure port|metrics) on ((?:\d+\.){3}\d+:\d+)")
 
     def __init__(self, workspace, *, service="drop and messages", options=()):
         super().__init__(workspace)
@@ -107,9 +107,9 @@ class Kesherd(Peer):
         return self.addresses[self.service]
 
     def _command(self):
-        chat, ask = (("127.0.0.1:0" if self.service == name else "off") for name in ("chat", "ask"))
+        chat, ask, secure = ("127.0.0.1:0" if self.service == name else "off" for name in ("chat", "ask", "secure port"))
         return [self.workspace.build / "kesherd", "--data", self.data, "--listen", "127.0.0.1:0", "--chat", chat,
-                "--ask", ask, "--secure", "off", "--log-level", "notice", "--connections", connection_limit(),
+                "--ask", ask, "--secure", secure, "--log-level", "notice", "--connections", connection_limit(),
                 *self.LIFTED, *self.options]
 
     def start(self, cpus=None):

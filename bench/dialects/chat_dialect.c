@@ -24,7 +24,7 @@ void ks_chat_dialect_tell(struct ks_chat_room *room, struct ks_chat_person *pers
     va_end(arguments);
     if (size < 0 || (size_t)size >= sizeof text)
         ks_run_fail(room->run, "too long to be said: %s", text);
-    else if (ks_link_write(person->link, text, (size_t)size) != KS_OK)
+    else if (ks_load_link_write(person->link, text, (size_t)size) != KS_OK)
         ks_run_fail(room->run, "no memory for what member %u says", person->index);
 }
 

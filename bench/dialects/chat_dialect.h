@@ -13,9 +13,10 @@
 #ifndef KS_BENCH_DIALECTS_CHAT_DIALECT_H
 #define KS_BENCH_DIALECTS_CHAT_DIALECT_H
 
-#include "bench/load/link.h"
+#include "bench/load/load_link.h"
 #include "bench/load/run.h"
 #include "bench/traffic/chat_lines.h"
+#include "bench/traffic/signers.h"
 
 #include <string.h>
 
@@ -27,7 +28,7 @@ enum {
 
 /* Somebody in the room, or on the way into it: a connection. The first `writers` of them write. */
 struct ks_chat_person {
-    struct ks_link *link;
+    struct ks_load_link *link;
     uint32_t index;
     uint8_t step; /* of the dialect's way into the room; begins as 0 */
     bool entered;
@@ -57,6 +58,7 @@ struct ks_chat_room {
     struct ks_chat_frame said;
     struct ks_chat_frame heard; /* for ks_chat_dialect_hear_frame */
     unsigned group;             /* kesher: its number, 0 until it is known */
+    struct ks_signers *signers; /* whoever enters has to sign in; else NULL */
 };
 
 enum ks_chat_piece_kind {
@@ -74,9 +76,13 @@ struct ks_chat_piece {
 struct ks_chat_dialect {
     const char *name; /* of the protocol */
     bool writers_apart;
-    bool one_order;    /* it promises that all hear all lines in one order */
-    size_t size_limit; /* of a line, with its LF */
-    const char *hint;  /* what to look at when the server turns us away */
+    bool one_order;      /* it promises that all hear all lines in one order */
+    bool signs_in;       /* over TLS, into room->signers */
+    bool secures_itself; /* with --secure: the connection begins without TLS */
+    uint32_t at_a_time;  /* connections that are being opened (fleet.h); 0: as many as usual */
+    size_t record_limit; /* of TLS (load_link.h); 0: none */
+    size_t size_limit;   /* of a line, with its LF */
+    const char *hint;    /* what to look at when the server turns us away */
 
     /* Fills in room->said and room->heard; before any connection. */
     void (*describe)(struct ks_chat_room *room);

@@ -1,5 +1,8 @@
 /* chat_irc.c — a channel of an IRC server (RFC 2812). Nobody hears itself there. Servers hold back who talks
  * much: that limit belongs to their configuration.
+ *
+ * Over TLS records are small, as they are when people type: ngIRCd reads 2 KiB at a time, and waits for more
+ * to come before it reads what GnuTLS has decrypted beyond that.
  */
 #include "bench/dialects/chat_dialect.h"
 
@@ -7,7 +10,9 @@
 
 enum {
     NICK_SIZE = 1 + KS_CHAT_NUMBER_SIZE, /* "m" and the member's number: nine, as every server allows */
-    SIZE_LIMIT = 384,                    /* of 512 for a line of the protocol, with who says it and where */
+    AT_A_TIME = 8, /* ngIRCd's backlog is ten connections; one more is only tried again after seconds */
+    RECORD_LIMIT = 1024,
+    SIZE_LIMIT = 384, /* of 512 for a line of the protocol, with who says it and where */
 };
 
 static void describe(struct ks_chat_room *room)
@@ -121,6 +126,8 @@ static enum ks_chat_piece_kind hear(struct ks_chat_room *room, struct ks_chat_pe
 
 const struct ks_chat_dialect ks_chat_irc = {
     .name = "irc",
+    .at_a_time = AT_A_TIME,
+    .record_limit = RECORD_LIMIT,
     .size_limit = SIZE_LIMIT,
     .hint = "see the server's limits of connections, also of one address, and of channels",
     .describe = describe,

@@ -1,6 +1,9 @@
 /* chat_kesher.c — group chat of kesherd (protocol.md §2), in line mode: what we send first ends in LF, and
  * from then on so does everything on both sides. The first member makes the group; the others wait at the
  * menu until its number is known. Every step waits for the prompt before it. Names are the members' numbers.
+ *
+ * Over the secure port (§9) each signs in and asks to talk before the menu comes, and those inside are told
+ * who joins.
  */
 #include "bench/dialects/chat_dialect.h"
 #include "wire/chat_codec.h"
@@ -8,22 +11,35 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PASSWORD "kesher-bench"
+#define PASSWORD   "kesher-bench"
+#define HAS_JOINED " has joined the group \n"
 
 enum { NAME_SIZE = KS_CHAT_NUMBER_SIZE, TEXT_SIZE = 256 };
 
-enum kesher_step { MENU, WAITING, NAME, GROUP, PASSWORD_OF_GROUP, JOINED, NEW_PASSWORD, CREATED };
+enum kesher_step {
+    SIGNING_IN,
+    TALKING,
+    MENU,
+    WAITING,
+    NAME,
+    GROUP,
+    PASSWORD_OF_GROUP,
+    JOINED,
+    NEW_PASSWORD,
+    CREATED
+};
 
 static void describe(struct ks_chat_room *room)
 {
     room->said = (struct ks_chat_frame){.after = "\n", .after_size = 1};
 }
 
-/* The server speaks first. */
+/* The server speaks first, but to whom it does not know. */
 static void greet(struct ks_chat_room *room, struct ks_chat_person *person)
 {
-    (void)room;
-    person->step = MENU;
+    person->step = room->signers != NULL ? SIGNING_IN : MENU;
+    if (room->signers != NULL)
+        (void)ks_signers_sign_in(room->signers, room->run, person->index, person->link);
 }
 
 /* ---- entering ---- */
@@ -53,6 +69,24 @@ static size_t answer_prompt(struct ks_chat_room *room, struct ks_chat_person *pe
     return taken;
 }
 
+static size_t take_signed_in(struct ks_chat_room *room, struct ks_chat_person *person, const uint8_t *bytes,
+                             size_t size)
+{
+    size_t taken = ks_signers_expect(room->run, person->index, KS_RESPONSE_SIGNED_IN, bytes, size);
+    if (taken > 0 && ks_signers_ask(room->run, person->link, KS_REQUEST_TALK))
+        person->step = TALKING;
+    return taken;
+}
+
+static size_t take_talk(struct ks_chat_room *room, struct ks_chat_person *person, const uint8_t *bytes,
+                        size_t size)
+{
+    size_t taken = ks_signers_expect(room->run, person->index, KS_RESPONSE_TALK, bytes, size);
+    if (taken > 0)
+        person->step = MENU;
+    return taken;
+}
+
 static void choose_to_join(struct ks_chat_room *room, struct ks_chat_person *person)
 {
     ks_chat_dialect_tell(room, person, "1\n");
@@ -62,7 +96,9 @@ static void choose_to_join(struct ks_chat_room *room, struct ks_chat_person *per
 static size_t take_menu(struct ks_chat_room *room, struct ks_chat_person *person, const uint8_t *bytes,
                         size_t size)
 {
-    size_t taken = expect(room, person, bytes, size, KS_CHAT_MENU);
+    /* Over the secure port lines are what is spoken from the beginning. */
+    const char *menu = room->signers != NULL ? KS_CHAT_MENU "\n" : KS_CHAT_MENU;
+    size_t taken = expect(room, person, bytes, size, menu);
     if (taken == 0)
         return 0;
     if (person->index == 0) {
@@ -135,6 +171,10 @@ static size_t enter(struct ks_chat_room *room, struct ks_chat_person *person, co
                     size_t size)
 {
     switch ((enum kesher_step)person->step) {
+    case SIGNING_IN:
+        return take_signed_in(room, person, bytes, size);
+    case TALKING:
+        return take_talk(room, person, bytes, size);
     case MENU:
         return take_menu(room, person, bytes, size);
     case WAITING:
@@ -158,6 +198,20 @@ static size_t enter(struct ks_chat_room *room, struct ks_chat_person *person, co
 
 /* ---- hearing ---- */
 
+/* What is no line of a member: over the secure port it may be that somebody joined. */
+static enum ks_chat_piece_kind hear_aside(const struct ks_chat_room *room, const uint8_t *bytes, size_t size,
+                                          size_t whole, struct ks_chat_piece *piece)
+{
+    size_t line_size = ks_chat_dialect_line_size(bytes, size);
+    if (line_size == 0)
+        return size < whole ? KS_CHAT_PIECE_MORE : KS_CHAT_PIECE_WRONG;
+    if (room->signers == NULL || line_size != NAME_SIZE + sizeof HAS_JOINED - 1 ||
+        memcmp(bytes + NAME_SIZE, HAS_JOINED, sizeof HAS_JOINED - 1) != 0)
+        return KS_CHAT_PIECE_WRONG;
+    piece->size = line_size;
+    return KS_CHAT_PIECE_OTHER;
+}
+
 /* "NAME: TEXT", where the text begins with the name. */
 static enum ks_chat_piece_kind hear(struct ks_chat_room *room, struct ks_chat_person *person,
                                     const uint8_t *bytes, size_t size, struct ks_chat_piece *piece)
@@ -165,17 +219,16 @@ static enum ks_chat_piece_kind hear(struct ks_chat_room *room, struct ks_chat_pe
     const size_t before = NAME_SIZE + 2;
     const size_t whole = before + room->text_size + 1;
     (void)person;
-    if (size < whole)
-        return memchr(bytes, '\n', size) != NULL ? KS_CHAT_PIECE_WRONG : KS_CHAT_PIECE_MORE;
-    if (bytes[whole - 1] != '\n' || memcmp(bytes + NAME_SIZE, ": ", 2) != 0 ||
+    if (size < whole || bytes[whole - 1] != '\n' || memcmp(bytes + NAME_SIZE, ": ", 2) != 0 ||
         memcmp(bytes, bytes + before, NAME_SIZE) != 0)
-        return KS_CHAT_PIECE_WRONG;
+        return hear_aside(room, bytes, size, whole, piece);
     *piece = (struct ks_chat_piece){.text = bytes + before, .size = whole};
     return KS_CHAT_PIECE_TEXT;
 }
 
 const struct ks_chat_dialect ks_chat_kesher = {
     .name = "kesher",
+    .signs_in = true,
     .one_order = true,
     .size_limit = KS_CHAT_MESSAGE_LIMIT,
     .hint = "see kesherd's --group-members, --groups, --connections and --unlimited-networks",

@@ -54,7 +54,7 @@ static void send_packet(struct ks_chat_room *room, struct ks_chat_person *person
     uint8_t packet[PACKET_CAPACITY + 5];
     size_t header = put_header(packet, kind, size);
     memcpy(packet + header, rest, size);
-    if (ks_link_write(person->link, packet, header + size) != KS_OK)
+    if (ks_load_link_write(person->link, packet, header + size) != KS_OK)
         ks_run_fail(room->run, "no memory for what member %u says", person->index);
 }
 

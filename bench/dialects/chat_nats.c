@@ -1,5 +1,5 @@
 /* chat_nats.c — core NATS: one subject, to which every member subscribes and to which writers publish, with
- * `echo` off: nobody hears itself.
+ * `echo` off: nobody hears itself. TLS begins behind the server's INFO, which is in the clear.
  */
 #include "bench/dialects/chat_dialect.h"
 
@@ -25,6 +25,13 @@ static void greet(struct ks_chat_room *room, struct ks_chat_person *person)
 {
     (void)room;
     person->step = INFO;
+}
+
+/* What is written from now on waits for the handshake. */
+static void secure(struct ks_chat_room *room, struct ks_chat_person *person)
+{
+    if (room->run->tls != NULL && ks_load_link_secure(person->link, room->run->tls) != KS_OK)
+        ks_run_fail(room->run, "member %u cannot begin with TLS", person->index);
 }
 
 /* The PONG shows that the subscription stands. */
@@ -59,8 +66,10 @@ static size_t enter(struct ks_chat_room *room, struct ks_chat_person *person, co
         ks_chat_dialect_entered(room, person);
     else if (!is_aside(room, person, bytes, line_size))
         ks_chat_dialect_unexpected(room, person, bytes, size);
-    else if (person->step == INFO)
+    else if (person->step == INFO) {
+        secure(room, person);
         introduce(room, person);
+    }
     return line_size;
 }
 
@@ -78,6 +87,7 @@ static enum ks_chat_piece_kind hear(struct ks_chat_room *room, struct ks_chat_pe
 
 const struct ks_chat_dialect ks_chat_nats = {
     .name = "nats",
+    .secures_itself = true,
     .size_limit = SIZE_LIMIT,
     .hint = "see the server's max_connections and authorization",
     .describe = describe,

@@ -11,20 +11,20 @@ static bool prepare(struct ks_senders *senders)
         ks_run_fail(senders->run, "no message of this protocol is so large");
         return false;
     }
-    return ks_accounts_register(senders->run, KS_ACCOUNT_MESSAGES,
-                                senders->plan.senders + senders->plan.receivers, &senders->accounts);
+    return ks_load_users_register(senders->run, KS_LOAD_USERS_MESSAGES,
+                                  senders->plan.senders + senders->plan.receivers, &senders->users);
 }
 
 /* The user who receives what goes into a lane. */
 static const struct ks_client_id *target_of(const struct ks_senders *senders, uint32_t lane)
 {
-    return ks_accounts_id(senders->accounts, senders->plan.senders + lane % senders->plan.receivers);
+    return ks_load_users_id(senders->users, senders->plan.senders + lane % senders->plan.receivers);
 }
 
 static size_t head(const struct ks_senders *senders, const struct ks_sent *sent,
                    uint8_t bytes[KS_SEND_HEAD_LIMIT])
 {
-    const struct ks_request_header header = {.client_id = *ks_accounts_id(senders->accounts, sent->sender),
+    const struct ks_request_header header = {.client_id = *ks_load_users_id(senders->users, sent->sender),
                                              .version = KS_VERSION_MESSAGES,
                                              .code = KS_REQUEST_SEND_MESSAGE,
                                              .payload_size =

@@ -124,7 +124,7 @@ struct popping {
     uint32_t done;
 };
 
-static void pop(struct popping *popping, uint32_t index, struct ks_link *link)
+static void pop(struct popping *popping, uint32_t index, struct ks_load_link *link)
 {
     char request[KS_SEND_HEAD_LIMIT];
     char key[KEY_SIZE];
@@ -135,11 +135,11 @@ static void pop(struct popping *popping, uint32_t index, struct ks_link *link)
     int count_size = snprintf(count, sizeof count, "%" PRIu32, elements);
     int size = snprintf(request, sizeof request, "*3\r\n$4\r\nRPOP\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n", key_size,
                         key, count_size, count);
-    if (ks_link_write(link, request, (size_t)size) != KS_OK)
+    if (ks_load_link_write(link, request, (size_t)size) != KS_OK)
         ks_run_fail(popping->senders->run, "verifying: no memory");
 }
 
-static void popper_opened(void *context, uint32_t index, struct ks_link *link)
+static void popper_opened(void *context, uint32_t index, struct ks_load_link *link)
 {
     pop(context, index, link);
 }
@@ -224,7 +224,7 @@ static enum ks_result take_content(struct popping *popping, uint32_t index, cons
 }
 
 static enum ks_result take_end_of_bulk(struct popping *popping, uint32_t index, const uint8_t *bytes,
-                                       size_t size, size_t *taken, struct ks_link *link)
+                                       size_t size, size_t *taken, struct ks_load_link *link)
 {
     struct popper *popper = &popping->poppers[index];
     *taken = 2;
@@ -242,7 +242,7 @@ static enum ks_result take_end_of_bulk(struct popping *popping, uint32_t index, 
 }
 
 static enum ks_result take_next(struct popping *popping, uint32_t index, const uint8_t *bytes, size_t size,
-                                size_t *taken, struct ks_link *link)
+                                size_t *taken, struct ks_load_link *link)
 {
     struct popper *popper = &popping->poppers[index];
     if (popper->expected == EXPECTED_CONTENT)
@@ -259,7 +259,7 @@ static enum ks_result take_next(struct popping *popping, uint32_t index, const u
     return is_right ? KS_OK : KS_INVALID;
 }
 
-static size_t popper_received(void *context, uint32_t index, struct ks_link *link, const uint8_t *bytes,
+static size_t popper_received(void *context, uint32_t index, struct ks_load_link *link, const uint8_t *bytes,
                               size_t size)
 {
     struct popping *popping = context;
@@ -272,7 +272,7 @@ static size_t popper_received(void *context, uint32_t index, struct ks_link *lin
     return all_taken;
 }
 
-static void popper_ended(void *context, uint32_t index, struct ks_link *link, int error)
+static void popper_ended(void *context, uint32_t index, struct ks_load_link *link, int error)
 {
     struct popping *popping = context;
     (void)link;

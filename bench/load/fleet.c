@@ -19,14 +19,15 @@ struct ks_fleet {
     struct ks_route route; /* to the server; its source is the first */
     uint32_t sources;      /* 0: the next one after every KS_FLEET_LINKS_OF_A_SOURCE */
     uint32_t count;
+    uint32_t at_a_time;
     uint32_t begun;      /* links 0..begun-1 were opened, or are being opened */
     uint32_t connecting; /* of them */
     uint32_t opened;
     bool refilling;
-    struct ks_link links[];
+    struct ks_load_link links[];
 };
 
-static void ended(struct ks_link *link, int error);
+static void ended(struct ks_load_link *link, int error);
 static void refill(struct ks_fleet *fleet);
 
 /* ---- addresses ---- */
@@ -85,12 +86,12 @@ static struct ks_route route_of(const struct ks_fleet *fleet, uint32_t index)
 
 /* ---- opening ---- */
 
-static uint32_t index_of(const struct ks_fleet *fleet, const struct ks_link *link)
+static uint32_t index_of(const struct ks_fleet *fleet, const struct ks_load_link *link)
 {
     return (uint32_t)(link - fleet->links);
 }
 
-static void opened(struct ks_link *link)
+static void opened(struct ks_load_link *link)
 {
     struct ks_fleet *fleet = link->owner;
     fleet->connecting--;
@@ -99,25 +100,25 @@ static void opened(struct ks_link *link)
     refill(fleet);
 }
 
-static size_t received(struct ks_link *link, const uint8_t *bytes, size_t size)
+static size_t received(struct ks_load_link *link, const uint8_t *bytes, size_t size)
 {
     struct ks_fleet *fleet = link->owner;
     return fleet->events->received(fleet->context, index_of(fleet, link), link, bytes, size);
 }
 
-static void drained(struct ks_link *link)
+static void drained(struct ks_load_link *link)
 {
     struct ks_fleet *fleet = link->owner;
     if (fleet->events->drained != NULL)
         fleet->events->drained(fleet->context, index_of(fleet, link), link);
 }
 
-static const struct ks_link_events link_events = {opened, received, drained, ended};
+static const struct ks_load_link_events link_events = {opened, received, drained, ended};
 
-static void ended(struct ks_link *link, int error)
+static void ended(struct ks_load_link *link, int error)
 {
     struct ks_fleet *fleet = link->owner;
-    if (!link->connected && fleet->connecting > 0)
+    if (!link->announced && fleet->connecting > 0)
         fleet->connecting--;
     fleet->events->ended(fleet->context, index_of(fleet, link), link, error);
     refill(fleet);
@@ -126,7 +127,7 @@ static void ended(struct ks_link *link, int error)
 static enum ks_result open_link(struct ks_fleet *fleet, uint32_t index)
 {
     struct ks_route route = route_of(fleet, index);
-    enum ks_result result = ks_link_open(&fleet->links[index], fleet->reactor, &route, &link_events);
+    enum ks_result result = ks_load_link_open(&fleet->links[index], fleet->reactor, &route, &link_events);
     if (result == KS_OK)
         fleet->connecting++;
     return result;
@@ -137,7 +138,7 @@ static void refill(struct ks_fleet *fleet)
     if (fleet->refilling)
         return;
     fleet->refilling = true;
-    while (fleet->begun < fleet->count && fleet->connecting < KS_FLEET_CONNECTING_LIMIT) {
+    while (fleet->begun < fleet->count && fleet->connecting < fleet->at_a_time) {
         uint32_t index = fleet->begun++;
         if (open_link(fleet, index) != KS_OK)
             fleet->events->ended(fleet->context, index, &fleet->links[index], errno);
@@ -183,8 +184,11 @@ enum ks_result ks_fleet_open(struct ks_reactor *reactor, const char *server, con
     made->events = events;
     made->context = context;
     made->route = route;
+    made->route.tls = plan->tls;
+    made->route.record_limit = plan->record_limit;
     made->sources = plan->sources;
     made->count = plan->count;
+    made->at_a_time = plan->at_a_time > 0 ? plan->at_a_time : KS_FLEET_CONNECTING_LIMIT;
     for (uint32_t i = 0; i < plan->count; i++)
         made->links[i].owner = made;
     *fleet = made; /* before the first event, which may ask for it */
@@ -192,17 +196,17 @@ enum ks_result ks_fleet_open(struct ks_reactor *reactor, const char *server, con
     return KS_OK;
 }
 
-struct ks_link *ks_fleet_link(struct ks_fleet *fleet, uint32_t index)
+struct ks_load_link *ks_fleet_link(struct ks_fleet *fleet, uint32_t index)
 {
     return &fleet->links[index];
 }
 
 enum ks_result ks_fleet_reopen(struct ks_fleet *fleet, uint32_t index)
 {
-    struct ks_link *link = &fleet->links[index];
-    if (link->open && !link->connected && fleet->connecting > 0)
+    struct ks_load_link *link = &fleet->links[index];
+    if (link->open && !link->announced && fleet->connecting > 0)
         fleet->connecting--;
-    ks_link_close(link);
+    ks_load_link_close(link);
     return open_link(fleet, index);
 }
 
@@ -216,6 +220,6 @@ void ks_fleet_free(struct ks_fleet *fleet)
     if (fleet == NULL)
         return;
     for (uint32_t i = 0; i < fleet->count; i++)
-        ks_link_reset(&fleet->links[i]);
+        ks_load_link_reset(&fleet->links[i]);
     free(fleet);
 }

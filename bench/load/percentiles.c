@@ -40,6 +40,16 @@ void ks_percentiles_add(struct ks_percentiles *percentiles, uint64_t value)
     ks_percentiles_add_many(percentiles, value, 1);
 }
 
+void ks_percentiles_merge(struct ks_percentiles *percentiles, const struct ks_percentiles *others)
+{
+    percentiles->count += others->count;
+    percentiles->sum += others->sum;
+    if (others->greatest > percentiles->greatest)
+        percentiles->greatest = others->greatest;
+    for (unsigned i = 0; i < KS_PERCENTILES_BUCKETS; i++)
+        percentiles->buckets[i] += others->buckets[i];
+}
+
 uint64_t ks_percentiles_at(const struct ks_percentiles *percentiles, double share)
 {
     double wanted = share * (double)percentiles->count;

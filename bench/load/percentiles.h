@@ -24,6 +24,9 @@ void ks_percentiles_add(struct ks_percentiles *percentiles, uint64_t value);
 /* The same value `times` times. */
 void ks_percentiles_add_many(struct ks_percentiles *percentiles, uint64_t value, uint64_t times);
 
+/* All that `others` counted, too. */
+void ks_percentiles_merge(struct ks_percentiles *percentiles, const struct ks_percentiles *others);
+
 /* The value that `share` (0 to 1) of all values do not exceed: the upper end of its bucket, never above the
  * greatest value. 0 when there are no values. */
 uint64_t ks_percentiles_at(const struct ks_percentiles *percentiles, double share);

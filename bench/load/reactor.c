@@ -18,16 +18,13 @@ enum ks_result ks_reactor_new(uint32_t tick_ms, ks_reactor_tick *tick, void *con
     if (made == NULL)
         return KS_NO_MEMORY;
     *made = (struct ks_reactor){.tick_ms = tick_ms, .tick = tick, .context = context, .awake = awake};
-    made->input = malloc(KS_LINK_KEPT_LIMIT + KS_LINK_READ_SIZE);
-    if (made->input == NULL) {
-        free(made);
-        return KS_NO_MEMORY;
-    }
     made->epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (made->epoll < 0) {
-        free(made->input);
-        free(made);
-        return KS_IO;
+    made->input = malloc(KS_REACTOR_INPUT_SIZE);
+    made->sealed = malloc(KS_LOAD_LINK_READ_SIZE);
+    if (made->epoll < 0 || made->input == NULL || made->sealed == NULL) {
+        enum ks_result result = made->epoll < 0 ? KS_IO : KS_NO_MEMORY;
+        ks_reactor_free(made);
+        return result;
     }
     *reactor = made;
     return KS_OK;
@@ -37,8 +34,10 @@ void ks_reactor_free(struct ks_reactor *reactor)
 {
     if (reactor == NULL)
         return;
-    (void)close(reactor->epoll);
+    if (reactor->epoll >= 0)
+        (void)close(reactor->epoll);
     free(reactor->input);
+    free(reactor->sealed);
     free(reactor);
 }
 
@@ -53,10 +52,10 @@ static void flush_all(struct ks_reactor *reactor)
     reactor->flushing = reactor->dirty;
     reactor->dirty = NULL;
     while (reactor->flushing != NULL) {
-        struct ks_link *link = reactor->flushing;
+        struct ks_load_link *link = reactor->flushing;
         reactor->flushing = link->next_dirty;
         link->dirty = false;
-        ks_link_flush(link);
+        ks_load_link_flush(link);
     }
 }
 
@@ -80,9 +79,9 @@ enum ks_result ks_reactor_run(struct ks_reactor *reactor)
         if (count < 0 && errno != EINTR)
             return KS_IO;
         /* A link that one event closes may not be reused within its turn: its owner keeps the memory
-         * (link.h). */
+         * (load_link.h). */
         for (int i = 0; i < count && !reactor->stopped; i++)
-            ks_link_ready(events[i].data.ptr, events[i].events);
+            ks_load_link_ready(events[i].data.ptr, events[i].events);
         now = ks_clock_stopwatch_ns();
         if (now >= next_tick) {
             next_tick = now + tick_ns;

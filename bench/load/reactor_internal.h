@@ -4,7 +4,7 @@
 #ifndef KS_BENCH_LOAD_REACTOR_INTERNAL_H
 #define KS_BENCH_LOAD_REACTOR_INTERNAL_H
 
-#include "bench/load/link.h"
+#include "bench/load/load_link.h"
 
 struct ks_reactor {
     int epoll;
@@ -12,16 +12,20 @@ struct ks_reactor {
     ks_reactor_tick *tick;
     void *context;
     bool awake;
-    volatile bool stopped;    /* set by a signal handler, too */
-    struct ks_link *dirty;    /* links with output to flush at the end of the turn */
-    struct ks_link *flushing; /* those of them whose turn is now */
-    uint8_t *input; /* KS_LINK_KEPT_LIMIT + KS_LINK_READ_SIZE bytes, for the link whose turn it is */
+    volatile bool stopped;         /* set by a signal handler, too */
+    struct ks_load_link *dirty;    /* links with output to flush at the end of the turn */
+    struct ks_load_link *flushing; /* those of them whose turn is now */
+    uint8_t *input;                /* of KS_REACTOR_INPUT_SIZE, for the link whose turn it is */
+    uint8_t *sealed;               /* of KS_LOAD_LINK_READ_SIZE: what came to it before it was decrypted */
+    char why[KS_TLS_WHY_SIZE];     /* ks_load_link_why */
 };
 
+enum { KS_REACTOR_INPUT_SIZE = KS_LOAD_LINK_KEPT_LIMIT + KS_LOAD_LINK_READ_SIZE + KS_SEALING_EXCESS };
+
 /* What epoll said of a link. */
-void ks_link_ready(struct ks_link *link, uint32_t events);
+void ks_load_link_ready(struct ks_load_link *link, uint32_t events);
 
 /* Sends what is queued, as far as the kernel takes it. */
-void ks_link_flush(struct ks_link *link);
+void ks_load_link_flush(struct ks_load_link *link);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -42,8 +43,14 @@ static const char *why_ended(const char *protocol)
 void ks_run_lost(struct ks_run *run, const char *doing, int error)
 {
     char text[128];
-    const char *why = error == 0 ? why_ended(run->settings->protocol) : strerror_r(error, text, sizeof text);
+    const char *why =
+        error == 0 ? why_ended(run->settings->protocol) : ks_run_why(run, error, text, sizeof text);
     ks_run_fail(run, "%s: %s", doing, why);
+}
+
+const char *ks_run_why(const struct ks_run *run, int error, char *text, size_t capacity)
+{
+    return error == EPROTO ? ks_load_link_why(run->reactor) : strerror_r(error, text, capacity);
 }
 
 /* ---- progress ---- */
@@ -172,6 +179,11 @@ enum ks_result ks_run_begin(struct ks_run *run, const struct ks_settings *settin
     enum ks_result result = ks_reactor_new(TICK_MS, tick, run, settings->awake, &run->reactor);
     if (result != KS_OK)
         ks_run_fail(run, "cannot begin: %s", ks_result_text(result));
+    if (result == KS_OK && settings->secure) {
+        result = ks_tls_measuring_context_new(strcmp(settings->protocol, "kesher") == 0, &run->tls);
+        if (result != KS_OK)
+            ks_run_fail(run, "cannot speak TLS: %s", ks_result_text(result));
+    }
     /* A wrong --pid is told before anything is put on the server. */
     measure_process(run, &run->before);
     return run->failed && result == KS_OK ? KS_NOT_FOUND : result;
@@ -180,7 +192,9 @@ enum ks_result ks_run_begin(struct ks_run *run, const struct ks_settings *settin
 void ks_run_end(struct ks_run *run)
 {
     ks_reactor_free(run->reactor);
+    ks_tls_context_release(run->tls);
     run->reactor = NULL;
+    run->tls = NULL;
 }
 
 bool ks_run_loop(struct ks_run *run)
@@ -209,6 +223,7 @@ static struct row_names names_of(const char *operations)
         {"requests", "requests_per_second", "server_cpu_us_per_request"},
         {"messages", "messages_per_second", "server_cpu_us_per_message"},
         {"files", "files_per_second", "server_cpu_us_per_file"},
+        {"handshakes", "handshakes_per_second", "server_cpu_us_per_handshake"},
         {"deliveries", "deliveries_per_second", "server_cpu_us_per_delivery"},
         {"users", "users_per_second", "server_cpu_us_per_user"},
     };

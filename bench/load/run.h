@@ -20,6 +20,7 @@ enum { KS_RUN_REASON_SIZE = 256 };
 struct ks_run {
     const struct ks_settings *settings;
     struct ks_reactor *reactor;
+    struct ks_tls_context *tls; /* with --secure: of its links; else NULL */
     struct ks_findings findings;
     struct ks_percentiles latency; /* ns; of operations that ended while measuring */
     uint64_t operations;           /* that ended while measuring */
@@ -70,6 +71,9 @@ void ks_run_fail(struct ks_run *run, const char *format, ...) __attribute__((for
  * ("registering") and what `error`, of a link's `ended`, means; where that is 0 and the protocol one of
  * kesherd, also where to look. */
 void ks_run_lost(struct ks_run *run, const char *doing, int error);
+
+/* What `error` of a link's `ended`, not 0, means: in `text`, or elsewhere until the next such end. */
+const char *ks_run_why(const struct ks_run *run, int error, char *text, size_t capacity);
 
 /* How long the measurement lasted, once it is over. */
 double ks_run_seconds(const struct ks_run *run);

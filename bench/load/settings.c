@@ -16,10 +16,13 @@ enum {
     CHAT = MODE(KS_BENCH_CHAT),
     ASK = MODE(KS_BENCH_ASK),
     IDLE = MODE(KS_BENCH_IDLE),
+    HANDSHAKE = MODE(KS_BENCH_HANDSHAKE),
     USERS = MODE(KS_BENCH_USERS),
     ECHO = MODE(KS_BENCH_ECHO),
     CLIENTS = ALL & ~ECHO, /* modes that connect to a server; echo is one */
 };
+
+#define SECURE_SERVER "127.0.0.1:1358"
 
 static const char requests[] = "TIME NAME RAND STAT";
 
@@ -46,8 +49,10 @@ static const char *judge_request(const char *text)
 static const struct ks_option rows[] = {
     {"server", "HOST:PORT", KS_OPTION_TEXT, ALL, MEMBER(server),
      .help = "what is loaded; echo: where to listen"},
-    {"protocol", "NAME", KS_OPTION_TEXT, SEND | CHAT | ASK | IDLE, MEMBER(protocol),
+    {"protocol", "NAME", KS_OPTION_TEXT, SEND | CHAT | ASK | IDLE | HANDSHAKE, MEMBER(protocol),
      .help = "kesher, or the protocol of a server of another kind, to compare with"},
+    {"secure", NULL, KS_OPTION_FLAG, CHAT | IDLE, MEMBER(secure),
+     .help = "over TLS 1.3; of kesher, over its secure port, signed in"},
     {"connections", "N", KS_OPTION_COUNT, CLIENTS & ~CHAT, MEMBER(connections),
      .help = "connections at a time", .least = 1, .most = 1000000},
     {"depth", "N", KS_OPTION_COUNT, UPLOAD | SEND | ASK | USERS, MEMBER(depth),
@@ -73,15 +78,15 @@ static const struct ks_option rows[] = {
      .help = "lines of a writer that not everybody has heard yet", .least = 1, .most = 65536},
     {"request", "NAME", KS_OPTION_TEXT, ASK, MEMBER(request), .help = "TIME, NAME, RAND or STAT",
      .judge = judge_request},
-    {"threads", "N", KS_OPTION_COUNT, ECHO, MEMBER(threads), .help = "that echo, each on its own", .least = 1,
-     .most = 256},
+    {"threads", "N", KS_OPTION_COUNT, ECHO | HANDSHAKE, MEMBER(threads),
+     .help = "that echo, or share the connections", .least = 1, .most = 256},
     {"count", "N", KS_OPTION_COUNT, USERS, MEMBER(count), .help = "users to register", .least = 1,
      .most = 10000000},
-    {"duration", "TIME", KS_OPTION_DURATION, SEND | CHAT | ASK | IDLE, MEMBER(duration_ms),
+    {"duration", "TIME", KS_OPTION_DURATION, SEND | CHAT | ASK | IDLE | HANDSHAKE, MEMBER(duration_ms),
      .help = "of the measurement", .unit = KS_OPTION_SECOND, .least = 1, .most = 86400000},
-    {"warm-up", "TIME", KS_OPTION_DURATION, SEND | CHAT | ASK, MEMBER(warm_up_ms), .help = "before it",
-     .unit = KS_OPTION_SECOND, .least = 0, .most = 3600000},
-    {"awake", NULL, KS_OPTION_FLAG, SEND | CHAT | ASK, MEMBER(awake),
+    {"warm-up", "TIME", KS_OPTION_DURATION, SEND | CHAT | ASK | HANDSHAKE, MEMBER(warm_up_ms),
+     .help = "before it", .unit = KS_OPTION_SECOND, .least = 0, .most = 3600000},
+    {"awake", NULL, KS_OPTION_FLAG, SEND | CHAT | ASK | HANDSHAKE, MEMBER(awake),
      .help = "look for answers without sleeping, on a core of one's own: the server wakes nobody"},
     {"source", "ADDR", KS_OPTION_TEXT, CLIENTS, MEMBER(source), .help = "the first address to connect from"},
     {"sources", "N", KS_OPTION_COUNT, CLIENTS, MEMBER(sources),
@@ -146,6 +151,15 @@ static const struct {
                        "connections that do nothing",
                        {.server = "127.0.0.1:1357", .connections = 10000, .duration_ms = 2000},
                        "kesher ask chat mqtt plain"},
+    [KS_BENCH_HANDSHAKE] = {"handshake",
+                            "TLS 1.3 connections that are made and ended, without resumption",
+                            {.server = SECURE_SERVER,
+                             .connections = 64,
+                             .duration_ms = 5000,
+                             .warm_up_ms = 500,
+                             .threads = 1,
+                             .secure = true},
+                            "kesher plain"},
     [KS_BENCH_USERS] = {"users",
                         "registrations, and the list",
                         {.server = "127.0.0.1:1357", .connections = 256, .depth = 4, .count = 10000},
@@ -172,8 +186,10 @@ const char *ks_settings_mode_protocols(enum ks_bench_mode mode)
 }
 
 /* idle fills any port. */
-static const char *default_server(enum ks_bench_mode mode, const char *protocol)
+static const char *default_server(enum ks_bench_mode mode, const char *protocol, bool secure)
 {
+    if (secure)
+        return SECURE_SERVER;
     if (mode == KS_BENCH_IDLE && strcmp(protocol, "chat") == 0)
         return modes[KS_BENCH_CHAT].defaults.server;
     if (mode == KS_BENCH_IDLE && strcmp(protocol, "ask") == 0)
@@ -235,6 +251,11 @@ static bool judge(struct ks_settings *settings)
     if (protocols != NULL && !has_word(protocols, settings->protocol))
         return fail(settings, "--protocol: \"%s\" does not fit; write one of: %s", settings->protocol,
                     protocols);
+    if (settings->mode == KS_BENCH_HANDSHAKE && settings->threads > settings->connections)
+        return fail(settings, "--threads is more than there are connections");
+    if (settings->secure && has_word("ask chat", settings->protocol))
+        return fail(settings, "--secure: kesherd serves no %s over TLS; write --protocol kesher",
+                    settings->protocol);
     if (settings->mode == KS_BENCH_CHAT && settings->writers > settings->members)
         return fail(settings, "--writers is more than there are members");
     if (settings->mode == KS_BENCH_CHAT && settings->size < KS_SETTINGS_LEAST_LINE)
@@ -261,7 +282,7 @@ bool ks_settings_parse(int argc, char **argv, struct ks_settings *settings)
         settings->protocol = "kesher";
     (void)parse_into(argc, argv, settings, &mode);
     if (!ks_option_was_given(&settings->reader, &settings->server))
-        settings->server = default_server(found, settings->protocol);
+        settings->server = default_server(found, settings->protocol, settings->secure);
     return settings->help || judge(settings);
 }
 

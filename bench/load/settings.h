@@ -12,6 +12,7 @@ enum ks_bench_mode {
     KS_BENCH_CHAT,
     KS_BENCH_ASK,
     KS_BENCH_IDLE,
+    KS_BENCH_HANDSHAKE,
     KS_BENCH_USERS,
     KS_BENCH_ECHO,
     KS_BENCH_MODES,
@@ -41,8 +42,9 @@ struct ks_settings {
     uint64_t window;      /* chat: lines of a writer that not all have heard yet */
     uint64_t count;       /* users: to register */
     const char *request;  /* ask: TIME, NAME, RAND or STAT */
-    uint64_t threads;     /* echo */
+    uint64_t threads;     /* echo, handshake */
     uint64_t pid;         /* of the server; 0 for none */
+    bool secure;          /* over TLS; kesher's own protocols: over the secure port, signed in */
     bool json;
     bool quiet;    /* no progress */
     bool awake;    /* no sleep between answers */

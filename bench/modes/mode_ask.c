@@ -28,10 +28,10 @@ struct ask_load {
     struct ks_question question;
 };
 
-static void ask(struct ask_load *asking, uint32_t index, struct ks_link *link, uint32_t count,
+static void ask(struct ask_load *asking, uint32_t index, struct ks_load_link *link, uint32_t count,
                 uint64_t now_ns)
 {
-    if (ks_link_write(link, asking->requests, count * asking->question.request_size) != KS_OK) {
+    if (ks_load_link_write(link, asking->requests, count * asking->question.request_size) != KS_OK) {
         ks_run_fail(asking->run, "no memory");
         return;
     }
@@ -59,13 +59,13 @@ static void greeted(struct ask_load *asking, uint32_t index)
         start(asking);
 }
 
-static void opened(void *context, uint32_t index, struct ks_link *link)
+static void opened(void *context, uint32_t index, struct ks_load_link *link)
 {
     struct ask_load *asking = context;
     const char *greeting = asking->question.greeting;
     if (greeting[0] == '\0')
         greeted(asking, index);
-    else if (ks_link_write(link, greeting, strlen(greeting)) != KS_OK)
+    else if (ks_load_link_write(link, greeting, strlen(greeting)) != KS_OK)
         ks_run_fail(asking->run, "no memory");
 }
 
@@ -116,7 +116,8 @@ static void count_answers(struct ask_load *asking, uint32_t index, uint32_t coun
     }
 }
 
-static size_t received(void *context, uint32_t index, struct ks_link *link, const uint8_t *bytes, size_t size)
+static size_t received(void *context, uint32_t index, struct ks_load_link *link, const uint8_t *bytes,
+                       size_t size)
 {
     struct ask_load *asking = context;
     uint32_t answered = 0;
@@ -137,7 +138,7 @@ static size_t received(void *context, uint32_t index, struct ks_link *link, cons
     return taken;
 }
 
-static void ended(void *context, uint32_t index, struct ks_link *link, int error)
+static void ended(void *context, uint32_t index, struct ks_load_link *link, int error)
 {
     struct ask_load *asking = context;
     (void)index;

@@ -49,7 +49,7 @@ static bool write_lines(struct chat *chat, uint32_t writer, uint32_t count, uint
     const struct ks_chat_room *room = &chat->room;
     const struct ks_chat_frame *frame = &room->said;
     size_t size = frame->before_size + room->text_size + frame->after_size;
-    uint8_t *place = ks_link_reserve(room->people[writer].link, count * size);
+    uint8_t *place = ks_load_link_reserve(room->people[writer].link, count * size);
     if (place == NULL) {
         ks_run_fail(chat->run, "no memory for %u lines", count);
         return false;
@@ -213,7 +213,7 @@ static size_t hear(struct chat *chat, struct ks_chat_person *person, const uint8
 
 /* ---- links ---- */
 
-static void opened(void *context, uint32_t index, struct ks_link *link)
+static void opened(void *context, uint32_t index, struct ks_load_link *link)
 {
     struct chat *chat = context;
     struct ks_chat_person *person = &chat->room.people[index];
@@ -221,7 +221,8 @@ static void opened(void *context, uint32_t index, struct ks_link *link)
     chat->room.dialect->greet(&chat->room, person);
 }
 
-static size_t received(void *context, uint32_t index, struct ks_link *link, const uint8_t *bytes, size_t size)
+static size_t received(void *context, uint32_t index, struct ks_load_link *link, const uint8_t *bytes,
+                       size_t size)
 {
     struct chat *chat = context;
     struct ks_chat_person *person = &chat->room.people[index];
@@ -238,14 +239,14 @@ static size_t received(void *context, uint32_t index, struct ks_link *link, cons
     return taken;
 }
 
-static void ended(void *context, uint32_t index, struct ks_link *link, int error)
+static void ended(void *context, uint32_t index, struct ks_load_link *link, int error)
 {
     struct chat *chat = context;
     char text[100];
     (void)link;
     ks_run_fail(chat->run, "the connection of member %u %s%s; %s", index,
                 error == 0 ? "was ended by the server" : "failed: ",
-                error == 0 ? "" : strerror_r(error, text, sizeof text), chat->room.dialect->hint);
+                error == 0 ? "" : ks_run_why(chat->run, error, text, sizeof text), chat->room.dialect->hint);
 }
 
 static const struct ks_fleet_events fleet_events = {.opened = opened, .received = received, .ended = ended};
@@ -323,12 +324,25 @@ static bool prepare(struct chat *chat)
     return true;
 }
 
+/* Whoever signs in needs an account first. */
+static bool prepare_signers(struct chat *chat)
+{
+    struct ks_chat_room *room = &chat->room;
+    if (chat->run->tls == NULL || !room->dialect->signs_in)
+        return true;
+    return ks_signers_register(chat->run, room->people_count, &room->signers);
+}
+
 static bool open_links(struct chat *chat)
 {
     const struct ks_settings *settings = chat->run->settings;
     char reason[KS_RUN_REASON_SIZE];
-    const struct ks_fleet_plan plan = {
-        .count = chat->room.people_count, .source = settings->source, .sources = (uint32_t)settings->sources};
+    const struct ks_fleet_plan plan = {.count = chat->room.people_count,
+                                       .source = settings->source,
+                                       .sources = (uint32_t)settings->sources,
+                                       .tls = chat->room.dialect->secures_itself ? NULL : chat->run->tls,
+                                       .at_a_time = chat->room.dialect->at_a_time,
+                                       .record_limit = chat->room.dialect->record_limit};
     ks_run_phase(chat->run, "entering", 0, chat->room.people_count);
     if (ks_fleet_open(chat->run->reactor, settings->server, &plan, &fleet_events, chat, &chat->fleet, reason,
                       sizeof reason) == KS_OK)
@@ -367,12 +381,13 @@ bool ks_mode_chat(struct ks_run *run)
     chat->run = run;
     run->finish = finish;
     run->context = chat;
-    if (prepare(chat) && open_links(chat) && ks_run_loop(run)) {
+    if (prepare(chat) && prepare_signers(chat) && open_links(chat) && ks_run_loop(run)) {
         report(chat);
         right = true;
     }
     ks_fleet_free(chat->fleet);
     ks_chat_lines_free(chat->lines);
+    ks_signers_free(chat->room.signers);
     free(chat->room.people);
     free(chat->ready);
     free(chat->is_ready);

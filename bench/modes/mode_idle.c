@@ -1,12 +1,14 @@
 /* mode_idle.c — connections that do nothing, to see what each costs a server.
  *
  * All are opened and held; in the end each is asked for something small (a plain one only the kernel), for a
- * connection that nobody serves any more, or that waits in a backlog, is none.
+ * connection that nobody serves any more, or that waits in a backlog, is none. With --secure each has shaken
+ * hands, and, where it is kesher, signed in.
  */
 #include "base/clock.h"
 #include "bench/load/footprint.h"
 #include "bench/modes/modes.h"
 #include "bench/traffic/question.h"
+#include "bench/traffic/signers.h"
 #include "wire/chat_codec.h"
 #include "wire/frame.h"
 
@@ -48,8 +50,8 @@ static const struct visit {
 };
 
 enum idle_state {
-    CONNECTING,
-    WELCOMED, /* and silent */
+    CONNECTING, /* or being signed in */
+    WELCOMED,   /* and silent */
     PROBED,
     ANSWERED,
 };
@@ -59,6 +61,7 @@ struct idling {
     struct ks_fleet *fleet;
     const struct visit *visit;
     struct ks_question question; /* of ask */
+    struct ks_signers *signers;  /* NULL: nobody signs in */
     uint32_t connections;
     uint32_t welcomed;
     uint32_t answered;
@@ -87,10 +90,10 @@ static void welcome(struct idling *idling, uint32_t index)
     ks_reactor_stop(idling->run->reactor);
 }
 
-static void greet(struct idling *idling, uint32_t index, struct ks_link *link)
+static void greet(struct idling *idling, uint32_t index, struct ks_load_link *link)
 {
     struct bytes greeting = idling->visit->greeting;
-    uint8_t *place = ks_link_reserve(link, greeting.size);
+    uint8_t *place = ks_load_link_reserve(link, greeting.size);
     if (place == NULL) {
         ks_run_fail(idling->run, "no memory");
         return;
@@ -102,10 +105,12 @@ static void greet(struct idling *idling, uint32_t index, struct ks_link *link)
         *--digit = (uint8_t)('0' + index % 10);
 }
 
-static void opened(void *context, uint32_t index, struct ks_link *link)
+static void opened(void *context, uint32_t index, struct ks_load_link *link)
 {
     struct idling *idling = context;
-    if (idling->visit->greeting.size > 0)
+    if (idling->signers != NULL)
+        (void)ks_signers_sign_in(idling->signers, idling->run, index, link);
+    else if (idling->visit->greeting.size > 0)
         greet(idling, index, link);
     else if (idling->visit->welcome.size == 0)
         welcome(idling, index);
@@ -141,7 +146,24 @@ static void answer(struct idling *idling, uint32_t index)
         ks_reactor_stop(idling->run->reactor);
 }
 
-static size_t received(void *context, uint32_t index, struct ks_link *link, const uint8_t *bytes, size_t size)
+/* Of a connection that signed in: the answer to that, or, in the end, what the server knows of its account.
+ */
+static size_t received_signed(struct idling *idling, uint32_t index, enum idle_state state,
+                              const uint8_t *bytes, size_t size)
+{
+    uint16_t code = state == PROBED ? KS_RESPONSE_MY_ACCOUNT : KS_RESPONSE_SIGNED_IN;
+    size_t taken = ks_signers_expect(idling->run, index, code, bytes, size);
+    if (taken == 0)
+        return 0;
+    if (state == PROBED)
+        answer(idling, index);
+    else
+        welcome(idling, index);
+    return taken;
+}
+
+static size_t received(void *context, uint32_t index, struct ks_load_link *link, const uint8_t *bytes,
+                       size_t size)
 {
     struct idling *idling = context;
     enum idle_state state = idling->states[index];
@@ -149,6 +171,8 @@ static size_t received(void *context, uint32_t index, struct ks_link *link, cons
     (void)link;
     if (is_plain(idling))
         return size;
+    if (idling->signers != NULL && (state == CONNECTING || state == PROBED))
+        return received_signed(idling, index, state, bytes, size);
     if (state == CONNECTING)
         result = expect(idling->visit->welcome, bytes, size);
     else if (state == PROBED)
@@ -166,7 +190,7 @@ static size_t received(void *context, uint32_t index, struct ks_link *link, cons
     return size;
 }
 
-static void ended(void *context, uint32_t index, struct ks_link *link, int error)
+static void ended(void *context, uint32_t index, struct ks_load_link *link, int error)
 {
     static const char *const doing[] = {
         [CONNECTING] = "connecting",
@@ -182,7 +206,7 @@ static void ended(void *context, uint32_t index, struct ks_link *link, int error
 /* ---- the end of the silence ---- */
 
 /* The kernel's word for it that the connection stands. */
-static bool stands(const struct ks_link *link)
+static bool stands(const struct ks_load_link *link)
 {
     struct tcp_info info;
     socklen_t size = sizeof info;
@@ -192,15 +216,17 @@ static bool stands(const struct ks_link *link)
 
 static void probe(struct idling *idling, uint32_t index)
 {
-    struct ks_link *link = ks_fleet_link(idling->fleet, index);
+    struct ks_load_link *link = ks_fleet_link(idling->fleet, index);
     if (!stands(link)) {
         ks_run_fail(idling->run, "connection %" PRIu32 ": the server has ended it", index);
         return;
     }
     idling->states[index] = PROBED;
-    if (idling->visit->probe.size == 0)
+    if (idling->signers != NULL)
+        (void)ks_signers_ask(idling->run, link, KS_REQUEST_MY_ACCOUNT);
+    else if (idling->visit->probe.size == 0)
         answer(idling, index);
-    else if (ks_link_write(link, idling->visit->probe.bytes, idling->visit->probe.size) != KS_OK)
+    else if (ks_load_link_write(link, idling->visit->probe.bytes, idling->visit->probe.size) != KS_OK)
         ks_run_fail(idling->run, "no memory");
 }
 
@@ -230,13 +256,22 @@ static bool prepare(struct idling *idling)
     return !idling->run->failed;
 }
 
+/* Over the secure port whoever stays signs in. */
+static bool prepare_signers(struct idling *idling)
+{
+    if (idling->run->tls == NULL || strcmp(idling->visit->protocol, "kesher") != 0)
+        return true;
+    return ks_signers_register(idling->run, idling->connections, &idling->signers);
+}
+
 static bool open_all(struct idling *idling)
 {
     static const struct ks_fleet_events events = {.opened = opened, .received = received, .ended = ended};
     struct ks_run *run = idling->run;
     const struct ks_fleet_plan plan = {.count = idling->connections,
                                        .source = run->settings->source,
-                                       .sources = (uint32_t)run->settings->sources};
+                                       .sources = (uint32_t)run->settings->sources,
+                                       .tls = run->tls};
     char reason[KS_RUN_REASON_SIZE];
     ks_run_phase(run, "connecting", 0, idling->connections);
     idling->began_ns = ks_clock_stopwatch_ns();
@@ -285,12 +320,13 @@ static void report(const struct idling *idling)
 bool ks_mode_idle(struct ks_run *run)
 {
     struct idling idling = {.run = run, .connections = (uint32_t)run->settings->connections};
-    bool right = prepare(&idling) && ks_footprint_settle(run, &idling.before) && open_all(&idling) &&
-                 ks_footprint_settle(run, &idling.held_from) && hold(&idling);
+    bool right = prepare(&idling) && prepare_signers(&idling) && ks_footprint_settle(run, &idling.before) &&
+                 open_all(&idling) && ks_footprint_settle(run, &idling.held_from) && hold(&idling);
     ks_fleet_free(idling.fleet);
     right = right && ks_footprint_settle(run, &idling.after);
     if (right)
         report(&idling);
+    ks_signers_free(idling.signers);
     free(idling.states);
     return right;
 }

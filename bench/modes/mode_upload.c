@@ -5,7 +5,7 @@
  */
 #include "base/clock.h"
 #include "bench/modes/modes.h"
-#include "bench/traffic/accounts.h"
+#include "bench/traffic/load_users.h"
 #include "bench/traffic/replies.h"
 #include "bench/traffic/upload_content.h"
 #include "crypto/content.h"
@@ -52,7 +52,7 @@ struct uploader {
 
 struct upload_load {
     struct ks_run *run;
-    struct ks_accounts *accounts;
+    struct ks_load_users *users;
     struct ks_fleet *fleet;
     struct uploader *uploaders;
     struct sent_file *files;
@@ -96,7 +96,7 @@ static bool next_piece(struct upload_load *upload, uint32_t index, const uint8_t
     return true;
 }
 
-static void lend_more(struct upload_load *upload, uint32_t index, struct ks_link *link)
+static void lend_more(struct upload_load *upload, uint32_t index, struct ks_load_link *link)
 {
     const uint8_t *bytes = NULL;
     size_t size = 0;
@@ -105,7 +105,7 @@ static void lend_more(struct upload_load *upload, uint32_t index, struct ks_link
     upload->lent++;
     if (!upload->kept)
         ks_run_phase(upload->run, "uploading", upload->lent, 0);
-    ks_link_lend(link, bytes, size);
+    ks_load_link_lend(link, bytes, size);
 }
 
 /* A small content goes to where there is room for all of it. */
@@ -120,9 +120,9 @@ static void copy_all(struct upload_load *upload, uint32_t index, uint8_t *place)
 }
 
 /* Where a request of this size goes; NULL when the run has failed. */
-static uint8_t *reserve(struct upload_load *upload, struct ks_link *link, size_t size)
+static uint8_t *reserve(struct upload_load *upload, struct ks_load_link *link, size_t size)
 {
-    uint8_t *place = ks_link_reserve(link, size);
+    uint8_t *place = ks_load_link_reserve(link, size);
     if (place == NULL)
         ks_run_fail(upload->run, "uploading: no memory");
     return place;
@@ -132,14 +132,14 @@ static void encode_header(const struct upload_load *upload, uint32_t index, uint
                           uint32_t payload_size, uint8_t *bytes)
 {
     const struct ks_request_header header = {.client_id =
-                                                 *ks_accounts_id(upload->accounts, account_of(upload, index)),
+                                                 *ks_load_users_id(upload->users, account_of(upload, index)),
                                              .version = KS_VERSION_DROP,
                                              .code = code,
                                              .payload_size = payload_size};
     ks_request_header_encode(&header, bytes);
 }
 
-static void begin_file(struct upload_load *upload, uint32_t index, struct ks_link *link, uint64_t now_ns)
+static void begin_file(struct upload_load *upload, uint32_t index, struct ks_load_link *link, uint64_t now_ns)
 {
     struct uploader *uploader = &upload->uploaders[index];
     char name[NAME_SIZE];
@@ -164,7 +164,7 @@ static void begin_file(struct upload_load *upload, uint32_t index, struct ks_lin
         lend_more(upload, index, link);
 }
 
-static void confirm_file(struct upload_load *upload, uint32_t index, struct ks_link *link)
+static void confirm_file(struct upload_load *upload, uint32_t index, struct ks_load_link *link)
 {
     struct uploader *uploader = &upload->uploaders[index];
     char name[NAME_SIZE];
@@ -179,15 +179,15 @@ static void confirm_file(struct upload_load *upload, uint32_t index, struct ks_l
 }
 
 static bool may_begin(const struct upload_load *upload, const struct uploader *uploader,
-                      const struct ks_link *link)
+                      const struct ks_load_link *link)
 {
     return uploader->sent < upload->run->settings->files &&
            uploader->sent - uploader->confirmed < upload->depth &&
-           uploader->sent - uploader->told < UNCONFIRMED_LIMIT && ks_link_waiting(link) < QUEUE_LIMIT;
+           uploader->sent - uploader->told < UNCONFIRMED_LIMIT && ks_load_link_waiting(link) < QUEUE_LIMIT;
 }
 
 /* `now_ns` is 0 when nobody has looked at the clock in this turn. */
-static void write_more(struct upload_load *upload, uint32_t index, struct ks_link *link, uint64_t now_ns)
+static void write_more(struct upload_load *upload, uint32_t index, struct ks_load_link *link, uint64_t now_ns)
 {
     struct uploader *uploader = &upload->uploaders[index];
     while (!uploader->is_lending && !upload->run->failed) {
@@ -203,7 +203,7 @@ static void write_more(struct upload_load *upload, uint32_t index, struct ks_lin
     }
 }
 
-static void drained(void *context, uint32_t index, struct ks_link *link)
+static void drained(void *context, uint32_t index, struct ks_load_link *link)
 {
     struct upload_load *upload = context;
     if (upload->ready < upload->connections)
@@ -215,12 +215,12 @@ static void drained(void *context, uint32_t index, struct ks_link *link)
 
 /* ---- keys ---- */
 
-static void opened(void *context, uint32_t index, struct ks_link *link)
+static void opened(void *context, uint32_t index, struct ks_load_link *link)
 {
     struct upload_load *upload = context;
-    uint8_t request[KS_ACCOUNTS_KEY_REQUEST_SIZE];
-    ks_accounts_ask_for_key(upload->accounts, account_of(upload, index), request);
-    if (ks_link_write(link, request, sizeof request) != KS_OK)
+    uint8_t request[KS_LOAD_USERS_KEY_REQUEST_SIZE];
+    ks_load_users_ask_for_key(upload->users, account_of(upload, index), request);
+    if (ks_load_link_write(link, request, sizeof request) != KS_OK)
         ks_run_fail(upload->run, "asking for a key: no memory");
 }
 
@@ -238,7 +238,7 @@ static bool take_key(struct upload_load *upload, uint32_t index, const struct ks
 {
     uint8_t key[KS_CONTENT_KEY_SIZE];
     if (reply->code != KS_RESPONSE_KEY_ACCEPTED ||
-        ks_accounts_open_key(upload->accounts, account_of(upload, index), reply->bytes, reply->size, key) !=
+        ks_load_users_open_key(upload->users, account_of(upload, index), reply->bytes, reply->size, key) !=
             KS_OK) {
         ks_run_fail(upload->run,
                     "the server answered a public key with %u%s; of kesherd, see --keys-per-hour and "
@@ -284,7 +284,7 @@ static bool has_name(const struct ks_file_answer *answer, uint32_t index, uint32
 static bool take_sum(struct upload_load *upload, uint32_t index, const struct ks_reply *reply)
 {
     struct uploader *uploader = &upload->uploaders[index];
-    const struct ks_client_id *id = ks_accounts_id(upload->accounts, account_of(upload, index));
+    const struct ks_client_id *id = ks_load_users_id(upload->users, account_of(upload, index));
     uint32_t file = uploader->summed;
     uint32_t cksum = uploader->files[file % upload->depth].cksum;
     struct ks_file_answer answer;
@@ -320,7 +320,7 @@ static bool take_confirmation(struct upload_load *upload, uint32_t index, const 
                               uint64_t now_ns)
 {
     struct uploader *uploader = &upload->uploaders[index];
-    const struct ks_client_id *id = ks_accounts_id(upload->accounts, account_of(upload, index));
+    const struct ks_client_id *id = ks_load_users_id(upload->users, account_of(upload, index));
     struct ks_client_id answer;
     uint32_t file = uploader->confirmed;
     if (reply->code != KS_RESPONSE_CONFIRMED ||
@@ -353,7 +353,8 @@ static bool take_reply(struct upload_load *upload, uint32_t index, const struct 
     return is_confirmation ? take_confirmation(upload, index, reply, now_ns) : take_sum(upload, index, reply);
 }
 
-static size_t received(void *context, uint32_t index, struct ks_link *link, const uint8_t *bytes, size_t size)
+static size_t received(void *context, uint32_t index, struct ks_load_link *link, const uint8_t *bytes,
+                       size_t size)
 {
     struct upload_load *upload = context;
     uint64_t now_ns = ks_clock_stopwatch_ns();
@@ -371,7 +372,7 @@ static size_t received(void *context, uint32_t index, struct ks_link *link, cons
     return all_taken;
 }
 
-static void ended(void *context, uint32_t index, struct ks_link *link, int error)
+static void ended(void *context, uint32_t index, struct ks_load_link *link, int error)
 {
     struct upload_load *upload = context;
     (void)index;
@@ -403,7 +404,7 @@ static void release(struct upload_load *upload)
     ks_fleet_free(upload->fleet);
     for (uint32_t i = 0; upload->uploaders != NULL && i < upload->connections; i++)
         ks_upload_content_free(upload->uploaders[i].content);
-    ks_accounts_free(upload->accounts);
+    ks_load_users_free(upload->users);
     free(upload->uploaders);
     free(upload->files);
     free(upload->confirming);
@@ -462,8 +463,8 @@ bool ks_mode_upload(struct ks_run *run)
                                  .block = block_for((uint32_t)settings->connections)};
     upload.kept = content_size <= KEPT_LIMIT && content_size * settings->connections <= KEPT_TOGETHER_LIMIT;
     bool is_done = allocate(&upload) &&
-                   ks_accounts_register(run, KS_ACCOUNT_DROP, settings->one_user ? 1 : upload.connections,
-                                        &upload.accounts) &&
+                   ks_load_users_register(run, KS_LOAD_USERS_DROP,
+                                          settings->one_user ? 1 : upload.connections, &upload.users) &&
                    run_loop(&upload);
     if (is_done)
         report(&upload);

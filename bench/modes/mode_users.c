@@ -48,14 +48,14 @@ struct users {
 /* ---- registering ---- */
 
 /* Writes up to `limit` registrations. */
-static void write_some(struct users *users, uint32_t index, struct ks_link *link, uint32_t limit,
+static void write_some(struct users *users, uint32_t index, struct ks_load_link *link, uint32_t limit,
                        uint64_t now_ns)
 {
     uint32_t left = users->count - users->written;
     uint32_t count = left < limit ? left : limit;
     if (count == 0)
         return;
-    uint8_t *place = ks_link_reserve(link, (size_t)count * REQUEST_SIZE);
+    uint8_t *place = ks_load_link_reserve(link, (size_t)count * REQUEST_SIZE);
     if (place == NULL) {
         ks_run_fail(users->run, "no memory");
         return;
@@ -67,7 +67,7 @@ static void write_some(struct users *users, uint32_t index, struct ks_link *link
     ks_stamps_put(&users->stamps, index, count, now_ns);
 }
 
-static void opened(void *context, uint32_t index, struct ks_link *link)
+static void opened(void *context, uint32_t index, struct ks_load_link *link)
 {
     struct users *users = context;
     (void)index;
@@ -132,7 +132,7 @@ static void remember_asker(struct users *users, uint32_t index, const uint8_t *a
     users->has_asker = true;
 }
 
-static size_t receive_registered(struct users *users, uint32_t index, struct ks_link *link,
+static size_t receive_registered(struct users *users, uint32_t index, struct ks_load_link *link,
                                  const uint8_t *bytes, size_t size)
 {
     uint64_t now = ks_clock_stopwatch_ns();
@@ -239,7 +239,7 @@ static bool list(struct users *users)
     users->listing = true;
     users->list_began_ns = ks_clock_stopwatch_ns();
     ks_run_phase(users->run, "listing", 0, 1);
-    if (ks_link_write(ks_fleet_link(users->fleet, 0), bytes, sizeof bytes) != KS_OK) {
+    if (ks_load_link_write(ks_fleet_link(users->fleet, 0), bytes, sizeof bytes) != KS_OK) {
         ks_run_fail(users->run, "no memory");
         return false;
     }
@@ -248,7 +248,8 @@ static bool list(struct users *users)
 
 /* ---- events ---- */
 
-static size_t received(void *context, uint32_t index, struct ks_link *link, const uint8_t *bytes, size_t size)
+static size_t received(void *context, uint32_t index, struct ks_load_link *link, const uint8_t *bytes,
+                       size_t size)
 {
     struct users *users = context;
     if (!users->listing)
@@ -259,7 +260,7 @@ static size_t received(void *context, uint32_t index, struct ks_link *link, cons
     return size;
 }
 
-static void ended(void *context, uint32_t index, struct ks_link *link, int error)
+static void ended(void *context, uint32_t index, struct ks_load_link *link, int error)
 {
     struct users *users = context;
     (void)index;

@@ -30,19 +30,19 @@ struct receivers {
     bool measured;
 };
 
-static void ask(struct receivers *receivers, uint32_t index, struct ks_link *link)
+static void ask(struct receivers *receivers, uint32_t index, struct ks_load_link *link)
 {
     uint8_t request[KS_REQUEST_HEADER_SIZE];
     const struct ks_request_header header = {
-        .client_id = *ks_accounts_id(receivers->senders->accounts, receivers->senders->plan.senders + index),
+        .client_id = *ks_load_users_id(receivers->senders->users, receivers->senders->plan.senders + index),
         .version = KS_VERSION_MESSAGES,
         .code = KS_REQUEST_WAITING_MESSAGES};
     ks_request_header_encode(&header, request);
-    if (ks_link_write(link, request, sizeof request) != KS_OK)
+    if (ks_load_link_write(link, request, sizeof request) != KS_OK)
         ks_run_fail(receivers->run, "asking for messages: no memory");
 }
 
-static void opened(void *context, uint32_t index, struct ks_link *link)
+static void opened(void *context, uint32_t index, struct ks_load_link *link)
 {
     struct receivers *receivers = context;
     uint32_t count = receivers->senders->plan.receivers;
@@ -69,8 +69,8 @@ static bool begin_message(struct receivers *receivers, uint32_t index,
 {
     struct receiver *receiver = &receivers->each[index];
     const struct ks_lanes *lanes = &receivers->senders->lanes;
-    if (!ks_accounts_find(receivers->senders->accounts, &message->sender, receiver->sender,
-                          &receiver->sender) ||
+    if (!ks_load_users_find(receivers->senders->users, &message->sender, receiver->sender,
+                            &receiver->sender) ||
         receiver->sender >= lanes->senders ||
         !ks_lanes_find(lanes, receiver->sender, index, &receiver->lane)) {
         ks_run_fail(receivers->run,
@@ -164,7 +164,7 @@ static void end_receiver(struct receivers *receivers, uint32_t index)
     ks_reactor_stop(receivers->run->reactor);
 }
 
-static bool take_reply(struct receivers *receivers, uint32_t index, struct ks_link *link,
+static bool take_reply(struct receivers *receivers, uint32_t index, struct ks_load_link *link,
                        const struct ks_reply *reply)
 {
     struct receiver *receiver = &receivers->each[index];
@@ -188,7 +188,8 @@ static bool take_reply(struct receivers *receivers, uint32_t index, struct ks_li
     return true;
 }
 
-static size_t received(void *context, uint32_t index, struct ks_link *link, const uint8_t *bytes, size_t size)
+static size_t received(void *context, uint32_t index, struct ks_load_link *link, const uint8_t *bytes,
+                       size_t size)
 {
     struct receivers *receivers = context;
     size_t all_taken = 0;
@@ -203,7 +204,7 @@ static size_t received(void *context, uint32_t index, struct ks_link *link, cons
     return all_taken;
 }
 
-static void ended(void *context, uint32_t index, struct ks_link *link, int error)
+static void ended(void *context, uint32_t index, struct ks_load_link *link, int error)
 {
     struct receivers *receivers = context;
     (void)link;
@@ -247,7 +248,7 @@ static bool run_loop(struct receivers *receivers)
     bool is_done = ks_run_loop(run);
     /* Politely: a reset would make what they took wait again (protocol.md §1.3). */
     for (uint32_t i = 0; receivers->fleet != NULL && i < plan.count; i++)
-        ks_link_close(ks_fleet_link(receivers->fleet, i));
+        ks_load_link_close(ks_fleet_link(receivers->fleet, i));
     ks_fleet_free(receivers->fleet);
     return is_done;
 }
@@ -259,7 +260,7 @@ bool ks_receivers_take_all(struct ks_senders *senders, bool measured, struct ks_
     ks_senders_close(senders);
     /* A receiver asks who the senders are; it does not find itself, so it must be none of them: the last. */
     uint32_t asker = senders->plan.senders + senders->plan.receivers - 1;
-    if (!ks_accounts_learn_aliases(senders->accounts, run, asker))
+    if (!ks_load_users_learn_aliases(senders->users, run, asker))
         return false;
     receivers.each = calloc(senders->plan.receivers, sizeof *receivers.each);
     receivers.counts = calloc(senders->lanes.count, sizeof *receivers.counts);

@@ -69,7 +69,7 @@ static void time_is_over(void *context)
 /* ---- writing ---- */
 
 /* Goes on lending the content of the message that was sent last, then writes its tail. */
-static void lend_more(struct ks_senders *senders, uint32_t index, struct ks_link *link)
+static void lend_more(struct ks_senders *senders, uint32_t index, struct ks_load_link *link)
 {
     struct ks_senders_connection *sender = &senders->connections[index];
     const char *tail = senders->plan.dialect->tail;
@@ -80,16 +80,16 @@ static void lend_more(struct ks_senders *senders, uint32_t index, struct ks_link
         size_t size = 0;
         const uint8_t *bytes = ks_lanes_borrow(&senders->lanes, sender->lent, &size);
         sender->lent += (uint32_t)size;
-        ks_link_lend(link, bytes, size);
+        ks_load_link_lend(link, bytes, size);
         return;
     }
     sender->lent = 0;
     sender->is_lending = false;
-    if (ks_link_write(link, tail, strlen(tail)) != KS_OK)
+    if (ks_load_link_write(link, tail, strlen(tail)) != KS_OK)
         ks_run_fail(senders->run, "sending: no memory");
 }
 
-static bool write_one(struct ks_senders *senders, uint32_t index, struct ks_link *link)
+static bool write_one(struct ks_senders *senders, uint32_t index, struct ks_load_link *link)
 {
     const struct ks_send_dialect *dialect = senders->plan.dialect;
     struct ks_senders_connection *sender = &senders->connections[index];
@@ -99,7 +99,7 @@ static bool write_one(struct ks_senders *senders, uint32_t index, struct ks_link
     size_t content_size = is_copied ? senders->lanes.size : KS_LANES_MARK_SIZE;
     size_t head_size = dialect->head(senders, &sent, head);
     size_t tail_size = is_copied ? strlen(dialect->tail) : 0;
-    uint8_t *place = ks_link_reserve(link, head_size + content_size + tail_size);
+    uint8_t *place = ks_load_link_reserve(link, head_size + content_size + tail_size);
     if (place == NULL) {
         ks_run_fail(senders->run, "sending: no memory");
         return false;
@@ -118,11 +118,12 @@ static bool write_one(struct ks_senders *senders, uint32_t index, struct ks_link
 }
 
 /* Writes what may be on its way. `now_ns` is 0 when nobody has looked at the clock in this turn. */
-static void write_more(struct ks_senders *senders, uint32_t index, struct ks_link *link, uint64_t now_ns)
+static void write_more(struct ks_senders *senders, uint32_t index, struct ks_load_link *link, uint64_t now_ns)
 {
     struct ks_senders_connection *sender = &senders->connections[index];
     while (!senders->stopping && sender->ready && !sender->is_lending && sender->sent < sender->quota &&
-           sender->sent - sender->acknowledged < senders->plan.depth && ks_link_waiting(link) < QUEUE_LIMIT) {
+           sender->sent - sender->acknowledged < senders->plan.depth &&
+           ks_load_link_waiting(link) < QUEUE_LIMIT) {
         if (now_ns == 0)
             now_ns = ks_clock_stopwatch_ns();
         *begun_of(senders, index, sender->sent) = now_ns;
@@ -131,7 +132,7 @@ static void write_more(struct ks_senders *senders, uint32_t index, struct ks_lin
     }
 }
 
-static void drained(void *context, uint32_t index, struct ks_link *link)
+static void drained(void *context, uint32_t index, struct ks_load_link *link)
 {
     struct ks_senders *senders = context;
     if (senders->connections[index].is_lending)
@@ -162,7 +163,7 @@ static void one_is_ready(struct ks_senders *senders)
     begin_all(senders);
 }
 
-static void opened(void *context, uint32_t index, struct ks_link *link)
+static void opened(void *context, uint32_t index, struct ks_load_link *link)
 {
     struct ks_senders *senders = context;
     uint8_t bytes[KS_SEND_HEAD_LIMIT];
@@ -171,7 +172,7 @@ static void opened(void *context, uint32_t index, struct ks_link *link)
         return;
     }
     senders->connections[index].greeted = true;
-    if (ks_link_write(link, bytes, senders->plan.dialect->greet(senders, index, bytes)) != KS_OK)
+    if (ks_load_link_write(link, bytes, senders->plan.dialect->greet(senders, index, bytes)) != KS_OK)
         ks_run_fail(senders->run, "greeting the server: no memory");
 }
 
@@ -221,7 +222,8 @@ static size_t take_answers(struct ks_senders *senders, uint32_t index, const uin
     return all_taken;
 }
 
-static size_t received(void *context, uint32_t index, struct ks_link *link, const uint8_t *bytes, size_t size)
+static size_t received(void *context, uint32_t index, struct ks_load_link *link, const uint8_t *bytes,
+                       size_t size)
 {
     struct ks_senders *senders = context;
     struct ks_senders_connection *sender = &senders->connections[index];
@@ -246,7 +248,7 @@ static size_t received(void *context, uint32_t index, struct ks_link *link, cons
     return taken;
 }
 
-static void ended(void *context, uint32_t index, struct ks_link *link, int error)
+static void ended(void *context, uint32_t index, struct ks_load_link *link, int error)
 {
     struct ks_senders *senders = context;
     (void)index;
@@ -318,8 +320,8 @@ void ks_senders_close(struct ks_senders *senders)
 void ks_senders_end(struct ks_senders *senders)
 {
     ks_senders_close(senders);
-    ks_accounts_free(senders->accounts);
-    senders->accounts = NULL;
+    ks_load_users_free(senders->users);
+    senders->users = NULL;
     free(senders->counts);
     free(senders->connections);
     free(senders->begun_ns);

@@ -5,8 +5,8 @@
 #define KS_BENCH_TRAFFIC_SENDERS_H
 
 #include "bench/load/run.h"
-#include "bench/traffic/accounts.h"
 #include "bench/traffic/lanes.h"
+#include "bench/traffic/load_users.h"
 #include "bench/traffic/replies.h"
 
 struct ks_send_dialect;
@@ -29,8 +29,8 @@ struct ks_senders {
     struct ks_lane *counts; /* lanes.count of them: what was acknowledged */
 
     /* Of a dialect that needs them: the senders are users 0..senders-1, the receivers come behind them. */
-    struct ks_accounts *accounts;
-    uint32_t tag; /* of a dialect without accounts: for names that no other run has */
+    struct ks_load_users *users;
+    uint32_t tag; /* of a dialect without users: for names that no other run has */
 
     /* Private. */
     struct ks_fleet *fleet;

@@ -13,7 +13,9 @@
  * bytes in both directions. What waits to be sent is kept; kesher_chat_backlog tells when to hand over no
  * more. What the server sends needs no more memory than the chat has from the start.
  *
- * Nothing is encrypted: the server, and whoever sits in between, read names, passwords and messages.
+ * At a classic server nothing is encrypted: the server, and whoever sits in between, read names, passwords
+ * and messages. At a secure one only the server does, and whoever talks there has an account
+ * (kesher_chat_open_account): names are one's own, and who joins is told.
  *
  * Servers of the oldest kind want their input without newlines, one send for each. They are recognised by
  * calling the first valid choice of the menu invalid; then the chat connects anew and speaks as they do. With
@@ -24,6 +26,7 @@
 #ifndef KESHER_CHAT_H
 #define KESHER_CHAT_H
 
+#include <kesher/account.h>
 #include <kesher/home.h>
 #include <kesher/options.h>
 
@@ -49,6 +52,15 @@ struct kesher_chat;
 KESHER_API enum kesher_status kesher_chat_open(const char *address, const struct kesher_options *options,
                                                struct kesher_chat **chat, struct kesher_error *error);
 
+/* The same at a secure server, on a connection of its own: signs in as `account`, which need not outlive the
+ * call, and asks to talk. KESHER_OK with *chat for kesher_chat_close; errors as kesher_account_ask. */
+KESHER_API enum kesher_status kesher_chat_open_account(struct kesher_account *account,
+                                                       const struct kesher_options *options,
+                                                       struct kesher_chat **chat, struct kesher_error *error);
+
+/* The name that a secure server proposes: the account's. Owned by the chat; empty at a classic server. */
+KESHER_API const char *kesher_chat_proposed_name(const struct kesher_chat *chat);
+
 /* Closes the connection, as it is, and wipes what was to be sent. NULL is allowed. */
 KESHER_API void kesher_chat_close(struct kesher_chat *chat);
 
@@ -57,11 +69,12 @@ KESHER_API void kesher_chat_close(struct kesher_chat *chat);
  * These are for a chat of which nothing else was asked yet. Errors that they have in common:
  * KESHER_INVALID: a name or a password that is empty or longer than KESHER_CHAT_INPUT_LIMIT, a name of which
  * only blanks are left without its control characters, a password with a line end in it, or a call out of
- * turn. KESHER_FULL: the server has no room for one more. KESHER_CONNECTION, KESHER_TIMEOUT,
- * KESHER_NO_MEMORY, and KESHER_PROTOCOL for a server that does not speak as a chat server does: the chat can
- * only be closed. KESHER_TIMEOUT after 10 s without an answer to a password: servers of the oldest kind die
- * of one that is not digits, and the sentence says so. Where a group is joined and the server may only be
- * slowing down guesses, `options.observer` gets that as a notice, and it is waited for another 20 s.
+ * turn. KESHER_EXISTS: at a secure server, somebody else has the name. KESHER_FULL: the server has no room
+ * for one more. KESHER_CONNECTION, KESHER_TIMEOUT, KESHER_NO_MEMORY, and KESHER_PROTOCOL for a server that
+ * does not speak as a chat server does: the chat can only be closed. KESHER_TIMEOUT after 10 s without an
+ * answer to a password: servers of the oldest kind die of one that is not digits, and the sentence says so.
+ * Where a group is joined and the server may only be slowing down guesses, `options.observer` gets that as a
+ * notice, and it is waited for another 20 s.
  *
  * A name goes to the server without its control characters, line ends among them. */
 

@@ -14,6 +14,7 @@
 #ifndef KESHER_KESHER_H
 #define KESHER_KESHER_H
 
+#include <kesher/account.h>
 #include <kesher/ask.h>
 #include <kesher/chat.h>
 #include <kesher/drop.h>
@@ -23,5 +24,6 @@
 #include <kesher/messages.h>
 #include <kesher/options.h>
 #include <kesher/passphrase.h>
+#include <kesher/trust.h>
 
 #endif

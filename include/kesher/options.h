@@ -6,6 +6,7 @@
 #define KESHER_OPTIONS_H
 
 #include <kesher/error.h>
+#include <kesher/passphrase.h>
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,6 +23,15 @@ struct kesher_observer {
     void (*notice)(void *context, const char *line);
     /* `sent` of `size` bytes of the file in hand are on their way. */
     void (*progress)(void *context, uint64_t sent, uint64_t size);
+};
+
+/* What somebody has to be asked while a call works; on the thread that made the call. */
+struct kesher_questions {
+    void *context;
+    /* A secure server is met for the first time, and nobody vouches for it: `question` has its address and
+     * its fingerprint; one line, safe for a terminal. True: trust it from now on. NULL: nobody can be asked,
+     * and such a server is refused. */
+    bool (*trust)(void *context, const char *question);
 };
 
 /* What 0 stands for in kesher_options. */
@@ -53,6 +63,9 @@ struct kesher_options {
      * it knows the identity, its address is written to server.info. */
     bool moved;
     struct kesher_observer observer;
+    struct kesher_questions questions;
+    /* For the keys of a home that are under a passphrase. `ask` NULL: there is none to be had. */
+    struct kesher_passphrase passphrase;
 };
 
 #ifdef __cplusplus

@@ -10,15 +10,54 @@
 enum {
     IDENTITY = KS_CLI_OPTIONS_ANY | KS_CLI_OPTIONS_SERVER | KS_CLI_OPTIONS_IDENTITY,
     MESSAGES = IDENTITY | KS_CLI_OPTIONS_DATA,
+    ACCOUNT = MESSAGES | KS_CLI_OPTIONS_ACCOUNT,
 };
 
 static const struct ks_command commands[] = {
     {"register", "NAME", "register NAME with the server and keep the identity in the home",
-     "The key pair is written to the home before the server hears of the name. The address is remembered in\n"
+     "A new home registers at a secure server: its key is made and written to the home before the server\n"
+     "hears of the name, and the same command again is safe. Who the server is is judged first: by the\n"
+     "FINGERPRINT of a link, by what the home knows of it (see kesher server), by an authority that vouches\n"
+     "for it, or by you, when you are asked. --adopt, with a link, makes a classic identity an account, "
+     "which\n"
+     "keeps its name, files and messages; its classic id is void then.\n"
+     "\n"
+     "With ADDR:PORT it is a classic server, for networks that one trusts. The address is remembered in\n"
      "server.info: a home belongs to one server, and no other one is told its id. Where the server has lost\n"
      "its data, --again makes the home known there again, as NAME: with the same key pair, while the old\n"
-     "files are kept as me.info.old.1 and so on.\n",
-     MESSAGES | KS_CLI_OPTIONS_REGISTER, 1, 1, ks_command_register},
+     "files are kept as me.info.old.1 and so on. Nothing falls back from a secure server to a classic one.\n",
+     ACCOUNT | KS_CLI_OPTIONS_REGISTER | KS_CLI_OPTIONS_NEW_KEY, 1, 1, ks_command_register},
+    {"join", "LINK NAME", "register NAME at the server of a link, with the invitation in it",
+     "A link with an invitation is a secret: while the command runs, everybody on this machine can see it "
+     "in\n"
+     "the list of processes, and the shell may keep it in its history. With - for LINK it is the first line "
+     "of\n"
+     "the standard input, which nobody sees.\n",
+     ACCOUNT | KS_CLI_OPTIONS_NEW_KEY, 2, 2, ks_command_join},
+    {"server", "", "show the home's server, and how it is trusted",
+     "A secure server is trusted by its key, and by no other, or by any certificate for its name that the\n"
+     "system's authorities vouch for; how never changes by itself. Where it is not the same server any "
+     "more,\n"
+     "everything is refused, until --forget makes the next contact the first one again. Ask the server's\n"
+     "operator before, by another way than this server: kesherd address prints the fingerprint.\n",
+     KS_CLI_OPTIONS_ANY | KS_CLI_OPTIONS_SERVER | KS_CLI_OPTIONS_IDENTITY | KS_CLI_OPTIONS_DATA |
+         KS_CLI_OPTIONS_TRUST,
+     0, 0, ks_command_server},
+    {"account", "[WHAT]", "show the home's account at its secure server, or change it",
+     "Without WHAT: name, public id, short fingerprint, what it keeps there, limits. Else WHAT is one of\n"
+     "\n"
+     "  classic on      lets the classic ports know the account: with an id and a key pair of their own, "
+     "which\n"
+     "                  are in the home then, for classic clients\n"
+     "  classic off     ends that; the id is void\n"
+     "  passphrase      puts the home's keys under a new passphrase\n"
+     "  passphrase off  takes it away\n"
+     "  remove          removes the account, with all its files and messages, from the server\n",
+     ACCOUNT | KS_CLI_OPTIONS_FINAL, 0, 2, ks_command_account},
+    {"verify", "[USER]", "show what people compare of an account's key",
+     "The short fingerprint stands for the key of your account. Read it to others, by another way than the\n"
+     "server: who sees the same writes to you. Those of other accounts come with the next release.\n",
+     KS_CLI_OPTIONS_ANY | KS_CLI_OPTIONS_SERVER | KS_CLI_OPTIONS_DATA, 0, 1, ks_command_verify},
     {"put", "FILE…", "send files, encrypted and verified",
      "FILE may be - for the standard input; then --as gives the name. A server keeps what follows the last / "
      "or \\\n"
@@ -33,7 +72,7 @@ static const struct ks_command commands[] = {
      "looked for in the working directory, then in the home. Where server.info has another address, that\n"
      "one counts, and it is said; with --moved the one of transfer.info does.\n",
      MESSAGES | KS_CLI_OPTIONS_UPLOAD, 0, 0, ks_command_transfer},
-    {"users", "", "list the other users of the server", "", MESSAGES, 0, 0, ks_command_users},
+    {"users", "", "list the other users of the server", "", ACCOUNT, 0, 0, ks_command_users},
     {"key", "[USER]", "show the public key of USER, and remember it; or your own",
      "Without USER the fingerprint of your own key is shown, to be compared; that does not connect.\n"
      "The key of each user is remembered from first sight. When the server later shows another one, nothing\n"
@@ -47,7 +86,7 @@ static const struct ks_command commands[] = {
      "them, once USER has told you of it. What you send never depends on it: that is encrypted under a key "
      "of\n"
      "your own. --accept-key and --forget do not connect.\n",
-     MESSAGES | KS_CLI_OPTIONS_KEYS, 0, 1, ks_command_key},
+     ACCOUNT | KS_CLI_OPTIONS_KEYS, 0, 1, ks_command_key},
     {"request-key", "USER", "ask USER for a symmetric key", "", MESSAGES, 1, 1, ks_command_request_key},
     {"share-key", "USER", "send USER a new symmetric key and use it from now on", "", MESSAGES, 1, 1,
      ks_command_share_key},
@@ -84,10 +123,13 @@ static const struct ks_command commands[] = {
      "of the standard input is a message, and its end leaves the group. Without create and join the "
      "server's\n"
      "own menu is passed through. The password is asked for on the terminal, or taken from\n"
-     "$KESHER_CHAT_PASSWORD. Without --server: the host of the usual server, port 5555. Nothing is\n"
-     "encrypted.\n",
-     KS_CLI_OPTIONS_ANY | KS_CLI_OPTIONS_SERVER | KS_CLI_OPTIONS_DATA | KS_CLI_OPTIONS_NAMES, 0, 2,
-     ks_command_chat},
+     "$KESHER_CHAT_PASSWORD. At a secure server, where one has an account, the way there is encrypted, "
+     "names\n"
+     "are one's own, who joins is told, and /who alone in a line is answered. Without --server at a classic\n"
+     "one: the host of the usual server, port 5555; there nothing is encrypted.\n",
+     KS_CLI_OPTIONS_ANY | KS_CLI_OPTIONS_SERVER | KS_CLI_OPTIONS_DATA | KS_CLI_OPTIONS_NAMES |
+         KS_CLI_OPTIONS_ACCOUNT,
+     0, 2, ks_command_chat},
     {"ask", "[REQUEST…]", "ask the server: TIME, NAME, RAND, STAT",
      "Without requests they are read from the standard input, one per line, until EXIT. Without --server: "
      "the\n"

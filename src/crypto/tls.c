@@ -20,6 +20,7 @@ enum {
     EXPORTER_SIZE = 32,
     CHAIN_BYTES_LIMIT = 64 * 1024, /* of the certificates that a client reads */
     HANDSHAKE_FINISHED = 20,       /* RFC 8446, 4 */
+    KEY_UPDATES_LIMIT = 32,        /* of the peer's, between two things that it says */
 };
 
 struct ks_tls_context {
@@ -40,6 +41,7 @@ struct ks_tls {
     size_t unread;
     bool has_said_finished; /* a server's own part of the handshake is done */
     bool has_ended;         /* close_notify was sent, or an alert */
+    unsigned key_updates;   /* of the peer's, since it last said something */
     const char *why;        /* static */
 };
 
@@ -50,7 +52,7 @@ static int bio_read(BIO *bio, char *bytes, size_t size, size_t *got)
     struct ks_tls *tls = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
     *got = size < tls->unread ? size : tls->unread;
-    if (*got == 0) {
+    if (*got == 0 || tls->key_updates > KEY_UPDATES_LIMIT) {
         BIO_set_retry_read(bio);
         return 0;
     }
@@ -159,6 +161,17 @@ static void note_message(int is_sent, int version, int content_type, const void 
         tls->has_said_finished = true;
 }
 
+/* After it: sees the peer change its keys, which costs us more than it, and has no limit in libssl. */
+static void note_key_update(int is_sent, int version, int content_type, const void *bytes, size_t size,
+                            SSL *ssl, void *argument)
+{
+    struct ks_tls *tls = argument;
+    (void)version, (void)ssl;
+    if (!is_sent && content_type == SSL3_RT_HANDSHAKE && size > 0 &&
+        *(const uint8_t *)bytes == SSL3_MT_KEY_UPDATE)
+        tls->key_updates++;
+}
+
 enum ks_result ks_tls_server_context_new(const struct ks_tls_identity *identity,
                                          struct ks_tls_context **context)
 {
@@ -188,6 +201,31 @@ enum ks_result ks_tls_client_context_new(bool with_authorities, struct ks_tls_co
     SSL_CTX_set_max_cert_list(created->ssl, CHAIN_BYTES_LIMIT);
     if (SSL_CTX_set_alpn_protos(created->ssl, offered, sizeof offered - 1) != 0 ||
         (with_authorities && SSL_CTX_set_default_verify_paths(created->ssl) != 1)) {
+        ks_tls_context_release(created);
+        return ks_openssl_failure(KS_CRYPTO);
+    }
+    *context = created;
+    return KS_OK;
+}
+
+/* Nobody is asked whether the certificate is good: that would cost the one who measures, not who is measured.
+ */
+static int accept_certificate(X509_STORE_CTX *store, void *argument)
+{
+    (void)store, (void)argument;
+    return 1;
+}
+
+enum ks_result ks_tls_measuring_context_new(bool offers_kesher, struct ks_tls_context **context)
+{
+    struct ks_tls_context *created = NULL;
+    enum ks_result result = ks_tls_client_context_new(false, &created);
+    if (result != KS_OK)
+        return result;
+    SSL_CTX_set_cert_verify_callback(created->ssl, accept_certificate, NULL);
+    if (SSL_CTX_set_ciphersuites(created->ssl, "TLS_AES_128_GCM_SHA256") != 1 ||
+        SSL_CTX_set1_groups_list(created->ssl, "X25519") != 1 ||
+        (!offers_kesher && SSL_CTX_set_alpn_protos(created->ssl, NULL, 0) != 0)) {
         ks_tls_context_release(created);
         return ks_openssl_failure(KS_CRYPTO);
     }
@@ -307,7 +345,7 @@ enum ks_result ks_tls_handshake(struct ks_tls *tls)
     int code = SSL_do_handshake(tls->ssl);
     if (code != 1)
         return outcome(tls, code);
-    SSL_set_msg_callback(tls->ssl, NULL);
+    SSL_set_msg_callback(tls->ssl, note_key_update);
     return KS_OK;
 }
 
@@ -321,7 +359,15 @@ enum ks_result ks_tls_read(struct ks_tls *tls, uint8_t *bytes, size_t size, size
     *got = 0;
     ERR_clear_error();
     int code = SSL_read_ex(tls->ssl, bytes, size, got);
-    return code == 1 ? KS_OK : outcome(tls, code);
+    if (code == 1) {
+        tls->key_updates = 0;
+        return KS_OK;
+    }
+    if (tls->key_updates <= KEY_UPDATES_LIMIT)
+        return outcome(tls, code);
+    tls->why = "too many new keys";
+    tls->has_ended = true;
+    return ks_openssl_failure(KS_INVALID);
 }
 
 bool ks_tls_has_pending(const struct ks_tls *tls)

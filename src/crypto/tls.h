@@ -45,6 +45,11 @@ enum ks_result ks_tls_client_context_new(bool with_authorities, struct ks_tls_co
 /* Of a server's certificate: KS_TLS_FINGERPRINT_SIZE bytes, the context's. */
 const uint8_t *ks_tls_context_fingerprint(const struct ks_tls_context *context);
 
+/* For a client that measures servers of any kind: it offers TLS_AES_128_GCM_SHA256 and X25519 and nothing
+ * else, so that all of them have the same work; and `kesher/1` or, without `offers_kesher`, no protocol.
+ * Nobody vouches. KS_OK, KS_CRYPTO, KS_NO_MEMORY. */
+enum ks_result ks_tls_measuring_context_new(bool offers_kesher, struct ks_tls_context **context);
+
 struct ks_tls_context *ks_tls_context_retain(struct ks_tls_context *context);
 void ks_tls_context_release(struct ks_tls_context *context); /* NULL is allowed */
 

@@ -255,6 +255,7 @@ enum ks_result ks_net_secure_port(struct ks_net *net, const struct ks_tls_port_o
                                   struct ks_tls_port **port)
 {
     struct ks_tls_port_options ours = *options;
+    net->counts.crowd.proxies = options->proxies;
     ours.crowd = &net->counts.crowd;
     ours.output = &net->counts.output;
     return ks_tls_port_new(&ours, port);

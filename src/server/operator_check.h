@@ -7,8 +7,9 @@
 #include "server/operator_access.h"
 #include "server/server_options.h"
 
-/* Looks at the directory of the host key as the owner of the data directory, which root becomes for good.
- * True when there is something to tell. */
+/* Looks at the directory of the host key as the owner of the data directory, which root becomes for good;
+ * when there is none, asks whether there are accounts, whose clients know it. True when there is something to
+ * tell. */
 bool ks_operator_check_host_key(const struct ks_server_options *options, struct ks_control_finding *finding);
 
 /* A ks_operator_line that adds the finding to the answer of a check, before the line with the sums, and

@@ -120,16 +120,17 @@ static void print_user(const struct ks_operator_show *show, const struct ks_cont
 static void print_group(struct ks_operator_show *show, const struct ks_control_group *group)
 {
     char since[KS_CLOCK_SHOWN_SIZE];
+    const char *port = group->is_secure ? "secure" : "classic";
     time_text(group->since, since);
     if (!show->terminal) {
-        printf("%" PRIu64 "\t%" PRIu64 "\t%s\t%" PRIu64 "\n", group->number, group->members, since,
-               group->messages);
+        printf("%" PRIu64 "\t%" PRIu64 "\t%s\t%" PRIu64 "\t%s\n", group->number, group->members, since,
+               group->messages, port);
         return;
     }
     if (!show->begun)
-        printf("%7s  %7s  %-20s  %10s\n", "GROUP", "MEMBERS", "SINCE", "MESSAGES");
-    printf("%7" PRIu64 "  %7" PRIu64 "  %s  %10" PRIu64 "\n", group->number, group->members, since,
-           group->messages);
+        printf("%7s  %7s  %-20s  %10s  %s\n", "GROUP", "MEMBERS", "SINCE", "MESSAGES", "PORT");
+    printf("%7" PRIu64 "  %7" PRIu64 "  %s  %10" PRIu64 "  %s\n", group->number, group->members, since,
+           group->messages, port);
 }
 
 /* ---- checks ---- */

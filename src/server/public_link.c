@@ -29,17 +29,10 @@ static enum ks_result listener_of(const struct ks_host_key_shown *shown, const c
     return KS_INVALID;
 }
 
-/* What is said of a host that nobody has named. */
+/* What is said of a host that nobody has named. One of loopback tells itself that it is for this machine. */
 static void doubt_host(const struct ks_address *listener, const char *chosen, struct ks_public_link *made)
 {
-    char text[KS_LISTENER_ADDRESS_SIZE];
-    ks_address_format(listener, text, sizeof text);
-    if (ks_server_options_is_loopback(text))
-        (void)snprintf(
-            made->doubt, sizeof made->doubt,
-            "nobody but this machine reaches %.280s: give secure another address, as in secure = :%s", text,
-            listener->port);
-    else if (strcmp(chosen, listener->host) != 0)
+    if (strcmp(chosen, listener->host) != 0)
         (void)snprintf(made->doubt, sizeof made->doubt,
                        "%.253s is what this machine calls itself: if others know it by another name, say it "
                        "with --host",

@@ -5,25 +5,6 @@
 
 #include "server/data_directory.h"
 
-void ks_server_set_store_limits(struct ks_server *server, const struct ks_server_options *options)
-{
-    struct ks_store_limits *limits = &server->store_limits;
-    atomic_store(&limits->users, options->users);
-    atomic_store(&limits->waiting_messages, options->waiting_messages);
-    atomic_store(&limits->waiting_bytes, options->waiting_bytes);
-    atomic_store(&limits->user_files, options->user_files);
-    atomic_store(&limits->user_bytes, options->user_bytes);
-    atomic_store(&limits->free_space, options->free_space);
-}
-
-struct ks_groups_limits ks_server_groups_limits(const struct ks_server_options *options)
-{
-    return (struct ks_groups_limits){.groups = options->groups,
-                                     .members = options->group_members,
-                                     .member_queue = options->member_queue,
-                                     .queues = options->chat_queues};
-}
-
 void ks_server_apply_settings(struct ks_server *server, const struct ks_server_options *options)
 {
     struct ks_service_settings *settings = &server->environment.settings;

@@ -72,13 +72,15 @@ struct ks_server {
  * log has. The command line and the log's level are there. */
 enum ks_result ks_server_serve(struct ks_server *server);
 
-/* ---- reload.c ---- */
+/* ---- server_limits.c ---- */
 
 /* What the chat may hold. */
 struct ks_groups_limits ks_server_groups_limits(const struct ks_server_options *options);
 
 /* What the store keeps for whom; it looks at them with every request. */
 void ks_server_set_store_limits(struct ks_server *server, const struct ks_server_options *options);
+
+/* ---- reload.c ---- */
 
 /* Lets everything count that may change while the server runs; services and network are there. */
 void ks_server_apply_settings(struct ks_server *server, const struct ks_server_options *options);

@@ -27,6 +27,8 @@ import peers  # noqa: E402
 import plot  # noqa: E402
 import rows_memory  # noqa: E402
 import rows_messages  # noqa: E402
+import rows_secure  # noqa: E402
+import secure_peers  # noqa: E402
 import summary  # noqa: E402
 import workspace as workspaces  # noqa: E402
 from peer.kesherd import program  # noqa: E402
@@ -135,6 +137,28 @@ def test_bench_rows_of_requests_have_a_target_on_the_tail(name):
     (curve,) = [curve for curve in row.curves if curve.parameter in ("connections", "members")]
     loads = [2, 10, 50, 100, 200, 1000] if name.startswith("group") else [1, 16, 50, 200, 1000]
     assert (curve.loads, curve.rounds) == (loads, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "members", "window", "factor", "pinned"),
+    [("secure-group-1", 100, 1, 1.0, True), ("secure-group-wide", 100, 256, 1.5, False),
+     ("secure-group-1-1000", 1000, 1, 1.0, True), ("secure-group-wide-1000", 1000, 256, 1.5, False)],
+)
+def test_bench_secure_groups_are_beside_others_with_tls(name, members, window, factor, pinned):
+    row = rows_secure.ROWS[name](None)
+    (target,) = row.targets
+    assert row.name == name and (row.load["members"], row.load["window"], row.is_pinned) == (members, window, pinned)
+    assert (target.against, target.factor, target.metric) == (("NATS", "Mosquitto", "ngIRCd"), factor, "value")
+    assert {contender.name for contender in row.contenders} == {"kesher", *target.against}
+    assert all(isinstance(contender.peer, secure_peers.WithTls) for contender in row.contenders)
+
+
+def test_bench_secure_rows_against_nginx_and_who_else_has_idle_connections():
+    handshakes, idle = rows_secure.ROWS["handshakes"](None), rows_secure.ROWS["secure-idle"](None)
+    assert [(target.against, target.factor) for target in handshakes.targets] == [(("nginx",), 1.0)]
+    assert {contender.name: contender.kind for contender in handshakes.contenders}["openssl speed"] == model.LIMIT
+    assert [target.against for target in idle.targets] == [("nginx", "Mosquitto", "Redis")]
+    assert idle.load == {"connections": 10000} and idle.metrics[0].better == "less"
 
 
 # ---- what the machine allowed ----
@@ -490,6 +514,41 @@ def test_bench_stops_what_it_started_and_removes_its_directory(workspace):
     assert not process.has_ended()
     workspace.close()
     assert process.has_ended() and not workspace.path.exists()
+
+
+def test_bench_peers_with_tls_have_one_key(workspace):
+    made = [kind(workspace) for kind in (secure_peers.SecureKesherd, secure_peers.SecureNginx, secure_peers.SecureRedis,
+                                         secure_peers.SecureMosquitto, secure_peers.SecureNats)]
+    for peer in made:
+        peer.prepare()
+        peer.port = 12345
+    assert {(peer.certificate, peer.key) for peer in made} == {(made[0].certificate, made[0].key)}
+    assert made[0].key.stat().st_mode & 0o777 == 0o600
+    told = subprocess.run(["openssl", "x509", "-in", made[0].certificate, "-noout", "-text"], capture_output=True,
+                          text=True, timeout=60, check=True).stdout
+    assert "prime256v1" in told and "ecdsa-with-SHA256" in told
+    for peer in made:
+        text = peer.configuration()
+        assert "WORK/tls/certificate.pem" in text and "WORK/tls/key.pem" in text, peer.title
+        assert "12345" not in document._without_port(text), peer.title
+    own = secure_peers.SecureNgircd(workspace)
+    own.prepare()
+    assert Path(own.key).read_bytes() == made[0].key.read_bytes(), "as the user that it is"
+
+
+def test_bench_nginx_with_tls_says_so(workspace):
+    peer = secure_peers.SecureNginx(workspace, workers="auto")
+    peer.prepare()
+    peer.port = 12345
+    text = peer.configuration()
+    for words in ("listen 127.0.0.1:12345 ssl backlog", "worker_processes auto;", "ssl_protocols TLSv1.3;",
+                  "ssl_session_tickets off;"):
+        assert words in text
+
+
+def test_bench_counts_signatures(workspace):
+    assert limits.signatures(workspace) > 100
+    assert workspace.commands == ["openssl speed -seconds 1 -mr ecdsap256"]
 
 
 def test_bench_neighbours_are_nice_and_end_with_the_run(workspace):

@@ -32,7 +32,7 @@ def run_kesherd(*arguments: str) -> subprocess.CompletedProcess:
 
 def listening(tmp_path, **addresses: str) -> list[str]:
     """The arguments of a server that listens at these addresses, and nowhere else."""
-    options = {"data": str(tmp_path / "data"), **{service: "off" for service in SERVICES}, **addresses}
+    options = {"data": str(tmp_path / "data"), **{service: "off" for service in (*SERVICES, "secure")}, **addresses}
     return [part for name, value in options.items() for part in (f"--{name}", value)]
 
 
@@ -116,7 +116,7 @@ def test_what_is_no_address_is_one_clear_line(tmp_path, service, address):
 
 def test_addresses_may_stand_in_the_configuration(tmp_path):
     configuration = tmp_path / "kesherd.ini"
-    configuration.write_text("listen = off\nchat = off\nask = off\n")
+    configuration.write_text("listen = off\nchat = off\nask = off\nsecure = off\n")
     run = run_kesherd("--data", str(tmp_path / "data"), "--config", str(configuration))
     assert run.returncode == 2
     assert (run.stdout + run.stderr).count("\n") == 1, run

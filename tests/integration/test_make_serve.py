@@ -91,33 +91,28 @@ def served(tmp_path, *options: str) -> list[str]:
     return [line.split("/kesher ", 1)[1] for line in run.stdout.decode().splitlines() if "/kesher --home" in line]
 
 
-def test_what_is_to_be_tried_needs_no_address_of_the_usual_server(tmp_path):
-    tried = served(tmp_path)
-    assert tried[0] == "--home homes/alice register alice" and len(tried) == 4
-
-
 @pytest.mark.parametrize(
     "options, address",
     [
+        ([], "127.0.0.1:1357"),
         (["--listen", "127.0.0.1:1400"], "127.0.0.1:1400"),
         (["--listen=:1400", "--log-level", "debug"], "127.0.0.1:1400"),
-        (["--listen", "0.0.0.0:1357"], None),
+        (["--listen", "0.0.0.0:1357"], "127.0.0.1:1357"),
         (["--listen", "[::]:1357"], "[::1]:1357"),
         (["--listen", "10.0.0.7:1357"], "10.0.0.7:1357"),
         (["--data", "elsewhere"], "127.0.0.1:1500"),
         (["--config", "my.conf"], "127.0.0.1:1600"),
-        (["--config", "my.conf", "--listen", "127.0.0.1:1357"], None),
+        (["--config", "my.conf", "--listen", "127.0.0.1:1357"], "127.0.0.1:1357"),
     ],
 )
-def test_what_is_to_be_tried_names_the_servers_address_where_it_is_another(tmp_path, options, address):
+def test_what_is_to_be_tried_names_the_servers_classic_address(tmp_path, options, address):
     """Only to register: the home knows its server then."""
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere/myport.info").write_text("1500\n")
     (tmp_path / "my.conf").write_text("log-level = debug\nlisten = 127.0.0.1:1600\n")
-    server = f" --server {address}" if address else ""
     assert served(tmp_path, *options) == [
-        f"--home homes/alice{server} register alice",
-        f"--home homes/bob{server} register bob",
+        f"--home homes/alice --server {address} register alice",
+        f"--home homes/bob --server {address} register bob",
         "--home homes/alice send bob 'Lunch at one?'",
         "--home homes/bob inbox",
     ]

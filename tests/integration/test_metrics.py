@@ -45,10 +45,12 @@ def test_the_text_is_what_prometheus_reads(monitor):
     check_with_promtool(answer.content.decode())
 
 
-def test_every_metric_is_in_the_manual_and_the_other_way_round(server, monitor, new_user):
-    with server.connect() as connection:
+def test_every_metric_is_in_the_manual_and_the_other_way_round(make_server, new_user, new_account):
+    server = make_server(also=("chat", "ask", "secure"), metrics="127.0.0.1:0")
+    with server.connect() as connection, HttpClient(server.metrics_address) as monitor:
         connection.register(new_user())
-    metrics = monitor.scrape()
+        new_account(server)
+        metrics = monitor.scrape()
     manual = (REPOSITORY / "docs" / "metrics.md").read_text()
     documented = {}
     for cell, kind in re.findall(r"^\| (`.*?`) \| (\w+) \|", manual, re.MULTILINE):

@@ -315,10 +315,10 @@ def test_groups_are_listed_with_their_members_and_messages(make_talker, open_cha
     ben.expect("ann: hello")
     (group,) = operator.succeed("group", "list", "--json").objects()
     since = time.strptime(group.pop("since"), "%Y-%m-%dT%H:%M:%SZ")
-    assert group == {"group": 1, "members": 2, "messages": 1}
+    assert group == {"group": 1, "members": 2, "messages": 1, "secure": False}
     assert since <= time.gmtime()
-    ((number, members, _, messages),) = operator.succeed("group", "list").lines()
-    assert (number, members, messages) == ("1", "2", "1")
+    ((number, members, _, messages, port),) = operator.succeed("group", "list").lines()
+    assert (number, members, messages, port) == ("1", "2", "1", "classic")
 
 
 def test_without_a_server_there_are_no_groups_and_a_line_says_so(own_server, operator):
@@ -344,7 +344,7 @@ def test_without_a_server_there_are_no_groups_and_a_line_says_so(own_server, ope
         ("user", "show", "a", "b"),
         ("user", "show", ""),
         ("user", "show", "  "),
-        ("user", "show", "é"),
+        ("user", "show", "a\u202eb"),
         ("user", "list", "--secret"),
         ("user", "list", "--yes=1"),
         ("user", "list", "--data"),

@@ -1,4 +1,5 @@
-"""The peer's two sides of the secure port against each other: the client of secure.py on the server of secure_server.py."""
+"""The peer's two sides of the secure port against each other: the client of secure.py on the server of
+secure_server.py."""
 
 import os
 

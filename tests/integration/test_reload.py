@@ -42,6 +42,10 @@ EVERYTHING = {
     "waiting-messages": 1,
     "waiting-bytes": 1,
     "user-files": 1,
+    "users": 1,
+    "sign-in-timeout": 1,
+    "proxy-networks": "192.0.2.0/24",
+    "registration": "closed",
     "crc-wrong-delay-ms": 1,
 }
 
@@ -244,6 +248,7 @@ FIXED = {
     "listen": "127.0.0.1:0",
     "chat": "127.0.0.1:0",
     "ask": "127.0.0.1:0",
+    "secure": "127.0.0.1:0",
     "name": "another",
     "workers": "1",
     "buffers": "7",
@@ -259,7 +264,7 @@ def from_file(tmp_path):
     """A server that is told all by its configuration; stopped and checked afterwards."""
     server = FromFile(tmp_path / "data")
     listen = f"127.0.0.1:{free_port()}"
-    server.whole = {"data": server.data, "listen": listen, "chat": "off", "ask": "off", "workers": 2}
+    server.whole = {"data": server.data, "listen": listen, "chat": "off", "ask": "off", "secure": "off", "workers": 2}
     server.configure(**server.whole)
     yield server
     server.stop()

@@ -33,6 +33,14 @@ FLOOD = 1000
 SMALL_BUFFER = 4096
 TEXTS = 1600
 IN_TEST_QUOTA = {"waiting-messages", "waiting-bytes", "user-files", "user-bytes", "free-space"}
+IN_TESTS_OF_THE_SECURE_PORT = {  # test_reload_secure.py, test_secure_keys.py, _register.py, _proxy.py
+    "certificate",
+    "private-key",
+    "proxy-networks",
+    "registration",
+    "sign-in-timeout",
+    "users",
+}
 
 
 class Scene:
@@ -356,7 +364,8 @@ def test_every_setting_that_is_read_again_has_a_test():
         pytest.skip("kesherd-describe is not built")
     rows = [line.split("\t") for line in subprocess.check_output([describe], text=True).splitlines()]
     read_again = {row[1] for row in rows if row[0] == "reloads"}
-    tested = {row[0] for row in SETTINGS} | {"unlimited-networks", "payload-rate", "list-rate"} | IN_TEST_QUOTA
+    tested = {row[0] for row in SETTINGS} | {"unlimited-networks", "payload-rate", "list-rate"}
+    tested |= IN_TEST_QUOTA | IN_TESTS_OF_THE_SECURE_PORT
     assert tested == read_again
 
 

@@ -12,11 +12,13 @@ static const struct {
 } orders[] = {
     {"help", KS_CHAT_ORDER_HELP},
     {"quit", KS_CHAT_ORDER_QUIT},
+    {"who", KS_CHAT_ORDER_WHO},
 };
 
 static const char *const help[] = {
     "/help  lists the commands",
     "/quit  leaves the group, as Ctrl-D and Ctrl-C do",
+    "/who   lists who is in the group, where the server is a secure one",
     "//...  sends a message that begins with a slash",
 };
 

@@ -10,6 +10,7 @@ enum ks_chat_order {
     KS_CHAT_ORDER_SAY,
     KS_CHAT_ORDER_HELP,
     KS_CHAT_ORDER_QUIT,
+    KS_CHAT_ORDER_WHO, /* a secure server's to answer */
     KS_CHAT_ORDER_UNKNOWN,
 };
 

@@ -30,6 +30,7 @@ static enum ks_chat_return enter(const struct ks_chat_seat *seat, struct kesher_
     case KESHER_CONNECTION:
     case KESHER_TIMEOUT:
     case KESHER_FULL:
+    case KESHER_EXISTS: /* the server has not noticed yet that the one before is gone */
         return KS_CHAT_NOT_YET;
     default:
         return KS_CHAT_NEVER;
@@ -43,7 +44,12 @@ enum ks_chat_return ks_chat_return(const struct ks_chat_seat *seat, struct keshe
     struct kesher_chat *opened = NULL;
     if (limits.progress_ms > ANSWER_MS)
         limits.progress_ms = ANSWER_MS;
-    if (kesher_chat_open(seat->address, &limits, &opened, error) != KESHER_OK)
+    enum kesher_status status = seat->account != NULL
+                                    ? kesher_chat_open_account(seat->account, &limits, &opened, error)
+                                    : kesher_chat_open(seat->address, &limits, &opened, error);
+    if (status == KESHER_REFUSED || status == KESHER_UNKNOWN)
+        return KS_CHAT_NEVER; /* it is another server, or the account is gone */
+    if (status != KESHER_OK)
         return KS_CHAT_NOT_YET;
     enum ks_chat_return result = enter(seat, opened, error);
     if (result == KS_CHAT_BACK && kesher_chat_take_over(opened, *chat, error) != KESHER_OK)

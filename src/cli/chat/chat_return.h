@@ -7,6 +7,7 @@
 /* What takes one back to where one sat. All of it is the caller's, who wipes the password. */
 struct ks_chat_seat {
     const char *address;
+    struct kesher_account *account;      /* at a secure server; NULL at a classic one */
     const struct kesher_options *limits; /* those of the way in */
     unsigned group;
     const char *name;

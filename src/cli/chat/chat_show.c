@@ -49,11 +49,24 @@ static void print_json(const struct kesher_chat_line *line)
     (void)fputs("}\n", stdout);
 }
 
+static bool is_ascii(const char *text, size_t size)
+{
+    while (size > 0 && (unsigned char)text[size - 1] < 0x80)
+        size--;
+    return size == 0;
+}
+
+/* On a screen a name keeps its direction of writing to itself (U+2068, U+2069). */
 static void print_name(const struct ks_chat_show *show, const struct kesher_chat_line *line)
 {
+    bool isolates = show->screen && !is_ascii(line->name, line->name_size);
     if (show->colours)
         (void)printf("\033[%um", ks_chat_commands_colour(line->name, line->name_size));
+    if (isolates)
+        (void)fputs("\xe2\x81\xa8", stdout);
     print_harmless(line->name, line->name_size);
+    if (isolates)
+        (void)fputs("\xe2\x81\xa9", stdout);
     if (show->colours)
         (void)fputs("\033[0m", stdout);
     if (line->kind == KESHER_CHAT_MESSAGE)

@@ -13,6 +13,7 @@
 #include "cli/terminal/stop.h"
 #include "cli/terminal/terminal.h"
 #include "crypto/secret.h"
+#include "wire/chat_codec.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -335,6 +336,12 @@ static void take_typed(void *context, const char *line, size_t size)
         break;
     case KS_CHAT_ORDER_QUIT:
         leave(talk, FAREWELL_MS, false);
+        break;
+    case KS_CHAT_ORDER_WHO:
+        if (talk->with->seat->account != NULL)
+            say(talk, KS_CHAT_ASK_WHO, strlen(KS_CHAT_ASK_WHO));
+        else
+            ks_output_notice("a classic server does not tell who is in a group");
         break;
     case KS_CHAT_ORDER_UNKNOWN:
         ks_chat_show_unknown(said, said_size);

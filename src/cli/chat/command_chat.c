@@ -14,6 +14,9 @@
 enum { SHOWN_SIZE = 300 };
 
 struct chat_entry {
+    char address[KESHER_ADDRESS_SIZE];
+    bool is_secure;
+    struct kesher_account *account; /* owned; at a secure server */
     struct kesher_chat *chat;
     unsigned group;
     char name[KESHER_CHAT_INPUT_LIMIT + 1];
@@ -81,11 +84,21 @@ static bool take_name(struct chat_entry *entry, const char *name)
     return true;
 }
 
-/* The name of the home's identity; *found is false when there is none. */
-static bool take_identity_name(const struct ks_context *context, struct chat_entry *entry, bool *found)
+/* The name of the account, as the home has it; that there is none is said when it is opened. */
+static bool take_account_name(const struct ks_context *context, struct chat_entry *entry, bool *found)
+{
+    struct kesher_account_card card;
+    *found = kesher_account_card(context->home, &card, NULL) == KESHER_OK && card.has_id;
+    return !*found || take_name(entry, card.name);
+}
+
+/* The name of the home's account or identity; *found is false when there is none. */
+static bool take_own_name(const struct ks_context *context, struct chat_entry *entry, bool *found)
 {
     struct kesher_identity *identity = NULL;
     struct kesher_error error;
+    if (entry->is_secure)
+        return take_account_name(context, entry, found);
     *found = kesher_identity_exists(context->home);
     if (!*found)
         return true;
@@ -104,7 +117,7 @@ static enum ks_exit find_name(const struct ks_context *context, struct chat_entr
     size_t size = 0;
     bool found = false;
     const char *name = context->options->as;
-    if (name == NULL && !take_identity_name(context, entry, &found))
+    if (name == NULL && !take_own_name(context, entry, &found))
         return KS_EXIT_FAILED;
     if (found)
         return KS_EXIT_DONE;
@@ -194,53 +207,81 @@ static enum ks_exit talk(const struct ks_context *context, struct kesher_chat *c
     return ks_chat_talk(&talk);
 }
 
-/* Opens the chat; NULL after printing why not. */
-static struct kesher_chat *open_chat(const struct ks_context *context, char address[KESHER_ADDRESS_SIZE])
+/* Which server it is, and of which kind. False after printing why not. */
+static bool find_server(const struct ks_context *context, struct chat_entry *entry)
 {
-    struct kesher_chat *chat = NULL;
+    const char *given = context->options->server;
+    struct kesher_error error;
+    bool belongs = false;
+    if (kesher_home_is_secure(context->home, &belongs, &error) != KESHER_OK) {
+        ks_output_failure(&error);
+        return false;
+    }
+    bool is_classic = given != NULL && !ks_context_is_secure(given) && !belongs;
+    if (!is_classic && !ks_context_any_server(context, false, entry->address))
+        return false;
+    entry->is_secure = !is_classic && ks_context_is_secure(entry->address);
+    return entry->is_secure || ks_context_service(context, KESHER_CHAT_PORT, entry->address);
+}
+
+static enum kesher_status open_at_account(const struct ks_context *context, struct chat_entry *entry,
+                                          const struct kesher_options *options, struct kesher_error *error)
+{
+    enum kesher_status status =
+        kesher_account_open(context->home, entry->address, options, &entry->account, error);
+    return status == KESHER_OK ? kesher_chat_open_account(entry->account, options, &entry->chat, error)
+                               : status;
+}
+
+/* Opens the chat. False after printing why not. */
+static bool open_chat(const struct ks_context *context, struct chat_entry *entry)
+{
     struct kesher_error error;
     struct kesher_options options = context->limits;
     options.observer.notice = ks_progress_notice;
-    if (!ks_context_service(context, KESHER_CHAT_PORT, address))
-        return NULL;
-    if (kesher_chat_open(address, &options, &chat, &error) == KESHER_OK)
-        return chat;
-    ks_output_failure(&error);
-    return NULL;
+    if (entry->is_secure && !ks_context_secrets_are_kept(context))
+        return false;
+    enum kesher_status status = entry->is_secure
+                                    ? open_at_account(context, entry, &options, &error)
+                                    : kesher_chat_open(entry->address, &options, &entry->chat, &error);
+    if (status != KESHER_OK)
+        ks_output_failure(&error);
+    return status == KESHER_OK;
 }
 
 static enum ks_exit enter(const struct ks_context *context, struct chat_entry *entry,
                           bool (*way_in)(struct chat_entry *entry))
 {
-    char address[KESHER_ADDRESS_SIZE];
     enum ks_exit status = find_password(entry);
+    if (status == KS_EXIT_DONE && !find_server(context, entry))
+        status = KS_EXIT_FAILED;
     if (status == KS_EXIT_DONE)
         status = find_name(context, entry);
     if (status != KS_EXIT_DONE)
         return status;
-    entry->chat = open_chat(context, address);
-    if (entry->chat == NULL)
+    if (!open_chat(context, entry))
         return KS_EXIT_FAILED;
     if (!way_in(entry)) {
         kesher_chat_close(entry->chat);
         return KS_EXIT_FAILED;
     }
     const struct ks_chat_seat seat = {
-        .address = address,
+        .address = entry->address,
+        .account = entry->account,
         .limits = &context->limits,
         .group = entry->group,
         .name = entry->name,
         .password = entry->password,
         .password_size = entry->password_size,
     };
-    return talk(context, entry->chat, address, &seat);
+    return talk(context, entry->chat, entry->address, &seat);
 }
 
-static enum ks_exit pass_menu_through(const struct ks_context *context)
+static enum ks_exit pass_menu_through(const struct ks_context *context, struct chat_entry *entry)
 {
-    char address[KESHER_ADDRESS_SIZE];
-    struct kesher_chat *chat = open_chat(context, address);
-    return chat != NULL ? talk(context, chat, address, NULL) : KS_EXIT_FAILED;
+    if (!find_server(context, entry) || !open_chat(context, entry))
+        return KS_EXIT_FAILED;
+    return talk(context, entry->chat, entry->address, NULL);
 }
 
 static enum ks_exit usage_error(const char *reason)
@@ -258,13 +299,15 @@ enum ks_exit ks_command_chat(struct ks_context *context)
     bool joins = options->operand_count == 2 && strcmp(options->operands[0], "join") == 0;
     if (options->operand_count == 0 && options->as != NULL)
         return usage_error("the server's menu asks for the name itself: --as is for create and join");
-    if (options->operand_count == 0)
-        return pass_menu_through(context);
-    if (!creates && !joins)
+    if (options->operand_count > 0 && !creates && !joins)
         return usage_error("'chat' takes 'create', or 'join' and the ID of a group, or nothing");
     if (joins && !ks_chat_commands_group(options->operands[1], strlen(options->operands[1]), &entry.group))
         return usage_error("the ID of a group is a number, such as 3");
-    status = enter(context, &entry, creates ? create_group : join_group);
+    if (options->operand_count == 0)
+        status = pass_menu_through(context, &entry);
+    else
+        status = enter(context, &entry, creates ? create_group : join_group);
+    kesher_account_close(entry.account);
     ks_secret_wipe(entry.password, sizeof entry.password);
     return status;
 }

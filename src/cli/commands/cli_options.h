@@ -17,6 +17,10 @@ enum ks_cli_options_group {
     KS_CLI_OPTIONS_INBOX = 1u << 7,    /* receives messages */
     KS_CLI_OPTIONS_IDENTITY = 1u << 8, /* tells the server who the home's user is */
     KS_CLI_OPTIONS_REGISTER = 1u << 9, /* registers a name */
+    KS_CLI_OPTIONS_ACCOUNT = 1u << 10, /* may need the key of the home's account */
+    KS_CLI_OPTIONS_NEW_KEY = 1u << 11, /* may make one */
+    KS_CLI_OPTIONS_TRUST = 1u << 12,   /* is about how the home trusts its server */
+    KS_CLI_OPTIONS_FINAL = 1u << 13,   /* does what cannot be undone */
 };
 
 struct ks_cli_options {
@@ -25,11 +29,16 @@ struct ks_cli_options {
     const char *as;
     const char *file;
     const char *save_to;
+    const char *invitation;
+    const char *passphrase_file;
     unsigned answer_timeout; /* ms, here and below */
     unsigned silence;
     unsigned retry;
     bool moved;
     bool again;
+    bool adopt;
+    bool passphrase;
+    bool yes;
     bool accept_key;
     bool forget;
     bool follow;

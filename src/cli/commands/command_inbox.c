@@ -106,7 +106,8 @@ enum ks_exit ks_command_inbox(struct ks_context *context)
     if (options->follow && !ks_stop_prepare(GRACE_SECONDS))
         return KS_EXIT_FAILED;
     (void)signal(SIGPIPE, SIG_IGN);
-    struct kesher_messenger *messenger = ks_messaging_open(context, options->follow ? &patient : NULL);
+    struct kesher_messenger *messenger =
+        ks_messaging_open(context, "messages", options->follow ? &patient : NULL);
     if (messenger == NULL)
         return KS_EXIT_FAILED;
     bool can_save = ks_messaging_prepare_directory(context); /* texts come all the same */

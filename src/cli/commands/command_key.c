@@ -10,10 +10,11 @@ typedef enum kesher_status key_action(struct kesher_messenger *messenger,
                                       const struct ks_cli_options *options, const char *user,
                                       struct kesher_error *error);
 
-static enum ks_exit run(struct ks_context *context, key_action *action)
+/* `what`: see ks_messaging_open. */
+static enum ks_exit run(struct ks_context *context, const char *what, key_action *action)
 {
     struct kesher_error error;
-    struct kesher_messenger *messenger = ks_messaging_open(context, NULL);
+    struct kesher_messenger *messenger = ks_messaging_open(context, what, NULL);
     if (messenger == NULL)
         return KS_EXIT_FAILED;
     enum kesher_status status = action(messenger, context->options, context->options->operands[0], &error);
@@ -34,7 +35,7 @@ static void print_outcome(const struct ks_cli_options *options, const char *user
         ks_output_json_string(stdout, user);
         (void)printf(", %s}\n", rest);
     } else {
-        (void)printf("%s%s%s\n", before, ks_shown_name(user, shown), after);
+        (void)printf("%s%s%s\n", before, ks_output_name(user, shown), after);
     }
 }
 
@@ -49,7 +50,7 @@ static void print_key(const struct ks_cli_options *options, const struct kesher_
         (void)printf(", \"id\": \"%s\", \"fingerprint\": \"%s\", \"new\": %s}\n", id, key->fingerprint,
                      key->is_new ? "true" : "false");
     } else {
-        (void)printf("%s\nid %s\nkey fingerprint %s\n", ks_shown_name(key->user.name, shown), id,
+        (void)printf("%s\nid %s\nkey fingerprint %s\n", ks_output_name(key->user.name, shown), id,
                      key->fingerprint);
     }
 }
@@ -125,7 +126,7 @@ static enum ks_exit show_own_key(const struct ks_context *context)
         ks_output_json_string(stdout, name);
         (void)printf(", \"fingerprint\": \"%s\"}\n", fingerprint);
     } else {
-        (void)printf("%s\nkey fingerprint %s\n", ks_shown_name(name, shown), fingerprint);
+        (void)printf("%s\nkey fingerprint %s\n", ks_output_name(name, shown), fingerprint);
     }
     kesher_identity_free(identity);
     return KS_EXIT_DONE;
@@ -144,16 +145,16 @@ enum ks_exit ks_command_key(struct ks_context *context)
         return KS_EXIT_USAGE;
     }
     if (context->options->forget)
-        return run(context, forget_key);
-    return run(context, context->options->accept_key ? accept_key : show_key);
+        return run(context, NULL, forget_key);
+    return run(context, NULL, context->options->accept_key ? accept_key : show_key);
 }
 
 enum ks_exit ks_command_request_key(struct ks_context *context)
 {
-    return run(context, request_key);
+    return run(context, "keys of messages", request_key);
 }
 
 enum ks_exit ks_command_share_key(struct ks_context *context)
 {
-    return run(context, share_key);
+    return run(context, "keys of messages", share_key);
 }

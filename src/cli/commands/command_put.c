@@ -24,7 +24,7 @@ enum ks_exit ks_command_put(struct ks_context *context)
     enum ks_exit status = ks_put_check_names(&put);
     if (status != KS_EXIT_DONE)
         return status;
-    if (!ks_context_server(context, address) || !ks_context_secrets_are_kept(context))
+    if (!ks_context_server(context, "files", address) || !ks_context_secrets_are_kept(context))
         return KS_EXIT_FAILED;
     return ks_put_files(context, address, &put);
 }

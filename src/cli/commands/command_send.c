@@ -82,7 +82,7 @@ static void print_sent(const struct ks_cli_options *options, const struct messag
             (void)printf(", \"id\": %lu", (unsigned long)message->receipt.message_id);
         (void)puts("}");
     } else {
-        (void)printf("sent to %s", ks_shown_name(message->user, shown));
+        (void)printf("sent to %s", ks_output_name(message->user, shown));
         if (message->receipt.has_id)
             (void)printf(", message %lu", (unsigned long)message->receipt.message_id);
         (void)putchar('\n');
@@ -122,7 +122,7 @@ enum ks_exit ks_command_send(struct ks_context *context)
         ks_output_usage("TEXT is empty, and nothing was sent; see kesher send --help");
         return KS_EXIT_USAGE;
     }
-    struct kesher_messenger *messenger = ks_messaging_open(context, &settings);
+    struct kesher_messenger *messenger = ks_messaging_open(context, "messages", &settings);
     if (messenger == NULL)
         return KS_EXIT_FAILED;
     enum ks_exit status = KS_EXIT_FAILED;

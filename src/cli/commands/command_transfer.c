@@ -32,7 +32,7 @@ static bool find_server(const struct ks_context *context, const struct kesher_tr
         memcpy(address, transfer->address, sizeof transfer->address);
         return true;
     }
-    if (!ks_context_server(context, address))
+    if (!ks_context_server(context, "files", address))
         return false;
     if (context->options->server == NULL && !are_the_same(address, transfer->address))
         ks_output_notice(

@@ -17,7 +17,7 @@ static bool print_user(void *context, const struct kesher_user *user)
         ks_output_json_string(stdout, user->name);
         (void)printf(", \"id\": \"%s\"}\n", id);
     } else {
-        (void)puts(ks_shown_name(user->name, shown));
+        (void)puts(ks_output_name(user->name, shown));
     }
     return ferror(stdout) == 0;
 }
@@ -26,7 +26,7 @@ enum ks_exit ks_command_users(struct ks_context *context)
 {
     struct kesher_error error;
     struct ks_cli_options options = *context->options;
-    struct kesher_messenger *messenger = ks_messaging_open(context, NULL);
+    struct kesher_messenger *messenger = ks_messaging_open(context, NULL, NULL);
     if (messenger == NULL)
         return KS_EXIT_FAILED;
     enum kesher_status status = kesher_messenger_users(messenger, print_user, &options, &error);

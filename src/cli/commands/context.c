@@ -1,9 +1,14 @@
 /* context.c — see context.h. */
 #include "cli/commands/context.h"
 
+#include "cli/commands/passphrases.h"
 #include "cli/terminal/output.h"
 
 #include "base/address.h"
+#include "base/text.h"
+#include "crypto/secret.h"
+#include "crypto/tls_identity.h"
+#include "wire/link.h"
 
 #include <pwd.h>
 #include <stdio.h>
@@ -73,7 +78,9 @@ bool ks_context_open(struct ks_context *context, const struct ks_cli_options *op
         .limits = {.answer_ms = options->answer_timeout,
                    .progress_ms = options->silence,
                    .retry_ms = options->retry > 0 ? options->retry : 1 /* 0 is the library's default */,
-                   .moved = options->moved},
+                   .moved = options->moved,
+                   .questions = ks_passphrases_questions(),
+                   .passphrase = ks_passphrases(options)},
     };
     const char *home = options->home;
     if (home == NULL && default_home(path, sizeof path))
@@ -124,11 +131,77 @@ static void write_in_one_form(char address[KESHER_ADDRESS_SIZE])
         ks_address_format(&parsed, address, KESHER_ADDRESS_SIZE);
 }
 
-bool ks_context_server(const struct ks_context *context, char address[KESHER_ADDRESS_SIZE])
+bool ks_context_is_secure(const char *address)
+{
+    return ks_link_is_meant(address, strlen(address));
+}
+
+/* A link to the server, as the library wants it. An invitation stays where it was given. */
+static void write_link(const struct kesher_server *server, char address[KESHER_ADDRESS_SIZE])
+{
+    char fingerprint[KS_TLS_FINGERPRINT_TEXT_SIZE] = "";
+    if (server->has_fingerprint)
+        ks_tls_fingerprint_text(server->fingerprint, fingerprint);
+    if (snprintf(address, KESHER_ADDRESS_SIZE, "kesher://%s/%s%s", server->address,
+                 server->has_fingerprint ? "#" : "", fingerprint) < 0)
+        address[0] = '\0';
+}
+
+bool ks_context_any_server(const struct ks_context *context, bool adopt, char address[KESHER_ADDRESS_SIZE])
+{
+    struct kesher_error error;
+    struct kesher_server server;
+    if (kesher_home_choose_server(context->home, context->options->server, adopt, context->options->moved,
+                                  &server, &error) != KESHER_OK) {
+        ks_output_failure(&error);
+        return false;
+    }
+    if (server.kind == KESHER_SERVER_SECURE)
+        write_link(&server, address);
+    else
+        memcpy(address, server.address, sizeof server.address);
+    ks_secret_wipe(&server, sizeof server);
+    return true;
+}
+
+/* Nothing falls back to the classic ports: what a secure server does not have yet, it does not have. */
+static bool is_classic(const struct ks_context *context, const char *what)
+{
+    char shown[KESHER_ADDRESS_SIZE];
+    struct kesher_error error;
+    struct kesher_trust trust;
+    const char *given = context->options->server;
+    bool is_secure = given != NULL && ks_context_is_secure(given);
+    bool belongs = false;
+    if (kesher_home_is_secure(context->home, &belongs, &error) != KESHER_OK) {
+        ks_output_failure(&error);
+        return false;
+    }
+    if (!is_secure && !belongs)
+        return true;
+    if (kesher_home_trust(context->home, &trust, NULL) != KESHER_OK)
+        trust.address[0] = '\0';
+    ks_text_escape(trust.address, strlen(trust.address), shown, sizeof shown);
+    if (is_secure)
+        ks_output_failed(
+            KESHER_INVALID,
+            "%s over the secure port come with the next release, and the server that was given is "
+            "a secure one",
+            what);
+    else
+        ks_output_failed(
+            KESHER_INVALID,
+            "%s over the secure port come with the next release; this home's server%s%s is secure, "
+            "and nothing falls back to a classic one",
+            what, shown[0] != '\0' ? " " : "", shown);
+    return false;
+}
+
+bool ks_context_server(const struct ks_context *context, const char *what, char address[KESHER_ADDRESS_SIZE])
 {
     struct kesher_error error;
     bool given = false;
-    if (!take_given(context, address, &given))
+    if (!is_classic(context, what) || !take_given(context, address, &given))
         return false;
     if (!given && kesher_home_server(context->home, address, &error) != KESHER_OK) {
         ks_output_failure(&error);

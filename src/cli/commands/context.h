@@ -24,10 +24,21 @@ struct ks_context {
 bool ks_context_open(struct ks_context *context, const struct ks_cli_options *options);
 void ks_context_close(struct ks_context *context);
 
-/* The server to speak to: --server, else what the home says. False after printing why not. */
-bool ks_context_server(const struct ks_context *context, char address[KESHER_ADDRESS_SIZE]);
+/* The server to speak to, classic or secure: --server, else what the home says (kesher_home_choose_server).
+ * *address is what the library wants: a link or "address:port". `adopt`: for a command that makes an account
+ * of a classic identity. False after printing why not. */
+bool ks_context_any_server(const struct ks_context *context, bool adopt, char address[KESHER_ADDRESS_SIZE]);
 
-/* The server to speak to for another service: --server, else the host of what the home says, with `port`. */
+/* The classic server to speak to, for what only those have: --server, else what the home says; in a new home
+ * 127.0.0.1:1357. `what`, such as "files", is for the sentence that a secure server has it later. False after
+ * printing why not. */
+bool ks_context_server(const struct ks_context *context, const char *what, char address[KESHER_ADDRESS_SIZE]);
+
+/* Whether a server that was found is a secure one. */
+bool ks_context_is_secure(const char *address);
+
+/* The classic server to speak to for another service: --server, else the host of what the home says, with
+ * `port`. False after printing why not. */
 bool ks_context_service(const struct ks_context *context, uint16_t port, char address[KESHER_ADDRESS_SIZE]);
 
 /* Refuses a home whose secrets others can read or change, as ssh does. False after printing what to type. */
@@ -42,6 +53,10 @@ const char *ks_context_variable(const char *name);
 
 /* The commands of this folder, one file per family. */
 enum ks_exit ks_command_register(struct ks_context *context);
+enum ks_exit ks_command_join(struct ks_context *context);
+enum ks_exit ks_command_server(struct ks_context *context);
+enum ks_exit ks_command_account(struct ks_context *context);
+enum ks_exit ks_command_verify(struct ks_context *context);
 enum ks_exit ks_command_put(struct ks_context *context);
 enum ks_exit ks_command_transfer(struct ks_context *context);
 enum ks_exit ks_command_users(struct ks_context *context);

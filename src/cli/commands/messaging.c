@@ -58,7 +58,7 @@ struct kesher_observer ks_messaging_observer(struct ks_progress *progress)
     };
 }
 
-struct kesher_messenger *ks_messaging_open(const struct ks_context *context,
+struct kesher_messenger *ks_messaging_open(const struct ks_context *context, const char *what,
                                            const struct kesher_options *options)
 {
     char address[KESHER_ADDRESS_SIZE];
@@ -69,8 +69,12 @@ struct kesher_messenger *ks_messaging_open(const struct ks_context *context,
     given.observer = ks_messaging_observer(NULL);
     if (options != NULL)
         given = *options;
-    if (!ks_context_server(context, address) || !ks_context_secrets_are_kept(context))
+    bool found = what != NULL ? ks_context_server(context, what, address)
+                              : ks_context_any_server(context, false, address);
+    if (!found || !ks_context_secrets_are_kept(context))
         return NULL;
+    if (ks_context_is_secure(address))
+        given.observer.notice = ks_progress_notice; /* what became of trust is told to scripts, too */
     if (kesher_messenger_open(context->home, address, &settings, &given, &messenger, &error) == KESHER_OK)
         return messenger;
     ks_output_failure(&error);

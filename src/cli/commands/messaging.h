@@ -10,9 +10,10 @@
 struct kesher_observer ks_messaging_observer(struct ks_progress *progress);
 
 /* The messenger of the home's identity at the server, for kesher_messenger_close; NULL after printing why
- * not. `options` is NULL for notices and the default limits. Symmetric keys are kept in the home; received
+ * not. `what` is what only classic servers have, for a sentence; NULL for what every server has. `options` is
+ * NULL for notices and the default limits. Symmetric keys are kept in the home; received
  * files go to --save-to, or where the library puts them. */
-struct kesher_messenger *ks_messaging_open(const struct ks_context *context,
+struct kesher_messenger *ks_messaging_open(const struct ks_context *context, const char *what,
                                            const struct kesher_options *options);
 
 /* Behind what the command is for: makes sure that the server has the public key of this home. Says so when it

@@ -94,7 +94,7 @@ static const char *shown_name_of(const struct ks_showing *showing, const struct 
     if (sender->name[0] == '\0')
         return name_of(sender, shown);
     return showing->course ? ks_text_escape(sender->name, strlen(sender->name), shown, KS_SHOWN_NAME_SIZE)
-                           : ks_shown_name(sender->name, shown);
+                           : ks_output_name(sender->name, shown);
 }
 
 static enum kesher_status print_plain(const struct ks_showing *showing, const struct kesher_message *message,

@@ -74,7 +74,7 @@ enum ks_exit ks_command_menu(struct ks_context *context)
     }
     menu->context = context;
     enum ks_exit status = KS_EXIT_FAILED;
-    if (ks_context_server(context, menu->address)) {
+    if (ks_context_server(context, "messages", menu->address)) {
         ks_context_warn_of_secrets(context);
         (void)signal(SIGPIPE, SIG_IGN);
         ks_input_init(&menu->input, STDIN_FILENO, KS_INPUT_LINE_LIMIT);

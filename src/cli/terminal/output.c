@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Set once, at the start: errors come from everywhere. */
 static bool as_json;
@@ -93,6 +94,11 @@ void ks_output_notice(const char *format, ...)
 void ks_output_warning(const struct kesher_error *error)
 {
     ks_output_notice("%swarning: %s", as_json ? "" : "kesher: ", error->sentence);
+}
+
+char *ks_output_name(const char *name, char shown[static KS_SHOWN_NAME_SIZE])
+{
+    return isatty(STDOUT_FILENO) == 1 ? ks_shown_name_isolated(name, shown) : ks_shown_name(name, shown);
 }
 
 /* Pieces are converted in steps, so that the room for their growth is on the stack. */

@@ -4,6 +4,7 @@
 #ifndef KS_CLI_TERMINAL_OUTPUT_H
 #define KS_CLI_TERMINAL_OUTPUT_H
 
+#include "cli/terminal/shown_name.h"
 #include "cli/terminal/text_stream.h"
 
 #include <kesher/kesher.h>
@@ -39,6 +40,9 @@ void ks_output_notice(const char *format, ...) __attribute__((format(printf, 1, 
 
 /* "kesher: warning: <what>" for what would be a failure elsewhere. As JSON it is a notice. */
 void ks_output_warning(const struct kesher_error *error);
+
+/* A user's name for stdout: ks_shown_name, and isolated where that is a terminal. Returns `shown`. */
+char *ks_output_name(const char *name, char shown[static KS_SHOWN_NAME_SIZE]);
 
 /* A JSON string with its quotes; what is not UTF-8 becomes U+FFFD. */
 void ks_output_json_string(FILE *stream, const char *text);

@@ -7,6 +7,11 @@
 
 #include <string.h>
 
+static const char isolate[] = "\xe2\x81\xa8";     /* U+2068, first strong isolate */
+static const char end_isolate[] = "\xe2\x81\xa9"; /* U+2069 */
+
+enum { ISOLATE_SIZE = sizeof isolate - 1, UNISOLATED_SIZE = KS_SHOWN_NAME_SIZE - 2 * ISOLATE_SIZE };
+
 static bool is_like_an_id(const char *name, size_t size)
 {
     uint8_t id[KESHER_ID_SIZE];
@@ -36,11 +41,30 @@ char *ks_shown_name(const char *name, char shown[static KS_SHOWN_NAME_SIZE])
 {
     size_t size = strlen(name);
     if (!could_deceive(name, size))
-        return ks_text_escape(name, size, shown, KS_SHOWN_NAME_SIZE);
+        return ks_text_escape(name, size, shown, UNISOLATED_SIZE);
     shown[0] = '"';
-    ks_text_escape(name, size, shown + 1, KS_SHOWN_NAME_SIZE - 2);
-    escape_quotes(shown + 1, KS_SHOWN_NAME_SIZE - 2);
+    ks_text_escape(name, size, shown + 1, UNISOLATED_SIZE - 2);
+    escape_quotes(shown + 1, UNISOLATED_SIZE - 2);
     size = strlen(shown);
     memcpy(shown + size, "\"", 2);
+    return shown;
+}
+
+static bool is_ascii(const char *text)
+{
+    while (*text != '\0' && (unsigned char)*text < 0x80)
+        text++;
+    return *text == '\0';
+}
+
+char *ks_shown_name_isolated(const char *name, char shown[static KS_SHOWN_NAME_SIZE])
+{
+    ks_shown_name(name, shown);
+    if (is_ascii(shown))
+        return shown;
+    size_t size = strlen(shown);
+    memmove(shown + ISOLATE_SIZE, shown, size);
+    memcpy(shown, isolate, ISOLATE_SIZE);
+    memcpy(shown + ISOLATE_SIZE + size, end_isolate, sizeof end_isolate);
     return shown;
 }

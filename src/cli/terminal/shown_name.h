@@ -4,11 +4,16 @@
 
 #include <kesher/home.h>
 
-enum { KS_SHOWN_NAME_SIZE = 4 * KESHER_NAME_SIZE + 3 }; /* with quotes and its NUL */
+enum { KS_SHOWN_NAME_SIZE = 4 * KESHER_NAME_SIZE + 9 }; /* with quotes, isolates and its NUL */
 
 /* The name, safe for a terminal; in quotes when it could be taken for something else: with blanks at its ends
  * or two in a row (the limits of a name are not to be seen), a colon (it may look like a header), a quote, a
  * bracket at its beginning (as our own remarks have it), or the form of an id. Returns `shown`. */
 char *ks_shown_name(const char *name, char shown[static KS_SHOWN_NAME_SIZE]);
+
+/* The same between marks that keep a direction of writing inside (U+2068, U+2069), where there are other
+ * letters than ASCII's: for a terminal, on which a name from right to left would turn round what stands
+ * beside it. */
+char *ks_shown_name_isolated(const char *name, char shown[static KS_SHOWN_NAME_SIZE]);
 
 #endif

@@ -22,7 +22,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #define DEFAULT_PORT "5555"
 
@@ -42,9 +41,9 @@ static uint64_t now_ms(void)
 
 /* ---- opening and closing ---- */
 
-/* A server that is gone without a word is noticed by a member who only listens. */
-static void keep_alive(int fd)
+void ks_chat_keep_alive(const struct kesher_chat *chat)
 {
+    int fd = ks_carrier_descriptor(chat->carrier);
     static const struct {
         int level;
         int name;
@@ -61,9 +60,12 @@ static void keep_alive(int fd)
 
 static enum kesher_status dial(struct kesher_chat *chat, struct kesher_error *error)
 {
-    enum kesher_status status = ks_dial(chat->address, chat->options.connect_ms, &chat->fd, error);
+    int fd = -1;
+    enum kesher_status status = ks_dial(chat->address, chat->options.connect_ms, &fd, error);
     if (status == KESHER_OK)
-        keep_alive(chat->fd);
+        status = ks_carrier_new(fd, &chat->carrier, error);
+    if (status == KESHER_OK)
+        ks_chat_keep_alive(chat);
     return status;
 }
 
@@ -82,18 +84,31 @@ static enum kesher_status take_address(struct kesher_chat *chat, const char *add
     return KESHER_OK;
 }
 
+enum kesher_status ks_chat_new(const struct kesher_options *options, struct kesher_chat **chat,
+                               struct kesher_error *error)
+{
+    struct kesher_chat *created = malloc(sizeof *created);
+    if (created == NULL)
+        return ks_failure_no_memory(error);
+    *created = (struct kesher_chat){.options = ks_client_session_limits(options)};
+    created->queue = ks_buffer_empty(0);
+    ks_chat_reader_init(&created->reader, false);
+    if (ks_buffer_reserve(&created->queue, QUEUE_ROOM) != KS_OK) {
+        kesher_chat_close(created);
+        return ks_failure_no_memory(error);
+    }
+    *chat = created;
+    return KESHER_OK;
+}
+
 enum kesher_status kesher_chat_open(const char *address, const struct kesher_options *options,
                                     struct kesher_chat **chat, struct kesher_error *error)
 {
-    struct kesher_chat *opened = malloc(sizeof *opened);
-    if (opened == NULL)
-        return ks_failure_no_memory(error);
-    *opened = (struct kesher_chat){.fd = -1, .options = ks_client_session_limits(options)};
-    opened->queue = ks_buffer_empty(0);
-    ks_chat_reader_init(&opened->reader, false);
-    enum kesher_status status = take_address(opened, address, error);
-    if (status == KESHER_OK && ks_buffer_reserve(&opened->queue, QUEUE_ROOM) != KS_OK)
-        status = ks_failure_no_memory(error);
+    struct kesher_chat *opened = NULL;
+    enum kesher_status status = ks_chat_new(options, &opened, error);
+    if (status != KESHER_OK)
+        return status;
+    status = take_address(opened, address, error);
     if (status == KESHER_OK)
         status = dial(opened, error);
     if (status != KESHER_OK) {
@@ -104,12 +119,16 @@ enum kesher_status kesher_chat_open(const char *address, const struct kesher_opt
     return KESHER_OK;
 }
 
+const char *kesher_chat_proposed_name(const struct kesher_chat *chat)
+{
+    return chat->proposed_name;
+}
+
 void kesher_chat_close(struct kesher_chat *chat)
 {
     if (chat == NULL)
         return;
-    if (chat->fd >= 0)
-        close(chat->fd);
+    ks_carrier_free(chat->carrier);
     ks_buffer_wipe(&chat->queue);
     free(chat);
 }
@@ -117,11 +136,7 @@ void kesher_chat_close(struct kesher_chat *chat)
 enum kesher_status ks_chat_fail_lost(const struct kesher_chat *chat, int error_number,
                                      struct kesher_error *error)
 {
-    if (error_number == 0)
-        return ks_failure(error, KESHER_CONNECTION, "%s closed the connection; its log may tell why",
-                          chat->shown);
-    return ks_failure_system(error, KESHER_CONNECTION, error_number, "the connection to %s was lost",
-                             chat->shown);
+    return ks_carrier_failure(chat->carrier, error_number, chat->shown, error);
 }
 
 /* ---- out ---- */
@@ -228,7 +243,7 @@ static bool send_piece(struct kesher_chat *chat)
         return false;
     ssize_t sent = 0;
     if (piece.size > 0)
-        sent = send(chat->fd, chat->queue.bytes + chat->sent, piece.size, MSG_NOSIGNAL | MSG_DONTWAIT);
+        sent = ks_carrier_send(chat->carrier, chat->queue.bytes + chat->sent, piece.size, false);
     if (sent < 0) {
         if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
             chat->output_errno = errno;
@@ -261,7 +276,7 @@ static enum kesher_status finish_output(struct kesher_chat *chat, struct kesher_
         return KESHER_OK;
     if (!chat->reader.member) {
         chat->output_ended = true;
-        (void)shutdown(chat->fd, SHUT_WR); /* fails when the connection is gone, which is told elsewhere */
+        ks_carrier_end(chat->carrier);
         return KESHER_OK;
     }
     chat->leaving = false;
@@ -338,8 +353,8 @@ enum kesher_status kesher_chat_take_over(struct kesher_chat *chat, struct kesher
 static enum kesher_status connect_anew(struct kesher_chat *chat, struct kesher_error *error)
 {
     char choice[] = {chat->choice, '\n'};
-    close(chat->fd);
-    chat->fd = -1;
+    ks_carrier_free(chat->carrier);
+    chat->carrier = NULL;
     if (ks_buffer_reserve(&chat->queue, sizeof choice) != KS_OK)
         return ks_failure_no_memory(error);
     memmove(chat->queue.bytes + sizeof choice, chat->queue.bytes, chat->queue.size);
@@ -383,7 +398,7 @@ static enum kesher_status take_in(struct kesher_chat *chat, bool *got, struct ke
 {
     size_t room = 0;
     uint8_t *bytes = ks_chat_reader_room(&chat->reader, &room);
-    ssize_t size = recv(chat->fd, bytes, room, MSG_DONTWAIT);
+    ssize_t size = ks_carrier_receive(chat->carrier, bytes, room);
     *got = size >= 0;
     if (size < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
         return ks_chat_fail_lost(chat, chat->output_errno != 0 ? chat->output_errno : errno, error);
@@ -460,9 +475,11 @@ enum kesher_status kesher_chat_receive(struct kesher_chat *chat, struct kesher_c
 
 int kesher_chat_watch(const struct kesher_chat *chat, struct pollfd *watched)
 {
-    *watched = (struct pollfd){.fd = chat->fd, .events = POLLIN};
-    if (chat->ended)
+    int fd = chat->carrier != NULL ? ks_carrier_descriptor(chat->carrier) : -1;
+    *watched = (struct pollfd){.fd = fd, .events = POLLIN};
+    if (chat->ended || chat->carrier == NULL || ks_carrier_has_pending(chat->carrier))
         return 0;
+    watched->events = ks_carrier_events(chat->carrier, POLLIN);
     if (next_piece(chat).taken == 0)
         return -1;
     uint64_t pause = pause_left(chat);

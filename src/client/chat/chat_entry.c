@@ -39,13 +39,21 @@ static enum kesher_status hear(struct kesher_chat *chat, uint32_t limit_ms, stru
         if (chat->ended)
             return ks_chat_fail_lost(chat, chat->output_errno, error);
         struct pollfd watched;
-        (void)kesher_chat_watch(chat, &watched); /* a pause is for members */
+        bool is_there = kesher_chat_watch(chat, &watched) == 0; /* a pause is for members */
         uint64_t now = ks_clock_monotonic_ms(clock);
         if (now >= deadline)
             return fail_silence(chat, limit_ms, error);
-        if (poll(&watched, 1, (int)(deadline - now)) < 0 && errno != EINTR)
+        if (!is_there && poll(&watched, 1, (int)(deadline - now)) < 0 && errno != EINTR)
             return ks_chat_fail_lost(chat, errno, error);
     }
+}
+
+/* What a secure server says of a name that somebody else has; the end of its line is gone. */
+static bool is_taken(const struct ks_chat_said *said)
+{
+    static const char taken[] = KS_CHAT_NAME_TAKEN;
+    const size_t size = sizeof taken - sizeof " \n";
+    return said->kind == KS_CHAT_TEXT_OTHER && said->size >= size && memcmp(said->text, taken, size) == 0;
 }
 
 /* What was said is not what the protocol has there. */
@@ -54,6 +62,11 @@ static enum kesher_status fail_text(struct kesher_chat *chat, const struct ks_ch
 {
     char shown[200];
     chat->step = KS_CHAT_STEP_DONE;
+    if (is_taken(said))
+        return ks_failure(
+            error, KESHER_EXISTS,
+            "the name is taken at %s: in this group, or by another user; give another with --as",
+            chat->shown);
     if (said->kind == KS_CHAT_TEXT_FULL)
         return ks_failure(error, KESHER_FULL, "the chat server %s is full; try again later", chat->shown);
     return ks_failure(error, KESHER_PROTOCOL,

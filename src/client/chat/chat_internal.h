@@ -1,11 +1,13 @@
 /* chat_internal.h — the inside of a kesher_chat, for the files that make it up: chat.c (the connection, and
- * what goes over it) and chat_entry.c (the way into a group). One thread at a time.
+ * what goes over it), chat_account.c (a connection to a secure server) and chat_entry.c (the way into a
+ * group). One thread at a time.
  */
 #ifndef KS_CLIENT_CHAT_CHAT_INTERNAL_H
 #define KS_CLIENT_CHAT_CHAT_INTERNAL_H
 
 #include "base/buffer.h"
 #include "client/chat/chat_reader.h"
+#include "client/transport/carrier.h"
 
 #include <kesher/chat.h>
 
@@ -20,7 +22,7 @@ enum ks_chat_step {
 };
 
 struct kesher_chat {
-    int fd;
+    struct ks_carrier *carrier;    /* owned; NULL while there is none */
     struct kesher_options options; /* defaults filled in */
     enum ks_chat_step step;
     unsigned group;     /* that was looked for last */
@@ -40,7 +42,15 @@ struct kesher_chat {
     struct ks_chat_reader reader;
     char address[KESHER_ADDRESS_SIZE];
     char shown[KESHER_ADDRESS_SIZE]; /* safe for sentences */
+    char proposed_name[KESHER_NAME_SIZE];
 };
+
+/* A chat without a connection, for kesher_chat_close. KESHER_OK; KESHER_NO_MEMORY. */
+enum kesher_status ks_chat_new(const struct kesher_options *options, struct kesher_chat **chat,
+                               struct kesher_error *error);
+
+/* A server that is gone without a word is noticed by a member who only listens. */
+void ks_chat_keep_alive(const struct kesher_chat *chat);
 
 /* The next thing that was said, without waiting; *any is false when there is nothing. KESHER_OK, also with
  * nothing and chat->ended; errors as kesher_chat_receive. */

@@ -20,7 +20,7 @@ enum kesher_status kesher_register(struct kesher_home *home, const char *address
                                    struct kesher_error *error)
 {
     struct ks_client_session session;
-    enum kesher_status status = ks_client_session_init(&session, home, address, options, error);
+    enum kesher_status status = ks_client_session_init_classic(&session, home, address, options, NULL, error);
     if (status != KESHER_OK)
         return status;
     status = register_in_session(&session, home, name, error);
@@ -32,7 +32,7 @@ enum kesher_status kesher_register_again(const struct kesher_home *home, const c
                                          struct kesher_identity **identity, struct kesher_error *error)
 {
     struct ks_client_session session;
-    enum kesher_status status = ks_client_session_init(&session, home, address, options, error);
+    enum kesher_status status = ks_client_session_init_classic(&session, home, address, options, NULL, error);
     if (status != KESHER_OK)
         return status;
     status = ks_client_session_load(&session, error);
@@ -50,7 +50,8 @@ static enum kesher_status drop_new(const struct kesher_home *home, const char *a
         return ks_failure_no_memory(error);
     created->pipeline = NULL;
     created->confirmed = (struct ks_confirmed_names){.directory = NULL};
-    enum kesher_status status = ks_client_session_init(&created->session, home, address, options, error);
+    enum kesher_status status =
+        ks_client_session_init_classic(&created->session, home, address, options, "files", error);
     if (status != KESHER_OK)
         free(created);
     else

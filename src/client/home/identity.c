@@ -226,6 +226,21 @@ enum kesher_status ks_identity_keep_old(const struct kesher_home *home, struct k
     return status;
 }
 
+enum kesher_status ks_identity_retire(const struct kesher_home *home, struct kesher_error *error)
+{
+    static const char *const names[] = {me_info, my_info, priv_key}; /* the key is needed by the others */
+    if (!kesher_home_exists(home))
+        return KESHER_OK;
+    enum kesher_status status = ks_identity_keep_old(home, error);
+    if (status != KESHER_OK)
+        return status;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (unlinkat(home->directory_fd, names[i], 0) != 0 && errno != ENOENT)
+            return ks_home_files_failure(home, errno, "remove", names[i], error);
+    return fsync(home->directory_fd) == 0 ? KESHER_OK
+                                          : ks_home_files_failure(home, errno, "sync", "the files", error);
+}
+
 enum kesher_status ks_identity_public_key(const struct kesher_identity *identity,
                                           uint8_t public_key[static KS_PUBLIC_KEY_SIZE],
                                           struct kesher_error *error)

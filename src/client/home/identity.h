@@ -37,6 +37,10 @@ enum kesher_status ks_identity_try_room(const struct kesher_home *home, struct k
 /* Copies me.info, my.info and priv.key, as far as they are there, to free names (me.info.old.1 and so on). */
 enum kesher_status ks_identity_keep_old(const struct kesher_home *home, struct kesher_error *error);
 
+/* The identity is no more: its files go to free names (me.info.old.1 and so on), and the home has none.
+ * KESHER_OK, also when there was none; KESHER_FILE. */
+enum kesher_status ks_identity_retire(const struct kesher_home *home, struct kesher_error *error);
+
 /* The public half, for 1026 and 600. KESHER_OK; KESHER_CRYPTO when it does not fit the protocol. */
 enum kesher_status ks_identity_public_key(const struct kesher_identity *identity,
                                           uint8_t public_key[static KS_PUBLIC_KEY_SIZE],

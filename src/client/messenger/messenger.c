@@ -16,7 +16,7 @@ enum kesher_status kesher_register_messages(struct kesher_home *home, const char
                                             struct kesher_identity **identity, struct kesher_error *error)
 {
     struct ks_client_session session;
-    enum kesher_status status = ks_client_session_init(&session, home, address, options, error);
+    enum kesher_status status = ks_client_session_init_classic(&session, home, address, options, NULL, error);
     if (status != KESHER_OK)
         return status;
     status = ks_login_prepare(&session, home, name, error);
@@ -117,5 +117,8 @@ enum kesher_status kesher_messenger_publish_key(struct kesher_messenger *messeng
                                                 struct kesher_error *error)
 {
     bool unwanted = false;
+    enum kesher_status status = ks_client_session_is_classic(&messenger->session, "keys of messages", error);
+    if (status != KESHER_OK)
+        return status;
     return ks_login_publish_key(&messenger->session, published != NULL ? published : &unwanted, error);
 }

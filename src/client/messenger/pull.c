@@ -84,8 +84,10 @@ enum kesher_status kesher_messenger_pull(struct kesher_messenger *messenger, boo
     struct pull pull = {.messenger = messenger};
     const struct ks_request request = {
         .repeat = KS_REQUEST_UNTIL_ANSWERED, .perform = pull_once, .context = &pull, .spent = &pull.begun};
-    enum kesher_status status =
-        ks_arrival_begin(&pull.arrival, &messenger->inbox, messenger->session.options.progress_ms, error);
+    enum kesher_status status = ks_client_session_is_classic(&messenger->session, "messages", error);
+    if (status == KESHER_OK)
+        status =
+            ks_arrival_begin(&pull.arrival, &messenger->inbox, messenger->session.options.progress_ms, error);
     if (status != KESHER_OK)
         return status;
     status = ks_request_run(&messenger->session, &request, NULL, error);

@@ -83,7 +83,9 @@ enum kesher_status kesher_messenger_send(struct kesher_messenger *messenger, con
     const struct text_or_file content = {
         .type = (uint8_t)type, .fd = fd, .size = size, .make_key = make_key, .receipt = receipt};
     struct ks_correspondent correspondent;
-    enum kesher_status status = check_content(type, size, error);
+    enum kesher_status status = ks_client_session_is_classic(&messenger->session, "messages", error);
+    if (status == KESHER_OK)
+        status = check_content(type, size, error);
     if (status != KESHER_OK)
         return status;
     status = ks_correspondent_find(&messenger->session, &messenger->contacts, user, &correspondent, error);

@@ -43,8 +43,10 @@ enum kesher_status kesher_messenger_request_key(struct kesher_messenger *messeng
                                                 struct kesher_error *error)
 {
     struct ks_correspondent correspondent;
-    enum kesher_status status =
-        ks_correspondent_find(&messenger->session, &messenger->contacts, user, &correspondent, error);
+    enum kesher_status status = ks_client_session_is_classic(&messenger->session, "keys of messages", error);
+    if (status != KESHER_OK)
+        return status;
+    status = ks_correspondent_find(&messenger->session, &messenger->contacts, user, &correspondent, error);
     if (status == KESHER_OK)
         status = ks_conversation_request_key(&correspondent, error);
     ks_correspondent_wipe(&correspondent);
@@ -55,8 +57,10 @@ enum kesher_status kesher_messenger_share_key(struct kesher_messenger *messenger
                                               struct kesher_error *error)
 {
     struct ks_correspondent correspondent;
-    enum kesher_status status =
-        ks_correspondent_find(&messenger->session, &messenger->contacts, user, &correspondent, error);
+    enum kesher_status status = ks_client_session_is_classic(&messenger->session, "keys of messages", error);
+    if (status != KESHER_OK)
+        return status;
+    status = ks_correspondent_find(&messenger->session, &messenger->contacts, user, &correspondent, error);
     if (status == KESHER_OK)
         status = ks_conversation_share_key(&correspondent, error);
     ks_correspondent_wipe(&correspondent);

@@ -166,7 +166,7 @@ enum kesher_status ks_correspondent_find(struct ks_client_session *session, stru
     if (contact->has_id)
         return KESHER_OK;
     status = ks_user_list_find(session, user, &id, error);
-    if (status == KESHER_NOT_FOUND && strcmp(user, kesher_identity_name(session->identity)) == 0)
+    if (status == KESHER_NOT_FOUND && strcmp(user, ks_client_session_name(session)) == 0)
         return fail_oneself(user, error);
     return status == KESHER_OK ? ks_correspondent_adopt(contacts, user, &id, NULL, contact, NULL, error)
                                : status;
@@ -202,6 +202,11 @@ static enum kesher_status fail_without_public_key(const struct ks_correspondent 
 {
     char shown[200];
     const char *name = correspondent->contact.name;
+    if (correspondent->session->access != NULL)
+        return ks_failure(error, KESHER_REFUSED,
+                          "'%s' is not on the classic ports of %s, so there is no classic key to show",
+                          ks_text_escape(name, strlen(name), shown, sizeof shown),
+                          correspondent->session->shown);
     return ks_failure(
         error, KESHER_REFUSED,
         "there is no public key of '%s' at %s; it comes there with the next kesher put, inbox or "

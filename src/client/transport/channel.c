@@ -11,14 +11,12 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 /* More than all the answers to everything that a client of this library has in flight. */
 enum { INPUT_SIZE = 64 * 1024 };
 
 struct ks_channel {
-    int fd;
+    struct ks_carrier *carrier; /* owned */
     uint32_t progress_ms;
     bool broken;
     bool ended;   /* the server sends no more */
@@ -26,21 +24,23 @@ struct ks_channel {
     size_t end;
     bool exactly;
     size_t wanted; /* with that: the most that may lie in `input` */
+    bool pads;     /* answers may be padded: never under TLS */
     struct ks_blocks answers;
     uint32_t payload_left; /* of the answer whose header was taken */
     char shown[300];       /* the address, for sentences */
     uint8_t input[INPUT_SIZE];
 };
 
-enum kesher_status ks_channel_adopt(int fd, const char *address, uint32_t progress_ms,
-                                    struct ks_channel **channel, struct kesher_error *error)
+enum kesher_status ks_channel_over(struct ks_carrier *carrier, const char *address, uint32_t progress_ms,
+                                   struct ks_channel **channel, struct kesher_error *error)
 {
     struct ks_channel *created = malloc(sizeof *created);
     if (created == NULL) {
-        close(fd);
+        ks_carrier_free(carrier);
         return ks_failure_no_memory(error);
     }
-    created->fd = fd;
+    created->carrier = carrier;
+    created->pads = ks_carrier_tls(carrier) == NULL;
     created->progress_ms = progress_ms;
     created->broken = false;
     created->ended = false;
@@ -53,6 +53,14 @@ enum kesher_status ks_channel_adopt(int fd, const char *address, uint32_t progre
     ks_text_escape(address, strlen(address), created->shown, sizeof created->shown);
     *channel = created;
     return KESHER_OK;
+}
+
+enum kesher_status ks_channel_adopt(int fd, const char *address, uint32_t progress_ms,
+                                    struct ks_channel **channel, struct kesher_error *error)
+{
+    struct ks_carrier *carrier = NULL;
+    enum kesher_status status = ks_carrier_new(fd, &carrier, error);
+    return status == KESHER_OK ? ks_channel_over(carrier, address, progress_ms, channel, error) : status;
 }
 
 enum kesher_status ks_channel_open(const char *address, uint32_t connect_ms, uint32_t progress_ms,
@@ -69,8 +77,22 @@ void ks_channel_close(struct ks_channel *channel)
 {
     if (channel == NULL)
         return;
-    close(channel->fd);
+    if (ks_carrier_tls(channel->carrier) != NULL && !channel->broken)
+        ks_carrier_end(channel->carrier); /* what was asked for is whole */
+    ks_carrier_free(channel->carrier);
     free(channel);
+}
+
+struct ks_carrier *ks_channel_give_up(struct ks_channel *channel)
+{
+    struct ks_carrier *carrier = channel->carrier;
+    free(channel);
+    return carrier;
+}
+
+struct ks_tls *ks_channel_tls(struct ks_channel *channel)
+{
+    return ks_carrier_tls(channel->carrier);
 }
 
 bool ks_channel_is_broken(const struct ks_channel *channel)
@@ -90,7 +112,7 @@ void ks_channel_limit(struct ks_channel *channel, uint32_t progress_ms)
 
 int ks_channel_descriptor(const struct ks_channel *channel)
 {
-    return channel->fd;
+    return ks_carrier_descriptor(channel->carrier);
 }
 
 enum kesher_status ks_channel_fail_protocol(struct ks_channel *channel, struct kesher_error *error,
@@ -104,11 +126,7 @@ enum kesher_status ks_channel_fail_protocol(struct ks_channel *channel, struct k
 static enum kesher_status fail_lost(struct ks_channel *channel, struct kesher_error *error, int error_number)
 {
     channel->broken = true;
-    if (error_number == 0)
-        return ks_failure(error, KESHER_CONNECTION, "%s closed the connection; its log may tell why",
-                          channel->shown);
-    return ks_failure_system(error, KESHER_CONNECTION, error_number, "the connection to %s was lost",
-                             channel->shown);
+    return ks_carrier_failure(channel->carrier, error_number, channel->shown, error);
 }
 
 static enum kesher_status fail_timeout(struct ks_channel *channel, struct kesher_error *error)
@@ -151,7 +169,7 @@ static int take_in(struct ks_channel *channel)
     size_t room = room_for_input(channel);
     if (channel->ended || room == 0)
         return 0;
-    ssize_t got = recv(channel->fd, channel->input + channel->end, room, MSG_DONTWAIT);
+    ssize_t got = ks_carrier_receive(channel->carrier, channel->input + channel->end, room);
     if (got < 0)
         return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0 : errno;
     channel->ended = got == 0;
@@ -159,13 +177,27 @@ static int take_in(struct ks_channel *channel)
     return 0;
 }
 
+/* How long nothing may move from now on. Under TLS much can come that moves nothing. */
+static uint64_t progress_deadline(const struct ks_channel *channel)
+{
+    return ks_clock_monotonic_ms(ks_clock_system()) + channel->progress_ms;
+}
+
+static int left_until(uint64_t deadline)
+{
+    uint64_t now = ks_clock_monotonic_ms(ks_clock_system());
+    return now < deadline ? (int)(deadline - now) : 0;
+}
+
 /* Waits until the socket can be written to, taking in meanwhile what arrives. */
 static enum kesher_status wait_to_send(struct ks_channel *channel, struct kesher_error *error)
 {
+    uint64_t deadline = progress_deadline(channel);
     for (;;) {
         bool listening = !channel->ended && room_for_input(channel) > 0;
-        struct pollfd waiting = {.fd = channel->fd, .events = listening ? POLLIN | POLLOUT : POLLOUT};
-        int ready = poll(&waiting, 1, (int)channel->progress_ms);
+        struct pollfd waiting = {.fd = ks_channel_descriptor(channel),
+                                 .events = listening ? POLLIN | POLLOUT : POLLOUT};
+        int ready = poll(&waiting, 1, left_until(deadline));
         if (ready < 0 && errno != EINTR)
             return fail_lost(channel, error, errno);
         if (ready == 0 && !channel->ended && !listening)
@@ -174,22 +206,27 @@ static enum kesher_status wait_to_send(struct ks_channel *channel, struct kesher
             return fail_timeout(channel, error);
         if (ready < 0)
             continue;
+        size_t arrived = channel->end - channel->begin;
         int failure = listening ? take_in(channel) : 0;
         if (failure != 0)
             return fail_lost(channel, error, failure);
+        if (channel->end - channel->begin != arrived)
+            deadline = progress_deadline(channel);
+        else if (left_until(deadline) == 0)
+            return fail_timeout(channel, error);
         if ((waiting.revents & (POLLOUT | POLLERR | POLLHUP)) != 0)
             return KESHER_OK;
     }
 }
 
-static enum kesher_status send_all(struct ks_channel *channel, const void *bytes, size_t size, int more,
+static enum kesher_status send_all(struct ks_channel *channel, const void *bytes, size_t size, bool more,
                                    struct kesher_error *error)
 {
     const uint8_t *next = bytes;
     if (channel->broken)
         return fail_lost(channel, error, 0);
     while (size > 0) {
-        ssize_t sent = send(channel->fd, next, size, MSG_NOSIGNAL | MSG_DONTWAIT | more);
+        ssize_t sent = ks_carrier_send(channel->carrier, next, size, more);
         if (sent >= 0) {
             next += sent;
             size -= (size_t)sent;
@@ -212,7 +249,7 @@ static enum kesher_status send_all(struct ks_channel *channel, const void *bytes
 enum kesher_status ks_channel_send(struct ks_channel *channel, const void *bytes, size_t size,
                                    struct kesher_error *error)
 {
-    return send_all(channel, bytes, size, 0, error);
+    return send_all(channel, bytes, size, false, error);
 }
 
 /* ---- padding ---- */
@@ -223,7 +260,7 @@ static enum ks_blocks_verdict judge_input(const struct ks_channel *channel)
 {
     size_t size = channel->end - channel->begin;
     size_t enough = ks_blocks_rest(channel->answers.size);
-    if (channel->payload_left > 0)
+    if (channel->payload_left > 0 || !channel->pads)
         return KS_BLOCKS_FRAME;
     if (enough > KS_RESPONSE_HEADER_SIZE)
         enough = KS_RESPONSE_HEADER_SIZE;
@@ -255,32 +292,44 @@ enum kesher_status ks_channel_send_end(struct ks_channel *channel, const void *b
 {
     (void)take_padding(channel); /* may be the first */
     size_t rest = channel->answers.on ? ks_blocks_rest(request_size) : 0;
-    enum kesher_status status = send_all(channel, bytes, size, rest > 0 ? MSG_MORE : 0, error);
-    return status == KESHER_OK ? send_all(channel, ks_blocks_zeros, rest, 0, error) : status;
+    enum kesher_status status = send_all(channel, bytes, size, rest > 0, error);
+    return status == KESHER_OK ? send_all(channel, ks_blocks_zeros, rest, false, error) : status;
 }
 
 /* Waits until something arrives, or the stream has ended. */
-static enum kesher_status wait_for_input(struct ks_channel *channel, struct kesher_error *error)
+static enum kesher_status wait_for_input(struct ks_channel *channel, uint64_t deadline,
+                                         struct kesher_error *error)
 {
-    for (;;) {
-        struct pollfd waiting = {.fd = channel->fd, .events = POLLIN};
-        int ready = poll(&waiting, 1, (int)channel->progress_ms);
+    while (!ks_carrier_has_pending(channel->carrier)) {
+        struct pollfd waiting = {.fd = ks_channel_descriptor(channel),
+                                 .events = ks_carrier_events(channel->carrier, POLLIN)};
+        int ready = poll(&waiting, 1, left_until(deadline));
         if (ready < 0 && errno == EINTR)
             continue;
         if (ready < 0)
             return fail_lost(channel, error, errno);
         return ready == 0 ? fail_timeout(channel, error) : KESHER_OK;
     }
+    return KESHER_OK;
 }
 
 /* Waits and takes in what arrives. KESHER_OK also when the stream has ended; see `ended`. */
 static enum kesher_status wait_to_receive(struct ks_channel *channel, struct kesher_error *error)
 {
-    enum kesher_status status = wait_for_input(channel, error);
-    if (status != KESHER_OK)
-        return status;
-    int failure = take_in(channel);
-    return failure == 0 ? KESHER_OK : fail_lost(channel, error, failure);
+    uint64_t deadline = progress_deadline(channel);
+    size_t arrived = channel->end - channel->begin;
+    for (;;) {
+        enum kesher_status status = wait_for_input(channel, deadline, error);
+        if (status != KESHER_OK)
+            return status;
+        int failure = take_in(channel);
+        if (failure != 0)
+            return fail_lost(channel, error, failure);
+        if (channel->ended || channel->end - channel->begin != arrived)
+            return KESHER_OK;
+        if (left_until(deadline) == 0) /* something comes all the time, and it is nothing */
+            return fail_timeout(channel, error);
+    }
 }
 
 bool ks_channel_peek(struct ks_channel *channel, uint32_t wait_ms, struct ks_response_header *header)
@@ -298,10 +347,15 @@ bool ks_channel_peek(struct ks_channel *channel, uint32_t wait_ms, struct ks_res
             return false;
         uint64_t now = ks_clock_monotonic_ms(clock);
         uint32_t left = now < deadline ? (uint32_t)(deadline - now) : 0;
-        struct pollfd waiting = {.fd = channel->fd, .events = POLLIN};
-        int ready = poll(&waiting, 1, (int)left);
+        bool pending = ks_carrier_has_pending(channel->carrier);
+        struct pollfd waiting = {.fd = ks_channel_descriptor(channel),
+                                 .events = ks_carrier_events(channel->carrier, POLLIN)};
+        int ready = pending ? 1 : poll(&waiting, 1, (int)left);
+        size_t arrived = channel->end - channel->begin;
         if (ready == 0 || (ready < 0 && errno != EINTR) || (ready > 0 && take_in(channel) != 0))
             return false;
+        if (left == 0 && channel->end - channel->begin == arrived && !channel->ended)
+            return false; /* under TLS much can come that is nothing */
     }
 }
 
@@ -317,16 +371,17 @@ enum kesher_status ks_channel_look(struct ks_channel *channel, uint8_t *byte, st
         *byte = channel->input[channel->begin];
         return KESHER_OK;
     }
+    uint64_t deadline = progress_deadline(channel);
     for (;;) {
         if (channel->broken || channel->ended)
             return fail_lost(channel, error, 0);
-        ssize_t got = recv(channel->fd, byte, 1, MSG_DONTWAIT | MSG_PEEK);
+        ssize_t got = ks_carrier_peek(channel->carrier, byte, 1);
         if (got > 0)
             return KESHER_OK;
         channel->ended = got == 0;
         if (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
             return fail_lost(channel, error, errno);
-        enum kesher_status status = channel->ended ? KESHER_OK : wait_for_input(channel, error);
+        enum kesher_status status = channel->ended ? KESHER_OK : wait_for_input(channel, deadline, error);
         if (status != KESHER_OK)
             return status;
     }

@@ -11,6 +11,7 @@
 #ifndef KS_CLIENT_TRANSPORT_CHANNEL_H
 #define KS_CLIENT_TRANSPORT_CHANNEL_H
 
+#include "client/transport/carrier.h"
 #include "wire/frame.h"
 
 #include <kesher/error.h>
@@ -30,7 +31,18 @@ enum kesher_status ks_channel_open(const char *address, uint32_t connect_ms, uin
 enum kesher_status ks_channel_adopt(int fd, const char *address, uint32_t progress_ms,
                                     struct ks_channel **channel, struct kesher_error *error);
 
+/* The same over a carrier. Over TLS answers are not padded, and no padding is taken. */
+enum kesher_status ks_channel_over(struct ks_carrier *carrier, const char *address, uint32_t progress_ms,
+                                   struct ks_channel **channel, struct kesher_error *error);
+
 void ks_channel_close(struct ks_channel *channel); /* NULL is allowed */
+
+/* Frees the channel, and its carrier is the caller's to free: for what speaks no frames any more. What has
+ * arrived and was not taken is lost: see ks_channel_take_exactly. */
+struct ks_carrier *ks_channel_give_up(struct ks_channel *channel);
+
+/* The TLS that it goes over; NULL for none. The channel's. */
+struct ks_tls *ks_channel_tls(struct ks_channel *channel);
 
 /* True after any failure of the calls below, and once the server has closed the connection and that was seen.
  */
@@ -74,7 +86,8 @@ enum kesher_status ks_channel_receive(struct ks_channel *channel, void *bytes, s
  * not all was taken (protocol.md §1.3). */
 void ks_channel_take_exactly(struct ks_channel *channel, bool exactly);
 
-/* Waits for the next byte and copies it without taking it. Errors as ks_channel_receive_header. */
+/* Waits for the next byte and copies it without taking it; not over TLS. Errors as ks_channel_receive_header.
+ */
 enum kesher_status ks_channel_look(struct ks_channel *channel, uint8_t *byte, struct kesher_error *error);
 
 /* Takes exactly `size` bytes and drops them. */

@@ -42,11 +42,32 @@ enum kesher_status ks_client_session_init(struct ks_client_session *session, con
         return ks_failure(error, KESHER_INVALID, "the server's address is too long; give it as address:port");
     memcpy(session->address, address, size + 1);
     ks_text_escape(address, size, session->shown, sizeof session->shown);
-    return KESHER_OK;
+    if (!ks_link_is_meant(address, size))
+        return KESHER_OK;
+    enum kesher_status status = ks_access_new(home, address, &session->access, error);
+    if (status == KESHER_OK)
+        memcpy(session->shown, session->access->shown, sizeof session->shown);
+    return status;
+}
+
+enum kesher_status ks_client_session_init_classic(struct ks_client_session *session,
+                                                  const struct kesher_home *home, const char *address,
+                                                  const struct kesher_options *options, const char *what,
+                                                  struct kesher_error *error)
+{
+    enum kesher_status status = ks_client_session_init(session, home, address, options, error);
+    if (status != KESHER_OK)
+        return status;
+    status = ks_client_session_is_classic(session, what, error);
+    if (status != KESHER_OK)
+        ks_client_session_destroy(session);
+    return status;
 }
 
 enum kesher_status ks_client_session_load(struct ks_client_session *session, struct kesher_error *error)
 {
+    if (session->access != NULL) /* which server it may tell is judged when it answers */
+        return ks_access_load(session->access, &session->options, error);
     enum kesher_status status = kesher_identity_load(session->home, &session->identity, error);
     if (status != KESHER_OK)
         return status;
@@ -71,6 +92,7 @@ void ks_client_session_destroy(struct ks_client_session *session)
 {
     ks_channel_close(session->channel);
     kesher_identity_free(session->identity);
+    ks_access_free(session->access);
     ks_secret_wipe(session, sizeof *session);
 }
 
@@ -87,9 +109,13 @@ enum kesher_status ks_client_session_hand_over(struct ks_client_session *session
 
 static enum kesher_status open_channel(struct ks_client_session *session, struct kesher_error *error)
 {
-    enum kesher_status status = ks_channel_open(session->address, session->options.connect_ms,
-                                                session->options.progress_ms, &session->channel, error);
+    enum kesher_status status =
+        session->access != NULL
+            ? ks_access_sign_in(session->access, &session->options, &session->channel, error)
+            : ks_channel_open(session->address, session->options.connect_ms, session->options.progress_ms,
+                              &session->channel, error);
     if (status == KESHER_OK) {
+        session->is_alive |= session->access != NULL && !session->access->registers; /* it has answered */
         session->connections++;
         session->down_since_ms = 0;
     }
@@ -151,9 +177,33 @@ void ks_client_session_notice(const struct ks_client_session *session, const cha
         session->options.observer.notice(session->options.observer.context, line);
 }
 
+const char *ks_client_session_name(const struct ks_client_session *session)
+{
+    return session->access != NULL ? session->access->account.name : session->identity->name;
+}
+
+enum kesher_status ks_client_session_is_classic(const struct ks_client_session *session, const char *what,
+                                                struct kesher_error *error)
+{
+    if (session->access == NULL)
+        return KESHER_OK;
+    if (what == NULL)
+        return ks_failure(error, KESHER_INVALID,
+                          "a classic identity belongs to a classic server, and %s is a secure one",
+                          session->shown);
+    return ks_failure(
+        error, KESHER_INVALID,
+        "%s over the secure port come with the next release, and the server of this home, %s, is "
+        "a secure one; nothing was sent",
+        what, session->shown);
+}
+
 struct ks_request_header ks_client_session_header(const struct ks_client_session *session,
                                                   enum ks_request_code code, uint32_t payload_size)
 {
+    if (session->access != NULL)
+        return (struct ks_request_header){
+            .version = KS_VERSION_SECURE, .code = (uint16_t)code, .payload_size = payload_size};
     return (struct ks_request_header){
         .client_id = session->identity->id,
         .version = code < KS_REQUEST_REGISTER_DROP ? KS_VERSION_MESSAGES : KS_VERSION_DROP,

@@ -1,6 +1,7 @@
 /* client_session.h — one identity at one server: the channel that comes and goes, the key that the server has
- * given for files (1027), and what has been learnt of the server. How requests go over it, and which are sent
- * again, is request.h; how it comes to be known, and to its key, is login.h.
+ * given for files (1027), and what has been learnt of the server. At a secure server, whose address is a
+ * link, the identity is an account (access.h), and every channel has signed in. How requests go over it, and
+ * which are sent again, is request.h; how it comes to be known, and to its key, is login.h.
  *
  * Belongs to whoever holds it (a drop, a messenger, or one call that registers); one thread at a time.
  */
@@ -9,6 +10,7 @@
 
 #include "client/home/home_server.h"
 #include "client/home/identity.h"
+#include "client/transport/access.h"
 #include "client/transport/channel.h"
 #include "wire/drop_codec.h"
 
@@ -20,6 +22,7 @@ struct ks_client_session {
     const struct kesher_home *home;   /* the caller's */
     struct kesher_identity *identity; /* owned; NULL until it is loaded, or prepared by a login */
     struct kesher_options options;    /* defaults filled in */
+    struct ks_access *access;         /* owned; in place of an identity; NULL at a classic server */
     struct ks_channel *channel;       /* owned; NULL while there is none */
     unsigned answers;                 /* that came on this channel */
 
@@ -56,13 +59,19 @@ enum kesher_status ks_client_session_init(struct ks_client_session *session, con
                                           struct kesher_error *error);
 void ks_client_session_destroy(struct ks_client_session *session); /* wipes */
 
+/* The same for what only classic servers have: KESHER_INVALID for a link, as ks_client_session_is_classic. */
+enum kesher_status ks_client_session_init_classic(struct ks_client_session *session,
+                                                  const struct kesher_home *home, const char *address,
+                                                  const struct kesher_options *options, const char *what,
+                                                  struct kesher_error *error);
+
 /* Destroys a session that was made for its identity; with KESHER_OK *identity is the caller's. Returns
  * `status`. */
 enum kesher_status ks_client_session_hand_over(struct ks_client_session *session, enum kesher_status status,
                                                struct kesher_identity **identity);
 
-/* Loads the home's identity, if the server may be told its id. Errors as kesher_identity_load and
- * ks_home_server_check. */
+/* Loads the home's identity or account, if the server may be told of it. Errors as kesher_identity_load,
+ * ks_access_load and ks_home_server_check. */
 enum kesher_status ks_client_session_load(struct ks_client_session *session, struct kesher_error *error);
 
 /* To be called when the server has shown that it knows the identity: its address is written down where the
@@ -82,6 +91,15 @@ void ks_client_session_hang_up(struct ks_client_session *session);
 
 /* Tells the observer, if it wants to know. */
 void ks_client_session_notice(const struct ks_client_session *session, const char *line);
+
+/* The user's name, as the home has it. */
+const char *ks_client_session_name(const struct ks_client_session *session);
+
+/* KESHER_OK at a classic server; KESHER_INVALID at a secure one, with a sentence that says of `what`, such as
+ * "files", that they come there later: nothing falls back to the classic ports. `what` is NULL for an
+ * identity. */
+enum kesher_status ks_client_session_is_classic(const struct ks_client_session *session, const char *what,
+                                                struct kesher_error *error);
 
 /* The header of a request from this identity, with the version of its service. */
 struct ks_request_header ks_client_session_header(const struct ks_client_session *session,

@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "client/failure.h"
+#include "client/transport/refusal.h"
+#include "client/transport/secure_request.h"
 #include "crypto/secret.h"
 
 #include <errno.h>
@@ -237,6 +239,14 @@ enum kesher_status ks_request_take_header(struct ks_client_session *session,
     return KESHER_OK;
 }
 
+enum kesher_status ks_request_take_refusal(struct ks_client_session *session, const char *doing,
+                                           const struct ks_response_header *header,
+                                           struct kesher_error *error)
+{
+    struct ks_secure_request request = {.doing = doing, .shown = session->shown};
+    return ks_secure_request_refused(session->channel, &request, header->payload_size, error);
+}
+
 enum kesher_status ks_request_take_answer(struct ks_client_session *session, struct ks_answer *answer,
                                           struct kesher_error *error)
 {
@@ -256,6 +266,8 @@ enum kesher_status ks_request_take_answer(struct ks_client_session *session, str
 bool ks_request_is_no(const struct ks_client_session *session, enum ks_request_code code,
                       uint16_t answer_code)
 {
+    if (session->access != NULL)
+        return answer_code == KS_RESPONSE_REFUSED || answer_code == KS_RESPONSE_ERROR;
     if (session->options.error_repeats > 0)
         return true; /* to the course's client everything else is an error */
     if (answer_code == KS_RESPONSE_ERROR || code < KS_REQUEST_REGISTER_DROP)
@@ -286,13 +298,17 @@ enum kesher_status ks_request_begin(struct ks_client_session *session, enum ks_r
         ks_client_session_is_known(session);
         return KESHER_OK;
     }
+    if (session->access != NULL && header.code == KS_RESPONSE_REFUSED)
+        return ks_request_take_refusal(session, code == KS_REQUEST_LIST_USERS ? "list its users" : "answer",
+                                       &header, error);
     if (header.code != KS_RESPONSE_ERROR || header.payload_size > KS_SKIP_LIMIT)
         return ks_request_fail_answer(session, error);
     status = ks_channel_skip(session->channel, header.payload_size, error);
     if (status != KESHER_OK)
         return status;
     if (code == KS_REQUEST_LIST_USERS)
-        return ks_home_server_forgot(&session->server, session->shown, session->identity->name, error);
+        return ks_home_server_forgot(&session->server, session->shown, ks_client_session_name(session),
+                                     error);
     return ks_failure(error, KESHER_REFUSED, "%s gives no messages; its log may tell why", session->shown);
 }
 
@@ -304,9 +320,24 @@ struct small_request_run {
     bool spent;
 };
 
+/* A 4999 that was taken as an answer. */
+static enum kesher_status refuse_securely(const struct ks_client_session *session,
+                                          const struct small_request_run *run, struct kesher_error *error)
+{
+    const struct ks_answer *answer = run->answer;
+    struct ks_refusal refusal = {.reason = 0};
+    const struct ks_refused refused = {.doing = run->small->doing, .server = session->shown};
+    if (answer->payload_size > sizeof answer->payload ||
+        ks_refusal_parse(answer->payload, answer->payload_size, &refusal) != KS_OK)
+        refusal = (struct ks_refusal){.reason = 0};
+    return ks_refusal_tell(&refusal, &refused, error);
+}
+
 static enum kesher_status refuse(const struct ks_client_session *session, const struct small_request_run *run,
                                  struct kesher_error *error)
 {
+    if (run->answer->code == KS_RESPONSE_REFUSED)
+        return refuse_securely(session, run, error);
     if (run->small->refused != NULL)
         return run->small->refused(session, run->answer->code, error);
     return ks_failure(error, KESHER_REFUSED, "%s refused to %s; its log may tell why", session->shown,

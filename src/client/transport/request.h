@@ -82,6 +82,12 @@ struct ks_answer {
     uint8_t payload[KS_FILE_ANSWER_SIZE];
 };
 
+/* At a secure server, where `header` begins a refusal (4999): takes it, and says what it means. Errors as
+ * ks_secure_request_run. `doing` is for sentences. */
+enum kesher_status ks_request_take_refusal(struct ks_client_session *session, const char *doing,
+                                           const struct ks_response_header *header,
+                                           struct kesher_error *error);
+
 /* Takes an answer of known, small size. A payload over KS_SKIP_LIMIT is KESHER_PROTOCOL, and the channel is
  * broken; other errors as ks_request_take_header. */
 enum kesher_status ks_request_take_answer(struct ks_client_session *session, struct ks_answer *answer,

@@ -26,6 +26,13 @@ void ks_crowd_init(struct ks_crowd *crowd, const struct ks_hash_key *key, unsign
     crowd->entries = NULL;
     atomic_init(&crowd->limit, limit);
     crowd->unlimited = unlimited;
+    crowd->proxies = NULL;
+}
+
+static bool contains(struct ks_networks_current *networks,
+                     const uint8_t address[static KS_NETWORK_ADDRESS_SIZE])
+{
+    return networks != NULL && ks_networks_current_contain(networks, address);
 }
 
 void ks_crowd_destroy(struct ks_crowd *crowd)
@@ -92,7 +99,7 @@ enum ks_result ks_crowd_enter(struct ks_crowd *crowd, const uint8_t address[stat
     uint64_t limit = atomic_load_explicit(&crowd->limit, memory_order_relaxed);
     enum ks_result result = KS_OK;
     unsigned entered = 0;
-    if (limit > 0 && crowd->unlimited != NULL && ks_networks_current_contain(crowd->unlimited, address))
+    if (limit > 0 && (contains(crowd->unlimited, address) || contains(crowd->proxies, address)))
         limit = 0;
     pthread_mutex_lock(&crowd->lock);
     while (result == KS_OK && entered < levels.count) {

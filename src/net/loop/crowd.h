@@ -1,8 +1,8 @@
 /* crowd.h — how many connections each address has, and the limit on it. Private to src/net.
  *
  * IPv6 addresses count by their /64, and by their /56 and /48, with four and sixteen times the limit
- * (networks.h). Everybody is counted, but the limit does not apply to the unlimited networks. Any thread: the
- * acceptor counts in, workers count out.
+ * (networks.h). Everybody is counted, but the limit does not apply to the unlimited networks, nor to proxies.
+ * Any thread: the acceptor counts in, workers count out.
  */
 #ifndef KS_NET_LOOP_CROWD_H
 #define KS_NET_LOOP_CROWD_H
@@ -20,6 +20,7 @@ struct ks_crowd {
     struct ks_crowd_entry *entries;
     _Atomic unsigned limit; /* 0: none */
     struct ks_networks_current *unlimited;
+    struct ks_networks_current *proxies; /* whose clients are counted by their own addresses; NULL: none */
 };
 
 /* `key` is copied; random. */

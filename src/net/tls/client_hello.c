@@ -60,7 +60,7 @@ enum ks_result ks_client_hello_scan(const uint8_t *bytes, size_t size, size_t li
         if (message.size >= MESSAGE_HEADER_SIZE && message.length > limit)
             return KS_TOO_LARGE;
         if (here == length && message.size >= MESSAGE_HEADER_SIZE && message.size >= message.length)
-            return KS_OK;
+            return offset + here > limit ? KS_TOO_LARGE : KS_OK;
         offset += here;
     }
     return size >= limit ? KS_TOO_LARGE : KS_MORE;

@@ -77,16 +77,18 @@ static bool has_chance(struct ks_tls_port *port, unsigned one_of, unsigned at_mo
     return number % one_of >= at_most;
 }
 
-/* Of `count` that there are, with the new one. */
+/* Of `count` that there are, with the new one. Strangers of known networks have the last quarter to
+ * themselves, and are dropped by chance in it only: whatever the others do, they come in. */
 static bool admits(struct ks_tls_port *port, unsigned count, unsigned all,
                    const uint8_t address[static KS_PEER_ADDRESS_SIZE])
 {
-    unsigned half = all / 2;
-    if (count <= half)
+    if (count <= all / 2)
         return true;
     uint64_t now_ms = ks_clock_monotonic_ms(port->options.clock);
-    unsigned limit = ks_known_networks_contain(port->known, address, now_ms) ? all : all - all / 4;
-    return count <= limit && has_chance(port, limit - half, count - half - 1);
+    bool is_known = ks_known_networks_contain(port->known, address, now_ms);
+    unsigned first = is_known ? all - all / 4 : all / 2;
+    unsigned limit = is_known ? all : all - all / 4;
+    return count <= first || (count <= limit && has_chance(port, limit - first, count - first - 1));
 }
 
 static bool admit(struct ks_tls_port *port, _Atomic unsigned *counter, unsigned all,

@@ -17,6 +17,8 @@
 
 struct new_account {
     struct ks_signing signing;
+    enum ks_refusal_reason unadmitted; /* why nobody new may register so; 0: they may */
+    struct ks_store_sign_in again;     /* whether it is somebody new, where nobody may */
     struct ks_store_register_account request;
 };
 
@@ -84,12 +86,41 @@ static void registered(struct ks_store_request *request)
     ks_visitor_arrive(exchange, &account);
 }
 
+static void looked_up(struct ks_store_request *request)
+{
+    struct new_account *registration = KS_CONTAINER_OF(request, struct new_account, again.request);
+    struct ks_exchange *exchange = registration->signing.exchange;
+    struct ks_account account = registration->again.account;
+    if (request->result == KS_OK && strcmp(account.name, registration->request.name) == 0) {
+        discard(&registration->signing);
+        ks_visitor_arrive(exchange, &account);
+        return;
+    }
+    bool is_answer = request->result == KS_OK || request->result == KS_NOT_FOUND;
+    refuse(registration, is_answer ? registration->unadmitted : ks_refusal_of(request->result));
+}
+
+/* Nobody new may register; but whoever did, and never heard of it, is answered again. */
+static void look_up(struct new_account *registration)
+{
+    struct ks_exchange *exchange = registration->signing.exchange;
+    struct ks_store_sign_in *again = &registration->again;
+    memcpy(again->key, registration->signing.sign_in.key, sizeof again->key);
+    again->request.reply_to = &exchange->loop->executor;
+    again->request.done = looked_up;
+    ks_store_sign_in(exchange->environment->store, again);
+}
+
 /* The signature holds. */
 static void ask_store(struct ks_signing *signing)
 {
     struct new_account *registration = registration_of(signing);
     struct ks_exchange *exchange = signing->exchange;
     const struct ks_service_environment *environment = exchange->environment;
+    if (registration->unadmitted != 0) {
+        look_up(registration);
+        return;
+    }
     if (!ks_session_allows(exchange->session, environment->registrations,
                            environment->settings.registrations_per_hour)) {
         ks_report(exchange, KS_LOG_WARNING,
@@ -105,22 +136,18 @@ static void ask_store(struct ks_signing *signing)
 
 /* ---- what costs little ---- */
 
-/* Whether it may register here at all; else the exchange is refused. */
-static bool is_admitted(struct ks_exchange *exchange, bool has_invitation)
+/* Why nobody new may register so; 0 when they may. */
+static enum ks_refusal_reason judge_admission(const struct ks_exchange *exchange, bool has_invitation)
 {
     switch (atomic_load(&exchange->environment->settings.registration)) {
     case KS_REGISTRATION_OPEN:
-        return true;
+        return 0;
     case KS_REGISTRATION_INVITED:
-        if (has_invitation)
-            return true;
-        ks_refuse(exchange, KS_REFUSAL_INVITATION_NEEDED);
-        return false;
+        return has_invitation ? 0 : KS_REFUSAL_INVITATION_NEEDED;
     case KS_REGISTRATION_CLOSED:
         break;
     }
-    ks_refuse(exchange, KS_REFUSAL_CLOSED);
-    return false;
+    return KS_REFUSAL_CLOSED;
 }
 
 /* Whether the name may be an account's; else the exchange is refused. */
@@ -170,14 +197,13 @@ void ks_new_account_register(struct ks_exchange *exchange, const uint8_t *fixed)
         ks_refuse(exchange, KS_REFUSAL_MALFORMED);
         return;
     }
-    if (!is_admitted(exchange, payload.invitation.size > 0))
-        return;
     struct new_account *registration = calloc(1, sizeof *registration);
     if (registration == NULL) {
         ks_refuse(exchange, KS_REFUSAL_TROUBLE);
         return;
     }
     struct ks_signing *signing = &registration->signing;
+    registration->unadmitted = judge_admission(exchange, payload.invitation.size > 0);
     signing->exchange = exchange;
     signing->sign_in = payload.sign_in;
     signing->holds = ask_store;

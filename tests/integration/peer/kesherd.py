@@ -14,6 +14,7 @@ import pytest
 from Cryptodome.Cipher import AES
 
 from .messages import MessagesClient
+from .secure import SecureClient
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 START_SECONDS = 60
@@ -202,6 +203,9 @@ class Kesherd:
     def connect(self, timeout: float = 30, **options) -> MessagesClient:
         """A connection that speaks both services, as their port does."""
         return MessagesClient(self.address, timeout, **options)
+
+    def connect_secure(self, timeout: float = 30, **options) -> SecureClient:
+        return SecureClient(self.secure_address, timeout, **options)
 
     def rows(self, statement: str, *values) -> list[tuple]:
         """Runs one query on the server's database, opened read-only."""

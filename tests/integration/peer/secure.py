@@ -14,6 +14,9 @@ from .links import Link
 from .messages import LISTED_USER, USER_KEY
 
 
+PROBE = Request.ACCOUNT  # before sign-in: refused, as often as one likes
+
+
 class Refused(Exception):
     """A 4999 where something else was due."""
 
@@ -116,7 +119,12 @@ class SecureClient(Connection):
         self.say(code, payload, **options)
         return self.hear_refusal()
 
+    def is_served(self) -> bool:
+        """Before sign-in: whether it is in step, and answered."""
+        return self.refusal(PROBE) == Reason.SIGN_IN_FIRST
+
     def nonce(self) -> bytes:
+        """Once for each connection."""
         self.say(Request.NONCE)
         return self.hear(Answer.NONCE)
 

@@ -1,4 +1,4 @@
-"""A small server of the secure port, in Python: what a client can be tested against, honest unless it is told not to be.
+"""A small server of the secure port, in Python: what a client can be tested against, honest unless told otherwise.
 
 Keeps everything in memory. Written from docs/protocol.md, part two, alone.
 """
@@ -55,7 +55,7 @@ class Ended(Exception):
 
 
 class SecureServer:
-    """Listens on the loopback. `identity` may be replaced between connections, and `challenge` is what a 4003 holds."""
+    """Listens on the loopback. `identity` may be replaced between connections; `challenge` is what a 4003 holds."""
 
     def __init__(self, *, identity: tls.Identity | None = None, alpn: bytes | None = tls.ALPN):
         self.identity = identity or tls.Identity.generate()

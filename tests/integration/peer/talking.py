@@ -6,6 +6,7 @@ number and its text, which gives the texts that go out: `honest` gives the text 
 """
 
 import asyncio
+import ssl
 import struct
 import threading
 from collections.abc import Callable
@@ -22,15 +23,21 @@ def honest(hearer: int, writer: int, number: int, text: bytes) -> list[bytes]:
 
 
 class Room:
-    """The part that all protocols share."""
+    """The part that all protocols share. With a context it speaks TLS, from the first byte but where the protocol
+    begins in the clear."""
 
-    def __init__(self, lie: Lie = honest):
+    BEGINS_IN_THE_CLEAR = False
+
+    def __init__(self, lie: Lie = honest, tls: ssl.SSLContext | None = None):
         self.lie = lie
+        self.tls = tls
         self.hearers: dict[int, asyncio.StreamWriter] = {}
         self.problems: list[str] = []
         self._loop = asyncio.new_event_loop()
         self._server = self._loop.run_until_complete(
-            asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1 << 20)
+            asyncio.start_server(
+                self._serve, "127.0.0.1", 0, limit=1 << 20, ssl=None if self.BEGINS_IN_THE_CLEAR else tls
+            )
         )
         self.chat_address = self._server.sockets[0].getsockname()
         self._thread = threading.Thread(target=self._loop.run_forever)
@@ -52,7 +59,7 @@ class Room:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await self.converse(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
+        except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
             pass  # the tool has what it wanted, or has found us out
         except Exception as problem:  # told by the fixture
             self.problems.append(repr(problem))
@@ -144,8 +151,12 @@ class ForgetfulRedisRoom(RedisRoom):
 class NatsRoom(Room):
     """Members are known by the order in which they came; a writer's own number is learnt when it speaks."""
 
+    BEGINS_IN_THE_CLEAR = True
+
     async def converse(self, reader, writer):
         writer.write(b'INFO {"server_id":"test"}\r\n')
+        if self.tls is not None:
+            await writer.start_tls(self.tls)
         assert b'"echo":false' in await reader.readuntil(b"\r\n")
         while True:
             match (await reader.readuntil(b"\r\n")).split():

@@ -238,6 +238,8 @@ class TlsSocket:
         return bool(data)
 
     def recv(self, size: int, flags: int = 0) -> bytes:
+        if self.was_cut:
+            return b""
         while (data := self.engine.read(size, flags)) is None:
             self._flush()  # an answer to a KeyUpdate
             if not self._fill():

@@ -1,5 +1,5 @@
-"""Records of TLS 1.3 made by hand (RFC 8446, 5 and 7), for what no library sends: KeyUpdates at will, handshake messages
-where none belong, records of any type and size. A library shakes hands, and tells the secrets by its key log.
+"""Records of TLS 1.3 made by hand (RFC 8446, 5 and 7), for what no library sends: KeyUpdates at will, messages of a
+handshake where none belong, records of any type and size. A library shakes hands and tells the secrets by its key log.
 """
 
 import hashlib
@@ -92,6 +92,7 @@ class RecordClient:
         secrets = {label: bytes.fromhex(value.decode()) for label, _, value in map(bytes.split, lines)}
         self.outgoing = _Direction(secrets[b"CLIENT_TRAFFIC_SECRET_0"])
         self.incoming = _Direction(secrets[b"SERVER_TRAFFIC_SECRET_0"])
+        self._data = b""  # that came and was not asked for yet
         self.key_updates = 0  # of the server's
         self.kinds: list[int] = []  # of the records that came
 
@@ -144,12 +145,11 @@ class RecordClient:
 
     def receive(self, size: int) -> bytes:
         """Application data, whatever else comes."""
-        data = b""
-        while len(data) < size:
+        while len(self._data) < size:
             kind, content = self.receive_record()
             assert kind in (APPLICATION, HANDSHAKE), f"a record of type {kind}: {content.hex()}"
-            data += content if kind == APPLICATION else b""
-        assert len(data) == size
+            self._data += content if kind == APPLICATION else b""
+        data, self._data = self._data[:size], self._data[size:]
         return data
 
     def receive_end(self) -> list[tuple[int, bytes]]:

@@ -108,6 +108,20 @@ static void many_at_once_are_as_many_one_by_one(void **state)
     free(others);
 }
 
+static void merged_they_are_those_of_all(void **state)
+{
+    struct ks_percentiles *all = *state;
+    struct ks_percentiles *parts = calloc(2, sizeof *parts);
+    assert_non_null(parts);
+    for (uint64_t value = 1; value < 3000000; value = value * 5 / 4 + 1) {
+        ks_percentiles_add(all, value);
+        ks_percentiles_add(&parts[value % 2], value);
+    }
+    ks_percentiles_merge(&parts[0], &parts[1]);
+    assert_memory_equal(all, &parts[0], sizeof *all);
+    free(parts);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -119,6 +133,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_greatest_value_is_exact, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_outlier_is_seen_only_beyond_its_share, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_at_once_are_as_many_one_by_one, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(merged_they_are_those_of_all, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -198,6 +198,35 @@ static void idle_goes_where_its_protocol_is_spoken(void **state)
     assert_string_equal(line.settings.server, "h:1");
 }
 
+static void what_is_secure_goes_to_the_secure_port(void **state)
+{
+    (void)state;
+    struct line line;
+    assert_true(PARSE(&line, "chat"));
+    assert_false(line.settings.secure);
+    assert_true(PARSE(&line, "chat", "--secure"));
+    assert_true(line.settings.secure);
+    assert_string_equal(line.settings.server, "127.0.0.1:1358");
+    assert_true(PARSE(&line, "chat", "--secure", "--protocol", "nats", "--server", "[::1]:4222"));
+    assert_string_equal(line.settings.server, "[::1]:4222");
+    assert_true(PARSE(&line, "handshake"));
+    assert_true(line.settings.secure);
+    assert_string_equal(line.settings.server, "127.0.0.1:1358");
+    assert_int_equal(line.settings.threads, 1);
+    ASSERT_REFUSED("ask does not take --secure; see kesher-bench ask --help", "ask", "--secure");
+    ASSERT_REFUSED("--secure: kesherd serves no ask over TLS; write --protocol kesher", "idle", "--secure",
+                   "--protocol", "ask");
+}
+
+static void each_thread_has_a_connection(void **state)
+{
+    (void)state;
+    struct line line;
+    assert_true(PARSE(&line, "handshake", "--connections", "3", "--threads", "3"));
+    ASSERT_REFUSED("--threads is more than there are connections", "handshake", "--connections", "3",
+                   "--threads", "4");
+}
+
 static void help_needs_nothing_else(void **state)
 {
     (void)state;
@@ -245,6 +274,8 @@ int main(void)
         cmocka_unit_test(lines_that_make_no_sense_are_refused),
         cmocka_unit_test(there_are_no_more_writers_than_members),
         cmocka_unit_test(idle_goes_where_its_protocol_is_spoken),
+        cmocka_unit_test(what_is_secure_goes_to_the_secure_port),
+        cmocka_unit_test(each_thread_has_a_connection),
         cmocka_unit_test(help_needs_nothing_else),
         cmocka_unit_test(help_has_the_options_of_its_mode),
     };

@@ -21,6 +21,7 @@ static void what_is_typed_is_said_or_an_order(void **state)
         {"Exit", KS_CHAT_ORDER_QUIT, "Exit"},       {"/help", KS_CHAT_ORDER_HELP, "help"},
         {"/help  ", KS_CHAT_ORDER_HELP, "help"},    {"/quit", KS_CHAT_ORDER_QUIT, "quit"},
         {"/Quit", KS_CHAT_ORDER_UNKNOWN, "Quit"},   {"/quit now", KS_CHAT_ORDER_UNKNOWN, "quit now"},
+        {"/who ", KS_CHAT_ORDER_WHO, "who"},        {"//who", KS_CHAT_ORDER_SAY, "/who"},
         {"/", KS_CHAT_ORDER_UNKNOWN, ""},           {"/hel", KS_CHAT_ORDER_UNKNOWN, "hel"},
         {"/ quit", KS_CHAT_ORDER_UNKNOWN, " quit"}, {"/   ", KS_CHAT_ORDER_UNKNOWN, ""},
     };
@@ -41,12 +42,14 @@ static void every_order_is_in_the_help(void **state)
     (void)state;
     bool help = false;
     bool quit = false;
+    bool who = false;
     size_t count = 0;
     for (; ks_chat_commands_help(count) != NULL; count++) {
         help = help || strncmp(ks_chat_commands_help(count), "/help ", 6) == 0;
         quit = quit || strncmp(ks_chat_commands_help(count), "/quit ", 6) == 0;
+        who = who || strncmp(ks_chat_commands_help(count), "/who ", 5) == 0;
     }
-    assert_true(help && quit);
+    assert_true(help && quit && who);
     assert_null(ks_chat_commands_help(count + 1));
 }
 

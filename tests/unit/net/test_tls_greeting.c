@@ -69,6 +69,7 @@ static void test_a_hello_in_too_many_records_is_too_long(void **state)
     assert_int_equal(ks_client_hello_scan(bytes, LIMIT - 1, LIMIT), KS_MORE);
     assert_int_equal(ks_client_hello_scan(bytes, LIMIT, LIMIT), KS_TOO_LARGE);
     assert_true(size > LIMIT);
+    assert_int_equal(ks_client_hello_scan(bytes, size, LIMIT), KS_TOO_LARGE); /* all at once, too */
 }
 
 static const uint8_t ipv4[] = {13, 10, 13,  10, 0, 13, 10, 'Q', 'U', 'I', 'T',  10,   0x21, 0x11,

@@ -37,9 +37,9 @@ static void hosts_are_chosen_in_their_order(void **state)
         {"[2001:db8::2]:99", "[2001:db8::2]:99", "", NULL, "kesher://[2001:db8::2]:99/#" ZEROS, false},
         {"[::]:1358", ":1358", "", NULL, "kesher://machine/#" ZEROS, true},
         {"0.0.0.0:1358", "0.0.0.0:1358", "", NULL, "kesher://machine/#" ZEROS, true},
-        {"127.0.0.1:1358", "1358", "", NULL, "kesher://127.0.0.1/#" ZEROS, true},
+        {"127.0.0.1:1358", "1358", "", NULL, "kesher://127.0.0.1/#" ZEROS, false},
         {"127.0.0.1:1358", "1358", "", "chat.example.org", "kesher://chat.example.org/#" ZEROS, false},
-        {"", "1358", "", NULL, "kesher://127.0.0.1/#" ZEROS, true},
+        {"", "1358", "", NULL, "kesher://127.0.0.1/#" ZEROS, false},
         {"", "192.0.2.7:444", "", NULL, "kesher://192.0.2.7:444/#" ZEROS, false},
     };
     (void)state;

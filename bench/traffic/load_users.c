@@ -1,5 +1,5 @@
-/* accounts.c — see accounts.h. */
-#include "bench/traffic/accounts.h"
+/* load_users.c — see load_users.h. */
+#include "bench/traffic/load_users.h"
 
 #include "bench/traffic/replies.h"
 #include "crypto/random.h"
@@ -19,105 +19,104 @@ enum {
     REQUEST_LIMIT = KS_REQUEST_HEADER_SIZE + KS_NAME_AND_KEY_PAYLOAD_SIZE,
 };
 
-struct account {
+struct user {
     struct ks_client_id id;
     struct ks_client_id alias;
     bool has_alias;
 };
 
-struct ks_accounts {
+struct ks_load_users {
     char tag[TAG_SIZE];
     struct ks_private_key *private_key;
     uint8_t public_key[KS_RSA_PUBLIC_SIZE];
     uint32_t count;
     uint32_t place_mask;
     uint32_t *places; /* a hash table of aliases: index + 1, or 0; place_mask + 1 of them */
-    struct account accounts[];
+    struct user users[];
 };
 
 /* ---- names and keys ---- */
 
-static size_t name_of(const struct ks_accounts *accounts, uint32_t index, char name[static NAME_SIZE])
+static size_t name_of(const struct ks_load_users *users, uint32_t index, char name[static NAME_SIZE])
 {
-    int size = snprintf(name, NAME_SIZE, "bench-%s-%" PRIu32, accounts->tag, index);
+    int size = snprintf(name, NAME_SIZE, "bench-%s-%" PRIu32, users->tag, index);
     return (size_t)size;
 }
 
-static bool make_tag(struct ks_accounts *accounts)
+static bool make_tag(struct ks_load_users *users)
 {
     uint8_t bytes[4];
     if (ks_random_fill(ks_random_system(), bytes, sizeof bytes) != KS_OK)
         return false;
-    (void)snprintf(accounts->tag, sizeof accounts->tag, "%02x%02x%02x%02x", bytes[0], bytes[1], bytes[2],
-                   bytes[3]);
+    (void)snprintf(users->tag, sizeof users->tag, "%02x%02x%02x%02x", bytes[0], bytes[1], bytes[2], bytes[3]);
     return true;
 }
 
-static struct ks_accounts *new_accounts(uint32_t count)
+static struct ks_load_users *new_users(uint32_t count)
 {
-    struct ks_accounts *accounts = calloc(1, sizeof *accounts + count * sizeof accounts->accounts[0]);
-    if (accounts == NULL)
+    struct ks_load_users *users = calloc(1, sizeof *users + count * sizeof users->users[0]);
+    if (users == NULL)
         return NULL;
-    accounts->count = count;
-    if (make_tag(accounts) && ks_private_key_generate(&accounts->private_key) == KS_OK &&
-        ks_private_key_public(accounts->private_key, accounts->public_key) == KS_OK)
-        return accounts;
-    ks_accounts_free(accounts);
+    users->count = count;
+    if (make_tag(users) && ks_private_key_generate(&users->private_key) == KS_OK &&
+        ks_private_key_public(users->private_key, users->public_key) == KS_OK)
+        return users;
+    ks_load_users_free(users);
     return NULL;
 }
 
-void ks_accounts_free(struct ks_accounts *accounts)
+void ks_load_users_free(struct ks_load_users *users)
 {
-    if (accounts == NULL)
+    if (users == NULL)
         return;
-    ks_private_key_free(accounts->private_key);
-    ks_secret_wipe(accounts->accounts, accounts->count * sizeof accounts->accounts[0]);
-    free(accounts->places);
-    free(accounts);
+    ks_private_key_free(users->private_key);
+    ks_secret_wipe(users->users, users->count * sizeof users->users[0]);
+    free(users->places);
+    free(users);
 }
 
-const struct ks_client_id *ks_accounts_id(const struct ks_accounts *accounts, uint32_t index)
+const struct ks_client_id *ks_load_users_id(const struct ks_load_users *users, uint32_t index)
 {
-    return &accounts->accounts[index].id;
+    return &users->users[index].id;
 }
 
-const char *ks_accounts_tag(const struct ks_accounts *accounts)
+const char *ks_load_users_tag(const struct ks_load_users *users)
 {
-    return accounts->tag;
+    return users->tag;
 }
 
 /* A request whose payload is the name of user `index` and the public key. Names are short: nothing fails. */
-static void encode_name_and_key(const struct ks_accounts *accounts, uint32_t index, uint16_t code,
+static void encode_name_and_key(const struct ks_load_users *users, uint32_t index, uint16_t code,
                                 uint8_t version, uint8_t request[static REQUEST_LIMIT])
 {
     char name[NAME_SIZE];
-    const struct ks_request_header header = {.client_id = accounts->accounts[index].id,
+    const struct ks_request_header header = {.client_id = users->users[index].id,
                                              .version = version,
                                              .code = code,
                                              .payload_size = KS_NAME_AND_KEY_PAYLOAD_SIZE};
     ks_request_header_encode(&header, request);
-    (void)ks_name_and_key_payload_encode(name, name_of(accounts, index, name), accounts->public_key,
+    (void)ks_name_and_key_payload_encode(name, name_of(users, index, name), users->public_key,
                                          request + KS_REQUEST_HEADER_SIZE);
 }
 
-void ks_accounts_ask_for_key(const struct ks_accounts *accounts, uint32_t index,
-                             uint8_t request[static KS_ACCOUNTS_KEY_REQUEST_SIZE])
+void ks_load_users_ask_for_key(const struct ks_load_users *users, uint32_t index,
+                               uint8_t request[static KS_LOAD_USERS_KEY_REQUEST_SIZE])
 {
-    encode_name_and_key(accounts, index, KS_REQUEST_PUBLIC_KEY, KS_VERSION_DROP, request);
+    encode_name_and_key(users, index, KS_REQUEST_PUBLIC_KEY, KS_VERSION_DROP, request);
 }
 
-enum ks_result ks_accounts_open_key(const struct ks_accounts *accounts, uint32_t index,
-                                    const uint8_t *payload, size_t size,
-                                    uint8_t key[static KS_CONTENT_KEY_SIZE])
+enum ks_result ks_load_users_open_key(const struct ks_load_users *users, uint32_t index,
+                                      const uint8_t *payload, size_t size,
+                                      uint8_t key[static KS_CONTENT_KEY_SIZE])
 {
     struct ks_key_answer answer;
     uint8_t plaintext[KS_RSA_PLAINTEXT_LIMIT];
     size_t plaintext_size = 0;
     if (ks_key_answer_parse(payload, size, &answer) != KS_OK ||
-        memcmp(&answer.client_id, &accounts->accounts[index].id, sizeof answer.client_id) != 0)
+        memcmp(&answer.client_id, &users->users[index].id, sizeof answer.client_id) != 0)
         return KS_INVALID;
     enum ks_result result =
-        ks_private_key_decrypt(accounts->private_key, answer.encrypted_key, plaintext, &plaintext_size);
+        ks_private_key_decrypt(users->private_key, answer.encrypted_key, plaintext, &plaintext_size);
     if (result == KS_OK && plaintext_size != KS_CONTENT_KEY_SIZE)
         result = KS_INVALID;
     if (result == KS_OK)
@@ -137,8 +136,8 @@ struct registrar {
 
 struct account_registration {
     struct ks_run *run;
-    struct ks_accounts *accounts;
-    enum ks_account_service service;
+    struct ks_load_users *users;
+    enum ks_load_users_service service;
     struct ks_fleet *fleet;
     uint32_t connections;
     uint32_t done;
@@ -153,8 +152,8 @@ static uint32_t user_of(const struct account_registration *registration, uint32_
 static size_t encode_registration(const struct account_registration *registration, uint32_t index,
                                   uint8_t request[static REQUEST_LIMIT])
 {
-    if (registration->service == KS_ACCOUNT_MESSAGES) {
-        encode_name_and_key(registration->accounts, index, KS_REQUEST_REGISTER_MESSAGES, KS_VERSION_MESSAGES,
+    if (registration->service == KS_LOAD_USERS_MESSAGES) {
+        encode_name_and_key(registration->users, index, KS_REQUEST_REGISTER_MESSAGES, KS_VERSION_MESSAGES,
                             request);
         return REQUEST_LIMIT;
     }
@@ -162,21 +161,22 @@ static size_t encode_registration(const struct account_registration *registratio
     const struct ks_request_header header = {
         .version = KS_VERSION_DROP, .code = KS_REQUEST_REGISTER_DROP, .payload_size = KS_NAME_PAYLOAD_SIZE};
     ks_request_header_encode(&header, request);
-    (void)ks_name_payload_encode(name, name_of(registration->accounts, index, name),
+    (void)ks_name_payload_encode(name, name_of(registration->users, index, name),
                                  request + KS_REQUEST_HEADER_SIZE);
     return KS_REQUEST_HEADER_SIZE + KS_NAME_PAYLOAD_SIZE;
 }
 
-static void ask_more(struct account_registration *registration, uint32_t connection, struct ks_link *link)
+static void ask_more(struct account_registration *registration, uint32_t connection,
+                     struct ks_load_link *link)
 {
     struct registrar *registrar = &registration->registrars[connection];
     while (registrar->asked - registrar->answered < DEPTH) {
         uint8_t request[REQUEST_LIMIT];
         uint32_t index = user_of(registration, connection, registrar->asked);
-        if (index >= registration->accounts->count)
+        if (index >= registration->users->count)
             return;
         size_t size = encode_registration(registration, index, request);
-        if (ks_link_write(link, request, size) != KS_OK) {
+        if (ks_load_link_write(link, request, size) != KS_OK) {
             ks_run_fail(registration->run, "registering: no memory");
             return;
         }
@@ -184,7 +184,7 @@ static void ask_more(struct account_registration *registration, uint32_t connect
     }
 }
 
-static void registrar_opened(void *context, uint32_t index, struct ks_link *link)
+static void registrar_opened(void *context, uint32_t index, struct ks_load_link *link)
 {
     ask_more(context, index, link);
 }
@@ -203,11 +203,11 @@ static bool take_registration(struct account_registration *registration, uint32_
         ks_run_fail(run,
                     "the server refused to register user %" PRIu32 " of %" PRIu32
                     " (%u); of kesherd, see --registrations-per-hour and --unlimited-networks",
-                    index + 1, registration->accounts->count, reply->code);
+                    index + 1, registration->users->count, reply->code);
         return false;
     }
     if (reply->code != KS_RESPONSE_REGISTERED ||
-        ks_client_id_answer_parse(reply->bytes, reply->size, &registration->accounts->accounts[index].id) !=
+        ks_client_id_answer_parse(reply->bytes, reply->size, &registration->users->users[index].id) !=
             KS_OK) {
         ks_run_fail(run, "registering: the answer is %u with %" PRIu32 " bytes, and not 2100 with 16",
                     reply->code, reply->payload_size);
@@ -218,8 +218,8 @@ static bool take_registration(struct account_registration *registration, uint32_
     return true;
 }
 
-static size_t registrar_received(void *context, uint32_t index, struct ks_link *link, const uint8_t *bytes,
-                                 size_t size)
+static size_t registrar_received(void *context, uint32_t index, struct ks_load_link *link,
+                                 const uint8_t *bytes, size_t size)
 {
     struct account_registration *registration = context;
     size_t all_taken = 0;
@@ -231,14 +231,14 @@ static size_t registrar_received(void *context, uint32_t index, struct ks_link *
         if (!take_registration(registration, index, &reply))
             return size;
     }
-    ks_run_phase(registration->run, "registering users", registration->done, registration->accounts->count);
-    if (registration->done == registration->accounts->count)
+    ks_run_phase(registration->run, "registering users", registration->done, registration->users->count);
+    if (registration->done == registration->users->count)
         ks_reactor_stop(registration->run->reactor);
     ask_more(registration, index, link);
     return all_taken;
 }
 
-static void registrar_ended(void *context, uint32_t index, struct ks_link *link, int error)
+static void registrar_ended(void *context, uint32_t index, struct ks_load_link *link, int error)
 {
     struct account_registration *registration = context;
     (void)index;
@@ -246,18 +246,18 @@ static void registrar_ended(void *context, uint32_t index, struct ks_link *link,
     ks_run_lost(registration->run, "registering", error);
 }
 
-bool ks_accounts_register(struct ks_run *run, enum ks_account_service service, uint32_t count,
-                          struct ks_accounts **accounts)
+bool ks_load_users_register(struct ks_run *run, enum ks_load_users_service service, uint32_t count,
+                            struct ks_load_users **users)
 {
     static const struct ks_fleet_events events = {registrar_opened, registrar_received, NULL,
                                                   registrar_ended};
     char reason[KS_RUN_REASON_SIZE];
-    *accounts = new_accounts(count);
-    if (*accounts == NULL) {
+    *users = new_users(count);
+    if (*users == NULL) {
         ks_run_fail(run, "no memory for %" PRIu32 " users, or no keys", count);
         return false;
     }
-    struct account_registration registration = {.run = run, .accounts = *accounts, .service = service};
+    struct account_registration registration = {.run = run, .users = *users, .service = service};
     registration.connections = count < CONNECTIONS ? count : CONNECTIONS;
     const struct ks_fleet_plan plan = {.count = registration.connections, .source = run->settings->source};
     ks_run_phase(run, "registering users", 0, count);
@@ -280,42 +280,42 @@ static uint32_t hash_of(const struct ks_client_id *alias)
     return hash;
 }
 
-static bool is_alias_of(const struct account *account, const struct ks_client_id *alias)
+static bool is_alias_of(const struct user *user, const struct ks_client_id *alias)
 {
-    return account->has_alias && memcmp(&account->alias, alias, sizeof *alias) == 0;
+    return user->has_alias && memcmp(&user->alias, alias, sizeof *alias) == 0;
 }
 
-bool ks_accounts_find(const struct ks_accounts *accounts, const struct ks_client_id *alias, uint32_t hint,
-                      uint32_t *index)
+bool ks_load_users_find(const struct ks_load_users *users, const struct ks_client_id *alias, uint32_t hint,
+                        uint32_t *index)
 {
-    if (hint < accounts->count && is_alias_of(&accounts->accounts[hint], alias)) {
+    if (hint < users->count && is_alias_of(&users->users[hint], alias)) {
         *index = hint;
         return true;
     }
     for (uint32_t place = hash_of(alias);; place++) {
-        uint32_t found = accounts->places[place & accounts->place_mask];
+        uint32_t found = users->places[place & users->place_mask];
         if (found == 0)
             return false;
-        if (is_alias_of(&accounts->accounts[found - 1], alias)) {
+        if (is_alias_of(&users->users[found - 1], alias)) {
             *index = found - 1;
             return true;
         }
     }
 }
 
-static bool make_places(struct ks_accounts *accounts)
+static bool make_places(struct ks_load_users *users)
 {
     uint32_t places = 2;
-    while (places < 2 * accounts->count)
+    while (places < 2 * users->count)
         places *= 2;
-    accounts->places = calloc(places, sizeof *accounts->places);
-    accounts->place_mask = places - 1;
-    return accounts->places != NULL;
+    users->places = calloc(places, sizeof *users->places);
+    users->place_mask = places - 1;
+    return users->places != NULL;
 }
 
 struct lesson {
     struct ks_run *run;
-    struct ks_accounts *accounts;
+    struct ks_load_users *users;
     uint32_t asker;
     uint32_t learnt;
     struct ks_replies replies;
@@ -324,8 +324,7 @@ struct lesson {
 };
 
 /* Which of our users has this name. */
-static bool user_named(const struct ks_accounts *accounts, const struct ks_listed_user *entry,
-                       uint32_t *index)
+static bool user_named(const struct ks_load_users *users, const struct ks_listed_user *entry, uint32_t *index)
 {
     char name[KS_TEXT_FIELD_SIZE];
     char again[NAME_SIZE];
@@ -335,16 +334,16 @@ static bool user_named(const struct ks_accounts *accounts, const struct ks_liste
     if (dash == NULL)
         return false;
     unsigned long number = strtoul(dash + 1, NULL, 10);
-    if (number >= accounts->count)
+    if (number >= users->count)
         return false;
     *index = (uint32_t)number;
-    (void)name_of(accounts, *index, again);
+    (void)name_of(users, *index, again);
     return strcmp(name, again) == 0;
 }
 
 static bool learn(struct lesson *lesson, const uint8_t *bytes)
 {
-    struct ks_accounts *accounts = lesson->accounts;
+    struct ks_load_users *users = lesson->users;
     struct ks_listed_user entry;
     uint32_t index = 0;
     uint32_t other = 0;
@@ -352,19 +351,19 @@ static bool learn(struct lesson *lesson, const uint8_t *bytes)
         ks_run_fail(lesson->run, "the list of users has an entry that is none");
         return false;
     }
-    if (!user_named(accounts, &entry, &index))
+    if (!user_named(users, &entry, &index))
         return true;
-    if (index == lesson->asker || accounts->accounts[index].has_alias ||
-        ks_accounts_find(accounts, &entry.alias, index, &other)) {
+    if (index == lesson->asker || users->users[index].has_alias ||
+        ks_load_users_find(users, &entry.alias, index, &other)) {
         ks_run_fail(lesson->run, "the list of users has user %" PRIu32 " twice, or its alias", index);
         return false;
     }
-    accounts->accounts[index].alias = entry.alias;
-    accounts->accounts[index].has_alias = true;
+    users->users[index].alias = entry.alias;
+    users->users[index].has_alias = true;
     uint32_t place = hash_of(&entry.alias);
-    while (accounts->places[place & accounts->place_mask] != 0)
+    while (users->places[place & users->place_mask] != 0)
         place++;
-    accounts->places[place & accounts->place_mask] = index + 1;
+    users->places[place & users->place_mask] = index + 1;
     lesson->learnt++;
     return true;
 }
@@ -388,28 +387,28 @@ static bool take_entries(struct lesson *lesson, const uint8_t *bytes, size_t siz
     return true;
 }
 
-static void lesson_opened(void *context, uint32_t index, struct ks_link *link)
+static void lesson_opened(void *context, uint32_t index, struct ks_load_link *link)
 {
     struct lesson *lesson = context;
     uint8_t request[KS_REQUEST_HEADER_SIZE];
-    const struct ks_request_header header = {.client_id = lesson->accounts->accounts[lesson->asker].id,
+    const struct ks_request_header header = {.client_id = lesson->users->users[lesson->asker].id,
                                              .version = KS_VERSION_MESSAGES,
                                              .code = KS_REQUEST_LIST_USERS};
     (void)index;
     ks_request_header_encode(&header, request);
-    if (ks_link_write(link, request, sizeof request) != KS_OK)
+    if (ks_load_link_write(link, request, sizeof request) != KS_OK)
         ks_run_fail(lesson->run, "asking for the users: no memory");
 }
 
 static void end_lesson(struct lesson *lesson)
 {
-    if (lesson->learnt + 1 != lesson->accounts->count || lesson->kept_size > 0)
+    if (lesson->learnt + 1 != lesson->users->count || lesson->kept_size > 0)
         ks_run_fail(lesson->run, "the list of users has %" PRIu32 " of our %" PRIu32 " users", lesson->learnt,
-                    lesson->accounts->count - 1);
+                    lesson->users->count - 1);
     ks_reactor_stop(lesson->run->reactor);
 }
 
-static size_t lesson_received(void *context, uint32_t index, struct ks_link *link, const uint8_t *bytes,
+static size_t lesson_received(void *context, uint32_t index, struct ks_load_link *link, const uint8_t *bytes,
                               size_t size)
 {
     struct lesson *lesson = context;
@@ -435,7 +434,7 @@ static size_t lesson_received(void *context, uint32_t index, struct ks_link *lin
     return all_taken;
 }
 
-static void lesson_ended(void *context, uint32_t index, struct ks_link *link, int error)
+static void lesson_ended(void *context, uint32_t index, struct ks_load_link *link, int error)
 {
     struct lesson *lesson = context;
     (void)index;
@@ -443,15 +442,15 @@ static void lesson_ended(void *context, uint32_t index, struct ks_link *link, in
     ks_run_lost(lesson->run, "reading the list of users", error);
 }
 
-bool ks_accounts_learn_aliases(struct ks_accounts *accounts, struct ks_run *run, uint32_t asker)
+bool ks_load_users_learn_aliases(struct ks_load_users *users, struct ks_run *run, uint32_t asker)
 {
     static const struct ks_fleet_events events = {lesson_opened, lesson_received, NULL, lesson_ended};
     char reason[KS_RUN_REASON_SIZE];
     struct ks_fleet *fleet = NULL;
-    struct lesson lesson = {.run = run, .accounts = accounts, .asker = asker};
+    struct lesson lesson = {.run = run, .users = users, .asker = asker};
     const struct ks_fleet_plan plan = {.count = 1, .source = run->settings->source};
-    if (!make_places(accounts)) {
-        ks_run_fail(run, "no memory for %" PRIu32 " aliases", accounts->count);
+    if (!make_places(users)) {
+        ks_run_fail(run, "no memory for %" PRIu32 " aliases", users->count);
         return false;
     }
     ks_run_phase(run, "reading the list of users", 0, 1);
