@@ -112,8 +112,8 @@ static enum kesher_status perform_settings(struct ks_client_session *session, vo
     return status;
 }
 
-enum kesher_status ks_account_settings(struct kesher_account *account, const uint8_t *settings, size_t size,
-                                       struct ks_account_facts *facts, struct kesher_error *error)
+enum kesher_status ks_account_change(struct kesher_account *account, const uint8_t *settings, size_t size,
+                                     struct ks_account_facts *facts, struct kesher_error *error)
 {
     struct settings_run run = {.settings = settings, .size = size, .facts = facts};
     const struct ks_request request = {.repeat = KS_REQUEST_UNTIL_ANSWERED,
@@ -127,7 +127,7 @@ enum kesher_status kesher_account_ask(struct kesher_account *account, struct kes
                                       struct kesher_error *error)
 {
     struct ks_account_facts facts;
-    enum kesher_status status = ks_account_settings(account, NULL, 0, &facts, error);
+    enum kesher_status status = ks_account_change(account, NULL, 0, &facts, error);
     if (status != KESHER_OK)
         return status;
     const uint64_t *numbers = facts.numbers;

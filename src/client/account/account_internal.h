@@ -1,6 +1,6 @@
 /* account_internal.h — the inside of a kesher_account, for the files that make it up: account.c (opening it,
- * and what it asks), registration.c (making one), classic_side.c (the classic ports' view of it). One thread
- * at a time.
+ * and what it asks), account_making.c (making one), classic_side.c (the classic ports' view of it). One
+ * thread at a time.
  */
 #ifndef KS_CLIENT_ACCOUNT_ACCOUNT_INTERNAL_H
 #define KS_CLIENT_ACCOUNT_ACCOUNT_INTERNAL_H
@@ -20,7 +20,7 @@ enum kesher_status ks_account_new(const struct kesher_home *home, const char *li
                                   struct kesher_error *error);
 
 /* 3007 with a list of settings. KESHER_OK with *facts, to be wiped. */
-enum kesher_status ks_account_settings(struct kesher_account *account, const uint8_t *settings, size_t size,
-                                       struct ks_account_facts *facts, struct kesher_error *error);
+enum kesher_status ks_account_change(struct kesher_account *account, const uint8_t *settings, size_t size,
+                                     struct ks_account_facts *facts, struct kesher_error *error);
 
 #endif

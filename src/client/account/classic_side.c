@@ -24,7 +24,7 @@ static enum kesher_status switch_to(struct kesher_account *account, const struct
                              sizeof public_key);
     if (result != KS_OK)
         return ks_failure_from_result(error, result, "cannot write the settings of the account");
-    return ks_account_settings(account, list, size, facts, error);
+    return ks_account_change(account, list, size, facts, error);
 }
 
 /* The id is told once. Where the home does not have it, for the answer was lost, or the home is another's

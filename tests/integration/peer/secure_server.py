@@ -55,22 +55,29 @@ class Ended(Exception):
 
 
 class SecureServer:
-    """Listens on the loopback. `identity` may be replaced between connections; `challenge` is what a 4003 holds."""
+    """Listens on the loopback, unless told another `host`. `identity` may be replaced between connections; `challenge` is what a 4003 holds."""
 
-    def __init__(self, *, identity: tls.Identity | None = None, alpn: bytes | None = tls.ALPN):
+    def __init__(
+        self,
+        *,
+        identity: tls.Identity | None = None,
+        alpn: bytes | None = tls.ALPN,
+        host: str = "127.0.0.1",
+    ):
         self.identity = identity or tls.Identity.generate()
         self.alpn = alpn
         self.is_open = True
         self.next_key: bytes | None = None
         self.users: list[User] = []
         self.invitations: dict[bytes, str] = {}  # code: for whom alone, "" for anybody
+        self.instead: dict[int, bytes] = {}  # a request's code: what is sent instead of an honest answer
         self.requests: list[Seen] = []
         self.problems: list[str] = []
         self.challenge: Callable[[User, bytes], bytes] = self._honest_challenge
         self.lock = threading.RLock()
         self._sockets: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self._listener = socket.create_server((host, 0), backlog=64)
         self.address = self.secure_address = self._listener.getsockname()
         self._start(self._accept)
 
@@ -186,6 +193,10 @@ class Session:
         payload = self._receive(size)
         with self.server.lock:
             self.server.requests.append(Seen(code, payload, self.channel))
+        if code in self.server.instead:
+            self.client.sendall(self.server.instead[code])
+            return True
+        with self.server.lock:
             try:
                 answer, answer_payload = self._answer(code, payload)
             except RefusedRequest as refused:

@@ -1,4 +1,5 @@
-/* registration.c — see <kesher/account.h>: an account that is new, or that takes a classic identity's place.
+/* account_making.c — see <kesher/account.h>: an account that is new, or that takes a classic identity's
+ * place.
  *
  * The order is what makes both safe to repeat: who the server is, then the key on disk, then the server, then
  * what it confirmed. Whatever is lost in between is asked for again with the same key.
