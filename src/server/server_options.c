@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "service/ask/ask_service.h"
 #include "service/core/environment.h"
-#include "store/accounts.h"
+#include "store/store_accounts.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

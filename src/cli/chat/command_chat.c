@@ -119,7 +119,7 @@ static enum ks_exit find_name(const struct ks_context *context, struct chat_entr
     const char *name = context->options->as;
     if (name == NULL && !take_own_name(context, entry, &found))
         return KS_EXIT_FAILED;
-    if (found)
+    if (found || (entry->is_secure && name == NULL)) /* who has no account is told so when it is opened */
         return KS_EXIT_DONE;
     if (name == NULL)
         name = ks_context_variable("USER");

@@ -215,8 +215,14 @@ bool ks_context_service(const struct ks_context *context, uint16_t port, char ad
 {
     struct kesher_error error;
     bool given = false;
+    bool belongs = false;
     if (!take_given(context, address, &given))
         return false;
+    if (!given && kesher_home_is_secure(context->home, &belongs, NULL) == KESHER_OK && belongs) {
+        ks_output_failed(KESHER_INVALID, "only classic servers have this, and this home's server is a secure "
+                                         "one; name a classic one with --server ADDR:PORT");
+        return false;
+    }
     if (given || kesher_home_service(context->home, port, address, &error) == KESHER_OK)
         return true;
     ks_output_failure(&error);

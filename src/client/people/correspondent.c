@@ -150,12 +150,24 @@ static enum kesher_status fail_oneself(const char *user, struct kesher_error *er
         ks_text_escape(user, strlen(user), shown, sizeof shown));
 }
 
+/* At a secure server an account may have a name that the classic ports cannot carry. */
+static enum kesher_status fail_not_classic(const struct ks_client_session *session, const char *user,
+                                           struct kesher_error *error)
+{
+    char shown[300];
+    return ks_failure(error, KESHER_REFUSED,
+                      "'%s' is not on the classic ports of %s, so there is no classic key to show",
+                      ks_text_escape(user, strlen(user), shown, sizeof shown), session->shown);
+}
+
 enum kesher_status ks_correspondent_find(struct ks_client_session *session, struct ks_contacts *contacts,
                                          const char *user, struct ks_correspondent *correspondent,
                                          struct kesher_error *error)
 {
     struct ks_client_id id;
     struct ks_contact *contact = &correspondent->contact;
+    if (session->access != NULL && !ks_text_is_user_name(user, strlen(user)))
+        return fail_not_classic(session, user, error);
     correspondent->session = session;
     correspondent->contacts = contacts;
     correspondent->id_was_cached = false;
@@ -203,10 +215,7 @@ static enum kesher_status fail_without_public_key(const struct ks_correspondent 
     char shown[200];
     const char *name = correspondent->contact.name;
     if (correspondent->session->access != NULL)
-        return ks_failure(error, KESHER_REFUSED,
-                          "'%s' is not on the classic ports of %s, so there is no classic key to show",
-                          ks_text_escape(name, strlen(name), shown, sizeof shown),
-                          correspondent->session->shown);
+        return fail_not_classic(correspondent->session, name, error);
     return ks_failure(
         error, KESHER_REFUSED,
         "there is no public key of '%s' at %s; it comes there with the next kesher put, inbox or "

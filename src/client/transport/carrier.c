@@ -316,7 +316,7 @@ enum kesher_status ks_carrier_failure(const struct ks_carrier *carrier, int erro
     bool is_secure = carrier != NULL && carrier->tls != NULL;
     if (is_secure && error_number == ECONNABORTED)
         return ks_failure(error, KESHER_CONNECTION,
-                          "the connection to %s was cut before the server had said all; try again", shown);
+                          "the connection to %s was lost: it was cut before the server had said all", shown);
     if (!is_secure || error_number != EPROTO)
         return ks_failure_system(error, KESHER_CONNECTION, error_number, "the connection to %s was lost",
                                  shown);

@@ -55,9 +55,15 @@ class Ended(Exception):
 
 
 class SecureServer:
-    """Listens on the loopback. `identity` may be replaced between connections; `challenge` is what a 4003 holds."""
+    """Listens on the loopback, unless told another `host`. `identity` may be replaced between connections; `challenge` is what a 4003 holds."""
 
-    def __init__(self, *, identity: tls.Identity | None = None, alpn: bytes | None = tls.ALPN):
+    def __init__(
+        self,
+        *,
+        identity: tls.Identity | None = None,
+        alpn: bytes | None = tls.ALPN,
+        host: str = "127.0.0.1",
+    ):
         self.identity = identity or tls.Identity.generate()
         self.alpn = alpn
         self.is_open = True
@@ -71,7 +77,7 @@ class SecureServer:
         self.lock = threading.RLock()
         self._sockets: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self._listener = socket.create_server((host, 0), backlog=64)
         self.address = self.secure_address = self._listener.getsockname()
         self._start(self._accept)
 
