@@ -85,7 +85,8 @@ def _group(name, title, what, members, window, target, pinned):
         return Row(
             name, title, f"{what} {_TLS}", rate_metrics("deliveries/s", "delivery"), contenders,
             {"members": members, "writers": 1, "window": window, "size": 64}, [target],
-            rivals=_RIVALS, is_pinned=pinned, can_be_pinned=True, quick={"members": members // 5})
+            rivals=_RIVALS, is_pinned=pinned, can_be_pinned=True, rounds=3 if members > 100 else None,
+            quick={"members": members // 5})
     return row
 
 

@@ -101,6 +101,9 @@ enum ks_result ks_sealing_open(struct ks_sealing *sealing, uint8_t *bytes, size_
         size_t some = 0;
         result = ks_tls_read(sealing->tls, bytes + *got, capacity - *got, &some);
         *got += result == KS_OK ? some : 0;
+        /* Most often one record came: to ask for another costs as much again. */
+        if (result == KS_OK && ks_tls_unread(sealing->tls) == 0 && !ks_tls_has_pending(sealing->tls))
+            result = KS_MORE;
     }
     return judge(sealing, result);
 }

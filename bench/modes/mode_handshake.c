@@ -126,9 +126,11 @@ static bool shake_hands(struct ks_run *run)
     struct coming coming = {.run = run, .connections = (uint32_t)run->settings->connections};
     coming.began_ns = calloc(coming.connections, sizeof *coming.began_ns);
     coming.took_ns = calloc(coming.connections, sizeof *coming.took_ns);
-    if (coming.began_ns == NULL || coming.took_ns == NULL)
+    bool right = coming.began_ns != NULL && coming.took_ns != NULL;
+    if (right)
+        right = run_all(&coming);
+    else
         ks_run_fail(run, "no memory");
-    bool right = !run->failed && run_all(&coming);
     ks_fleet_free(coming.fleet);
     free(coming.began_ns);
     free(coming.took_ns);

@@ -134,7 +134,7 @@ struct registrar {
     uint32_t answered;
 };
 
-struct account_registration {
+struct user_registration {
     struct ks_run *run;
     struct ks_load_users *users;
     enum ks_load_users_service service;
@@ -144,12 +144,12 @@ struct account_registration {
     struct registrar registrars[CONNECTIONS];
 };
 
-static uint32_t user_of(const struct account_registration *registration, uint32_t connection, uint32_t turn)
+static uint32_t user_of(const struct user_registration *registration, uint32_t connection, uint32_t turn)
 {
     return connection + registration->connections * turn;
 }
 
-static size_t encode_registration(const struct account_registration *registration, uint32_t index,
+static size_t encode_registration(const struct user_registration *registration, uint32_t index,
                                   uint8_t request[static REQUEST_LIMIT])
 {
     if (registration->service == KS_LOAD_USERS_MESSAGES) {
@@ -166,8 +166,7 @@ static size_t encode_registration(const struct account_registration *registratio
     return KS_REQUEST_HEADER_SIZE + KS_NAME_PAYLOAD_SIZE;
 }
 
-static void ask_more(struct account_registration *registration, uint32_t connection,
-                     struct ks_load_link *link)
+static void ask_more(struct user_registration *registration, uint32_t connection, struct ks_load_link *link)
 {
     struct registrar *registrar = &registration->registrars[connection];
     while (registrar->asked - registrar->answered < DEPTH) {
@@ -189,7 +188,7 @@ static void registrar_opened(void *context, uint32_t index, struct ks_load_link 
     ask_more(context, index, link);
 }
 
-static bool take_registration(struct account_registration *registration, uint32_t connection,
+static bool take_registration(struct user_registration *registration, uint32_t connection,
                               const struct ks_reply *reply)
 {
     struct registrar *registrar = &registration->registrars[connection];
@@ -221,7 +220,7 @@ static bool take_registration(struct account_registration *registration, uint32_
 static size_t registrar_received(void *context, uint32_t index, struct ks_load_link *link,
                                  const uint8_t *bytes, size_t size)
 {
-    struct account_registration *registration = context;
+    struct user_registration *registration = context;
     size_t all_taken = 0;
     size_t taken = 0;
     struct ks_reply reply;
@@ -240,7 +239,7 @@ static size_t registrar_received(void *context, uint32_t index, struct ks_load_l
 
 static void registrar_ended(void *context, uint32_t index, struct ks_load_link *link, int error)
 {
-    struct account_registration *registration = context;
+    struct user_registration *registration = context;
     (void)index;
     (void)link;
     ks_run_lost(registration->run, "registering", error);
@@ -257,7 +256,7 @@ bool ks_load_users_register(struct ks_run *run, enum ks_load_users_service servi
         ks_run_fail(run, "no memory for %" PRIu32 " users, or no keys", count);
         return false;
     }
-    struct account_registration registration = {.run = run, .users = *users, .service = service};
+    struct user_registration registration = {.run = run, .users = *users, .service = service};
     registration.connections = count < CONNECTIONS ? count : CONNECTIONS;
     const struct ks_fleet_plan plan = {.count = registration.connections, .source = run->settings->source};
     ks_run_phase(run, "registering users", 0, count);

@@ -148,7 +148,7 @@ enum ks_result ks_host_key_open(const struct ks_host_key_place *place, struct ks
         result = make_own(place, fd, &opened, why);
     /* Behind the key: where it is, a key was, whatever became of the start that made it. */
     if (result == KS_OK)
-        result = ks_host_key_file_write_identity(place, fd, KS_HOST_KEY_CERTIFICATE, opened, false, why);
+        ks_host_key_file_copy_certificate(place, fd, opened);
     close(fd);
     if (result == KS_OK)
         *identity = opened;
@@ -244,7 +244,8 @@ static enum ks_result switch_keys(const struct ks_host_key_place *place, int fd,
         return ks_host_key_fail(why, "rename", place->directory, KS_HOST_KEY_NEXT);
     if (fsync(fd) != 0)
         return ks_host_key_fail(why, "write", "", place->directory);
-    return ks_host_key_file_write_identity(place, fd, KS_HOST_KEY_CERTIFICATE, next, false, why);
+    ks_host_key_file_copy_certificate(place, fd, next);
+    return KS_OK;
 }
 
 static enum ks_result missing_next(const struct ks_host_key_place *place,

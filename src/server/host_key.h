@@ -44,7 +44,7 @@ enum ks_result ks_host_key_read(const struct ks_host_key_place *place, struct ks
                                 char why[static KS_HOST_KEY_WHY_SIZE]);
 
 /* The same for a server: at its first start the key is made, which *made tells, and is durable when this
- * returns; certificate.pem is brought up to date. KS_NO_SPACE, too. */
+ * returns; certificate.pem is brought up to date if that can be done. KS_NO_SPACE, too. */
 enum ks_result ks_host_key_open(const struct ks_host_key_place *place, struct ks_tls_identity **identity,
                                 bool *made, char why[static KS_HOST_KEY_WHY_SIZE]);
 

@@ -10,9 +10,15 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { OTHERS_MAY = 077, OTHERS_MAY_READ_ROOTS = 027 };
+enum {
+    OTHERS_MAY = 077,
+    OTHERS_MAY_READ_ROOTS = 027,
+    LOCK_WAIT_MS = 5000,
+    LOCK_PAUSE_MS = 20,
+};
 
 enum ks_result ks_host_key_fail(char why[static KS_HOST_KEY_WHY_SIZE], const char *what,
                                 const char *directory, const char *name)
@@ -62,6 +68,18 @@ static enum ks_result judge(enum ks_host_key_rule rule, const char *path, const 
 
 /* ---- the directory ---- */
 
+/* Whoever has it needs some milliseconds, unless it was stopped in their middle. */
+static enum ks_result lock(int fd, const char *path, char why[static KS_HOST_KEY_WHY_SIZE])
+{
+    const struct timespec pause = {.tv_nsec = LOCK_PAUSE_MS * 1000000L};
+    for (int waited = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; waited += LOCK_PAUSE_MS) {
+        if ((errno != EWOULDBLOCK && errno != EINTR) || waited >= LOCK_WAIT_MS)
+            return ks_host_key_fail(why, "lock", "", path);
+        nanosleep(&pause, NULL);
+    }
+    return KS_OK;
+}
+
 static enum ks_result open_and_lock(const char *path, int *fd, char why[static KS_HOST_KEY_WHY_SIZE])
 {
     struct stat status;
@@ -76,9 +94,8 @@ static enum ks_result open_and_lock(const char *path, int *fd, char why[static K
         result = ks_host_key_fail(why, "look at", "", path);
     if (result == KS_OK)
         result = judge(KS_HOST_KEY_RULE_OWN, path, &status, why);
-    while (result == KS_OK && flock(opened, LOCK_EX) != 0)
-        if (errno != EINTR)
-            result = ks_host_key_fail(why, "lock", "", path);
+    if (result == KS_OK)
+        result = lock(opened, path, why);
     if (result == KS_OK)
         *fd = opened;
     else
@@ -214,4 +231,27 @@ enum ks_result ks_host_key_file_write_identity(const struct ks_host_key_place *p
                        ks_result_text(result));
     ks_buffer_wipe(&pem);
     return result;
+}
+
+/* Not written where it is right already: a start should not need room on the disk. */
+static bool is_copied(const struct ks_host_key_place *place, int fd, const struct ks_tls_identity *identity)
+{
+    char why[KS_HOST_KEY_WHY_SIZE] = "";
+    struct ks_buffer there = ks_buffer_empty(KS_HOST_KEY_FILE_LIMIT);
+    struct ks_buffer wanted = ks_buffer_empty(KS_HOST_KEY_FILE_LIMIT);
+    bool is_same = ks_host_key_file_read(fd, place->directory, KS_HOST_KEY_CERTIFICATE,
+                                         KS_HOST_KEY_RULE_PUBLIC, &there, why) == KS_OK &&
+                   ks_tls_identity_encode_certificates(identity, &wanted) == KS_OK &&
+                   there.size == wanted.size && memcmp(there.bytes, wanted.bytes, wanted.size) == 0;
+    ks_buffer_free(&there);
+    ks_buffer_free(&wanted);
+    return is_same;
+}
+
+void ks_host_key_file_copy_certificate(const struct ks_host_key_place *place, int fd,
+                                       const struct ks_tls_identity *identity)
+{
+    char why[KS_HOST_KEY_WHY_SIZE] = "";
+    if (!is_copied(place, fd, identity))
+        (void)ks_host_key_file_write_identity(place, fd, KS_HOST_KEY_CERTIFICATE, identity, false, why);
 }

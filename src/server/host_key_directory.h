@@ -21,9 +21,9 @@ enum ks_host_key_rule {
     KS_HOST_KEY_RULE_OWN,    /* ours, and nobody else reads it */
 };
 
-/* Opens the directory, which it makes if `create`, and waits for whoever else has it open. KS_OK with *fd for
- * close; KS_NOT_FOUND; KS_REFUSED when others can look into it, or it is somebody else's; KS_NO_SPACE, KS_IO.
- */
+/* Opens the directory, which it makes if `create`, and waits for whoever else has it open, some seconds at
+ * most. KS_OK with *fd for close; KS_NOT_FOUND; KS_REFUSED when others can look into it, or it is somebody
+ * else's; KS_NO_SPACE, KS_IO. */
 enum ks_result ks_host_key_directory_open(const struct ks_host_key_place *place, bool create, int *fd,
                                           char why[static KS_HOST_KEY_WHY_SIZE]);
 
@@ -50,6 +50,11 @@ enum ks_result ks_host_key_file_read_identity(const struct ks_host_key_place *pl
 enum ks_result ks_host_key_file_write_identity(const struct ks_host_key_place *place, int fd,
                                                const char *name, const struct ks_tls_identity *identity,
                                                bool is_secret, char why[static KS_HOST_KEY_WHY_SIZE]);
+
+/* Brings the copy of the certificate up to date. Nobody needs it: where that fails, the next start tries
+ * again. */
+void ks_host_key_file_copy_certificate(const struct ks_host_key_place *place, int fd,
+                                       const struct ks_tls_identity *identity);
 
 /* A sentence about what the system has refused (errno); KS_IO. */
 enum ks_result ks_host_key_fail(char why[static KS_HOST_KEY_WHY_SIZE], const char *what,

@@ -66,22 +66,6 @@ static bool is_noun(const char *word)
     return false;
 }
 
-/* What could be somebody's name, classic or of an account. */
-static bool is_name(const char *name)
-{
-    size_t size = strlen(name);
-    if (size == 0 || size >= KS_TEXT_FIELD_SIZE || strspn(name, " ") == size)
-        return false;
-    for (size_t i = 0; i < size;) {
-        const uint8_t *character = (const uint8_t *)name + i;
-        size_t length = ks_text_utf8_length(character, size - i);
-        if (length == 0 || !ks_text_is_harmless(character, length))
-            return false;
-        i += length;
-    }
-    return true;
-}
-
 /* 0 when the words make a command. */
 static int read_words(struct request *request, const char *const *words, size_t count)
 {
@@ -104,7 +88,7 @@ static int read_words(struct request *request, const char *const *words, size_t 
         return ks_operator_complain("%s %s takes %s; see kesherd %s --help", noun, words[1],
                                     wanted == 3 ? "one name" : "nothing more", noun);
     request->name = wanted == 3 ? words[2] : "";
-    if (wanted == 3 && !is_name(request->name))
+    if (wanted == 3 && !ks_server_options_is_name(request->name, KS_TEXT_FIELD_SIZE - 1))
         return ks_operator_complain("a name has 1 to 254 bytes of printable characters, not all blank");
     return 0;
 }

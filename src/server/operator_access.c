@@ -344,7 +344,7 @@ void ks_operator_close(struct ks_operator_access *access)
     if (access->store != NULL)
         ks_store_close(access->store);
     ks_alias_key_free(access->alias_key);
-    ks_buffer_free(&access->input);
+    ks_buffer_wipe(&access->input); /* an invitation may have come */
     sem_destroy(&access->executor.wake);
     free(access);
 }

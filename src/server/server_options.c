@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "service/ask/ask_service.h"
 #include "service/core/environment.h"
-#include "store/accounts.h"
+#include "store/store_accounts.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -114,9 +114,26 @@ static const char *judge_host(const char *text)
                 : "a name or an address, perhaps with a port, as in chat.example.org or [2001:db8::1]:443";
 }
 
+bool ks_server_options_is_name(const char *name, size_t most)
+{
+    size_t size = strlen(name);
+    if (size == 0 || size > most || strspn(name, " ") == size)
+        return false;
+    for (size_t i = 0; i < size;) {
+        const uint8_t *character = (const uint8_t *)name + i;
+        size_t length = ks_text_utf8_length(character, size - i);
+        if (length == 0 || !ks_text_is_harmless(character, length))
+            return false;
+        i += length;
+    }
+    return true;
+}
+
 static const char *judge_user_name(const char *text)
 {
-    return strlen(text) <= KS_ACCOUNT_NAME_LIMIT ? NULL : "a name of 1 to 64 bytes";
+    return ks_server_options_is_name(text, KS_ACCOUNT_NAME_LIMIT)
+               ? NULL
+               : "a name of 1 to 64 bytes of printable characters";
 }
 
 /* What ask would cut, or a terminal obey. */

@@ -145,6 +145,10 @@ const char *ks_server_options_judge(struct ks_server_options *options);
 struct ks_server_admission ks_server_options_admission(enum ks_registration_setting setting,
                                                        const char *secure);
 
+/* What could be somebody's name, classic or of an account: 1 to `most` bytes of UTF-8 that do nothing but be
+ * seen (ks_text_is_harmless), not all blank. Whether it may be one is the server's to say. */
+bool ks_server_options_is_name(const char *name, size_t most);
+
 /* "open", "invited" or "closed". Static. */
 const char *ks_server_options_registration_word(enum ks_registration_setting setting);
 

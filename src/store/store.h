@@ -23,9 +23,9 @@
 
 #include "base/executor.h"
 #include "base/result.h"
-#include "store/accounts.h"
 #include "store/limits.h"
-#include "store/request.h"
+#include "store/store_accounts.h"
+#include "store/store_request.h"
 #include "wire/frame.h"
 
 #include <stdatomic.h>
@@ -41,7 +41,7 @@ struct ks_user {
     struct ks_client_id id;
     char name[KS_TEXT_FIELD_SIZE]; /* NUL-terminated */
     bool has_public_key;
-    bool is_account;     /* it signs in (accounts.h) */
+    bool is_account;     /* it signs in (store_accounts.h) */
     bool has_classic_id; /* and the classic ports know it, too, by another id */
 };
 
@@ -398,7 +398,7 @@ struct ks_store_reset_key {
 
 /* Removes the user of exactly this name, its files, its stages and what waits for it; what it has sent to
  * others stays. With KS_OK it is gone for good, and its name is free; that of an account, and its id, go to
- * nobody but by an invitation for this name (accounts.h). What the disk refuses to delete of its
+ * nobody but by an invitation for this name (store_accounts.h). What the disk refuses to delete of its
  * files and messages is logged, reachable by nobody, and tried again, over restarts, too. Else the user is as
  * it was, but for its stages, which may be gone: KS_NOT_FOUND; KS_NO_SPACE, KS_IO, KS_NO_MEMORY. Whoever
  * needs an order behind it waits for `done`. Lists that are on their way end with KS_NOT_FOUND. */

@@ -149,6 +149,8 @@ def test_an_invitation_holds_for_a_week_and_one_unless_more_is_said(operator):
         ("--days", "-1"),
         ("--days", "36501"),
         ("--for", ""),
+        ("--for", "a\n1 remove alice"),
+        ("--for", "a\u202eb"),
         ("--for", "x" * 65),
         ("--curl",),
         ("alice",),

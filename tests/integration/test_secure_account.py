@@ -183,9 +183,7 @@ def test_the_classic_key_of_another_is_told_where_there_is_one(secure, new_accou
     user = new_classic(secure)
     assert other.key_of(secure.alias_of(user.id)) == user.public_key
     for target in (account.public_id, os.urandom(16)):
-        other.say(Request.KEY_OF_USER, target)
-        answer = other.receive()
-        assert (answer.version, answer.code) == (accounts.VERSION, Answer.REFUSED), target
+        assert other.refusal(Request.KEY_OF_USER, target) == Reason.NO_IDENTITY
     client.classic_on(classic_key)
     assert other.key_of(account.public_id) == classic_key
 

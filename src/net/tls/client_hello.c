@@ -11,7 +11,7 @@ enum {
 };
 
 /* The message as its records bring it. */
-struct message {
+struct hello_message {
     size_t size;   /* bytes of it that have come */
     size_t length; /* that it says it has, its header included; 0: unknown */
 };
@@ -28,7 +28,7 @@ static enum ks_result judge_record(const uint8_t *header, size_t size)
 }
 
 /* Adds what a record has of the message. KS_OK, or KS_INVALID for another message. */
-static enum ks_result add_fragment(struct message *message, const uint8_t *fragment, size_t size)
+static enum ks_result add_fragment(struct hello_message *message, const uint8_t *fragment, size_t size)
 {
     for (size_t i = 0; i < size && message->size + i < MESSAGE_HEADER_SIZE; i++) {
         if (message->size + i == 0 && fragment[i] != MESSAGE_CLIENT_HELLO)
@@ -44,7 +44,7 @@ static enum ks_result add_fragment(struct message *message, const uint8_t *fragm
 
 enum ks_result ks_client_hello_scan(const uint8_t *bytes, size_t size, size_t limit)
 {
-    struct message message = {.size = 0};
+    struct hello_message message = {.size = 0};
     size_t offset = 0;
     while (offset < size) {
         enum ks_result result = judge_record(bytes + offset, size - offset);

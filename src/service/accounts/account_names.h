@@ -13,7 +13,7 @@
 #define KS_SERVICE_ACCOUNTS_ACCOUNT_NAMES_H
 
 #include "base/result.h"
-#include "store/accounts.h"
+#include "store/store_accounts.h"
 
 #include <stddef.h>
 

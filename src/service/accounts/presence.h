@@ -14,7 +14,7 @@
 #define KS_SERVICE_ACCOUNTS_PRESENCE_H
 
 #include "base/executor.h"
-#include "store/accounts.h"
+#include "store/store_accounts.h"
 
 struct ks_presence;
 struct ks_attendance;

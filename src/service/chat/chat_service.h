@@ -9,7 +9,7 @@
 #define KS_SERVICE_CHAT_CHAT_SERVICE_H
 
 #include "net/connection.h"
-#include "store/accounts.h"
+#include "store/store_accounts.h"
 
 struct ks_account_names;
 struct ks_attendance;

@@ -2,7 +2,7 @@
 #include "store/embedded/account_changes.h"
 
 #include "store/embedded/engine.h"
-#include "store/embedded/memory/accounts.h"
+#include "store/embedded/memory/identities.h"
 #include "store/embedded/newcomers.h"
 #include "store/embedded/writer/account_rows.h"
 #include "store/reply.h"
@@ -34,14 +34,14 @@ static enum ks_result become_account(struct ks_engine *engine, struct ks_store_a
 {
     struct ks_account_entry *account = NULL;
     const int64_t now = ks_clock_wall_seconds(engine->clock);
-    enum ks_result result = ks_accounts_expect(engine->users, entry, request->key, now, &account);
+    enum ks_result result = ks_identities_expect(engine->users, entry, request->key, now, &account);
     if (result != KS_OK)
         return result;
     result = insert_adopted(engine, request, entry, now);
     if (result == KS_OK)
         request->request.part = account;
     else
-        ks_accounts_unexpect(engine->users, account);
+        ks_identities_unexpect(engine->users, account);
     return result;
 }
 
@@ -70,13 +70,13 @@ static void settle_adopt(struct ks_task *task)
     enum ks_result result = ks_engine_settled_result(engine, &request->request);
     struct ks_user_entry *entry = ks_users_find(engine->users, &request->id);
     if (request->request.part != NULL && result == KS_OK) {
-        ks_accounts_set(engine->users, request->request.part);
+        ks_identities_set(engine->users, request->request.part);
         settle_classic_key(engine, entry, false);
     } else if (request->request.part != NULL) {
-        ks_accounts_unexpect(engine->users, request->request.part);
+        ks_identities_unexpect(engine->users, request->request.part);
     }
     if (result == KS_OK)
-        (void)ks_accounts_describe(entry, &request->account);
+        (void)ks_identities_describe(entry, &request->account);
     if (entry != NULL)
         ks_users_change_done(entry);
     ks_reply_post(&request->request, result);
@@ -115,14 +115,14 @@ static enum ks_result switch_on(struct ks_engine *engine, struct ks_store_set_cl
     struct ks_classic_entry *classic = NULL;
     enum ks_result result = ks_newcomer_draw_fresh_id(engine, &request->classic_id);
     if (result == KS_OK)
-        result = ks_accounts_expect_classic(engine->users, entry, &request->classic_id, &classic);
+        result = ks_identities_expect_classic(engine->users, entry, &request->classic_id, &classic);
     if (result != KS_OK)
         return result;
     result = change_classic(engine, request, entry);
     if (result == KS_OK)
         request->request.part = classic;
     else
-        ks_accounts_unexpect_classic(engine->users, classic);
+        ks_identities_unexpect_classic(engine->users, classic);
     return result;
 }
 
@@ -147,10 +147,10 @@ static void settle_set_classic(struct ks_task *task)
     enum ks_result result = ks_engine_settled_result(engine, &request->request);
     struct ks_user_entry *entry = ks_users_find(engine->users, &request->id);
     if (result == KS_OK) {
-        ks_accounts_set_classic(engine->users, entry, request->request.part);
+        ks_identities_set_classic(engine->users, entry, request->request.part);
         settle_classic_key(engine, entry, request->on);
     } else if (request->request.part != NULL) {
-        ks_accounts_unexpect_classic(engine->users, request->request.part);
+        ks_identities_unexpect_classic(engine->users, request->request.part);
     }
     if (entry != NULL)
         ks_users_change_done(entry);

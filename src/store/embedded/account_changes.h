@@ -1,7 +1,7 @@
 /* account_changes.h — the requests that change accounts and invitations, as tasks of the writer. Any thread
  * calls; the work runs on the writer's thread; the answers are posted. Contracts in store/accounts.h.
  *
- * What a request expects in RAM (memory/accounts.h) hangs at its `part` until it settles.
+ * What a request expects in RAM (memory/identities.h) hangs at its `part` until it settles.
  */
 #ifndef KS_STORE_EMBEDDED_ACCOUNT_CHANGES_H
 #define KS_STORE_EMBEDDED_ACCOUNT_CHANGES_H

@@ -5,7 +5,7 @@
 
 #include "store/embedded/departures.h"
 #include "store/embedded/engine.h"
-#include "store/embedded/memory/accounts.h"
+#include "store/embedded/memory/identities.h"
 #include "store/embedded/newcomers.h"
 #include "store/embedded/writer/account_rows.h"
 #include "store/reply.h"
@@ -52,14 +52,14 @@ static enum ks_result bind_key(struct ks_engine *engine, struct ks_store_registe
     struct ks_account_entry *account = NULL;
     struct ks_account_row row = {.id = entry->id};
     memcpy(row.key, request->key, sizeof row.key);
-    enum ks_result result = ks_accounts_expect(engine->users, entry, request->key, registered, &account);
+    enum ks_result result = ks_identities_expect(engine->users, entry, request->key, registered, &account);
     if (result != KS_OK)
         return result;
     result = ks_account_rows_set_key(&engine->writer, &row);
     if (result == KS_OK)
         result = ks_account_rows_set_classic_key(&engine->writer, entry->number, NULL);
     if (result != KS_OK) {
-        ks_accounts_unexpect(engine->users, account);
+        ks_identities_unexpect(engine->users, account);
         return result;
     }
     request->request.part = account;
@@ -106,7 +106,7 @@ static enum ks_result add_account(struct ks_engine *engine, struct ks_store_regi
         result = ks_newcomer_add(engine, id, request->name, &entry);
     if (result != KS_OK)
         return result;
-    result = ks_accounts_expect(engine->users, entry, request->key, now, &account);
+    result = ks_identities_expect(engine->users, entry, request->key, now, &account);
     if (result == KS_OK)
         result = insert_rows(engine, request, entry, now);
     if (result == KS_OK) {
@@ -115,7 +115,7 @@ static enum ks_result add_account(struct ks_engine *engine, struct ks_store_regi
         return KS_OK;
     }
     if (account != NULL)
-        ks_accounts_unexpect(engine->users, account);
+        ks_identities_unexpect(engine->users, account);
     ks_users_remove(engine->users, entry);
     return result;
 }
@@ -181,7 +181,7 @@ static enum ks_result register_account(struct ks_engine *engine, struct ks_store
 /* A user whose batch has failed was never there; one that had the account before has it still. */
 static void take_back(struct ks_engine *engine, const struct ks_store_register_account *request)
 {
-    ks_accounts_unexpect(engine->users, request->request.part);
+    ks_identities_unexpect(engine->users, request->request.part);
     if (!request->replaced)
         ks_users_remove(engine->users, ks_users_find(engine->users, &request->account.id));
 }
@@ -189,7 +189,7 @@ static void take_back(struct ks_engine *engine, const struct ks_store_register_a
 static void keep(struct ks_engine *engine, const struct ks_store_register_account *request)
 {
     struct ks_user_entry *entry = ks_users_find(engine->users, &request->account.id);
-    ks_accounts_set(engine->users, request->request.part);
+    ks_identities_set(engine->users, request->request.part);
     if (request->replaced) {
         ks_users_set_content_key(engine->users, entry, NULL);
         ks_key_cache_drop(engine->keys, &entry->id);
@@ -209,7 +209,7 @@ static void settle_register_account(struct ks_task *task)
     else if (request->request.part != NULL)
         take_back(engine, request);
     if (result == KS_OK)
-        (void)ks_accounts_describe(ks_users_find(engine->users, &request->account.id), &request->account);
+        (void)ks_identities_describe(ks_users_find(engine->users, &request->account.id), &request->account);
     else
         request->replaced = false;
     ks_reply_post(&request->request, result);

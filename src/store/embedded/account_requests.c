@@ -3,19 +3,19 @@
 
 #include "store/embedded/account_changes.h"
 #include "store/embedded/engine.h"
-#include "store/embedded/memory/accounts.h"
+#include "store/embedded/memory/identities.h"
 #include "store/reply.h"
 
 enum ks_result ks_account_requests_classic_id(struct ks_store *store, const struct ks_client_id *shown,
                                               struct ks_client_id *id)
 {
-    return ks_accounts_classic_id(ks_engine_of(store)->users, shown, id);
+    return ks_identities_classic_id(ks_engine_of(store)->users, shown, id);
 }
 
 void ks_account_requests_sign_in(struct ks_store *store, struct ks_store_sign_in *request)
 {
     ks_reply_now(&request->request,
-                 ks_accounts_find(ks_engine_of(store)->users, request->key, &request->account));
+                 ks_identities_find(ks_engine_of(store)->users, request->key, &request->account));
 }
 
 void ks_account_requests_register(struct ks_store *store, struct ks_store_register_account *request)

@@ -1,5 +1,5 @@
 /* account_requests.h — the requests about accounts and invitations, as operations of the engine (contracts in
- * store/accounts.h): RAM knows keys and classic ids, a reader asks the disk for skeletons, the writer
+ * store/store_accounts.h): RAM knows keys and classic ids, a reader asks the disk for skeletons, the writer
  * changes.
  */
 #ifndef KS_STORE_EMBEDDED_ACCOUNT_REQUESTS_H

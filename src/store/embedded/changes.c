@@ -5,7 +5,7 @@
 
 #include "crypto/secret.h"
 #include "store/embedded/engine.h"
-#include "store/embedded/memory/accounts.h"
+#include "store/embedded/memory/identities.h"
 #include "store/embedded/messages.h"
 #include "store/embedded/newcomers.h"
 #include "store/embedded/writer/account_rows.h"
@@ -111,7 +111,7 @@ static enum ks_result store_public_key(struct ks_engine *engine, const struct ks
 static enum ks_result judge_classic(struct ks_engine *engine, const struct ks_client_id *id)
 {
     struct ks_account_row row;
-    if (!ks_accounts_are_there(engine->users))
+    if (!ks_identities_are_there(engine->users))
         return KS_OK;
     enum ks_result result = ks_account_rows_by_id(&engine->writer, id, &row);
     if (result == KS_NOT_FOUND)

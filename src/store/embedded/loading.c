@@ -3,7 +3,7 @@
 
 #include "base/text.h"
 #include "store/embedded/engine.h"
-#include "store/embedded/memory/accounts.h"
+#include "store/embedded/memory/identities.h"
 #include "store/embedded/memory/users_load.h"
 #include "store/embedded/relocation.h"
 #include "store/embedded/vault/contents.h"
@@ -104,9 +104,9 @@ static enum ks_result add_classic_id(struct ks_engine *engine, sqlite3_stmt *row
     if (sqlite3_column_bytes(row, ACCOUNT_CLASSIC) != KS_CLIENT_ID_SIZE)
         return KS_INVALID;
     memcpy(id.bytes, sqlite3_column_blob(row, ACCOUNT_CLASSIC), sizeof id.bytes);
-    enum ks_result result = ks_accounts_expect_classic(engine->users, entry, &id, &classic);
+    enum ks_result result = ks_identities_expect_classic(engine->users, entry, &id, &classic);
     if (result == KS_OK)
-        ks_accounts_set_classic(engine->users, entry, classic);
+        ks_identities_set_classic(engine->users, entry, classic);
     return result;
 }
 
@@ -123,11 +123,11 @@ static enum ks_result read_account(struct ks_engine *engine, sqlite3_stmt *row)
         ks_log_error(engine->log, "the database knows an account without a user");
         return KS_OK;
     }
-    enum ks_result result = ks_accounts_expect(engine->users, entry, sqlite3_column_blob(row, ACCOUNT_KEY),
-                                               sqlite3_column_int64(row, ACCOUNT_REGISTERED), &account);
+    enum ks_result result = ks_identities_expect(engine->users, entry, sqlite3_column_blob(row, ACCOUNT_KEY),
+                                                 sqlite3_column_int64(row, ACCOUNT_REGISTERED), &account);
     if (result != KS_OK)
         return result;
-    ks_accounts_set(engine->users, account);
+    ks_identities_set(engine->users, account);
     return add_classic_id(engine, row, entry);
 }
 

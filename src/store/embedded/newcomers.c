@@ -3,7 +3,7 @@
 
 #include "base/text.h"
 #include "store/embedded/engine.h"
-#include "store/embedded/memory/accounts.h"
+#include "store/embedded/memory/identities.h"
 
 #include <string.h>
 
@@ -43,7 +43,7 @@ enum ks_result ks_newcomer_draw_fresh_id(struct ks_engine *engine, struct ks_cli
         enum ks_result result = ks_newcomer_draw_id(engine->random, id);
         if (result != KS_OK)
             return result;
-        if (ks_users_find(engine->users, id) == NULL && !ks_accounts_has_classic_id(engine->users, id))
+        if (ks_users_find(engine->users, id) == NULL && !ks_identities_has_classic_id(engine->users, id))
             return KS_OK;
     }
     return KS_CRYPTO;

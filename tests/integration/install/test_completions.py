@@ -73,7 +73,8 @@ def test_bash_offers_only_options_that_the_command_takes(installation):
 
 
 def test_bash_offers_commands_for_operators(installation):
-    assert offered(installation, "kesherd", "") == ["check", "group", "user"]
+    assert offered(installation, "kesherd", "") == ["address", "check", "group", "invite", "key", "user"]
+    assert offered(installation, "kesherd", "key", "") == ["next", "use"]
     assert offered(installation, "kesherd", "user", "re") == ["remove", "reset-key"]
     assert offered(installation, "kesherd", "user", "remove", "--") == [
         "--config",

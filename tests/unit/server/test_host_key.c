@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -175,6 +176,32 @@ static void a_start_that_died_behind_the_key_has_made_the_one_that_counts(void *
     assert_int_equal(unlink(path_of(fixture, "certificate.pem")), 0);
     assert_starts_with(fixture, key);
     assert_true(is_there(fixture, "certificate.pem"));
+}
+
+static void a_copy_that_cannot_be_written_keeps_nobody_from_starting(void **state)
+{
+    struct fixture *fixture = *state;
+    uint8_t key[KS_TLS_FINGERPRINT_SIZE];
+    begin(fixture, key);
+    assert_int_equal(unlink(path_of(fixture, "certificate.pem")), 0);
+    assert_int_equal(mkdir(path_of(fixture, "certificate.pem"), 0700), 0);
+    assert_starts_with(fixture, key);
+    assert_int_equal(rmdir(path_of(fixture, "certificate.pem")), 0);
+}
+
+static void a_directory_that_somebody_holds_is_not_waited_for_for_ever(void **state)
+{
+    struct fixture *fixture = *state;
+    uint8_t key[KS_TLS_FINGERPRINT_SIZE];
+    bool made = false;
+    begin(fixture, key);
+    int held = open(fixture->place.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(held >= 0);
+    assert_int_equal(flock(held, LOCK_EX), 0);
+    assert_int_equal(start(fixture, &made, key), KS_IO);
+    assert_non_null(strstr(fixture->why, "cannot lock"));
+    close(held);
+    assert_starts_with(fixture, key);
 }
 
 static void where_a_key_was_none_is_made_silently(void **state)
@@ -495,6 +522,8 @@ int main(void)
         TEST(the_copy_of_the_certificate_has_no_key_in_it),
         TEST(a_start_that_died_before_the_key_was_there_leaves_nothing_in_the_way),
         TEST(a_start_that_died_behind_the_key_has_made_the_one_that_counts),
+        TEST(a_copy_that_cannot_be_written_keeps_nobody_from_starting),
+        TEST(a_directory_that_somebody_holds_is_not_waited_for_for_ever),
         TEST(where_a_key_was_none_is_made_silently),
         TEST(a_broken_key_is_told_and_kept),
         TEST(a_key_that_others_can_read_is_refused_with_the_command_that_mends_it),

@@ -97,6 +97,26 @@ static void a_certificate_without_its_key_is_no_configuration(void **state)
     assert_non_null(ks_server_options_judge(&options));
 }
 
+static void a_name_for_an_operators_command_is_one_line_that_is_seen(void **state)
+{
+    static const char *const names[] = {"alice", "Zo\xc3\xab", " a", "\xd0\xb0\xd0\xbb", "a--b"};
+    static const char *const others[] = {"",
+                                         "  ",
+                                         "a\nb",
+                                         "a\x7f",
+                                         "\xff",
+                                         "a\xc3",
+                                         "\xe2\x80\xae"
+                                         "evil"};
+    (void)state;
+    for (size_t i = 0; i < KS_COUNT_OF(names); i++)
+        assert_true(ks_server_options_is_name(names[i], 64));
+    for (size_t i = 0; i < KS_COUNT_OF(others); i++)
+        assert_false(ks_server_options_is_name(others[i], 64));
+    assert_true(ks_server_options_is_name("1234", 4));
+    assert_false(ks_server_options_is_name("1234", 3));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -105,6 +125,7 @@ int main(void)
         cmocka_unit_test(only_what_a_reload_cannot_change_counts_as_a_change),
         cmocka_unit_test(without_a_word_strangers_register_where_only_this_machine_reaches),
         cmocka_unit_test(a_word_about_registration_holds_for_all_ports),
+        cmocka_unit_test(a_name_for_an_operators_command_is_one_line_that_is_seen),
         cmocka_unit_test(a_certificate_without_its_key_is_no_configuration),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

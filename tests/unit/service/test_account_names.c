@@ -2,7 +2,9 @@
  */
 #include "unit/unit.h"
 
+#include "base/text.h"
 #include "service/accounts/account_names.h"
+#include "vectors_secure.h"
 
 #include <pthread.h>
 #include <unicode/uchar.h>
@@ -295,6 +297,21 @@ static void names_that_look_alike_have_one_skeleton(void **state)
             fail_msg("%s and %s are not alike", pairs[i].one, pairs[i].other);
 }
 
+static void names_of_the_vectors_have_their_skeletons(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < KS_COUNT_OF(vector_names); i++) {
+        char name[KS_SKELETON_SIZE] = "", wanted[KS_SKELETON_SIZE] = "", skeleton[KS_SKELETON_SIZE];
+        size_t size = strlen(vector_names[i].name_hex) / 2;
+        size_t wanted_size = strlen(vector_names[i].skeleton_hex) / 2;
+        assert_true(ks_text_from_hex(vector_names[i].name_hex, 2 * size, (uint8_t *)name, size));
+        assert_true(
+            ks_text_from_hex(vector_names[i].skeleton_hex, 2 * wanted_size, (uint8_t *)wanted, wanted_size));
+        assert_int_equal(ks_account_name_skeleton(names, name, size, skeleton), KS_OK);
+        assert_string_equal(skeleton, wanted);
+    }
+}
+
 static void names_that_look_different_have_not(void **state)
 {
     static const struct pair pairs[] = {
@@ -487,6 +504,7 @@ int main(void)
         cmocka_unit_test(a_nul_is_in_no_name),
         cmocka_unit_test(a_name_that_is_cut_inside_a_character_is_none),
         cmocka_unit_test(names_that_look_alike_have_one_skeleton),
+        cmocka_unit_test(names_of_the_vectors_have_their_skeletons),
         cmocka_unit_test(names_that_look_different_have_not),
         cmocka_unit_test(a_skeleton_is_what_it_is_for_good),
         cmocka_unit_test(every_classic_name_has_a_skeleton_that_is_its_own),

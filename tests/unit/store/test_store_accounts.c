@@ -2,6 +2,8 @@
  * batch, batches that fail, and accounts that come back while something of them is still to be deleted. */
 #include "unit/store/accounts_fixture.h"
 
+#include "store/embedded/memory/users_internal.h"
+
 #include <signal.h>
 
 enum { KEY = 11, OTHER_KEY = 12, THIRD_KEY = 13, CODE = 21, OTHER_CODE = 22 };
@@ -55,6 +57,8 @@ static void the_classic_side_is_what_the_batch_left_it_at(void **state)
     assert_int_equal(on.request.result, KS_OK);
     assert_int_equal(off.request.result, KS_OK);
     assert_int_equal(on_again.request.result, KS_OK);
+    const struct ks_user_entry *entry = ks_users_find(ks_engine_of(house->store)->users, &bob);
+    assert_int_equal(atomic_load(&entry->changes_expected), 0); /* or questions would wait for the writer */
     for (int restarts = 0; restarts < 2; restarts++) {
         uint8_t key[KS_PUBLIC_KEY_SIZE];
         assert_stands_for(house, &bob, NULL);
@@ -138,7 +142,10 @@ static void assert_as_before(struct house *house, const struct before *before)
         assert_int_equal(sign_in(house, other, NULL), KS_NOT_FOUND);
     assert_int_equal(look_up(house, &before->carol, NULL), KS_NOT_FOUND);
     assert_int_equal(count_list(house, &before->bob, true), 1);
+    const struct ks_users *users = ks_engine_of(house->store)->users;
     assert_int_equal(ks_embedded_user_count(house->store), 2);
+    assert_int_equal(HASH_CNT(by_key, users->account_keys), 1); /* what was expected is forgotten */
+    assert_int_equal(HASH_CNT(by_id, users->classic_ids), 1);
     assert_database(house, "SELECT count(*) FROM invitations", "3");
 }
 
@@ -182,6 +189,43 @@ static void a_batch_that_fails_leaves_everything_as_it_was(void **state)
     assert_int_equal(register_account(house, "alice", OTHER_KEY, CODE, NULL), KS_OK);
     assert_int_equal(register_account(house, "carol", 15, OTHER_CODE, NULL), KS_OK);
     assert_int_equal(adopt(house, &before.bob, 17), KS_OK);
+}
+
+/* Every change again, applied, and not committed yet. */
+static void nobody_sees_what_is_not_committed(void **state)
+{
+    struct house *house = *state;
+    struct before before = prepare(house);
+    struct held_writer held;
+    struct middle_of_a_batch middle;
+    struct ks_store_register_account made = account_request(house, "dave", 14, 0);
+    struct ks_store_register_account bound = account_request(house, "alice", OTHER_KEY, CODE);
+    struct ks_store_register_account returned = account_request(house, "carol", 15, OTHER_CODE);
+    struct ks_store_adopt adoption = adopt_request(house, &before.bob, 17);
+    struct ks_store_set_classic on = classic_request(house, &before.alice, 8);
+    writer_hold(house, &held);
+    ks_store_register_account(house->store, &made);
+    ks_store_register_account(house->store, &bound);
+    ks_store_register_account(house->store, &returned);
+    ks_store_adopt(house->store, &adoption);
+    ks_store_set_classic(house->store, &on);
+    middle_stay(house, &middle);
+    writer_let_go(&held);
+    middle_reach(&middle);
+    for (uint8_t key = OTHER_KEY; key < OTHER_KEY + 8; key++)
+        assert_int_equal(sign_in(house, key, NULL), KS_NOT_FOUND);
+    assert_key(house, KEY, &before.alice);
+    assert_stands_for(house, &before.classic_id, &before.alice);
+    assert_stands_for(house, &on.classic_id, &on.classic_id);
+    assert_stands_for(house, &before.bob, &before.bob);
+    assert_int_equal(look_up(house, &before.carol, NULL), KS_NOT_FOUND);
+    assert_int_equal(count_list(house, &before.bob, true), 1);
+    middle_leave(&middle);
+    for (int answers = 0; answers < 5; answers++)
+        fixture_wait_for_answer(&house->waiter);
+    assert_int_equal(on.request.result, KS_OK);
+    assert_stands_for(house, &on.classic_id, &before.alice);
+    assert_key(house, OTHER_KEY, &before.alice);
 }
 
 /* And the same changes, committed at once. */
@@ -362,6 +406,7 @@ int main(void)
         HOUSE_TEST(the_classic_side_is_what_the_batch_left_it_at),
         HOUSE_TEST(what_comes_behind_a_removal_in_its_batch_finds_nobody),
         HOUSE_TEST(a_batch_that_fails_leaves_everything_as_it_was),
+        HOUSE_TEST(nobody_sees_what_is_not_committed),
         HOUSE_TEST(a_batch_with_every_change_makes_all_of_them),
         HOUSE_TEST(of_a_batch_in_which_one_is_refused_the_others_stay),
         HOUSE_TEST(nobody_comes_back_before_all_of_it_is_gone),

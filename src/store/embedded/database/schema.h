@@ -5,7 +5,7 @@
  *   clients.AESKeyUsed  when AESKey was used last and, before there is a public key, when the user
  *                       registered: in the data directory's own time (age.h)
  *   clients.KeyReset    wall seconds when an operator took the public key away, while there is none again
- *   clients.Skeleton    what makes names alike (store/accounts.h)
+ *   clients.Skeleton    what makes names alike (store/store_accounts.h)
  *   accounts            users that sign in: their keys, their classic ids, if they have one, and their
  *                       skeletons: so who asks for one of an account never meets the many that others may
  *                       have alike
@@ -34,8 +34,8 @@
 
 #include "crypto/alias.h"
 #include "crypto/random.h"
-#include "store/accounts.h"
 #include "store/embedded/database/database.h"
+#include "store/store_accounts.h"
 
 /* The skeleton of a name (embedded.h). */
 typedef enum ks_result (*ks_schema_skeleton)(const char *name, size_t size, char skeleton[KS_SKELETON_SIZE]);

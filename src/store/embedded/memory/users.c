@@ -64,7 +64,7 @@ void ks_users_free(struct ks_users *users)
         next = entry->by_id.next;
         ks_users_entry_free(entry);
     }
-    ks_accounts_clear(users);
+    ks_identities_clear(users);
     pthread_rwlock_destroy(&users->lock);
     free(users);
 }
@@ -291,7 +291,7 @@ enum ks_result ks_users_list(struct ks_users *users, const struct ks_client_id *
     bool intact = true;
     bool more = true;
     *count = 0;
-    while (intact && more && *count == 0) {
+    while (intact && more && *count == 0 && limit > 0) {
         pthread_rwlock_rdlock(&users->lock);
         intact = cursor->drops == users->drops;
         more = intact && list_piece(users, except, classic_only, cursor, list, limit, count);
@@ -364,7 +364,7 @@ void ks_users_remove(struct ks_users *users, struct ks_user_entry *entry)
         users->hidden -= ks_user_is_hidden(entry) ? 1 : 0;
         users->drops++;
     }
-    ks_accounts_forget(users, entry);
+    ks_identities_forget(users, entry);
     HASH_DELETE(by_id, users->by_id, entry);
     HASH_DELETE(by_name, users->by_name, entry);
     /* Nobody finds it any more, so nobody touches it from here on. */

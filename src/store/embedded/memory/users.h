@@ -7,8 +7,8 @@
  * posts a change to the writer says so first (ks_users_expect_change); while changes are expected, questions
  * about that user answer KS_PENDING and go to the writer too, behind the change.
  *
- * Memory: about 280 bytes per user with a name of 16 bytes, its content key included; accounts.h has what an
- * account needs more.
+ * Memory: about 280 bytes per user with a name of 16 bytes, its content key included; identities.h has what
+ * an account needs more.
  */
 #ifndef KS_STORE_EMBEDDED_MEMORY_USERS_H
 #define KS_STORE_EMBEDDED_MEMORY_USERS_H
@@ -29,7 +29,7 @@ struct ks_user_entry {
     _Atomic int64_t last_seen;          /* wall seconds */
     struct ks_user_entry *next_touched; /* while `touched` */
     struct ks_content_key *content_key; /* the current one; NULL when there is none */
-    struct ks_account_entry *account;   /* accounts.h; NULL: none */
+    struct ks_account_entry *account;   /* identities.h; NULL: none */
     _Atomic unsigned changes_expected;
     _Atomic bool touched; /* last_seen is newer than the disk's */
     bool published;

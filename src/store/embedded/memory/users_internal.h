@@ -1,11 +1,11 @@
-/* users_internal.h — users from within: what users.c, users_load.c and accounts.c share, with the functions
+/* users_internal.h — users from within: what users.c, users_load.c and identities.c share, with the functions
  * of users_table.c, which all three call. Private to these four.
  */
 #ifndef KS_STORE_EMBEDDED_MEMORY_USERS_INTERNAL_H
 #define KS_STORE_EMBEDDED_MEMORY_USERS_INTERNAL_H
 
 #include "base/limits/keyed_hash.h"
-#include "store/embedded/memory/accounts.h"
+#include "store/embedded/memory/identities.h"
 
 #include <pthread.h>
 

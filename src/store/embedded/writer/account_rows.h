@@ -7,8 +7,8 @@
 #ifndef KS_STORE_EMBEDDED_WRITER_ACCOUNT_ROWS_H
 #define KS_STORE_EMBEDDED_WRITER_ACCOUNT_ROWS_H
 
-#include "store/accounts.h"
 #include "store/embedded/writer/writer.h"
+#include "store/store_accounts.h"
 
 struct ks_account_row {
     struct ks_client_id id;

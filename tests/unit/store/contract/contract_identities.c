@@ -326,8 +326,10 @@ static void an_invitation_for_a_name_gives_it_to_another_key(struct party *me)
 {
     struct ks_client_id alice = new_account(me, "alice", KEY);
     struct ks_client_id classic_id = classic_on(me, &alice, 5);
+    uint8_t byte = 0;
     keep_file(me, &alice, "file", "12345");
     append(me, &alice, &alice, "message");
+    assert_int_equal(public_key_of(me, &alice, &byte), KS_OK); /* and so it is at hand */
     assert_int_equal(invite(me, CODE, 1, 0, "alice"), KS_OK);
     struct ks_store_register_account request = invited_request(me, "alice", OTHER_KEY, CODE);
     ks_store_register_account(me->store, &request);
@@ -336,6 +338,7 @@ static void an_invitation_for_a_name_gives_it_to_another_key(struct party *me)
     assert_account(me, OTHER_KEY, "alice", &alice);
     assert_int_equal(sign_in(me, KEY, NULL), KS_NOT_FOUND);
     assert_stands_for(me, &classic_id, &classic_id); /* the thief may know it */
+    assert_int_equal(public_key_of(me, &alice, &byte), KS_REFUSED);
     assert_stands_for_nobody(me, &alice);
     assert_files(me, "alice", 1, 5);
     assert_waiting(me, &alice, "message");

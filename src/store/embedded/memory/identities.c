@@ -1,5 +1,5 @@
-/* accounts.c — see accounts.h. */
-#include "store/embedded/memory/accounts.h"
+/* identities.c — see identities.h. */
+#include "store/embedded/memory/identities.h"
 
 #include "store/embedded/memory/id_hash.h"
 #include "store/embedded/memory/users_internal.h"
@@ -53,8 +53,8 @@ static enum ks_result resolve(struct ks_users *users, const struct ks_client_id 
     return KS_OK;
 }
 
-enum ks_result ks_accounts_classic_id(struct ks_users *users, const struct ks_client_id *shown,
-                                      struct ks_client_id *id)
+enum ks_result ks_identities_classic_id(struct ks_users *users, const struct ks_client_id *shown,
+                                        struct ks_client_id *id)
 {
     if (atomic_load_explicit(&users->account_count, memory_order_acquire) == 0) {
         *id = *shown;
@@ -68,7 +68,7 @@ enum ks_result ks_accounts_classic_id(struct ks_users *users, const struct ks_cl
     return result;
 }
 
-enum ks_result ks_accounts_describe(const struct ks_user_entry *user, struct ks_account *account)
+enum ks_result ks_identities_describe(const struct ks_user_entry *user, struct ks_account *account)
 {
     if (user == NULL || user->account == NULL)
         return KS_NOT_FOUND;
@@ -80,14 +80,14 @@ enum ks_result ks_accounts_describe(const struct ks_user_entry *user, struct ks_
     return KS_OK;
 }
 
-enum ks_result ks_accounts_find(struct ks_users *users, const uint8_t key[static KS_ACCOUNT_KEY_SIZE],
-                                struct ks_account *account)
+enum ks_result ks_identities_find(struct ks_users *users, const uint8_t key[static KS_ACCOUNT_KEY_SIZE],
+                                  struct ks_account *account)
 {
     pthread_rwlock_rdlock(&users->lock);
     const struct ks_account_entry *found = find_key(users, key);
     enum ks_result result = KS_NOT_FOUND;
     if (found != NULL && found->user->published)
-        result = ks_accounts_describe(found->user, account);
+        result = ks_identities_describe(found->user, account);
     pthread_rwlock_unlock(&users->lock);
     return result;
 }
@@ -111,9 +111,9 @@ static void free_account(struct ks_users *users, struct ks_account_entry *accoun
     ks_table_free(account);
 }
 
-enum ks_result ks_accounts_expect(struct ks_users *users, struct ks_user_entry *user,
-                                  const uint8_t key[static KS_ACCOUNT_KEY_SIZE], int64_t registered,
-                                  struct ks_account_entry **account)
+enum ks_result ks_identities_expect(struct ks_users *users, struct ks_user_entry *user,
+                                    const uint8_t key[static KS_ACCOUNT_KEY_SIZE], int64_t registered,
+                                    struct ks_account_entry **account)
 {
     struct ks_account_entry *created = calloc(1, sizeof *created);
     if (created == NULL)
@@ -133,7 +133,7 @@ enum ks_result ks_accounts_expect(struct ks_users *users, struct ks_user_entry *
     return KS_OK;
 }
 
-bool ks_accounts_are_there(const struct ks_users *users)
+bool ks_identities_are_there(const struct ks_users *users)
 {
     return users->account_keys != NULL;
 }
@@ -148,7 +148,7 @@ static void note_change(struct ks_users *users, const struct ks_user_entry *user
     users->drops++;
 }
 
-void ks_accounts_set(struct ks_users *users, struct ks_account_entry *account)
+void ks_identities_set(struct ks_users *users, struct ks_account_entry *account)
 {
     struct ks_user_entry *user = account->user;
     pthread_rwlock_wrlock(&users->lock);
@@ -162,14 +162,14 @@ void ks_accounts_set(struct ks_users *users, struct ks_account_entry *account)
     pthread_rwlock_unlock(&users->lock);
 }
 
-void ks_accounts_unexpect(struct ks_users *users, struct ks_account_entry *account)
+void ks_identities_unexpect(struct ks_users *users, struct ks_account_entry *account)
 {
     pthread_rwlock_wrlock(&users->lock);
     free_account(users, account);
     pthread_rwlock_unlock(&users->lock);
 }
 
-void ks_accounts_forget(struct ks_users *users, struct ks_user_entry *user)
+void ks_identities_forget(struct ks_users *users, struct ks_user_entry *user)
 {
     if (user->account == NULL)
         return;
@@ -178,7 +178,7 @@ void ks_accounts_forget(struct ks_users *users, struct ks_user_entry *user)
     atomic_fetch_sub_explicit(&users->account_count, 1, memory_order_release);
 }
 
-void ks_accounts_clear(struct ks_users *users)
+void ks_identities_clear(struct ks_users *users)
 {
     while (users->account_keys != NULL)
         free_account(users, users->account_keys);
@@ -188,13 +188,13 @@ void ks_accounts_clear(struct ks_users *users)
 
 /* ---- classic ids, on the writer's thread ---- */
 
-bool ks_accounts_has_classic_id(const struct ks_users *users, const struct ks_client_id *id)
+bool ks_identities_has_classic_id(const struct ks_users *users, const struct ks_client_id *id)
 {
     return find_classic(users, id) != NULL;
 }
 
-enum ks_result ks_accounts_expect_classic(struct ks_users *users, struct ks_user_entry *user,
-                                          const struct ks_client_id *id, struct ks_classic_entry **classic)
+enum ks_result ks_identities_expect_classic(struct ks_users *users, struct ks_user_entry *user,
+                                            const struct ks_client_id *id, struct ks_classic_entry **classic)
 {
     struct ks_classic_entry *created = calloc(1, sizeof *created);
     if (created == NULL)
@@ -213,8 +213,8 @@ enum ks_result ks_accounts_expect_classic(struct ks_users *users, struct ks_user
     return KS_OK;
 }
 
-void ks_accounts_set_classic(struct ks_users *users, struct ks_user_entry *user,
-                             struct ks_classic_entry *classic)
+void ks_identities_set_classic(struct ks_users *users, struct ks_user_entry *user,
+                               struct ks_classic_entry *classic)
 {
     pthread_rwlock_wrlock(&users->lock);
     bool was_hidden = ks_user_is_hidden(user);
@@ -226,7 +226,7 @@ void ks_accounts_set_classic(struct ks_users *users, struct ks_user_entry *user,
     pthread_rwlock_unlock(&users->lock);
 }
 
-void ks_accounts_unexpect_classic(struct ks_users *users, struct ks_classic_entry *classic)
+void ks_identities_unexpect_classic(struct ks_users *users, struct ks_classic_entry *classic)
 {
     pthread_rwlock_wrlock(&users->lock);
     free_classic(users, classic);

@@ -1,5 +1,5 @@
-/* accounts.h — requests to a store about accounts and invitations (protocol.md §8); store.h has the rules for
- * all requests, and the functions that ask.
+/* store_accounts.h — requests to a store about accounts and invitations (protocol.md §8); store.h has the
+ * rules for all requests, and the functions that ask.
  *
  * An *account* is a user that signs in with an Ed25519 key. Its `id` is what everything of the user is kept
  * under, as of any user, but it proves nothing and nobody outside is told it: who shows it on a classic port
@@ -11,10 +11,10 @@
  * account is nobody else's when it registers. An empty one in a request stands for the name in ASCII's lower
  * case.
  */
-#ifndef KS_STORE_ACCOUNTS_H
-#define KS_STORE_ACCOUNTS_H
+#ifndef KS_STORE_STORE_ACCOUNTS_H
+#define KS_STORE_STORE_ACCOUNTS_H
 
-#include "store/request.h"
+#include "store/store_request.h"
 #include "wire/accounts_codec.h"
 #include "wire/frame.h"
 

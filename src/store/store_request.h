@@ -1,6 +1,6 @@
-/* request.h — what every request to a store begins with: see store.h, which has the rules. */
-#ifndef KS_STORE_REQUEST_H
-#define KS_STORE_REQUEST_H
+/* store_request.h — what every request to a store begins with: see store.h, which has the rules. */
+#ifndef KS_STORE_STORE_REQUEST_H
+#define KS_STORE_STORE_REQUEST_H
 
 #include "base/executor.h"
 #include "base/result.h"
