@@ -151,6 +151,8 @@ def test_an_invitation_is_given_beside_the_server(make_secure, at, fresh_name):
     link = Operator(server.data).succeed("invite", "--host", "127.0.0.1").out.strip()
     words = ["--server", link_of(server, fingerprint_of(server)), "--invitation", "-"]
     at("a").succeed("register", fresh_name(), *words, input=parse_code(link).encode(), **ALONE)
+    another = Operator(server.data).succeed("invite", "--host", "127.0.0.1").out.strip()
+    at("b").succeed("register", fresh_name(), "--server", another, **ALONE)
 
 
 @pytest.mark.parametrize("link", ["127.0.0.1:1357", "example", "-"])
