@@ -44,15 +44,11 @@ static const struct ks_command commands[] = {
          KS_CLI_OPTIONS_TRUST,
      0, 0, ks_command_server},
     {"account", "[WHAT]", "show the home's account at its secure server, or change it",
-     "Without WHAT: name, public id, short fingerprint, what it keeps there, limits. Else WHAT is one of\n"
-     "\n"
-     "  classic on      lets the classic ports know the account: with an id and a key pair of their own, "
-     "which\n"
-     "                  are in the home then, for classic clients\n"
-     "  classic off     ends that; the id is void\n"
-     "  passphrase      puts the home's keys under a new passphrase\n"
-     "  passphrase off  takes it away\n"
-     "  remove          removes the account, with all its files and messages, from the server\n",
+     "Without WHAT: name, public id, short fingerprint, what it keeps there, limits.\n"
+     "'classic on' lets the classic ports know the account, with an id and a key pair of their own, which\n"
+     "are in the home then, for classic clients; 'classic off' ends that, and the id is void.\n"
+     "'passphrase' puts the home's keys under a new passphrase, 'passphrase off' takes it away.\n"
+     "'remove' removes the account, with all its files and messages, from the server.\n",
      ACCOUNT | KS_CLI_OPTIONS_FINAL, 0, 2, ks_command_account},
     {"verify", "[USER]", "show what people compare of an account's key",
      "The short fingerprint stands for the key of your account. Read it to others, by another way than the\n"

@@ -151,6 +151,8 @@ def test_an_invitation_is_given_beside_the_server(make_secure, at, fresh_name):
     link = Operator(server.data).succeed("invite", "--host", "127.0.0.1").out.strip()
     words = ["--server", link_of(server, fingerprint_of(server)), "--invitation", "-"]
     at("a").succeed("register", fresh_name(), *words, input=parse_code(link).encode(), **ALONE)
+    another = Operator(server.data).succeed("invite", "--host", "127.0.0.1").out.strip()
+    at("b").succeed("register", fresh_name(), "--server", another, **ALONE)
 
 
 @pytest.mark.parametrize("link", ["127.0.0.1:1357", "example", "-"])
@@ -221,6 +223,43 @@ def test_the_next_key_of_a_server_is_taken_over(make_secure_fake, at):
     assert base64url(later.fingerprint) in changed.stderr
     (shown,) = kesher.succeed("server", "--json").objects()
     assert shown["fingerprint"] == base64url(later.fingerprint) and "next_fingerprint" not in shown
+
+
+def test_a_server_that_has_moved_is_the_same_one_when_it_shows_the_same_key(make_secure_fake, at):
+    server = make_secure_fake()
+    kesher = at("home")
+    kesher.succeed("register", "Alice", "--server", link_of(server), **ALONE)
+    moved = make_secure_fake(identity=server.identity)
+    moved.users = server.users
+    line = one_line(kesher.fail("account", "--server", link_of(moved), **ALONE).stderr)
+    assert "--moved" in line and moved.requests == []
+    kesher.succeed("account", "--server", link_of(moved), "--moved", **ALONE)
+    heard = len(moved.requests)
+    kesher.succeed("account", **ALONE)
+    assert len(moved.requests) > heard
+
+
+def test_a_server_for_which_an_authority_vouches_is_trusted_by_that(make_secure_fake, at, tmp_path, monkeypatch):
+    first, second, other = (tls.Identity.generate(name) for name in ("localhost", "localhost", "example.org"))
+    authorities = tmp_path / "authorities"
+    authorities.write_bytes(first.certificate_pem())
+    monkeypatch.setenv("SSL_CERT_FILE", str(authorities))
+    server = make_secure_fake(identity=first)
+    kesher = at("home")
+    link = f"kesher://localhost:{server.address[1]}/"
+    kesher.succeed("register", "Alice", "--server", link, **ALONE)
+    (shown,) = kesher.succeed("server", "--json").objects()
+    assert (shown["trusted_by"], "fingerprint" in shown) == ("authority", False)
+    server.identity = second  # renewed, with another key
+    authorities.write_bytes(second.certificate_pem())
+    kesher.succeed("account", **ALONE)
+    heard = len(server.requests)
+    authorities.write_bytes(second.certificate_pem() + other.certificate_pem())
+    for identity in (other, tls.Identity.generate("localhost")):
+        server.identity = identity  # for another name; vouched for by nobody
+        line = one_line(kesher.fail("account", **ALONE).stderr)
+        assert "kesher server --forget" in line
+    assert len(server.requests) == heard
 
 
 # -- nothing falls back

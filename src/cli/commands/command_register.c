@@ -91,7 +91,9 @@ static enum ks_exit register_secure(const struct ks_context *context, const char
 {
     char invitation[INVITATION_SIZE] = "";
     const struct ks_cli_options *options = context->options;
-    const struct ks_registering registering = {.link = address,
+    /* A link may have an invitation in it. */
+    bool is_given = options->server != NULL && ks_context_is_secure(options->server);
+    const struct ks_registering registering = {.link = is_given ? options->server : address,
                                                .name = options->operands[0],
                                                .invitation = options->invitation != NULL ? invitation : NULL,
                                                .adopt = options->adopt};

@@ -96,11 +96,20 @@ static const struct {
     const char *value;
     unsigned group;
 } groups[] = {
-    {"--server", "a:1", KS_CLI_OPTIONS_SERVER},  {"--json", NULL, KS_CLI_OPTIONS_DATA},
-    {"--pipeline", NULL, KS_CLI_OPTIONS_UPLOAD}, {"--as", "x", KS_CLI_OPTIONS_NAMES},
-    {"--accept-key", NULL, KS_CLI_OPTIONS_KEYS}, {"--forget", NULL, KS_CLI_OPTIONS_KEYS},
-    {"--file", "x", KS_CLI_OPTIONS_FILE},        {"--follow", NULL, KS_CLI_OPTIONS_INBOX},
+    {"--server", "a:1", KS_CLI_OPTIONS_SERVER},
+    {"--json", NULL, KS_CLI_OPTIONS_DATA},
+    {"--pipeline", NULL, KS_CLI_OPTIONS_UPLOAD},
+    {"--as", "x", KS_CLI_OPTIONS_NAMES},
+    {"--accept-key", NULL, KS_CLI_OPTIONS_KEYS},
+    {"--forget", NULL, KS_CLI_OPTIONS_KEYS | KS_CLI_OPTIONS_TRUST},
+    {"--file", "x", KS_CLI_OPTIONS_FILE},
+    {"--follow", NULL, KS_CLI_OPTIONS_INBOX},
     {"--save-to", "x", KS_CLI_OPTIONS_INBOX},
+    {"--adopt", NULL, KS_CLI_OPTIONS_REGISTER},
+    {"--invitation", "x", KS_CLI_OPTIONS_REGISTER},
+    {"--passphrase", NULL, KS_CLI_OPTIONS_NEW_KEY},
+    {"--passphrase-file", "x", KS_CLI_OPTIONS_ACCOUNT},
+    {"--yes", NULL, KS_CLI_OPTIONS_FINAL},
 };
 
 static void an_option_is_welcome_in_its_group_only(void **state)

@@ -338,6 +338,40 @@ static void longest_names_fit_in_their_quotes(void **state)
     }
 }
 
+/* What is written from right to left turns nothing round that stands beside it. */
+static void names_beyond_ascii_keep_their_direction_to_themselves(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        const char *shown;
+    } cases[] = {
+        {"alice", "alice"},
+        {"a:b", "\"a:b\""},
+        {"\327\223\327\240\327\224", "\342\201\250\327\223\327\240\327\224\342\201\251"},
+        {"\327\223:", "\342\201\250\"\327\223:\"\342\201\251"},
+        /* Marks of its own would end ours: they are made visible. */
+        {"a\342\201\251b", "a\\xe2\\x81\\xa9b"},
+    };
+    for (size_t i = 0; i < KS_COUNT_OF(cases); i++) {
+        char shown[KS_SHOWN_NAME_SIZE];
+        assert_string_equal(ks_shown_name_isolated(cases[i].name, shown), cases[i].shown);
+    }
+}
+
+static void longest_name_has_room_for_its_isolates(void **state)
+{
+    (void)state;
+    char name[KESHER_NAME_SIZE];
+    char shown[KS_SHOWN_NAME_SIZE];
+    memset(name, '\x01', sizeof name - 1);
+    memcpy(name + sizeof name - 3, "\303\251", 3); /* e acute, and the NUL */
+    name[0] = '(';
+    size_t size = strlen(ks_shown_name_isolated(name, shown));
+    assert_in_range(size, 4 * (sizeof name - 8), sizeof shown - 1);
+    assert_memory_equal(shown + size - 3, "\342\201\251", 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,6 +384,8 @@ int main(void)
         cmocka_unit_test(it_is_known_whether_the_last_line_ended),
         cmocka_unit_test(names_that_could_deceive_are_quoted),
         cmocka_unit_test(longest_names_fit_in_their_quotes),
+        cmocka_unit_test(names_beyond_ascii_keep_their_direction_to_themselves),
+        cmocka_unit_test(longest_name_has_room_for_its_isolates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -643,16 +643,8 @@ static void what_is_known_already_is_not_written_again(void **state)
 static void names_that_could_break_the_file_or_a_terminal_are_refused(void **state)
 {
     const struct fixture *fixture = *state;
-    static const char *const names[] = {"",
-                                        " ",
-                                        "a\nsecret x",
-                                        "a\r",
-                                        "\x1b[2J",
-                                        "a\xe2\x80\xae"
-                                        "b",
-                                        "\xff",
-                                        "a\xe2\x80\x8e",
-                                        "\xc2\x85"};
+    static const char *const names[] = {
+        "", " ", "a\nsecret x", "a\r", "\x1b[2J", "a\342\200\256b", "\xff", "a\xe2\x80\x8e", "\xc2\x85"};
     const struct ks_own_account account = make_account(fixture);
     uint8_t id[KS_CLIENT_ID_SIZE] = {1};
     char longest[300] = "";
