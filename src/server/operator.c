@@ -4,7 +4,6 @@
 #include "base/text.h"
 #include "server/data_directory.h"
 #include "server/operator_access.h"
-#include "server/operator_check.h"
 #include "server/operator_commands.h"
 #include "server/operator_complain.h"
 #include "server/operator_key.h"

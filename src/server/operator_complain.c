@@ -5,20 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void print(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
-
-static void print(const char *format, va_list arguments)
-{
-    fputs("kesherd: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
-}
-
 int ks_operator_complain(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    print(format, arguments);
+    fputs("kesherd: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
     va_end(arguments);
     return KS_OPERATOR_EXIT_USAGE;
 }
@@ -27,7 +20,9 @@ int ks_operator_fail(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    print(format, arguments);
+    fputs("kesherd: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
     va_end(arguments);
     return EXIT_FAILURE;
 }

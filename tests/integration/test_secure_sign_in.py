@@ -7,10 +7,13 @@ import struct
 import pytest
 from peer import accounts, tls
 from peer.accounts import Account, Answer, Entry, Reason, Request, sign_in_payload, text
+from peer.conversation import wait_until
 from peer.frames import NO_ID, ConnectionEnded, request, text_field
 from peer.frames import Request as Classic
 from peer.secure import PROBE, Refused, frame
 
+FAILED_SIGN_INS = 600  # in an hour, from one network
+CONNECTIONS_OF_AN_ACCOUNT = 256
 SIGNING = [Request.SIGN_IN, Request.REGISTER, Request.ADOPT]
 AFTERWARDS = [Request.ACCOUNT, Request.REMOVE, Request.TALK, Request.LIST_USERS, Request.KEY_OF_USER]
 
@@ -257,3 +260,49 @@ def test_texts_that_end_behind_their_payload_make_no_sense(client):
     for behind in (b"", b"\5", too_short, text("name"), text("name") + none, too_much):
         payload = sign_in_payload(account.key, bytes(64)) + behind
         assert client.refusal(Request.REGISTER, payload) == Reason.NO_SENSE
+
+
+# -- limits
+
+
+def failures(open_secure, server, source: str, count: int) -> list[Reason]:
+    """Of strangers of one address who try one key after the other."""
+    reasons = []
+    while len(reasons) < count:
+        client = open_secure(server, source=source)
+        reasons += [client.refusal(Request.SIGN_IN, client.sign_in_payload(Account())) for _ in range(3)]
+        client.close()
+    return reasons
+
+
+def test_a_network_whose_sign_ins_fail_is_told_to_come_later_and_others_are_not(
+    make_secure, open_secure, new_account, fresh_source
+):
+    server = make_secure(unlimited_networks="none", connections_per_address=0, log_level="notice")
+    _, account = new_account(server)
+    source = fresh_source()
+    reasons = failures(open_secure, server, source, FAILED_SIGN_INS + 3)
+    assert set(reasons[:FAILED_SIGN_INS]) == {Reason.UNKNOWN_ACCOUNT}
+    assert reasons[-1] == Reason.TOO_MANY
+    open_secure(server, source=fresh_source()).sign_in(account)
+
+
+def test_an_account_has_so_many_connections_and_no_more(make_secure, new_account, open_secure):
+    server = make_secure(log_level="notice")
+    _, account = new_account(server)
+    others = [open_secure(server) for _ in range(CONNECTIONS_OF_AN_ACCOUNT)]
+    for one in others[:-1]:
+        one.sign_in(account)
+    assert others[-1].refusal(Request.SIGN_IN, others[-1].sign_in_payload(account)) == Reason.TOO_MANY
+    new_account(server)
+    others[0].close()
+    wait_until(lambda: signs_in(open_secure(server), account), "another one has its place")
+
+
+def signs_in(client, account: Account) -> bool:
+    try:
+        client.sign_in(account)
+    except Refused as refused:
+        assert refused.reason == Reason.TOO_MANY
+        return False
+    return True

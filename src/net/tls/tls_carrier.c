@@ -14,7 +14,9 @@ enum { LAST_OUTPUT_MS = 30 * 1000 };
 static uint64_t carrier_delivered_before_end(struct ks_connection *connection)
 {
     struct ks_tls_carrier *carrier = ks_tls_carrier_of(connection);
-    return carrier->end_seen ? carrier->acked_ended : ks_tls_look_at_delivery(carrier);
+    if (carrier->end_seen)
+        return carrier->watch != NULL ? carrier->watch->acked_ended : 0;
+    return ks_tls_look_at_delivery(carrier);
 }
 
 static bool carrier_is_broken(struct ks_connection *connection)
@@ -153,23 +155,33 @@ static void open_service(struct ks_tls_carrier *carrier)
 
 /* ---- events of the connection below ---- */
 
-static void first_setup(struct ks_tls_carrier *carrier, struct ks_connection *below)
+/* NULL when out of memory. */
+static struct ks_tls_carrier *carrier_new(struct ks_tls_port *port, struct ks_connection *below)
 {
+    struct ks_tls_carrier *carrier = calloc(1, sizeof *carrier);
+    struct ks_tls_shaking *shaking = calloc(1, sizeof *shaking);
+    if (carrier == NULL || shaking == NULL) {
+        free(carrier);
+        free(shaking);
+        return NULL;
+    }
+    shaking->carrier = carrier;
+    carrier->shaking = shaking;
+    carrier->port = port;
     carrier->connection.operations = &carrier_operations;
     carrier->connection.loop = below->loop;
     carrier->below = below;
     below->session = carrier;
+    return carrier;
 }
 
 static bool below_opened(struct ks_connection *below, void *service)
 {
     struct ks_tls_port *port = service;
     uint8_t address[KS_PEER_ADDRESS_SIZE];
-    struct ks_tls_carrier *carrier = calloc(1, sizeof *carrier);
+    struct ks_tls_carrier *carrier = carrier_new(port, below);
     if (carrier == NULL)
         return false;
-    carrier->port = port;
-    first_setup(carrier, below);
     ks_connection_peer_address(below, address);
     carrier->awaits_proxy =
         port->options.proxies != NULL && ks_networks_current_contain(port->options.proxies, address);

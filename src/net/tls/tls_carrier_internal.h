@@ -23,7 +23,7 @@ enum ks_tls_state {
     TLS_STATES,
 };
 
-enum { KS_TLS_MARKS = 4 };
+enum { KS_TLS_MARKS = 2 };
 
 /* A part of the output: up to this of what was written, up to that below. */
 struct ks_tls_mark {
@@ -31,14 +31,22 @@ struct ks_tls_mark {
     uint64_t below;
 };
 
-/* A handshake, while it lasts. */
+/* From the first byte to the end of the handshake. */
 struct ks_tls_shaking {
     struct ks_offload offload;
     struct ks_tls_carrier *carrier;
-    struct ks_buffer input;  /* of the step that is on the pool */
-    struct ks_buffer output; /* likewise */
-    enum ks_result result;   /* likewise */
-    size_t received;         /* bytes since the first hello */
+    struct ks_buffer greeting; /* what has come before a whole ClientHello */
+    struct ks_buffer input;    /* of the step that is on the pool */
+    struct ks_buffer output;   /* likewise */
+    enum ks_result result;     /* likewise */
+    size_t received;           /* bytes since the first hello */
+};
+
+/* A delivery that is watched, or was. Few connections have one. */
+struct ks_tls_watch {
+    uint64_t position;     /* 0: none */
+    uint64_t acked_paused; /* when input was paused, if was_paused */
+    uint64_t acked_ended;  /* when the peer's end was read, or was paused before */
 };
 
 /* Plaintext that a service did not consume. */
@@ -59,11 +67,9 @@ struct ks_tls_carrier {
     struct ks_tls_kept *kept;
     struct ks_output_queue output; /* plaintext */
     uint64_t written;
-    uint64_t encrypted;    /* of that */
-    uint64_t delivered;    /* as far as we have looked */
-    uint64_t acked_paused; /* when input was paused, if was_paused */
-    uint64_t acked_ended;  /* when the peer's end was read, or was paused before */
-    uint64_t watched;      /* position; 0: none */
+    uint64_t encrypted;         /* of that */
+    uint64_t delivered;         /* as far as we have looked */
+    struct ks_tls_watch *watch; /* NULL for none */
     struct ks_tls_mark marks[KS_TLS_MARKS];
     uint32_t counted_memory;
     uint8_t mark_count;
@@ -83,7 +89,6 @@ struct ks_tls_carrier {
     bool end_seen : 1; /* close_notify was read */
     bool end_told : 1;
     bool end_wanted : 1;
-    bool has_been_watched : 1;
     bool turn_wanted : 1;
     bool shutting : 1;
     bool shut : 1;
@@ -113,7 +118,10 @@ void ks_tls_count_memory(struct ks_tls_carrier *carrier);
 /* Plaintext that was kept is wiped and dropped. */
 void ks_tls_drop_kept(struct ks_tls_carrier *carrier);
 
-/* Frees all; nothing of it is on the pool. */
+/* What was there for the handshake is freed; nothing of it is on the pool, as below. */
+void ks_tls_forget_shaking(struct ks_tls_carrier *carrier);
+
+/* Frees all. */
 void ks_tls_carrier_free(struct ks_tls_carrier *carrier);
 
 /* It has signed in, or is gone. Once, or more often. */

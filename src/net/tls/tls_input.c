@@ -27,8 +27,9 @@ static void tell_end(struct ks_tls_carrier *carrier)
 static void note_end(struct ks_tls_carrier *carrier)
 {
     carrier->end_seen = true;
-    if (carrier->has_been_watched)
-        carrier->acked_ended = carrier->was_paused ? carrier->acked_paused : ks_tls_look_at_delivery(carrier);
+    struct ks_tls_watch *watch = carrier->watch;
+    if (watch != NULL)
+        watch->acked_ended = carrier->was_paused ? watch->acked_paused : ks_tls_look_at_delivery(carrier);
 }
 
 /* ---- what was decrypted ---- */
@@ -170,9 +171,9 @@ void ks_tls_pause(struct ks_connection *connection)
     if (carrier->paused || carrier->state != TLS_OPEN)
         return;
     carrier->paused = true;
-    if (carrier->has_been_watched && !carrier->was_paused) {
+    if (carrier->watch != NULL && !carrier->was_paused) {
         carrier->was_paused = true;
-        carrier->acked_paused = ks_tls_look_at_delivery(carrier);
+        carrier->watch->acked_paused = ks_tls_look_at_delivery(carrier);
     }
     ks_connection_pause(carrier->below);
 }

@@ -3,6 +3,8 @@
  */
 #include "net/tls/tls_carrier_internal.h"
 
+#include <stdlib.h>
+
 enum { ENCRYPTED_LIMIT = 2 * KS_OUTPUT_LOW_WATER }; /* that waits below; then the peer takes some first */
 
 void ks_tls_send_below(void *owner, const uint8_t *bytes, size_t size)
@@ -41,23 +43,25 @@ uint64_t ks_tls_look_at_delivery(struct ks_tls_carrier *carrier)
 /* Watches the record that brings what is watched, if there is one by now. */
 static void watch_below(struct ks_tls_carrier *carrier)
 {
-    if (carrier->watched == 0 || carrier->watched > carrier->encrypted)
+    const struct ks_tls_watch *watch = carrier->watch;
+    if (watch == NULL || watch->position == 0 || watch->position > carrier->encrypted)
         return;
     uint64_t position = ks_connection_written(carrier->below);
-    for (uint8_t i = carrier->mark_count; i > 0 && carrier->marks[i - 1].written >= carrier->watched; i--)
+    for (uint8_t i = carrier->mark_count; i > 0 && carrier->marks[i - 1].written >= watch->position; i--)
         position = carrier->marks[i - 1].below;
     ks_connection_watch_delivery(carrier->below, position);
 }
 
 void ks_tls_tell_delivered(struct ks_tls_carrier *carrier)
 {
-    if (carrier->watched == 0)
+    struct ks_tls_watch *watch = carrier->watch;
+    if (watch == NULL || watch->position == 0)
         return;
-    if (ks_tls_look_at_delivery(carrier) < carrier->watched) {
+    if (ks_tls_look_at_delivery(carrier) < watch->position) {
         watch_below(carrier);
         return;
     }
-    carrier->watched = 0;
+    watch->position = 0;
     if (carrier->has_service && carrier->connection.events->delivered != NULL)
         carrier->connection.events->delivered(&carrier->connection);
 }
@@ -71,8 +75,13 @@ uint64_t ks_tls_delivered_up_to(struct ks_connection *connection)
 void ks_tls_watch_delivery(struct ks_connection *connection, uint64_t position)
 {
     struct ks_tls_carrier *carrier = ks_tls_carrier_of(connection);
-    carrier->watched = position;
-    carrier->has_been_watched = true;
+    if (carrier->watch == NULL)
+        carrier->watch = calloc(1, sizeof *carrier->watch);
+    if (carrier->watch == NULL) {
+        ks_tls_give_up(carrier);
+        return;
+    }
+    carrier->watch->position = position;
     watch_below(carrier);
 }
 

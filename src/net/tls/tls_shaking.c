@@ -101,11 +101,8 @@ static enum ks_result prepare(struct ks_tls_carrier *carrier)
 {
     struct ks_tls_context *context = ks_tls_port_context(carrier->port);
     enum ks_result result = KS_NO_MEMORY;
-    carrier->shaking = calloc(1, sizeof *carrier->shaking);
-    if (context != NULL && carrier->shaking != NULL) {
-        carrier->shaking->carrier = carrier;
+    if (context != NULL)
         result = ks_tls_new(context, NULL, ks_tls_send_below, carrier, &carrier->tls);
-    }
     ks_tls_context_release(context);
     return result;
 }
@@ -121,7 +118,7 @@ static void shake_hands(struct ks_tls_carrier *carrier)
     } else if (prepare(carrier) != KS_OK) {
         ks_tls_give_up(carrier);
     } else {
-        begin_step(carrier, &carrier->greeting);
+        begin_step(carrier, &carrier->shaking->greeting);
     }
 }
 
@@ -141,7 +138,7 @@ static void answer_plain_text(struct ks_tls_carrier *carrier)
     static const char http[] =
         "HTTP/1.1 400 This port speaks TLS: https, or kesher with a kesher:// link\r\n\r\n";
     static const char text[] = "This port speaks TLS 1.3: use a kesher:// link.\r\n";
-    bool is_http = begins_as_http(&carrier->greeting);
+    bool is_http = begins_as_http(&carrier->shaking->greeting);
     count(&carrier->port->counts.no_tls);
     ks_tls_log(carrier, is_http ? "it speaks HTTP, and no TLS" : "it speaks no TLS");
     ks_connection_write(carrier->below, is_http ? http : text, is_http ? sizeof http - 1 : sizeof text - 1);
@@ -176,7 +173,8 @@ static bool take_address(struct ks_tls_carrier *carrier, const struct ks_proxy_h
 static enum ks_result take_proxy_header(struct ks_tls_carrier *carrier)
 {
     struct ks_proxy_header header;
-    enum ks_result result = ks_proxy_header_parse(carrier->greeting.bytes, carrier->greeting.size, &header);
+    struct ks_buffer *greeting = &carrier->shaking->greeting;
+    enum ks_result result = ks_proxy_header_parse(greeting->bytes, greeting->size, &header);
     if (result == KS_MORE)
         return KS_MORE;
     if (result != KS_OK) {
@@ -189,7 +187,7 @@ static enum ks_result take_proxy_header(struct ks_tls_carrier *carrier)
         return KS_REFUSED;
     }
     carrier->awaits_proxy = false;
-    ks_buffer_drop_front(&carrier->greeting, header.size);
+    ks_buffer_drop_front(greeting, header.size);
     return KS_OK;
 }
 
@@ -197,7 +195,7 @@ static void look_at_greeting(struct ks_tls_carrier *carrier)
 {
     if (carrier->awaits_proxy && take_proxy_header(carrier) != KS_OK)
         return;
-    const struct ks_buffer *greeting = &carrier->greeting;
+    const struct ks_buffer *greeting = &carrier->shaking->greeting;
     if (greeting->size == 0)
         return;
     switch (ks_client_hello_scan(greeting->bytes, greeting->size, KS_TLS_HELLO_LIMIT)) {
@@ -218,8 +216,9 @@ static void look_at_greeting(struct ks_tls_carrier *carrier)
 size_t ks_tls_take_greeting(struct ks_tls_carrier *carrier, const uint8_t *bytes, size_t size)
 {
     enum { LIMIT = KS_PROXY_HEADER_LIMIT + KS_TLS_HELLO_LIMIT };
-    size_t room = LIMIT > carrier->greeting.size ? LIMIT - carrier->greeting.size : 0;
-    if (ks_buffer_append(&carrier->greeting, bytes, size < room ? size : room) != KS_OK)
+    struct ks_buffer *greeting = &carrier->shaking->greeting;
+    size_t room = LIMIT > greeting->size ? LIMIT - greeting->size : 0;
+    if (ks_buffer_append(greeting, bytes, size < room ? size : room) != KS_OK)
         ks_tls_give_up(carrier);
     else
         look_at_greeting(carrier);
@@ -232,8 +231,7 @@ static void handshake_is_done(struct ks_tls_carrier *carrier)
 {
     count(&carrier->port->counts.handshakes);
     ks_tls_count_out_handshake(carrier);
-    free(carrier->shaking);
-    carrier->shaking = NULL;
+    ks_tls_forget_shaking(carrier);
 }
 
 /* Another hello: on the pool, too. */

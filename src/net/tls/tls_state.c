@@ -101,10 +101,13 @@ void ks_tls_drop_kept(struct ks_tls_carrier *carrier)
     carrier->kept = NULL;
 }
 
-static void shaking_free(struct ks_tls_shaking *shaking)
+void ks_tls_forget_shaking(struct ks_tls_carrier *carrier)
 {
+    struct ks_tls_shaking *shaking = carrier->shaking;
+    carrier->shaking = NULL;
     if (shaking == NULL)
         return;
+    ks_buffer_free(&shaking->greeting);
     ks_buffer_free(&shaking->input);
     ks_buffer_free(&shaking->output);
     free(shaking);
@@ -120,8 +123,8 @@ void ks_tls_carrier_free(struct ks_tls_carrier *carrier)
     ks_tls_drop_kept(carrier);
     ks_tls_count_memory(carrier);
     ks_tls_free(carrier->tls);
-    ks_buffer_free(&carrier->greeting);
-    shaking_free(carrier->shaking);
+    ks_tls_forget_shaking(carrier);
+    free(carrier->watch);
     free(carrier->proxied);
     free(carrier);
 }

@@ -177,7 +177,7 @@ static void begin(struct settings_job *job, const struct wishes *wishes)
     }
 }
 
-void ks_account_settings(struct ks_exchange *exchange, const uint8_t *fixed)
+void ks_account_settings_begin(struct ks_exchange *exchange, const uint8_t *fixed)
 {
     struct wishes wishes = {.has_classic = false};
     if (!read_wishes(fixed, exchange->header.payload_size, &wishes)) {

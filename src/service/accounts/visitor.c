@@ -1,8 +1,8 @@
 /* visitor.c — see visitor.h. */
 #include "service/accounts/visitor.h"
 
-#include "service/accounts/account_adoption.h"
 #include "service/accounts/account_summary.h"
+#include "service/accounts/challenge.h"
 #include "service/accounts/presence.h"
 #include "service/accounts/refusals.h"
 #include "service/core/report.h"
@@ -163,8 +163,7 @@ static void ask_again(struct arrival *arrival)
 
 static void refuse_many(struct arrival *arrival)
 {
-    ks_report(arrival->exchange, KS_LOG_WARNING,
-              "refused: too many connections of one account (connections-per-account)");
+    ks_report(arrival->exchange, KS_LOG_WARNING, "refused: too many connections of one account");
     arrival_refuse(arrival, KS_REFUSAL_TOO_MANY);
 }
 

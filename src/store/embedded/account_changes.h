@@ -1,5 +1,5 @@
 /* account_changes.h — the requests that change accounts and invitations, as tasks of the writer. Any thread
- * calls; the work runs on the writer's thread; the answers are posted. Contracts in store/accounts.h.
+ * calls; the work runs on the writer's thread; the answers are posted. Contracts in store/store_accounts.h.
  *
  * What a request expects in RAM (memory/identities.h) hangs at its `part` until it settles.
  */
