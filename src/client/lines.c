@@ -33,3 +33,25 @@ bool ks_lines_next(struct ks_lines *lines, const char **line, size_t *line_size)
     }
     return false;
 }
+
+static bool is_line(const char *line, size_t size, const char *expected)
+{
+    return size == strlen(expected) && memcmp(line, expected, size) == 0;
+}
+
+bool ks_lines_take_all(const void *text, size_t size, const char *first_line,
+                       bool (*take)(void *context, const char *line, size_t line_size), void *context)
+{
+    struct ks_lines lines = {.text = text, .size = size};
+    const char *line = NULL;
+    size_t line_size = 0;
+    bool ended = false;
+    if (!ks_lines_next(&lines, &line, &line_size) || !is_line(line, line_size, first_line))
+        return false;
+    while (!ended && ks_lines_next(&lines, &line, &line_size)) {
+        ended = is_line(line, line_size, "end");
+        if (!ended && !take(context, line, line_size))
+            return false;
+    }
+    return ended && !ks_lines_next(&lines, &line, &line_size);
+}

@@ -14,4 +14,9 @@ struct ks_lines {
  * follows a NUL: some programs pad with them. The last line needs no newline. False when there is none. */
 bool ks_lines_next(struct ks_lines *lines, const char **line, size_t *line_size);
 
+/* A file of kesher's own: a first line that says what it is, then lines that `take` judges, then "end", and
+ * nothing behind it. False when it is none, is cut short, or `take` said false. */
+bool ks_lines_take_all(const void *text, size_t size, const char *first_line,
+                       bool (*take)(void *context, const char *line, size_t line_size), void *context);
+
 #endif

@@ -94,8 +94,9 @@ static bool take_sealed(struct account_reader *reader, const char *value, size_t
     return take_text(reader->account->sealed, value, size);
 }
 
-static bool take_line(struct account_reader *reader, const char *line, size_t size)
+static bool take_line(void *context, const char *line, size_t size)
 {
+    struct account_reader *reader = context;
     static const struct {
         const char *word;
         bool (*take)(struct account_reader *reader, const char *value, size_t size);
@@ -107,11 +108,6 @@ static bool take_line(struct account_reader *reader, const char *line, size_t si
             return words[i].take(reader, line + word_size, size - word_size);
     }
     return false;
-}
-
-static bool is_line(const char *line, size_t size, const char *expected)
-{
-    return size == strlen(expected) && memcmp(line, expected, size) == 0;
 }
 
 /* Whether all belongs together. */
@@ -126,20 +122,11 @@ static bool is_whole(const struct account_reader *reader)
 enum ks_result ks_account_text_parse(const uint8_t *bytes, size_t size, struct ks_account_text *account)
 {
     struct account_reader reader = {.account = account};
-    struct ks_lines lines = {.text = (const char *)bytes, .size = size};
-    const char *line = NULL;
-    size_t line_size = 0;
-    bool ended = false;
     memset(account, 0, sizeof *account);
-    if (!ks_lines_next(&lines, &line, &line_size) || !is_line(line, line_size, first_line))
+    if (!ks_lines_take_all(bytes, size, first_line, take_line, &reader))
         return KS_INVALID;
-    while (!ended && ks_lines_next(&lines, &line, &line_size)) {
-        ended = is_line(line, line_size, "end");
-        if (!ended && !take_line(&reader, line, line_size))
-            return KS_INVALID;
-    }
     account->is_sealed = !reader.has_secret;
-    return ended && is_whole(&reader) && !ks_lines_next(&lines, &line, &line_size) ? KS_OK : KS_INVALID;
+    return is_whole(&reader) ? KS_OK : KS_INVALID;
 }
 
 /* ---- writing ---- */

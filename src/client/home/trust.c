@@ -59,8 +59,9 @@ static bool take_next(struct ks_trust *trust, const char *value, size_t size)
     return taken;
 }
 
-static bool take_line(struct ks_trust *trust, const char *line, size_t size)
+static bool take_line(void *context, const char *line, size_t size)
 {
+    struct ks_trust *trust = context;
     static const struct {
         const char *word;
         bool (*take)(struct ks_trust *trust, const char *value, size_t size);
@@ -74,28 +75,12 @@ static bool take_line(struct ks_trust *trust, const char *line, size_t size)
     return false;
 }
 
-static bool is_line(const char *line, size_t size, const char *expected)
-{
-    return size == strlen(expected) && memcmp(line, expected, size) == 0;
-}
-
 enum ks_result ks_trust_parse(const uint8_t *bytes, size_t size, struct ks_trust *trust)
 {
-    struct ks_lines lines = {.text = (const char *)bytes, .size = size};
-    const char *line = NULL;
-    size_t line_size = 0;
-    bool ended = false;
     memset(trust, 0, sizeof *trust);
-    if (!ks_lines_next(&lines, &line, &line_size) || !is_line(line, line_size, first_line))
-        return KS_INVALID;
-    while (!ended && ks_lines_next(&lines, &line, &line_size)) {
-        ended = is_line(line, line_size, "end");
-        if (!ended && !take_line(trust, line, line_size))
-            return KS_INVALID;
-    }
-    bool sound = ended && trust->mode != KS_TRUST_NONE && trust->server.host[0] != '\0' &&
-                 !ks_lines_next(&lines, &line, &line_size);
-    return sound ? KS_OK : KS_INVALID;
+    bool is_sound = ks_lines_take_all(bytes, size, first_line, take_line, trust) &&
+                    trust->mode != KS_TRUST_NONE && trust->server.host[0] != '\0';
+    return is_sound ? KS_OK : KS_INVALID;
 }
 
 enum kesher_status ks_trust_load(const struct kesher_home *home, struct ks_trust *trust,

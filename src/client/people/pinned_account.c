@@ -54,8 +54,9 @@ static bool take_verified(struct pin_reader *reader, const char *value, size_t s
     return taken;
 }
 
-static bool take_line(struct pin_reader *reader, const char *line, size_t size)
+static bool take_line(void *context, const char *line, size_t size)
 {
+    struct pin_reader *reader = context;
     static const struct {
         const char *word;
         bool (*take)(struct pin_reader *reader, const char *value, size_t size);
@@ -69,29 +70,13 @@ static bool take_line(struct pin_reader *reader, const char *line, size_t size)
     return false;
 }
 
-static bool is_line(const char *line, size_t size, const char *expected)
-{
-    return size == strlen(expected) && memcmp(line, expected, size) == 0;
-}
-
 enum ks_result ks_pinned_account_parse(const uint8_t *bytes, size_t size, struct ks_pinned_account *account)
 {
     struct pin_reader reader = {.account = account};
-    struct ks_lines lines = {.text = (const char *)bytes, .size = size};
-    const char *line = NULL;
-    size_t line_size = 0;
-    bool ended = false;
     memset(account, 0, sizeof *account);
-    if (!ks_lines_next(&lines, &line, &line_size) || !is_line(line, line_size, first_line))
-        return KS_INVALID;
-    while (!ended && ks_lines_next(&lines, &line, &line_size)) {
-        ended = is_line(line, line_size, "end");
-        if (!ended && !take_line(&reader, line, line_size))
-            return KS_INVALID;
-    }
-    const bool sound =
-        ended && account->name[0] != '\0' && reader.has_key && !ks_lines_next(&lines, &line, &line_size);
-    return sound ? KS_OK : KS_INVALID;
+    bool is_sound = ks_lines_take_all(bytes, size, first_line, take_line, &reader) &&
+                    account->name[0] != '\0' && reader.has_key;
+    return is_sound ? KS_OK : KS_INVALID;
 }
 
 /* ---- writing ---- */
