@@ -46,7 +46,11 @@ class ManInTheMiddle:
     def _accept(self) -> None:
         for accepted in connections_to(self._listener):
             accepted.settimeout(60)
-            onwards = socket.create_connection(self.target, 60)
+            try:
+                onwards = socket.create_connection(self.target, 60)
+            except OSError:  # nobody is there just now
+                accepted.close()
+                continue
             self._sockets += [accepted, onwards]
             self._start(self._relay, accepted, onwards)
 

@@ -52,7 +52,11 @@ class Relay:
                 if not self._passes:
                     accepted.close()
                     continue
-                passed_on = socket.create_connection(self.target)
+                try:
+                    passed_on = socket.create_connection(self.target)
+                except OSError:  # nobody is there just now
+                    accepted.close()
+                    continue
                 self._sockets += [accepted, passed_on]
             self._start(self._pump, accepted, passed_on)
             self._start(self._pump, passed_on, accepted)
