@@ -401,11 +401,15 @@ struct ks_store_reset_key {
  * nobody but by an invitation for this name (store_accounts.h). What the disk refuses to delete of its
  * files and messages is logged, reachable by nobody, and tried again, over restarts, too. Else the user is as
  * it was, but for its stages, which may be gone: KS_NOT_FOUND; KS_NO_SPACE, KS_IO, KS_NO_MEMORY. Whoever
- * needs an order behind it waits for `done`. Lists that are on their way end with KS_NOT_FOUND. */
+ * needs an order behind it waits for `done`. Lists that are on their way end with KS_NOT_FOUND. With
+ * `only_with_key` it is removed only if it is an account of this key in the very commit; else KS_NOT_FOUND.
+ */
 struct ks_store_remove_user {
     struct ks_store_request request;
-    char name[KS_TEXT_FIELD_SIZE]; /* in */
-    struct ks_client_id id;        /* out, with KS_OK: who it was */
+    char name[KS_TEXT_FIELD_SIZE];            /* in */
+    bool only_with_key;                       /* in */
+    uint8_t account_key[KS_ACCOUNT_KEY_SIZE]; /* in, if only_with_key */
+    struct ks_client_id id;                   /* out, with KS_OK: who it was */
 };
 
 enum { KS_CHECK_TEXT_SIZE = 640 };

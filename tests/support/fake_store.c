@@ -326,6 +326,10 @@ static void fake_remove_user(struct ks_store *store, struct ks_store_remove_user
 {
     struct fake_user *user = fake_store_find_name(store, request->name);
     enum ks_result failure = fake_store_take_failure(store);
+    if (user != NULL && request->only_with_key &&
+        (!user->user.is_account ||
+         memcmp(user->account_key, request->account_key, sizeof user->account_key) != 0))
+        user = NULL;
     if (user != NULL)
         request->id = user->user.id;
     if (failure == KS_OK && user != NULL)

@@ -21,9 +21,9 @@ static enum kesher_status fail(struct kesher_error *error, enum kesher_status st
 
 static enum kesher_status fail(struct kesher_error *error, enum kesher_status status, const char *format, ...)
 {
-    va_list arguments;
     if (error == NULL)
         return status;
+    va_list arguments;
     va_start(arguments, format);
     error->status = status;
     if (vsnprintf(error->sentence, sizeof error->sentence, format, arguments) < 0)

@@ -84,31 +84,28 @@ static enum kesher_status take_address(struct kesher_chat *chat, const char *add
     return KESHER_OK;
 }
 
-enum kesher_status ks_chat_new(const struct kesher_options *options, struct kesher_chat **chat,
-                               struct kesher_error *error)
+struct kesher_chat *ks_chat_new(const struct kesher_options *options)
 {
     struct kesher_chat *created = malloc(sizeof *created);
     if (created == NULL)
-        return ks_failure_no_memory(error);
+        return NULL;
     *created = (struct kesher_chat){.options = ks_client_session_limits(options)};
     created->queue = ks_buffer_empty(0);
     ks_chat_reader_init(&created->reader, false);
     if (ks_buffer_reserve(&created->queue, QUEUE_ROOM) != KS_OK) {
         kesher_chat_close(created);
-        return ks_failure_no_memory(error);
+        return NULL;
     }
-    *chat = created;
-    return KESHER_OK;
+    return created;
 }
 
 enum kesher_status kesher_chat_open(const char *address, const struct kesher_options *options,
                                     struct kesher_chat **chat, struct kesher_error *error)
 {
-    struct kesher_chat *opened = NULL;
-    enum kesher_status status = ks_chat_new(options, &opened, error);
-    if (status != KESHER_OK)
-        return status;
-    status = take_address(opened, address, error);
+    struct kesher_chat *opened = ks_chat_new(options);
+    if (opened == NULL)
+        return ks_failure_no_memory(error);
+    enum kesher_status status = take_address(opened, address, error);
     if (status == KESHER_OK)
         status = dial(opened, error);
     if (status != KESHER_OK) {

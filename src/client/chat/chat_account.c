@@ -61,11 +61,10 @@ enum kesher_status kesher_chat_open_account(struct kesher_account *account,
                                             const struct kesher_options *options, struct kesher_chat **chat,
                                             struct kesher_error *error)
 {
-    struct kesher_chat *opened = NULL;
-    enum kesher_status status = ks_chat_new(options, &opened, error);
-    if (status != KESHER_OK)
-        return status;
-    status = enter(opened, account->session.access, error);
+    struct kesher_chat *opened = ks_chat_new(options);
+    if (opened == NULL)
+        return ks_failure_no_memory(error);
+    enum kesher_status status = enter(opened, account->session.access, error);
     if (status == KESHER_OK)
         *chat = opened;
     else

@@ -45,9 +45,8 @@ struct kesher_chat {
     char proposed_name[KESHER_NAME_SIZE];
 };
 
-/* A chat without a connection, for kesher_chat_close. KESHER_OK; KESHER_NO_MEMORY. */
-enum kesher_status ks_chat_new(const struct kesher_options *options, struct kesher_chat **chat,
-                               struct kesher_error *error);
+/* A chat without a connection, for kesher_chat_close; NULL without memory. */
+struct kesher_chat *ks_chat_new(const struct kesher_options *options);
 
 /* A server that is gone without a word is noticed by a member who only listens. */
 void ks_chat_keep_alive(const struct kesher_chat *chat);

@@ -20,7 +20,7 @@ enum kesher_status ks_secure_context(const struct ks_trust *trust, struct ks_tls
 
 static bool is_loopback(int fd)
 {
-    struct sockaddr_storage peer;
+    struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
     socklen_t size = sizeof peer;
     if (getpeername(fd, (struct sockaddr *)&peer, &size) != 0)
         return false;

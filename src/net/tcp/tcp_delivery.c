@@ -37,9 +37,14 @@ static uint64_t delivered_according_to(const struct ks_tcp *tcp, const struct ks
 
 /* ---- the peer's end ---- */
 
+static bool watches(const struct ks_tcp *tcp)
+{
+    return tcp->watch != NULL && tcp->watch->watches;
+}
+
 static void note_end(struct ks_tcp *tcp, uint64_t acked)
 {
-    if (tcp->watch == NULL || tcp->watch->end_came)
+    if (tcp->watch->end_came)
         return;
     tcp->watch->end_came = true;
     tcp->watch->acked_ended = acked;
@@ -49,7 +54,7 @@ static void note_end(struct ks_tcp *tcp, uint64_t acked)
 static uint64_t take_note(struct ks_tcp *tcp, const struct ks_tcp_delivery *delivery, bool promptly)
 {
     uint64_t acked = delivered_according_to(tcp, delivery);
-    if (tcp->watch == NULL)
+    if (!watches(tcp))
         return acked;
     if (delivery->end_came)
         note_end(tcp, promptly ? acked : tcp->watch->acked_open);
@@ -61,7 +66,7 @@ static uint64_t take_note(struct ks_tcp *tcp, const struct ks_tcp_delivery *deli
 void ks_tcp_look_for_end(struct ks_tcp *tcp, bool promptly)
 {
     struct ks_tcp_delivery delivery;
-    if (tcp->watch != NULL && !tcp->watch->end_came && read_delivery(tcp, &delivery))
+    if (watches(tcp) && !tcp->watch->end_came && read_delivery(tcp, &delivery))
         take_note(tcp, &delivery, promptly);
 }
 
@@ -75,7 +80,7 @@ uint64_t ks_tcp_delivered_up_to(struct ks_connection *connection)
 uint64_t ks_tcp_delivered_before_end(struct ks_connection *connection)
 {
     const struct ks_tcp *tcp = ks_tcp_of(connection);
-    if (tcp->watch == NULL)
+    if (!watches(tcp))
         return 0;
     return tcp->watch->end_came ? tcp->watch->acked_ended : tcp->watch->acked_open;
 }
@@ -137,7 +142,6 @@ static bool have_watch(struct ks_tcp *tcp)
         return false;
     }
     tcp->watch->tcp = tcp;
-    ks_tcp_look_for_end(tcp, true);
     return true;
 }
 
@@ -146,6 +150,10 @@ void ks_tcp_watch_delivery(struct ks_connection *connection, uint64_t position)
     struct ks_tcp *tcp = ks_tcp_of(connection);
     if (tcp->state == STATE_DOOMED || !have_watch(tcp))
         return;
+    if (!tcp->watch->watches) {
+        tcp->watch->watches = true;
+        ks_tcp_look_for_end(tcp, true);
+    }
     tcp->watch->position = position;
     list_watch(tcp);
 }
@@ -197,6 +205,16 @@ static void check_delivery(struct ks_delivery_watch *watch)
     }
 }
 
+/* One that was there for its reminder alone is needed no more. */
+static void put_away(struct ks_delivery_watch *watch)
+{
+    unlist_watch(watch);
+    if (watch->watches)
+        return;
+    watch->tcp->watch = NULL;
+    free(watch);
+}
+
 void ks_tcp_check_deliveries(struct ks_worker_core *core)
 {
     struct ks_delivery_watch *watch = core->watching;
@@ -205,7 +223,7 @@ void ks_tcp_check_deliveries(struct ks_worker_core *core)
         struct ks_delivery_watch *next = watch->next;
         check_delivery(watch);
         if (watch->position == 0 && !ks_deadline_is_set(&watch->reminder))
-            unlist_watch(watch);
+            put_away(watch);
         watch = next;
     }
 }

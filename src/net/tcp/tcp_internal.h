@@ -28,6 +28,7 @@ struct ks_delivery_watch {
     struct ks_deadline reminder;
     struct ks_delivery_watch *next;
     struct ks_delivery_watch **link; /* what points here in the worker's list; NULL while not listed */
+    bool watches; /* a delivery is watched, or was: else it is there for its reminder alone */
     bool end_came;
 };
 

@@ -9,6 +9,7 @@
 #include "crypto/digest.h"
 #include "crypto/rsa.h"
 #include "crypto/secret.h"
+#include "service/accounts/challenge.h"
 #include "service/accounts/refusals.h"
 #include "service/accounts/signing.h"
 #include "service/core/report.h"
@@ -17,22 +18,6 @@
 #include <string.h>
 
 #define CHALLENGE_LABEL "kesher adopt 1"
-
-struct ks_challenge {
-    uint8_t secret[KS_ADOPTION_SECRET_SIZE];
-    struct ks_client_id id;           /* whose it is: what the id that was shown stood for */
-    uint8_t key[KS_ACCOUNT_KEY_SIZE]; /* of the account that it shall be */
-    size_t size;                      /* of what the proof is over */
-    uint8_t proven[KS_SIGNED_LIMIT];
-};
-
-void ks_challenge_free(struct ks_challenge *challenge)
-{
-    if (challenge == NULL)
-        return;
-    ks_secret_wipe(challenge, sizeof *challenge);
-    free(challenge);
-}
 
 /* ---- 3003 ---- */
 

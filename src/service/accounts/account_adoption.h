@@ -9,9 +9,4 @@
 void ks_account_adopt(struct ks_exchange *exchange, const uint8_t *fixed);
 void ks_account_adoption_proof(struct ks_exchange *exchange, const uint8_t *fixed);
 
-/* What was asked in a 4003, and waits for its 3004: part of a visitor. */
-struct ks_challenge;
-
-void ks_challenge_free(struct ks_challenge *challenge); /* wipes; NULL is allowed */
-
 #endif

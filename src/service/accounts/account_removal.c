@@ -15,10 +15,7 @@
 struct account_removal {
     struct ks_signing signing;
     struct ks_account account;
-    union { /* one at a time, in this order */
-        struct ks_store_sign_in look;
-        struct ks_store_remove_user removal;
-    } question;
+    struct ks_store_remove_user question;
 };
 
 static struct account_removal *removal_of(struct ks_signing *signing)
@@ -54,8 +51,7 @@ static void end_account(struct ks_exchange *exchange, const struct ks_account *a
 
 static void removed(struct ks_store_request *request)
 {
-    struct account_removal *removal =
-        KS_CONTAINER_OF(request, struct account_removal, question.removal.request);
+    struct account_removal *removal = KS_CONTAINER_OF(request, struct account_removal, question.request);
     struct ks_exchange *exchange = removal->signing.exchange;
     if (request->result != KS_OK) {
         refuse(removal, request->result);
@@ -66,36 +62,18 @@ static void removed(struct ks_store_request *request)
     ks_exchange_answer_last(exchange, KS_RESPONSE_ACCOUNT_REMOVED, NULL, 0);
 }
 
-/* The store removes by name: so whoever has it must be this account, and its key the one that has signed. */
-static void found(struct ks_store_request *request)
-{
-    struct account_removal *removal = KS_CONTAINER_OF(request, struct account_removal, question.look.request);
-    struct ks_exchange *exchange = removal->signing.exchange;
-    enum ks_result result = request->result;
-    if (result == KS_OK &&
-        memcmp(&removal->question.look.account.id, &removal->account.id, KS_CLIENT_ID_SIZE) != 0)
-        result = KS_NOT_FOUND;
-    if (result != KS_OK) {
-        refuse(removal, result);
-        return;
-    }
-    struct ks_store_remove_user *question = &removal->question.removal;
-    memset(question, 0, sizeof *question);
-    question->request.reply_to = &exchange->loop->executor;
-    question->request.done = removed;
-    memcpy(question->name, removal->account.name, sizeof question->name);
-    ks_store_remove_user(exchange->environment->store, question);
-}
-
-/* The signature holds. */
-static void look(struct ks_signing *signing)
+/* The signature holds. The name may have got another key since this connection signed in: then nobody goes.
+ */
+static void ask_store(struct ks_signing *signing)
 {
     struct account_removal *removal = removal_of(signing);
-    struct ks_store_sign_in *question = &removal->question.look;
+    struct ks_store_remove_user *question = &removal->question;
     question->request.reply_to = &signing->exchange->loop->executor;
-    question->request.done = found;
-    memcpy(question->key, removal->account.key, sizeof question->key);
-    ks_store_sign_in(signing->exchange->environment->store, question);
+    question->request.done = removed;
+    memcpy(question->name, removal->account.name, sizeof question->name);
+    question->only_with_key = true;
+    memcpy(question->account_key, removal->account.key, sizeof question->account_key);
+    ks_store_remove_user(signing->exchange->environment->store, question);
 }
 
 void ks_account_remove(struct ks_exchange *exchange, const uint8_t *fixed)
@@ -106,12 +84,12 @@ void ks_account_remove(struct ks_exchange *exchange, const uint8_t *fixed)
         return;
     }
     struct ks_signing *signing = &removal->signing;
-    removal->account = ks_visitor_of(exchange)->account;
+    ks_visitor_account(ks_visitor_of(exchange), &removal->account);
     signing->exchange = exchange;
     signing->sign_in.kind = KS_SIGNATURE_KIND_CHANNEL;
     memcpy(signing->sign_in.key, removal->account.key, sizeof signing->sign_in.key);
     memcpy(signing->sign_in.signature, fixed, sizeof signing->sign_in.signature);
-    signing->holds = look;
+    signing->holds = ask_store;
     signing->discard = discard;
     if (!ks_signing_prepare(signing))
         return;

@@ -93,7 +93,7 @@ static void changed(struct ks_store_request *request)
     job->has_classic_id = job->change.on;
     job->classic_id = job->change.classic_id;
     if (visitor != NULL)
-        visitor->account.has_classic_id = job->change.on;
+        visitor->has_classic_id = job->change.on;
     ks_report_event(job->exchange, "is %s the classic ports", job->change.on ? "on" : "no longer on");
     ask_to_describe(job);
 }
@@ -177,7 +177,7 @@ static void begin(struct settings_job *job, const struct wishes *wishes)
     }
 }
 
-void ks_account_settings(struct ks_exchange *exchange, const uint8_t *fixed)
+void ks_account_settings_begin(struct ks_exchange *exchange, const uint8_t *fixed)
 {
     struct wishes wishes = {.has_classic = false};
     if (!read_wishes(fixed, exchange->header.payload_size, &wishes)) {
@@ -190,6 +190,6 @@ void ks_account_settings(struct ks_exchange *exchange, const uint8_t *fixed)
         return;
     }
     job->exchange = exchange;
-    job->account = ks_visitor_of(exchange)->account;
+    ks_visitor_account(ks_visitor_of(exchange), &job->account);
     begin(job, &wishes);
 }

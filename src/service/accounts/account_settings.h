@@ -7,6 +7,6 @@
 
 #include "service/core/exchange.h"
 
-void ks_account_settings(struct ks_exchange *exchange, const uint8_t *fixed);
+void ks_account_settings_begin(struct ks_exchange *exchange, const uint8_t *fixed);
 
 #endif

@@ -15,16 +15,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct account_registration {
+struct new_account {
     struct ks_signing signing;
     enum ks_refusal_reason unadmitted; /* why nobody new may register so; 0: they may */
     struct ks_store_sign_in again;     /* whether it is somebody new, where nobody may */
     struct ks_store_register_account request;
 };
 
-static struct account_registration *registration_of(struct ks_signing *signing)
+static struct new_account *registration_of(struct ks_signing *signing)
 {
-    return KS_CONTAINER_OF(signing, struct account_registration, signing);
+    return KS_CONTAINER_OF(signing, struct new_account, signing);
 }
 
 /* What is signed has the invitation in it. */
@@ -34,7 +34,7 @@ static void discard(struct ks_signing *signing)
     free(registration_of(signing));
 }
 
-static void refuse(struct account_registration *registration, enum ks_refusal_reason reason)
+static void refuse(struct new_account *registration, enum ks_refusal_reason reason)
 {
     struct ks_exchange *exchange = registration->signing.exchange;
     discard(&registration->signing);
@@ -74,8 +74,7 @@ static void tell_registered(const struct ks_exchange *exchange,
 
 static void registered(struct ks_store_request *request)
 {
-    struct account_registration *registration =
-        KS_CONTAINER_OF(request, struct account_registration, request.request);
+    struct new_account *registration = KS_CONTAINER_OF(request, struct new_account, request.request);
     struct ks_exchange *exchange = registration->signing.exchange;
     struct ks_account account = registration->request.account;
     if (request->result != KS_OK) {
@@ -89,8 +88,7 @@ static void registered(struct ks_store_request *request)
 
 static void looked_up(struct ks_store_request *request)
 {
-    struct account_registration *registration =
-        KS_CONTAINER_OF(request, struct account_registration, again.request);
+    struct new_account *registration = KS_CONTAINER_OF(request, struct new_account, again.request);
     struct ks_exchange *exchange = registration->signing.exchange;
     struct ks_account account = registration->again.account;
     if (request->result == KS_OK && strcmp(account.name, registration->request.name) == 0) {
@@ -103,7 +101,7 @@ static void looked_up(struct ks_store_request *request)
 }
 
 /* Nobody new may register; but whoever did, and never heard of it, is answered again. */
-static void look_up(struct account_registration *registration)
+static void look_up(struct new_account *registration)
 {
     struct ks_exchange *exchange = registration->signing.exchange;
     struct ks_store_sign_in *again = &registration->again;
@@ -116,7 +114,7 @@ static void look_up(struct account_registration *registration)
 /* The signature holds. */
 static void ask_store(struct ks_signing *signing)
 {
-    struct account_registration *registration = registration_of(signing);
+    struct new_account *registration = registration_of(signing);
     struct ks_exchange *exchange = signing->exchange;
     const struct ks_service_environment *environment = exchange->environment;
     if (registration->unadmitted != 0) {
@@ -199,7 +197,7 @@ void ks_new_account_register(struct ks_exchange *exchange, const uint8_t *fixed)
         ks_refuse(exchange, KS_REFUSAL_MALFORMED);
         return;
     }
-    struct account_registration *registration = calloc(1, sizeof *registration);
+    struct new_account *registration = calloc(1, sizeof *registration);
     if (registration == NULL) {
         ks_refuse(exchange, KS_REFUSAL_TROUBLE);
         return;

@@ -11,8 +11,8 @@ static const char *const sentences[] = {
     [KS_REFUSAL_SIGN_IN_FIRST] = "Sign in or register first.",
     [KS_REFUSAL_UNKNOWN_ACCOUNT] =
         "No account here has this key: register, or ask the server's operator what became of it.",
-    [KS_REFUSAL_SIGNATURE] = "The signature does not hold: it was made with another key, or for another "
-                             "connection.",
+    [KS_REFUSAL_SIGNATURE] =
+        "The signature does not hold: another key has made it, or it is for another connection.",
     [KS_REFUSAL_SIGNED_IN] = "This connection has signed in already.",
     [KS_REFUSAL_SIGNATURES] = "Too many signatures on one connection: connect again.",
     [KS_REFUSAL_NAME] = "An account may not have this name: choose another one.",

@@ -53,9 +53,7 @@ bool ks_signing_prepare(struct ks_signing *signing)
     else if (visitor->signatures >= KS_VISITOR_SIGNATURES)
         refuse_more(signing);
     else if (!network_may_fail(exchange)) {
-        ks_report(
-            exchange, KS_LOG_WARNING,
-            "refused: too many failed sign-ins from this address in an hour (failed-sign-ins-per-hour)");
+        ks_report(exchange, KS_LOG_WARNING, "refused: too many failed sign-ins from this address in an hour");
         refuse(signing, KS_REFUSAL_TOO_MANY);
     } else
         return true;

@@ -1,8 +1,8 @@
 /* visitor.c — see visitor.h. */
 #include "service/accounts/visitor.h"
 
-#include "service/accounts/account_adoption.h"
 #include "service/accounts/account_summary.h"
+#include "service/accounts/challenge.h"
 #include "service/accounts/presence.h"
 #include "service/accounts/refusals.h"
 #include "service/core/report.h"
@@ -27,6 +27,7 @@ static void visitor_went(struct ks_session *session)
     struct ks_visitor *visitor = ks_session_visitor(session);
     ks_presence_leave(visitor->attendance);
     ks_challenge_free(visitor->challenge);
+    free(visitor->name);
     free(visitor);
 }
 
@@ -118,18 +119,43 @@ static void answer_signed_in(struct ks_exchange *exchange, const struct ks_accou
     ks_exchange_answer(exchange, KS_RESPONSE_SIGNED_IN, list, size);
 }
 
+/* False when out of memory. */
+static bool take_account(struct ks_visitor *visitor, const struct ks_account *account)
+{
+    visitor->name = strdup(account->name);
+    if (visitor->name == NULL)
+        return false;
+    visitor->id = account->id;
+    memcpy(visitor->key, account->key, sizeof visitor->key);
+    visitor->registered = account->registered;
+    visitor->has_classic_id = account->has_classic_id;
+    return true;
+}
+
+void ks_visitor_account(const struct ks_visitor *visitor, struct ks_account *account)
+{
+    *account = (struct ks_account){
+        .id = visitor->id, .has_classic_id = visitor->has_classic_id, .registered = visitor->registered};
+    memcpy(account->key, visitor->key, sizeof account->key);
+    memcpy(account->name, visitor->name, strlen(visitor->name) + 1);
+}
+
 /* What was true before the attendance began is true still. */
 static void settle(struct arrival *arrival, struct ks_visitor *visitor)
 {
     struct ks_exchange *exchange = arrival->exchange;
+    const struct ks_account account = arrival->again.account;
+    if (!take_account(visitor, &account)) {
+        arrival_refuse(arrival, KS_REFUSAL_TROUBLE);
+        return;
+    }
     visitor->attendance = arrival->attendance;
-    visitor->account = arrival->again.account;
     free(arrival);
-    ks_session_serve(visitor->session, &visitor->account.id);
-    exchange->header.client_id = visitor->account.id;
-    ks_store_touch(exchange->environment->store, &visitor->account.id);
+    ks_session_serve(visitor->session, &visitor->id);
+    exchange->header.client_id = visitor->id;
+    ks_store_touch(exchange->environment->store, &visitor->id);
     ks_report_event(exchange, "signed in");
-    answer_signed_in(exchange, &visitor->account);
+    answer_signed_in(exchange, &account);
 }
 
 static void found_again(struct ks_store_request *request)
@@ -163,8 +189,7 @@ static void ask_again(struct arrival *arrival)
 
 static void refuse_many(struct arrival *arrival)
 {
-    ks_report(arrival->exchange, KS_LOG_WARNING,
-              "refused: too many connections of one account (connections-per-account)");
+    ks_report(arrival->exchange, KS_LOG_WARNING, "refused: too many connections of one account");
     arrival_refuse(arrival, KS_REFUSAL_TOO_MANY);
 }
 

@@ -20,9 +20,13 @@ enum { KS_VISITOR_SIGNATURES = 3 }; /* that are judged on a connection */
 struct ks_visitor {
     struct ks_session *session;
     struct ks_attendance *attendance; /* NULL until it has signed in */
-    struct ks_account account;        /* then */
-    struct ks_challenge *challenge;   /* of an adoption, which waits for its proof; NULL for none */
-    uint8_t signatures;               /* that were judged */
+    struct ks_client_id id;           /* then, as all of the account's */
+    uint8_t key[KS_ACCOUNT_KEY_SIZE];
+    char *name; /* of its own size: thousands of visitors may be there */
+    int64_t registered;
+    struct ks_challenge *challenge; /* of an adoption, which waits for its proof; NULL for none */
+    bool has_classic_id;
+    uint8_t signatures; /* that were judged */
     bool has_nonce;
 };
 
@@ -34,6 +38,9 @@ struct ks_visitor *ks_visitor_of(const struct ks_exchange *exchange);
 
 /* Whether it has signed in. */
 bool ks_visitor_is_known(const struct ks_visitor *visitor);
+
+/* The account of one that has signed in. */
+void ks_visitor_account(const struct ks_visitor *visitor, struct ks_account *account);
 
 /* Makes the visitor of this exchange the account: once the store has said that there is one with this key,
  * and signatures and proofs have held. Answers the exchange with 4001, or refuses it: the account may have

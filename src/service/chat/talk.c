@@ -26,8 +26,9 @@ void ks_talk_begin(struct ks_exchange *exchange, const uint8_t *fixed)
 {
     struct ks_chat_service_environment *chat = exchange->port->accounts->chat;
     struct ks_visitor *visitor = ks_visitor_of(exchange);
-    const char *name = visitor->account.name;
-    const struct ks_wire_text text = {.bytes = name, .size = (uint16_t)strnlen(name, KS_TEXT_FIELD_SIZE - 1)};
+    struct ks_account account;
+    ks_visitor_account(visitor, &account);
+    const struct ks_wire_text text = {.bytes = account.name, .size = (uint16_t)strlen(account.name)};
     uint8_t payload[sizeof(uint16_t) + KS_TEXT_FIELD_SIZE];
     size_t size = 0;
     (void)fixed;
@@ -37,7 +38,7 @@ void ks_talk_begin(struct ks_exchange *exchange, const uint8_t *fixed)
     }
     struct ks_chat_session *heir = NULL;
     if (ks_wire_text_encode(&text, payload, sizeof payload, &size) == KS_OK)
-        heir = ks_chat_service_expect(chat, ks_session_connection(visitor->session), &visitor->account,
+        heir = ks_chat_service_expect(chat, ks_session_connection(visitor->session), &account,
                                       visitor->attendance);
     if (heir == NULL) {
         ks_refuse(exchange, KS_REFUSAL_TROUBLE);

@@ -56,10 +56,13 @@ static size_t leave(struct ks_session *session, const uint8_t *bytes, size_t siz
     struct ks_connection *connection = session->connection;
     const struct ks_session_heir *heir = session->heir;
     void *context = session->heir_context;
+    bool input_ended = session->input_ended;
     ks_connection_set_deadline(connection, 0);
     session_clear(session);
     free(session);
     heir->take(context, connection);
+    if (input_ended) /* which is told once */
+        connection->events->input_ended(connection);
     return size > 0 ? connection->events->received(connection, bytes, size) : 0;
 }
 

@@ -26,9 +26,9 @@ struct ks_rule {
     const char *label; /* its code, for metrics */
     uint16_t code;
     uint8_t version;     /* in the answer */
+    bool is_collected;   /* all of the payload is collected for `begin`, and not fixed_size bytes of it */
     uint16_t error;      /* the answer to a request of this code that makes no sense */
     uint16_t reason;     /* on the secure port: of the 4999 when its service refuses (accounts_codec.h) */
-    bool is_collected;   /* all of the payload is collected for `begin`, and not fixed_size bytes of it */
     uint32_t fixed_size; /* bytes of the payload that are collected for `begin` */
     uint32_t smallest_payload;
     uint32_t largest_payload;

@@ -181,12 +181,27 @@ static void post_rows(struct ks_departure *departure)
 
 /* ---- the user itself, on the writer's thread ---- */
 
+/* In the transaction: the account may have got another key since the asker looked. */
+static enum ks_result judge_key(struct ks_engine *engine, const struct ks_departure *departure)
+{
+    const struct ks_store_remove_user *request = departure->request;
+    struct ks_account_row row;
+    if (request == NULL || !request->only_with_key)
+        return KS_OK;
+    enum ks_result result = ks_account_rows_by_id(&engine->writer, &departure->id, &row);
+    if (result == KS_OK && memcmp(row.key, request->account_key, sizeof row.key) != 0)
+        return KS_NOT_FOUND;
+    return result;
+}
+
 static enum ks_result delete_user(struct ks_engine *engine, const struct ks_departure *departure)
 {
     struct ks_user_entry *entry = ks_users_find(engine->users, &departure->id);
     if (entry == NULL || !entry->published || entry->leaving)
         return KS_NOT_FOUND;
     enum ks_result result = ks_database_writer_begin(&engine->writer);
+    if (result == KS_OK)
+        result = judge_key(engine, departure);
     if (result == KS_OK)
         result = ks_account_rows_retire(&engine->writer, &departure->id);
     if (result != KS_OK)

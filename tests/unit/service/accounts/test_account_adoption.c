@@ -197,12 +197,18 @@ static void what_is_no_identity_is_refused_with_one_reason(void **state)
     const struct identity keyless = make_identity(gate, "keyless");
     make_account(gate, 0, &bob, "bob");
     gate->store.users[1].user.has_public_key = false;
+    struct fake_user *on_classic = &gate->store.users[2];
+    on_classic->user.has_classic_id = true; /* with an id and a key of its own there */
+    on_classic->user.has_public_key = true;
+    memset(on_classic->classic_id.bytes, 7, sizeof on_classic->classic_id.bytes);
+    memcpy(on_classic->public_key, gate->store.users[0].public_key, sizeof on_classic->public_key);
     const struct identity wrong[] = {
         {.id = {{9}}, .name = "alice"},                      /* nobody's id */
         {.id = identity.id, .name = "Alice"},                /* another name */
         {.id = identity.id, .name = "bob"},                  /* somebody else's */
         {.id = keyless.id, .name = "keyless"},               /* no public key */
         {.id = gate->store.users[2].user.id, .name = "bob"}, /* an account */
+        {.id = on_classic->classic_id, .name = "bob"},
         {.id = {{0}}, .name = "alice"},
     };
     for (unsigned i = 0; i < KS_COUNT_OF(wrong); i++) {

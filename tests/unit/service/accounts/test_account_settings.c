@@ -238,6 +238,14 @@ static void switched_on_it_is_a_user_of_the_classic_port_under_another_id(void *
     send_it(gate, 1, &key);
     assert_int_equal(hear(gate, 1, &payload, &size), KS_RESPONSE_USER_KEY);
     assert_memory_equal(payload + KS_CLIENT_ID_SIZE, public_key, sizeof public_key);
+    const struct sent by_classic_id =
+        request_by(&bob, KS_REQUEST_USER_KEY, classic.bytes, sizeof classic.bytes);
+    const struct sent by_own_id = request_by(&bob, KS_REQUEST_USER_KEY, own.bytes, sizeof own.bytes);
+    send_it(gate, 1, &by_classic_id);
+    assert_int_equal(hear(gate, 1, &payload, &size), KS_RESPONSE_USER_KEY);
+    assert_memory_equal(payload, classic.bytes, sizeof classic.bytes);
+    send_it(gate, 1, &by_own_id); /* which nobody outside is told */
+    assert_told(gate, 1, KS_RESPONSE_ERROR);
     const struct ks_send_message_payload message = {.target = alias, .type = KS_MESSAGE_KEY_REQUEST};
     uint8_t fixed[KS_SEND_MESSAGE_FIXED_SIZE];
     ks_send_message_payload_encode(&message, fixed);

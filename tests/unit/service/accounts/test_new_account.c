@@ -163,7 +163,7 @@ static void trouble_of_the_store_has_its_reasons(void **state)
 
 /* ---- who is admitted ---- */
 
-static void a_closed_server_takes_nobody_and_judges_nothing(void **state)
+static void a_closed_server_takes_nobody_whatever_they_bring(void **state)
 {
     struct gate *gate = *state;
     const struct person alice = person_of('a');
@@ -171,11 +171,38 @@ static void a_closed_server_takes_nobody_and_judges_nothing(void **state)
     make_invitation_for(gate, 7, 1, 0, "", invitation);
     gate->environment.settings.registration = KS_REGISTRATION_CLOSED;
     gate_open(gate, 0);
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 3; i++) {
         enrol(gate, 0, &alice, "alice", i % 2 == 0 ? "" : invitation);
         assert_refused(gate, 0, KS_REFUSAL_CLOSED);
     }
     assert_int_equal(gate->store.invitations[0].uses, 1);
+    assert_int_equal(gate->store.user_count, 0);
+}
+
+/* Its answer may have been lost, and the door closed meanwhile; but nobody has it opened by a key alone. */
+static void who_has_registered_is_answered_again_where_nobody_new_may(void **state)
+{
+    struct gate *gate = *state;
+    const struct person alice = person_of('a');
+    const struct person mallory = person_of('m');
+    make_account(gate, 0, &alice, "alice");
+    for (int i = 0; i < 2; i++) {
+        gate->environment.settings.registration = i == 0 ? KS_REGISTRATION_CLOSED : KS_REGISTRATION_INVITED;
+        enum ks_refusal_reason reason = i == 0 ? KS_REFUSAL_CLOSED : KS_REFUSAL_INVITATION_NEEDED;
+        gate_open(gate, 0);
+        gate_open(gate, 1);
+        enrol(gate, 0, &alice, "another", "");
+        assert_refused(gate, 0, reason);
+        enrol(gate, 0, &mallory, "alice", "");
+        assert_refused(gate, 0, reason);
+        const struct sent of_another = registration_for(gate, 1, &alice, "alice", "");
+        send_it(gate, 0, &of_another); /* not for this connection */
+        assert_refused(gate, 0, KS_REFUSAL_SIGNATURES);
+        enrol(gate, 1, &alice, "alice", "");
+        assert_told(gate, 1, KS_RESPONSE_SIGNED_IN);
+        gate_close(gate, 0);
+        gate_close(gate, 1);
+    }
 }
 
 static void by_invitation_one_needs_one_that_holds(void **state)
@@ -399,7 +426,8 @@ int main(void)
         GATE_TEST(a_registration_is_signed_with_its_name_and_invitation),
         GATE_TEST(of_two_registrations_of_one_name_one_gets_it),
         GATE_TEST(trouble_of_the_store_has_its_reasons),
-        GATE_TEST(a_closed_server_takes_nobody_and_judges_nothing),
+        GATE_TEST(a_closed_server_takes_nobody_whatever_they_bring),
+        GATE_TEST(who_has_registered_is_answered_again_where_nobody_new_may),
         GATE_TEST(by_invitation_one_needs_one_that_holds),
         GATE_TEST(an_invitation_is_over_in_time_and_a_wrong_one_counts_where_all_may_register),
         GATE_TEST(a_taken_name_uses_no_invitation_up),

@@ -144,12 +144,13 @@ static struct sent prepare_talk(struct gate *gate)
     assert_enrolled(gate, 0, &person, name);
     gate->store.later = true;
     const struct sent settings = request(KS_REQUEST_MY_ACCOUNT, NULL, 0);
-    send_only(gate, 0, &settings); /* so that it has to wait */
+    send_only(gate, 0, &settings); /* so that it has to wait, collected in two parts */
     gate->store.later = false;
-    struct sent sent = request(KS_REQUEST_TALK, NULL, 0);
-    memcpy(sent.bytes + sent.size, "2\n\nsecret\n", 10);
-    sent.size += 10;
-    return sent;
+    const struct sent talk = request(KS_REQUEST_TALK, NULL, 0);
+    fake_connection_send_only(&gate->peers[0], talk.bytes, 10);
+    struct sent rest = {.size = talk.size - 10};
+    memcpy(rest.bytes, talk.bytes + 10, rest.size);
+    return rest;
 }
 
 static struct sent prepare_name(struct gate *gate)
@@ -431,7 +432,8 @@ static void who_is_cut_while_going_over_is_gone(void **state)
         const struct sent settings = request(KS_REQUEST_MY_ACCOUNT, NULL, 0);
         const struct sent talk = request(KS_REQUEST_TALK, NULL, 0);
         send_only(gate, 0, &settings);
-        send_only(gate, 0, &talk);
+        fake_connection_send_only(&gate->peers[0], talk.bytes, 10);
+        fake_connection_send_only(&gate->peers[0], talk.bytes + 10, talk.size - 10);
         gate_step(gate, steps);
         ks_presence_cut(gate->accounts.presence, &id, NULL);
         gate_run(gate);

@@ -105,6 +105,15 @@ struct ks_client_id classic_on(struct party *me, const struct ks_client_id *id, 
     return classic_id;
 }
 
+enum ks_result remove_account(struct party *me, const char *name, uint8_t key)
+{
+    struct ks_store_remove_user request = {.request = party_request(me), .only_with_key = true};
+    snprintf(request.name, sizeof request.name, "%s", name);
+    memset(request.account_key, key, sizeof request.account_key);
+    ks_store_remove_user(me->store, &request);
+    return party_wait(me, &request.request);
+}
+
 enum ks_result invite(struct party *me, uint8_t invitation, unsigned uses, int64_t until, const char *name)
 {
     struct ks_store_invite request = {.request = party_request(me), .uses = uses, .until = until};

@@ -29,6 +29,7 @@ enum ks_result set_classic(struct party *me, const struct ks_client_id *id, bool
                            struct ks_client_id *classic_id);
 /* A new classic id; fails the test when there is none. */
 struct ks_client_id classic_on(struct party *me, const struct ks_client_id *id, uint8_t public_byte);
+enum ks_result remove_account(struct party *me, const char *name, uint8_t key);
 enum ks_result invite(struct party *me, uint8_t invitation, unsigned uses, int64_t until, const char *name);
 enum ks_result name_holder(struct party *me, const char *skeleton, struct ks_client_id *id);
 

@@ -135,6 +135,19 @@ static void it_is_told_whose_a_name_would_be(struct party *me)
     assert_memory_equal(&id, &zeros, sizeof id);
 }
 
+static void whoever_has_lost_its_name_to_another_key_removes_nobody(struct party *me)
+{
+    struct ks_client_id alice = new_account(me, "alice", KEY);
+    assert_int_equal(register_classic(me, "bob", "bob"), KS_OK);
+    assert_int_equal(invite(me, CODE, 1, 0, "alice"), KS_OK);
+    assert_int_equal(register_invited(me, "alice", OTHER_KEY, CODE, NULL), KS_OK);
+    assert_int_equal(remove_account(me, "alice", KEY), KS_NOT_FOUND);
+    assert_int_equal(remove_account(me, "bob", KEY), KS_NOT_FOUND);
+    assert_account(me, OTHER_KEY, "alice", &alice);
+    assert_int_equal(remove_account(me, "alice", OTHER_KEY), KS_OK);
+    assert_int_equal(sign_in(me, OTHER_KEY, NULL), KS_NOT_FOUND);
+}
+
 static void of_requests_for_names_that_are_alike_at_once_one_wins(struct party *me)
 {
     enum { RIVALS = 6 };
@@ -320,6 +333,7 @@ static const struct contract_case cases[] = {
     CASE(classic_names_may_be_alike),
     CASE(without_a_skeleton_a_name_is_like_itself_in_lower_case),
     CASE(it_is_told_whose_a_name_would_be),
+    CASE(whoever_has_lost_its_name_to_another_key_removes_nobody),
     CASE(of_requests_for_names_that_are_alike_at_once_one_wins),
     CASE(of_a_classic_and_another_request_for_a_name_at_once_one_wins),
     CASE(of_requests_with_one_key_at_once_one_name_wins),
