@@ -7,10 +7,12 @@ import struct
 import pytest
 from peer import accounts, crypto
 from peer.accounts import Account, Answer, Entry, Request, list_payload, text
+from peer.chat import ENTER_NAME, ENTER_NEW_PASSWORD, created
 from peer.drop import User
 from peer.frames import reply
 from peer.kesher import Kesher, Outcome, write_identity
 from peer.links import base64url
+from peer.piped import Piped
 from peer.secure_server import SecureServer
 
 ALONE = {"start_new_session": True}  # without a terminal
@@ -208,3 +210,21 @@ def test_a_server_that_lost_its_key_is_refused_with_both_fingerprints(make_secur
     line = assert_told(kesher.run("account", **ALONE))
     assert base64url(old) in line and base64url(server.identity.fingerprint) in line
     assert server.codes == [Request.REGISTER]
+
+
+# -- chat that somebody cut
+
+CHAT = [ENTER_NAME, ENTER_NEW_PASSWORD, created(1) + "\n" + "bob: I agree\nbob: I agree to"]
+
+
+@pytest.mark.parametrize("cuts_chat", [True, False])
+def test_half_a_line_that_somebody_cut_is_not_shown(make_secure_fake, at, cuts_chat):
+    """A line that was begun may be shown when the server has said all, and never when the connection was cut."""
+    server, kesher = make_secure_fake(), at("home")
+    kesher.succeed("register", NAME, "--server", link_of(server), **ALONE)
+    server.chat, server.cuts_chat = CHAT, cuts_chat
+    run = Piped(kesher.command("chat", "create"), KESHER_CHAT_PASSWORD="12345")
+    outcome = run.wait()
+    run.close()
+    assert "bob: I agree\n" in outcome.stdout
+    assert not cuts_chat or "bob: I agree to" not in outcome.stdout

@@ -141,6 +141,15 @@ def test_a_talk_begins_with_the_menu_as_a_line(client, account):
     talker.expect(MENU)
 
 
+def test_a_chat_that_was_written_beforehand_is_said_and_cut(fake, client, account):
+    fake.chat = [ENTER_NAME, "half a line"]
+    talker = client.talk()
+    talker.expect(MENU)
+    talker.answer(JOIN, ENTER_NAME)
+    talker.write("alice")
+    assert talker.receive_rest() == b"half a line" and client.was_cut
+
+
 def test_another_server_than_the_pinned_one_is_refused(fake):
     with pytest.raises(NotThisServer):
         SecureClient(fake.address, fingerprint=bytes(32))

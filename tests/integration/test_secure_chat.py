@@ -181,3 +181,18 @@ def test_control_characters_and_turns_of_writing_reach_nobody(group):
     first, second = group
     second.write("a\x1b[31mb\u202ec\x07d")
     first.expect(said(second.name, "abcd"))
+
+
+@pytest.mark.parametrize("end", ["said all", "cut", "reset"])
+def test_half_a_line_is_said_when_its_writer_has_said_all_and_not_when_somebody_cut_it(group, end):
+    """Else whoever is on the way could make "I agree" of "I agree to nothing"."""
+    first, second = group
+    second.send(b"I agree")
+    if end == "said all":
+        second.finish_sending()
+        first.expect(said(second.name, "I agree"))
+    elif end == "cut":
+        second.client.close_at_once()
+    else:
+        second.client.reset()
+    first.expect(chat.has_left(second.name))

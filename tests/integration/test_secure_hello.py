@@ -1,10 +1,17 @@
 """Hellos and handshakes on the secure port that come in pieces, in records of any size, too long, or never whole."""
 
 import os
+import socket
+import struct
+import threading
+from contextlib import suppress
 
 import pytest
 from peer import tls
+from peer.accounts import VERSION, Answer
 from peer.hellos import HELLO_LIMIT, SlowHandshake, has_server_hello
+from peer.openssl import SClient
+from peer.secure import PROBE, frame
 from peer.tls_records import (
     ALERT,
     CHANGE_CIPHER_SPEC,
@@ -187,4 +194,79 @@ def test_a_client_that_ends_after_its_hello_is_forgotten(start, secure, client):
         slow.send(slow.hello)
         slow.raw.shutdown(1)
         slow.everything()
+    assert client.is_served()
+
+
+# -- a second hello, which the server asks for
+
+
+class Between:
+    """Passes one connection on to a server, what the client sends by way of `pass_on`."""
+
+    def __init__(self, target: tuple[str, int], pass_on):
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = self._listener.getsockname()
+        self._target = target
+        self._pass_on = pass_on
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._listener.close()
+        self._thread.join()
+
+    def _run(self) -> None:
+        client, _ = self._listener.accept()
+        server = socket.create_connection(self._target, 60)
+        server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        back = threading.Thread(target=self._pump, args=(server, client, lambda data, to: to.sendall(data)))
+        back.start()
+        self._pump(client, server, self._pass_on)
+        back.join()
+        client.close()
+        server.close()
+
+    @staticmethod
+    def _pump(source: socket.socket, sink: socket.socket, pass_on) -> None:
+        try:
+            while data := source.recv(65536):
+                pass_on(data, sink)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            for end in (source, sink):
+                with suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+
+
+def byte_by_byte(data: bytes, to: socket.socket) -> None:
+    for byte in data:
+        to.sendall(bytes([byte]))
+
+
+def test_a_second_hello_of_single_bytes_is_one(secure):
+    with Between(secure.secure_address, byte_by_byte) as between:
+        with SClient(between.address, "-groups", "P-521:X25519", "-quiet") as client:
+            client.type(frame(PROBE))
+            client.wait_for(struct.pack("<BH", VERSION, Answer.REFUSED))
+
+
+@pytest.mark.parametrize("size", [20_000, 60_000])
+def test_a_second_hello_that_is_too_long_ends_the_connection(secure, client, size):
+    """As long as the first may not be."""
+    hellos = []
+
+    def lengthen_the_second(data: bytes, to: socket.socket) -> None:
+        if HANDSHAKE in (data[0], data[6:7] and data[6]):
+            hellos.append(data)
+        if len(hellos) == 2:
+            data = records_of(b"\1" + size.to_bytes(3, "big") + bytes(size))
+        to.sendall(data)
+
+    with Between(secure.secure_address, lengthen_the_second) as between:
+        with SClient(between.address, "-groups", "P-521:X25519", "-quiet") as openssl:
+            openssl.wait_for(b"(ended)")
+    assert len(hellos) == 2
     assert client.is_served()

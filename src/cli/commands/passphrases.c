@@ -5,32 +5,16 @@
 #include "cli/terminal/terminal.h"
 
 #include "base/text.h"
+#include "client/failure.h"
 #include "crypto/secret.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { ANSWER_SIZE = 64, SHOWN_SIZE = 300 };
-
-static enum kesher_status fail(struct kesher_error *error, enum kesher_status status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static enum kesher_status fail(struct kesher_error *error, enum kesher_status status, const char *format, ...)
-{
-    if (error == NULL)
-        return status;
-    va_list arguments;
-    va_start(arguments, format);
-    error->status = status;
-    if (vsnprintf(error->sentence, sizeof error->sentence, format, arguments) < 0)
-        error->sentence[0] = '\0';
-    va_end(arguments);
-    return status;
-}
 
 /* ---- from a file ---- */
 
@@ -72,16 +56,17 @@ static enum kesher_status take_from_file(const char *path, char bytes[KESHER_PAS
     if (fd >= 0)
         close(fd);
     if (got < 0)
-        return fail(error, KESHER_FILE, "cannot read the passphrase in '%s': %s", shown,
-                    strerror_r(failure, reason, sizeof reason));
+        return ks_failure(error, KESHER_FILE, "cannot read the passphrase in '%s': %s", shown,
+                          strerror_r(failure, reason, sizeof reason));
     *size = first_line(whole, (size_t)got);
     bool fits = *size >= 1 && *size <= KESHER_PASSPHRASE_SIZE;
     if (fits)
         memcpy(bytes, whole, *size);
     ks_secret_wipe(whole, sizeof whole);
-    return fits ? KESHER_OK
-                : fail(error, KESHER_INVALID, "the first line of '%s' is no passphrase of 1 to %d bytes",
-                       shown, KESHER_PASSPHRASE_SIZE);
+    return fits
+               ? KESHER_OK
+               : ks_failure(error, KESHER_INVALID, "the first line of '%s' is no passphrase of 1 to %d bytes",
+                            shown, KESHER_PASSPHRASE_SIZE);
 }
 
 /* ---- on the terminal ---- */
@@ -93,7 +78,7 @@ static enum kesher_status ask_once(const char *question, char bytes[KESHER_PASSP
     do {
         if (!ks_terminal_ask(question, true, line, sizeof line, size)) {
             ks_secret_wipe(line, sizeof line);
-            return fail(error, KESHER_PASSPHRASE, "no passphrase was typed on the terminal");
+            return ks_failure(error, KESHER_PASSPHRASE, "no passphrase was typed on the terminal");
         }
     } while (*size == 0);
     memcpy(bytes, line, *size);
@@ -126,10 +111,10 @@ static enum kesher_status ask(void *context, enum kesher_passphrase_question que
     if (options->passphrase_file != NULL && question != KESHER_PASSPHRASE_AGAIN)
         return take_from_file(options->passphrase_file, bytes, size, error);
     if (options->passphrase_file != NULL)
-        return fail(error, KESHER_PASSPHRASE,
-                    "what --passphrase-file names is not the passphrase of this home");
+        return ks_failure(error, KESHER_PASSPHRASE,
+                          "what --passphrase-file names is not the passphrase of this home");
     if (!ks_terminal_is_there())
-        return fail(
+        return ks_failure(
             error, KESHER_PASSPHRASE,
             "the keys of this home are under a passphrase, and there is no terminal to ask for it; put "
             "it into a file, and give that with --passphrase-file");

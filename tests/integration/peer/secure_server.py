@@ -71,6 +71,8 @@ class SecureServer:
         self.users: list[User] = []
         self.invitations: dict[bytes, str] = {}  # code: for whom alone, "" for anybody
         self.instead: dict[int, bytes] = {}  # a request's code: what is sent instead of an honest answer
+        self.chat: list[str] = []  # after the menu, what is said after each line of the client
+        self.cuts_chat = True  # after the last of them; else it says that it has said all
         self.requests: list[Seen] = []
         self.problems: list[str] = []
         self.challenge: Callable[[User, bytes], bytes] = self._honest_challenge
@@ -204,8 +206,20 @@ class Session:
                 answer_payload = struct.pack("<H", refused.reason) + text("It is refused.")
         self.client.sendall(reply(answer, answer_payload, version=accounts.VERSION))
         if answer == Answer.TALK:
-            self.client.sendall(chat.MENU.encode() + b"\n")
+            return self._chat()
         return answer != Answer.REMOVED and not self._has_judged_enough(answer, answer_payload)
+
+    def _chat(self) -> bool:
+        self.client.sendall(chat.MENU.encode() + b"\n")
+        for said in self.server.chat:
+            while self._receive(1) != b"\n":
+                pass
+            self.client.sendall(said.encode())
+        if not self.server.chat:  # until the client ends it
+            self._receive(1 << 16)
+        if self.server.cuts_chat:
+            raise Ended
+        return False
 
     @staticmethod
     def _has_judged_enough(answer: int, payload: bytes) -> bool:
