@@ -102,7 +102,7 @@ def test_a_call_against_the_order_of_folders_is_found(tree):
     tree.compile("src/client/chat/chat.c", "int ks_chat(void) { return 1; }\n")
     (wrong,) = tree.wrong()
     assert wrong.startswith("src/client/home/home.c uses ks_chat of src/client/chat/chat.c, but in src/client a ")
-    assert "home, transport, people" in wrong
+    assert "home, transport, account, people" in wrong
 
 
 def test_an_include_that_is_no_path_from_src_is_found(tree):

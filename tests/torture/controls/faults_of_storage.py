@@ -3,6 +3,7 @@
 from .fault import Edit, Fault, PowerCuts, UnitTests, after, before, tests
 
 CHANGES = "store/embedded/changes.c"
+NEWCOMERS = "store/embedded/newcomers.c"
 CONFIRM = "store/embedded/vault/confirm.c"
 CONTENTS = "store/embedded/vault/contents.c"
 DAMAGE = "store/embedded/readers/damage.c"
@@ -192,7 +193,7 @@ IDS_AND_SALTS = [
         "client-ids-are-counted",
         (
             after(
-                CHANGES,
+                NEWCOMERS,
                 "    enum ks_result result = ks_random_fill(random, id->bytes, sizeof id->bytes);\n",
                 "    static uint8_t last_id;\n    if (FAULT)\n"
                 "        memset(id->bytes, ++last_id, sizeof id->bytes);\n",

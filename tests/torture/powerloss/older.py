@@ -53,7 +53,8 @@ def make_older_directory(root: Path, chance: Random) -> Ledger:
             _add_letters(database, data, chance, owed)
         database.execute("COMMIT")
     (with_inboxes,) = [number for number, step in enumerate(steps) if "TABLE waiting" in step]
-    if version > with_inboxes and chance.random() < 0.7:
+    (with_both_rows,) = [number for number, step in enumerate(steps) if "DELETE FROM settings" in step]
+    if with_inboxes < version <= with_both_rows and chance.random() < 0.7:
         _leave_some_unlisted(database, chance)
     if version > steps.index("") and chance.random() < 0.7:
         _add_journal(database, data, chance, owed)
@@ -127,10 +128,9 @@ def _leave_some_unlisted(database: sqlite3.Connection, chance: Random) -> None:
 
 def _add_journal(database: sqlite3.Connection, data: Path, chance: Random, owed: Ledger) -> None:
     """With letters that are nowhere else, and perhaps some before them that are in the database, too."""
-    ((last,),) = database.execute(
-        "SELECT max(seq, Value) FROM sqlite_sequence, settings"
-        " WHERE sqlite_sequence.name = 'messages' AND settings.Name = 'messages filed'"
-    )
+    ((last,),) = database.execute("SELECT seq FROM sqlite_sequence WHERE name = 'messages'")
+    for (filed,) in database.execute("SELECT Value FROM settings WHERE Name = 'messages filed'"):
+        last = max(last, filed)
     taken = [letter for letter in owed.letters.values() if letter.size < SPOOLED]
     taken = taken[-chance.randrange(len(taken) + 1) :] if chance.random() < 0.5 else []
     new = _new_letters(chance, owed, last)
