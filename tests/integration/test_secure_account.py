@@ -184,6 +184,7 @@ def test_the_classic_key_of_another_is_told_where_there_is_one(secure, new_accou
     assert other.key_of(secure.alias_of(user.id)) == user.public_key
     for target in (account.public_id, os.urandom(16)):
         assert other.refusal(Request.KEY_OF_USER, target) == Reason.NO_IDENTITY
+    assert other.refusal(Request.KEY_OF_USER, user.id) == Reason.NO_IDENTITY  # a secret, which is no target here
     client.classic_on(classic_key)
     assert other.key_of(account.public_id) == classic_key
 

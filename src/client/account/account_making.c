@@ -5,6 +5,7 @@
  * what it confirmed. Whatever is lost in between is asked for again with the same key.
  */
 #include "base/base64url.h"
+#include "base/text.h"
 #include "client/account/account_internal.h"
 #include "client/failure.h"
 #include "client/transport/request.h"
@@ -142,6 +143,19 @@ static enum kesher_status ask_server(struct making *making, struct kesher_error 
 
 /* ---- what it confirmed ---- */
 
+/* A server that names somebody else would have its user known, and written down here, by that name. */
+static enum kesher_status judge_name(const struct making *making, struct kesher_error *error)
+{
+    char told[KS_TEXT_FIELD_SIZE];
+    const char *name = making->facts.name;
+    if (name[0] == '\0' || strcmp(name, making->name) == 0)
+        return KESHER_OK;
+    ks_text_escape_quoted(name, strlen(name), told, sizeof told);
+    return ks_failure(error, KESHER_PROTOCOL,
+                      "%s answered that this account is '%s', which is not the name that was asked for",
+                      making->account->session.shown, told);
+}
+
 static enum kesher_status keep(struct making *making, struct kesher_error *error)
 {
     struct ks_client_session *session = &making->account->session;
@@ -162,6 +176,8 @@ static enum kesher_status make(struct making *making, struct kesher_error *error
         status = prepare(making, error);
     if (status == KESHER_OK)
         status = ask_server(making, error);
+    if (status == KESHER_OK)
+        status = judge_name(making, error);
     return status == KESHER_OK ? keep(making, error) : status;
 }
 

@@ -55,9 +55,10 @@ static void sender_found(struct ks_store_request *request)
         target->resolved(target, request->result);
         return;
     }
-    struct ks_client_id id = {{0}};
+    struct ks_client_id id = {{0}}; /* nobody's: then it is an alias, or nothing */
     ks_store_touch(target->environment->store, &target->look_up.id);
-    (void)ks_store_classic_id(target->environment->store, &target->sent, &id); /* else nobody, or an alias */
+    if (target->classic_only || target->environment->settings.plain_public_ids)
+        (void)ks_store_classic_id(target->environment->store, &target->sent, &id);
     look_up(target, &id, target_found);
 }
 

@@ -183,6 +183,28 @@ static void refusals_say_what_to_do(void **state)
 
 /* ---- signing in ---- */
 
+static void server_that_answers_with_another_name_is_not_believed(void **state)
+{
+    struct account_fixture *fixture = *state;
+    struct kesher_account *account = NULL;
+    struct kesher_account_card card;
+    struct kesher_error error;
+    struct secure_lie lie = {.request = KS_REQUEST_REGISTER_ACCOUNT, .code = KS_RESPONSE_SIGNED_IN};
+    assert_int_equal(
+        ks_list_add(lie.payload, sizeof lie.payload, &lie.size, KS_ACCOUNT_ENTRY_NAME, "Mallory", 7), KS_OK);
+    assert_int_equal(ks_list_add(lie.payload, sizeof lie.payload, &lie.size, KS_ACCOUNT_ENTRY_PUBLIC_ID,
+                                 fixture->server->public_id, sizeof fixture->server->public_id),
+                     KS_OK);
+    lie.told_size = (uint32_t)lie.size;
+    secure_tell_lie(fixture->server, &lie);
+    assert_int_equal(kesher_account_register(fixture->home, fixture->server->link, "Alice", NULL,
+                                             &fixture->options, &account, &error),
+                     KESHER_PROTOCOL);
+    assert_non_null(strstr(error.sentence, "'Mallory'"));
+    assert_int_equal(kesher_account_card(fixture->home, &card, NULL), KESHER_OK);
+    assert_string_equal(card.name, ""); /* nothing of it was written down */
+}
+
 static void account_is_asked_for_and_told(void **state)
 {
     struct account_fixture *fixture = *state;
@@ -551,6 +573,7 @@ int main(void)
         ACCOUNT_TEST(registration_is_repeated_with_the_key_that_the_home_has),
         ACCOUNT_TEST(home_with_an_account_is_not_registered_under_another_name),
         ACCOUNT_TEST(refusals_say_what_to_do),
+        ACCOUNT_TEST(server_that_answers_with_another_name_is_not_believed),
         ACCOUNT_TEST(account_is_asked_for_and_told),
         ACCOUNT_TEST(account_that_the_server_does_not_know_is_unknown),
         ACCOUNT_TEST(home_without_an_account_cannot_be_opened),
