@@ -174,9 +174,9 @@ class Runner:
 
     def _prepare(self, peer, server_cpus):
         peer.cores = len(server_cpus or os.sched_getaffinity(0))
-        if id(peer) not in self.prepared:
+        if peer not in self.prepared:
             peer.prepare()
-            self.prepared.add(id(peer))
+            self.prepared.add(peer)
 
     def _measure(self, row, contender, load, seconds):
         peer = contender.peer
