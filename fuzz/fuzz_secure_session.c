@@ -157,7 +157,7 @@ static void open_gate(struct gate *gate, uint8_t mode, uint8_t rules)
     static const size_t steps[] = {0, 1, 7, 23, 64, 100, 1000, 3};
     gate->accounts = (struct ks_accounts_environment){.verify = verify, .chat = &gate->chat};
     gate->signed_for_us = false;
-    fake_loop_init(&gate->loop, 1024 * 1024);
+    fake_loop_init(&gate->loop, (size_t)1024 * 1024);
     gate->loop.without_traces = true;
     fake_store_init(&gate->store);
     gate->store.later = (mode & LATER) != 0;

@@ -76,9 +76,9 @@ enum ks_result ks_account_key_short_fingerprint(const uint8_t key[static KS_ED25
     enum ks_result result = ks_sha256(bytes, sizeof bytes, digest);
     if (result != KS_OK)
         return result;
-    for (unsigned i = 0; i < GROUPS * GROUP_SIZE; i++) {
+    for (size_t i = 0; i < (size_t)GROUPS * GROUP_SIZE; i++) {
         char *group = text + i / GROUP_SIZE * (GROUP_SIZE + 1);
-        group[i % GROUP_SIZE] = digit_at(digest, i * BITS_PER_DIGIT);
+        group[i % GROUP_SIZE] = digit_at(digest, (unsigned)i * BITS_PER_DIGIT);
         group[GROUP_SIZE] = '-';
     }
     text[KS_SHORT_FINGERPRINT_SIZE - 1] = '\0';

@@ -221,7 +221,7 @@ enum ks_result ks_tls_measuring_context_new(bool offers_kesher, struct ks_tls_co
 {
     struct ks_tls_context *created = NULL;
     enum ks_result result = ks_tls_client_context_new(false, &created);
-    if (result != KS_OK)
+    if (created == NULL)
         return result;
     SSL_CTX_set_cert_verify_callback(created->ssl, accept_certificate, NULL);
     if (SSL_CTX_set_ciphersuites(created->ssl, "TLS_AES_128_GCM_SHA256") != 1 ||

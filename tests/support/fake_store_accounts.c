@@ -146,6 +146,7 @@ static void set_key(struct fake_store *fake, struct fake_user *user,
     if (!user->user.is_account)
         user->account_registered = fake_store_wall_seconds(fake);
     user->user.is_account = true;
+    // NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): a member of a request
     memcpy(user->account_key, key, sizeof user->account_key);
     set_classic(fake, user, was_hidden, NULL, NULL);
 }

@@ -119,7 +119,7 @@ static void output_is_out(struct ks_tls_carrier *carrier)
 }
 
 /* False when it cannot be encrypted: the connection is given up. */
-static bool encrypt(struct ks_tls_carrier *carrier)
+static bool encrypt_output(struct ks_tls_carrier *carrier)
 {
     uint8_t room[KS_TLS_RECORD_SIZE];
     size_t size = 0;
@@ -141,7 +141,7 @@ void ks_tls_push_output(struct ks_tls_carrier *carrier)
     if (carrier->state != TLS_OPEN && carrier->state != TLS_FINISHING)
         return;
     uint64_t before = carrier->encrypted;
-    if (carrier->output.waiting > 0 && !encrypt(carrier))
+    if (carrier->output.waiting > 0 && !encrypt_output(carrier))
         return;
     if (carrier->encrypted > before) {
         add_mark(carrier);
