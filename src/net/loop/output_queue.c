@@ -126,17 +126,17 @@ static void segment_free(struct ks_output_queue *output, struct ks_output_segmen
     free(segment);
 }
 
-void ks_output_queue_sent(struct ks_output_queue *output, size_t sent)
+void ks_output_queue_sent(struct ks_output_queue *output, size_t size)
 {
-    output->waiting -= sent;
+    output->waiting -= size;
     while (output->first != NULL) {
         struct ks_output_segment *segment = output->first;
         size_t left = segment->size - segment->sent;
-        if (sent < left) {
-            segment->sent += sent;
+        if (size < left) {
+            segment->sent += size;
             return;
         }
-        sent -= left;
+        size -= left;
         output->first = segment->next;
         if (output->first == NULL)
             output->last = NULL;

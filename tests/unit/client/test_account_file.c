@@ -31,6 +31,7 @@ static bool call_fails(void)
     return true;
 }
 
+/* The names are the linker's. NOLINTBEGIN(bugprone-reserved-identifier) */
 ssize_t __real_write(int fd, const void *bytes, size_t size);
 ssize_t __wrap_write(int fd, const void *bytes, size_t size);
 int __real_fsync(int fd);
@@ -40,6 +41,7 @@ int __wrap_fchmod(int fd, mode_t mode);
 int __real_renameat(int from_fd, const char *from, int to_fd, const char *to);
 int __wrap_renameat(int from_fd, const char *from, int to_fd, const char *to);
 struct ks_scrypt_cost __wrap_ks_scrypt_cost_usual(void);
+/* NOLINTEND(bugprone-reserved-identifier) */
 
 ssize_t __wrap_write(int fd, const void *bytes, size_t size)
 {

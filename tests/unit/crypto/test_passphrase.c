@@ -19,7 +19,7 @@ static const struct ks_scrypt_cost cheap = {.log_n = 4, .r = 1, .p = 1};
 
 static void fill_known(uint8_t key[static KS_HOME_KEY_SIZE])
 {
-    for (uint8_t i = 0; i < KS_HOME_KEY_SIZE; i++)
+    for (unsigned i = 0; i < KS_HOME_KEY_SIZE; i++)
         key[i] = (uint8_t)(100 + i);
 }
 

@@ -138,8 +138,8 @@ static void assert_as_before(struct house *house, const struct before *before)
     assert_int_equal(key[0], 7);
     assert_int_equal(public_key_of(house, &before->alice, key), KS_OK);
     assert_int_equal(key[0], 5);
-    for (uint8_t other = OTHER_KEY; other < OTHER_KEY + 8; other++)
-        assert_int_equal(sign_in(house, other, NULL), KS_NOT_FOUND);
+    for (unsigned other = OTHER_KEY; other < OTHER_KEY + 8; other++)
+        assert_int_equal(sign_in(house, (uint8_t)other, NULL), KS_NOT_FOUND);
     assert_int_equal(look_up(house, &before->carol, NULL), KS_NOT_FOUND);
     assert_int_equal(count_list(house, &before->bob, true), 1);
     const struct ks_users *users = ks_engine_of(house->store)->users;
@@ -212,8 +212,8 @@ static void nobody_sees_what_is_not_committed(void **state)
     middle_stay(house, &middle);
     writer_let_go(&held);
     middle_reach(&middle);
-    for (uint8_t key = OTHER_KEY; key < OTHER_KEY + 8; key++)
-        assert_int_equal(sign_in(house, key, NULL), KS_NOT_FOUND);
+    for (unsigned key = OTHER_KEY; key < OTHER_KEY + 8; key++)
+        assert_int_equal(sign_in(house, (uint8_t)key, NULL), KS_NOT_FOUND);
     assert_key(house, KEY, &before.alice);
     assert_stands_for(house, &before.classic_id, &before.alice);
     assert_stands_for(house, &on.classic_id, &on.classic_id);

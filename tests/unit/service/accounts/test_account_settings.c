@@ -130,9 +130,9 @@ static void the_longest_name_fits_its_answers(void **state)
     assert_int_equal(hear(gate, 0, &list, &size), KS_RESPONSE_MY_ACCOUNT);
     assert_non_null(entry_of(list, size, KS_ACCOUNT_ENTRY_NAME, &value_size));
     assert_int_equal(value_size, KS_TEXT_FIELD_SIZE - 1);
-    for (uint16_t key = KS_ACCOUNT_ENTRY_PUBLIC_ID; key <= KS_ACCOUNT_ENTRY_CLASSIC_ID; key++)
+    for (unsigned key = KS_ACCOUNT_ENTRY_PUBLIC_ID; key <= KS_ACCOUNT_ENTRY_CLASSIC_ID; key++)
         if (key != KS_ACCOUNT_ENTRY_CLASSIC_KEY)
-            assert_non_null(entry_of(list, size, key, &value_size));
+            assert_non_null(entry_of(list, size, (uint16_t)key, &value_size));
 }
 
 static void lists_that_make_no_sense_change_nothing(void **state)
