@@ -101,11 +101,12 @@ def test_shakes_hands_with_the_secure_port(secure, protocol, threads):
 def test_every_handshake_that_counts_was_done_by_the_server_too(server_tls):
     counter = Counter()
     with listening(lambda accepted: counter.serve(accepted, server_tls)) as (address, problems):
-        options = ("--protocol", "plain", "--connections", 2, "--warm-up", 0, "--duration", "0.5")
+        # Of several, one may be done before the last has opened, which is when counting begins.
+        options = ("--protocol", "plain", "--connections", 1, "--warm-up", 0, "--duration", "0.5")
         told = bench("handshake", address, *options)
     assert problems == []
     assert 0 < told["handshakes"] <= counter.heard_out
-    assert told["handshakes"] > counter.heard_out / 2, "others were on their way as it began, and in the end"
+    assert counter.heard_out - told["handshakes"] <= 1, "what was on its way in the end"
     assert {cipher[0] for cipher in counter.ciphers} == {"TLS_AES_128_GCM_SHA256"}
 
 
