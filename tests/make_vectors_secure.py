@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Makes tests/vectors-secure.json, the test vectors of the secure port (docs/protocol.md, section 10), from fixed inputs:
+"""Makes tests/vectors-secure.json, the test vectors of the secure port (docs/protocol.md, section 11), from fixed inputs:
 by the peer of the integration tests, which shares no code with kesher.
 
     tests/make_vectors_secure.py > tests/vectors-secure.json

@@ -19,6 +19,7 @@
 #include <kesher/chat.h>
 #include <kesher/drop.h>
 #include <kesher/error.h>
+#include <kesher/files.h>
 #include <kesher/home.h>
 #include <kesher/identity.h>
 #include <kesher/messages.h>

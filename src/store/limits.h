@@ -14,6 +14,8 @@ struct ks_store_limits {
     _Atomic uint64_t waiting_bytes;    /* of the contents of these */
     _Atomic uint64_t user_files;       /* verified ones of one user */
     _Atomic uint64_t user_bytes;       /* of these */
+    _Atomic uint64_t user_puts;        /* own files of one user that are coming, or broke off */
+    _Atomic uint64_t puts;             /* of all users together */
     _Atomic uint64_t free_space;       /* bytes that are left to others on the data directory's file system */
 };
 
@@ -22,6 +24,8 @@ enum ks_store_limit {
     KS_STORE_LIMIT_NONE, /* it was something else */
     KS_STORE_LIMIT_USER_FILES,
     KS_STORE_LIMIT_USER_BYTES,
+    KS_STORE_LIMIT_USER_PUTS,
+    KS_STORE_LIMIT_PUTS,
     KS_STORE_LIMIT_FREE_SPACE,
     KS_STORE_LIMIT_WAITING_MESSAGES,
     KS_STORE_LIMIT_WAITING_BYTES,

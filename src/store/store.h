@@ -25,6 +25,7 @@
 #include "base/result.h"
 #include "store/limits.h"
 #include "store/store_accounts.h"
+#include "store/store_files.h"
 #include "store/store_request.h"
 #include "wire/frame.h"
 
@@ -32,8 +33,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-struct ks_stage;
 
 /* ---- users ---- */
 
@@ -141,71 +140,6 @@ struct ks_store_drop_content_key {
     struct ks_client_id id;             /* in */
     struct ks_content_key *content_key; /* in; the caller keeps its reference, and holds it until done */
     bool only_on_disk;                  /* in */
-};
-
-/* ---- uploads (protocol.md §1.2) ---- */
-
-/* A stage is one upload: a file in staging/ that grows chunk by chunk. Whoever opened it holds it until one
- * of ks_store_confirm (which takes it away, whatever the result), ks_store_append_message or ks_store_discard
- * (the same). */
-
-/* What becomes of the bytes of a chunk before they are written: decryption and checksum, in place, while they
- * are in cache. Runs on a thread of the engine, in the order of the chunks, never twice at a time for one
- * stage. Sets *output_size <= size: how many bytes of `bytes` are to be written. KS_OK, else the stage fails.
- */
-struct ks_stage_transform {
-    /* NULL: the bytes are written as they are. */
-    enum ks_result (*apply)(void *context, uint8_t *bytes, size_t size, bool last, size_t *output_size);
-    void *context; /* the caller's; must live until the `done` of confirm, or of the last chunk */
-};
-
-enum ks_stage_purpose {
-    KS_STAGE_FILE,    /* a file of the user, ended by ks_store_confirm */
-    KS_STAGE_MESSAGE, /* the content of a message that the user sends, ended by ks_store_append_message */
-};
-
-/* Opens a stage for `id`. KS_OK with `stage`; KS_NOT_FOUND for an unknown user; KS_INVALID for a file name
- * that ks_kept_name refuses; KS_REFUSED when the user's files would pass a limit with this one; KS_NO_SPACE,
- * KS_IO, KS_NO_MEMORY, KS_CRYPTO. Cheap and without waiting: what goes wrong with the disk is told by the
- * first chunk. */
-struct ks_store_stage_open {
-    struct ks_store_request request;
-    struct ks_client_id id;              /* in */
-    enum ks_stage_purpose purpose;       /* in */
-    char file_name[KS_TEXT_FIELD_SIZE];  /* in, for KS_STAGE_FILE: as the client sent it, judged with
-                                          * ks_kept_name */
-    uint64_t content_size;               /* in: what will be written, at least, as far as that was declared */
-    struct ks_stage_transform transform; /* in */
-    struct ks_stage *stage;              /* out */
-    bool has_files;                      /* out: whether the user has verified ones */
-    enum ks_store_limit limit;           /* in: NONE; out: which one, with KS_REFUSED and KS_NO_SPACE */
-};
-
-/* The next bytes. The buffer belongs to the engine until `done`. With `last`, KS_OK means that the stage is
- * complete: all of it is written (not yet synced). After an error the stage has failed: every further chunk
- * fails the same way, and so does its end. KS_OK; KS_INVALID for a chunk behind the last one, and when the
- * transform says that more came out of it than went in; KS_NOT_FOUND when the stage was dropped for its age,
- * or with its user; KS_NO_SPACE, KS_IO, KS_NO_MEMORY, or what the transform said. */
-struct ks_store_stage_write {
-    struct ks_store_request request;
-    struct ks_stage *stage; /* in */
-    uint8_t *bytes;         /* in; changed in place by the transform */
-    size_t size;            /* in */
-    bool last;              /* in */
-};
-
-/* 1029: makes a complete stage the user's verified file: data synced, renamed into place, directory synced,
- * row committed with Verified = 1. May be asked while chunks are still on their way; it runs after them, and
- * fails if they failed. The stage is gone afterwards. An older verified file of that name stays intact until
- * it is replaced, atomically. KS_OK; KS_REFUSED when the user's files would pass a limit: nothing is replaced
- * then; KS_INVALID when the stage is not complete, or is a message's; KS_NOT_FOUND when it was dropped for
- * its age, or with its user; KS_NO_SPACE, KS_IO, KS_NO_MEMORY, or what the stage failed with. */
-struct ks_store_confirm {
-    struct ks_store_request request;
-    struct ks_stage *stage;    /* in; invalid afterwards */
-    bool has_cksum;            /* in */
-    uint32_t cksum;            /* in, if has_cksum: of the content, as its 2103 told; kept with the file */
-    enum ks_store_limit limit; /* in: NONE; out: which one, with KS_REFUSED */
 };
 
 /* ---- the list of users (protocol.md §1.3, 601) ---- */
@@ -363,6 +297,8 @@ struct ks_user_details {
     int64_t last_seen;                        /* wall seconds */
     uint64_t files;                           /* verified ones … */
     uint64_t file_bytes;                      /* … and their bytes */
+    uint64_t puts;                            /* own files that are coming, or broke off … */
+    uint64_t put_bytes;                       /* … and what has come of them */
     uint64_t messages;                        /* that wait for the user … */
     uint64_t message_bytes;                   /* … and the bytes of their contents */
 };
@@ -475,6 +411,14 @@ struct ks_store_operations {
     void (*stage_write)(struct ks_store *store, struct ks_store_stage_write *request);
     void (*confirm)(struct ks_store *store, struct ks_store_confirm *request);
     void (*discard)(struct ks_store *store, struct ks_stage *stage, struct ks_store_request *request);
+    void (*put_open)(struct ks_store *store, struct ks_store_put_open *request);
+    void (*put_park)(struct ks_store *store, struct ks_stage *stage);
+    void (*list_files)(struct ks_store *store, struct ks_store_list_files *request);
+    void (*file_open)(struct ks_store *store, struct ks_store_file_open *request);
+    void (*file_read)(struct ks_store *store, struct ks_store_file_read *request);
+    void (*file_close)(struct ks_store *store, struct ks_stored_file *file);
+    void (*remove_file)(struct ks_store *store, struct ks_store_remove_file *request);
+    void (*digest_file)(struct ks_store *store, struct ks_store_digest_file *request);
     void (*list_begin)(struct ks_store *store, struct ks_store_list_begin *request);
     void (*list_users)(struct ks_store *store, struct ks_store_list_users *request);
     void (*append_message)(struct ks_store *store, struct ks_store_append_message *request);
@@ -607,6 +551,51 @@ static inline void ks_store_discard(struct ks_store *store, struct ks_stage *sta
                                     struct ks_store_request *request)
 {
     store->operations->discard(store, stage, request);
+}
+
+static inline void ks_store_put_open(struct ks_store *store, struct ks_store_put_open *request)
+{
+    store->operations->put_open(store, request);
+}
+
+/* An own file broke off: what has come of it stays, for who opens its put id again, until its lifetime is
+ * over. As ks_store_discard otherwise: behind the chunks that are on their way, and the stage is invalid from
+ * now on. Of a stage that has failed, or of a file that is kept already, nothing is left to stay. */
+static inline void ks_store_put_park(struct ks_store *store, struct ks_stage *stage)
+{
+    store->operations->put_park(store, stage);
+}
+
+static inline void ks_store_list_files(struct ks_store *store, struct ks_store_list_files *request)
+{
+    store->operations->list_files(store, request);
+}
+
+static inline void ks_store_file_open(struct ks_store *store, struct ks_store_file_open *request)
+{
+    store->operations->file_open(store, request);
+}
+
+static inline void ks_store_file_read(struct ks_store *store, struct ks_store_file_read *request)
+{
+    store->operations->file_read(store, request);
+}
+
+/* Closes a file that was opened, behind the reads that are on their way; it is invalid from now on. Never
+ * fails, takes no memory, waits for nothing. */
+static inline void ks_store_file_close(struct ks_store *store, struct ks_stored_file *file)
+{
+    store->operations->file_close(store, file);
+}
+
+static inline void ks_store_remove_file(struct ks_store *store, struct ks_store_remove_file *request)
+{
+    store->operations->remove_file(store, request);
+}
+
+static inline void ks_store_digest_file(struct ks_store *store, struct ks_store_digest_file *request)
+{
+    store->operations->digest_file(store, request);
 }
 
 static inline void ks_store_list_begin(struct ks_store *store, struct ks_store_list_begin *request)

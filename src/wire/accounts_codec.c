@@ -15,14 +15,14 @@ static const char remove_label[] = "kesher remove 1";
 
 /* ---- parts ---- */
 
-static struct ks_wire_text take_text(struct ks_reader *reader)
+struct ks_wire_text ks_wire_text_take(struct ks_reader *reader)
 {
     uint16_t size = ks_reader_u16(reader);
     const uint8_t *bytes = ks_reader_take(reader, size);
     return (struct ks_wire_text){.bytes = (const char *)bytes, .size = bytes == NULL ? 0 : size};
 }
 
-static void put_text(struct ks_writer *writer, const struct ks_wire_text *text)
+void ks_wire_text_put(struct ks_writer *writer, const struct ks_wire_text *text)
 {
     ks_writer_u16(writer, text->size);
     ks_writer_put(writer, text->bytes, text->size);
@@ -77,8 +77,8 @@ enum ks_result ks_register_account_parse(const uint8_t *bytes, size_t size,
     struct ks_reader reader = ks_reader_over(bytes, size);
     memset(registration, 0, sizeof *registration);
     take_sign_in(&reader, &registration->sign_in);
-    registration->name = take_text(&reader);
-    registration->invitation = take_text(&reader);
+    registration->name = ks_wire_text_take(&reader);
+    registration->invitation = ks_wire_text_take(&reader);
     return whole(&reader);
 }
 
@@ -87,8 +87,8 @@ enum ks_result ks_register_account_encode(const struct ks_register_account *regi
 {
     struct ks_writer writer = ks_writer_over(bytes, capacity);
     put_sign_in(&writer, &registration->sign_in);
-    put_text(&writer, &registration->name);
-    put_text(&writer, &registration->invitation);
+    ks_wire_text_put(&writer, &registration->name);
+    ks_wire_text_put(&writer, &registration->invitation);
     return written(&writer, size);
 }
 
@@ -98,7 +98,7 @@ enum ks_result ks_adopt_parse(const uint8_t *bytes, size_t size, struct ks_adopt
     memset(adopt, 0, sizeof *adopt);
     take_sign_in(&reader, &adopt->sign_in);
     ks_reader_copy(&reader, adopt->classic_id.bytes, sizeof adopt->classic_id.bytes);
-    adopt->name = take_text(&reader);
+    adopt->name = ks_wire_text_take(&reader);
     return whole(&reader);
 }
 
@@ -107,7 +107,7 @@ enum ks_result ks_adopt_encode(const struct ks_adopt *adopt, uint8_t *bytes, siz
     struct ks_writer writer = ks_writer_over(bytes, capacity);
     put_sign_in(&writer, &adopt->sign_in);
     ks_writer_put(&writer, adopt->classic_id.bytes, sizeof adopt->classic_id.bytes);
-    put_text(&writer, &adopt->name);
+    ks_wire_text_put(&writer, &adopt->name);
     return written(&writer, size);
 }
 
@@ -138,8 +138,8 @@ enum ks_result ks_register_account_signed(const struct ks_register_account *regi
 {
     struct ks_writer writer = ks_writer_over(bytes, capacity);
     put_beginning(&writer, register_label, sizeof register_label, channel, registration->sign_in.key);
-    put_text(&writer, &registration->name);
-    put_text(&writer, &registration->invitation);
+    ks_wire_text_put(&writer, &registration->name);
+    ks_wire_text_put(&writer, &registration->invitation);
     return written(&writer, size);
 }
 
@@ -149,7 +149,7 @@ enum ks_result ks_adopt_signed(const struct ks_adopt *adopt, const uint8_t chann
     struct ks_writer writer = ks_writer_over(bytes, capacity);
     put_beginning(&writer, adopt_label, sizeof adopt_label, channel, adopt->sign_in.key);
     ks_writer_put(&writer, adopt->classic_id.bytes, sizeof adopt->classic_id.bytes);
-    put_text(&writer, &adopt->name);
+    ks_wire_text_put(&writer, &adopt->name);
     return written(&writer, size);
 }
 
@@ -224,7 +224,7 @@ enum ks_result ks_refusal_parse(const uint8_t *bytes, size_t size, struct ks_ref
 {
     struct ks_reader reader = ks_reader_over(bytes, size);
     refusal->reason = ks_reader_u16(&reader);
-    refusal->sentence = take_text(&reader);
+    refusal->sentence = ks_wire_text_take(&reader);
     return whole(&reader);
 }
 
@@ -233,14 +233,14 @@ enum ks_result ks_refusal_encode(const struct ks_refusal *refusal, uint8_t *byte
 {
     struct ks_writer writer = ks_writer_over(bytes, capacity);
     ks_writer_u16(&writer, refusal->reason);
-    put_text(&writer, &refusal->sentence);
+    ks_wire_text_put(&writer, &refusal->sentence);
     return written(&writer, size);
 }
 
 enum ks_result ks_wire_text_parse(const uint8_t *bytes, size_t size, struct ks_wire_text *text)
 {
     struct ks_reader reader = ks_reader_over(bytes, size);
-    *text = take_text(&reader);
+    *text = ks_wire_text_take(&reader);
     return whole(&reader);
 }
 
@@ -248,6 +248,6 @@ enum ks_result ks_wire_text_encode(const struct ks_wire_text *text, uint8_t *byt
                                    size_t *size)
 {
     struct ks_writer writer = ks_writer_over(bytes, capacity);
-    put_text(&writer, text);
+    ks_wire_text_put(&writer, text);
     return written(&writer, size);
 }

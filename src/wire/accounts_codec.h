@@ -7,6 +7,7 @@
 #ifndef KS_WIRE_ACCOUNTS_CODEC_H
 #define KS_WIRE_ACCOUNTS_CODEC_H
 
+#include "base/bytes.h"
 #include "wire/frame.h"
 
 #include <stdbool.h>
@@ -53,6 +54,14 @@ enum ks_refusal_reason {
     KS_REFUSAL_CARRIER = 18,
     KS_REFUSAL_UNKNOWN_REQUEST = 19,
     KS_REFUSAL_NO_SPACE = 20,
+    KS_REFUSAL_NO_FILE = 21,
+    KS_REFUSAL_FILE_EXISTS = 22,
+    KS_REFUSAL_PUT_IN_USE = 23,
+    KS_REFUSAL_CKSUM = 24,
+    KS_REFUSAL_FILE_NAME = 25,
+    KS_REFUSAL_NO_PUT = 26,
+    KS_REFUSAL_DAMAGED = 27,
+    KS_REFUSAL_QUOTA = 28,
 };
 
 /* Keys of the lists in 4001, 3007 and 4007. */
@@ -161,6 +170,11 @@ struct ks_refusal {
 enum ks_result ks_refusal_parse(const uint8_t *bytes, size_t size, struct ks_refusal *refusal);
 enum ks_result ks_refusal_encode(const struct ks_refusal *refusal, uint8_t *bytes, size_t capacity,
                                  size_t *size);
+
+/* A text inside a payload, for other codecs. One that does not fit has no bytes, and the cursor has failed.
+ */
+struct ks_wire_text ks_wire_text_take(struct ks_reader *reader);
+void ks_wire_text_put(struct ks_writer *writer, const struct ks_wire_text *text);
 
 /* A text that is all of a payload. */
 enum ks_result ks_wire_text_parse(const uint8_t *bytes, size_t size, struct ks_wire_text *text);

@@ -227,6 +227,8 @@ const char *ks_report_limit(enum ks_store_limit limit)
         [KS_STORE_LIMIT_NONE] = "",
         [KS_STORE_LIMIT_USER_FILES] = " (user-files)",
         [KS_STORE_LIMIT_USER_BYTES] = " (user-bytes)",
+        [KS_STORE_LIMIT_USER_PUTS] = " (uploads-per-user)",
+        [KS_STORE_LIMIT_PUTS] = " (uploads)",
         [KS_STORE_LIMIT_FREE_SPACE] = " (free-space)",
         [KS_STORE_LIMIT_WAITING_MESSAGES] = " (waiting-messages)",
         [KS_STORE_LIMIT_WAITING_BYTES] = " (waiting-bytes)",

@@ -50,6 +50,10 @@ enum ks_tally_limit ks_tally_limit_of(enum ks_store_limit limit)
         return KS_TALLY_USER_FILES;
     case KS_STORE_LIMIT_USER_BYTES:
         return KS_TALLY_USER_BYTES;
+    case KS_STORE_LIMIT_USER_PUTS:
+        return KS_TALLY_UPLOADS_PER_USER;
+    case KS_STORE_LIMIT_PUTS:
+        return KS_TALLY_UPLOADS;
     case KS_STORE_LIMIT_FREE_SPACE:
         return KS_TALLY_FREE_SPACE;
     case KS_STORE_LIMIT_NONE:
