@@ -190,7 +190,10 @@ def coming_payload(coming: Coming) -> bytes:
 
 def parse_coming(payload: bytes) -> Coming:
     offset, length = exactly(_GOT, payload[: _GOT.size])
-    return Coming(_bounded(offset), _bounded(length), parse_facts(payload[_GOT.size :]))
+    facts = parse_facts(payload[_GOT.size :])
+    if _bounded(offset) + _bounded(length) > facts.size:
+        raise Malformed(f"{length} bytes from {offset} on of a file of {facts.size}")
+    return Coming(offset, length, facts)
 
 
 def opened_payload(opened: Opened) -> bytes:
@@ -313,9 +316,7 @@ class FileRequests:
         self.say(Request.GET_FILE, get_payload(name, offset, prefix_cksum, length))
 
     def hear_coming(self) -> Coming:
-        coming = parse_coming(self.hear(Answer.FILE_COMES))
-        assert coming.offset + coming.length <= coming.facts.size
-        return coming
+        return parse_coming(self.hear(Answer.FILE_COMES))
 
     def hear_file_piece(self) -> bytes:
         piece = self.hear(Answer.FILE_PIECE)
