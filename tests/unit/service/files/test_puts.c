@@ -29,6 +29,15 @@ static void begin_put(struct gate *gate, unsigned peer, const char *name, size_t
     assert_position(gate, peer, came);
 }
 
+/* All of another one has come. */
+static void begin_put_of(struct gate *gate, unsigned peer, const char *name, uint8_t put_id, size_t size)
+{
+    ask_open(gate, peer, name, put_id, NO_FLAGS, size);
+    assert_opened(gate, peer, 0, false);
+    ask_piece(gate, peer, 0, size);
+    assert_position(gate, peer, size);
+}
+
 /* What came is still there, up to `came`, and goes on. */
 static void assert_goes_on(struct gate *gate, unsigned peer, const char *name, size_t came, size_t size)
 {
@@ -453,6 +462,21 @@ static void a_name_that_is_taken_meanwhile_is_told_at_the_end(void **state)
     assert_put(gate, 0, KS_PUT_REPLACED);
 }
 
+static void an_account_is_told_what_it_has_on_its_way(void **state)
+{
+    struct gate *gate = *state;
+    const uint8_t *list = NULL;
+    size_t size = 0;
+    begin_put(gate, 0, "a", 300, SIZE);
+    join(gate, 1);
+    begin_put_of(gate, 1, "b", OTHER_PUT_ID, SIZE);
+    gate_close(gate, 1);
+    ask(gate, 0, KS_REQUEST_MY_ACCOUNT, NULL, 0);
+    assert_int_equal(hear(gate, 0, &list, &size), KS_RESPONSE_MY_ACCOUNT);
+    assert_int_equal(number_of(list, size, KS_ACCOUNT_ENTRY_PUTS), 2);
+    assert_in_range(number_of(list, size, KS_ACCOUNT_ENTRY_PUT_BYTES), SIZE, SIZE + 300);
+}
+
 /* ---- the disk, and limits ---- */
 
 static void what_the_disk_refuses_is_told_to_the_next_piece(void **state)
@@ -653,6 +677,7 @@ int main(void)
         FILES_TEST(a_name_that_no_file_may_have_is_refused),
         FILES_TEST(content_with_another_cksum_is_forgotten),
         FILES_TEST(a_name_that_is_taken_meanwhile_is_told_at_the_end),
+        FILES_TEST(an_account_is_told_what_it_has_on_its_way),
         FILES_TEST(what_the_disk_refuses_is_told_to_the_next_piece),
         FILES_TEST(what_the_disk_refuses_of_a_piece_is_told_to_it),
         FILES_TEST(what_the_disk_refuses_is_told_to_the_end),
