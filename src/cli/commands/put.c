@@ -179,7 +179,7 @@ static int open_path(struct put_run *run, const char *path, struct put_outcome *
         fd = ks_spool(STDIN_FILENO, KESHER_FILE_SIZE_LIMIT, &outcome->size);
         untold = NULL; /* it has printed why not */
     } else {
-        fd = ks_spool_open(path, &outcome->size, &error);
+        fd = ks_spool_open(path, false, &outcome->size, &error);
     }
     outcome->has_size = fd >= 0;
     if (fd < 0)
@@ -217,7 +217,7 @@ static void file_done(void *context, const struct kesher_upload *upload,
     struct put_run *run = context;
     struct put_outcome *outcome = upload->tag;
     close(upload->fd);
-    ks_progress_file_done(&run->progress, upload->size);
+    ks_progress_file_done(&run->progress, upload->size, true);
     outcome->cksum = result->cksum;
     outcome->replaced = result->status == KESHER_OK && kesher_drop_note_confirmed(run->drop, upload->name);
     if (run->ended_by == NULL && ends_all(result->status))
