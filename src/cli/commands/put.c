@@ -217,7 +217,7 @@ static void file_done(void *context, const struct kesher_upload *upload,
     struct put_run *run = context;
     struct put_outcome *outcome = upload->tag;
     close(upload->fd);
-    ks_progress_file_done(&run->progress, upload->size, true);
+    ks_progress_file_done(&run->progress, upload->size);
     outcome->cksum = result->cksum;
     outcome->replaced = result->status == KESHER_OK && kesher_drop_note_confirmed(run->drop, upload->name);
     if (run->ended_by == NULL && ends_all(result->status))

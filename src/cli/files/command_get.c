@@ -27,7 +27,7 @@ struct get_run {
     struct ks_file_report report;
     struct ks_progress progress;
     size_t next;                           /* the first file that had no turn yet */
-    size_t in_hand;                        /* the last one that was given out */
+    struct ks_file_outcome *in_hand;       /* of the file whose progress is told; NULL for none */
     char shown[4 * KESHER_FILE_NAME_SIZE]; /* its name */
     char path[2 * KESHER_PATH_SIZE];       /* the one that was asked for last */
 };
@@ -156,8 +156,6 @@ static bool next_file(void *context, struct kesher_get *get)
                                .to_descriptor = run->to_stdout,
                                .fd = STDOUT_FILENO,
                                .tag = &run->report.outcomes[index]};
-    run->in_hand = index;
-    run->progress.name = ks_shown_path(name, false, run->shown, sizeof run->shown);
     return true;
 }
 
@@ -172,11 +170,28 @@ static void note_size(struct get_run *run, size_t index, uint64_t size)
     run->progress.total += size;
 }
 
+static size_t index_of(const struct get_run *run, const struct ks_file_outcome *outcome)
+{
+    return (size_t)(outcome - run->report.outcomes);
+}
+
+static void observe_file(void *context, void *tag)
+{
+    struct get_run *run = context;
+    if (tag == run->in_hand)
+        return;
+    run->in_hand = tag;
+    run->progress.name =
+        ks_shown_path(name_of(run, index_of(run, run->in_hand)), false, run->shown, sizeof run->shown);
+}
+
 static void observe_progress(void *context, uint64_t come, uint64_t size)
 {
     struct get_run *run = context;
-    note_size(run, run->in_hand, size);
-    ks_progress_update(&run->progress, come);
+    if (run->in_hand == NULL)
+        return;
+    note_size(run, index_of(run, run->in_hand), size);
+    ks_progress_move(&run->progress, &run->in_hand->moved, come);
 }
 
 static void observe_notice(void *context, const char *line)
@@ -190,9 +205,9 @@ static void file_done(void *context, const struct kesher_get *get, const struct 
 {
     struct get_run *run = context;
     struct ks_file_outcome *outcome = get->tag;
-    size_t index = (size_t)(outcome - run->report.outcomes);
+    size_t index = index_of(run, outcome);
     note_size(run, index, result->size);
-    ks_progress_file_done(&run->progress, run->selection.files[index].size, index == run->in_hand);
+    ks_progress_done(&run->progress, &outcome->moved, run->selection.files[index].size);
     outcome->status = result->status;
     outcome->size = result->size;
     outcome->has_size = result->status == KESHER_OK;
@@ -237,7 +252,7 @@ static enum ks_exit get_selected(struct kesher_files *files, struct get_run *run
 static enum ks_exit get_files(struct get_run *run, const char *const *operands, size_t count)
 {
     const struct kesher_observer observer = {
-        .context = run, .notice = observe_notice, .progress = observe_progress};
+        .context = run, .notice = observe_notice, .progress = observe_progress, .file = observe_file};
     enum ks_exit status = KS_EXIT_FAILED;
     if (!run->to_stdout && !open_directory(run))
         return KS_EXIT_FAILED;

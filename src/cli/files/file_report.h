@@ -22,6 +22,7 @@ struct ks_file_outcome {
     uint32_t cksum; /* with KESHER_OK */
     uint64_t size;
     uint64_t resumed_at;
+    uint64_t moved; /* bytes of it that are in the progress */
     uint8_t sha256[KESHER_SHA256_SIZE];
     struct kesher_error *error; /* what is still to be told of a failure, or NULL; owned */
 };

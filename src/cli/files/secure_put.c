@@ -19,7 +19,7 @@ struct put_run {
     struct ks_file_report report;
     struct ks_progress progress;
     size_t next;                           /* the first entry that had no turn yet */
-    size_t in_hand;                        /* the last one that was given out */
+    struct ks_file_outcome *in_hand;       /* of the file whose progress is told; NULL for none */
     char shown[4 * KESHER_FILE_NAME_SIZE]; /* its name */
 };
 
@@ -70,8 +70,6 @@ static bool next_file(void *context, struct kesher_put *put)
                                    .replace = options->replace,
                                    .digest = options->sha256,
                                    .tag = &run->report.outcomes[index]};
-        run->in_hand = index;
-        run->progress.name = ks_shown_path(name, false, run->shown, sizeof run->shown);
         return true;
     }
     return false;
@@ -84,7 +82,7 @@ static void file_done(void *context, const struct kesher_put *put, const struct 
     struct ks_file_outcome *outcome = put->tag;
     size_t index = (size_t)(outcome - run->report.outcomes);
     close(put->fd);
-    ks_progress_file_done(&run->progress, run->plan.entries[index].size, index == run->in_hand);
+    ks_progress_done(&run->progress, &outcome->moved, run->plan.entries[index].size);
     outcome->status = result->status;
     if (result->status == KESHER_OK)
         outcome->size = result->size;
@@ -97,10 +95,28 @@ static void file_done(void *context, const struct kesher_put *put, const struct 
     ks_file_report_settle(&run->report, index, error);
 }
 
+static void observe_file(void *context, void *tag)
+{
+    struct put_run *run = context;
+    if (tag == run->in_hand)
+        return;
+    run->in_hand = tag;
+    run->progress.name = ks_shown_path(name_of(&run->plan, (size_t)(run->in_hand - run->report.outcomes)),
+                                       false, run->shown, sizeof run->shown);
+}
+
 static void observe_progress(void *context, uint64_t sent, uint64_t size)
 {
+    struct put_run *run = context;
     (void)size;
-    ks_progress_update(context, sent);
+    if (run->in_hand != NULL)
+        ks_progress_move(&run->progress, &run->in_hand->moved, sent);
+}
+
+static void observe_notice(void *context, const char *line)
+{
+    struct put_run *run = context;
+    ks_progress_notice(&run->progress, line);
 }
 
 static bool has_something_to_send(const struct ks_put_plan *plan)
@@ -120,7 +136,7 @@ static bool is_from_stdin(const struct ks_put_plan *plan)
 static bool send_all(struct put_run *run)
 {
     const struct kesher_observer observer = {
-        .context = &run->progress, .notice = ks_progress_notice, .progress = observe_progress};
+        .context = run, .notice = observe_notice, .progress = observe_progress, .file = observe_file};
     const struct kesher_put_list list = {.context = run, .next = next_file, .done = file_done};
     struct kesher_files *files = ks_files_session_open(run->context, &observer);
     if (files == NULL)

@@ -40,7 +40,7 @@ static void draw(struct ks_progress *progress, uint64_t now)
 {
     char text[KS_PROGRESS_TEXT_SIZE];
     const struct ks_progress_view view = {
-        .done = progress->done + progress->current,
+        .done = progress->moved,
         .total = progress->total,
         .rate = progress->rate.per_second,
         .is_settled = ks_rate_is_settled(&progress->rate),
@@ -63,22 +63,32 @@ static void count(struct ks_progress *progress, uint64_t moved)
         draw(progress, now);
 }
 
-void ks_progress_update(struct ks_progress *progress, uint64_t sent)
+void ks_progress_move(struct ks_progress *progress, uint64_t *before, uint64_t sent)
 {
-    uint64_t before = progress->current;
-    bool was_there = sent < before || (before == 0 && sent > LARGEST_STEP);
-    progress->current = sent;
-    count(progress, was_there ? 0 : sent - before);
+    bool was_there = sent < *before || (*before == 0 && sent > LARGEST_STEP);
+    uint64_t step = was_there ? 0 : sent - *before;
+    progress->moved += sent - *before; /* may be less than nothing */
+    *before = sent;
+    count(progress, step);
 }
 
-void ks_progress_file_done(struct ks_progress *progress, uint64_t size, bool in_hand)
+void ks_progress_done(struct ks_progress *progress, uint64_t *before, uint64_t size)
 {
-    uint64_t told = in_hand ? progress->current : 0;
-    progress->done += size;
     progress->files_done++;
-    if (in_hand)
-        progress->current = 0;
-    count(progress, told == 0 && size <= LARGEST_STEP ? size : 0);
+    progress->moved += size - *before;
+    *before = size;
+    count(progress, 0);
+}
+
+void ks_progress_update(struct ks_progress *progress, uint64_t sent)
+{
+    ks_progress_move(progress, &progress->current, sent);
+}
+
+void ks_progress_file_done(struct ks_progress *progress, uint64_t size)
+{
+    ks_progress_done(progress, &progress->current, size);
+    progress->current = 0;
 }
 
 void ks_progress_clear(struct ks_progress *progress)

@@ -18,8 +18,8 @@ struct ks_progress {
     uint64_t total;    /* bytes of all files, as far as they are known */
     size_t files;      /* how many they are; 0 when that does not matter */
     size_t files_done; /* how many are done with */
-    uint64_t done;     /* bytes of the files that are done with */
-    uint64_t current;  /* bytes of the file in hand */
+    uint64_t moved;    /* bytes of all files */
+    uint64_t current;  /* of these, bytes of the only file in hand */
     struct ks_rate rate;
     uint64_t drawn_ms;
     const char *name; /* of the file in hand, safe for a terminal; the caller's */
@@ -27,12 +27,16 @@ struct ks_progress {
 
 void ks_progress_start(struct ks_progress *progress, uint64_t total, bool quiet);
 
-/* `sent` bytes of the file in hand are on their way, or have come. What is there from the beginning, since it
- * came earlier, does not count for the rate. */
-void ks_progress_update(struct ks_progress *progress, uint64_t sent);
+/* `sent` bytes of the file in hand are on their way, or have come; of which *before was known, which is set.
+ * What is there from the beginning, since it came earlier, does not count for the rate. */
+void ks_progress_move(struct ks_progress *progress, uint64_t *before, uint64_t sent);
 
-/* A file of `size` bytes is done with; `in_hand`: it was the one in hand. */
-void ks_progress_file_done(struct ks_progress *progress, uint64_t size, bool in_hand);
+/* A file of `size` bytes is done with, of which *before was known. */
+void ks_progress_done(struct ks_progress *progress, uint64_t *before, uint64_t size);
+
+/* The same where one file is in hand at a time. */
+void ks_progress_update(struct ks_progress *progress, uint64_t sent);
+void ks_progress_file_done(struct ks_progress *progress, uint64_t size);
 
 /* Takes the bar off the screen, so that something else can be printed. */
 void ks_progress_clear(struct ks_progress *progress);
