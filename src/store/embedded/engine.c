@@ -110,6 +110,7 @@ static void engine_free(struct ks_engine *engine)
     ks_vault_free(engine->vault);
     ks_inboxes_free(engine->inboxes);
     ks_quotas_free(engine->quotas);
+    ks_puts_free(engine->puts);
     ks_users_free(engine->users);
     ks_key_cache_free(engine->keys);
     ks_alias_key_free(engine->aliases);
@@ -206,7 +207,8 @@ static struct ks_engine *engine_new(const struct ks_embedded_options *options)
         ks_inboxes_new(engine->clock, (uint64_t)or_default(options->lease_lifetime_ms, KS_LEASE_LIFETIME_MS),
                        engine->limits);
     engine->quotas = ks_quotas_new(engine->limits);
-    if (engine->keys == NULL || engine->inboxes == NULL || engine->quotas == NULL ||
+    engine->puts = ks_puts_new(engine->limits, engine->log);
+    if (engine->keys == NULL || engine->inboxes == NULL || engine->quotas == NULL || engine->puts == NULL ||
         asprintf(&engine->database_path, "%s/kesher.db", options->data_directory) < 0) {
         engine->database_path = NULL; /* asprintf leaves it undefined */
         engine_free(engine);
@@ -490,5 +492,6 @@ void ks_embedded_statistics(const struct ks_store *store, struct ks_embedded_sta
     };
     ks_inboxes_all_waiting(engine->inboxes, &statistics->waiting_messages, &statistics->waiting_bytes);
     ks_quotas_all(engine->quotas, &statistics->files, &statistics->file_bytes);
+    ks_puts_all(engine->puts, &statistics->puts, &statistics->put_bytes);
     ks_vault_waiting(engine->vault, &statistics->stage_queue, &statistics->confirm_queue);
 }

@@ -126,6 +126,8 @@ extern const struct contract_subject contract_users;
 extern const struct contract_subject contract_lists;
 extern const struct contract_subject contract_keys;
 extern const struct contract_subject contract_uploads;
+extern const struct contract_subject contract_puts;
+extern const struct contract_subject contract_own_files;
 extern const struct contract_subject contract_messages;
 extern const struct contract_subject contract_leases;
 extern const struct contract_subject contract_settling;
