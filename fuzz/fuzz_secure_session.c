@@ -6,9 +6,9 @@
  * Then the input is what a stranger sends. A fuzzer cannot sign, so marks of seven bytes stand for what is
  * signed: "[SIGN", "[ENRL", "[ADPT", "[GONE", each with a byte for the key, and for the name, or whether it
  * is signed for another connection; "[PROV" is the proof of an adoption; "[KILL" has an operator remove an
- * account; at "[WAIT" so many seconds pass; "[FILE" is a request for own files (secure_files.h), which needs
- * no mark, but is shorter so. Signatures are judged by a function of the target's own: EdDSA takes a hundred
- * times as long as all the rest.
+ * account; at "[WAIT" so many seconds pass; at "[FAIL" the store's disk fails once; "[FILE" is a request for
+ * own files (secure_files.h), which needs no mark, but is shorter so. Signatures are judged by a function of
+ * the target's own: EdDSA takes a hundred times as long as all the rest.
  *
  * Whatever comes: the output is whole answers, and then lines; without a signature for this connection nobody
  * is signed in, and who is not is told nothing; three signatures are judged and no more; of a removed account
@@ -377,6 +377,14 @@ static void wait(struct gate *gate, uint8_t which, uint8_t how)
         fake_connection_wait(&gate->connection, which * UINT64_C(1000));
 }
 
+/* The next thing that the store does on its disk. */
+static void fail(struct gate *gate, uint8_t which, uint8_t how)
+{
+    static const enum ks_result failures[] = {KS_NO_SPACE, KS_IO, KS_NO_MEMORY};
+    (void)how;
+    gate->store.next_failure = failures[which % (sizeof failures / sizeof failures[0])];
+}
+
 static void ask_of_files(struct gate *gate, uint8_t which, uint8_t how)
 {
     struct secure_files_request request = {.size = 0};
@@ -389,7 +397,7 @@ static const struct {
     void (*act)(struct gate *gate, uint8_t which, uint8_t how);
 } marks[] = {{"[SIGN", send_sign_in}, {"[ENRL", send_registration}, {"[ADPT", send_claim},
              {"[PROV", send_proof},   {"[GONE", send_removal},      {"[KILL", kill_user},
-             {"[WAIT", wait},         {"[FILE", ask_of_files}};
+             {"[WAIT", wait},         {"[FILE", ask_of_files},      {"[FAIL", fail}};
 
 enum { MARKS = sizeof marks / sizeof marks[0] };
 

@@ -1,4 +1,4 @@
-"""Own files are one account's: no other account sees them, a removed one leaves nothing, the log has nothing of them."""
+"""Own files are one account's: no other sees them, a removed one leaves nothing, the log has nothing of them."""
 
 import os
 

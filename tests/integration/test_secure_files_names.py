@@ -50,7 +50,8 @@ def test_no_request_takes_a_name_that_is_none(keeper, name):
 
 def test_the_largest_name_may_have_any_bytes_in_it(keeper):
     """Long ones are stored under a name that is cut: two that differ at the end only are two files."""
-    longest = ["é" * 126 + "ab", "é" * 126 + "ac", "x" * 253 + "a", "x" * 253 + "b", "\udcff" * 254, "\udcff" * 253 + "\udcfe"]
+    longest = ["é" * 126 + "ab", "é" * 126 + "ac", "x" * 253 + "a", "x" * 253 + "b"]
+    longest += ["\udcff" * 254, "\udcff" * 253 + "\udcfe"]
     for name in longest:
         assert len(own_files.name_bytes(name)) == 254
         keeper.put_file(name, own_files.name_bytes(name)[-40:])

@@ -4,14 +4,21 @@ import os
 
 import pytest
 from peer import own_files
-from peer.accounts import Reason, Request
+from peer.accounts import Answer, Reason, Request, parse_refusal
 from peer.conversation import wait_until
 from peer.crypto import cksum
 from peer.drop import User
+from peer.frames import Reply
 from peer.memory import MemoryWatch, hold_back_little_freed_memory
 from peer.own_files import Ended, Put, end_frame, new_put_id, piece_frame, put_payload
 
 MIB = 1024 * 1024
+
+
+def reasons(answers: list[Reply]) -> list[Reason]:
+    """Of those that are refusals."""
+    refused = [answer for answer in answers if answer.code == Answer.REFUSED]
+    return [Reason(parse_refusal(answer.payload)[0]) for answer in refused]
 
 
 def why_not(client, name: str, content: bytes, *, put_id: bytes | None = None, flags: int = 0) -> Reason | None:
@@ -21,9 +28,8 @@ def why_not(client, name: str, content: bytes, *, put_id: bytes | None = None, f
     frames += map(piece_frame, own_files.pieces_of(content))
     frames.append(end_frame(cksum(content)))
     client.send(b"".join(frames))
-    answers = [client.receive() for _ in frames]
-    refused = [int.from_bytes(answer.payload[:2], "little") for answer in answers if answer.code == 4999]
-    return Reason(refused[0]) if refused else None
+    refused = reasons([client.receive() for _ in frames])
+    return refused[0] if refused else None
 
 
 # -- files and their bytes
@@ -54,7 +60,7 @@ def test_of_many_in_one_send_as_many_are_kept_as_fit(make_secure, new_account):
     frames = [own_files.put_frames(name, b"x") for name in names]
     client.send(b"".join(frames))
     codes = [client.receive().code for _ in range(3 * len(names))]
-    assert codes.count(own_files.Answer.PUT_ENDED) == 5
+    assert codes.count(Answer.PUT_ENDED) == 5
     assert len(client.list_files()) == 5
     wait_until(lambda: len(server.stored_paths()) == 5, "the others have left nothing in files/")
 
@@ -93,8 +99,7 @@ def test_a_limit_that_was_lowered_in_the_middle_of_a_put_holds_at_its_end(make_s
     client.put_piece(content[:2500])
     server.reload(**limit)
     client.send(piece_frame(content[2500:]) + end_frame(cksum(content)))
-    refused = [int.from_bytes(answer.payload[:2], "little") for answer in (client.receive(), client.receive()) if answer.code == 4999]
-    assert refused[0] == Reason.QUOTA
+    assert reasons([client.receive() for _ in range(2)])[0] == Reason.QUOTA
     assert client.file_names() == ["there"]
     server.reload(user_bytes=MIB, user_files=10)
     opened = client.open_put("x", 5000, put_id=put_id)
