@@ -2,6 +2,7 @@
 #include "unit/service/files/own_files_fixture.h"
 
 #include "crypto/digest.h"
+#include "service/core/store_door.h"
 
 /* ---- the list ---- */
 
@@ -345,6 +346,37 @@ static void a_file_is_closed_whenever_the_connection_goes(void **state)
     gate_cut_at_every_step(*state, prepare_get, judge_files);
 }
 
+static struct ks_stored_file *left_open;
+static struct ks_store_operations opening_store;
+static void (*open_it)(struct ks_store *store, struct ks_store_file_open *request);
+
+static void note_open(struct ks_store *store, struct ks_store_file_open *request)
+{
+    open_it(store, request);
+    left_open = request->file;
+}
+
+static void a_store_that_is_closed_closes_its_files_itself(void **state)
+{
+    struct gate *gate = *state;
+    struct ks_store_door door = {.is_closed = false};
+    struct ks_buffer bytes = ks_buffer_empty(0);
+    keep(gate, "a", 1000, true);
+    gate->environment.store_door = &door;
+    opening_store = *gate->store.store.operations;
+    open_it = opening_store.file_open;
+    opening_store.file_open = note_open;
+    gate->store.store.operations = &opening_store;
+    gate->store.later = true;
+    add_get(&bytes, "a", 0, 0, UINT64_MAX);
+    fake_connection_send_only(&gate->peers[0], bytes.bytes, bytes.size);
+    ks_buffer_free(&bytes);
+    assert_true(ks_store_door_close(&door));
+    gate_close(gate, 0); /* the file is open, and nobody is there any more */
+    assert_int_equal(gate->store.open_files, 1);
+    ks_store_file_close(&gate->store.store, left_open);
+}
+
 /* ---- removals ---- */
 
 static void files_are_removed(void **state)
@@ -485,6 +517,7 @@ int main(void)
         FILES_TEST(what_is_got_is_one_file_whatever_takes_its_place),
         FILES_TEST(a_peer_that_takes_nothing_is_cut_off_and_its_file_closed),
         FILES_TEST(a_file_is_closed_whenever_the_connection_goes),
+        FILES_TEST(a_store_that_is_closed_closes_its_files_itself),
         FILES_TEST(files_are_removed),
         FILES_TEST(a_removal_that_fails_leaves_the_file),
         FILES_TEST(removals_do_not_wait_for_each_other_and_are_answered_in_order),

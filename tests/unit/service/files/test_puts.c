@@ -1,6 +1,7 @@
 /* test_puts.c — own files that come in pieces (3013 to 3015): what is kept, and what is refused. */
 #include "unit/service/files/own_files_fixture.h"
 
+#include "service/core/store_door.h"
 #include "support/fake_store_internal.h"
 
 enum { PUT_ID = 1, OTHER_PUT_ID = 2, SIZE = 1000 };
@@ -317,6 +318,92 @@ static void judge_put(struct gate *gate)
 static void a_stage_is_given_back_whenever_the_connection_goes(void **state)
 {
     gate_cut_at_every_step(*state, prepare_put, judge_put);
+}
+
+/* ---- where chunks end ---- */
+
+/* A store that notes where what it was given ends. */
+struct noting_store {
+    struct ks_store_operations operations;
+    void (*write)(struct ks_store *store, struct ks_store_stage_write *request);
+    uint64_t position;
+    unsigned odd; /* chunks that end within a page of the disk, but for the last one */
+    unsigned count;
+    size_t largest;
+};
+
+static struct noting_store noting;
+
+static void note_write(struct ks_store *store, struct ks_store_stage_write *request)
+{
+    noting.position += request->size;
+    noting.odd += noting.position % 4096 != 0 && !request->last;
+    noting.count++;
+    if (request->size > noting.largest)
+        noting.largest = request->size;
+    noting.write(store, request);
+}
+
+static void note_writes(struct gate *gate, uint64_t position)
+{
+    noting = (struct noting_store){.operations = *gate->store.store.operations, .position = position};
+    noting.write = noting.operations.stage_write;
+    noting.operations.stage_write = note_write;
+    gate->store.store.operations = &noting.operations;
+}
+
+static void a_put_that_goes_on_comes_to_the_disk_in_whole_pages(void **state)
+{
+    struct gate *gate = *state;
+    enum { LARGE = 1000000, PIECE = 77777 };
+    static const size_t starts[] = {1, 4095, 4096, 5000, 12345};
+    for (size_t i = 0; i < KS_COUNT_OF(starts); i++) {
+        struct ks_buffer bytes = ks_buffer_empty(0);
+        begin_put(gate, 0, "a", starts[i], LARGE);
+        ask_open(gate, 0, "a", PUT_ID, NO_FLAGS, LARGE);
+        assert_opened(gate, 0, starts[i], false);
+        const struct ks_store_operations *before = gate->store.store.operations;
+        note_writes(gate, starts[i]);
+        for (size_t offset = starts[i]; offset < LARGE; offset += PIECE)
+            add_piece(&bytes, offset, offset + PIECE < LARGE ? offset + PIECE : LARGE);
+        send_all(gate, 0, &bytes, 1000);
+        for (size_t offset = starts[i] + PIECE; offset < LARGE; offset += PIECE)
+            assert_position(gate, 0, offset);
+        assert_position(gate, 0, LARGE);
+        gate->store.store.operations = before;
+        assert_int_equal(noting.position, LARGE);
+        assert_int_equal(noting.odd, 0);
+        assert_in_range(noting.count, 3, LARGE / (16 * 1024) + 5);
+        ask_end(gate, 0, cksum_of_first(LARGE) + 1);
+        assert_refused(gate, 0, KS_REFUSAL_CKSUM);
+    }
+}
+
+/* ---- the server stops ---- */
+
+static void a_store_that_is_closed_is_asked_nothing_more(void **state)
+{
+    struct gate *gate = *state;
+    struct ks_store_door door = {.is_closed = false};
+    gate->environment.store_door = &door;
+    begin_put(gate, 0, "a", 300, SIZE);
+    assert_true(ks_store_door_close(&door));
+    gate_close(gate, 0);
+    assert_int_equal(gate->store.open_stages, 1);
+    assert_int_equal(parked(gate), 0);
+    fake_store_sweep(&gate->store); /* it is the store's own */
+}
+
+static void nobody_closes_the_store_while_it_is_asked(void **state)
+{
+    struct ks_store_door door = {.is_closed = false};
+    (void)state;
+    assert_true(ks_store_door_enter(&door));
+    assert_false(ks_store_door_close(&door));
+    assert_false(ks_store_door_enter(&door));
+    assert_false(ks_store_door_close(&door));
+    ks_store_door_leave(&door);
+    assert_true(ks_store_door_close(&door));
 }
 
 /* ---- what is refused ---- */
@@ -668,6 +755,9 @@ int main(void)
         FILES_TEST(a_put_that_is_refused_parks_the_one_that_is_open),
         FILES_TEST(whoever_goes_to_talk_leaves_the_put_parked),
         FILES_TEST(a_stage_is_given_back_whenever_the_connection_goes),
+        FILES_TEST(a_put_that_goes_on_comes_to_the_disk_in_whole_pages),
+        FILES_TEST(a_store_that_is_closed_is_asked_nothing_more),
+        FILES_TEST(nobody_closes_the_store_while_it_is_asked),
         FILES_TEST(behind_a_put_that_is_refused_nothing_is_written),
         FILES_TEST(without_a_put_there_are_no_pieces_and_no_end),
         FILES_TEST(an_end_before_all_has_come_is_refused),
