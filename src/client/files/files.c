@@ -96,6 +96,12 @@ struct ks_files_request ks_files_request(const char *verb, const char *name)
     return request;
 }
 
+bool ks_files_others_go_on(enum kesher_status status)
+{
+    return status == KESHER_OK || status == KESHER_FILE || status == KESHER_INVALID ||
+           status == KESHER_EXISTS || status == KESHER_REFUSED;
+}
+
 enum kesher_status ks_files_run(struct kesher_files *files, struct ks_files_request *request,
                                 enum kesher_status (*perform)(struct ks_client_session *session,
                                                               void *context, struct kesher_error *error),
