@@ -41,6 +41,7 @@ struct ks_engine {
     const struct ks_random *random;
     const struct ks_log *log;
     const struct ks_store_limits *limits;
+    int64_t stage_lifetime;        /* seconds */
     int64_t keyless_user_lifetime; /* seconds */
     int64_t content_key_lifetime;  /* seconds */
     char *database_path;

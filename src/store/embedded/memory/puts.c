@@ -330,10 +330,11 @@ enum ks_result ks_puts_open(struct ks_puts *puts, const struct ks_client_id *id,
     return result;
 }
 
-void ks_puts_set_bytes(struct ks_puts *puts, struct ks_put *put, uint64_t bytes)
+void ks_puts_set_bytes(struct ks_puts *puts, struct ks_put *put, uint64_t bytes, uint64_t size)
 {
     pthread_mutex_lock(&puts->lock);
     set_bytes(puts, put, bytes);
+    put->size = size;
     pthread_mutex_unlock(&puts->lock);
 }
 

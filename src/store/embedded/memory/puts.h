@@ -59,8 +59,8 @@ enum ks_result ks_puts_open(struct ks_puts *puts, const struct ks_client_id *id,
                             const uint8_t put_id[static KS_PUT_ID_SIZE], uint64_t size, struct ks_put **put,
                             bool *was_parked, enum ks_store_limit *limit);
 
-/* So much of an open one has come. */
-void ks_puts_set_bytes(struct ks_puts *puts, struct ks_put *put, uint64_t bytes);
+/* So much of an open one has come, of so much. */
+void ks_puts_set_bytes(struct ks_puts *puts, struct ks_put *put, uint64_t bytes, uint64_t size);
 
 /* An open one breaks off, and is kept until then; it is nobody's afterwards. False when its user goes: then
  * it is leaving. */
