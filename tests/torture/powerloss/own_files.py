@@ -76,19 +76,19 @@ def new_put(run: Run, owner: Owner, name: str, size: int, chance: random.Random)
 
 
 def put_and_remove(
-    run: Run, client: CountingSecureClient, owner: Owner, steps: Sequence[tuple[str, int | None]], chance
+    run: Run, client: CountingSecureClient, owner: bytes, steps: Sequence[tuple[str, int | None]], chance
 ) -> None:
     """Sends all before it reads an answer: for each name a put of that size in place of what is there, or a removal.
     The answers are small enough to wait in the system."""
     frames, due = b"", []
     for name, size in steps:
         if size is None:
-            run.notes.add("removing file", run.begins(), owner.id, name)
+            run.notes.add("removing file", run.begins(), owner, name)
             frames, due = frames + remove_frame(name), [*due, (name, None, 0)]
             continue
         content = content_of(run.new_sender(), 0, max(size, LABEL.size))
         pieces = list(pieces_of(content, chance.choice((700, 64 * KIB, PIECE_LIMIT)) if size < MIB else PIECE_LIMIT))
-        run.notes.add("upload", None, owner.id, name, digest(content))
+        run.notes.add("upload", None, owner, name, digest(content))
         frames += put_frame(chance.randbytes(16), name, len(content), Flag.REPLACE | Flag.ANEW)
         frames += b"".join(map(piece_frame, pieces)) + end_frame(cksum(content))
         due.append((name, digest(content), len(pieces)))
@@ -98,17 +98,17 @@ def put_and_remove(
 
 
 def take_answers(
-    run: Run, client: CountingSecureClient, owner: Owner, name: str, content: str | None, pieces: int
+    run: Run, client: CountingSecureClient, owner: bytes, name: str, content: str | None, pieces: int
 ) -> None:
     if content is None:
         client.hear_removed()
-        run.notes.add("removed file", client.answered(), owner.id, name)
+        run.notes.add("removed file", client.answered(), owner, name)
         return
     assert client.hear_opened().offset == 0
     for _ in range(pieces):
         client.hear_position()
     client.hear_put_ended()
-    run.notes.add("verified", client.answered(), owner.id, name, content)
+    run.notes.add("verified", client.answered(), owner, name, content)
 
 
 def keep_changing(run: Run, owner: Owner, *, batches: int, longest: int, sizes: Sequence[int]) -> None:
@@ -121,7 +121,7 @@ def keep_changing(run: Run, owner: Owner, *, batches: int, longest: int, sizes: 
                 is_removed = name in owner.kept and chance.random() < 0.4
                 (owner.kept.discard if is_removed else owner.kept.add)(name)
                 steps.append((name, None if is_removed else chance.choice(sizes)))
-            put_and_remove(run, client, owner, steps, chance)
+            put_and_remove(run, client, owner.id, steps, chance)
 
 
 def open_again(client: CountingSecureClient, put: Put, flags: int = 0) -> tuple[int, bool]:
@@ -220,7 +220,7 @@ def leave_with_all(run: Run, owner: Owner) -> None:
     """Some files, and a put that broke off; then the account removes itself."""
     chance = run.new_chance()
     with run.server.sign_in(owner.account) as client:
-        put_and_remove(run, client, owner, [("a/b", 5000), ("b", 8)], chance)
+        put_and_remove(run, client, owner.id, [("a/b", 5000), ("b", 8)], chance)
         put = new_put(run, owner, "never ended", 200 * KIB, chance)
         break_off(client, put, open_again(client, put)[0], chance)
     with run.server.sign_in(owner.account) as client:

@@ -27,7 +27,7 @@ REMOVAL_SECONDS = 60
 RECORD_HEAD = struct.Struct(">3sH")  # of TLS
 PARKED = re.compile(r"put-[0-9a-f]{32}-[0-9a-f]{32}")  # in staging/, over starts
 METRICS_SECONDS = 60
-LISTENERS = ("binary", "chat", "ask", "control")
+LISTENERS = ("binary", "chat", "ask", "secure", "control")
 GAUGES = (
     "kesher_buffers_used_bytes",
     "kesher_buffers_waiting",
@@ -189,7 +189,7 @@ class FullServer(Server):
 
     def __init__(self, root: Path, *, workers: int = 1, variables: dict[str, str] | None = None, **settings):
         super().__init__(root, workers=workers, settings={"metrics": "127.0.0.1:0", **settings})
-        self.also = ("chat", "ask")
+        self.also = ("chat", "ask", "secure")
         self.variables = variables or {}
 
     def metrics(self) -> Metrics:

@@ -81,7 +81,6 @@ def kill_rounds(name: str, new_load: Callable[[], Workload]) -> Callable[[Trial]
     def round(trial: Trial) -> None:
         load = new_load()
         server = Victim(trial.folder, **{**load.settings, "settle_time_ms": SETTLE_MS})
-        server.also += load.also
         past = Past(trial, server, may_be_refused=load.may_be_refused)
         try:
             for _ in range(trial.chance.randint(*LIVES)):
