@@ -72,7 +72,7 @@ static void finish(struct put_list_run *run, const struct kesher_put *put, struc
         run->given_up = !ks_files_others_go_on(status);
     }
     if (status == KESHER_OK)
-        ks_put_one_progress(&run->files->session, result->size, result->size);
+        ks_put_one_progress(&run->files->session, put, result->size, result->size);
     run->list->done(run->list->context, put, result, status == KESHER_OK ? NULL : &run->error);
 }
 

@@ -26,9 +26,12 @@ struct put_run {
     bool again;       /* it begins again on the same connection */
 };
 
-void ks_put_one_progress(const struct ks_client_session *session, uint64_t sent, uint64_t size)
+void ks_put_one_progress(const struct ks_client_session *session, const struct kesher_put *put, uint64_t sent,
+                         uint64_t size)
 {
     const struct kesher_observer *observer = &session->options.observer;
+    if (observer->file != NULL)
+        observer->file(observer->context, put->tag);
     if (observer->progress != NULL)
         observer->progress(observer->context, sent, size);
 }
@@ -236,7 +239,7 @@ static enum kesher_status take_last_answers(struct put_run *run, struct ks_clien
 static enum kesher_status send_pieces(struct put_run *run, struct ks_client_session *session,
                                       struct ks_cksum *sum, struct kesher_error *error)
 {
-    ks_put_one_progress(session, sum->length, run->source.size);
+    ks_put_one_progress(session, run->source.put, sum->length, run->source.size);
     while (sum->length < run->source.size) {
         enum kesher_status status = take_piece_answers(run, session, error);
         if (status == KESHER_OK)
@@ -245,7 +248,7 @@ static enum kesher_status send_pieces(struct put_run *run, struct ks_client_sess
             return take_last_answers(run, session, status, error);
         if (status != KESHER_OK)
             return status;
-        ks_put_one_progress(session, sum->length, run->source.size);
+        ks_put_one_progress(session, run->source.put, sum->length, run->source.size);
     }
     return KESHER_OK;
 }

@@ -33,6 +33,7 @@ enum kesher_status ks_put_one_digest(struct kesher_files *files, const struct ke
                                      struct kesher_put_result *result, struct kesher_error *error);
 
 /* Tells the observer, if it wants to know. */
-void ks_put_one_progress(const struct ks_client_session *session, uint64_t sent, uint64_t size);
+void ks_put_one_progress(const struct ks_client_session *session, const struct kesher_put *put, uint64_t sent,
+                         uint64_t size);
 
 #endif
