@@ -78,7 +78,7 @@ static enum kesher_status take_file(struct ks_client_session *session, struct fi
 {
     uint8_t entry[KS_FILE_ENTRY_LIMIT];
     struct ks_file_facts facts;
-    struct ks_wire_text name;
+    struct ks_wire_text name = {.size = 0};
     struct kesher_file file;
     enum kesher_status status = take_entry(session, entry, left, &facts, &name, error);
     if (status != KESHER_OK)
