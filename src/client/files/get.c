@@ -77,7 +77,7 @@ static void end_fetch(struct window *window, struct ks_fetch *fetch, enum kesher
 
 static void settle(struct window *window)
 {
-    struct ks_landing *landings[FETCHES];
+    struct ks_landing *landings[FETCHES] = {NULL};
     size_t count = window->complete_count;
     for (size_t i = 0; i < count; i++)
         landings[i] = &window->complete[i]->landing;

@@ -1,11 +1,11 @@
 /* get_server.h — what secure_server.h lacks to list and give files: some that it keeps, and a way to answer
  * otherwise. On the server's thread; what a test changes it changes while that waits.
  */
-#ifndef KS_TESTS_UNIT_CLIENT_GET_SERVER_H
-#define KS_TESTS_UNIT_CLIENT_GET_SERVER_H
+#ifndef KS_TESTS_UNIT_CLIENT_FILES_GET_SERVER_H
+#define KS_TESTS_UNIT_CLIENT_FILES_GET_SERVER_H
 
 #include "unit/client/account_fixture.h"
-#include "unit/client/target_fixture.h"
+#include "unit/client/files/target_fixture.h"
 
 #include "crypto/checksum.h"
 #include "wire/files_codec.h"

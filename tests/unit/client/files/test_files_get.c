@@ -1,7 +1,7 @@
 /* Unit tests of kesher_files_get with a server that is honest, and files, directories, disks and connections
  * that are not what one would wish. What a server may lie about is in test_files_get_lies.c.
  */
-#include "unit/client/get_server.h"
+#include "unit/client/files/get_server.h"
 
 #include <pthread.h>
 #include <signal.h>
