@@ -552,7 +552,7 @@ static void a_name_that_is_taken_meanwhile_is_told_at_the_end(void **state)
 static void an_account_is_told_what_it_has_on_its_way(void **state)
 {
     struct gate *gate = *state;
-    const uint8_t *list = NULL;
+    const uint8_t *list = nothing_heard;
     size_t size = 0;
     begin_put(gate, 0, "a", 300, SIZE);
     join(gate, 1);
