@@ -2,8 +2,8 @@
  * and has the table of operations. Any thread asks; opening and closing are the server's main thread's.
  *
  * Stopping goes with the stream: the vault posts to the writer, the writer to the readers, so they end in
- * this order and nothing is lost between them. What posts the other way, check.h and damage.h, is stopped
- * before. */
+ * this order and nothing is lost between them. What posts the other way, check.h, damage.h and
+ * stored_files.h, is stopped before. */
 #include "store/embedded/engine.h"
 
 #include "crypto/secret.h"
@@ -72,6 +72,27 @@ static void engine_discard(struct ks_store *store, struct ks_stage *stage, struc
     ks_vault_discard(ks_engine_of(store)->vault, stage, request);
 }
 
+static void engine_list_files(struct ks_store *store, struct ks_store_list_files *request)
+{
+    ks_file_reader_list(&ks_engine_of(store)->file_reader, request);
+}
+
+static void engine_file_open(struct ks_store *store, struct ks_store_file_open *request)
+{
+    ks_stored_files_open(&ks_engine_of(store)->stored_files, request);
+}
+
+static void engine_file_read(struct ks_store *store, struct ks_store_file_read *request)
+{
+    ks_stored_files_read(&ks_engine_of(store)->stored_files, request);
+}
+
+static void engine_file_close(struct ks_store *store, struct ks_stored_file *file)
+{
+    (void)store;
+    ks_stored_file_close(file);
+}
+
 /* ---- close ---- */
 
 static void stop_writer(struct ks_engine *engine)
@@ -85,6 +106,7 @@ static void stop_writer(struct ks_engine *engine)
 static void stop_parts(struct ks_engine *engine)
 {
     ks_check_stop(&engine->check);
+    ks_stored_files_close(&engine->stored_files);
     if (engine->vault != NULL)
         ks_vault_stop(engine->vault);
     ks_damage_stop(&engine->damage);
@@ -93,11 +115,14 @@ static void stop_parts(struct ks_engine *engine)
     stop_writer(engine);
     ks_key_reader_stop(&engine->key_reader);
     ks_pull_reader_stop(&engine->pull_reader);
+    ks_file_reader_stop(&engine->file_reader);
+    ks_stored_files_stop(&engine->stored_files);
     ks_counting_finish(&engine->counting);
     ks_thread_stop(engine->reaper); /* last: the others have it delete */
     ks_filing_stop(&engine->filing);
     ks_database_writer_disconnect(&engine->writer);
     ks_departures_destroy(&engine->departures);
+    ks_stored_files_destroy(&engine->stored_files);
     ks_counting_destroy(&engine->counting);
     ks_write_turn_destroy(&engine->turn);
 }
@@ -155,6 +180,10 @@ static const struct ks_store_operations engine_operations = {
     .stage_write = engine_stage_write,
     .confirm = engine_confirm,
     .discard = engine_discard,
+    .list_files = engine_list_files,
+    .file_open = engine_file_open,
+    .file_read = engine_file_read,
+    .file_close = engine_file_close,
     .list_begin = ks_user_requests_list_begin,
     .list_users = ks_user_requests_list_users,
     .append_message = ks_messages_append,
@@ -354,6 +383,24 @@ static void assemble_readers(struct ks_engine *engine)
     };
 }
 
+/* What is done on the threads that read users' files. */
+static void assemble_files(struct ks_engine *engine)
+{
+    engine->file_reader = (struct ks_file_reader){
+        .reader = {.database_path = engine->database_path, .subject = "files", .log = engine->log},
+        .users = engine->users,
+        .directory_fd = engine->directory_fd,
+    };
+    engine->stored_files = (struct ks_stored_files){
+        .reader = &engine->file_reader,
+        .writer = &engine->writer,
+        .reaper = engine->reaper,
+        .log = engine->log,
+        .directory_fd = engine->directory_fd,
+    };
+    ks_stored_files_init(&engine->stored_files);
+}
+
 /* The reaper is the first to start: where there is one, there are all parts, and they are to be stopped. */
 static enum ks_result assemble(struct ks_engine *engine)
 {
@@ -364,6 +411,7 @@ static enum ks_result assemble(struct ks_engine *engine)
         return result;
     assemble_writer(engine);
     assemble_readers(engine);
+    assemble_files(engine);
     return KS_OK;
 }
 
@@ -418,6 +466,7 @@ static enum ks_result open_vault(struct ks_engine *engine, const struct ks_embed
     };
     enum ks_result result = ks_vault_open(&vault, &engine->vault);
     engine->check.vault = engine->vault;
+    engine->stored_files.vault = engine->vault;
     return result;
 }
 
@@ -426,6 +475,10 @@ static enum ks_result start_threads(struct ks_engine *engine, const struct ks_em
     enum ks_result result = ks_key_reader_start(&engine->key_reader);
     if (result == KS_OK)
         result = ks_pull_reader_start(&engine->pull_reader);
+    if (result == KS_OK)
+        result = ks_file_reader_start(&engine->file_reader);
+    if (result == KS_OK)
+        result = ks_stored_files_start(&engine->stored_files);
     if (result == KS_OK)
         result = ks_database_writer_start(&engine->writer);
     if (result == KS_OK)

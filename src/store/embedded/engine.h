@@ -20,8 +20,10 @@
 #include "store/embedded/readers/counting.h"
 #include "store/embedded/readers/damage.h"
 #include "store/embedded/readers/details.h"
+#include "store/embedded/readers/file_reader.h"
 #include "store/embedded/readers/key_reader.h"
 #include "store/embedded/readers/pull_reader.h"
+#include "store/embedded/readers/stored_files.h"
 #include "store/embedded/upkeep.h"
 #include "store/embedded/vault/vault.h"
 #include "store/embedded/writer/age.h"
@@ -66,6 +68,8 @@ struct ks_engine {
     struct ks_key_reader key_reader;
     struct ks_pull_reader pull_reader;
     struct ks_details details;
+    struct ks_file_reader file_reader;
+    struct ks_stored_files stored_files;
     struct ks_thread *reaper;
     struct ks_vault_index index; /* what the vault knows of the database */
     struct ks_vault *vault;

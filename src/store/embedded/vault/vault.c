@@ -79,6 +79,11 @@ void ks_vault_settle(struct ks_vault *vault)
     ks_thread_reach(vault->confirm_thread);
 }
 
+void ks_vault_post(struct ks_vault *vault, struct ks_task *task)
+{
+    ks_executor_post(ks_thread_executor(vault->confirm_thread), task);
+}
+
 static void wait_for(sem_t *semaphore)
 {
     while (sem_wait(semaphore) != 0)

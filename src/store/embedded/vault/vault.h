@@ -86,6 +86,11 @@ void ks_vault_expel(struct ks_vault *vault, struct ks_vault_expulsion *expulsion
 /* Returns when all that was confirmed or appended before is with the index. Any other thread. */
 void ks_vault_settle(struct ks_vault *vault);
 
+/* Any thread, before the vault stops: has the task run on the confirm thread, behind what was confirmed,
+ * appended or removed before. That is with the index, or has failed, when a second task runs that was posted
+ * by the first. */
+void ks_vault_post(struct ks_vault *vault, struct ks_task *task);
+
 /* Between these two nothing is put into files/ or messages/: the confirm thread waits. Any other thread, one
  * at a time; not for long. */
 struct ks_vault_pause {

@@ -43,6 +43,8 @@ enum ks_statement {
     KS_STATEMENT_PUT_FILE,           /* ID, FileName, PathName, KeptName, Size, Cksum, Written */
     KS_STATEMENT_ADOPT_FILE,         /* ID, FileName, PathName, KeptName */
     KS_STATEMENT_SET_FILE_SIZE,      /* Size, rowid */
+    KS_STATEMENT_SET_FILE_DIGEST,    /* SHA256, Size, Written; rowid, PathName, Size, Written, Cksum */
+    KS_STATEMENT_FORGET_FILE_DIGEST, /* rowid */
     KS_STATEMENT_INSERT_MESSAGE,     /* ID, ToClient, FromClient, Type, ContentSize, Place, Content, Sum */
     KS_STATEMENT_INSERT_MESSAGES_TOGETHER, /* the same, KS_INSERTED_TOGETHER times */
     KS_STATEMENT_SIZES_OF_MESSAGES,        /* ToClient, highest ID: ID, ContentSize in the order of ID */
