@@ -23,6 +23,9 @@ NOTES = {  # about as many as a life of this load brings
     "tiny-messages": 1600,
     "small-messages": 900,
     "journal-segments": 6000,
+    "own-files": 500,
+    "broken-off-puts": 60,
+    "large-own-files": 15,
     "quiet-moments": 1500,
     "large-messages": 50,
     "pulls": 700,
@@ -78,6 +81,7 @@ def kill_rounds(name: str, new_load: Callable[[], Workload]) -> Callable[[Trial]
     def round(trial: Trial) -> None:
         load = new_load()
         server = Victim(trial.folder, **{**load.settings, "settle_time_ms": SETTLE_MS})
+        server.also += load.also
         past = Past(trial, server, may_be_refused=load.may_be_refused)
         try:
             for _ in range(trial.chance.randint(*LIVES)):
