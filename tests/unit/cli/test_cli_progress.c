@@ -134,8 +134,7 @@ static void every_line_leaves_room_for_the_echo_of_a_ctrl_c(void **state)
     static const char *const names[] = {
         "",
         "a",
-        "a-name-that-is-longer-than-any-terminal-of-eighty-columns-and-even-of-the-one-hundred-of-"
-        "some-people/a.jpg",
+        "a-name-that-is-longer-than-most-terminals/and-a-directory-with-a-long-name/and-another/a.jpg",
         "\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d/\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e.txt",
         "\xf0\x9f\x99\x82\xf0\x9f\x99\x82\xf0\x9f\x99\x82\xf0\x9f\x99\x82\xf0\x9f\x99\x82\xf0\x9f\x99\x82",
     };
