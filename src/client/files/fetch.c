@@ -80,6 +80,8 @@ static void tell_progress(const struct ks_client_session *session, struct ks_fet
 {
     const struct kesher_observer *observer = &session->options.observer;
     fetch->told = came;
+    if (observer->file != NULL)
+        observer->file(observer->context, fetch->get.tag);
     if (observer->progress != NULL)
         observer->progress(observer->context, came, fetch->result.size);
 }

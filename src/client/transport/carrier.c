@@ -139,12 +139,14 @@ static enum kesher_status fail_closed(int error_number, const char *shown, struc
 }
 
 /* Waits until the socket has something to read, sending what waits. KESHER_OK; KESHER_TIMEOUT;
- * KESHER_CONNECTION. */
+ * KESHER_CONNECTION; KESHER_NO_MEMORY. */
 static enum kesher_status wait_for_server(struct ks_carrier *carrier, uint64_t deadline, const char *shown,
                                           struct kesher_error *error)
 {
     for (;;) {
         flush(carrier);
+        if (carrier->output_errno == ENOMEM) /* the server waits for what it will never get */
+            return ks_failure_no_memory(error);
         uint64_t now = ks_clock_monotonic_ms(ks_clock_system());
         if (now >= deadline)
             return ks_failure(

@@ -2,8 +2,8 @@
  * and has the table of operations. Any thread asks; opening and closing are the server's main thread's.
  *
  * Stopping goes with the stream: the vault posts to the writer, the writer to the readers, so they end in
- * this order and nothing is lost between them. What posts the other way, check.h and damage.h, is stopped
- * before. */
+ * this order and nothing is lost between them. What posts the other way, check.h, damage.h and
+ * stored_files.h, is stopped before. */
 #include "store/embedded/engine.h"
 
 #include "crypto/secret.h"
@@ -13,6 +13,7 @@
 #include "store/embedded/disk/reaper.h"
 #include "store/embedded/disk/store_directory.h"
 #include "store/embedded/embedded.h"
+#include "store/embedded/leftovers.h"
 #include "store/embedded/loading.h"
 #include "store/embedded/messages.h"
 #include "store/embedded/operators.h"
@@ -72,6 +73,64 @@ static void engine_discard(struct ks_store *store, struct ks_stage *stage, struc
     ks_vault_discard(ks_engine_of(store)->vault, stage, request);
 }
 
+static void engine_list_files(struct ks_store *store, struct ks_store_list_files *request)
+{
+    ks_file_reader_list(&ks_engine_of(store)->file_reader, request);
+}
+
+static void engine_file_open(struct ks_store *store, struct ks_store_file_open *request)
+{
+    ks_stored_files_open(&ks_engine_of(store)->stored_files, request);
+}
+
+static void engine_file_read(struct ks_store *store, struct ks_store_file_read *request)
+{
+    ks_stored_files_read(&ks_engine_of(store)->stored_files, request);
+}
+
+static void engine_file_close(struct ks_store *store, struct ks_stored_file *file)
+{
+    (void)store;
+    ks_stored_file_close(file);
+}
+
+static bool is_user(struct ks_engine *engine, const struct ks_client_id *id)
+{
+    struct ks_user user;
+    return ks_users_look_up(engine->users, id, true, &user) == KS_OK;
+}
+
+static void engine_put_open(struct ks_store *store, struct ks_store_put_open *request)
+{
+    struct ks_engine *engine = ks_engine_of(store);
+    enum ks_result result = KS_OK;
+    request->limit = KS_STORE_LIMIT_NONE;
+    if (!is_user(engine, &request->id)) {
+        result = KS_NOT_FOUND;
+    } else if (ks_engine_is_short(engine)) {
+        result = KS_NO_SPACE;
+        request->limit = KS_STORE_LIMIT_FREE_SPACE;
+    }
+    if (result == KS_OK)
+        ks_vault_put_open(engine->vault, request);
+    else
+        ks_reply_now(&request->request, result);
+}
+
+static void engine_put_park(struct ks_store *store, struct ks_stage *stage)
+{
+    ks_vault_put_park(ks_engine_of(store)->vault, stage);
+}
+
+static void engine_remove_file(struct ks_store *store, struct ks_store_remove_file *request)
+{
+    struct ks_engine *engine = ks_engine_of(store);
+    if (is_user(engine, &request->id))
+        ks_vault_remove(engine->vault, request);
+    else
+        ks_reply_now(&request->request, KS_NOT_FOUND);
+}
+
 /* ---- close ---- */
 
 static void stop_writer(struct ks_engine *engine)
@@ -85,6 +144,7 @@ static void stop_writer(struct ks_engine *engine)
 static void stop_parts(struct ks_engine *engine)
 {
     ks_check_stop(&engine->check);
+    ks_stored_files_close(&engine->stored_files);
     if (engine->vault != NULL)
         ks_vault_stop(engine->vault);
     ks_damage_stop(&engine->damage);
@@ -93,11 +153,14 @@ static void stop_parts(struct ks_engine *engine)
     stop_writer(engine);
     ks_key_reader_stop(&engine->key_reader);
     ks_pull_reader_stop(&engine->pull_reader);
+    ks_file_reader_stop(&engine->file_reader);
+    ks_stored_files_stop(&engine->stored_files);
     ks_counting_finish(&engine->counting);
     ks_thread_stop(engine->reaper); /* last: the others have it delete */
     ks_filing_stop(&engine->filing);
     ks_database_writer_disconnect(&engine->writer);
     ks_departures_destroy(&engine->departures);
+    ks_stored_files_destroy(&engine->stored_files);
     ks_counting_destroy(&engine->counting);
     ks_write_turn_destroy(&engine->turn);
 }
@@ -110,6 +173,7 @@ static void engine_free(struct ks_engine *engine)
     ks_vault_free(engine->vault);
     ks_inboxes_free(engine->inboxes);
     ks_quotas_free(engine->quotas);
+    ks_puts_free(engine->puts);
     ks_users_free(engine->users);
     ks_key_cache_free(engine->keys);
     ks_alias_key_free(engine->aliases);
@@ -155,6 +219,13 @@ static const struct ks_store_operations engine_operations = {
     .stage_write = engine_stage_write,
     .confirm = engine_confirm,
     .discard = engine_discard,
+    .list_files = engine_list_files,
+    .file_open = engine_file_open,
+    .file_read = engine_file_read,
+    .file_close = engine_file_close,
+    .put_open = engine_put_open,
+    .put_park = engine_put_park,
+    .remove_file = engine_remove_file,
     .list_begin = ks_user_requests_list_begin,
     .list_users = ks_user_requests_list_users,
     .append_message = ks_messages_append,
@@ -196,6 +267,7 @@ static struct ks_engine *engine_new(const struct ks_embedded_options *options)
     engine->random = options->random;
     engine->log = options->log;
     engine->limits = options->limits != NULL ? options->limits : &no_limits;
+    engine->stage_lifetime = or_default(options->stage_lifetime, DEFAULT_STAGE_LIFETIME);
     engine->keyless_user_lifetime = or_default(options->keyless_user_lifetime, DEFAULT_KEYLESS_LIFETIME);
     engine->content_key_lifetime = or_default(options->content_key_lifetime, DEFAULT_CONTENT_KEY_LIFETIME);
     engine->directory_fd = -1;
@@ -206,7 +278,8 @@ static struct ks_engine *engine_new(const struct ks_embedded_options *options)
         ks_inboxes_new(engine->clock, (uint64_t)or_default(options->lease_lifetime_ms, KS_LEASE_LIFETIME_MS),
                        engine->limits);
     engine->quotas = ks_quotas_new(engine->limits);
-    if (engine->keys == NULL || engine->inboxes == NULL || engine->quotas == NULL ||
+    engine->puts = ks_puts_new(engine->limits, engine->log);
+    if (engine->keys == NULL || engine->inboxes == NULL || engine->quotas == NULL || engine->puts == NULL ||
         asprintf(&engine->database_path, "%s/kesher.db", options->data_directory) < 0) {
         engine->database_path = NULL; /* asprintf leaves it undefined */
         engine_free(engine);
@@ -224,7 +297,10 @@ static enum ks_result open_directory(struct ks_engine *engine, const char *direc
         return result;
     ks_reserve_open(&engine->reserve, engine->directory_fd, engine->log);
     result = ks_store_directory_fill(engine->directory_fd, directory, engine->database_path, why, why_size);
-    return result == KS_OK ? ks_sweep_clear_staging(engine->directory_fd) : result;
+    if (result != KS_OK)
+        return result;
+    return ks_sweep_clear_staging(engine->directory_fd,
+                                  ks_clock_wall_seconds(engine->clock) - engine->stage_lifetime);
 }
 
 /* ---- the parts ---- */
@@ -354,6 +430,24 @@ static void assemble_readers(struct ks_engine *engine)
     };
 }
 
+/* What is done on the threads that read users' files. */
+static void assemble_files(struct ks_engine *engine)
+{
+    engine->file_reader = (struct ks_file_reader){
+        .reader = {.database_path = engine->database_path, .subject = "files", .log = engine->log},
+        .users = engine->users,
+        .directory_fd = engine->directory_fd,
+    };
+    engine->stored_files = (struct ks_stored_files){
+        .reader = &engine->file_reader,
+        .writer = &engine->writer,
+        .reaper = engine->reaper,
+        .log = engine->log,
+        .directory_fd = engine->directory_fd,
+    };
+    ks_stored_files_init(&engine->stored_files);
+}
+
 /* The reaper is the first to start: where there is one, there are all parts, and they are to be stopped. */
 static enum ks_result assemble(struct ks_engine *engine)
 {
@@ -364,6 +458,7 @@ static enum ks_result assemble(struct ks_engine *engine)
         return result;
     assemble_writer(engine);
     assemble_readers(engine);
+    assemble_files(engine);
     return KS_OK;
 }
 
@@ -394,6 +489,8 @@ static enum ks_result open_database(struct ks_engine *engine, const struct ks_em
     if (result == KS_OK)
         result = ks_loading_accounts(engine);
     if (result == KS_OK)
+        result = ks_leftovers_load(engine);
+    if (result == KS_OK)
         result = ks_loading_files(engine);
     if (result == KS_OK)
         result = ks_filing_recover(&engine->filing, why, why_size);
@@ -412,12 +509,14 @@ static enum ks_result open_vault(struct ks_engine *engine, const struct ks_embed
         .log = engine->log,
         .index = &engine->index,
         .quotas = engine->quotas,
+        .puts = engine->puts,
         .reaper = engine->reaper,
         .threads = options->vault_threads,
-        .stage_lifetime = or_default(options->stage_lifetime, DEFAULT_STAGE_LIFETIME),
+        .stage_lifetime = engine->stage_lifetime,
     };
     enum ks_result result = ks_vault_open(&vault, &engine->vault);
     engine->check.vault = engine->vault;
+    engine->stored_files.vault = engine->vault;
     return result;
 }
 
@@ -426,6 +525,10 @@ static enum ks_result start_threads(struct ks_engine *engine, const struct ks_em
     enum ks_result result = ks_key_reader_start(&engine->key_reader);
     if (result == KS_OK)
         result = ks_pull_reader_start(&engine->pull_reader);
+    if (result == KS_OK)
+        result = ks_file_reader_start(&engine->file_reader);
+    if (result == KS_OK)
+        result = ks_stored_files_start(&engine->stored_files);
     if (result == KS_OK)
         result = ks_database_writer_start(&engine->writer);
     if (result == KS_OK)
@@ -490,5 +593,6 @@ void ks_embedded_statistics(const struct ks_store *store, struct ks_embedded_sta
     };
     ks_inboxes_all_waiting(engine->inboxes, &statistics->waiting_messages, &statistics->waiting_bytes);
     ks_quotas_all(engine->quotas, &statistics->files, &statistics->file_bytes);
+    ks_puts_all(engine->puts, &statistics->puts, &statistics->put_bytes);
     ks_vault_waiting(engine->vault, &statistics->stage_queue, &statistics->confirm_queue);
 }

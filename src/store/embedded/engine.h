@@ -14,14 +14,17 @@
 #include "store/embedded/disk/space.h"
 #include "store/embedded/memory/inboxes.h"
 #include "store/embedded/memory/keys.h"
+#include "store/embedded/memory/puts.h"
 #include "store/embedded/memory/quotas.h"
 #include "store/embedded/memory/users.h"
 #include "store/embedded/readers/check.h"
 #include "store/embedded/readers/counting.h"
 #include "store/embedded/readers/damage.h"
 #include "store/embedded/readers/details.h"
+#include "store/embedded/readers/file_reader.h"
 #include "store/embedded/readers/key_reader.h"
 #include "store/embedded/readers/pull_reader.h"
+#include "store/embedded/readers/stored_files.h"
 #include "store/embedded/upkeep.h"
 #include "store/embedded/vault/vault.h"
 #include "store/embedded/writer/age.h"
@@ -38,6 +41,7 @@ struct ks_engine {
     const struct ks_random *random;
     const struct ks_log *log;
     const struct ks_store_limits *limits;
+    int64_t stage_lifetime;        /* seconds */
     int64_t keyless_user_lifetime; /* seconds */
     int64_t content_key_lifetime;  /* seconds */
     char *database_path;
@@ -50,6 +54,7 @@ struct ks_engine {
     struct ks_key_cache *keys;
     struct ks_inboxes *inboxes;
     struct ks_quotas *quotas;
+    struct ks_puts *puts;
     struct ks_age age;
     struct ks_reserve reserve; /* the writer's thread gives it up */
     struct ks_space space;     /* set at opening; the writer's tick looks */
@@ -66,6 +71,8 @@ struct ks_engine {
     struct ks_key_reader key_reader;
     struct ks_pull_reader pull_reader;
     struct ks_details details;
+    struct ks_file_reader file_reader;
+    struct ks_stored_files stored_files;
     struct ks_thread *reaper;
     struct ks_vault_index index; /* what the vault knows of the database */
     struct ks_vault *vault;

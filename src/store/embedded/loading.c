@@ -207,7 +207,10 @@ static void report_missing(struct ks_engine *engine, const char *path_name)
                  ks_text_escape(path_name, strlen(path_name), escaped, sizeof escaped));
 }
 
-enum { FILE_NUMBER, FILE_PATH, FILE_SIZE, FILE_USER, FILE_CKSUM, FILE_WRITTEN };
+static const char files_text[] = "SELECT rowid, PathName, Size, ID, Written, SHA256=x'' FROM files"
+                                 " WHERE ID NOT IN (SELECT ID FROM removals)";
+
+enum { FILE_NUMBER, FILE_PATH, FILE_SIZE, FILE_USER, FILE_WRITTEN, FILE_WAS_DAMAGED };
 
 /* Of users who are there: nobody else will ever have another. */
 static enum ks_result count_file(struct ks_engine *engine, sqlite3_stmt *row, uint64_t size)
@@ -219,21 +222,24 @@ static enum ks_result count_file(struct ks_engine *engine, sqlite3_stmt *row, ui
     return ks_users_find(engine->users, &id) != NULL ? ks_quotas_load(engine->quotas, &id, size) : KS_OK;
 }
 
-/* A file that was written at another time than its row's is another one. That one of another size was written
- * at the same time is damage, and is for the check to tell. */
-static bool is_row_of(sqlite3_stmt *row, uint64_t size, int64_t written)
+static bool has_size(sqlite3_stmt *row, uint64_t size)
 {
-    if (sqlite3_column_type(row, FILE_CKSUM) == SQLITE_INTEGER)
-        return sqlite3_column_int64(row, FILE_WRITTEN) == written;
     return sqlite3_column_type(row, FILE_SIZE) == SQLITE_INTEGER &&
            (uint64_t)sqlite3_column_int64(row, FILE_SIZE) == size;
 }
 
-/* Adopted files have no size yet, nor have those that an older kesher has kept. */
-static enum ks_result correct_row(struct ks_engine *engine, sqlite3_stmt *row, uint64_t size, int64_t written)
+/* A file that was written at another time than its row's is another one. That one of another size was written
+ * at the same time is damage, and is for the check to tell. */
+static bool is_row_of(sqlite3_stmt *row, uint64_t size, int64_t written)
 {
-    if (is_row_of(row, size, written))
-        return KS_OK;
+    if (sqlite3_column_type(row, FILE_WRITTEN) == SQLITE_INTEGER)
+        return sqlite3_column_int64(row, FILE_WRITTEN) == written;
+    return has_size(row, size);
+}
+
+/* Adopted files have no size yet, nor have those that an older kesher has kept. */
+static enum ks_result correct_row(struct ks_engine *engine, sqlite3_stmt *row, uint64_t size)
+{
     enum ks_result result = ks_database_writer_begin(&engine->writer);
     if (result != KS_OK)
         return result;
@@ -243,13 +249,32 @@ static enum ks_result correct_row(struct ks_engine *engine, sqlite3_stmt *row, u
     return ks_database_writer_check(&engine->writer, ks_query_run(&query));
 }
 
+/* A file was damaged, or gone, when its SHA-256 was to be computed. A backup may have brought it back. */
+static enum ks_result try_digest_again(struct ks_engine *engine, sqlite3_stmt *row)
+{
+    enum ks_result result = ks_database_writer_begin(&engine->writer);
+    if (result != KS_OK)
+        return result;
+    struct ks_query query = ks_database_writer_query(&engine->writer, KS_STATEMENT_FORGET_FILE_DIGEST);
+    ks_query_integer(&query, sqlite3_column_int64(row, FILE_NUMBER));
+    return ks_database_writer_check(&engine->writer, ks_query_run(&query));
+}
+
+static enum ks_result mend_row(struct ks_engine *engine, sqlite3_stmt *row, uint64_t size, int64_t written)
+{
+    if (!is_row_of(row, size, written))
+        return correct_row(engine, row, size);
+    bool was_damaged = sqlite3_column_int(row, FILE_WAS_DAMAGED) != 0;
+    return was_damaged && has_size(row, size) ? try_digest_again(engine, row) : KS_OK;
+}
+
 static enum ks_result check_file(struct ks_engine *engine, sqlite3_stmt *row)
 {
     const char *path_name = (const char *)sqlite3_column_text(row, FILE_PATH);
     uint64_t size = 0;
     int64_t written = 0;
     if (path_name != NULL && ks_sweep_look(engine->directory_fd, path_name, &size, &written)) {
-        enum ks_result result = correct_row(engine, row, size, written);
+        enum ks_result result = mend_row(engine, row, size, written);
         return result == KS_OK ? count_file(engine, row, size) : result;
     }
     report_missing(engine, path_name == NULL ? "" : path_name);
@@ -261,10 +286,7 @@ static enum ks_result check_files(struct ks_engine *engine)
 {
     struct ks_query query;
     size_t looked_at = 0;
-    enum ks_result result = start_reading(engine,
-                                          "SELECT rowid, PathName, Size, ID, Cksum, Written FROM files"
-                                          " WHERE ID NOT IN (SELECT ID FROM removals)",
-                                          &query);
+    enum ks_result result = start_reading(engine, files_text, &query);
     if (result != KS_OK)
         return result;
     while (result == KS_OK && ks_query_next(&query)) {

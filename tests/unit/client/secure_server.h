@@ -21,6 +21,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -233,8 +234,9 @@ static inline bool secure_welcome(struct secure_connection *connection)
 {
     uint8_t bytes[1024];
     size_t size = secure_facts(connection->server, false, bytes, sizeof bytes);
+    bool went = secure_answer(connection, KS_RESPONSE_SIGNED_IN, (uint32_t)size, bytes, size);
     connection->is_signed_in = true;
-    return secure_answer(connection, KS_RESPONSE_SIGNED_IN, (uint32_t)size, bytes, size);
+    return went;
 }
 
 static inline bool secure_holds(const struct ks_sign_in *sign_in, const uint8_t *bytes, size_t size)
@@ -564,6 +566,8 @@ static inline void secure_take_connection(struct secure_server *server, int fd)
 {
     struct secure_connection *connection = calloc(1, sizeof *connection);
     uint8_t byte = 0;
+    const int on = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     server->connections++;
     if (server->talks_http && write(fd, "HTTP/1.1 400 Bad Request\r\n\r\n", 28) < 0)
         server->talks_http = true;

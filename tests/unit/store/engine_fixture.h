@@ -246,8 +246,10 @@ static inline void run_on_database(const struct house *house, const char *sql)
     sqlite3_close(database);
 }
 
-/* What this kesher's tables have that those before accounts had not, undone. */
+/* What this kesher's tables have that those before own files, and before accounts, had not, undone. */
+#define BEFORE_OWN_FILES "DROP INDEX files_without_sha256; ALTER TABLE files DROP COLUMN SHA256;"
 #define BEFORE_ACCOUNTS                                                                                      \
+    BEFORE_OWN_FILES                                                                                         \
     "DROP INDEX clients_skeleton; ALTER TABLE clients DROP COLUMN Skeleton;"                                 \
     "DROP TABLE accounts; DROP TABLE invitations; DROP TABLE retired;"
 

@@ -183,7 +183,9 @@ static void opening_without_memory_is_refused_and_leaks_nothing(void **state)
 /* Likewise each thread: those that were started before it end, and what they work with goes after them. */
 static void opening_without_a_thread_is_refused_and_leaks_nothing(void **state)
 {
-    enum { THREADS = 9 }; /* reaper, filer, two readers, writer, confirm, two of stages, check */
+    enum {
+        THREADS = 14
+    }; /* reaper, filer, three readers, four that read files, writer, confirm, two of stages, check */
     struct house *house = *state;
     struct pair users = two_users(house);
     append(house, &users.bob, &users.alice, "small");

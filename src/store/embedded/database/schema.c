@@ -91,6 +91,10 @@ static const char *const migrations[] = {
     " Name TEXT NOT NULL UNIQUE,"
     " Skeleton TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE INDEX retired_skeleton ON retired(Skeleton);",
+    /* digests.h */
+    "ALTER TABLE files ADD COLUMN SHA256 BLOB"
+    " CHECK(SHA256 IS NULL OR length(SHA256) IN (0, 32));"
+    "CREATE INDEX files_without_sha256 ON files(SHA256) WHERE SHA256 IS NULL;",
 };
 
 enum { NEWEST_VERSION = sizeof migrations / sizeof migrations[0] };

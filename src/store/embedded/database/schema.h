@@ -14,17 +14,17 @@
  *   files.KeptName      what is kept of FileName; (ID, KeptName) is a file
  *   files.Size          bytes
  *   files.Cksum         the cksum that its 2103 told; NULL for files of an older kesher, and adopted ones
- *   files.Written       with it: nanoseconds, when the file was last written (st_mtim). A file that was
- *                       written at another time is another one, of which no row could be had: the next
- *                       start forgets the cksum. What the disk does to a file does not change it
- *   removals            users that an operator has removed and of whom something may be left in files/: it
- *                       is nobody's, and is not adopted
- *   settings            the key of the public aliases; whether all files
- *                       lie under aliases (relocation.h); the data directory's own time (age.h)
- *   messages.Sum        CRC-32 of the row and its Content (sums.h); NULL for those of older kesher
- *   messages            what waits: Content or, for a large one, Place: its path in the data directory
- *   waiting             messages by receiver (message_rows.h)
- * The rowid of clients ascends in the order of registration, the ID of messages in that of the commits.
+ *   files.SHA256        computed afterwards (readers/digests.h); NULL before; empty when it cannot be, for
+ * the file is damaged or gone. files_without_sha256 is the index of those that have none files.Written with
+ * either: nanoseconds, when the file was last written (st_mtim). A file that was written at another time is
+ * another one, of which no row could be had: the next start forgets both. What the disk does to a file does
+ * not change it removals            users that an operator has removed and of whom something may be left in
+ * files/: it is nobody's, and is not adopted settings            the key of the public aliases; whether all
+ * files lie under aliases (relocation.h); the data directory's own time (age.h) messages.Sum        CRC-32 of
+ * the row and its Content (sums.h); NULL for those of older kesher messages            what waits: Content
+ * or, for a large one, Place: its path in the data directory waiting             messages by receiver
+ * (message_rows.h) The rowid of clients ascends in the order of registration, the ID of messages in that of
+ * the commits.
  *
  * Content is the last column of messages, so that reading the others touches none of its pages. What is asked
  * of all messages of a receiver (sums, a run that fits a limit) stands in waiting alone.

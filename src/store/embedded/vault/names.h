@@ -2,14 +2,19 @@
  * name>`; and the content of a message: `messages/<32 hex digits>`. The alias, for the id is a secret and
  * paths are seen in listings and backups. Pure; any thread.
  *
- * The stored name is the kept name where that fits. A longer one is cut at a character boundary and gets `~`
- * and 16 hex digits of the SHA-256 of the kept name. So does a short one that happens to end like that:
- * then a name that was cut and one that was not are never the same.
+ * The stored name is the kept name where that fits, with `\` for each `/`, which no kept name has: so a
+ * user's directory has no others in it. A longer one is cut at a character boundary and gets `~` and 16 hex
+ * digits of the SHA-256 of the kept name. So does a short one that happens to end like that: then a name that
+ * was cut and one that was not are never the same.
+ *
+ * In `staging/`, two sorts of files say whose they are, so that they are understood after a restart: what has
+ * come of an own file that is on its way in, and a file that is being removed.
  */
 #ifndef KS_STORE_EMBEDDED_VAULT_NAMES_H
 #define KS_STORE_EMBEDDED_VAULT_NAMES_H
 
 #include "crypto/alias.h"
+#include "wire/files_codec.h"
 #include "wire/frame.h"
 
 #include <stdbool.h>
@@ -22,6 +27,10 @@ enum {
 /* Writes the path of a kept name of the user `id`. KS_OK or KS_CRYPTO. */
 enum ks_result ks_names_path(const struct ks_alias_key *aliases, const struct ks_client_id *id,
                              const char *kept, size_t kept_size, char path[static KS_NAMES_PATH_SIZE]);
+
+/* The kept name that a stored name stands for, as far as that can be told: one that was cut stands for
+ * itself. False for what is no stored name. */
+bool ks_names_read_stored(const char *stored, char kept[static KS_TEXT_FIELD_SIZE]);
 
 /* Writes the path of a message's content that has this random number. */
 enum { KS_NAMES_MESSAGE_NUMBER_SIZE = 16, KS_NAMES_MESSAGE_SIZE = 42 };
@@ -42,5 +51,32 @@ void ks_names_old_directory(const struct ks_client_id *id, char path[static KS_N
 /* The last part of such a path, of either kind: true with its 16 bytes. Only lower-case digits, as we write
  * them. */
 bool ks_names_read_directory(const char *name, struct ks_client_id *bytes);
+
+/* ---- in staging/ ---- */
+
+enum {
+    KS_NAMES_PUT_SIZE = 70,      /* "put-", 32 hex digits, "-", 32 of them, NUL */
+    KS_NAMES_REMOVED_SIZE = 179, /* "removed-", 32 hex digits, "-", 16 of them, "-", a stored name, NUL */
+    KS_NAMES_STAGED_SIZE = KS_NAMES_REMOVED_SIZE, /* for all that lies there */
+};
+
+/* Writes the name of what has come under this put id: `put-<public alias in hex>-<put id in hex>`. */
+void ks_names_put(const struct ks_alias_key *aliases, const struct ks_client_id *id,
+                  const uint8_t put_id[static KS_PUT_ID_SIZE], char name[static KS_NAMES_PUT_SIZE]);
+
+/* True for such a name, with what it says. */
+bool ks_names_read_put(const struct ks_alias_key *aliases, const char *name, struct ks_client_id *id,
+                       uint8_t put_id[static KS_PUT_ID_SIZE]);
+
+/* Writes the name that the file of this path (ks_names_path) has while it is removed: `removed-<public alias
+ * in hex>-<number in hex>-<stored name>`. No other that is there has this number. */
+void ks_names_removed(const char *path, uint64_t number, char name[static KS_NAMES_REMOVED_SIZE]);
+
+/* True for such a name, with the path. */
+bool ks_names_read_removed(const char *name, char path[static KS_NAMES_PATH_SIZE]);
+
+/* Whether a name is of one of the two sorts. */
+bool ks_names_is_put(const char *name);
+bool ks_names_is_removed(const char *name);
 
 #endif

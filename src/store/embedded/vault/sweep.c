@@ -2,7 +2,6 @@
 #include "store/embedded/vault/sweep.h"
 
 #include "base/text.h"
-#include "wire/drop_codec.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -49,7 +48,19 @@ static const struct dirent *next_entry(DIR *listing, enum ks_result *result)
     }
 }
 
-enum ks_result ks_sweep_clear_staging(int directory_fd)
+/* ---- staging/ ---- */
+
+/* A clock that was set back is no reason to lose what is there. */
+static bool goes_on(int staging_fd, const char *name, int64_t oldest)
+{
+    struct stat status;
+    if (ks_names_is_removed(name))
+        return true;
+    return ks_names_is_put(name) && fstatat(staging_fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISREG(status.st_mode) && status.st_size > 0 && status.st_mtim.tv_sec >= oldest;
+}
+
+enum ks_result ks_sweep_clear_staging(int directory_fd, int64_t oldest)
 {
     DIR *listing = NULL;
     enum ks_result result = open_listing(directory_fd, "staging", &listing);
@@ -57,7 +68,8 @@ enum ks_result ks_sweep_clear_staging(int directory_fd)
         return result;
     const struct dirent *entry = NULL;
     while ((entry = next_entry(listing, &result)) != NULL) {
-        if (unlinkat(dirfd(listing), entry->d_name, 0) != 0) {
+        if (!goes_on(dirfd(listing), entry->d_name, oldest) &&
+            unlinkat(dirfd(listing), entry->d_name, 0) != 0) {
             result = failure_of(errno);
             break;
         }
@@ -65,6 +77,64 @@ enum ks_result ks_sweep_clear_staging(int directory_fd)
     closedir(listing);
     return result;
 }
+
+/* False for what is neither, or is not there any more. */
+static bool read_staged(int staging_fd, const struct ks_alias_key *aliases, const char *name,
+                        struct ks_sweep_staged *staged)
+{
+    struct stat status;
+    if (fstatat(staging_fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0)
+        return false;
+    *staged = (struct ks_sweep_staged){
+        .name = name, .bytes = (uint64_t)status.st_size, .written = status.st_mtim.tv_sec};
+    staged->is_put = ks_names_read_put(aliases, name, &staged->id, staged->put_id);
+    return staged->is_put || ks_names_read_removed(name, staged->path_name);
+}
+
+enum ks_result ks_sweep_walk_staging(int directory_fd, const struct ks_alias_key *aliases,
+                                     enum ks_result (*visit)(void *context,
+                                                             const struct ks_sweep_staged *staged),
+                                     void *context)
+{
+    DIR *listing = NULL;
+    enum ks_result result = open_listing(directory_fd, "staging", &listing);
+    if (result != KS_OK)
+        return result;
+    const struct dirent *entry = NULL;
+    while ((entry = next_entry(listing, &result)) != NULL) {
+        struct ks_sweep_staged staged;
+        if (read_staged(dirfd(listing), aliases, entry->d_name, &staged))
+            result = visit(context, &staged);
+        if (result != KS_OK)
+            break;
+    }
+    closedir(listing);
+    return result;
+}
+
+enum ks_result ks_sweep_remove_staged(int directory_fd, const char *name)
+{
+    char path[sizeof "staging/" + KS_NAMES_STAGED_SIZE];
+    snprintf(path, sizeof path, "staging/%s", name);
+    return unlinkat(directory_fd, path, 0) == 0 || errno == ENOENT ? KS_OK : failure_of(errno);
+}
+
+enum ks_result ks_sweep_remove_puts(int directory_fd, const struct ks_alias_key *aliases,
+                                    struct ks_puts *puts, const struct ks_client_id *id)
+{
+    enum ks_result result = KS_OK;
+    struct ks_put *put = NULL;
+    while ((put = ks_puts_take_of(puts, id)) != NULL) {
+        char name[KS_NAMES_PUT_SIZE];
+        ks_names_put(aliases, &put->id, put->put_id, name);
+        enum ks_result removed = ks_sweep_remove_staged(directory_fd, name);
+        result = result == KS_OK ? removed : result;
+        ks_puts_forget(puts, put);
+    }
+    return result;
+}
+
+/* ---- files/ ---- */
 
 struct directory_walk {
     int directory_fd;
@@ -90,22 +160,13 @@ static bool is_of_type(int directory_fd, const struct dirent *entry, unsigned ch
            IFTODT(status.st_mode) == type;
 }
 
-static bool is_stored_name(const char *name)
-{
-    const char *kept = NULL;
-    size_t kept_size = 0;
-    size_t size = strlen(name);
-    return size <= KS_NAMES_STORED_LIMIT && ks_kept_name(name, size, &kept, &kept_size) == KS_OK &&
-           kept == name;
-}
-
 static enum ks_result visit_file(const struct directory_walk *walk, const struct ks_client_id *id,
-                                 const char *directory, const char *name)
+                                 const char *directory, const char *name, const char *kept)
 {
-    struct ks_vault_row row = {.id = *id, .file_name = name, .kept_name = name};
+    struct ks_vault_row row = {.id = *id, .file_name = kept, .kept_name = kept};
     int length = snprintf(row.path_name, sizeof row.path_name, "%s/%s", directory, name);
     if (length < 0 || (size_t)length >= sizeof row.path_name)
-        return KS_OK; /* is_stored_name has seen to it */
+        return KS_OK; /* ks_names_read_stored has seen to it */
     return walk->visit(walk->context, &row);
 }
 
@@ -119,11 +180,12 @@ static enum ks_result walk_directory(const struct directory_walk *walk, const ch
         return result;
     const struct dirent *entry = NULL;
     while ((entry = next_entry(listing, &result)) != NULL) {
-        if (!is_of_type(dirfd(listing), entry, DT_REG) || !is_stored_name(entry->d_name)) {
+        char kept[KS_TEXT_FIELD_SIZE];
+        if (!is_of_type(dirfd(listing), entry, DT_REG) || !ks_names_read_stored(entry->d_name, kept)) {
             report_stranger(walk->log, shown, entry->d_name);
             continue;
         }
-        result = visit_file(walk, id, directory, entry->d_name);
+        result = visit_file(walk, id, directory, entry->d_name, kept);
         if (result != KS_OK)
             break;
     }

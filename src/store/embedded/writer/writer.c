@@ -38,6 +38,9 @@ static const char *const statement_texts[KS_STATEMENT_COUNT] = {
     [KS_STATEMENT_DELETE_FILES] =
         "DELETE FROM files WHERE rowid IN (SELECT rowid FROM files WHERE ID=? LIMIT ?)",
     [KS_STATEMENT_DELETE_FILE] = "DELETE FROM files WHERE rowid=? AND PathName=?",
+    [KS_STATEMENT_REMOVE_FILE] = "DELETE FROM files WHERE PathName=?",
+    [KS_STATEMENT_HAS_FILE] = "SELECT 1 FROM files WHERE ID=? AND KeptName=? AND PathName=? AND Size=?"
+                              " AND Cksum=? AND Written=?",
     [KS_STATEMENT_SET_CONTENT_KEY] = "UPDATE clients SET AESKey=?, AESKeyUsed=? WHERE rowid=?",
     [KS_STATEMENT_FORGET_CONTENT_KEY] =
         "UPDATE clients SET AESKey=NULL, AESKeyUsed=NULL WHERE rowid=? AND AESKey=?",
@@ -50,7 +53,13 @@ static const char *const statement_texts[KS_STATEMENT_COUNT] = {
                                 " SELECT ?1, ?2, ?3, 1, ?4"
                                 " WHERE NOT EXISTS (SELECT 1 FROM removals WHERE ID=?1)",
     /* Of a file that is another one now, nobody was told a cksum. */
-    [KS_STATEMENT_SET_FILE_SIZE] = "UPDATE files SET Size=?, Cksum=NULL, Written=NULL WHERE rowid=?",
+    [KS_STATEMENT_SET_FILE_SIZE] =
+        "UPDATE files SET Size=?, Cksum=NULL, Written=NULL, SHA256=NULL WHERE rowid=?",
+    /* Only in the row of that very file. */
+    [KS_STATEMENT_SET_FILE_DIGEST] = "UPDATE files SET SHA256=?, Size=?, Written=?"
+                                     " WHERE rowid=? AND PathName=? AND Size IS ? AND Written IS ?"
+                                     " AND Cksum IS ? AND SHA256 IS NULL",
+    [KS_STATEMENT_FORGET_FILE_DIGEST] = "UPDATE files SET SHA256=NULL WHERE rowid=?",
     [KS_STATEMENT_INSERT_MESSAGE] = INSERT_MESSAGE,
     [KS_STATEMENT_INSERT_MESSAGES_TOGETHER] =
         INSERT_MESSAGE FOUR_MORE FOUR_MORE FOUR_MORE "," ONE_MESSAGE "," ONE_MESSAGE "," ONE_MESSAGE,
