@@ -1,6 +1,6 @@
 /* Unit tests of kesher_files_put with many files (client/files/put_list.c): those that are sent ahead of
  * answers, those that are refused among them, and what ends it all. */
-#include "unit/client/put_server.h"
+#include "unit/client/files/put_server.h"
 
 enum { THOUSAND = 1000, SIZE = 100, WINDOW = 64 };
 

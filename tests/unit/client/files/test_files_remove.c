@@ -1,5 +1,5 @@
 /* Unit tests of kesher_files_remove. */
-#include "unit/client/put_server.h"
+#include "unit/client/files/put_server.h"
 
 enum { REMOVALS = 300 };
 

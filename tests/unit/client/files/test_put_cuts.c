@@ -1,6 +1,6 @@
 /* Unit tests of kesher_files_put whose connection is cut: at every byte of the server's answers and of the
  * client's requests. It goes on, and what the server has is not sent again. */
-#include "unit/client/put_server.h"
+#include "unit/client/files/put_server.h"
 
 enum { SMALL = 3000, LARGE = 300000, MANY = 20 };
 

@@ -1,8 +1,8 @@
 /* put_server.h — the files of one account behind a secure server of a test (secure_server.h): 3012 to 3016,
  * as protocol.md §10 has them, and a fixture with a session. What a test changes it changes while no call of
  * the library is on its way. */
-#ifndef KS_TESTS_UNIT_CLIENT_PUT_SERVER_H
-#define KS_TESTS_UNIT_CLIENT_PUT_SERVER_H
+#ifndef KS_TESTS_UNIT_CLIENT_FILES_PUT_SERVER_H
+#define KS_TESTS_UNIT_CLIENT_FILES_PUT_SERVER_H
 
 #include "unit/client/account_fixture.h"
 

@@ -1,6 +1,6 @@
 /* Unit tests of kesher_files_put with one file (client/files/put_one.h): what is sent, what is not sent
  * again, and what every answer leads to. Cuts are in test_put_cuts.c, many files in test_put_list.c. */
-#include "unit/client/put_server.h"
+#include "unit/client/files/put_server.h"
 
 #include <sys/stat.h>
 
