@@ -24,25 +24,25 @@ uint64_t ks_fetch_size(const struct ks_fetch *fetch)
 static enum kesher_status open_partial(struct ks_fetch *fetch, struct kesher_error *error)
 {
     fetch->is_inquiry = false;
-    return ks_partial_file_open(&fetch->landing.partial, &fetch->landing.target, error);
+    return ks_partial_file_open(&fetch->landing.partial, &fetch->landing.destination, error);
 }
 
 enum kesher_status ks_fetch_begin(struct ks_fetch *fetch, const struct kesher_get *get,
                                   struct kesher_error *error)
 {
-    struct ks_target_present present;
+    struct ks_destination_present present;
     memset(fetch, 0, sizeof *fetch);
     fetch->get = *get;
     fetch->request = ks_files_request("get", get->name);
     fetch->output = ks_cksum_start();
     fetch->landing.partial = (struct ks_partial_file){.fd = -1, .cksum = ks_cksum_start()};
-    fetch->landing.target.directory = -1;
+    fetch->landing.destination.directory = -1;
     enum kesher_status status = kesher_file_name_check(get->name, error);
     if (status != KESHER_OK || get->to_descriptor)
         return status;
-    status = ks_target_open(&fetch->landing.target, get, error);
+    status = ks_destination_open(&fetch->landing.destination, get, error);
     if (status == KESHER_OK)
-        status = ks_target_look(&fetch->landing.target, &present, error);
+        status = ks_destination_look(&fetch->landing.destination, &present, error);
     if (status != KESHER_OK)
         return status;
     fetch->is_inquiry = present.is_file;
@@ -51,8 +51,8 @@ enum kesher_status ks_fetch_begin(struct ks_fetch *fetch, const struct kesher_ge
 
 void ks_fetch_end(struct ks_fetch *fetch, bool forget)
 {
-    ks_partial_file_close(&fetch->landing.partial, &fetch->landing.target, forget);
-    ks_target_close(&fetch->landing.target);
+    ks_partial_file_close(&fetch->landing.partial, &fetch->landing.destination, forget);
+    ks_destination_close(&fetch->landing.destination);
 }
 
 /* ---- asking ---- */
@@ -96,8 +96,8 @@ static enum kesher_status flush(struct ks_fetch *fetch, struct ks_fetch_buffer *
     if (size == 0)
         return KESHER_OK;
     if (!fetch->get.to_descriptor) {
-        status =
-            ks_partial_file_add(&fetch->landing.partial, &fetch->landing.target, buffer->bytes, size, error);
+        status = ks_partial_file_add(&fetch->landing.partial, &fetch->landing.destination, buffer->bytes,
+                                     size, error);
     } else {
         char shown[KS_FILES_SHOWN_SIZE];
         status = ks_descriptor_write(fetch->get.fd, buffer->bytes, size,
@@ -210,7 +210,7 @@ static enum kesher_status take_cksum(struct ks_client_session *session, struct k
 static enum kesher_status restart(struct ks_fetch *fetch, struct kesher_error *error)
 {
     if (!fetch->get.to_descriptor)
-        return ks_partial_file_restart(&fetch->landing.partial, &fetch->landing.target, error);
+        return ks_partial_file_restart(&fetch->landing.partial, &fetch->landing.destination, error);
     char shown[KS_FILES_SHOWN_SIZE];
     return ks_failure(error, KESHER_MISMATCH,
                       "'%s' was replaced at the server while it was fetched, and what was written of it "
@@ -232,8 +232,8 @@ static enum kesher_status prepare(const struct ks_client_session *session, struc
     if (got->offset > fetch->best)
         fetch->best = got->offset;
     if (status == KESHER_OK && !fetch->get.to_descriptor)
-        status = ks_partial_file_make_room(&fetch->landing.partial, &fetch->landing.target, got->facts.size,
-                                           error);
+        status = ks_partial_file_make_room(&fetch->landing.partial, &fetch->landing.destination,
+                                           got->facts.size, error);
     if (status == KESHER_OK)
         tell_progress(session, fetch, got->offset);
     return status;
@@ -272,14 +272,14 @@ static enum kesher_status finish(struct ks_client_session *session, struct ks_fe
 static enum kesher_status compare(struct ks_fetch *fetch, const struct ks_got_file *got,
                                   enum ks_fetch_outcome *outcome, struct kesher_error *error)
 {
-    const struct ks_target *target = &fetch->landing.target;
-    struct ks_target_present present;
+    const struct ks_destination *destination = &fetch->landing.destination;
+    struct ks_destination_present present;
     struct ks_cksum cksum = ks_cksum_start();
-    enum kesher_status status = ks_target_look(target, &present, error);
+    enum kesher_status status = ks_destination_look(destination, &present, error);
     bool may_be_same =
         status == KESHER_OK && got->facts.has_cksum && present.is_file && present.size == got->facts.size;
     if (may_be_same)
-        status = ks_target_read(target, present.size, &cksum, error);
+        status = ks_destination_read(destination, present.size, &cksum, error);
     if (status != KESHER_OK)
         return status;
     if (may_be_same && cksum.length == present.size && ks_cksum_value(&cksum) == got->facts.cksum) {
@@ -288,8 +288,8 @@ static enum kesher_status compare(struct ks_fetch *fetch, const struct ks_got_fi
         *outcome = KS_FETCH_UNCHANGED;
         return KESHER_OK;
     }
-    if (present.is_file && !target->replace)
-        return ks_target_fail_exists(target, error);
+    if (present.is_file && !destination->replace)
+        return ks_destination_fail_exists(destination, error);
     *outcome = KS_FETCH_AGAIN;
     return open_partial(fetch, error);
 }

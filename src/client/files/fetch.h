@@ -36,7 +36,7 @@ enum ks_fetch_outcome {
 };
 
 /* Judges it, and opens its target and its partial file. KESHER_OK, and ks_fetch_end is due, as after an
- * error; errors as ks_target_open and ks_partial_file_open. */
+ * error; errors as ks_destination_open and ks_partial_file_open. */
 enum kesher_status ks_fetch_begin(struct ks_fetch *fetch, const struct kesher_get *get,
                                   struct kesher_error *error);
 

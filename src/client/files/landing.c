@@ -21,7 +21,8 @@ struct disk {
 
 static bool is_same_directory(const struct ks_landing *one, const struct ks_landing *other)
 {
-    return one->target.device == other->target.device && one->target.inode == other->target.inode;
+    return one->destination.device == other->destination.device &&
+           one->destination.inode == other->destination.inode;
 }
 
 /* ---- data ---- */
@@ -32,7 +33,7 @@ static void sync_data(struct disk *disk)
     for (size_t i = 0; i < disk->count && !disk->is_synced; i++) {
         struct ks_landing *landing = disk->landings[i];
         if (fdatasync(landing->partial.fd) != 0)
-            landing->status = ks_target_failure(&landing->target, errno, "sync", &landing->error);
+            landing->status = ks_destination_failure(&landing->destination, errno, "sync", &landing->error);
     }
 }
 
@@ -43,7 +44,7 @@ static void give_names(const struct disk *disk)
     for (size_t i = 0; i < disk->count; i++) {
         struct ks_landing *landing = disk->landings[i];
         if (landing->status == KESHER_OK)
-            landing->status = ks_partial_file_take_name(&landing->partial, &landing->target,
+            landing->status = ks_partial_file_take_name(&landing->partial, &landing->destination,
                                                         &landing->replaced, &landing->error);
     }
 }
@@ -76,8 +77,8 @@ static void sync_directories(const struct disk *disk)
     for (size_t i = 0; i < disk->count; i++) {
         struct ks_landing *landing = disk->landings[i];
         if (landing->status == KESHER_OK && !is_repeated(disk, i))
-            landing->status =
-                ks_target_sync(&landing->target, !disk->is_synced, landing->partial.fd, &landing->error);
+            landing->status = ks_destination_sync(&landing->destination, !disk->is_synced,
+                                                  landing->partial.fd, &landing->error);
     }
 }
 
@@ -87,7 +88,8 @@ static bool take_disk(struct ks_landing *const *landings, size_t count, bool tak
 {
     disk->count = 0;
     for (size_t i = 0; i < count; i++) {
-        if (taken[i] || (disk->count > 0 && disk->landings[0]->target.device != landings[i]->target.device))
+        if (taken[i] ||
+            (disk->count > 0 && disk->landings[0]->destination.device != landings[i]->destination.device))
             continue;
         taken[i] = true;
         disk->landings[disk->count++] = landings[i];

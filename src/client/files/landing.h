@@ -7,7 +7,7 @@
 #include "client/files/partial_file.h"
 
 struct ks_landing {
-    struct ks_target target;
+    struct ks_destination destination;
     struct ks_partial_file partial;
     /* Of ks_landings_settle. */
     enum kesher_status status;

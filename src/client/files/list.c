@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-struct listing {
+struct file_listing {
     struct ks_files_request request;
     const char *prefix;
     size_t prefix_size;
@@ -31,7 +31,7 @@ static void fill(const struct ks_file_facts *facts, const struct ks_wire_text *n
 }
 
 /* Whether a name may follow what came. */
-static bool is_next(const struct listing *listing, const struct ks_wire_text *name)
+static bool is_next(const struct file_listing *listing, const struct ks_wire_text *name)
 {
     size_t size = strlen(listing->after);
     size_t common = size < name->size ? size : name->size;
@@ -66,19 +66,19 @@ static enum kesher_status take_entry(struct ks_client_session *session, uint8_t 
 }
 
 /* True when the caller is to be told of the file. Behind the last name with the prefix there is none. */
-static bool is_wanted(struct listing *listing, const struct kesher_file *file)
+static bool is_wanted(struct file_listing *listing, const struct kesher_file *file)
 {
     int order = strncmp(file->name, listing->prefix, listing->prefix_size);
     listing->is_over = order > 0;
     return order == 0;
 }
 
-static enum kesher_status take_file(struct ks_client_session *session, struct listing *listing,
+static enum kesher_status take_file(struct ks_client_session *session, struct file_listing *listing,
                                     uint32_t *left, struct kesher_error *error)
 {
     uint8_t entry[KS_FILE_ENTRY_LIMIT];
     struct ks_file_facts facts;
-    struct ks_wire_text name;
+    struct ks_wire_text name = {.size = 0};
     struct kesher_file file;
     enum kesher_status status = take_entry(session, entry, left, &facts, &name, error);
     if (status != KESHER_OK)
@@ -97,7 +97,7 @@ static enum kesher_status take_file(struct ks_client_session *session, struct li
 
 /* Where the first page begins: behind this name the first ones come that have the prefix, and hardly any
  * before them. It is the last one there can be with a lower byte in the place of the prefix's last. */
-static void begin(struct listing *listing)
+static void begin(struct file_listing *listing)
 {
     uint8_t *after = (uint8_t *)listing->after;
     size_t last = listing->prefix_size - 1;
@@ -122,7 +122,7 @@ static enum kesher_status drop_rest(struct ks_client_session *session, uint32_t 
     return KESHER_OK;
 }
 
-static enum kesher_status take_page(struct ks_client_session *session, struct listing *listing,
+static enum kesher_status take_page(struct ks_client_session *session, struct file_listing *listing,
                                     struct kesher_error *error)
 {
     uint8_t more = 0;
@@ -146,7 +146,7 @@ static enum kesher_status take_page(struct ks_client_session *session, struct li
 static enum kesher_status take_all(struct ks_client_session *session, void *context,
                                    struct kesher_error *error)
 {
-    struct listing *listing = context;
+    struct file_listing *listing = context;
     enum kesher_status status = KESHER_OK;
     while (status == KESHER_OK && !listing->is_over) {
         status = ks_files_send_name(session, KS_REQUEST_LIST_FILES, listing->after, error);
@@ -160,10 +160,10 @@ enum kesher_status kesher_files_list(struct kesher_files *files, const char *pre
                                      bool (*each)(void *context, const struct kesher_file *file),
                                      void *context, struct kesher_error *error)
 {
-    struct listing listing = {.request = ks_files_request("list the files", NULL),
-                              .prefix = prefix != NULL ? prefix : "",
-                              .each = each,
-                              .context = context};
+    struct file_listing listing = {.request = ks_files_request("list the files", NULL),
+                                   .prefix = prefix != NULL ? prefix : "",
+                                   .each = each,
+                                   .context = context};
     listing.prefix_size = strlen(listing.prefix);
     if (listing.prefix_size > KS_FILE_NAME_LIMIT)
         return KESHER_OK; /* nothing has a name like that */

@@ -1,7 +1,7 @@
 /* Unit tests of where a fetched file goes: paths that are no targets, what may be in its place, and partial
  * files, with everything that others may have put where one would be.
  */
-#include "unit/client/target_fixture.h"
+#include "unit/client/files/target_fixture.h"
 
 #include <signal.h>
 #include <sys/resource.h>
@@ -15,8 +15,8 @@ static void path_that_leads_elsewhere_is_refused(void **state)
                                         "/",     "//", "a/.",  "/tmp/../x"};
     struct target_fixture *fixture = *state;
     for (size_t i = 0; i < KS_COUNT_OF(paths); i++) {
-        struct ks_target target;
-        assert_int_equal(fixture_open_target(fixture, &target, paths[i], true), KESHER_INVALID);
+        struct ks_destination destination;
+        assert_int_equal(fixture_open_destination(fixture, &destination, paths[i], true), KESHER_INVALID);
         assert_int_equal(fixture->error.status, KESHER_INVALID);
     }
     assert_false(directory_has(fixture->directory, "a"));
@@ -25,51 +25,51 @@ static void path_that_leads_elsewhere_is_refused(void **state)
 static void directories_are_made_as_others_make_them(void **state)
 {
     struct target_fixture *fixture = *state;
-    struct ks_target target;
-    assert_int_equal(fixture_open_target(fixture, &target, "one/two/three", false), KESHER_OK);
-    ks_target_close(&target);
+    struct ks_destination destination;
+    assert_int_equal(fixture_open_destination(fixture, &destination, "one/two/three", false), KESHER_OK);
+    ks_destination_close(&destination);
     assert_int_equal(directory_mode(fixture->directory, "one/two"), S_IFDIR | 0755);
     assert_false(directory_has(fixture->directory, "one/two/three"));
-    assert_int_equal(fixture_open_target(fixture, &target, "one/two/four", false), KESHER_OK);
-    ks_target_close(&target);
+    assert_int_equal(fixture_open_destination(fixture, &destination, "one/two/four", false), KESHER_OK);
+    ks_destination_close(&destination);
 }
 
 static void symbolic_link_to_a_directory_is_not_followed(void **state)
 {
     struct target_fixture *fixture = *state;
-    struct ks_target target;
+    struct ks_destination destination;
     assert_int_equal(mkdirat(fixture->directory, "real", 0755), 0);
     assert_int_equal(symlinkat("real", fixture->directory, "link"), 0);
-    assert_int_equal(fixture_open_target(fixture, &target, "link/file", true), KESHER_INVALID);
+    assert_int_equal(fixture_open_destination(fixture, &destination, "link/file", true), KESHER_INVALID);
     assert_non_null(strstr(fixture->error.sentence, "symbolic link"));
-    assert_int_equal(fixture_open_target(fixture, &target, "link/deep/file", true), KESHER_INVALID);
+    assert_int_equal(fixture_open_destination(fixture, &destination, "link/deep/file", true), KESHER_INVALID);
     assert_false(directory_has(fixture->directory, "real/deep"));
     assert_int_equal(symlinkat("nowhere", fixture->directory, "dangling"), 0);
-    assert_int_equal(fixture_open_target(fixture, &target, "dangling/file", true), KESHER_INVALID);
+    assert_int_equal(fixture_open_destination(fixture, &destination, "dangling/file", true), KESHER_INVALID);
     assert_false(directory_has(fixture->directory, "nowhere"));
 }
 
 static void file_is_no_directory(void **state)
 {
     struct target_fixture *fixture = *state;
-    struct ks_target target;
+    struct ks_destination destination;
     directory_write(fixture->directory, "file", "x", 0644);
-    assert_int_equal(fixture_open_target(fixture, &target, "file/below", true), KESHER_FILE);
+    assert_int_equal(fixture_open_destination(fixture, &destination, "file/below", true), KESHER_FILE);
     assert_true(directory_says(fixture->directory, "file", "x"));
 }
 
 static void part_that_is_too_long_is_refused(void **state)
 {
     struct target_fixture *fixture = *state;
-    struct ks_target target;
+    struct ks_destination destination;
     char path[600];
     memset(path, 'n', sizeof path);
     path[256] = '\0';
-    assert_int_equal(fixture_open_target(fixture, &target, path, true), KESHER_INVALID);
+    assert_int_equal(fixture_open_destination(fixture, &destination, path, true), KESHER_INVALID);
     assert_non_null(strstr(fixture->error.sentence, "cannot have"));
     path[256] = '/';
     path[258] = '\0';
-    assert_int_equal(fixture_open_target(fixture, &target, path, true), KESHER_INVALID);
+    assert_int_equal(fixture_open_destination(fixture, &destination, path, true), KESHER_INVALID);
 }
 
 /* To root nothing is forbidden. */
@@ -81,33 +81,34 @@ static void directory_that_is_not_writable_is_told(void **state)
     assert_int_equal(mkdirat(fixture->directory, "closed", 0555), 0);
     assert_int_equal(fchmod(fixture->directory, 0755), 0);
     assert_int_equal(is_root ? seteuid(65534) : 0, 0);
-    enum kesher_status deep = fixture_open_target(fixture, &landing.target, "closed/new/file", false);
-    enum kesher_status opened = fixture_open_target(fixture, &landing.target, "closed/file", false);
-    enum kesher_status made = ks_partial_file_open(&landing.partial, &landing.target, &fixture->error);
+    enum kesher_status deep =
+        fixture_open_destination(fixture, &landing.destination, "closed/new/file", false);
+    enum kesher_status opened = fixture_open_destination(fixture, &landing.destination, "closed/file", false);
+    enum kesher_status made = ks_partial_file_open(&landing.partial, &landing.destination, &fixture->error);
     assert_int_equal(is_root ? seteuid(0) : 0, 0);
     assert_int_equal(deep, KESHER_FILE);
     assert_int_equal(opened, KESHER_OK);
     assert_int_equal(made, KESHER_FILE);
     assert_non_null(strstr(fixture->error.sentence, "closed/file"));
-    ks_target_close(&landing.target);
+    ks_destination_close(&landing.destination);
 }
 
 /* ---- what is there ---- */
 
 static enum kesher_status look(struct target_fixture *fixture, const char *name, bool replace,
-                               struct ks_target_present *present)
+                               struct ks_destination_present *present)
 {
-    struct ks_target target;
-    assert_int_equal(fixture_open_target(fixture, &target, name, replace), KESHER_OK);
-    enum kesher_status status = ks_target_look(&target, present, &fixture->error);
-    ks_target_close(&target);
+    struct ks_destination destination;
+    assert_int_equal(fixture_open_destination(fixture, &destination, name, replace), KESHER_OK);
+    enum kesher_status status = ks_destination_look(&destination, present, &fixture->error);
+    ks_destination_close(&destination);
     return status;
 }
 
 static void what_is_there_is_told(void **state)
 {
     struct target_fixture *fixture = *state;
-    struct ks_target_present present;
+    struct ks_destination_present present;
     assert_int_equal(look(fixture, "nothing", false, &present), KESHER_OK);
     assert_false(present.is_there);
     directory_write(fixture->directory, "file", "four", 0640);
@@ -120,7 +121,7 @@ static void what_is_there_is_told(void **state)
 static void what_is_no_file_is_not_replaced(void **state)
 {
     struct target_fixture *fixture = *state;
-    struct ks_target_present present;
+    struct ks_destination_present present;
     assert_int_equal(mkdirat(fixture->directory, "directory", 0755), 0);
     assert_int_equal(mkfifoat(fixture->directory, "fifo", 0644), 0);
     assert_int_equal(look(fixture, "directory", false, &present), KESHER_EXISTS);
@@ -134,7 +135,7 @@ static void what_is_no_file_is_not_replaced(void **state)
 static void symbolic_link_is_replaced_and_not_followed(void **state)
 {
     struct target_fixture *fixture = *state;
-    struct ks_target_present present;
+    struct ks_destination_present present;
     struct ks_landing landing;
     bool replaced = false;
     directory_write(fixture->directory, "real", "mine", 0644);
@@ -142,8 +143,9 @@ static void symbolic_link_is_replaced_and_not_followed(void **state)
     assert_int_equal(look(fixture, "link", false, &present), KESHER_EXISTS);
     fixture_open_landing(fixture, &landing, "link", true);
     assert_int_equal(landing_add(&landing, "theirs", NULL), KESHER_OK);
-    assert_int_equal(ks_partial_file_take_name(&landing.partial, &landing.target, &replaced, &fixture->error),
-                     KESHER_OK);
+    assert_int_equal(
+        ks_partial_file_take_name(&landing.partial, &landing.destination, &replaced, &fixture->error),
+        KESHER_OK);
     close_landing(&landing, false);
     assert_true(replaced);
     assert_true(directory_says(fixture->directory, "real", "mine"));
@@ -165,8 +167,9 @@ static void partial_file_goes_on_where_it_was(void **state)
     assert_int_equal(landing.partial.cksum.length, 3);
     assert_int_equal(landing_add(&landing, "lo", NULL), KESHER_OK);
     assert_int_equal(ks_cksum_value(&landing.partial.cksum), 3287646509); /* of "hello" */
-    assert_int_equal(ks_partial_file_take_name(&landing.partial, &landing.target, &replaced, &fixture->error),
-                     KESHER_OK);
+    assert_int_equal(
+        ks_partial_file_take_name(&landing.partial, &landing.destination, &replaced, &fixture->error),
+        KESHER_OK);
     close_landing(&landing, false);
     assert_false(replaced);
     assert_true(directory_says(fixture->directory, "sub/file", "hello"));
@@ -181,11 +184,11 @@ static void partial_file_belongs_to_one_at_a_time(void **state)
     struct ks_landing other;
     fixture_open_landing(fixture, &landing, "file", false);
     assert_int_equal(landing_add(&landing, "half", NULL), KESHER_OK);
-    assert_int_equal(fixture_open_target(fixture, &other.target, "file", false), KESHER_OK);
-    assert_int_equal(ks_partial_file_open(&other.partial, &other.target, &fixture->error), KESHER_FILE);
+    assert_int_equal(fixture_open_destination(fixture, &other.destination, "file", false), KESHER_OK);
+    assert_int_equal(ks_partial_file_open(&other.partial, &other.destination, &fixture->error), KESHER_FILE);
     assert_non_null(strstr(fixture->error.sentence, "being fetched already"));
     close_landing(&landing, false);
-    assert_int_equal(ks_partial_file_open(&other.partial, &other.target, &fixture->error), KESHER_OK);
+    assert_int_equal(ks_partial_file_open(&other.partial, &other.destination, &fixture->error), KESHER_OK);
     assert_int_equal(other.partial.cksum.length, 4);
     close_landing(&other, false);
 }
@@ -212,7 +215,8 @@ static void partial_file_of_another_content_begins_again(void **state)
     assert_int_equal(landing_add(&landing, "a long and older content", NULL), KESHER_OK);
     close_landing(&landing, false);
     fixture_open_landing(fixture, &landing, "file", false);
-    assert_int_equal(ks_partial_file_restart(&landing.partial, &landing.target, &fixture->error), KESHER_OK);
+    assert_int_equal(ks_partial_file_restart(&landing.partial, &landing.destination, &fixture->error),
+                     KESHER_OK);
     assert_int_equal(landing_add(&landing, "new", NULL), KESHER_OK);
     close_landing(&landing, false);
     assert_true(directory_says(fixture->directory, "file.part", "new"));
@@ -223,23 +227,42 @@ static void file_of_the_users_that_is_called_so_is_not_written_over(void **state
 {
     struct target_fixture *fixture = *state;
     struct ks_landing landing;
+    const struct timespec times[2] = {{.tv_sec = 1000}, {.tv_sec = 2000}};
+    struct stat left;
     directory_write(fixture->directory, "film.part", "the first part", 0644);
+    assert_int_equal(utimensat(fixture->directory, "film.part", times, 0), 0);
     fixture_open_landing(fixture, &landing, "film", false);
-    assert_int_equal(ks_partial_file_restart(&landing.partial, &landing.target, &fixture->error),
+    assert_int_equal(ks_partial_file_restart(&landing.partial, &landing.destination, &fixture->error),
                      KESHER_FILE);
     assert_non_null(strstr(fixture->error.sentence, "film.part"));
     close_landing(&landing, false);
     assert_true(directory_says(fixture->directory, "film.part", "the first part"));
-    assert_int_equal(directory_mode(fixture->directory, "film.part"), S_IFREG | 0644);
+    assert_int_equal(fstatat(fixture->directory, "film.part", &left, 0), 0);
+    assert_int_equal(left.st_mode, S_IFREG | 0644);
+    assert_int_equal(left.st_mtim.tv_sec, 2000);
+}
+
+/* One whose cksum fits is gone on with, and ours from then on. */
+static void file_that_fits_becomes_a_partial_file(void **state)
+{
+    struct target_fixture *fixture = *state;
+    struct ks_landing landing;
+    directory_write(fixture->directory, "film.part", "the first", 0644);
+    fixture_open_landing(fixture, &landing, "film", false);
+    assert_int_equal(landing_add(&landing, " part", NULL), KESHER_OK);
+    close_landing(&landing, false);
+    assert_true(directory_says(fixture->directory, "film.part", "the first part"));
+    assert_int_equal(directory_mode(fixture->directory, "film.part"), S_IFREG | S_ISVTX | 0644);
 }
 
 static void refuse_partial(struct target_fixture *fixture, const char *name, const char *why)
 {
     struct ks_landing landing;
-    assert_int_equal(fixture_open_target(fixture, &landing.target, name, false), KESHER_OK);
-    assert_int_equal(ks_partial_file_open(&landing.partial, &landing.target, &fixture->error), KESHER_FILE);
+    assert_int_equal(fixture_open_destination(fixture, &landing.destination, name, false), KESHER_OK);
+    assert_int_equal(ks_partial_file_open(&landing.partial, &landing.destination, &fixture->error),
+                     KESHER_FILE);
     assert_non_null(strstr(fixture->error.sentence, why));
-    ks_target_close(&landing.target);
+    ks_destination_close(&landing.destination);
 }
 
 static void what_is_no_partial_file_is_refused(void **state)
@@ -283,7 +306,7 @@ static void long_names_have_short_partial_files(void **state)
         fixture_open_landing(fixture, &landing, name, false);
         assert_int_equal(landing.partial.cksum.length, 1); /* it is found again */
         assert_int_equal(
-            ks_partial_file_take_name(&landing.partial, &landing.target, &replaced, &fixture->error),
+            ks_partial_file_take_name(&landing.partial, &landing.destination, &replaced, &fixture->error),
             KESHER_OK);
         close_landing(&landing, false);
         assert_true(directory_says(fixture->directory, name, "x"));
@@ -300,10 +323,12 @@ static void what_came_meanwhile_is_not_written_over(void **state)
     fixture_open_landing(fixture, &landing, "file", false);
     assert_int_equal(landing_add(&landing, "theirs", NULL), KESHER_OK);
     directory_write(fixture->directory, "file", "mine", 0644);
-    assert_int_equal(ks_partial_file_take_name(&landing.partial, &landing.target, &replaced, &fixture->error),
-                     KESHER_EXISTS);
-    assert_int_equal(ks_target_take_name(&landing.target, landing.partial.name, &replaced, &fixture->error),
-                     KESHER_EXISTS); /* also at the last moment */
+    assert_int_equal(
+        ks_partial_file_take_name(&landing.partial, &landing.destination, &replaced, &fixture->error),
+        KESHER_EXISTS);
+    assert_int_equal(
+        ks_destination_take_name(&landing.destination, landing.partial.name, &replaced, &fixture->error),
+        KESHER_EXISTS); /* also at the last moment */
     close_landing(&landing, false);
     assert_false(replaced);
     assert_true(directory_says(fixture->directory, "file", "mine"));
@@ -321,13 +346,15 @@ static void what_is_replaced_keeps_its_permissions(void **state)
     fixture_open_landing(fixture, &landing, "secret", true);
     assert_int_equal(directory_mode(fixture->directory, "secret.part") & 0777, 0600); /* nobody reads it */
     assert_int_equal(landing_add(&landing, "new", NULL), KESHER_OK);
-    assert_int_equal(ks_partial_file_take_name(&landing.partial, &landing.target, &replaced, &fixture->error),
-                     KESHER_OK);
+    assert_int_equal(
+        ks_partial_file_take_name(&landing.partial, &landing.destination, &replaced, &fixture->error),
+        KESHER_OK);
     assert_true(replaced);
     close_landing(&landing, false);
     fixture_open_landing(fixture, &landing, "tool", true);
-    assert_int_equal(ks_partial_file_take_name(&landing.partial, &landing.target, &replaced, &fixture->error),
-                     KESHER_OK);
+    assert_int_equal(
+        ks_partial_file_take_name(&landing.partial, &landing.destination, &replaced, &fixture->error),
+        KESHER_OK);
     close_landing(&landing, false);
     assert_true(directory_says(fixture->directory, "secret", "new"));
     assert_int_equal(directory_mode(fixture->directory, "secret"), S_IFREG | 0600);
@@ -344,8 +371,9 @@ static void file_in_the_place_of_the_partial_one_does_not_get_the_name(void **st
     assert_int_equal(landing_add(&landing, "right", NULL), KESHER_OK);
     directory_write(fixture->directory, "other", "wrong", 0644);
     assert_int_equal(renameat(fixture->directory, "other", fixture->directory, "file.part"), 0);
-    assert_int_equal(ks_partial_file_take_name(&landing.partial, &landing.target, &replaced, &fixture->error),
-                     KESHER_FILE);
+    assert_int_equal(
+        ks_partial_file_take_name(&landing.partial, &landing.destination, &replaced, &fixture->error),
+        KESHER_FILE);
     close_landing(&landing, true);
     assert_false(directory_has(fixture->directory, "file"));
     assert_true(directory_says(fixture->directory, "file.part", "wrong")); /* not ours to remove */
@@ -358,8 +386,9 @@ static void directory_that_came_meanwhile_is_told(void **state)
     bool replaced = false;
     fixture_open_landing(fixture, &landing, "file", true);
     assert_int_equal(mkdirat(fixture->directory, "file", 0755), 0);
-    assert_int_equal(ks_partial_file_take_name(&landing.partial, &landing.target, &replaced, &fixture->error),
-                     KESHER_FILE);
+    assert_int_equal(
+        ks_partial_file_take_name(&landing.partial, &landing.destination, &replaced, &fixture->error),
+        KESHER_FILE);
     close_landing(&landing, false);
 }
 
@@ -393,11 +422,11 @@ static void room_that_is_not_there_is_told_at_once(void **state)
     struct stat status;
     fixture_open_landing(fixture, &landing, "file", false);
     assert_int_equal(landing_add(&landing, "begin", NULL), KESHER_OK);
-    assert_int_equal(ks_partial_file_make_room(&landing.partial, &landing.target, 2 * 1024 * 1024, NULL),
+    assert_int_equal(ks_partial_file_make_room(&landing.partial, &landing.destination, 2 * 1024 * 1024, NULL),
                      KESHER_OK);
     /* More than any file system has. */
     assert_int_equal(
-        ks_partial_file_make_room(&landing.partial, &landing.target, KS_FILE_LARGEST, &fixture->error),
+        ks_partial_file_make_room(&landing.partial, &landing.destination, KS_FILE_LARGEST, &fixture->error),
         KESHER_FILE);
     assert_non_null(strstr(fixture->error.sentence, "no room"));
     close_landing(&landing, false);
@@ -423,6 +452,7 @@ int main(void)
         TARGET_TEST(partial_file_with_nothing_in_it_goes),
         TARGET_TEST(partial_file_of_another_content_begins_again),
         TARGET_TEST(file_of_the_users_that_is_called_so_is_not_written_over),
+        TARGET_TEST(file_that_fits_becomes_a_partial_file),
         TARGET_TEST(what_is_no_partial_file_is_refused),
         TARGET_TEST(partial_file_of_somebody_else_is_refused),
         TARGET_TEST(long_names_have_short_partial_files),

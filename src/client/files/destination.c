@@ -1,5 +1,6 @@
-/* target.c — see target.h. The path is walked part by part, so that no symbolic link on it is followed. */
-#include "client/files/target.h"
+/* destination.c — see destination.h. The path is walked part by part, so that no symbolic link on it is
+ * followed. */
+#include "client/files/destination.h"
 
 #include "base/file.h"
 #include "client/failure.h"
@@ -21,21 +22,22 @@ static bool is_about_name(int error_number)
     return error_number == ENAMETOOLONG || error_number == EINVAL || error_number == EILSEQ;
 }
 
-enum kesher_status ks_target_failure(const struct ks_target *target, int error_number, const char *doing,
-                                     struct kesher_error *error)
+enum kesher_status ks_destination_failure(const struct ks_destination *destination, int error_number,
+                                          const char *doing, struct kesher_error *error)
 {
     if (is_about_name(error_number))
         return ks_failure_system(error, KESHER_INVALID, error_number,
                                  "this file system cannot have a file '%s'; choose another name",
-                                 target->shown);
-    return ks_failure_system(error, KESHER_FILE, error_number, "cannot %s '%s'", doing, target->shown);
+                                 destination->shown);
+    return ks_failure_system(error, KESHER_FILE, error_number, "cannot %s '%s'", doing, destination->shown);
 }
 
-enum kesher_status ks_target_fail_exists(const struct ks_target *target, struct kesher_error *error)
+enum kesher_status ks_destination_fail_exists(const struct ks_destination *destination,
+                                              struct kesher_error *error)
 {
     return ks_failure(error, KESHER_EXISTS,
                       "'%s' is there already; replace it with --replace, or choose another name",
-                      target->shown);
+                      destination->shown);
 }
 
 /* ---- the path ---- */
@@ -53,25 +55,25 @@ static bool is_part(const char *part, size_t size)
     return size > 0 && !(size == 1 && part[0] == '.') && !(size == 2 && part[0] == '.' && part[1] == '.');
 }
 
-static enum kesher_status judge_path(const struct ks_target *target, struct kesher_error *error)
+static enum kesher_status judge_path(const struct ks_destination *destination, struct kesher_error *error)
 {
     size_t size = 0;
-    for (const char *part = target->path; part != NULL;) {
+    for (const char *part = destination->path; part != NULL;) {
         const char *next = next_part(part, &size);
         if (!is_part(part, size))
             return ks_failure(error, KESHER_INVALID,
                               "'%s' is no path to write a file to: it must not be absolute, and none of its "
                               "parts empty, '.' or '..'",
-                              target->shown);
+                              destination->shown);
         if (size > NAME_MAX)
-            return ks_target_failure(target, ENAMETOOLONG, "write", error);
+            return ks_destination_failure(destination, ENAMETOOLONG, "write", error);
         part = next;
     }
     return KESHER_OK;
 }
 
-static enum kesher_status fail_directory(const struct ks_target *target, int directory, const char *part,
-                                         int error_number, struct kesher_error *error)
+static enum kesher_status fail_directory(const struct ks_destination *destination, int directory,
+                                         const char *part, int error_number, struct kesher_error *error)
 {
     struct stat status;
     if ((error_number == ENOTDIR || error_number == ELOOP) &&
@@ -79,8 +81,8 @@ static enum kesher_status fail_directory(const struct ks_target *target, int dir
         return ks_failure(error, KESHER_INVALID,
                           "a directory of '%s' is a symbolic link, which is not followed; choose another "
                           "name, or replace the link with a directory",
-                          target->shown);
-    return ks_target_failure(target, error_number, "open a directory of", error);
+                          destination->shown);
+    return ks_destination_failure(destination, error_number, "open a directory of", error);
 }
 
 /* Opens the directory `part` of `directory`, making it where it is not there. -1 with errno. */
@@ -110,24 +112,24 @@ static bool sync_directory(int directory, int file)
 
 /* Goes through the directories of the path. With a `file` each on the way is synced when it was left, so all
  * but the last. KESHER_OK, and *reached is to be closed. */
-static enum kesher_status walk(const struct ks_target *target, int file, int *reached,
+static enum kesher_status walk(const struct ks_destination *destination, int file, int *reached,
                                struct kesher_error *error)
 {
     char part[NAME_MAX + 1];
     size_t size = 0;
-    int fd = openat(target->base, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int fd = openat(destination->base, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        return ks_target_failure(target, errno, "open the directory of", error);
+        return ks_destination_failure(destination, errno, "open the directory of", error);
     const char *next = NULL;
-    for (const char *at = target->path; (next = next_part(at, &size)) != NULL; at = next) {
+    for (const char *at = destination->path; (next = next_part(at, &size)) != NULL; at = next) {
         memcpy(part, at, size);
         part[size] = '\0';
         int entered = enter(fd, part);
         enum kesher_status status = KESHER_OK;
         if (entered < 0)
-            status = fail_directory(target, fd, part, errno, error);
+            status = fail_directory(destination, fd, part, errno, error);
         else if (file >= 0 && !sync_directory(fd, file))
-            status = ks_target_failure(target, errno, "sync a directory of", error);
+            status = ks_destination_failure(destination, errno, "sync a directory of", error);
         close(fd);
         if (status != KESHER_OK) {
             if (entered >= 0)
@@ -140,48 +142,48 @@ static enum kesher_status walk(const struct ks_target *target, int file, int *re
     return KESHER_OK;
 }
 
-enum kesher_status ks_target_open(struct ks_target *target, const struct kesher_get *get,
-                                  struct kesher_error *error)
+enum kesher_status ks_destination_open(struct ks_destination *destination, const struct kesher_get *get,
+                                       struct kesher_error *error)
 {
     const char *slash = strrchr(get->target, '/');
     struct stat status;
-    *target = (struct ks_target){.base = get->directory,
-                                 .path = get->target,
-                                 .name = slash != NULL ? slash + 1 : get->target,
-                                 .replace = get->replace,
-                                 .directory = -1};
-    ks_files_show(get->target, target->shown);
-    enum kesher_status result = judge_path(target, error);
+    *destination = (struct ks_destination){.base = get->directory,
+                                           .path = get->target,
+                                           .name = slash != NULL ? slash + 1 : get->target,
+                                           .replace = get->replace,
+                                           .directory = -1};
+    ks_files_show(get->target, destination->shown);
+    enum kesher_status result = judge_path(destination, error);
     if (result == KESHER_OK)
-        result = walk(target, -1, &target->directory, error);
+        result = walk(destination, -1, &destination->directory, error);
     if (result != KESHER_OK)
         return result;
-    if (fstat(target->directory, &status) != 0) {
-        result = ks_target_failure(target, errno, "open the directory of", error);
-        ks_target_close(target);
+    if (fstat(destination->directory, &status) != 0) {
+        result = ks_destination_failure(destination, errno, "open the directory of", error);
+        ks_destination_close(destination);
         return result;
     }
-    target->device = status.st_dev;
-    target->inode = status.st_ino;
+    destination->device = status.st_dev;
+    destination->inode = status.st_ino;
     return KESHER_OK;
 }
 
-void ks_target_close(struct ks_target *target)
+void ks_destination_close(struct ks_destination *destination)
 {
-    if (target->directory >= 0)
-        close(target->directory);
-    target->directory = -1;
+    if (destination->directory >= 0)
+        close(destination->directory);
+    destination->directory = -1;
 }
 
-enum kesher_status ks_target_sync(const struct ks_target *target, bool path_too, int fd,
-                                  struct kesher_error *error)
+enum kesher_status ks_destination_sync(const struct ks_destination *destination, bool path_too, int fd,
+                                       struct kesher_error *error)
 {
     int reached = -1;
-    if (!sync_directory(target->directory, fd))
-        return ks_target_failure(target, errno, "sync the directory of", error);
-    if (!path_too || target->name == target->path)
+    if (!sync_directory(destination->directory, fd))
+        return ks_destination_failure(destination, errno, "sync the directory of", error);
+    if (!path_too || destination->name == destination->path)
         return KESHER_OK;
-    enum kesher_status status = walk(target, fd, &reached, error);
+    enum kesher_status status = walk(destination, fd, &reached, error);
     if (reached >= 0)
         close(reached);
     return status;
@@ -190,28 +192,29 @@ enum kesher_status ks_target_sync(const struct ks_target *target, bool path_too,
 /* ---- what is there ---- */
 
 /* Something that is neither a file nor nothing. */
-static enum kesher_status judge_other(const struct ks_target *target, mode_t mode, struct kesher_error *error)
+static enum kesher_status judge_other(const struct ks_destination *destination, mode_t mode,
+                                      struct kesher_error *error)
 {
-    if (!target->replace)
-        return ks_target_fail_exists(target, error);
+    if (!destination->replace)
+        return ks_destination_fail_exists(destination, error);
     if (S_ISLNK(mode))
         return KESHER_OK;
     return ks_failure(error, KESHER_FILE,
                       S_ISDIR(mode) ? "'%s' is a directory, which no file replaces; choose another name"
                                     : "'%s' is no regular file, and is not replaced; choose another name",
-                      target->shown);
+                      destination->shown);
 }
 
-enum kesher_status ks_target_look(const struct ks_target *target, struct ks_target_present *present,
-                                  struct kesher_error *error)
+enum kesher_status ks_destination_look(const struct ks_destination *destination,
+                                       struct ks_destination_present *present, struct kesher_error *error)
 {
     struct stat status;
-    *present = (struct ks_target_present){.is_there = false};
-    if (fstatat(target->directory, target->name, &status, AT_SYMLINK_NOFOLLOW) != 0)
-        return errno == ENOENT ? KESHER_OK : ks_target_failure(target, errno, "write", error);
+    *present = (struct ks_destination_present){.is_there = false};
+    if (fstatat(destination->directory, destination->name, &status, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT ? KESHER_OK : ks_destination_failure(destination, errno, "write", error);
     present->is_there = true;
     if (!S_ISREG(status.st_mode))
-        return judge_other(target, status.st_mode, error);
+        return judge_other(destination, status.st_mode, error);
     present->is_file = true;
     present->size = (uint64_t)status.st_size;
     present->mode = status.st_mode & 0777;
@@ -229,7 +232,7 @@ static ssize_t read_step(int fd, uint8_t *step, uint64_t size, uint64_t offset)
     return got;
 }
 
-bool ks_target_sum(int fd, uint64_t size, struct ks_cksum *cksum)
+bool ks_destination_sum(int fd, uint64_t size, struct ks_cksum *cksum)
 {
     *cksum = ks_cksum_start();
     uint8_t *step = malloc(SUM_STEP);
@@ -249,32 +252,36 @@ bool ks_target_sum(int fd, uint64_t size, struct ks_cksum *cksum)
     return got >= 0;
 }
 
-enum kesher_status ks_target_read(const struct ks_target *target, uint64_t size, struct ks_cksum *cksum,
-                                  struct kesher_error *error)
+enum kesher_status ks_destination_read(const struct ks_destination *destination, uint64_t size,
+                                       struct ks_cksum *cksum, struct kesher_error *error)
 {
-    int fd = openat(target->directory, target->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    bool is_read = fd >= 0 && ks_target_sum(fd, size, cksum);
+    int fd =
+        openat(destination->directory, destination->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    bool is_read = fd >= 0 && ks_destination_sum(fd, size, cksum);
     int failure = errno;
     if (fd >= 0)
         close(fd);
     if (is_read)
         return KESHER_OK;
     return failure == ENOMEM ? ks_failure_no_memory(error)
-                             : ks_target_failure(target, failure, "read", error);
+                             : ks_destination_failure(destination, failure, "read", error);
 }
 
-enum kesher_status ks_target_take_name(const struct ks_target *target, const char *from, bool *replaced,
-                                       struct kesher_error *error)
+enum kesher_status ks_destination_take_name(const struct ks_destination *destination, const char *from,
+                                            bool *replaced, struct kesher_error *error)
 {
-    struct ks_target_present present;
-    enum kesher_status status = ks_target_look(target, &present, error);
+    struct ks_destination_present present;
+    enum kesher_status status = ks_destination_look(destination, &present, error);
     if (status != KESHER_OK)
         return status;
-    bool is_named = target->replace ? renameat(target->directory, from, target->directory, target->name) == 0
-                                    : ks_file_rename_new(target->directory, from, target->name);
+    bool is_named =
+        destination->replace
+            ? renameat(destination->directory, from, destination->directory, destination->name) == 0
+            : ks_file_rename_new(destination->directory, from, destination->name);
     *replaced = is_named && present.is_there;
     if (is_named)
         return KESHER_OK;
-    return !target->replace && errno == EEXIST ? ks_target_fail_exists(target, error)
-                                               : ks_target_failure(target, errno, "write", error);
+    return !destination->replace && errno == EEXIST
+               ? ks_destination_fail_exists(destination, error)
+               : ks_destination_failure(destination, errno, "write", error);
 }

@@ -1,7 +1,7 @@
 /* Unit tests of files that have come: what is synced, in which order, together or one by one, and what a disk
  * that fails at it does to the promise. And of what is written to a descriptor, whoever reads there.
  */
-#include "unit/client/target_fixture.h"
+#include "unit/client/files/target_fixture.h"
 
 #include "client/files/descriptor.h"
 

@@ -1,7 +1,7 @@
 /* target_fixture.h — an empty directory for every test, into which files are fetched. The test's state is a
  * struct target_fixture. */
-#ifndef KS_TESTS_UNIT_CLIENT_TARGET_FIXTURE_H
-#define KS_TESTS_UNIT_CLIENT_TARGET_FIXTURE_H
+#ifndef KS_TESTS_UNIT_CLIENT_FILES_TARGET_FIXTURE_H
+#define KS_TESTS_UNIT_CLIENT_FILES_TARGET_FIXTURE_H
 
 #include "unit/unit.h"
 
@@ -102,20 +102,21 @@ static inline struct kesher_get fixture_get(const struct target_fixture *fixture
         .name = "name", .directory = fixture->directory, .target = target, .replace = replace};
 }
 
-static inline enum kesher_status fixture_open_target(struct target_fixture *fixture, struct ks_target *target,
-                                                     const char *path, bool replace)
+static inline enum kesher_status fixture_open_destination(struct target_fixture *fixture,
+                                                          struct ks_destination *destination,
+                                                          const char *path, bool replace)
 {
     struct kesher_get get = fixture_get(fixture, path, replace);
-    return ks_target_open(target, &get, &fixture->error);
+    return ks_destination_open(destination, &get, &fixture->error);
 }
 
 /* A target and its partial file. */
 static inline void fixture_open_landing(struct target_fixture *fixture, struct ks_landing *landing,
                                         const char *path, bool replace)
 {
-    enum kesher_status status = fixture_open_target(fixture, &landing->target, path, replace);
+    enum kesher_status status = fixture_open_destination(fixture, &landing->destination, path, replace);
     if (status == KESHER_OK)
-        status = ks_partial_file_open(&landing->partial, &landing->target, &fixture->error);
+        status = ks_partial_file_open(&landing->partial, &landing->destination, &fixture->error);
     if (status != KESHER_OK)
         fail_msg("%s", fixture->error.sentence);
 }
@@ -123,14 +124,14 @@ static inline void fixture_open_landing(struct target_fixture *fixture, struct k
 static inline enum kesher_status landing_add(struct ks_landing *landing, const char *text,
                                              struct kesher_error *error)
 {
-    return ks_partial_file_add(&landing->partial, &landing->target, (const uint8_t *)text, strlen(text),
+    return ks_partial_file_add(&landing->partial, &landing->destination, (const uint8_t *)text, strlen(text),
                                error);
 }
 
 static inline void close_landing(struct ks_landing *landing, bool remove)
 {
-    ks_partial_file_close(&landing->partial, &landing->target, remove);
-    ks_target_close(&landing->target);
+    ks_partial_file_close(&landing->partial, &landing->destination, remove);
+    ks_destination_close(&landing->destination);
 }
 
 #define TARGET_TEST(function)                                                                                \

@@ -1,7 +1,7 @@
 /* Unit tests of kesher_files_list: pages, prefixes, callers that stop, connections that are cut at any byte,
  * and servers whose lists are none.
  */
-#include "unit/client/get_server.h"
+#include "unit/client/files/get_server.h"
 
 /* What the caller was told. */
 struct seen {

@@ -1,11 +1,11 @@
 /* get_server.h — what secure_server.h lacks to list and give files: some that it keeps, and a way to answer
  * otherwise. On the server's thread; what a test changes it changes while that waits.
  */
-#ifndef KS_TESTS_UNIT_CLIENT_GET_SERVER_H
-#define KS_TESTS_UNIT_CLIENT_GET_SERVER_H
+#ifndef KS_TESTS_UNIT_CLIENT_FILES_GET_SERVER_H
+#define KS_TESTS_UNIT_CLIENT_FILES_GET_SERVER_H
 
 #include "unit/client/account_fixture.h"
-#include "unit/client/target_fixture.h"
+#include "unit/client/files/target_fixture.h"
 
 #include "crypto/checksum.h"
 #include "wire/files_codec.h"
@@ -233,6 +233,7 @@ struct get_fixture {
     size_t told_count;
     uint64_t progress; /* the last */
     uint64_t progress_size;
+    void *progress_tag;
     struct kesher_error error; /* of the call */
 };
 
@@ -241,6 +242,12 @@ static inline void get_fixture_progress(void *context, uint64_t sent, uint64_t s
     struct get_fixture *fixture = context;
     fixture->progress = sent;
     fixture->progress_size = size;
+}
+
+static inline void get_fixture_file(void *context, void *tag)
+{
+    struct get_fixture *fixture = context;
+    fixture->progress_tag = tag;
 }
 
 static inline void get_fixture_open(struct get_fixture *fixture)

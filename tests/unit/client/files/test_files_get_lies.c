@@ -2,7 +2,7 @@
  * middle of which a refusal stands, and frames that no server sends. Whatever it does, a call comes to an end
  * with a sentence, and what is not right gets no name.
  */
-#include "unit/client/get_server.h"
+#include "unit/client/files/get_server.h"
 
 enum { SIZE = 10000 };
 

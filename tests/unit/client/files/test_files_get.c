@@ -1,7 +1,7 @@
 /* Unit tests of kesher_files_get with a server that is honest, and files, directories, disks and connections
  * that are not what one would wish. What a server may lie about is in test_files_get_lies.c.
  */
-#include "unit/client/get_server.h"
+#include "unit/client/files/get_server.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -24,7 +24,8 @@ static void file_comes_whole_and_gets_its_name(void **state)
     struct get_fixture *fixture = *state;
     get_keep(fixture, "name", content_of(fixture), 123456);
     get_want(fixture, "name", "some/where");
-    fixture->account->options.observer = (struct kesher_observer){fixture, NULL, get_fixture_progress};
+    fixture->account->options.observer = (struct kesher_observer){
+        .context = fixture, .progress = get_fixture_progress, .file = get_fixture_file};
     get_fixture_reopen(fixture);
     assert_int_equal(get_run(fixture), KESHER_OK);
     const struct kesher_get_result *result = get_result_of(fixture, "name");
@@ -37,6 +38,7 @@ static void file_comes_whole_and_gets_its_name(void **state)
     assert_false(get_has(fixture, "some/where.part"));
     assert_int_equal(fixture->progress, 123456);
     assert_int_equal(fixture->progress_size, 123456);
+    assert_ptr_equal(fixture->progress_tag, fixture->wanted);
 }
 
 static void pieces_may_have_any_size(void **state)

@@ -1,7 +1,7 @@
 /* Unit tests of what own files cost: a list of a hundred thousand files takes no more memory than one of a
  * hundred; and wherever memory runs out, it is told, and what is there stays right.
  */
-#include "unit/client/get_server.h"
+#include "unit/client/files/get_server.h"
 
 #include "unit/base/failing_memory.h"
 
