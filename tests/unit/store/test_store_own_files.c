@@ -331,6 +331,23 @@ static void what_is_removed_counts_no_more(void **state)
     assert_left(house, 0);
 }
 
+static void what_is_half_there_is_removed(void **state)
+{
+    struct house *house = *state;
+    struct ks_client_id id;
+    char path[512];
+    assert_int_equal(register_user(house, "alice", NULL, &id), KS_OK);
+    put_file(house, &id, "no file", "text");
+    assert_int_equal(unlink(whole_path_of(house, &id, "no file", path)), 0);
+    assert_int_equal(remove_file(house, &id, "no file"), KS_OK);
+    assert_database(house, "SELECT count(*) FROM files", "0");
+    put_file(house, &id, "no row", "text");
+    run_on_database(house, "DELETE FROM files");
+    assert_int_equal(remove_file(house, &id, "no row"), KS_OK);
+    assert_false(is_there(house, &id, "no row"));
+    assert_int_equal(remove_file(house, &id, "no row"), KS_NOT_FOUND);
+}
+
 static void a_large_file_is_removed_without_waiting_for_its_space(void **state)
 {
     struct house *house = *state;
@@ -531,6 +548,7 @@ int main(void)
         HOUSE_TEST(what_is_kept_without_its_row_gets_it),
         HOUSE_TEST(what_is_kept_with_its_row_changes_nothing),
         HOUSE_TEST(what_is_removed_counts_no_more),
+        HOUSE_TEST(what_is_half_there_is_removed),
         HOUSE_TEST(a_large_file_is_removed_without_waiting_for_its_space),
         HOUSE_TEST(a_removal_that_cannot_be_committed_brings_all_back),
         HOUSE_TEST(a_removal_that_a_crash_cut_short_is_completed),

@@ -8,9 +8,13 @@
 
 static _Atomic unsigned syncs_to_failure; /* of directories: this one fails; 0: none */
 static _Atomic bool renames_fail;
+static _Atomic bool somebody_waits; /* for the ends of removals */
+static sem_t waits;
 
 /* The names are the linker's. NOLINTBEGIN(bugprone-reserved-identifier) */
 int __real_fsync(int fd);
+int __real_pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *lock);
+int __wrap_pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *lock);
 int __real_renameat(int from_fd, const char *from, int to_fd, const char *to);
 int __wrap_syncfs(int fd);
 int __wrap_fsync(int fd);
@@ -36,6 +40,13 @@ int __wrap_renameat(int from_fd, const char *from, int to_fd, const char *to)
 {
     errno = EIO;
     return atomic_load(&renames_fail) ? -1 : __real_renameat(from_fd, from, to_fd, to);
+}
+
+int __wrap_pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *lock)
+{
+    atomic_store(&somebody_waits, true);
+    sem_post(&waits);
+    return __real_pthread_cond_wait(condition, lock);
 }
 /* NOLINTEND(bugprone-reserved-identifier) */
 
@@ -443,19 +454,29 @@ static void an_older_file_does_not_come_back_for_a_newer_that_was_removed(void *
     assert_left(house, 0);
 }
 
+static void *commit_when_somebody_waits(void *nothing)
+{
+    fixture_hold(&waits);
+    shelf_commit(KS_IO);
+    return nothing;
+}
+
 static void a_vault_that_stops_waits_for_what_it_may_have_to_bring_back(void **state)
 {
     struct house *house = *state;
-    struct gate gate;
+    pthread_t committer;
     put_file(house, "x", "text");
     struct ks_store_remove_file removal = remove_request(house, "x");
     shelf.waits = true;
     ks_vault_remove(house->vault, &removal);
     shelf_await();
-    gate_close(&gate, house->vault->confirm_thread);
-    shelf_commit(KS_IO);
-    sem_post(&gate.open);
+    assert_int_equal(sem_init(&waits, 0, 0), 0);
+    assert_int_equal(pthread_create(&committer, NULL, commit_when_somebody_waits, NULL), 0);
+    atomic_store(&somebody_waits, false);
     house_close(house);
+    assert_true(atomic_load(&somebody_waits));
+    assert_int_equal(pthread_join(committer, NULL), 0);
+    fixture_wait_for_answer(&house->waiter);
     assert_int_equal(removal.request.result, KS_IO);
     assert_true(has_file(house, "x", "text"));
     assert_staged(house, 0);
