@@ -166,6 +166,14 @@ static void put_uploads(struct ks_exposition *to, const struct ks_service_enviro
                  ks_tally_refusals(tally, (enum ks_tally_limit)limit));
 }
 
+static void put_own_files(struct ks_exposition *to, const struct ks_tally *tally)
+{
+    counter(to, "kesher_put_bytes_total", "Bytes of own files that came in over the secure port.",
+            ks_tally_put_bytes(tally));
+    counter(to, "kesher_got_bytes_total", "Bytes of own files that went out over it.",
+            ks_tally_got_bytes(tally));
+}
+
 /* Of the groups of both ports. */
 static struct ks_groups_statistics chat_statistics(const struct ks_scrape_sources *sources)
 {
@@ -327,6 +335,7 @@ size_t ks_scrape_render(void *context, char *text, size_t capacity)
         put_secure_port(&to, sources->secure_port, sources->presence);
     put_requests(&to, sources->tally);
     put_uploads(&to, sources->service, sources->tally);
+    put_own_files(&to, sources->tally);
     put_chat(&to, sources);
     put_store(&to, sources->store);
     counter(&to, "kesher_log_lines_suppressed_total", "Lines that were not logged, for there were too many.",

@@ -688,8 +688,9 @@ static inline void ks_store_probe(struct ks_store *store, struct ks_store_probe 
     store->operations->probe(store, request);
 }
 
-/* Finishes what was asked, flushes, frees everything. All `done`s have run or are posted to their executors
- * when it returns; nobody may ask any more. */
+/* Finishes what was asked, flushes, frees everything: stages that are open, too (puts are parked), and files
+ * that are open for reading. All `done`s have run or are posted to their executors when it returns; nobody
+ * may ask any more. */
 static inline void ks_store_close(struct ks_store *store)
 {
     store->operations->close(store);

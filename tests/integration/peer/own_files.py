@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from .accounts import VERSION, Answer, Malformed, Request
+from .accounts import VERSION, Answer, Malformed, Reason, Request, parse_refusal
 from .crypto import Cksum, cksum
 from .frames import NO_ID, request
 
@@ -257,6 +257,16 @@ def put_frames(
 
 def new_put_id() -> bytes:
     return os.urandom(PUT_ID_SIZE)
+
+
+def is_in_use(client: "FileRequests", put_id: bytes, name: str, size: int) -> bool:
+    """Opens the put, unless the server still takes it for open elsewhere (23): it learns of an end when it reads it."""
+    client.send(put_frame(put_id, name, size))
+    answer = client.receive()
+    if answer.code == Answer.REFUSED and parse_refusal(answer.payload)[0] == Reason.PUT_IN_USE:
+        return True
+    parse_opened(answer.payload)
+    return False
 
 
 # -- what a client does

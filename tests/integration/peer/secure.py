@@ -41,6 +41,8 @@ def frame(code: int, payload: bytes = b"", **options) -> bytes:
 class SecureClient(FileRequests, Connection):
     """One connection to the secure port, after the handshake."""
 
+    carrier = tls.TlsSocket
+
     def __init__(
         self,
         address: tuple[str, int],
@@ -56,7 +58,7 @@ class SecureClient(FileRequests, Connection):
         if before:
             self.socket.sendall(before)
         self.tcp: socket.socket = self.socket
-        self.socket = tls.TlsSocket(self.tcp, context or tls.usual_context())
+        self.socket = self.carrier(self.tcp, context or tls.usual_context())
         try:
             self.socket.handshake()
             self.fingerprint = self.socket.engine.peer_fingerprint()

@@ -127,6 +127,7 @@ extern const struct contract_subject contract_lists;
 extern const struct contract_subject contract_keys;
 extern const struct contract_subject contract_uploads;
 extern const struct contract_subject contract_puts;
+extern const struct contract_subject contract_put_limits;
 extern const struct contract_subject contract_own_files;
 extern const struct contract_subject contract_messages;
 extern const struct contract_subject contract_leases;

@@ -437,6 +437,7 @@ static void more_than_four_gigabytes_may_be_declared(struct party *me)
     assert_int_equal(end_put(me, stage, "text"), KS_INVALID);
     keep_file(me, &id, "large", "text");
     assert_int_equal(try_to_put(me, &id, 3, "large", (UINT64_C(1) << 32) + 4, NULL), KS_EXISTS);
+    assert_int_equal(discard(me, open_replacing(me, &id, 3, "large", (UINT64_C(1) << 32) + 4, "")), KS_OK);
 }
 
 static void puts_of_a_removed_user_are_gone(struct party *me)
