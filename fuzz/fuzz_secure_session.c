@@ -4,16 +4,19 @@
  * The first byte of the input says how the rest reaches the session: in which steps, whether the store
  * answers at once, and whether it fails; the second who may register, and what becomes of the connection.
  * Then the input is what a stranger sends. A fuzzer cannot sign, so marks of seven bytes stand for what is
- * signed: "[SIGN",
- * "[ENRL", "[ADPT", "[GONE", each with a byte for the key, and for the name, or whether it is signed for
- * another connection; "[PROV" is the proof of an adoption; "[KILL" has an operator remove an account; at
- * "[WAIT" so many seconds pass. Signatures are judged by a function of the target's own: EdDSA takes a
- * hundred times as long as all the rest.
+ * signed: "[SIGN", "[ENRL", "[ADPT", "[GONE", each with a byte for the key, and for the name, or whether it
+ * is signed for another connection; "[PROV" is the proof of an adoption; "[KILL" has an operator remove an
+ * account; at "[WAIT" so many seconds pass; at "[FAIL" the store's disk fails once; "[FILE" is a request for
+ * own files (secure_files.h), which needs no mark, but is shorter so. Signatures are judged by a function of
+ * the target's own: EdDSA takes a hundred times as long as all the rest.
  *
  * Whatever comes: the output is whole answers, and then lines; without a signature for this connection nobody
  * is signed in, and who is not is told nothing; three signatures are judged and no more; of a removed account
- * nothing is left; and in the end nobody is signed in, and no buffer taken.
+ * nothing is left; files come whole, or end with a reason; and in the end nobody is signed in, no put and no
+ * file is open, and no buffer taken.
  */
+#include "secure_files.h"
+
 #include "crypto/alias.h"
 #include "crypto/digest.h"
 #include "crypto/random.h"
@@ -206,6 +209,7 @@ static void close_gate(struct gate *gate)
     fake_loop_run(&gate->loop);
     must(ks_presence_count(gate->accounts.presence) == 0);
     must(ks_groups_count(gate->groups) == 0);
+    must(gate->store.open_stages == 0 && gate->store.open_files == 0);
     must(atomic_load(&gate->loop.contents.used) == 0 && atomic_load(&gate->loop.answers.used) == 0);
     ks_groups_free(gate->groups);
     ks_turnstile_free(gate->turnstile);
@@ -373,12 +377,27 @@ static void wait(struct gate *gate, uint8_t which, uint8_t how)
         fake_connection_wait(&gate->connection, which * UINT64_C(1000));
 }
 
+/* The next thing that the store does on its disk. */
+static void fail(struct gate *gate, uint8_t which, uint8_t how)
+{
+    static const enum ks_result failures[] = {KS_NO_SPACE, KS_IO, KS_NO_MEMORY};
+    (void)how;
+    gate->store.next_failure = failures[which % (sizeof failures / sizeof failures[0])];
+}
+
+static void ask_of_files(struct gate *gate, uint8_t which, uint8_t how)
+{
+    struct secure_files_request request = {.size = 0};
+    secure_files_make(which, how, &request);
+    send_request(gate, request.code, request.payload, request.size);
+}
+
 static const struct {
     char name[MARK_NAME_SIZE + 1];
     void (*act)(struct gate *gate, uint8_t which, uint8_t how);
 } marks[] = {{"[SIGN", send_sign_in}, {"[ENRL", send_registration}, {"[ADPT", send_claim},
              {"[PROV", send_proof},   {"[GONE", send_removal},      {"[KILL", kill_user},
-             {"[WAIT", wait}};
+             {"[WAIT", wait},         {"[FILE", ask_of_files},      {"[FAIL", fail}};
 
 enum { MARKS = sizeof marks / sizeof marks[0] };
 
@@ -413,8 +432,9 @@ static void send_input(struct gate *gate, const uint8_t *bytes, size_t size)
 
 static bool is_for_users(uint16_t code)
 {
-    return code == KS_RESPONSE_MY_ACCOUNT || code == KS_RESPONSE_ACCOUNT_REMOVED ||
-           code == KS_RESPONSE_TALK || code == KS_RESPONSE_USERS || code == KS_RESPONSE_USER_KEY;
+    return secure_files_is_one(code) || code == KS_RESPONSE_MY_ACCOUNT ||
+           code == KS_RESPONSE_ACCOUNT_REMOVED || code == KS_RESPONSE_TALK || code == KS_RESPONSE_USERS ||
+           code == KS_RESPONSE_USER_KEY;
 }
 
 static void judge_output(const struct gate *gate)
@@ -422,6 +442,7 @@ static void judge_output(const struct gate *gate)
     const struct fake_connection *connection = &gate->connection;
     const uint8_t *bytes = connection->output.bytes;
     size_t size = connection->output.size;
+    struct secure_files_judge files = {.comes = false};
     bool is_known = false;
     while (size > 0) {
         struct ks_response_header header;
@@ -432,6 +453,7 @@ static void judge_output(const struct gate *gate)
         }
         must(header.version == KS_VERSION_SECURE);
         must(is_known || !is_for_users(header.code));
+        must(secure_files_judge(&files, header.code, bytes + KS_RESPONSE_HEADER_SIZE, header.payload_size));
         if (header.code == KS_RESPONSE_SIGNED_IN) {
             must(!is_known && gate->signed_for_us && connection->has_channel);
             is_known = true;

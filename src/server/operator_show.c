@@ -111,6 +111,10 @@ static void print_user(const struct ks_operator_show *show, const struct ks_cont
                  user->has_key ? user->key_fingerprint : "none: the user has no key");
     print_number(show, "files", user->files);
     print_number(show, "bytes of files", user->file_bytes);
+    if (user->puts > 0) {
+        print_number(show, "files coming", user->puts);
+        print_number(show, "their bytes so far", user->put_bytes);
+    }
     print_number(show, "messages", user->messages);
     print_number(show, "their bytes", user->message_bytes);
 }

@@ -166,6 +166,14 @@ static void put_uploads(struct ks_exposition *to, const struct ks_service_enviro
                  ks_tally_refusals(tally, (enum ks_tally_limit)limit));
 }
 
+static void put_own_files(struct ks_exposition *to, const struct ks_tally *tally)
+{
+    counter(to, "kesher_files_put_bytes_total", "Bytes of own files that came in over the secure port.",
+            ks_tally_put_bytes(tally));
+    counter(to, "kesher_files_got_bytes_total", "Bytes of own files that went out over it.",
+            ks_tally_got_bytes(tally));
+}
+
 /* Of the groups of both ports. */
 static struct ks_groups_statistics chat_statistics(const struct ks_scrape_sources *sources)
 {
@@ -228,6 +236,9 @@ static void put_store(struct ks_exposition *to, const struct ks_store *store)
     gauge(to, "kesher_users", "Users that are registered.", statistics.users);
     gauge(to, "kesher_files", "Verified files of all users.", statistics.files);
     gauge(to, "kesher_file_bytes", "Bytes of these files.", statistics.file_bytes);
+    gauge(to, "kesher_puts", "Own files that are coming over the secure port, or broke off.",
+          statistics.puts);
+    gauge(to, "kesher_put_bytes", "What has come of these.", statistics.put_bytes);
     put_space(to, &statistics);
     gauge(to, "kesher_waiting_messages", "Messages that wait for their receivers.",
           statistics.waiting_messages);
@@ -327,6 +338,7 @@ size_t ks_scrape_render(void *context, char *text, size_t capacity)
         put_secure_port(&to, sources->secure_port, sources->presence);
     put_requests(&to, sources->tally);
     put_uploads(&to, sources->service, sources->tally);
+    put_own_files(&to, sources->tally);
     put_chat(&to, sources);
     put_store(&to, sources->store);
     counter(&to, "kesher_log_lines_suppressed_total", "Lines that were not logged, for there were too many.",

@@ -14,6 +14,7 @@
 #include "store/embedded/embedded.h"
 
 #include <inttypes.h>
+#include <sched.h>
 #include <stdio.h>
 
 /* A start does not end without a word. */
@@ -69,6 +70,7 @@ static enum ks_result prepare_services(struct ks_server *server)
         (struct ks_frames_port){.rules = &ks_binary_port_rules, .environment = environment};
     environment->store_limits = &server->store_limits;
     environment->store = server->store;
+    environment->store_door = &server->store_door;
     environment->random = ks_random_system();
     environment->clock = ks_clock_system();
     environment->log = &server->log;
@@ -228,8 +230,10 @@ enum ks_result ks_server_serve(struct ks_server *server)
     }
     if (result == KS_OK)
         ks_net_run(server->net);
-    /* The store answers to the loops, so it goes first; what it still holds of the staged files is its own.
-     */
+    /* The store answers to the loops, so it goes first; what it still holds of the staged files is its own,
+     * and who is answered for a connection that is gone asks it no more. */
+    while (!ks_store_door_close(&server->store_door))
+        sched_yield();
     if (server->store != NULL)
         ks_store_close(server->store);
     ks_net_close(server->net);

@@ -18,6 +18,7 @@
 #include "service/chat/chat_service.h"
 #include "service/chat/groups.h"
 #include "service/core/frames_port.h"
+#include "service/core/store_door.h"
 #include "service/core/tally.h"
 #include "service/monitoring/metrics.h"
 #include "service/operators/control.h"
@@ -46,6 +47,7 @@ struct ks_server {
     struct ks_hash_key hash_key; /* of what is counted by address */
     struct ks_store_limits store_limits;
     struct ks_store *store;
+    struct ks_store_door store_door;
     struct ks_net *net;
     struct ks_account_names *names;
     struct ks_alias_key *alias_key;

@@ -9,6 +9,8 @@ void ks_server_set_store_limits(struct ks_server *server, const struct ks_server
     atomic_store(&limits->waiting_bytes, options->waiting_bytes);
     atomic_store(&limits->user_files, options->user_files);
     atomic_store(&limits->user_bytes, options->user_bytes);
+    atomic_store(&limits->user_puts, options->uploads_per_user);
+    atomic_store(&limits->puts, options->uploads);
     atomic_store(&limits->free_space, options->free_space);
 }
 

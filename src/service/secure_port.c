@@ -9,9 +9,15 @@
 #include "service/binary_port.h"
 #include "service/chat/talk.h"
 #include "service/core/tally.h"
+#include "service/files/file_digest.h"
+#include "service/files/file_get.h"
+#include "service/files/file_list.h"
+#include "service/files/file_put.h"
+#include "service/files/file_removal.h"
 #include "service/users/listing.h"
 #include "service/users/target.h"
 #include "wire/accounts_codec.h"
+#include "wire/files_codec.h"
 #include "wire/messages_codec.h"
 
 enum {
@@ -87,6 +93,77 @@ static const struct ks_rule rules[] = {
      .smallest_payload = KS_SIGNATURE_SIZE,
      .largest_payload = KS_SIGNATURE_SIZE,
      .begin = ks_account_remove},
+    {.code = KS_REQUEST_LIST_FILES,
+     .name = "the list of own files",
+     .label = "3010",
+     .version = KS_VERSION_SECURE,
+     .error = KS_RESPONSE_REFUSED,
+     .reason = KS_REFUSAL_TROUBLE,
+     .is_collected = true,
+     .smallest_payload = TEXT,
+     .largest_payload = KS_SECURE_PAYLOAD_LIMIT,
+     .begin = ks_file_list_begin},
+    {.code = KS_REQUEST_GET_FILE,
+     .name = "an own file",
+     .label = "3011",
+     .version = KS_VERSION_SECURE,
+     .error = KS_RESPONSE_REFUSED,
+     .reason = KS_REFUSAL_TROUBLE,
+     .is_collected = true,
+     .smallest_payload = KS_GET_FILE_FIXED_SIZE,
+     .largest_payload = KS_SECURE_PAYLOAD_LIMIT,
+     .begin = ks_file_get_begin},
+    {.code = KS_REQUEST_REMOVE_FILE,
+     .name = "the removal of an own file",
+     .label = "3012",
+     .version = KS_VERSION_SECURE,
+     .error = KS_RESPONSE_REFUSED,
+     .reason = KS_REFUSAL_TROUBLE,
+     .is_collected = true,
+     .smallest_payload = TEXT,
+     .largest_payload = KS_SECURE_PAYLOAD_LIMIT,
+     .overlap = KS_OVERLAP_CONFIRM,
+     .begin = ks_file_removal_begin},
+    {.code = KS_REQUEST_PUT_FILE,
+     .name = "a put",
+     .label = "3013",
+     .version = KS_VERSION_SECURE,
+     .error = KS_RESPONSE_REFUSED,
+     .reason = KS_REFUSAL_TROUBLE,
+     .is_collected = true,
+     .largest_payload = KS_SECURE_PAYLOAD_LIMIT,
+     .overlap = KS_OVERLAP_PUT,
+     .begin = ks_file_put_open},
+    {.code = KS_REQUEST_PUT_PIECE,
+     .name = "a piece of a put",
+     .label = "3014",
+     .version = KS_VERSION_SECURE,
+     .error = KS_RESPONSE_REFUSED,
+     .reason = KS_REFUSAL_TROUBLE,
+     .largest_payload = UINT32_MAX, /* judged by its service: a wrong one ends the put */
+     .overlap = KS_OVERLAP_PUT,
+     .begin = ks_file_put_piece},
+    {.code = KS_REQUEST_PUT_END,
+     .name = "the end of a put",
+     .label = "3015",
+     .version = KS_VERSION_SECURE,
+     .error = KS_RESPONSE_REFUSED,
+     .reason = KS_REFUSAL_TROUBLE,
+     .fixed_size = sizeof(uint32_t),
+     .smallest_payload = sizeof(uint32_t),
+     .largest_payload = sizeof(uint32_t),
+     .overlap = KS_OVERLAP_CONFIRM,
+     .begin = ks_file_put_end},
+    {.code = KS_REQUEST_FILE_DIGEST,
+     .name = "the SHA-256 of an own file",
+     .label = "3016",
+     .version = KS_VERSION_SECURE,
+     .error = KS_RESPONSE_REFUSED,
+     .reason = KS_REFUSAL_TROUBLE,
+     .is_collected = true,
+     .smallest_payload = TEXT,
+     .largest_payload = KS_SECURE_PAYLOAD_LIMIT,
+     .begin = ks_file_digest_begin},
     {.code = KS_REQUEST_TALK,
      .name = "to talk",
      .label = "3030",

@@ -560,7 +560,8 @@ static inline void ks_store_put_open(struct ks_store *store, struct ks_store_put
 
 /* An own file broke off: what has come of it stays, for who opens its put id again, until its lifetime is
  * over. As ks_store_discard otherwise: behind the chunks that are on their way, and the stage is invalid from
- * now on. Of a stage that has failed, or of a file that is kept already, nothing is left to stay. */
+ * now on. Where a chunk was KS_INVALID, KS_NO_SPACE or KS_NO_MEMORY, what came before it stays; of a stage
+ * that has failed otherwise, or of a file that is kept already, nothing is left to stay. */
 static inline void ks_store_put_park(struct ks_store *store, struct ks_stage *stage)
 {
     store->operations->put_park(store, stage);
@@ -687,8 +688,9 @@ static inline void ks_store_probe(struct ks_store *store, struct ks_store_probe 
     store->operations->probe(store, request);
 }
 
-/* Finishes what was asked, flushes, frees everything. All `done`s have run or are posted to their executors
- * when it returns; nobody may ask any more. */
+/* Finishes what was asked, flushes, frees everything: stages that are open, too (puts are parked), and files
+ * that are open for reading. All `done`s have run or are posted to their executors when it returns; nobody
+ * may ask any more. */
 static inline void ks_store_close(struct ks_store *store)
 {
     store->operations->close(store);

@@ -80,6 +80,8 @@ enum ks_account_entry_key {
     KS_ACCOUNT_ENTRY_CLASSIC = 12,
     KS_ACCOUNT_ENTRY_CLASSIC_KEY = 13,
     KS_ACCOUNT_ENTRY_CLASSIC_ID = 14,
+    KS_ACCOUNT_ENTRY_PUTS = 15,
+    KS_ACCOUNT_ENTRY_PUT_BYTES = 16,
 };
 
 struct ks_wire_text {

@@ -193,6 +193,10 @@ size_t ks_control_user_encode(const struct ks_control_user *user, char line[stat
     }
     if (!user->is_detailed)
         return ks_json_end(&writer);
+    if (user->puts > 0) {
+        ks_json_number(&writer, "puts", user->puts);
+        ks_json_number(&writer, "put_bytes", user->put_bytes);
+    }
     ks_json_text(&writer, "public_id", user->public_id, strlen(user->public_id));
     if (user->key_fingerprint[0] != '\0')
         ks_json_text(&writer, "key_fingerprint", user->key_fingerprint, strlen(user->key_fingerprint));
@@ -208,10 +212,9 @@ static bool read_user_number(const struct ks_json_member *member, struct ks_cont
     const struct {
         const char *name;
         uint64_t *number;
-    } numbers[] = {{"files", &user->files},
-                   {"file_bytes", &user->file_bytes},
-                   {"messages", &user->messages},
-                   {"message_bytes", &user->message_bytes}};
+    } numbers[] = {{"files", &user->files},       {"file_bytes", &user->file_bytes},
+                   {"messages", &user->messages}, {"message_bytes", &user->message_bytes},
+                   {"puts", &user->puts},         {"put_bytes", &user->put_bytes}};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         if (strcmp(member->name, numbers[i].name) == 0)
             return read_number(member, numbers[i].number);

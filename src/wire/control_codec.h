@@ -82,8 +82,10 @@ struct ks_control_user {
     uint64_t messages;
     uint64_t message_bytes;
     bool is_account;
-    bool is_classic;  /* of an account: the classic ports know it, too */
-    bool is_detailed; /* the next three are known */
+    bool is_classic;    /* of an account: the classic ports know it, too */
+    bool is_detailed;   /* the next five are known */
+    uint64_t puts;      /* own files that are coming, or broke off … */
+    uint64_t put_bytes; /* … and what has come of them */
     char public_id[2 * KS_CLIENT_ID_SIZE + 1];
     char key_fingerprint[KS_CONTROL_FINGERPRINT_SIZE];         /* "" without a key */
     char short_fingerprint[KS_CONTROL_SHORT_FINGERPRINT_SIZE]; /* of an account (protocol.md §8.5) */

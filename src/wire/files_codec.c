@@ -58,6 +58,9 @@ static uint64_t take_position(struct ks_reader *reader)
     return value;
 }
 
+static const uint8_t unknown[KS_FILE_SHA256_SIZE];
+
+/* What is said not to be known has to be zeros: the cursor fails otherwise. */
 static void take_facts(struct ks_reader *reader, struct ks_file_facts *facts)
 {
     memset(facts, 0, sizeof *facts);
@@ -68,11 +71,15 @@ static void take_facts(struct ks_reader *reader, struct ks_file_facts *facts)
     facts->has_sha256 = (flags & KS_FILE_HAS_SHA256) != 0;
     facts->cksum = ks_reader_u32(reader);
     ks_reader_copy(reader, facts->sha256, sizeof facts->sha256);
+    bool is_plain = (flags & ~(KS_FILE_HAS_CKSUM | KS_FILE_HAS_SHA256)) == 0 &&
+                    (facts->has_cksum || facts->cksum == 0) &&
+                    (facts->has_sha256 || memcmp(facts->sha256, unknown, sizeof unknown) == 0);
+    if (!is_plain)
+        reader->failed = true;
 }
 
 static void put_facts(struct ks_writer *writer, const struct ks_file_facts *facts)
 {
-    static const uint8_t unknown[KS_FILE_SHA256_SIZE];
     unsigned flags =
         (facts->has_cksum ? KS_FILE_HAS_CKSUM : 0U) | (facts->has_sha256 ? KS_FILE_HAS_SHA256 : 0U);
     put_u64(writer, facts->size);
@@ -145,6 +152,8 @@ enum ks_result ks_file_entry_next(const uint8_t *bytes, size_t size, size_t *off
 {
     if (*offset == size)
         return KS_NOT_FOUND;
+    if (*offset > size) /* of an answer without its first byte */
+        return KS_INVALID;
     struct ks_reader reader = ks_reader_over(bytes + *offset, size - *offset);
     take_facts(&reader, facts);
     *name = ks_wire_text_take(&reader);
@@ -191,7 +200,7 @@ enum ks_result ks_put_open_parse(const uint8_t *bytes, size_t size, struct ks_pu
     open->flags = ks_reader_u8(&reader);
     open->offset = take_position(&reader);
     open->cksum = ks_reader_u32(&reader);
-    return whole(&reader);
+    return (open->flags & ~KS_PUT_IS_KEPT) != 0 ? KS_INVALID : whole(&reader);
 }
 
 void ks_put_open_encode(const struct ks_put_open *open, uint8_t bytes[static KS_PUT_OPEN_SIZE])

@@ -1,9 +1,9 @@
 /* files_codec.h — payloads of own files, 3010 to 3016 with their answers (protocol.md §10). Pure functions on
  * bytes: no I/O, no allocation; any thread.
  *
- * Parsers: KS_OK, and the payload had exactly this; KS_INVALID. Names that were parsed point into the
- * payload, are not NUL-terminated, and are not judged: see ks_file_name_is_valid. Encoders write to the first
- * bytes of `bytes`.
+ * Parsers: KS_OK, and the payload had exactly this; KS_INVALID, also for a flag that there is not. Names that
+ * were parsed point into the payload, are not NUL-terminated, and are not judged: see ks_file_name_is_valid.
+ * Encoders write to the first bytes of `bytes`.
  */
 #ifndef KS_WIRE_FILES_CODEC_H
 #define KS_WIRE_FILES_CODEC_H
@@ -54,7 +54,7 @@ struct ks_get_file {
 
 struct ks_put_file {
     uint8_t put_id[KS_PUT_ID_SIZE];
-    uint8_t flags; /* KS_PUT_REPLACE, KS_PUT_ANEW; others are KS_INVALID */
+    uint8_t flags; /* KS_PUT_REPLACE, KS_PUT_ANEW */
     uint64_t size;
     struct ks_wire_text name;
 };

@@ -131,7 +131,7 @@ def test_an_invitation_is_used_once(fake, client, other):
 
 def test_before_sign_in_only_signing_in_is_answered(client):
     assert client.refusal(Request.ACCOUNT) == Reason.SIGN_IN_FIRST
-    client.say(Request.NONCE, bytes(accounts.POOR_PAYLOAD_LIMIT + 1))
+    assert client.refusal(Request.NONCE, bytes(accounts.POOR_PAYLOAD_LIMIT + 1)) == Reason.NO_SENSE
     assert ended(client)
 
 

@@ -24,6 +24,15 @@ void fake_store_complete(struct ks_store *store, struct ks_store_request *reques
     ks_executor_post(request->reply_to, &request->task);
 }
 
+void fake_store_complete_end(struct ks_store *store, struct ks_store_request *request, enum ks_result result)
+{
+    struct fake_store *fake = fake_store_of(store);
+    bool later = fake->later;
+    fake->later = later || fake->later_ends;
+    fake_store_complete(store, request, result);
+    fake->later = later;
+}
+
 enum ks_result fake_store_take_failure(struct ks_store *store)
 {
     enum ks_result failure = fake_store_of(store)->next_failure;
@@ -261,6 +270,7 @@ static void describe_fake(const struct fake_store *fake, const struct fake_user 
         .user = user->user, .registered = user->registered, .last_seen = user->last_seen};
     memcpy(details->account_key, user->account_key, sizeof details->account_key);
     fake_store_sum_files(fake, &user->user.id, &details->files, &details->file_bytes);
+    fake_store_sum_puts(fake, &user->user.id, &details->puts, &details->put_bytes);
     fake_store_sum_messages(fake, &user->user.id, &details->messages, &details->message_bytes);
 }
 
@@ -389,6 +399,14 @@ static const struct ks_store_operations fake_operations = {
     .stage_write = fake_store_stage_write,
     .confirm = fake_store_confirm,
     .discard = fake_store_discard,
+    .put_open = fake_store_put_open,
+    .put_park = fake_store_put_park,
+    .list_files = fake_store_list_files,
+    .file_open = fake_store_file_open,
+    .file_read = fake_store_file_read,
+    .file_close = fake_store_file_close,
+    .remove_file = fake_store_remove_file,
+    .digest_file = fake_store_digest_file,
     .list_begin = fake_list_begin,
     .list_users = fake_list_users,
     .append_message = fake_store_append_message,
@@ -417,6 +435,7 @@ void fake_store_init(struct fake_store *store)
 void fake_store_destroy(struct fake_store *store)
 {
     fake_store_sweep(store);
+    fake_store_forget_parked(store, NULL);
     fake_store_empty_inbox(store, NULL);
     for (unsigned i = 0; i < store->user_count; i++)
         ks_content_key_release(store->users[i].content_key);

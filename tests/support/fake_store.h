@@ -13,7 +13,7 @@
 
 enum {
     FAKE_USERS_LIMIT = 1024,
-    FAKE_FILES_LIMIT = 256,
+    FAKE_FILES_LIMIT = 1024,    /* ever */
     FAKE_SETTLING_LIMIT = 1024, /* parts of a receiver */
     FAKE_RETIRED_LIMIT = 64,
     FAKE_INVITATIONS_LIMIT = 256,
@@ -64,9 +64,11 @@ struct fake_invitation {
 
 struct fake_file {
     struct ks_client_id id;
-    char name[KS_TEXT_FIELD_SIZE];
+    char name[KS_TEXT_FIELD_SIZE]; /* the kept name */
     struct ks_buffer content;
-    bool is_gone; /* replaced, or its user was removed: here for the test only */
+    struct ks_file_facts facts; /* but for the size, which is that of the content */
+    bool is_gone; /* replaced, removed, or its user was: here for the test, and for whoever reads it still */
+    bool is_damaged; /* it is not opened, nor read any further */
 };
 
 struct fake_store {
@@ -91,16 +93,23 @@ struct fake_store {
     bool settles_no_more; /* as an engine at its limit */
     unsigned open_stages;
     struct ks_stage *stages;
+    struct ks_stage *parked;     /* puts that broke off, the newest first */
+    unsigned open_files;         /* for reading */
     bool fail_drops;             /* of content keys */
     bool later_appends;          /* answers to append_message are posted, all others given inside the call */
+    bool later_ends;             /* likewise, those to confirm and remove_file */
     bool later;                  /* answers are posted instead of given inside the call */
-    enum ks_result next_failure; /* of the next write or commit; KS_OK for none */
+    enum ks_result next_failure; /* of the next write, commit, or request of own files; KS_OK for none */
 };
 
 /* How many messages of a user are there, how many of them are on lease, and how many settle. */
 unsigned fake_store_waiting(const struct fake_store *store, const struct ks_client_id *receiver);
 unsigned fake_store_leased(const struct fake_store *store, const struct ks_client_id *receiver);
 unsigned fake_store_settling(const struct fake_store *store, const struct ks_client_id *receiver);
+
+/* The user's verified file of this kept name; NULL for none. */
+struct fake_file *fake_store_find_file(struct fake_store *store, const struct ks_client_id *id,
+                                       const char *name);
 
 /* ks_store_close leaves what a restart would find; it may be asked again, until this. */
 void fake_store_init(struct fake_store *store);

@@ -7,30 +7,34 @@
 
 /* ---- files ---- */
 
-static bool same_name(const struct fake_file *one, const struct fake_file *other)
+/* Of a name that ks_kept_name takes: what it keeps. */
+static enum ks_result keep_name(const char *name, char kept[static KS_TEXT_FIELD_SIZE])
 {
-    const char *names[2] = {NULL, NULL};
-    size_t sizes[2] = {0, 0};
-    return fake_store_same(&one->id, &other->id) &&
-           ks_kept_name(one->name, strlen(one->name), &names[0], &sizes[0]) == KS_OK &&
-           ks_kept_name(other->name, strlen(other->name), &names[1], &sizes[1]) == KS_OK &&
-           sizes[0] == sizes[1] && memcmp(names[0], names[1], sizes[0]) == 0;
+    const char *start = NULL;
+    size_t size = 0;
+    enum ks_result result = ks_kept_name(name, strlen(name), &start, &size);
+    if (result != KS_OK)
+        return result;
+    memcpy(kept, start, size);
+    kept[size] = '\0';
+    return KS_OK;
 }
 
-static bool can_be_kept(const struct ks_store_stage_open *request)
+struct fake_file *fake_store_find_file(struct fake_store *store, const struct ks_client_id *id,
+                                       const char *name)
 {
-    const char *kept = NULL;
-    size_t size = 0;
-    return ks_kept_name(request->file_name, strlen(request->file_name), &kept, &size) == KS_OK;
+    for (unsigned i = 0; i < store->file_count; i++) {
+        struct fake_file *file = &store->files[i];
+        if (!file->is_gone && fake_store_same(&file->id, id) && strcmp(file->name, name) == 0)
+            return file;
+    }
+    return NULL;
 }
 
 /* The file that this one would replace; NULL for none. */
 static struct fake_file *older_one(struct fake_store *store, const struct fake_file *file)
 {
-    for (unsigned i = 0; i < store->file_count; i++)
-        if (!store->files[i].is_gone && same_name(&store->files[i], file))
-            return &store->files[i];
-    return NULL;
+    return fake_store_find_file(store, &file->id, file->name);
 }
 
 void fake_store_sum_files(const struct fake_store *store, const struct ks_client_id *id, uint64_t *files,
@@ -46,8 +50,8 @@ void fake_store_sum_files(const struct fake_store *store, const struct ks_client
     }
 }
 
-/* The limit that the user's files would pass with this one of so many bytes. */
-static enum ks_store_limit passed_limit(struct fake_store *store, const struct fake_file *file, uint64_t size)
+enum ks_store_limit fake_store_passed_limit(struct fake_store *store, const struct fake_file *file,
+                                            uint64_t size)
 {
     uint64_t files = 0;
     uint64_t bytes = 0;
@@ -65,32 +69,48 @@ static enum ks_store_limit passed_limit(struct fake_store *store, const struct f
 
 /* ---- stages ---- */
 
-void fake_store_stage_free(struct ks_store *store, struct ks_stage *stage)
+static void stage_link(struct ks_stage **list, struct ks_stage *stage)
 {
-    fake_store_of(store)->open_stages--;
+    stage->next = *list;
+    stage->link = list;
+    if (*list != NULL)
+        (*list)->link = &stage->next;
+    *list = stage;
+}
+
+static void stage_unlink(struct ks_stage *stage)
+{
     *stage->link = stage->next;
     if (stage->next != NULL)
         stage->next->link = stage->link;
+}
+
+void fake_store_stage_move(struct ks_stage **list, struct ks_stage *stage)
+{
+    stage_unlink(stage);
+    stage_link(list, stage);
+}
+
+void fake_store_stage_free(struct ks_store *store, struct ks_stage *stage)
+{
+    fake_store_of(store)->open_stages--;
+    stage_unlink(stage);
     ks_buffer_free(&stage->file.content);
     free(stage);
 }
 
-static struct ks_stage *stage_new(struct fake_store *store, const struct ks_store_stage_open *request)
+struct ks_stage *fake_store_stage_new(struct fake_store *store, enum ks_stage_purpose purpose,
+                                      const struct ks_client_id *id, const char *name)
 {
     struct ks_stage *stage = calloc(1, sizeof *stage);
     if (stage == NULL)
         return NULL;
     store->open_stages++;
-    stage->next = store->stages;
-    stage->link = &store->stages;
-    if (store->stages != NULL)
-        store->stages->link = &stage->next;
-    store->stages = stage;
-    stage->purpose = request->purpose;
-    stage->file.id = request->id;
-    memcpy(stage->file.name, request->file_name, sizeof stage->file.name);
+    stage_link(&store->stages, stage);
+    stage->purpose = purpose;
+    stage->file.id = *id;
+    memcpy(stage->file.name, name, sizeof stage->file.name);
     stage->file.content = ks_buffer_empty(0);
-    stage->transform = request->transform;
     return stage;
 }
 
@@ -100,19 +120,21 @@ static enum ks_result stage_open(struct ks_store *store, struct ks_store_stage_o
     uint64_t files = 0;
     uint64_t bytes = 0;
     enum ks_store_limit limit = KS_STORE_LIMIT_NONE;
+    char name[KS_TEXT_FIELD_SIZE] = "";
     if (fake_store_find(store, &request->id) == NULL)
         return KS_NOT_FOUND;
     if (fake_store_is_short(fake)) {
         request->limit = KS_STORE_LIMIT_FREE_SPACE;
         return KS_NO_SPACE;
     }
-    if (request->purpose == KS_STAGE_FILE && !can_be_kept(request))
+    if (request->purpose == KS_STAGE_FILE && keep_name(request->file_name, name) != KS_OK)
         return KS_INVALID;
-    struct ks_stage *stage = stage_new(fake, request);
+    struct ks_stage *stage = fake_store_stage_new(fake, request->purpose, &request->id, name);
     if (stage == NULL)
         return KS_NO_MEMORY;
+    stage->transform = request->transform;
     if (request->purpose == KS_STAGE_FILE)
-        limit = passed_limit(fake, &stage->file, request->content_size);
+        limit = fake_store_passed_limit(fake, &stage->file, request->content_size);
     if (limit != KS_STORE_LIMIT_NONE) {
         request->limit = limit;
         fake_store_stage_free(store, stage);
@@ -129,13 +151,10 @@ void fake_store_stage_open(struct ks_store *store, struct ks_store_stage_open *r
     fake_store_complete(store, &request->request, stage_open(store, request));
 }
 
-void fake_store_stage_write(struct ks_store *store, struct ks_store_stage_write *request)
+static enum ks_result stage_write(struct ks_stage *stage, const struct ks_store_stage_write *request)
 {
-    struct ks_stage *stage = request->stage;
     size_t size = request->size;
-    enum ks_result result = stage->failure != KS_OK ? stage->failure : fake_store_take_failure(store);
-    if (result == KS_OK && stage->complete)
-        result = KS_INVALID;
+    enum ks_result result = stage->complete ? KS_INVALID : KS_OK;
     if (result == KS_OK && stage->transform.apply != NULL)
         result = stage->transform.apply(stage->transform.context, request->bytes, request->size,
                                         request->last, &size);
@@ -143,43 +162,72 @@ void fake_store_stage_write(struct ks_store *store, struct ks_store_stage_write 
         result = KS_INVALID;
     if (result == KS_OK)
         result = ks_buffer_append(&stage->file.content, request->bytes, size);
-    stage->failure = result;
     stage->complete = request->last && result == KS_OK;
+    return result;
+}
+
+void fake_store_stage_write(struct ks_store *store, struct ks_store_stage_write *request)
+{
+    struct ks_stage *stage = request->stage;
+    enum ks_result result = stage->failure != KS_OK ? stage->failure : fake_store_take_failure(store);
+    if (result == KS_OK)
+        result = stage->purpose == KS_STAGE_PUT ? fake_store_put_write(stage, request)
+                                                : stage_write(stage, request);
+    stage->failure = result;
     fake_store_complete(store, &request->request, result);
 }
 
-static enum ks_result put_in_place(struct fake_store *store, struct ks_stage *stage)
+enum ks_result fake_store_put_in_place(struct fake_store *store, struct ks_stage *stage,
+                                       const struct ks_store_confirm *request)
 {
     struct fake_file *older = older_one(store, &stage->file);
     if (store->file_count == FAKE_FILES_LIMIT)
         return KS_NO_SPACE;
     if (older != NULL)
         older->is_gone = true;
+    stage->file.facts = (struct ks_file_facts){
+        .time = (uint64_t)fake_store_wall_seconds(store) * 1000000000U,
+        .has_cksum = request->has_cksum,
+        .cksum = request->has_cksum ? request->cksum : 0,
+    };
     store->files[store->file_count++] = stage->file;
     stage->file.content = ks_buffer_empty(0);
     return KS_OK;
 }
 
-static enum ks_result confirm(struct ks_store *store, struct ks_store_confirm *request)
+static enum ks_result confirm(struct fake_store *fake, struct ks_store_confirm *request)
 {
     struct ks_stage *stage = request->stage;
-    struct fake_store *fake = fake_store_of(store);
-    enum ks_result failure = fake_store_take_failure(store);
-    if (stage->failure != KS_OK)
-        return stage->failure;
-    if (failure != KS_OK)
-        return failure;
     if (!stage->complete || stage->purpose != KS_STAGE_FILE)
         return KS_INVALID;
-    request->limit = passed_limit(fake, &stage->file, stage->file.content.size);
-    return request->limit != KS_STORE_LIMIT_NONE ? KS_REFUSED : put_in_place(fake, stage);
+    request->limit = fake_store_passed_limit(fake, &stage->file, stage->file.content.size);
+    if (request->limit != KS_STORE_LIMIT_NONE)
+        return KS_REFUSED;
+    request->replaced = older_one(fake, &stage->file) != NULL;
+    return fake_store_put_in_place(fake, stage, request);
+}
+
+/* What has come of a put stays after these. */
+static bool stays_after(enum ks_result result)
+{
+    return result == KS_INVALID || result == KS_REFUSED || result == KS_EXISTS || result == KS_NO_SPACE ||
+           result == KS_NO_MEMORY;
 }
 
 void fake_store_confirm(struct ks_store *store, struct ks_store_confirm *request)
 {
-    enum ks_result result = confirm(store, request);
-    fake_store_stage_free(store, request->stage);
-    fake_store_complete(store, &request->request, result);
+    struct ks_stage *stage = request->stage;
+    enum ks_result failure = fake_store_take_failure(store);
+    enum ks_result result = stage->failure != KS_OK ? stage->failure : failure;
+    request->replaced = false;
+    if (result == KS_OK)
+        result = stage->purpose == KS_STAGE_PUT ? fake_store_put_confirm(fake_store_of(store), request)
+                                                : confirm(fake_store_of(store), request);
+    if (stage->purpose == KS_STAGE_PUT && stays_after(result))
+        fake_store_put_park(store, stage);
+    else
+        fake_store_stage_free(store, stage);
+    fake_store_complete_end(store, &request->request, result);
 }
 
 void fake_store_discard(struct ks_store *store, struct ks_stage *stage, struct ks_store_request *request)
@@ -195,7 +243,7 @@ void fake_store_sweep(struct fake_store *store)
 {
     while (store->stages != NULL)
         // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it moves store->stages on, through stage->link
-        fake_store_stage_free(&store->store, store->stages);
+        fake_store_put_park(&store->store, store->stages);
 }
 
 void fake_store_expel(struct fake_store *store, const struct ks_client_id *id)
@@ -203,6 +251,7 @@ void fake_store_expel(struct fake_store *store, const struct ks_client_id *id)
     for (struct ks_stage *stage = store->stages; stage != NULL; stage = stage->next)
         if (fake_store_same(&stage->file.id, id) && stage->failure == KS_OK)
             stage->failure = KS_NOT_FOUND;
+    fake_store_forget_parked(store, id);
     for (unsigned i = 0; i < store->file_count; i++)
         store->files[i].is_gone |= fake_store_same(&store->files[i].id, id);
 }

@@ -29,6 +29,9 @@ static inline bool fake_store_passes(uint64_t limit, uint64_t sum)
 /* Answers inside the call, or posts the answer. */
 void fake_store_complete(struct ks_store *store, struct ks_store_request *request, enum ks_result result);
 
+/* The same for what ends a file: posts the answer with later_ends, too. */
+void fake_store_complete_end(struct ks_store *store, struct ks_store_request *request, enum ks_result result);
+
 /* The failure that a test has ordered, once; KS_OK for none. */
 enum ks_result fake_store_take_failure(struct ks_store *store);
 
@@ -63,6 +66,11 @@ struct ks_stage {
     struct ks_stage_transform transform;
     bool complete;
     enum ks_result failure;
+    /* Of a put. */
+    uint8_t put_id[KS_PUT_ID_SIZE];
+    uint64_t size;
+    bool replace;
+    struct fake_file *kept; /* it is this file, which was kept already; NULL: it is written */
 };
 
 void fake_store_stage_open(struct ks_store *store, struct ks_store_stage_open *request);
@@ -72,7 +80,22 @@ void fake_store_discard(struct ks_store *store, struct ks_stage *stage, struct k
 
 void fake_store_stage_free(struct ks_store *store, struct ks_stage *stage);
 
-/* Frees all stages: as a restart sweeps what nobody confirmed. */
+/* A new one, which counts as open. NULL when out of memory. */
+struct ks_stage *fake_store_stage_new(struct fake_store *store, enum ks_stage_purpose purpose,
+                                      const struct ks_client_id *id, const char *name);
+
+/* Takes it out of its list, and puts it first in another one. */
+void fake_store_stage_move(struct ks_stage **list, struct ks_stage *stage);
+
+/* The limit that the user's files would pass with this one of so many bytes. */
+enum ks_store_limit fake_store_passed_limit(struct fake_store *store, const struct fake_file *file,
+                                            uint64_t size);
+
+/* Makes the content of the stage the user's file. KS_OK; KS_NO_SPACE. */
+enum ks_result fake_store_put_in_place(struct fake_store *store, struct ks_stage *stage,
+                                       const struct ks_store_confirm *request);
+
+/* Ends all stages: as a restart sweeps what nobody confirmed, and finds what was put. */
 void fake_store_sweep(struct fake_store *store);
 
 /* The user's files are gone, and its stages fail. */
@@ -81,6 +104,28 @@ void fake_store_expel(struct fake_store *store, const struct ks_client_id *id);
 /* What the user has. */
 void fake_store_sum_files(const struct fake_store *store, const struct ks_client_id *id, uint64_t *files,
                           uint64_t *bytes);
+
+/* ---- fake_store_own_files.c ---- */
+
+void fake_store_put_open(struct ks_store *store, struct ks_store_put_open *request);
+void fake_store_put_park(struct ks_store *store, struct ks_stage *stage);
+void fake_store_list_files(struct ks_store *store, struct ks_store_list_files *request);
+void fake_store_file_open(struct ks_store *store, struct ks_store_file_open *request);
+void fake_store_file_read(struct ks_store *store, struct ks_store_file_read *request);
+void fake_store_file_close(struct ks_store *store, struct ks_stored_file *file);
+void fake_store_remove_file(struct ks_store *store, struct ks_store_remove_file *request);
+void fake_store_digest_file(struct ks_store *store, struct ks_store_digest_file *request);
+
+/* What a chunk of a put comes to, and its confirmation, of which the stage may be parked by. */
+enum ks_result fake_store_put_write(struct ks_stage *stage, const struct ks_store_stage_write *request);
+enum ks_result fake_store_put_confirm(struct fake_store *store, struct ks_store_confirm *request);
+
+/* Frees what is parked for the user; for everybody with NULL. */
+void fake_store_forget_parked(struct fake_store *store, const struct ks_client_id *id);
+
+/* What of the user is coming, or broke off. */
+void fake_store_sum_puts(const struct fake_store *store, const struct ks_client_id *id, uint64_t *puts,
+                         uint64_t *bytes);
 
 /* ---- fake_store_accounts.c ---- */
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from powerloss import controls
 from powerloss.disk import ALL_KEPT, ALL_LOST, Disk, Snapshot, Style
-from powerloss.ledger import Damage, Found, Ledger, content_of, digest
+from powerloss.ledger import Damage, Found, Ledger, Put, content_of, digest, own_stored_name
 from powerloss.recording import Entry, Incomplete, Kind, Sync
 from powerloss.loads import JOURNAL, SEGMENTS
 from powerloss.older import make_older_directory, migrations
@@ -272,6 +272,52 @@ def test_a_verified_file_stays_until_a_later_one_of_its_name():
         "file wrong"
     ]
     assert settle([], files={(ALICE, "a"): "one"})[0] == ["file unknown"]
+
+
+UPLOAD_X, UPLOAD_Y = ("upload", (ALICE, "a", "x")), ("upload", (ALICE, "a", "y"))
+VERIFIED_X, VERIFIED_Y = ("verified", (ALICE, "a", "x")), ("verified", (ALICE, "a", "y"))
+REMOVING, REMOVED = ("removing file", (ALICE, "a")), ("removed file", (ALICE, "a"))
+
+
+@pytest.mark.parametrize(
+    ("told", "may_be"),
+    [
+        ([UPLOAD_X, VERIFIED_X], ["x"]),
+        ([UPLOAD_X, VERIFIED_X, REMOVING], ["x", None]),
+        ([UPLOAD_X, VERIFIED_X, REMOVING, REMOVED], [None]),
+        ([UPLOAD_X, VERIFIED_X, REMOVING, REMOVED, UPLOAD_Y], [None, "y"]),
+        ([UPLOAD_X, REMOVING, UPLOAD_Y], [None, "x", "y"]),
+        ([UPLOAD_X, REMOVING, UPLOAD_Y, VERIFIED_X], ["x", None, "y"]),
+        ([UPLOAD_X, REMOVING, UPLOAD_Y, VERIFIED_X, REMOVED], [None, "y"]),
+        ([UPLOAD_X, REMOVING, UPLOAD_Y, VERIFIED_X, REMOVED, VERIFIED_Y], ["y"]),
+        ([UPLOAD_X, REMOVING, UPLOAD_Y, REMOVING, VERIFIED_X, REMOVED, VERIFIED_Y], ["y", None]),
+    ],
+)
+def test_puts_and_removals_of_one_name_take_effect_in_their_order(told, may_be):
+    for content in ("x", "y", None):
+        files = {(ALICE, "a"): content} if content else {}
+        assert (settle(told, files=files)[0] == []) == (content in may_be), content
+
+
+def test_a_removed_file_never_comes_back():
+    _, owed = settle([UPLOAD_X, VERIFIED_X, REMOVING])
+    assert settle([], files={(ALICE, "a"): "x"}, ledger=owed)[0] == ["file wrong"]
+
+
+def test_an_own_file_without_its_row_is_known_by_the_name_that_it_has_on_disk():
+    for name in ("a/b", "long/" * 40 + "name"):
+        there = {(ALICE, own_stored_name(name)): "x"}
+        told = [("upload", (ALICE, name, "x"))]
+        assert settle(told, files=there)[0] == []
+        assert settle([], files=there)[0] == ["file unknown"]
+
+
+def test_a_put_is_gone_on_with_where_its_owner_is():
+    put = Put(ALICE, "a", b"put id", (1, 0), 20)
+    told = [("account", ("alice",)), ("registering", ("alice",)), ("putting", (put,))]
+    assert settle(told)[1].known_puts() == []
+    owed = settle([*told, ("registered", ("alice", ALICE, False))], users={"alice": (ALICE, False)})[1]
+    assert owed.copy().known_puts() == [put] and owed.copy().known_accounts() == ["alice"]
 
 
 def test_a_registered_user_stays_with_the_id_and_the_key():

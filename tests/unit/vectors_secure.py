@@ -6,7 +6,7 @@ import sys
 
 
 def quoted(text):
-    return json.dumps(text)  # hex, base64 and links need no escape that C does not have too
+    return json.dumps(text)  # hex, base64, links and reasons need no escape that C does not have too
 
 
 def hexed(text):
@@ -31,6 +31,91 @@ def entries_of(lists):
 
 def row(entry, *keys):
     return ", ".join(quoted(value) if isinstance(value := entry[key], str) else str(value) for key in keys)
+
+
+def number(value):
+    return f"UINT64_C({value})"
+
+
+FACTS = "uint64_t size; uint64_t time; int has_cksum; uint32_t cksum; int has_sha256; const char *sha256_hex;"
+
+
+def facts(entry):
+    cksum, sha256 = entry["cksum"], entry["sha256_hex"]
+    known = [int(cksum is not None), cksum or 0, int(sha256 is not None), quoted(sha256 or "")]
+    return ", ".join([number(entry["size"]), number(entry["time"]), *map(str, known)])
+
+
+def own_files(vectors):
+    return [
+        array(
+            "struct { const char *payload_hex; const char *name_hex; } vector_names_alone",
+            [row(entry, "payload_hex", "name_hex") for entry in vectors["names_alone"]],
+        ),
+        array(
+            "struct { const char *payload_hex; const char *name_hex; uint64_t offset; uint32_t cksum; "
+            "uint64_t length; } vector_gets",
+            [
+                f"{row(entry, 'payload_hex', 'name_hex')}, {number(entry['offset'])}, "
+                f"{entry['prefix_cksum']}, {number(entry['length'])}"
+                for entry in vectors["gets"]
+            ],
+        ),
+        array(
+            "struct { const char *payload_hex; const char *put_id_hex; const char *name_hex; unsigned flags; "
+            "uint64_t size; } vector_puts",
+            [
+                f"{row(entry, 'payload_hex', 'put_id_hex', 'name_hex', 'flags')}, {number(entry['size'])}"
+                for entry in vectors["puts"]
+            ],
+        ),
+        array(
+            "struct { const char *payload_hex; unsigned more; unsigned files; } vector_pages",
+            [f"{row(entry, 'payload_hex', 'more')}, {len(entry['files'])}" for entry in vectors["pages"]],
+        ),
+        array(
+            f"struct {{ const char *name_hex; {FACTS} }} vector_page_files",
+            [
+                f"{row(entry, 'name_hex')}, {facts(entry)}"
+                for page in vectors["pages"]
+                for entry in page["files"]
+            ],
+        ),
+        array(
+            f"struct {{ const char *payload_hex; uint64_t offset; uint64_t length; {FACTS} }} vector_coming",
+            [
+                f"{row(entry, 'payload_hex')}, {number(entry['offset'])}, {number(entry['length'])}, {facts(entry)}"
+                for entry in vectors["coming"]
+            ],
+        ),
+        array(
+            "struct { const char *payload_hex; unsigned is_kept; uint64_t offset; uint32_t cksum; } vector_opened",
+            [
+                f"{row(entry, 'payload_hex', 'is_kept')}, {number(entry['offset'])}, {entry['cksum']}"
+                for entry in vectors["opened"]
+            ],
+        ),
+        array(
+            "struct { unsigned code; const char *payload_hex; const char *why; } vector_malformed",
+            [row(entry, "code", "payload_hex", "why") for entry in vectors["malformed"]],
+        ),
+        array(
+            "struct { uint64_t device; uint64_t inode; uint64_t size; uint64_t time; const char *name_hex; "
+            "const char *put_id_hex; } vector_put_ids",
+            [
+                ", ".join(number(entry[key]) for key in ("device", "inode", "size", "time_ns"))
+                + f", {row(entry, 'name_hex', 'put_id_hex')}"
+                for entry in vectors["put_ids"]
+            ],
+        ),
+        array(
+            "struct { const char *name_hex; } vector_file_names", [quoted(name) for name in vectors["names_hex"]]
+        ),
+        array(
+            "struct { const char *name_hex; } vector_no_file_names",
+            [quoted(name) for name in vectors["no_names_hex"]],
+        ),
+    ]
 
 
 def header(vectors):
@@ -88,6 +173,7 @@ def header(vectors):
                 "struct { const char *name_hex; const char *skeleton_hex; } vector_names",
                 [f"{hexed(entry['name'])}, {hexed(entry['skeleton'])}" for entry in vectors["names"]],
             ),
+            *own_files(vectors["own_files"]),
         ]
     )
 

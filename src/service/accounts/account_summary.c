@@ -13,7 +13,7 @@ enum {
     IDS = 2 * (ENTRY + KS_CLIENT_ID_SIZE),
     NAME = ENTRY + KS_TEXT_FIELD_SIZE - 1,
     NEXT_KEY = ENTRY + KS_SERVER_FINGERPRINT_SIZE,
-    NUMBERS = 8 * (ENTRY + (int)sizeof(uint64_t)),
+    NUMBERS = 10 * (ENTRY + (int)sizeof(uint64_t)),
     FLAG = ENTRY + 1,
 };
 
@@ -77,6 +77,8 @@ size_t ks_account_summary_of_use(const struct ks_user_details *details, const st
     add_number(&summary, KS_ACCOUNT_ENTRY_BYTES, details->file_bytes);
     add_number(&summary, KS_ACCOUNT_ENTRY_WAITING, details->messages);
     add_number(&summary, KS_ACCOUNT_ENTRY_WAITING_BYTES, details->message_bytes);
+    add_number(&summary, KS_ACCOUNT_ENTRY_PUTS, details->puts);
+    add_number(&summary, KS_ACCOUNT_ENTRY_PUT_BYTES, details->put_bytes);
     if (classic_id != NULL)
         add(&summary, KS_ACCOUNT_ENTRY_CLASSIC_ID, classic_id->bytes, sizeof classic_id->bytes);
     return summary.size;

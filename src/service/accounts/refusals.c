@@ -31,6 +31,14 @@ static const char *const sentences[] = {
     [KS_REFUSAL_CARRIER] = "This kind of signature does not go over this connection.",
     [KS_REFUSAL_UNKNOWN_REQUEST] = "The server knows no such request; is the client newer than it?",
     [KS_REFUSAL_NO_SPACE] = "The server's disk has no room for this: try again later.",
+    [KS_REFUSAL_NO_FILE] = "You keep no file of this name here.",
+    [KS_REFUSAL_FILE_EXISTS] = "There is a file of this name: replace it, or choose another name.",
+    [KS_REFUSAL_PUT_IN_USE] = "This put is under way on another connection: try again later.",
+    [KS_REFUSAL_CKSUM] = "What has come is not what was sent: put the file anew.",
+    [KS_REFUSAL_FILE_NAME] = "No file may have this name: choose another one.",
+    [KS_REFUSAL_NO_PUT] = "No put is open on this connection, or it is not at this place: open it again.",
+    [KS_REFUSAL_DAMAGED] = "This file is damaged on the server's disk: ask the server's operator.",
+    [KS_REFUSAL_QUOTA] = "You may keep no more here: remove something.",
 };
 
 enum { REASONS = sizeof sentences / sizeof sentences[0] };
@@ -46,19 +54,27 @@ enum ks_refusal_reason ks_refusal_of(enum ks_result result)
     return result == KS_NO_SPACE ? KS_REFUSAL_NO_SPACE : KS_REFUSAL_TROUBLE;
 }
 
-static void refuse(struct ks_exchange *exchange, enum ks_refusal_reason reason, const char *sentence,
-                   bool is_last)
+/* Makes the payload, of KS_REFUSAL_LIMIT bytes at most, and says so in the log. Returns its size. */
+static size_t make_refusal(const struct ks_exchange *exchange, enum ks_refusal_reason reason,
+                           const char *sentence, uint8_t payload[static KS_REFUSAL_LIMIT])
 {
     const struct ks_refusal refusal = {
         .reason = (uint16_t)reason,
         .sentence = {.bytes = sentence,
                      .size = (uint16_t)strnlen(sentence, KS_REFUSAL_LIMIT - 2 * sizeof(uint16_t))}};
-    uint8_t payload[KS_REFUSAL_LIMIT];
     size_t size = 0;
-    if (ks_refusal_encode(&refusal, payload, sizeof payload, &size) != KS_OK)
+    if (ks_refusal_encode(&refusal, payload, KS_REFUSAL_LIMIT, &size) != KS_OK)
         size = 0;
     ks_report(exchange, KS_LOG_INFO, "%s: refused (reason %u): %s", exchange->rule->name, (unsigned)reason,
               sentence);
+    return size;
+}
+
+static void refuse(struct ks_exchange *exchange, enum ks_refusal_reason reason, const char *sentence,
+                   bool is_last)
+{
+    uint8_t payload[KS_REFUSAL_LIMIT];
+    size_t size = make_refusal(exchange, reason, sentence, payload);
     if (is_last)
         ks_exchange_answer_last(exchange, KS_RESPONSE_REFUSED, payload, size);
     else
@@ -78,4 +94,15 @@ void ks_refuse_saying(struct ks_exchange *exchange, enum ks_refusal_reason reaso
 void ks_refuse_and_end(struct ks_exchange *exchange, enum ks_refusal_reason reason)
 {
     refuse(exchange, reason, ks_refusal_sentence(reason), true);
+}
+
+size_t ks_refusal_frame(const struct ks_exchange *exchange, enum ks_refusal_reason reason,
+                        uint8_t bytes[static KS_REFUSAL_FRAME_LIMIT])
+{
+    size_t size =
+        make_refusal(exchange, reason, ks_refusal_sentence(reason), bytes + KS_RESPONSE_HEADER_SIZE);
+    const struct ks_response_header header = {
+        .version = exchange->rule->version, .code = KS_RESPONSE_REFUSED, .payload_size = (uint32_t)size};
+    ks_response_header_encode(&header, bytes);
+    return KS_RESPONSE_HEADER_SIZE + size;
 }

@@ -16,6 +16,12 @@ void ks_refuse_saying(struct ks_exchange *exchange, enum ks_refusal_reason reaso
 /* The same as the first one, and the connection ends. */
 void ks_refuse_and_end(struct ks_exchange *exchange, enum ks_refusal_reason reason);
 
+/* The same inside of an answer in frames (core/stream.h): makes the frame, and says so in the log. Returns
+ * its size; the exchange stays the caller's. */
+enum { KS_REFUSAL_FRAME_LIMIT = KS_RESPONSE_HEADER_SIZE + KS_REFUSAL_LIMIT };
+size_t ks_refusal_frame(const struct ks_exchange *exchange, enum ks_refusal_reason reason,
+                        uint8_t bytes[static KS_REFUSAL_FRAME_LIMIT]);
+
 /* The reason for what a store could not do for itself: KS_REFUSAL_NO_SPACE or KS_REFUSAL_TROUBLE. */
 enum ks_refusal_reason ks_refusal_of(enum ks_result result);
 

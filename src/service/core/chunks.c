@@ -6,9 +6,10 @@
 
 enum {
     CHUNKS_LIMIT = 3,
-    CHUNK_SMALLEST = 4 * 1024, /* of the first one, when little has come */
-    CHUNK_SMALL = 16 * 1024,   /* of the first one, and of every one for which there must be memory */
-    CHUNK_GROWTH = 4,          /* of what came before */
+    CHUNK_SMALLEST = 4 * 1024,  /* of the first one, when little has come */
+    CHUNK_SMALL = 16 * 1024,    /* of the first one, and of every one for which there must be memory */
+    CHUNK_GROWTH = 4,           /* of what came before */
+    CHUNK_ALIGNMENT = 4 * 1024, /* of where a chunk of a stage ends */
     CHUNK_LARGEST = 256 * 1024,
     BLOCK_AFTER =
         1024 * 1024, /* bytes of a content; then its chunks are blocks, while the budget has plenty */
@@ -86,6 +87,7 @@ static size_t wanted_capacity(const struct ks_chunks *chunks, size_t at_hand)
         capacity = CHUNK_SMALLEST;
         while (capacity < CHUNK_SMALL && capacity < at_hand)
             capacity *= 2;
+        capacity -= chunks->skew;
     }
     return capacity < chunks->left ? capacity : (size_t)chunks->left;
 }
@@ -118,8 +120,10 @@ enum ks_result ks_chunks_granted(struct ks_chunks *chunks, size_t size)
         return KS_NO_MEMORY;
     }
     chunks->given += size;
-    if (chunks->next_capacity < size * CHUNK_GROWTH)
-        chunks->next_capacity = size * CHUNK_GROWTH;
+    size_t next = (size + chunks->skew) * CHUNK_GROWTH;
+    chunks->skew = 0;
+    if (chunks->next_capacity < next)
+        chunks->next_capacity = next;
     if (chunks->next_capacity > CHUNK_LARGEST)
         chunks->next_capacity = CHUNK_LARGEST;
     return KS_OK;
@@ -145,6 +149,11 @@ void ks_chunks_init(struct ks_chunks *chunks, struct ks_loop *loop, struct ks_st
     chunks->store = store;
     chunks->left = size;
     chunks->holder = holder;
+}
+
+void ks_chunks_start_at(struct ks_chunks *chunks, uint64_t offset)
+{
+    chunks->skew = (size_t)(offset % CHUNK_ALIGNMENT);
 }
 
 bool ks_chunks_complete(const struct ks_chunks *chunks)
@@ -198,6 +207,12 @@ enum ks_result ks_chunks_adopt(struct ks_chunks *chunks, uint8_t *bytes, size_t 
     chunks->next_capacity = CHUNK_SMALL;
     chunks->left -= size;
     return KS_OK;
+}
+
+void ks_chunks_flush(struct ks_chunks *chunks)
+{
+    if (chunks->filling != NULL && chunks->filling->size > 0)
+        submit_chunk(chunks);
 }
 
 void ks_chunks_clear(struct ks_chunks *chunks)

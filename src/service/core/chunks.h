@@ -24,6 +24,7 @@ struct ks_chunks {
     struct ks_chunk *filling;
     uint64_t given;       /* bytes of all chunks there have been */
     size_t next_capacity; /* 0 before the first chunk */
+    size_t skew;          /* of the first one: how far the content begins behind the start of a page */
     unsigned out;         /* chunks with the store */
     struct ks_holder *holder;
     /* A chunk was written, or failed. The owner may go in here. */
@@ -33,6 +34,10 @@ struct ks_chunks {
 /* A content of `size` bytes; `written` is the owner's to set. */
 void ks_chunks_init(struct ks_chunks *chunks, struct ks_loop *loop, struct ks_store *store, uint64_t size,
                     struct ks_holder *holder);
+
+/* The content goes on at `offset` of its stage: chunks end where whole blocks can go to the disk as they are.
+ * Before anything was taken. */
+void ks_chunks_start_at(struct ks_chunks *chunks, uint64_t offset);
 
 /* True once all of the content was given to the store. */
 bool ks_chunks_complete(const struct ks_chunks *chunks);
@@ -54,6 +59,9 @@ enum ks_result ks_chunks_granted(struct ks_chunks *chunks, size_t size);
  * `capacity` of the holder's bytes, and belong to the chunks now. KS_OK; KS_NO_MEMORY, and nothing has
  * happened. Before anything was taken. */
 enum ks_result ks_chunks_adopt(struct ks_chunks *chunks, uint8_t *bytes, size_t size, size_t capacity);
+
+/* Gives the store what has come so far, and no more comes. */
+void ks_chunks_flush(struct ks_chunks *chunks);
 
 /* Frees what is left when no chunk is out. The stage is the owner's business. */
 void ks_chunks_clear(struct ks_chunks *chunks);

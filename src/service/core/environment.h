@@ -18,6 +18,7 @@ struct ks_allowance;
 struct ks_networks_current;
 struct ks_pacing;
 struct ks_staged;
+struct ks_store_door;
 struct ks_tally;
 
 enum { KS_MESSAGE_LIMIT_LARGEST = INT32_MAX };
@@ -63,6 +64,7 @@ struct ks_service_settings {
 
 struct ks_service_environment {
     struct ks_store *store;
+    struct ks_store_door *store_door; /* for who may find the store closed (store_door.h) */
     const struct ks_random *random;
     const struct ks_clock *clock;
     const struct ks_log *log;

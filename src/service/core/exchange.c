@@ -51,7 +51,8 @@ static struct ks_exchange *exchange_new(struct ks_session *session, const struct
     exchange->counted = false;
     exchange->silent = false;
     exchange->last = false;
-    exchange->in_the_way = rule->overlap == KS_OVERLAP_UPLOAD || rule->overlap == KS_OVERLAP_SEND;
+    exchange->in_the_way = rule->overlap == KS_OVERLAP_UPLOAD || rule->overlap == KS_OVERLAP_SEND ||
+                           rule->overlap == KS_OVERLAP_PUT;
     session->in_the_way += exchange->in_the_way;
     if (session->newest != NULL)
         session->newest->next = exchange;
@@ -332,6 +333,14 @@ static bool take_padding(struct ks_session *session, const uint8_t *bytes, size_
     return true;
 }
 
+/* A stranger may not have us skip what only users may send. */
+static uint32_t largest_payload(const struct ks_session *session, const struct ks_rule *rule)
+{
+    if (ks_session_is_strange(session) && rule->largest_payload > session->port->access->stranger_payload)
+        return session->port->access->stranger_payload;
+    return rule->largest_payload;
+}
+
 /* One step over padding, or over a header and its fixed part. Returns how much of the input it took; sets
  * `blocked` when the request has to wait. */
 static size_t take_head(struct ks_session *session, const uint8_t *bytes, size_t size)
@@ -346,7 +355,7 @@ static size_t take_head(struct ks_session *session, const uint8_t *bytes, size_t
     complete_header(session, &header);
     const struct ks_rule *rule = find_rule(session->port->rules, header.code);
     bool fits = rule->begin != NULL && header.payload_size >= rule->smallest_payload &&
-                header.payload_size <= rule->largest_payload;
+                header.payload_size <= largest_payload(session, rule);
     size_t head_size = KS_REQUEST_HEADER_SIZE + (fits ? collected_of(rule, &header) : 0);
     size_t more = 0;
     head = collect_head(session, head_size, bytes + used, size - used, &more);

@@ -41,7 +41,8 @@ struct ks_exchange {
     bool counted;    /* in the tally */
     bool silent;     /* answered with nothing: a deferred answer that was cancelled */
     bool last;       /* the connection ends after this answer */
-    bool in_the_way; /* an upload, or a message, behind which some requests do not begin yet */
+    bool in_the_way; /* an upload, a message or a piece of a put, behind which some requests do not begin yet
+                      */
     uint16_t answer_size;
     union {
         uint8_t answer[KS_RESPONSE_HEADER_SIZE + KS_ANSWER_PAYLOAD_LIMIT]; /* once it is answered */

@@ -42,6 +42,9 @@ static void end_slow_peer(struct ks_session *session)
 /* Nothing of its connection's is used any more. */
 static void session_clear(struct ks_session *session)
 {
+    if (session->companion != NULL)
+        session->companion->went(session->companion);
+    session->companion = NULL;
     if (session->visitor != NULL)
         session->port->access->went(session);
     session->visitor = NULL;

@@ -7,6 +7,8 @@
  */
 #include "service/core/incoming.h"
 
+#include "service/core/store_door.h"
+
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,13 +65,33 @@ static bool is_complete(const struct ks_incoming *incoming)
                                : ks_chunks_complete(&incoming->chunks) && incoming->chunks.out == 0;
 }
 
-/* Gives back what no thread of the store has. The store discards a stage behind the chunks that it has. */
+static bool is_in_pieces(const struct ks_incoming *incoming)
+{
+    return incoming->kind->piece_taken != NULL;
+}
+
+/* Behind the chunks that the store has. */
+static void give_stage_back(struct ks_incoming *incoming)
+{
+    struct ks_store *store = incoming->environment->store;
+    if (is_in_pieces(incoming)) {
+        ks_chunks_flush(&incoming->chunks);
+        ks_store_put_park(store, incoming->stage);
+    } else {
+        ks_store_discard(store, incoming->stage, NULL);
+    }
+}
+
+/* Gives back what no thread of the store has. */
 static void give_back(struct ks_incoming *incoming)
 {
-    ks_chunks_clear(&incoming->chunks);
-    if (incoming->stage != NULL)
-        ks_store_discard(incoming->environment->store, incoming->stage, NULL);
+    struct ks_store_door *door = incoming->environment->store_door;
+    if (incoming->stage != NULL && ks_store_door_enter(door)) {
+        give_stage_back(incoming);
+        ks_store_door_leave(door);
+    }
     incoming->stage = NULL;
+    ks_chunks_clear(&incoming->chunks);
     if (incoming->bytes == NULL)
         return;
     free(incoming->bytes);
@@ -81,7 +103,9 @@ static void give_back(struct ks_incoming *incoming)
  * nothing more is asked of it. */
 static void end_life(struct ks_incoming *incoming)
 {
+    incoming->running = true; /* what is flushed may be written at once */
     give_back(incoming);
+    incoming->running = false;
     if (incoming->chunks.out == 0 && ks_holder_end(&incoming->holder))
         incoming->kind->free(incoming);
 }
@@ -89,8 +113,11 @@ static void end_life(struct ks_incoming *incoming)
 /* Whether it depends on its peer how long its memory is held. */
 static bool is_peers_turn(const struct ks_incoming *incoming)
 {
-    return incoming->phase == KS_INCOMING_COMING && incoming->session != NULL && !incoming->is_held_up &&
-           incoming->holder.held > 0;
+    if (incoming->phase != KS_INCOMING_COMING || incoming->holder.held == 0)
+        return false;
+    if (incoming->session == NULL) /* between two pieces */
+        return is_in_pieces(incoming) && incoming->chunks.left > 0;
+    return !incoming->is_held_up;
 }
 
 /* One thing that is to be done; false when there is none. */
@@ -98,7 +125,11 @@ static bool step(struct ks_incoming *incoming)
 {
     if (incoming->phase != KS_INCOMING_COMING)
         return false;
-    if (is_complete(incoming)) {
+    if (is_in_pieces(incoming) && incoming->exchange != NULL && incoming->piece_left == 0) {
+        incoming->kind->piece_taken(incoming);
+        return true;
+    }
+    if (!is_in_pieces(incoming) && is_complete(incoming)) {
         become(incoming, KS_INCOMING_HANDED_OVER);
         incoming->kind->complete(incoming);
         return true;
@@ -157,17 +188,24 @@ struct ks_exchange *ks_incoming_take_exchange(struct ks_incoming *incoming)
     return exchange;
 }
 
+static void refuse_exchange(struct ks_incoming *incoming, enum ks_result why)
+{
+    struct ks_exchange *exchange = ks_incoming_take_exchange(incoming);
+    if (is_in_pieces(incoming))
+        incoming->kind->broke_off(incoming, exchange, why);
+    else if (exchange != NULL)
+        ks_exchange_refuse(exchange);
+}
+
 /* Fails, and says so. Once; later calls do nothing. */
-static void refuse(struct ks_incoming *incoming)
+static void refuse(struct ks_incoming *incoming, enum ks_result why)
 {
     if (incoming->failed)
         return;
     if (incoming->session != NULL)
         ks_session_skip_payload(incoming->session);
     fail(incoming);
-    struct ks_exchange *exchange = ks_incoming_take_exchange(incoming);
-    if (exchange != NULL)
-        ks_exchange_refuse(exchange);
+    refuse_exchange(incoming, why);
 }
 
 void ks_incoming_end(struct ks_incoming *incoming)
@@ -180,7 +218,7 @@ void ks_incoming_refuse(struct ks_incoming *incoming)
 {
     bool was_running = incoming->running; /* the answer may have the session go on */
     incoming->running = true;
-    refuse(incoming);
+    refuse(incoming, KS_REFUSED);
     incoming->running = was_running;
     ks_incoming_end(incoming);
 }
@@ -192,7 +230,7 @@ static void store_cannot_take(struct ks_incoming *incoming, enum ks_result resul
     if (incoming->failed)
         return;
     incoming->kind->cannot_take(incoming, result, limit);
-    refuse(incoming);
+    refuse(incoming, result);
 }
 
 static void stage_took_chunk(struct ks_chunks *chunks, enum ks_result result)
@@ -241,7 +279,7 @@ static enum ks_result claim(struct ks_incoming *incoming, size_t at_hand)
     if (incoming->is_fed)
         return KS_OK;
     incoming->is_fed = true;
-    if (at_hand >= incoming->size)
+    if (at_hand >= incoming->chunks.left)
         return KS_OK;
     return ks_session_claim(incoming->session, &incoming->holder, &incoming->exchange->header.client_id);
 }
@@ -350,7 +388,7 @@ static void room_was_granted(struct ks_incoming *incoming, size_t size)
     else
         result = ks_chunks_granted(&incoming->chunks, size);
     if (result != KS_OK)
-        refuse(incoming);
+        refuse(incoming, result);
     incoming->wanted = true;
 }
 
@@ -359,7 +397,7 @@ static void cut(struct ks_incoming *incoming)
     if (incoming->phase != KS_INCOMING_COMING)
         return;
     incoming->kind->was_cut(incoming);
-    refuse(incoming);
+    refuse(incoming, KS_CLOSED);
 }
 
 static void called_by_budget(struct ks_holder *holder, size_t granted, bool is_cut)
@@ -391,6 +429,8 @@ static size_t sink_buffer(void *context, size_t limit, uint8_t **buffer)
 
 static bool all_has_come(const struct ks_incoming *incoming)
 {
+    if (is_in_pieces(incoming))
+        return incoming->piece_left == 0;
     return incoming->in_memory ? incoming->collected == incoming->size : incoming->chunks.left == 0;
 }
 
@@ -403,8 +443,11 @@ static size_t sink_received(void *context, const uint8_t *bytes, size_t size)
     if (incoming->phase != KS_INCOMING_COMING || incoming->holder.is_waiting)
         return 0;
     incoming->running = true;
-    if (take(incoming, bytes, size, &taken) != KS_OK)
-        refuse(incoming);
+    enum ks_result result = take(incoming, bytes, size, &taken);
+    if (result != KS_OK)
+        refuse(incoming, result);
+    if (is_in_pieces(incoming))
+        incoming->piece_left -= (uint32_t)taken;
     ks_holder_progressed(&incoming->holder, taken);
     incoming->is_held_up = taken < size;
     incoming->wanted = false; /* what it was to be told of has been tried just now */
@@ -424,6 +467,8 @@ static void sink_broken(void *context)
     struct ks_exchange *exchange = ks_incoming_take_exchange(incoming);
     if (exchange != NULL)
         ks_exchange_cancel(exchange);
+    if (is_in_pieces(incoming))
+        incoming->kind->broke_off(incoming, NULL, KS_CLOSED);
     go_on(incoming);
 }
 
@@ -432,19 +477,25 @@ static const struct ks_sink incoming_sink = {
 
 /* ---- the beginning ---- */
 
-void ks_incoming_begin(struct ks_incoming *incoming, const struct ks_incoming_kind *kind,
-                       struct ks_exchange *exchange, uint32_t size, bool in_memory)
+static void init(struct ks_incoming *incoming, const struct ks_incoming_kind *kind,
+                 const struct ks_exchange *exchange, uint64_t size)
 {
     memset(incoming, 0, offsetof(struct ks_incoming, open)); /* which is large, and seldom needed */
     incoming->kind = kind;
-    incoming->exchange = exchange;
     incoming->loop = exchange->loop;
     incoming->environment = exchange->environment;
-    incoming->size = size;
-    incoming->in_memory = in_memory;
     ks_holder_init(&incoming->holder, exchange->loop->contents, &exchange->loop->executor, called_by_budget);
     ks_chunks_init(&incoming->chunks, exchange->loop, exchange->environment->store, size, &incoming->holder);
     incoming->chunks.written = stage_took_chunk;
+}
+
+void ks_incoming_begin(struct ks_incoming *incoming, const struct ks_incoming_kind *kind,
+                       struct ks_exchange *exchange, uint32_t size, bool in_memory)
+{
+    init(incoming, kind, exchange, size);
+    incoming->exchange = exchange;
+    incoming->size = size;
+    incoming->in_memory = in_memory;
     if (size == 0)
         return;
     incoming->session = exchange->session;
@@ -462,6 +513,39 @@ void ks_incoming_prepared(struct ks_incoming *incoming)
         incoming->wanted = true;
         go_on(incoming);
     }
+}
+
+/* ---- pieces ---- */
+
+void ks_incoming_begin_in_pieces(struct ks_incoming *incoming, const struct ks_incoming_kind *kind,
+                                 const struct ks_exchange *exchange, struct ks_stage *stage, uint64_t offset,
+                                 uint64_t left)
+{
+    init(incoming, kind, exchange, left);
+    ks_chunks_start_at(&incoming->chunks, offset);
+    incoming->stage = stage;
+    incoming->chunks.stage = stage;
+    become(incoming, KS_INCOMING_COMING);
+}
+
+void ks_incoming_feed(struct ks_incoming *incoming, struct ks_exchange *exchange)
+{
+    incoming->exchange = exchange;
+    incoming->session = exchange->session;
+    incoming->piece_left = exchange->header.payload_size;
+    incoming->is_held_up = false;
+    ks_session_set_payload(exchange->session, incoming->piece_left, &incoming_sink, incoming);
+}
+
+uint64_t ks_incoming_left(const struct ks_incoming *incoming)
+{
+    return incoming->chunks.left;
+}
+
+void ks_incoming_stop(struct ks_incoming *incoming)
+{
+    fail(incoming);
+    go_on(incoming);
 }
 
 struct ks_session *ks_incoming_session(const struct ks_incoming *incoming)

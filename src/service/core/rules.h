@@ -17,8 +17,10 @@ struct ks_exchange;
 enum ks_overlap {
     KS_OVERLAP_NONE,    /* none */
     KS_OVERLAP_UPLOAD,  /* uploads and confirmations: for 1028 */
-    KS_OVERLAP_CONFIRM, /* confirmations: for 1029, which needs the uploads before it to be complete */
+    KS_OVERLAP_CONFIRM, /* confirmations: for 1029, 3015 and 3012, which need what was sent before them to be
+                         * complete */
     KS_OVERLAP_SEND,    /* messages that let others begin (exchange.h): for 603 */
+    KS_OVERLAP_PUT,     /* confirmations: for 3013 and 3014, which go one after the other */
 };
 
 struct ks_rule {

@@ -333,6 +333,12 @@ void ks_session_write(struct ks_session *session, const void *bytes, size_t size
     ks_padding_answer_adds(session, size);
 }
 
+void ks_session_write_shared(struct ks_session *session, struct ks_shared *shared, size_t size)
+{
+    ks_connection_write_shared(session->connection, shared, 0, size, false);
+    ks_padding_answer_adds(session, size);
+}
+
 size_t ks_session_output_waiting(const struct ks_session *session)
 {
     return ks_connection_output_waiting(session->connection);
@@ -352,6 +358,16 @@ void ks_session_follow(struct ks_session *session, struct ks_session_follower *f
 struct ks_session_follower *ks_session_follower_of(struct ks_session *session)
 {
     return session->follower;
+}
+
+void ks_session_accompany(struct ks_session *session, struct ks_session_companion *companion)
+{
+    session->companion = companion;
+}
+
+struct ks_session_companion *ks_session_companion_of(struct ks_session *session)
+{
+    return session->companion;
 }
 
 struct ks_connection *ks_session_connection(struct ks_session *session)

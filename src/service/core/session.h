@@ -3,9 +3,9 @@
  * Glossary. A *session* is the state of one connection. An *exchange* is one request and its answer
  * (exchange.h). A *rule* says what a request of some code looks like and who serves it (rules.h). A *sink*
  * takes the part of a payload that is too large to be collected. A *stream* is an answer that is too large to
- * be held (stream.h). A *follower* waits until an answer that was written has arrived. On a port where peers
- * sign in (frames_port.h), a *visitor* is what its access knows of the peer, and an *heir* is a service to
- * which the connection goes over.
+ * be held (stream.h). A *follower* waits until an answer that was written has arrived. A *companion* is what
+ * a service keeps of a session over its requests. On a port where peers sign in (frames_port.h), a *visitor*
+ * is what its access knows of the peer, and an *heir* is a service to which the connection goes over.
  *
  * Everything runs on the connection's loop, and a session lives as long as its connection.
  */
@@ -89,6 +89,20 @@ struct ks_session_heir {
  * more. Exactly one of the heir's functions is called. */
 void ks_session_hand_over(struct ks_session *session, const struct ks_session_heir *heir, void *context);
 
+/* ---- for what outlives a request, and goes with the session ---- */
+
+/* Part of an object of a service's. */
+struct ks_session_companion {
+    /* The session goes: its connection is gone, or its heir's. Frees the companion. */
+    void (*went)(struct ks_session_companion *companion);
+};
+
+/* Gives the session, which has none, its companion. One for each session. */
+void ks_session_accompany(struct ks_session *session, struct ks_session_companion *companion);
+
+/* NULL before there is one. */
+struct ks_session_companion *ks_session_companion_of(struct ks_session *session);
+
 /* ---- for memory from a budget (base/limits/budget.h) ---- */
 
 /* Claims for the user `id` and for the network of the session's peer, unless that is free. KS_OK,
@@ -111,6 +125,9 @@ void ks_session_wait_for_turn(struct ks_session *session, uint64_t after_ms);
 
 /* Writes bytes of a stream's answer. */
 void ks_session_write(struct ks_session *session, const void *bytes, size_t size);
+
+/* The same of the first `size` bytes of `shared`, without a copy. */
+void ks_session_write_shared(struct ks_session *session, struct ks_shared *shared, size_t size);
 
 /* How much waits for the peer to take it. */
 size_t ks_session_output_waiting(const struct ks_session *session);

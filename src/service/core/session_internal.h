@@ -52,7 +52,8 @@ struct ks_session {
     void *sink_context;
     uint64_t number;
     struct ks_session_keys keys;
-    struct ks_session_follower *follower; /* NULL for none */
+    struct ks_session_follower *follower;   /* NULL for none */
+    struct ks_session_companion *companion; /* likewise */
     struct ks_padding padding;
     struct ks_holder *waiting_for; /* memory that is waited for; NULL for none */
     struct ks_stream *stream;      /* writes the answer to the oldest exchange; NULL for none */

@@ -3,24 +3,31 @@
 
 #include "service/core/report.h"
 
-#include <stdlib.h>
+enum {
+    PAGE_AND_OUTPUT = 2,
+    SHARED_SIZE = 32 * 1024, /* from which on a page goes out as it is, and not as a copy */
+};
 
-enum { PAGE_AND_OUTPUT = 2 };
-
-static void free_page(struct ks_stream *stream)
+static void forget_page(struct ks_stream *stream)
 {
-    if (stream->page == NULL)
-        return;
-    free(stream->page);
+    ks_shared_release(stream->shared);
+    stream->shared = NULL;
     stream->page = NULL;
-    ks_holder_give(&stream->holder, PAGE_AND_OUTPUT * stream->page_size);
+}
+
+static void give_room(struct ks_stream *stream)
+{
+    forget_page(stream);
+    if (stream->has_room)
+        ks_holder_give(&stream->holder, PAGE_AND_OUTPUT * stream->page_size);
+    stream->has_room = false;
 }
 
 /* Or later, when the budget is done with it, too. */
 static void end_stream(struct ks_stream *stream)
 {
     struct ks_exchange *exchange = stream->exchange;
-    free_page(stream);
+    give_room(stream);
     stream->is_over = true;
     stream->orphaned = true;
     if (!ks_holder_end(&stream->holder))
@@ -52,13 +59,16 @@ static enum ks_result claim(struct ks_stream *stream)
     return ks_session_claim(exchange->session, &stream->holder, &exchange->header.client_id);
 }
 
-/* Its memory has been taken already. */
+/* Its room has been taken already. */
 static bool make_page(struct ks_stream *stream)
 {
-    stream->page = malloc(stream->page_size);
-    if (stream->page != NULL)
+    stream->has_room = true;
+    stream->shared = ks_shared_new(stream->page_size);
+    if (stream->shared != NULL) {
+        stream->page = stream->shared->bytes;
         return true;
-    ks_holder_give(&stream->holder, PAGE_AND_OUTPUT * stream->page_size);
+    }
+    give_room(stream);
     break_off(stream, KS_NO_MEMORY);
     return false;
 }
@@ -67,6 +77,8 @@ static bool have_page(struct ks_stream *stream)
 {
     if (stream->page != NULL)
         return true;
+    if (stream->has_room)
+        return make_page(stream);
     if (claim(stream) != KS_OK) {
         break_off(stream, KS_NO_MEMORY);
         return false;
@@ -160,7 +172,7 @@ static bool must_pause(struct ks_stream *stream)
     if (after_ms == 0)
         return false;
     stream->pausing = true;
-    free_page(stream);
+    give_room(stream);
     ks_session_wait_for_turn(stream->exchange->session, after_ms);
     return true;
 }
@@ -171,23 +183,49 @@ void ks_stream_turn_has_come(struct ks_stream *stream)
     ks_stream_go_on(stream);
 }
 
+static void write_page(struct ks_stream *stream)
+{
+    struct ks_session *session = stream->exchange->session;
+    size_t size = stream->filled;
+    stream->filled = 0;
+    stream->left -= size;
+    stream->has_turn = false;
+    if (size >= SHARED_SIZE) {
+        ks_session_write_shared(session, stream->shared, size);
+        forget_page(stream);
+    } else {
+        ks_session_write(session, stream->page, size);
+    }
+}
+
+static void fill_page(struct ks_stream *stream)
+{
+    stream->filling = true;
+    stream->source->fill(stream);
+}
+
 void ks_stream_go_on(struct ks_stream *stream)
 {
     if (stream->pumping)
         return;
     stream->pumping = true;
     while (!is_held_up(stream)) {
-        struct ks_session *session = stream->exchange->session;
-        if (ks_session_output_waiting(session) > KS_OUTPUT_LOW_WATER)
+        bool is_full = ks_session_output_waiting(stream->exchange->session) > KS_OUTPUT_LOW_WATER;
+        bool has_page = stream->filled > 0;
+        bool ahead = stream->source->reads_ahead && !has_page && stream->left > 0;
+        if (is_full && !ahead)
             break; /* `drained` comes */
+        if (has_page) {
+            write_page(stream);
+            continue;
+        }
         if (stream->left == 0) {
             end_stream(stream);
             return;
         }
         if (must_pause(stream) || !have_page(stream))
             break;
-        stream->filling = true;
-        stream->source->fill(stream);
+        fill_page(stream);
     }
     stream->pumping = false;
     watch(stream);
@@ -209,9 +247,35 @@ void ks_stream_page(struct ks_stream *stream, enum ks_result result, size_t size
         break_off(stream, result);
         return;
     }
-    stream->left -= size;
-    stream->has_turn = false;
-    ks_session_write(session, stream->page, size);
+    stream->filled = size;
+    ks_stream_go_on(stream);
+}
+
+void ks_stream_last_page(struct ks_stream *stream, size_t size)
+{
+    stream->left = size;
+    ks_stream_page(stream, KS_OK, size);
+}
+
+/* False when the connection is gone: then it is over already. */
+static bool open_stream(struct ks_stream *stream, const struct ks_stream_source *source,
+                        struct ks_exchange *exchange, uint64_t size, size_t page_size)
+{
+    *stream =
+        (struct ks_stream){.source = source, .exchange = exchange, .left = size, .page_size = page_size};
+    ks_holder_init(&stream->holder, exchange->loop->answers, &exchange->loop->executor, called_by_budget);
+    if (exchange->session != NULL)
+        return true;
+    end_stream(stream);
+    return false;
+}
+
+void ks_stream_begin_frames(struct ks_stream *stream, const struct ks_stream_source *source,
+                            struct ks_exchange *exchange, uint64_t size, size_t page_size)
+{
+    if (!open_stream(stream, source, exchange, size, page_size))
+        return;
+    ks_session_set_stream(exchange->session, stream);
     ks_stream_go_on(stream);
 }
 
@@ -221,13 +285,8 @@ void ks_stream_begin(struct ks_stream *stream, const struct ks_stream_source *so
     struct ks_response_header header = {
         .version = exchange->rule->version, .code = code, .payload_size = payload_size};
     uint8_t bytes[KS_RESPONSE_HEADER_SIZE];
-    *stream = (struct ks_stream){
-        .source = source, .exchange = exchange, .left = payload_size, .page_size = page_size};
-    ks_holder_init(&stream->holder, exchange->loop->answers, &exchange->loop->executor, called_by_budget);
-    if (exchange->session == NULL) {
-        end_stream(stream);
+    if (!open_stream(stream, source, exchange, payload_size, page_size))
         return;
-    }
     ks_exchange_count(exchange, code);
     ks_response_header_encode(&header, bytes);
     ks_session_set_stream(exchange->session, stream);

@@ -4,9 +4,11 @@
 enum { OTHERS = 8, FIRST_SECURE = 10 };
 
 static const uint16_t secure_codes[] = {
-    KS_RESPONSE_NONCE,      KS_RESPONSE_SIGNED_IN,       KS_RESPONSE_ADOPTION_CHALLENGE,
-    KS_RESPONSE_MY_ACCOUNT, KS_RESPONSE_ACCOUNT_REMOVED, KS_RESPONSE_TALK,
-    KS_RESPONSE_REFUSED};
+    KS_RESPONSE_NONCE,        KS_RESPONSE_SIGNED_IN,       KS_RESPONSE_ADOPTION_CHALLENGE,
+    KS_RESPONSE_MY_ACCOUNT,   KS_RESPONSE_ACCOUNT_REMOVED, KS_RESPONSE_TALK,
+    KS_RESPONSE_REFUSED,      KS_RESPONSE_FILES,           KS_RESPONSE_FILE,
+    KS_RESPONSE_FILE_REMOVED, KS_RESPONSE_PUT_OPEN,        KS_RESPONSE_PUT_PIECE,
+    KS_RESPONSE_PUT_END,      KS_RESPONSE_FILE_DIGEST};
 
 enum { SECURE_CODES = sizeof secure_codes / sizeof secure_codes[0] };
 _Static_assert(FIRST_SECURE + SECURE_CODES == KS_TALLY_ANSWERS, "every answer has a place");
@@ -43,6 +45,22 @@ uint64_t ks_tally_refusals(const struct ks_tally *tally, enum ks_tally_limit lim
     return sum;
 }
 
+uint64_t ks_tally_put_bytes(const struct ks_tally *tally)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < KS_LOOPS_LIMIT; i++)
+        sum += ks_counted(&tally->shards[i].put_bytes);
+    return sum;
+}
+
+uint64_t ks_tally_got_bytes(const struct ks_tally *tally)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < KS_LOOPS_LIMIT; i++)
+        sum += ks_counted(&tally->shards[i].got_bytes);
+    return sum;
+}
+
 enum ks_tally_limit ks_tally_limit_of(enum ks_store_limit limit)
 {
     switch (limit) {
@@ -68,9 +86,9 @@ enum ks_tally_limit ks_tally_limit_of(enum ks_store_limit limit)
 
 const char *ks_tally_answer_name(size_t answer)
 {
-    static const char *const names[KS_TALLY_ANSWERS] = {"2100", "2101", "2102", "2103", "2104", "2105",
-                                                        "2106", "2107", "9000", "none", "4000", "4001",
-                                                        "4003", "4007", "4008", "4030", "4999"};
+    static const char *const names[KS_TALLY_ANSWERS] = {
+        "2100", "2101", "2102", "2103", "2104", "2105", "2106", "2107", "9000", "none", "4000", "4001",
+        "4003", "4007", "4008", "4030", "4999", "4010", "4011", "4012", "4013", "4014", "4015", "4016"};
     return names[answer];
 }
 

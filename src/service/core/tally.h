@@ -12,8 +12,8 @@
 #include "wire/ask_codec.h"
 
 enum {
-    KS_TALLY_REQUESTS = 32, /* rules there may be, in the tables of all ports (rules.h) */
-    KS_TALLY_ANSWERS = 17,
+    KS_TALLY_REQUESTS = 40, /* rules there may be, in the tables of all ports (rules.h) */
+    KS_TALLY_ANSWERS = 24,
     KS_TALLY_ASKED = KS_ASK_UNKNOWN + 1,
 };
 
@@ -31,6 +31,8 @@ struct ks_tally_shard {
     _Alignas(KS_CACHE_LINE) _Atomic uint64_t answers[KS_TALLY_REQUESTS][KS_TALLY_ANSWERS];
     _Atomic uint64_t asked[KS_TALLY_ASKED];
     _Atomic uint64_t refused[KS_TALLY_LIMITS];
+    _Atomic uint64_t put_bytes;
+    _Atomic uint64_t got_bytes;
 };
 
 /* Zeros to begin with; aligned as its shards are. */
@@ -71,6 +73,19 @@ static inline void ks_tally_refused(struct ks_tally_shard *shard, enum ks_tally_
         ks_count(&shard->refused[limit], 1);
 }
 
+/* Bytes of own files came in pieces of puts, or went out. */
+static inline void ks_tally_put(struct ks_tally_shard *shard, uint64_t bytes)
+{
+    if (shard != NULL)
+        ks_count(&shard->put_bytes, bytes);
+}
+
+static inline void ks_tally_got(struct ks_tally_shard *shard, uint64_t bytes)
+{
+    if (shard != NULL)
+        ks_count(&shard->got_bytes, bytes);
+}
+
 /* The store's limits among them. */
 enum ks_tally_limit ks_tally_limit_of(enum ks_store_limit limit);
 
@@ -78,6 +93,8 @@ enum ks_tally_limit ks_tally_limit_of(enum ks_store_limit limit);
 uint64_t ks_tally_answers(const struct ks_tally *tally, size_t request, size_t answer);
 uint64_t ks_tally_asks(const struct ks_tally *tally, enum ks_ask_request request);
 uint64_t ks_tally_refusals(const struct ks_tally *tally, enum ks_tally_limit limit);
+uint64_t ks_tally_put_bytes(const struct ks_tally *tally);
+uint64_t ks_tally_got_bytes(const struct ks_tally *tally);
 
 /* How metrics call them: "2100", "9000" or "none"; "TIME". Static. A request is called by the label of its
  * rule. */

@@ -105,7 +105,9 @@ static struct ks_control_user plain_user(const struct ks_user_details *details)
                                    .files = details->files,
                                    .file_bytes = details->file_bytes,
                                    .messages = details->messages,
-                                   .message_bytes = details->message_bytes};
+                                   .message_bytes = details->message_bytes,
+                                   .puts = details->puts,
+                                   .put_bytes = details->put_bytes};
     memcpy(user.name, details->user.name, sizeof user.name);
     return user;
 }

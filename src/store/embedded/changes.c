@@ -268,13 +268,41 @@ static void bind_cksum(struct ks_query *query, const struct ks_vault_row *row)
     }
 }
 
+/* Of a file that was kept already, the row mostly says what is to be said, and knows more. KS_MORE if not. */
+static enum ks_result find_file(struct ks_engine *engine, const struct ks_vault_row *row)
+{
+    if (!row->is_kept)
+        return KS_MORE;
+    struct ks_query query = ks_database_writer_query(&engine->writer, KS_STATEMENT_HAS_FILE);
+    ks_query_blob(&query, row->id.bytes, sizeof row->id.bytes);
+    ks_query_text(&query, row->kept_name, strlen(row->kept_name));
+    ks_query_text(&query, row->path_name, strlen(row->path_name));
+    ks_query_integer(&query, (int64_t)row->size);
+    bind_cksum(&query, row);
+    bool has = ks_query_next(&query);
+    enum ks_result result = ks_database_writer_check(&engine->writer, ks_query_end(&query));
+    return result == KS_OK && !has ? KS_MORE : result;
+}
+
+/* By its path, for the file of that path is what is removed. */
+static enum ks_result remove_file(struct ks_engine *engine, const struct ks_vault_row *row)
+{
+    struct ks_query query = ks_database_writer_query(&engine->writer, KS_STATEMENT_REMOVE_FILE);
+    ks_query_text(&query, row->path_name, strlen(row->path_name));
+    enum ks_result result = ks_database_writer_check(&engine->writer, ks_query_run(&query));
+    bool had_row = result == KS_OK && sqlite3_changes(engine->writer.database) > 0;
+    return result == KS_OK && !had_row && !row->had_file ? KS_NOT_FOUND : result;
+}
+
 /* KS_NOT_FOUND when the user was removed: then the vault takes the file away again. */
-static enum ks_result put_file(struct ks_engine *engine, const struct ks_vault_row *row)
+static enum ks_result apply_file(struct ks_engine *engine, const struct ks_vault_row *row)
 {
     if (ks_engine_find_staying(engine, &row->id) == NULL)
         return KS_NOT_FOUND;
     enum ks_result result = ks_database_writer_begin(&engine->writer);
-    if (result != KS_OK)
+    if (result == KS_OK)
+        result = row->is_removal ? remove_file(engine, row) : find_file(engine, row);
+    if (result != KS_MORE)
         return result;
     struct ks_query query = ks_database_writer_query(&engine->writer, KS_STATEMENT_PUT_FILE);
     ks_query_blob(&query, row->id.bytes, sizeof row->id.bytes);
@@ -295,7 +323,7 @@ static void settle_put_rows(struct ks_task *task)
         if (row->result == KS_OK)
             row->result =
                 row->message != NULL ? ks_messages_settle(engine, row->message) : engine->writer.failure;
-        files += row->message == NULL && row->result == KS_OK ? 1 : 0;
+        files += row->message == NULL && !row->is_removal && row->result == KS_OK ? 1 : 0;
     }
     rows->done(rows);
     if (files > 0)
@@ -308,7 +336,7 @@ static void apply_put_rows(struct ks_task *task)
     struct ks_engine *engine = KS_CONTAINER_OF(rows->index, struct ks_engine, index);
     for (struct ks_vault_row *row = rows->first; row != NULL; row = row->next)
         row->result = row->message != NULL ? ks_messages_apply(engine, row->message, row->path_name)
-                                           : put_file(engine, row);
+                                           : apply_file(engine, row);
     ks_database_writer_settle_later(&engine->writer, task, settle_put_rows);
 }
 

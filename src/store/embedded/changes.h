@@ -16,8 +16,8 @@ void ks_change_set_keys(struct ks_engine *engine, struct ks_store_set_keys *requ
 void ks_change_drop_content_key(struct ks_engine *engine, struct ks_store_drop_content_key *request);
 void ks_change_reset_key(struct ks_engine *engine, struct ks_store_reset_key *request);
 
-/* The vault's files become rows, in one commit: files of users (Verified = 1), contents of messages.
- * rows->done runs on the writer's thread. */
+/* The vault's files become rows, in one commit: files of users (Verified = 1), contents of messages; and the
+ * rows of those that are removed go. rows->done runs on the writer's thread. */
 void ks_change_put_rows(struct ks_engine *engine, struct ks_vault_rows *rows);
 
 #endif

@@ -105,6 +105,8 @@ static void run_directory(struct ks_task *task)
         ks_executor_post(ks_thread_executor(engine->reaper), task);
         return;
     }
+    if (result == KS_OK)
+        result = ks_sweep_remove_puts(engine->directory_fd, engine->aliases, engine->puts, &departure->id);
     if (result != KS_OK) {
         put_off(departure, "the files", result);
         return;

@@ -32,8 +32,9 @@ struct ks_embedded_options {
 };
 
 /* Opens, creates, upgrades and sweeps: takes the lock, sets WAL and synchronous=FULL and reads them back,
- * loads users and the sums of their files and of what waits for them, removes what is in staging/, and in
- * messages/ without a row, adopts files without a row, goes on with removals of users that were cut short.
+ * loads users and the sums of their files and of what waits for them, removes what is in staging/ but for own
+ * files that broke off, and in messages/ without a row, adopts files without a row, goes on with removals of
+ * users, and of files, that were cut short.
  * KS_OK with *store for ks_store_close. KS_EXISTS when another server holds the lock; KS_IO, KS_NO_SPACE,
  * KS_NO_MEMORY, KS_INVALID (a database of a newer kesher, or none at all). `why` then holds a sentence for
  * the operator, cut to `why_size`. */
@@ -56,7 +57,9 @@ struct ks_embedded_statistics {
     uint64_t confirm_queue;
     uint64_t files; /* verified ones of all users */
     uint64_t file_bytes;
-    uint64_t files_without_sha256; /* that is still to be computed, about */
+    uint64_t files_without_sha256; /* of which it is still to be computed, about */
+    uint64_t puts;                 /* own files that are coming, or broke off … */
+    uint64_t put_bytes;            /* … and what has come of them */
     uint64_t free_bytes; /* of the data directory's file system, as last seen; UINT64_MAX: it could not be */
     uint64_t free_limit; /* that are to stay free */
     bool is_short;       /* uploads and messages are refused for it */

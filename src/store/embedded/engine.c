@@ -13,6 +13,7 @@
 #include "store/embedded/disk/reaper.h"
 #include "store/embedded/disk/store_directory.h"
 #include "store/embedded/embedded.h"
+#include "store/embedded/leftovers.h"
 #include "store/embedded/loading.h"
 #include "store/embedded/messages.h"
 #include "store/embedded/operators.h"
@@ -70,6 +71,43 @@ static void engine_confirm(struct ks_store *store, struct ks_store_confirm *requ
 static void engine_discard(struct ks_store *store, struct ks_stage *stage, struct ks_store_request *request)
 {
     ks_vault_discard(ks_engine_of(store)->vault, stage, request);
+}
+
+static bool is_user(struct ks_engine *engine, const struct ks_client_id *id)
+{
+    struct ks_user user;
+    return ks_users_look_up(engine->users, id, true, &user) == KS_OK;
+}
+
+static void engine_put_open(struct ks_store *store, struct ks_store_put_open *request)
+{
+    struct ks_engine *engine = ks_engine_of(store);
+    enum ks_result result = KS_OK;
+    request->limit = KS_STORE_LIMIT_NONE;
+    if (!is_user(engine, &request->id)) {
+        result = KS_NOT_FOUND;
+    } else if (ks_engine_is_short(engine)) {
+        result = KS_NO_SPACE;
+        request->limit = KS_STORE_LIMIT_FREE_SPACE;
+    }
+    if (result == KS_OK)
+        ks_vault_put_open(engine->vault, request);
+    else
+        ks_reply_now(&request->request, result);
+}
+
+static void engine_put_park(struct ks_store *store, struct ks_stage *stage)
+{
+    ks_vault_put_park(ks_engine_of(store)->vault, stage);
+}
+
+static void engine_remove_file(struct ks_store *store, struct ks_store_remove_file *request)
+{
+    struct ks_engine *engine = ks_engine_of(store);
+    if (is_user(engine, &request->id))
+        ks_vault_remove(engine->vault, request);
+    else
+        ks_reply_now(&request->request, KS_NOT_FOUND);
 }
 
 static void engine_list_files(struct ks_store *store, struct ks_store_list_files *request)
@@ -142,6 +180,7 @@ static void engine_free(struct ks_engine *engine)
     ks_vault_free(engine->vault);
     ks_inboxes_free(engine->inboxes);
     ks_quotas_free(engine->quotas);
+    ks_puts_free(engine->puts);
     ks_users_free(engine->users);
     ks_key_cache_free(engine->keys);
     ks_alias_key_free(engine->aliases);
@@ -187,6 +226,9 @@ static const struct ks_store_operations engine_operations = {
     .stage_write = engine_stage_write,
     .confirm = engine_confirm,
     .discard = engine_discard,
+    .put_open = engine_put_open,
+    .put_park = engine_put_park,
+    .remove_file = engine_remove_file,
     .list_files = engine_list_files,
     .file_open = engine_file_open,
     .file_read = engine_file_read,
@@ -233,6 +275,7 @@ static struct ks_engine *engine_new(const struct ks_embedded_options *options)
     engine->random = options->random;
     engine->log = options->log;
     engine->limits = options->limits != NULL ? options->limits : &no_limits;
+    engine->stage_lifetime = or_default(options->stage_lifetime, DEFAULT_STAGE_LIFETIME);
     engine->keyless_user_lifetime = or_default(options->keyless_user_lifetime, DEFAULT_KEYLESS_LIFETIME);
     engine->content_key_lifetime = or_default(options->content_key_lifetime, DEFAULT_CONTENT_KEY_LIFETIME);
     engine->directory_fd = -1;
@@ -243,7 +286,8 @@ static struct ks_engine *engine_new(const struct ks_embedded_options *options)
         ks_inboxes_new(engine->clock, (uint64_t)or_default(options->lease_lifetime_ms, KS_LEASE_LIFETIME_MS),
                        engine->limits);
     engine->quotas = ks_quotas_new(engine->limits);
-    if (engine->keys == NULL || engine->inboxes == NULL || engine->quotas == NULL ||
+    engine->puts = ks_puts_new(engine->limits, engine->log);
+    if (engine->keys == NULL || engine->inboxes == NULL || engine->quotas == NULL || engine->puts == NULL ||
         asprintf(&engine->database_path, "%s/kesher.db", options->data_directory) < 0) {
         engine->database_path = NULL; /* asprintf leaves it undefined */
         engine_free(engine);
@@ -261,7 +305,10 @@ static enum ks_result open_directory(struct ks_engine *engine, const char *direc
         return result;
     ks_reserve_open(&engine->reserve, engine->directory_fd, engine->log);
     result = ks_store_directory_fill(engine->directory_fd, directory, engine->database_path, why, why_size);
-    return result == KS_OK ? ks_sweep_clear_staging(engine->directory_fd) : result;
+    if (result != KS_OK)
+        return result;
+    return ks_sweep_clear_staging(engine->directory_fd,
+                                  ks_clock_wall_seconds(engine->clock) - engine->stage_lifetime);
 }
 
 /* ---- the parts ---- */
@@ -358,7 +405,11 @@ static void assemble_readers(struct ks_engine *engine)
         .directory_fd = engine->directory_fd,
     };
     engine->details = (struct ks_details){
-        .reader = &engine->pull_reader.reader, .users = engine->users, .inboxes = engine->inboxes};
+        .reader = &engine->pull_reader.reader,
+        .users = engine->users,
+        .inboxes = engine->inboxes,
+        .puts = engine->puts,
+    };
     engine->counting = (struct ks_counting){
         .writer = &engine->writer,
         .filing = &engine->filing,
@@ -458,6 +509,8 @@ static enum ks_result open_database(struct ks_engine *engine, const struct ks_em
     if (result == KS_OK)
         result = ks_loading_accounts(engine);
     if (result == KS_OK)
+        result = ks_leftovers_load(engine);
+    if (result == KS_OK)
         result = ks_loading_files(engine);
     if (result == KS_OK)
         result = ks_filing_recover(&engine->filing, why, why_size);
@@ -476,9 +529,10 @@ static enum ks_result open_vault(struct ks_engine *engine, const struct ks_embed
         .log = engine->log,
         .index = &engine->index,
         .quotas = engine->quotas,
+        .puts = engine->puts,
         .reaper = engine->reaper,
         .threads = options->vault_threads,
-        .stage_lifetime = or_default(options->stage_lifetime, DEFAULT_STAGE_LIFETIME),
+        .stage_lifetime = engine->stage_lifetime,
     };
     enum ks_result result = ks_vault_open(&vault, &engine->vault);
     engine->check.vault = engine->vault;
@@ -567,5 +621,6 @@ void ks_embedded_statistics(const struct ks_store *store, struct ks_embedded_sta
     statistics->files_without_sha256 = atomic_load_explicit(&engine->digests.unknown, memory_order_relaxed);
     ks_inboxes_all_waiting(engine->inboxes, &statistics->waiting_messages, &statistics->waiting_bytes);
     ks_quotas_all(engine->quotas, &statistics->files, &statistics->file_bytes);
+    ks_puts_all(engine->puts, &statistics->puts, &statistics->put_bytes);
     ks_vault_waiting(engine->vault, &statistics->stage_queue, &statistics->confirm_queue);
 }

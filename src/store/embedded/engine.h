@@ -14,6 +14,7 @@
 #include "store/embedded/disk/space.h"
 #include "store/embedded/memory/inboxes.h"
 #include "store/embedded/memory/keys.h"
+#include "store/embedded/memory/puts.h"
 #include "store/embedded/memory/quotas.h"
 #include "store/embedded/memory/users.h"
 #include "store/embedded/readers/check.h"
@@ -41,6 +42,7 @@ struct ks_engine {
     const struct ks_random *random;
     const struct ks_log *log;
     const struct ks_store_limits *limits;
+    int64_t stage_lifetime;        /* seconds */
     int64_t keyless_user_lifetime; /* seconds */
     int64_t content_key_lifetime;  /* seconds */
     char *database_path;
@@ -53,6 +55,7 @@ struct ks_engine {
     struct ks_key_cache *keys;
     struct ks_inboxes *inboxes;
     struct ks_quotas *quotas;
+    struct ks_puts *puts;
     struct ks_age age;
     struct ks_reserve reserve; /* the writer's thread gives it up */
     struct ks_space space;     /* set at opening; the writer's tick looks */

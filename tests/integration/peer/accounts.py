@@ -47,6 +47,13 @@ class Request(enum.IntEnum):
     PROOF = 3004
     ACCOUNT = 3007
     REMOVE = 3008
+    LIST_FILES = 3010
+    GET_FILE = 3011
+    REMOVE_FILE = 3012
+    PUT_FILE = 3013
+    PUT_PIECE = 3014
+    PUT_END = 3015
+    DIGEST_FILE = 3016
     TALK = 3030
     LIST_USERS = 601
     KEY_OF_USER = 602
@@ -58,6 +65,15 @@ class Answer(enum.IntEnum):
     CHALLENGE = 4003
     ACCOUNT = 4007
     REMOVED = 4008
+    FILES = 4010
+    FILE_COMES = 4011
+    FILE_REMOVED = 4012
+    PUT_OPEN = 4013
+    PUT_POSITION = 4014
+    PUT_ENDED = 4015
+    FILE_DIGEST = 4016
+    FILE_PIECE = 4017
+    FILE_END = 4018
     TALK = 4030
     REFUSED = 4999
     USERS = 2101
@@ -85,6 +101,14 @@ class Reason(enum.IntEnum):
     CARRIER = 18
     UNKNOWN_REQUEST = 19
     NO_SPACE = 20
+    NO_FILE = 21
+    FILE_EXISTS = 22
+    PUT_IN_USE = 23
+    CKSUM = 24
+    FILE_NAME = 25
+    NO_PUT = 26
+    DAMAGED = 27
+    QUOTA = 28
 
 
 class Kind(enum.IntEnum):

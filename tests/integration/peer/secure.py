@@ -1,4 +1,4 @@
-"""A client of the secure port: every request of docs/protocol.md, section 8, and the chat behind a 3030."""
+"""A client of the secure port: every request of docs/protocol.md, section 8, the chat behind a 3030, and own files."""
 
 import socket
 import struct
@@ -12,6 +12,7 @@ from .chat import LineClient
 from .frames import NO_ID, Connection, ConnectionEnded, Reply, request
 from .links import Link
 from .messages import LISTED_USER, USER_KEY
+from .own_files import FileRequests
 
 
 PROBE = Request.ACCOUNT  # before sign-in: refused, as often as one likes
@@ -37,8 +38,10 @@ def frame(code: int, payload: bytes = b"", **options) -> bytes:
     return request(NO_ID, code, payload, version=accounts.VERSION, **options)
 
 
-class SecureClient(Connection):
+class SecureClient(FileRequests, Connection):
     """One connection to the secure port, after the handshake."""
+
+    carrier = tls.TlsSocket
 
     def __init__(
         self,
@@ -55,7 +58,7 @@ class SecureClient(Connection):
         if before:
             self.socket.sendall(before)
         self.tcp: socket.socket = self.socket
-        self.socket = tls.TlsSocket(self.tcp, context or tls.usual_context())
+        self.socket = self.carrier(self.tcp, context or tls.usual_context())
         try:
             self.socket.handshake()
             self.fingerprint = self.socket.engine.peer_fingerprint()

@@ -73,6 +73,25 @@ def new_account(open_secure, fresh_name):
 
 
 @pytest.fixture
+def keeper(new_account) -> SecureClient:
+    """The connection of an account that keeps nothing yet, to the shared server."""
+    client, _ = new_account()
+    return client
+
+
+@pytest.fixture
+def sign_in(open_secure):
+    """Opens further connections of an account."""
+
+    def open_for(account: Account, server: Kesherd | None = None, **options) -> SecureClient:
+        client = open_secure(server, **options)
+        client.sign_in(account)
+        return client
+
+    return open_for
+
+
+@pytest.fixture
 def new_classic(new_user):
     """Registers classic users with a public key; the server's, and the connection that did it."""
 

@@ -19,8 +19,9 @@ from . import accounts, chat, tls
 from .accounts import Answer, Entry, Reason, Request, list_payload, text
 from .frames import PUBLIC_KEY_SIZE, REQUEST_HEADER, connections_to, reply, text_field
 from .links import Link, base64url, from_base64url
+from .own_files_server import FileService, OwnFiles, RefusedRequest
 
-SKIPPED = 64 * 1024
+LARGEST_PAYLOAD = 1024 * 1024  # of a piece of a file
 
 
 @dataclass
@@ -33,6 +34,7 @@ class User:
     classic_id: bytes | None = None
     classic_key: bytes | None = None
     registered: int = field(default_factory=lambda: int(time.time()))
+    files: OwnFiles = field(default_factory=OwnFiles)
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,6 @@ class Seen:
     code: int
     payload: bytes
     channel: bytes
-
-
-class RefusedRequest(Exception):
-    def __init__(self, reason: Reason):
-        super().__init__(reason)
-        self.reason = reason
 
 
 class Ended(Exception):
@@ -71,6 +67,7 @@ class SecureServer:
         self.users: list[User] = []
         self.invitations: dict[bytes, str] = {}  # code: for whom alone, "" for anybody
         self.instead: dict[int, bytes] = {}  # a request's code: what is sent instead of an honest answer
+        self.cuts: dict[int, int] = {}  # a request's code: so many are answered, the next one cuts the connection, once
         self.chat: list[str] = []  # after the menu, what is said after each line of the client
         self.cuts_chat = True  # after the last of them; else it says that it has said all
         self.requests: list[Seen] = []
@@ -135,8 +132,11 @@ class SecureServer:
         try:
             with_tls = tls.TlsSocket(accepted, context, is_server=True).handshake()
             session = Session(self, with_tls)
-            while session.serve_one():
-                pass
+            try:
+                while session.serve_one():
+                    pass
+            finally:
+                session.end()
             with_tls.shutdown(socket.SHUT_WR)
         except (Ended, ConnectionError, TimeoutError, tls.TlsFailed):
             pass
@@ -154,6 +154,15 @@ def skeleton(name: str) -> str:
     return unicodedata.normalize("NFKC", name).casefold().replace("1", "l")
 
 
+def refusal_payload(reason: Reason) -> bytes:
+    return struct.pack("<H", reason) + text("It is refused.")
+
+
+def refusal(reason: Reason) -> bytes:
+    """The whole frame, for `instead`."""
+    return reply(Answer.REFUSED, refusal_payload(reason), version=accounts.VERSION)
+
+
 class Session:
     def __init__(self, server: SecureServer, client: tls.TlsSocket):
         self.server = server
@@ -162,6 +171,7 @@ class Session:
         self.user: User | None = None
         self.signatures = 0
         self.adoption: tuple[User, bytes, bytes, str, bytes] | None = None
+        self.files: FileService | None = None
         self.handlers = {
             Request.NONCE: self._nonce,
             Request.SIGN_IN: self._sign_in,
@@ -186,11 +196,26 @@ class Session:
             data += part
         return data
 
+    def end(self) -> None:
+        if self.files is not None:
+            with self.server.lock:
+                self.files.park()
+
+    def _must_cut(self, code: int) -> bool:
+        if code not in self.server.cuts:
+            return False
+        self.server.cuts[code] -= 1
+        if self.server.cuts[code] >= 0:
+            return False
+        del self.server.cuts[code]
+        return True
+
     def serve_one(self) -> bool:
         _, version, code, size = REQUEST_HEADER.unpack(self._receive(REQUEST_HEADER.size))
         if version != accounts.VERSION:
             self.server.problems.append(f"version {version} in a {code}")
-        if size > (accounts.POOR_PAYLOAD_LIMIT if self.user is None else SKIPPED):
+        if size > (accounts.POOR_PAYLOAD_LIMIT if self.user is None else LARGEST_PAYLOAD):
+            self.client.sendall(refusal(Reason.NO_SENSE))
             return False
         payload = self._receive(size)
         with self.server.lock:
@@ -199,12 +224,14 @@ class Session:
             self.client.sendall(self.server.instead[code])
             return True
         with self.server.lock:
+            if self._must_cut(code):
+                raise Ended
             try:
-                answer, answer_payload = self._answer(code, payload)
+                frames = self._answers(code, payload)
             except RefusedRequest as refused:
-                answer = Answer.REFUSED
-                answer_payload = struct.pack("<H", refused.reason) + text("It is refused.")
-        self.client.sendall(reply(answer, answer_payload, version=accounts.VERSION))
+                frames = [(Answer.REFUSED, refusal_payload(refused.reason))]
+        for answer, answer_payload in frames:
+            self.client.sendall(reply(answer, answer_payload, version=accounts.VERSION))
         if answer == Answer.TALK:
             return self._chat()
         return answer != Answer.REMOVED and not self._has_judged_enough(answer, answer_payload)
@@ -225,15 +252,17 @@ class Session:
     def _has_judged_enough(answer: int, payload: bytes) -> bool:
         return answer == Answer.REFUSED and accounts.parse_refusal(payload)[0] == Reason.SIGNATURES
 
-    def _answer(self, code: int, payload: bytes) -> tuple[int, bytes]:
+    def _answers(self, code: int, payload: bytes) -> list[tuple[int, bytes]]:
+        """The frames of an answer."""
         if self.user is None and code not in range(Request.NONCE, Request.PROOF + 1):
             raise RefusedRequest(Reason.SIGN_IN_FIRST)
-        if code not in self.handlers:
+        of_files = self.files.handlers if self.files else {}
+        if code not in self.handlers and code not in of_files:
             raise RefusedRequest(Reason.UNKNOWN_REQUEST)
         if self.user is not None and code in range(Request.SIGN_IN, Request.PROOF + 1):
             raise RefusedRequest(Reason.SIGNED_IN)
         try:
-            return self.handlers[code](payload)
+            return of_files[code](payload) if code in of_files else [self.handlers[code](payload)]
         except (accounts.Malformed, UnicodeDecodeError):
             raise RefusedRequest(Reason.NO_SENSE) from None
 
@@ -266,6 +295,7 @@ class Session:
 
     def _signed_in(self, user: User) -> tuple[int, bytes]:
         self.user = user
+        self.files = FileService(user.files)
         entries = [
             (Entry.PUBLIC_ID, user.public_id),
             (Entry.NAME, user.name.encode()),
@@ -353,6 +383,8 @@ class Session:
             (Entry.NAME, self.user.name.encode()),
             (Entry.REGISTERED, struct.pack("<Q", self.user.registered)),
             (Entry.CLASSIC, bytes([self.user.classic_id is not None])),
+            (Entry.FILES, struct.pack("<Q", len(self.user.files.kept))),
+            (Entry.BYTES, struct.pack("<Q", sum(len(kept.content) for kept in self.user.files.kept.values()))),
             *told,
         )
 
@@ -368,6 +400,7 @@ class Session:
         return Answer.REMOVED, b""
 
     def _talk(self, _: bytes) -> tuple[int, bytes]:
+        self.files.park()
         return Answer.TALK, text(self.user.name)
 
     def _list_users(self, _: bytes) -> tuple[int, bytes]:

@@ -278,7 +278,7 @@ KEPT = [
         (
             after(
                 SWEEP,
-                "enum ks_result ks_sweep_clear_staging(int directory_fd)\n{\n",
+                "enum ks_result ks_sweep_clear_staging(int directory_fd, int64_t oldest)\n{\n",
                 "    if (FAULT)\n        return KS_OK;\n",
             ),
         ),

@@ -10,6 +10,7 @@ from powerloss.guest import NOT_SERVED, PATIENCE, Course, Lost
 from powerloss.ledger import Found, Ledger, Notes
 from powerloss.clients import Run, in_threads
 from powerloss.keys import KEY
+from powerloss.own_files import use_own_files
 from powerloss.server import FullServer, in_use, look, use
 
 from .standard import LEAVER, Standard
@@ -66,6 +67,7 @@ class Life:
         found, problems = look(self.server)
         self.problems += problems + self._ledger.settle(self._without_leavers(found))
         self.problems += use(self.server, found, KEY)
+        self.problems += use_own_files(self.server, found, self._ledger.known_puts(), is_all_there=True)
         for letter in self._ledger.letters.values():  # they have just been taken
             letter.state = "taken" if letter.state == "acknowledged" else letter.state
         self._descriptors = 0

@@ -37,6 +37,7 @@ from powerloss.ledger import LABEL, digest, label_of
 from powerloss.clients import KIB, Run, new_letters, send_group
 from powerloss.server import CountingClient
 
+from .standard_files import OwnFiles
 
 LEAVER = "leaver"  # how the names of users begin who are removed, and whom no ledger knows
 LATER = "; the next start "  # adopts or removes it: what check says of a file whose row or removal has failed
@@ -55,6 +56,7 @@ class Standard:
         self.chance = run.new_chance()
         self.users: list[User] = []
         self.staged: set[tuple[bytes, str]] = set()  # what may wait for its confirmation
+        self.own_files = OwnFiles(run, course, run.new_chance())
 
     def all(self) -> None:
         for act in self.acts():
@@ -68,6 +70,7 @@ class Standard:
             self.upload_wrongly,
             self.send,
             self.pull,
+            self.own_files.all,
             self.operate,
             self.chat,
             self.ask,
@@ -399,6 +402,8 @@ class Standard:
     def discard(self) -> None:
         """What is staged and was not confirmed goes, so that nothing stays behind that somebody has to wait for. Of
         one name each connection that was lost may have left one, of which a 1031 takes the last."""
+        self.own_files.course = self.course
+        self.own_files.discard()
         users = {user.id: user for user in self.users}
         with self.guest() as guest:
             for client_id, name in sorted(self.staged) * MOST_OF_ONE_NAME:

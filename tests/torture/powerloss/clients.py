@@ -14,7 +14,7 @@ from peer.drop import Refused, User, file_frame, named_frame
 from peer.frames import DROP_ERROR, MESSAGES_ERROR, Answer, ConnectionEnded, Request
 from peer.messages import Type, message_frame, pull_frame
 
-from .ledger import LABEL, Notes, content_of, digest, label_of
+from .ledger import LABEL, Notes, Put, content_of, digest, label_of
 from .recording import size_of_log
 from .server import CountingClient, CountingOperator, Server
 
@@ -34,6 +34,8 @@ class Run:
     private_key: object
     users: list[User]  # who are known from earlier lives, and have a key
     log: Path | None = None  # of the recorder, where there is one
+    accounts: list[str] = field(default_factory=list)  # names of those who are known
+    puts: list[Put] = field(default_factory=list)  # that were begun in earlier lives
     notes: Notes = field(default_factory=Notes)
     # Counted by many threads, which `next` of a counter is safe for.
     senders: Iterator[int] = field(default_factory=lambda: itertools.count(1))

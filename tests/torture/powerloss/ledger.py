@@ -12,7 +12,7 @@ import random
 import struct
 from dataclasses import dataclass, field
 
-from peer.drop import stored_name
+from peer.drop import STORED_NAME_LIMIT, stored_name
 
 from .recording import Streams
 
@@ -55,6 +55,14 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
 
+def own_stored_name(name: str) -> str:
+    """What an own file is called whose row is gone: the server has no folders, so there its name has a \\ for each /."""
+    if len(name.encode()) <= STORED_NAME_LIMIT:
+        return name
+    tail = "~" + hashlib.sha256(name.encode()).hexdigest()[:16]
+    return name.encode()[: STORED_NAME_LIMIT - len(tail)].decode(errors="ignore") + tail
+
+
 @dataclass
 class Letter:
     """A message that was sent at some time."""
@@ -72,6 +80,21 @@ class Upload:
     """What may be found under one name: the first, or any that was sent later. None is no file."""
 
     allowed: list[str | None] = field(default_factory=lambda: [None])
+
+
+@dataclass(frozen=True)
+class Put:
+    """An own file that was begun, and may have broken off: the same again must end right."""
+
+    owner: bytes
+    name: str
+    id: bytes
+    label: Label
+    size: int
+
+    @property
+    def content(self) -> bytes:
+        return content_of(*self.label, self.size)
 
 
 @dataclass(frozen=True)
@@ -121,6 +144,7 @@ class Found:
     messages: list[tuple[int, bytes, bytes, int, bytes]]  # id, receiver, sender, type, content; by id
     content_keys: dict[bytes, bytes | None] = field(default_factory=dict)  # of each user's id
     aside: dict[str, bool] = field(default_factory=dict)  # digests of what is in damaged/: whether it has a note
+    accounts: set[str] = field(default_factory=set)  # the names of those users who sign in
 
 
 class Ledger:
@@ -136,6 +160,8 @@ class Ledger:
         self.ids: dict[int, Label] = {}
         self.damaged: dict[int | FileKey, Damage] = {}  # by the message's id; in none of the others
         self.is_repaired = False
+        self.accounts: set[str] = set()  # names of users who sign in, if they are there
+        self.puts: dict[bytes, Put] = {}  # by their ids
 
     def copy(self) -> "Ledger":
         other = Ledger()
@@ -149,6 +175,7 @@ class Ledger:
         other.letters = {label: copy.copy(letter) for label, letter in self.letters.items()}
         other.ids = dict(self.ids)
         other.damaged, other.is_repaired = dict(self.damaged), self.is_repaired
+        other.accounts, other.puts = set(self.accounts), dict(self.puts)
         return other
 
     # -- what clients noted
@@ -196,6 +223,19 @@ class Ledger:
     def _note_refused(self, client_id: bytes, name: str, content: str) -> None:
         self.files[client_id, name].allowed.remove(content)
 
+    def _note_removing_file(self, client_id: bytes, name: str) -> None:
+        self.files[client_id, name].allowed.append(None)
+
+    def _note_removed_file(self, client_id: bytes, name: str) -> None:
+        allowed = self.files[client_id, name].allowed
+        del allowed[: allowed.index(None)]
+
+    def _note_account(self, name: str) -> None:
+        self.accounts.add(name)
+
+    def _note_putting(self, put: Put) -> None:
+        self.puts[put.id] = put
+
     def _note_letter(self, label: Label, sender: bytes, receiver: bytes, kind: int, size: int) -> None:
         self.letters[label] = Letter(sender, receiver, kind, size)
 
@@ -226,6 +266,16 @@ class Ledger:
         """An id that anybody was told is that message's for ever."""
         if self.ids.setdefault(message_id, label) != label:
             raise AssertionError(f"id given twice: {message_id} is {self.ids[message_id]} and {label}")
+
+    # -- who goes on
+
+    def known_accounts(self) -> list[str]:
+        return sorted(self.accounts & self.users.keys())
+
+    def known_puts(self) -> list[Put]:
+        """Of owners who are there, in the order in which they were begun."""
+        there = {self.users[name][0] for name in self.known_accounts()}
+        return [put for put in self.puts.values() if put.owner in there]
 
     # -- what was found
 
@@ -299,7 +349,7 @@ class Ledger:
                 problems.append(f"{kind}: {key[1]} is {content}, not one of {allowed}")
             upload.allowed = [content]
         # Without a row, a file is taken for one of the name that it has on disk: without folders, and cut.
-        adopted = {(client_id, stored_name(name)) for client_id, name in self.files}
+        adopted = {(client_id, stored(name)) for client_id, name in self.files for stored in (stored_name, own_stored_name)}
         for key in found.files.keys() - self.files.keys() - adopted:
             problems.append(f"file unknown: {key[1]} of {key[0].hex()} was never confirmed")
 

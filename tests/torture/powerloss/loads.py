@@ -32,6 +32,7 @@ from .clients import (
 )
 from .damaged import VICTIM, make_damaged_directory
 from .ledger import LABEL, Ledger
+from .own_files import broken_off_puts, large_own_files, own_files
 from .older import make_older_directory
 from .server import SYNC_DELAY
 
@@ -51,6 +52,7 @@ class Workload:
     delay: int = SYNC_DELAY
     before: Callable[[Path, Random], Ledger] | None = None  # makes what is there before the first life
     may_be_refused: bool = False  # some of what it sends
+    also: tuple[str, ...] = ()  # services that the server has beside drop and messages
 
     @property
     def about(self) -> str:
@@ -419,6 +421,9 @@ LOADS: dict[str, Workload] = {
         settings={"user_files": 5, "user_bytes": "150K", "waiting_messages": 60, "waiting_bytes": "2M"},
         may_be_refused=True,
     ),
+    "own-files": Workload(own_files, also=("secure",)),
+    "broken-off-puts": Workload(broken_off_puts, also=("secure",)),
+    "large-own-files": Workload(large_own_files, images=5, also=("secure",)),
     "wrong-paddings": Workload(wrong_paddings),
     "removals": Workload(removals, may_be_refused=True),
     "key-resets": Workload(key_resets),

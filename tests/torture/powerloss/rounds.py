@@ -19,6 +19,7 @@ from .disk import Disk, Snapshot, Style
 from .keys import KEY
 from .ledger import Ledger
 from .loads import LOADS
+from .own_files import use_own_files
 from .recording import Entry, Kind, Streams, new_log, read_log, shorten_log
 from .server import Server, look, use
 
@@ -148,7 +149,7 @@ def record(
     made = Round(folder, load, seed, Snapshot.of(root), owed, owed.copy(), life)
     new_log(made.log)
     if of_load is not None:
-        options = {"settings": of_load.settings, "delay": of_load.delay, **options}
+        options = {"settings": of_load.settings, "delay": of_load.delay, "also": of_load.also, **options}
     server = Server(root, log=made.log, **options)
     try:
         server.start()
@@ -161,7 +162,8 @@ def record(
             for name, (client_id, has_key) in made.owed_when_ready.users.items()
             if has_key and client_id
         ]
-        run = Run(server, life, chance, KEY, users, made.log)
+        owed_now = made.owed_when_ready
+        run = Run(server, life, chance, KEY, users, made.log, owed_now.known_accounts(), owed_now.known_puts())
         (act or of_load.act)(run)
         if chance.random() < 0.4 if orderly is None else orderly:
             server.stop()  # an orderly end has moments of its own
@@ -202,12 +204,13 @@ def _compare(real: Path, replayed: Path, where: str) -> Iterator[str]:
 
 def judge(root: Path, owed: Ledger) -> list[str]:
     """Starts a server on the image in `root`, and says what is wrong. The image is gone afterwards."""
-    server = Server(root)
+    server = Server(root, also=("secure",) if owed.accounts else ())
     try:
         server.start()
         found, problems = look(server)
         problems += owed.settle(found)
         problems += use(server, found, KEY, but=VICTIM if owed.damaged else "")
+        problems += use_own_files(server, found, owed.known_puts())
     except AssertionError as failure:
         problems = [f"start failed: {str(failure)[-600:]}"]
     except Exception as failure:  # whatever it is, it is the server's answer

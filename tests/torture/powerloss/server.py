@@ -1,25 +1,34 @@
 """The server under test: the one that is recorded, the one that starts on an image; and what it has found."""
 
+import contextlib
 import json
 import os
+import re
 import sqlite3
+import struct
 import time
 from pathlib import Path
 
+from Cryptodome.Cipher import AES
+from peer.accounts import Account
 from peer.drop import User, reconnect_frame
 from peer.frames import Answer, ConnectionEnded
 from peer.kesherd import Kesherd, program
 from peer.messages import MessagesClient
 from peer.metrics import HttpClient, Metrics
 from peer.operators import ControlClient
+from peer.secure import SecureClient
+from peer.tls import TlsSocket
 
 from .ledger import Answered, Found, digest
 
 SYNC_DELAY = 300  # microseconds; a memory disk syncs in none, and then nothing would ever be a group
 FIRST_OPERATOR = 1 << 16  # of the numbers of operators, in place of ports
 REMOVAL_SECONDS = 60
+RECORD_HEAD = struct.Struct(">3sH")  # of TLS
+PARKED = re.compile(r"put-[0-9a-f]{32}-[0-9a-f]{32}")  # in staging/, over starts
 METRICS_SECONDS = 60
-LISTENERS = ("binary", "chat", "ask", "control")
+LISTENERS = ("binary", "chat", "ask", "secure", "control")
 GAUGES = (
     "kesher_buffers_used_bytes",
     "kesher_buffers_waiting",
@@ -76,6 +85,39 @@ class CountingClient(MessagesClient):
         return self.socket.getsockname()[1], self.received
 
 
+class CountingTls(TlsSocket):
+    """Reads one record at a time, so that it knows in how many of the server's bytes an answer was."""
+
+    received = 0
+
+    def _fill(self) -> bool:
+        record = self._exactly(RECORD_HEAD.size)
+        if record:
+            record += self._exactly(RECORD_HEAD.unpack(record)[1])
+        self.received += len(record)
+        self.engine.give(record)
+        if not record:
+            self.engine.give_end()
+        return bool(record)
+
+    def _exactly(self, size: int) -> bytes:
+        """Nothing when the connection ends before."""
+        data = b""
+        with contextlib.suppress(ConnectionResetError):
+            while len(data) < size and (part := self.raw.recv(size - len(data))):
+                data += part
+        return data if len(data) == size else b""
+
+
+class CountingSecureClient(SecureClient):
+    """A client of the secure port that knows it of what is encrypted."""
+
+    carrier = CountingTls
+
+    def answered(self) -> Answered:
+        return self.socket.getsockname()[1], self.socket.received
+
+
 class CountingOperator(ControlClient):
     """An operator who knows that, too. The system gives the socket a name, by which the recorder tells it."""
 
@@ -109,6 +151,7 @@ class Server(Kesherd):
         delay: int = SYNC_DELAY,
         fail: str | None = None,
         workers: int = 0,  # two where it is recorded, else one
+        also: tuple[str, ...] = (),  # services beside drop and messages
         settings: dict[str, object] | None = None,
     ):
         root.mkdir(parents=True, exist_ok=True)
@@ -116,6 +159,7 @@ class Server(Kesherd):
             root / "data",
             workers=workers or (2 if log else 1),
             log_level=None,
+            also=also,
             **{"public_ids": "plain", **(settings or {})},
         )
         self.log_path = root.with_name(root.name + ".log")
@@ -132,6 +176,16 @@ class Server(Kesherd):
     def connect(self, timeout: float = 60, **options) -> CountingClient:
         return CountingClient(self.address, timeout, **options)
 
+    def sign_in(self, account: Account, timeout: float = 60) -> CountingSecureClient:
+        client = CountingSecureClient(self.secure_address, timeout)
+        client.sign_in(account)
+        return client
+
+    def id_of(self, account: Account) -> bytes:
+        """The secret one, of an account that was told its public id."""
+        ((key,),) = self.rows("SELECT Value FROM settings WHERE Name = 'alias key'")
+        return AES.new(key, AES.MODE_ECB).decrypt(account.public_id)
+
     def operator(self) -> CountingOperator:
         return CountingOperator(self.data)
 
@@ -141,7 +195,7 @@ class FullServer(Server):
 
     def __init__(self, root: Path, *, workers: int = 1, variables: dict[str, str] | None = None, **settings):
         super().__init__(root, workers=workers, settings={"metrics": "127.0.0.1:0", **settings})
-        self.also = ("chat", "ask")
+        self.also = ("chat", "ask", "secure")
         self.variables = variables or {}
 
     def metrics(self) -> Metrics:
@@ -167,6 +221,7 @@ def look(server: Server) -> tuple[Found, list[str]]:
         _wait_for_removals(server, database, problems)
         state = [row[0] for row in database.execute("PRAGMA integrity_check")]
         clients = database.execute("SELECT Name, ID, PublicKey IS NOT NULL, AESKey FROM clients").fetchall()
+        accounts = database.execute("SELECT Name FROM clients WHERE ID IN (SELECT ID FROM accounts)").fetchall()
         files = database.execute("SELECT ID, FileName, PathName, Verified FROM files").fetchall()
         messages = database.execute(
             "SELECT ID, ToClient, FromClient, Type, ContentSize, Content, Place FROM messages ORDER BY ID"
@@ -188,6 +243,7 @@ def look(server: Server) -> tuple[Found, list[str]]:
         ],
         {client_id: key for _, client_id, _, key in clients},
         {_digest_of(path): _has_note(path) for path in (server.data / "damaged").glob("*")},
+        {name for (name,) in accounts},
     )
     _check_folders(server, [path for *_, path, _ in files], [place for *_, place in messages if place], problems)
     return found, problems
@@ -233,8 +289,9 @@ def _has_note(path: Path) -> bool:
 
 def _check_folders(server: Server, paths: list[str], places: list[str], problems: list[str]) -> None:
     """A row without its file is the ledger's to find."""
-    if server.staged_paths():
-        problems.append(f"rubbish: {len(server.staged_paths())} files are left in staging/")
+    rubbish = [path.name for path in server.staged_paths() if not PARKED.fullmatch(path.name)]
+    if rubbish:
+        problems.append(f"rubbish: {len(rubbish)} files are left in staging/: {rubbish[:3]}")
     rowless = {*server.stored_paths(), *(server.data / "messages").iterdir()}
     rowless -= {server.data / path for path in (*paths, *places)}
     if rowless:
@@ -251,6 +308,8 @@ def use(server: Server, found: Found, private_key, but: str = "") -> list[str]:
             code = client.receive().code
             if code != (Answer.KEY_AGAIN if has_key else Answer.RECONNECT_REFUSED):
                 problems.append(f"log-in refused: {name} is answered {code}")
+            if name in found.accounts:
+                continue  # whom the classic port does not know
             waiting = [
                 (number, sender, kind, content)
                 for number, receiver, sender, kind, content in found.messages

@@ -13,9 +13,12 @@ from pathlib import Path
 from harness.campaign import Trial
 from peer.drop import Refused, User
 from peer.frames import ConnectionEnded
+from peer.secure import Refused as RefusedRequest
+from peer.tls import TlsFailed
 from powerloss.ledger import Found, Label, Ledger
 from powerloss.clients import Run
 from powerloss.keys import KEY
+from powerloss.own_files import use_own_files
 from powerloss.server import CountingClient, FullServer, look, use
 
 CLIENT_SECONDS = 120  # nothing takes so long; a guard against hanging
@@ -56,7 +59,7 @@ class Clients:
     def _run(self) -> None:
         try:
             self._act()
-        except (ConnectionEnded, Refused, OSError) as failure:
+        except (ConnectionEnded, Refused, RefusedRequest, TlsFailed, OSError) as failure:
             if not self.may_fail.is_set():
                 self.trial.problem(f"client failed: {type(failure).__name__} {failure}, and nothing was wrong")
         except Exception as failure:
@@ -90,7 +93,8 @@ class Past:
             for name, (client_id, has_key) in self.ledger.users.items()
             if has_key and client_id
         ]
-        return Run(self.server, self.life, self.trial.chance, KEY, users)
+        accounts, puts = self.ledger.known_accounts(), self.ledger.known_puts()
+        return Run(self.server, self.life, self.trial.chance, KEY, users, accounts=accounts, puts=puts)
 
     def take(self, run: Run) -> None:
         """What its clients have noted is owed from now on."""
@@ -123,7 +127,9 @@ class Past:
 
     def use(self, found: Found) -> None:
         """After `settle`: everybody logs in, and takes what waits."""
-        for problem in use(self.server, found, KEY):
+        problems = use(self.server, found, KEY)
+        problems += use_own_files(self.server, found, self.ledger.known_puts(), is_all_there=True)
+        for problem in problems:
             self.trial.problem(problem)
 
     def kill(self, clients: Clients | None = None) -> None:

@@ -305,7 +305,8 @@ static size_t place_of(uint16_t code)
 static void every_request_has_its_name_and_every_answer_its_place(void **state)
 {
     static const uint16_t codes[] = {600, 601, 602, 603, 604, 1025, 1026, 1027, 1028, 1029, 1030, 1031};
-    static const uint16_t secure_codes[] = {4000, 4001, 4003, 4007, 4008, 4030, 4999};
+    static const uint16_t secure_codes[] = {4000, 4001, 4003, 4007, 4008, 4010, 4011,
+                                            4012, 4013, 4014, 4015, 4016, 4030, 4999};
     struct ks_tally *tally = aligned_alloc(_Alignof(struct ks_tally), sizeof *tally);
     struct ks_loop loops[2] = {{.number = 0}, {.number = 63}};
     (void)state;

@@ -226,6 +226,10 @@ static void users_come_back_as_they_were_written(void **state)
     strcpy(user.key_fingerprint, "0123 4567");
     assert_int_equal(ks_control_user_parse(line, ks_control_user_encode(&user, line), &read), KS_OK);
     assert_memory_equal(&read, &user, sizeof user);
+    user.puts = 5;
+    user.put_bytes = UINT64_MAX - 1;
+    assert_int_equal(ks_control_user_parse(line, ks_control_user_encode(&user, line), &read), KS_OK);
+    assert_memory_equal(&read, &user, sizeof user);
     user.is_account = true;
     strcpy(user.short_fingerprint, "8k2d-0000-0000-0000-zzzz");
     assert_int_equal(ks_control_user_parse(line, ks_control_user_encode(&user, line), &read), KS_OK);

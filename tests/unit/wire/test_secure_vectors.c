@@ -5,41 +5,14 @@
 
 #include "vectors_secure.h"
 
-#include "base/text.h"
 #include "crypto/account_key.h"
 #include "crypto/base64.h"
 #include "crypto/digest.h"
 #include "crypto/rsa.h"
+#include "unit/wire/pieces.h"
 #include "vectors.h"
 #include "wire/accounts_codec.h"
 #include "wire/link.h"
-
-enum { BYTES_LIMIT = 2048 };
-
-struct piece {
-    uint8_t bytes[BYTES_LIMIT];
-    size_t size;
-};
-
-static struct piece from_hex(const char *hex)
-{
-    struct piece piece = {.size = strlen(hex) / 2};
-    assert_true(piece.size <= sizeof piece.bytes);
-    assert_true(ks_text_from_hex(hex, strlen(hex), piece.bytes, piece.size));
-    return piece;
-}
-
-static void assert_piece(const struct piece *piece, const char *hex)
-{
-    struct piece wanted = from_hex(hex);
-    assert_int_equal(piece->size, wanted.size);
-    assert_memory_equal(piece->bytes, wanted.bytes, wanted.size);
-}
-
-static struct ks_wire_text text_of(const struct piece *piece)
-{
-    return (struct ks_wire_text){.bytes = (const char *)piece->bytes, .size = (uint16_t)piece->size};
-}
 
 /* ---- signatures ---- */
 

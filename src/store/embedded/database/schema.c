@@ -92,7 +92,8 @@ static const char *const migrations[] = {
     " Skeleton TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE INDEX retired_skeleton ON retired(Skeleton);",
     /* digests.h */
-    "ALTER TABLE files ADD COLUMN SHA256 BLOB CHECK(SHA256 IS NULL OR length(SHA256) IN (0, 32));"
+    "ALTER TABLE files ADD COLUMN SHA256 BLOB"
+    " CHECK(SHA256 IS NULL OR length(SHA256) IN (0, 32));"
     "CREATE INDEX files_without_sha256 ON files(SHA256) WHERE SHA256 IS NULL;",
 };
 

@@ -1,15 +1,12 @@
 /* stage.c — the work of a stage thread: chunks are transformed and written, stages handed to the confirm
  * thread or discarded, old ones swept. Everything here runs on the thread that the stage is pinned to. */
 #include "base/file.h"
-#include "base/machine.h"
-#include "store/embedded/vault/sweep.h"
 #include "store/embedded/vault/vault_internal.h"
 #include "store/reply.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* The kernel is asked to write each piece as soon as it is whole, and waited for some pieces later: so a
@@ -20,98 +17,6 @@ enum { WRITE_BACK_PIECE = 8 * 1024 * 1024, WRITE_BACK_LAG = 8 * WRITE_BACK_PIECE
  * each gibibyte, and what the cache holds for others stays in it. Small ones are better off there, for their
  * files are synced together. */
 enum { DIRECT_SIZE = 512 * 1024, DIRECT_ALIGNMENT = 4096 };
-
-/* ---- states ---- */
-
-static const char *const state_names[STAGE_STATES] = {"growing", "complete", "failed"};
-
-static const uint16_t state_ways[STAGE_STATES] = {
-    [STAGE_GROWING] = KS_WAY_TO(STAGE_COMPLETE) | KS_WAY_TO(STAGE_FAILED),
-    [STAGE_COMPLETE] = KS_WAY_TO(STAGE_FAILED),
-};
-
-static const struct ks_machine machine = {.name = "stage", .states = state_names, .ways = state_ways};
-
-/* The only way to another state. */
-static void become(struct ks_stage *stage, enum stage_state state)
-{
-    const struct ks_log *log = stage->vault->options.log;
-    unsigned from = stage->state;
-    if (ks_machine_step(&machine, log, &stage->state, state) && ks_log_shows(log, KS_LOG_DEBUG))
-        ks_machine_tell(&machine, log, stage->name, from, state);
-}
-
-/* ---- lists and files ---- */
-
-/* Takes the stage out of the thread's lists; its file stays open. */
-static void delist(struct ks_vault_thread *thread, struct ks_stage *stage)
-{
-    if (stage->fd >= 0) {
-        DL_DELETE2(thread->by_use, stage, use_previous, use_next);
-        thread->open_files--;
-    }
-    if (stage->on_disk)
-        DL_DELETE2(thread->by_age, stage, age_previous, age_next);
-}
-
-/* The stage was used just now: it is the last to be swept, and to be closed. */
-static void mark_used(struct ks_vault_thread *thread, struct ks_stage *stage)
-{
-    stage->last_byte_ms = ks_clock_monotonic_ms(thread->vault->options.clock);
-    /* Its file is open, so it is in both lists, and neither is empty: clang's analyzer cannot know that.
-     * NOLINTBEGIN(clang-analyzer-core.NullDereference) */
-    DL_DELETE2(thread->by_age, stage, age_previous, age_next);
-    DL_APPEND2(thread->by_age, stage, age_previous, age_next);
-    DL_DELETE2(thread->by_use, stage, use_previous, use_next);
-    DL_APPEND2(thread->by_use, stage, use_previous, use_next);
-    /* NOLINTEND(clang-analyzer-core.NullDereference) */
-}
-
-static void fail_stage(struct ks_vault_thread *thread, struct ks_stage *stage, enum ks_result failure)
-{
-    delist(thread, stage);
-    ks_vault_remove_file(stage);
-    become(stage, STAGE_FAILED);
-    stage->failure = failure;
-}
-
-/* Closes the file that was not used for longest. */
-static void close_one(struct ks_vault_thread *thread)
-{
-    struct ks_stage *stage = thread->by_use;
-    DL_DELETE2(thread->by_use, stage, use_previous, use_next);
-    thread->open_files--;
-    enum ks_result result = ks_vault_close_written(stage);
-    if (result != KS_OK)
-        fail_stage(thread, stage, result);
-}
-
-static enum ks_result create_file(struct ks_stage *stage, int *fd)
-{
-    stage->failed_syncs = atomic_load(&stage->vault->failed_syncs);
-    *fd = openat(stage->vault->staging_fd, stage->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                 0600);
-    return *fd >= 0 ? KS_OK : ks_vault_failure(errno);
-}
-
-static enum ks_result open_file(struct ks_vault_thread *thread, struct ks_stage *stage)
-{
-    int fd = -1;
-    if (stage->fd >= 0)
-        return KS_OK;
-    if (thread->open_files >= thread->open_file_limit)
-        close_one(thread);
-    enum ks_result result = stage->on_disk ? ks_vault_reopen(stage, &fd) : create_file(stage, &fd);
-    if (result != KS_OK)
-        return result;
-    stage->fd = fd;
-    thread->open_files++;
-    DL_APPEND2(thread->by_use, stage, use_previous, use_next);
-    if (!stage->on_disk)
-        DL_APPEND2(thread->by_age, stage, age_previous, age_next);
-    stage->on_disk = true;
-    return KS_OK;
-}
 
 /* ---- openings ---- */
 
@@ -222,51 +127,78 @@ static enum ks_result sum_up(struct ks_stage *stage, const uint8_t *bytes, size_
     return result == KS_OK ? write_bytes(stage, stage->sums.bytes, stage->sums.size) : result;
 }
 
-/* Of a file that is whole; it is not written again. */
-static void date_file(struct ks_stage *stage)
+/* Of a put, the bytes count as come when they are written; the last of them makes it complete. */
+static void count_bytes(struct ks_stage *stage, const struct ks_store_stage_write *request)
 {
-    struct stat status;
-    stage->is_dated = fstat(stage->fd, &status) == 0;
-    if (stage->is_dated)
-        stage->row.written = ks_sweep_written(&status);
+    ks_cksum_add(&stage->cksum, request->bytes, request->size);
+    ks_puts_set_bytes(stage->vault->options.puts, stage->put, stage->size, stage->declared);
 }
 
-static enum ks_result write_chunk(struct ks_vault_thread *thread, struct ks_stage *stage,
-                                  const struct ks_store_stage_write *request)
+static bool is_last(const struct ks_stage *stage, const struct ks_store_stage_write *request)
+{
+    return stage->purpose == KS_STAGE_PUT ? stage->size == stage->declared : request->last;
+}
+
+static enum ks_result write_chunk(struct ks_stage *stage, const struct ks_store_stage_write *request)
 {
     size_t size = 0;
     enum ks_result result = transform_chunk(stage, request, &size);
     if (result == KS_OK)
-        result = open_file(thread, stage);
+        result = ks_stage_open_file(stage);
     if (result != KS_OK)
         return result;
     result = write_bytes(stage, request->bytes, size);
     if (result != KS_OK)
         return result;
     stage->size += size;
-    mark_used(thread, stage);
+    ks_stage_mark_used(stage);
     result = write_back(stage);
-    if (result == KS_OK && stage->purpose == KS_STAGE_MESSAGE)
-        result = sum_up(stage, request->bytes, size, request->last);
-    else if (result == KS_OK && request->last)
-        date_file(stage);
-    return result;
+    if (result != KS_OK) {
+        stage->is_lost = true;
+        return result;
+    }
+    if (stage->purpose == KS_STAGE_PUT)
+        count_bytes(stage, request);
+    if (stage->purpose == KS_STAGE_MESSAGE)
+        return sum_up(stage, request->bytes, size, request->last);
+    if (is_last(stage, request))
+        ks_stage_date(stage);
+    return KS_OK;
+}
+
+/* What a chunk comes to before anything is written. */
+static enum ks_result judge_chunk(const struct ks_stage *stage, const struct ks_store_stage_write *request)
+{
+    if (stage->state == STAGE_FAILED)
+        return stage->failure;
+    if (stage->purpose == KS_STAGE_PUT)
+        return request->size > stage->declared - stage->size ? KS_INVALID : KS_OK;
+    return stage->state == STAGE_COMPLETE ? KS_INVALID : KS_OK;
+}
+
+/* A put that found no room for a chunk, or was asked for nonsense, has what came before: it is worth parking.
+ */
+static void fail(struct ks_stage *stage, enum ks_result failure)
+{
+    if (stage->purpose != KS_STAGE_PUT || stage->is_lost || !ks_vault_stays_after(failure)) {
+        ks_stage_fail(stage, failure);
+        return;
+    }
+    ks_stage_become(stage, STAGE_FAILED);
+    stage->failure = failure;
 }
 
 void ks_stage_run_write(struct ks_task *task)
 {
     struct ks_store_stage_write *request = KS_CONTAINER_OF(task, struct ks_store_stage_write, request.task);
     struct ks_stage *stage = request->stage;
-    struct ks_vault_thread *thread = stage->owner->thread;
-    enum ks_result result = stage->failure;
-    if (stage->state == STAGE_COMPLETE)
-        result = KS_INVALID;
-    else if (stage->state == STAGE_GROWING)
-        result = write_chunk(thread, stage, request);
+    enum ks_result result = judge_chunk(stage, request);
+    if (result == KS_OK && stage->state == STAGE_GROWING)
+        result = write_chunk(stage, request);
     if (result != KS_OK && stage->state != STAGE_FAILED)
-        fail_stage(thread, stage, result);
-    if (result == KS_OK && request->last)
-        become(stage, STAGE_COMPLETE);
+        fail(stage, result);
+    if (result == KS_OK && is_last(stage, request))
+        ks_stage_become(stage, STAGE_COMPLETE);
     ks_reply_post(&request->request, result);
 }
 
@@ -289,26 +221,20 @@ static enum ks_result limit_confirming_files(struct ks_stage *stage)
 
 static void refuse(struct ks_stage *stage, struct ks_store_request *request, enum ks_result failure)
 {
-    ks_vault_release(stage);
+    ks_stage_delist(stage);
+    ks_vault_end(stage, ks_vault_stays_after(failure));
     ks_reply_post(request, failure);
 }
 
-/* Hands a complete stage to the confirm thread; answers for one that is not. */
+/* Hands a complete stage to the confirm thread. */
 static void hand_over(struct ks_stage *stage, struct ks_store_request *request,
                       void (*run)(struct ks_task *task))
 {
-    struct ks_vault_thread *thread = stage->owner->thread;
-    if (stage->state == STAGE_GROWING)
-        fail_stage(thread, stage, KS_INVALID); /* nobody sent its last chunk */
-    if (stage->state == STAGE_FAILED) {
-        refuse(stage, request, stage->failure);
-        return;
-    }
-    delist(thread, stage);
+    ks_stage_delist(stage);
     enum ks_result result = limit_confirming_files(stage);
     if (result != KS_OK) {
-        ks_vault_remove_file(stage);
-        refuse(stage, request, result);
+        ks_vault_end(stage, false);
+        ks_reply_post(request, result);
         return;
     }
     stage->row.size = stage->size;
@@ -317,15 +243,30 @@ static void hand_over(struct ks_stage *stage, struct ks_store_request *request,
     ks_executor_post(ks_thread_executor(stage->vault->confirm_thread), &request->task);
 }
 
+/* Whether the stage may become a file. */
+static enum ks_result judge_confirm(const struct ks_stage *stage, const struct ks_store_confirm *request)
+{
+    if (stage->state == STAGE_FAILED)
+        return stage->failure;
+    if (stage->purpose == KS_STAGE_MESSAGE || stage->state == STAGE_GROWING)
+        return KS_INVALID; /* nobody sent its last chunk */
+    if (stage->purpose == KS_STAGE_PUT && request->cksum != ks_cksum_value(&stage->cksum))
+        return KS_CRYPTO;
+    return KS_OK;
+}
+
 void ks_stage_run_confirm(struct ks_task *task)
 {
     struct ks_store_confirm *request = KS_CONTAINER_OF(task, struct ks_store_confirm, request.task);
     struct ks_stage *stage = request->stage;
-    if (stage->purpose != KS_STAGE_FILE && stage->state != STAGE_FAILED)
-        fail_stage(stage->owner->thread, stage, KS_INVALID);
+    enum ks_result result = judge_confirm(stage, request);
+    request->replaced = false;
     stage->row.has_cksum = request->has_cksum && stage->is_dated;
     stage->row.cksum = request->cksum;
-    hand_over(stage, &request->request, ks_confirm_run);
+    if (result == KS_OK)
+        hand_over(stage, &request->request, ks_confirm_run);
+    else
+        refuse(stage, &request->request, result);
 }
 
 void ks_stage_run_append(struct ks_task *task)
@@ -333,22 +274,40 @@ void ks_stage_run_append(struct ks_task *task)
     struct ks_store_append_message *request =
         KS_CONTAINER_OF(task, struct ks_store_append_message, request.task);
     struct ks_stage *stage = request->stage;
-    bool fits = stage->purpose == KS_STAGE_MESSAGE && stage->size == request->content_size;
-    if (!fits && stage->state != STAGE_FAILED)
-        fail_stage(stage->owner->thread, stage, KS_INVALID);
+    bool fits = stage->purpose == KS_STAGE_MESSAGE && stage->size == request->content_size &&
+                stage->state == STAGE_COMPLETE;
     stage->row.message = request;
-    hand_over(stage, &request->request, ks_confirm_run_append);
+    if (fits)
+        hand_over(stage, &request->request, ks_confirm_run_append);
+    else
+        refuse(stage, &request->request, stage->state == STAGE_FAILED ? stage->failure : KS_INVALID);
 }
 
 void ks_stage_run_discard(struct ks_task *task)
 {
     struct ks_stage *stage = KS_CONTAINER_OF(task, struct ks_stage, discarding);
     struct ks_store_request *request = stage->request;
-    delist(stage->owner->thread, stage);
-    ks_vault_remove_file(stage);
-    ks_vault_release(stage);
+    ks_stage_delist(stage);
+    ks_vault_end(stage, false);
     if (request != NULL)
         ks_reply_post(request, KS_OK);
+}
+
+/* It comes by here only to stay behind what was asked for before. */
+void ks_stage_run_remove(struct ks_task *task)
+{
+    struct ks_stage *stage = KS_CONTAINER_OF(task, struct ks_stage, discarding);
+    task->run = ks_confirm_run_remove;
+    ks_executor_post(ks_thread_executor(stage->vault->confirm_thread), task);
+}
+
+static void remove_parked_of(struct ks_vault *vault, const struct ks_client_id *id)
+{
+    struct ks_put_entry *put = NULL;
+    if (vault->options.puts == NULL)
+        return;
+    while ((put = ks_puts_take_of(vault->options.puts, id)) != NULL)
+        ks_vault_remove_parked(vault, put);
 }
 
 void ks_stage_run_expel(struct ks_task *task)
@@ -359,19 +318,31 @@ void ks_stage_run_expel(struct ks_task *task)
     for (struct ks_stage *stage = thread->by_age; stage != NULL; stage = next) {
         next = stage->age_next;
         if (memcmp(&stage->row.id, &expulsion->id, sizeof expulsion->id) == 0)
-            fail_stage(thread, stage, KS_NOT_FOUND);
+            ks_stage_fail(stage, KS_NOT_FOUND);
     }
+    remove_parked_of(thread->vault, &expulsion->id);
     expulsion->done(expulsion);
+}
+
+static unsigned sweep_parked(struct ks_vault *vault, uint64_t now)
+{
+    struct ks_put_entry *put = NULL;
+    unsigned swept = 0;
+    if (vault->options.puts == NULL)
+        return 0;
+    for (; (put = ks_puts_take_over_age(vault->options.puts, now)) != NULL; swept++)
+        ks_vault_remove_parked(vault, put);
+    return swept;
 }
 
 void ks_stage_tick(void *vault_thread)
 {
     struct ks_vault_thread *thread = vault_thread;
-    const struct ks_vault *vault = thread->vault;
+    struct ks_vault *vault = thread->vault;
     uint64_t now = ks_clock_monotonic_ms(vault->options.clock);
-    unsigned swept = 0;
+    unsigned swept = sweep_parked(vault, now);
     while (thread->by_age != NULL && now - thread->by_age->last_byte_ms >= vault->stage_lifetime_ms) {
-        fail_stage(thread, thread->by_age, KS_NOT_FOUND);
+        ks_stage_fail(thread->by_age, KS_NOT_FOUND);
         swept++;
     }
     if (swept > 0)

@@ -1,10 +1,12 @@
 /* staging.c — the stages there are: who owns them and which thread they are pinned to, how they are made and
  * freed, and what vault.c, stage.c and confirm.c all do with their files in staging/. */
 #include "base/limits/log_repeats.h"
+#include "store/embedded/disk/reaper.h"
 #include "store/embedded/memory/id_hash.h"
 #include "store/embedded/vault/sweep.h"
 #include "store/embedded/vault/vault_internal.h"
 #include "wire/drop_codec.h"
+#include "wire/files_codec.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum ks_result ks_vault_failure(int error_number)
@@ -86,6 +89,7 @@ static bool stage_enlist(struct ks_vault *vault, struct ks_stage *stage)
     stage->owner = owner_get(vault, &stage->row.id);
     if (stage->owner != NULL) {
         stage->owner->stages++;
+        vault->removing += stage->row.is_removal ? 1 : 0;
         DL_APPEND2(vault->stages, stage, all_previous, all_next);
     }
     pthread_mutex_unlock(&vault->lock);
@@ -137,36 +141,85 @@ static enum ks_result stage_init(struct ks_vault *vault, struct ks_stage *stage,
         request->purpose == KS_STAGE_MESSAGE ? name_message(vault, stage) : name_file(vault, stage, request);
     if (result != KS_OK)
         return result;
-    stage->vault = vault;
     stage->purpose = request->purpose;
     stage->transform = request->transform;
-    stage->row.id = request->id;
-    stage->fd = -1;
     uint64_t number = atomic_fetch_add(&vault->last_stage_number, 1) + 1;
     snprintf(stage->name, sizeof stage->name, "%016" PRIx64, number);
     return KS_OK;
 }
 
+/* An empty one of that user. NULL when out of memory. */
+static struct ks_stage *stage_allocate(struct ks_vault *vault, const struct ks_client_id *id)
+{
+    struct ks_stage *stage = calloc(1, sizeof *stage);
+    if (stage == NULL)
+        return NULL;
+    stage->vault = vault;
+    stage->row.id = *id;
+    stage->fd = -1;
+    stage->cksum = ks_cksum_start();
+    return stage;
+}
+
+/* *stage is one that is filled, if `result` says so; else it is freed. */
+static enum ks_result stage_finish(struct ks_stage *filled, enum ks_result result, struct ks_stage **stage)
+{
+    if (result == KS_OK && !stage_enlist(filled->vault, filled))
+        result = KS_NO_MEMORY;
+    if (result == KS_OK)
+        *stage = filled;
+    else
+        free(filled);
+    return result;
+}
+
 enum ks_result ks_vault_stage_new(struct ks_vault *vault, const struct ks_store_stage_open *request,
                                   struct ks_stage **stage)
 {
-    struct ks_stage *created = calloc(1, sizeof *created);
+    struct ks_stage *created = stage_allocate(vault, &request->id);
+    return created == NULL ? KS_NO_MEMORY : stage_finish(created, stage_init(vault, created, request), stage);
+}
+
+/* Where an own file lies. KS_OK; KS_INVALID for a name that none may have; KS_CRYPTO. */
+static enum ks_result name_own_file(struct ks_stage *stage, const char name[static KS_TEXT_FIELD_SIZE])
+{
+    size_t size = strnlen(name, KS_TEXT_FIELD_SIZE);
+    if (!ks_file_name_is_valid(name, size))
+        return KS_INVALID;
+    memcpy(stage->file_name, name, size);
+    stage->row.file_name = stage->file_name;
+    stage->row.kept_name = stage->file_name;
+    return ks_names_path(stage->vault->options.aliases, &stage->row.id, stage->file_name, size,
+                         stage->row.path_name);
+}
+
+enum ks_result ks_vault_put_new(struct ks_vault *vault, const struct ks_store_put_open *request,
+                                struct ks_stage **stage)
+{
+    struct ks_stage *created = stage_allocate(vault, &request->id);
     if (created == NULL)
         return KS_NO_MEMORY;
-    enum ks_result result = stage_init(vault, created, request);
-    if (result == KS_OK && !stage_enlist(vault, created))
-        result = KS_NO_MEMORY;
-    if (result != KS_OK) {
-        free(created);
-        return result;
-    }
-    *stage = created;
-    return KS_OK;
+    created->purpose = KS_STAGE_PUT;
+    created->declared = request->size;
+    created->replace = request->replace;
+    ks_names_put(vault->options.aliases, &request->id, request->put_id, created->name);
+    return stage_finish(created, name_own_file(created, request->file_name), stage);
+}
+
+enum ks_result ks_vault_removal_new(struct ks_vault *vault, const struct ks_store_remove_file *request,
+                                    struct ks_stage **stage)
+{
+    struct ks_stage *created = stage_allocate(vault, &request->id);
+    if (created == NULL)
+        return KS_NO_MEMORY;
+    created->row.is_removal = true;
+    enum ks_result result = name_own_file(created, request->name);
+    return stage_finish(created, result == KS_INVALID ? KS_NOT_FOUND : result, stage);
 }
 
 enum ks_result ks_vault_reopen(const struct ks_stage *stage, int *fd)
 {
-    *fd = openat(stage->vault->staging_fd, stage->name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+    *fd = openat(stage->vault->staging_fd, stage->name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
     return *fd >= 0 ? KS_OK : ks_vault_failure(errno);
 }
 
@@ -198,19 +251,117 @@ struct ks_quota_change ks_vault_change(const struct ks_stage *stage, uint64_t si
     return change;
 }
 
-void ks_vault_remove_file(struct ks_stage *stage)
+/* ---- ends ---- */
+
+static void close_file(struct ks_stage *stage)
 {
-    struct ks_vault *vault = stage->vault;
     if (stage->fd >= 0)
         close(stage->fd);
     stage->fd = -1;
     if (stage->fd_is_counted)
-        atomic_fetch_sub(&vault->confirming_files, 1);
+        atomic_fetch_sub(&stage->vault->confirming_files, 1);
     stage->fd_is_counted = false;
-    if (stage->on_disk && unlinkat(vault->staging_fd, stage->name, 0) != 0) {
-        char text[128];
-        ks_log_trouble(vault->options.log, KS_LOG_WARNING, "cannot remove a file from staging/: %s",
-                       strerror_r(errno, text, sizeof text));
-    }
+}
+
+void ks_vault_leave_file(struct ks_stage *stage)
+{
+    close_file(stage);
     stage->on_disk = false;
+}
+
+static void unlink_staged(const struct ks_vault *vault, const char *name)
+{
+    if (unlinkat(vault->staging_fd, name, 0) == 0)
+        return;
+    char text[128];
+    ks_log_trouble(vault->options.log, KS_LOG_WARNING, "cannot remove a file from staging/: %s",
+                   strerror_r(errno, text, sizeof text));
+}
+
+void ks_vault_remove_file(struct ks_stage *stage)
+{
+    bool on_disk = stage->on_disk;
+    ks_vault_leave_file(stage);
+    if (on_disk)
+        unlink_staged(stage->vault, stage->name);
+}
+
+bool ks_vault_stays_after(enum ks_result result)
+{
+    return result == KS_INVALID || result == KS_REFUSED || result == KS_EXISTS || result == KS_NO_SPACE ||
+           result == KS_NO_MEMORY;
+}
+
+/* From the last of these calls on, another stage may have the file. */
+static bool park(struct ks_stage *stage)
+{
+    struct ks_vault *vault = stage->vault;
+    if (!stage->on_disk || stage->size == 0 || stage->is_lost ||
+        (stage->fd >= 0 && ks_vault_close_written(stage) != KS_OK) ||
+        !ks_puts_park(vault->options.puts, stage->put, stage->last_byte_ms + vault->stage_lifetime_ms))
+        return false;
+    ks_vault_leave_file(stage);
+    return true;
+}
+
+void ks_vault_end(struct ks_stage *stage, bool may_be_parked)
+{
+    bool is_parked = stage->put != NULL && may_be_parked && park(stage);
+    if (!is_parked)
+        ks_vault_remove_file(stage);
+    if (!is_parked && stage->put != NULL)
+        ks_puts_forget(stage->vault->options.puts, stage->put);
+    stage->put = NULL;
+    ks_vault_release(stage);
+}
+
+void ks_vault_remove_parked(struct ks_vault *vault, struct ks_put_entry *put)
+{
+    char path[sizeof "staging/" + KS_NAMES_PUT_SIZE] = "staging/";
+    char *name = path + sizeof "staging/" - 1;
+    struct ks_held_file *held = NULL;
+    ks_names_put(vault->options.aliases, &put->id, put->put_id, name);
+    if (vault->options.reaper != NULL)
+        held = ks_reaper_hold(vault->options.directory_fd, path);
+    unlink_staged(vault, name);
+    ks_reaper_let_go(vault->options.reaper, held);
+    ks_puts_forget(vault->options.puts, put);
+}
+
+/* ---- which file it is ---- */
+
+static int64_t nanoseconds(const struct timespec *time)
+{
+    return (int64_t)time->tv_sec * 1000 * 1000 * 1000 + time->tv_nsec;
+}
+
+static bool take_identity(const struct stat *status, struct ks_vault_identity *identity)
+{
+    *identity = (struct ks_vault_identity){
+        .device = status->st_dev,
+        .inode = status->st_ino,
+        .size = (uint64_t)status->st_size,
+        .written = nanoseconds(&status->st_mtim),
+        .changed = nanoseconds(&status->st_ctim),
+    };
+    return S_ISREG(status->st_mode);
+}
+
+bool ks_vault_identify(const struct ks_vault *vault, const char *path, struct ks_vault_identity *identity)
+{
+    struct stat status;
+    return fstatat(vault->options.directory_fd, path, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           take_identity(&status, identity);
+}
+
+bool ks_vault_identify_open(int fd, struct ks_vault_identity *identity)
+{
+    struct stat status;
+    return fstat(fd, &status) == 0 && take_identity(&status, identity);
+}
+
+bool ks_vault_is_same(const struct ks_vault_identity *left, const struct ks_vault_identity *right)
+{
+    return left->device == right->device && left->inode == right->inode && left->size == right->size &&
+           left->written == right->written && left->changed == right->changed;
 }

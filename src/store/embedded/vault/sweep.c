@@ -2,7 +2,6 @@
 #include "store/embedded/vault/sweep.h"
 
 #include "base/text.h"
-#include "wire/drop_codec.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -49,7 +48,17 @@ static const struct dirent *next_entry(DIR *listing, enum ks_result *result)
     }
 }
 
-enum ks_result ks_sweep_clear_staging(int directory_fd)
+/* ---- staging/ ---- */
+
+/* A clock that was set back is no reason to lose what is there. */
+static bool goes_on(int staging_fd, const char *name, int64_t oldest)
+{
+    struct stat status;
+    return ks_names_is_put(name) && fstatat(staging_fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISREG(status.st_mode) && status.st_size > 0 && status.st_mtim.tv_sec >= oldest;
+}
+
+enum ks_result ks_sweep_clear_staging(int directory_fd, int64_t oldest)
 {
     DIR *listing = NULL;
     enum ks_result result = open_listing(directory_fd, "staging", &listing);
@@ -57,7 +66,8 @@ enum ks_result ks_sweep_clear_staging(int directory_fd)
         return result;
     const struct dirent *entry = NULL;
     while ((entry = next_entry(listing, &result)) != NULL) {
-        if (unlinkat(dirfd(listing), entry->d_name, 0) != 0) {
+        if (!goes_on(dirfd(listing), entry->d_name, oldest) &&
+            unlinkat(dirfd(listing), entry->d_name, 0) != 0) {
             result = failure_of(errno);
             break;
         }
@@ -65,6 +75,63 @@ enum ks_result ks_sweep_clear_staging(int directory_fd)
     closedir(listing);
     return result;
 }
+
+/* False for what is not one, or is not there any more. */
+static bool read_staged(int staging_fd, const struct ks_alias_key *aliases, const char *name,
+                        struct ks_sweep_staged *staged)
+{
+    struct stat status;
+    if (fstatat(staging_fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0)
+        return false;
+    *staged = (struct ks_sweep_staged){
+        .name = name, .bytes = (uint64_t)status.st_size, .written = status.st_mtim.tv_sec};
+    return ks_names_read_put(aliases, name, &staged->id, staged->put_id);
+}
+
+enum ks_result ks_sweep_walk_staging(int directory_fd, const struct ks_alias_key *aliases,
+                                     enum ks_result (*visit)(void *context,
+                                                             const struct ks_sweep_staged *staged),
+                                     void *context)
+{
+    DIR *listing = NULL;
+    enum ks_result result = open_listing(directory_fd, "staging", &listing);
+    if (result != KS_OK)
+        return result;
+    const struct dirent *entry = NULL;
+    while ((entry = next_entry(listing, &result)) != NULL) {
+        struct ks_sweep_staged staged;
+        if (read_staged(dirfd(listing), aliases, entry->d_name, &staged))
+            result = visit(context, &staged);
+        if (result != KS_OK)
+            break;
+    }
+    closedir(listing);
+    return result;
+}
+
+enum ks_result ks_sweep_remove_staged(int directory_fd, const char *name)
+{
+    char path[sizeof "staging/" + KS_NAMES_PUT_SIZE];
+    snprintf(path, sizeof path, "staging/%s", name);
+    return unlinkat(directory_fd, path, 0) == 0 || errno == ENOENT ? KS_OK : failure_of(errno);
+}
+
+enum ks_result ks_sweep_remove_puts(int directory_fd, const struct ks_alias_key *aliases,
+                                    struct ks_puts *puts, const struct ks_client_id *id)
+{
+    enum ks_result result = KS_OK;
+    struct ks_put_entry *put = NULL;
+    while ((put = ks_puts_take_of(puts, id)) != NULL) {
+        char name[KS_NAMES_PUT_SIZE];
+        ks_names_put(aliases, &put->id, put->put_id, name);
+        enum ks_result removed = ks_sweep_remove_staged(directory_fd, name);
+        result = result == KS_OK ? removed : result;
+        ks_puts_forget(puts, put);
+    }
+    return result;
+}
+
+/* ---- files/ ---- */
 
 struct directory_walk {
     int directory_fd;
@@ -90,22 +157,13 @@ static bool is_of_type(int directory_fd, const struct dirent *entry, unsigned ch
            IFTODT(status.st_mode) == type;
 }
 
-static bool is_stored_name(const char *name)
-{
-    const char *kept = NULL;
-    size_t kept_size = 0;
-    size_t size = strlen(name);
-    return size <= KS_NAMES_STORED_LIMIT && ks_kept_name(name, size, &kept, &kept_size) == KS_OK &&
-           kept == name;
-}
-
 static enum ks_result visit_file(const struct directory_walk *walk, const struct ks_client_id *id,
-                                 const char *directory, const char *name)
+                                 const char *directory, const char *name, const char *kept)
 {
-    struct ks_vault_row row = {.id = *id, .file_name = name, .kept_name = name};
+    struct ks_vault_row row = {.id = *id, .file_name = kept, .kept_name = kept};
     int length = snprintf(row.path_name, sizeof row.path_name, "%s/%s", directory, name);
     if (length < 0 || (size_t)length >= sizeof row.path_name)
-        return KS_OK; /* is_stored_name has seen to it */
+        return KS_OK; /* ks_names_read_stored has seen to it */
     return walk->visit(walk->context, &row);
 }
 
@@ -119,11 +177,14 @@ static enum ks_result walk_directory(const struct directory_walk *walk, const ch
         return result;
     const struct dirent *entry = NULL;
     while ((entry = next_entry(listing, &result)) != NULL) {
-        if (!is_of_type(dirfd(listing), entry, DT_REG) || !is_stored_name(entry->d_name)) {
+        char kept[KS_TEXT_FIELD_SIZE];
+        if (ks_names_read_removed(entry->d_name) != NULL)
+            continue;
+        if (!is_of_type(dirfd(listing), entry, DT_REG) || !ks_names_read_stored(entry->d_name, kept)) {
             report_stranger(walk->log, shown, entry->d_name);
             continue;
         }
-        result = visit_file(walk, id, directory, entry->d_name);
+        result = visit_file(walk, id, directory, entry->d_name, kept);
         if (result != KS_OK)
             break;
     }
@@ -160,13 +221,18 @@ enum ks_result ks_sweep_walk_directory(int directory_fd, const struct ks_log *lo
     return walk_directory(&walk, path, "a directory of files/", id); /* its name is the secret id */
 }
 
-enum ks_result ks_sweep_walk_files(int directory_fd, const struct ks_alias_key *aliases,
-                                   const struct ks_log *log,
-                                   enum ks_result (*visit)(void *context, const struct ks_vault_row *row),
-                                   void *context)
+static enum ks_result walk_files_of(void *context, const char *directory, const struct ks_client_id *id)
 {
-    const struct directory_walk walk = {
-        .directory_fd = directory_fd, .log = log, .visit = visit, .context = context};
+    return walk_directory(context, directory, directory, id);
+}
+
+/* Calls `visit` for each user's directory. What else lies in files/ is logged, if there is a log. */
+static enum ks_result walk_users(int directory_fd, const struct ks_alias_key *aliases,
+                                 const struct ks_log *log,
+                                 enum ks_result (*visit)(void *context, const char *directory,
+                                                         const struct ks_client_id *id),
+                                 void *context)
+{
     DIR *listing = NULL;
     enum ks_result result = open_listing(directory_fd, "files", &listing);
     if (result != KS_OK)
@@ -176,17 +242,76 @@ enum ks_result ks_sweep_walk_files(int directory_fd, const struct ks_alias_key *
         char directory[KS_NAMES_DIRECTORY_SIZE];
         struct ks_client_id id;
         if (!is_of_type(dirfd(listing), entry, DT_DIR) || !ks_names_read_directory(entry->d_name, &id)) {
-            report_stranger(log, "files/", entry->d_name);
+            if (log != NULL)
+                report_stranger(log, "files/", entry->d_name);
             continue;
         }
         ks_alias_to_id(aliases, id.bytes, id.bytes);
         ks_names_directory(aliases, &id, directory);
-        result = walk_directory(&walk, directory, directory, &id);
+        result = visit(context, directory, &id);
         if (result != KS_OK)
             break;
     }
     closedir(listing);
     return result;
+}
+
+enum ks_result ks_sweep_walk_files(int directory_fd, const struct ks_alias_key *aliases,
+                                   const struct ks_log *log,
+                                   enum ks_result (*visit)(void *context, const struct ks_vault_row *row),
+                                   void *context)
+{
+    struct directory_walk walk = {
+        .directory_fd = directory_fd, .log = log, .visit = visit, .context = context};
+    return walk_users(directory_fd, aliases, log, walk_files_of, &walk);
+}
+
+struct removed_walk {
+    int directory_fd;
+    enum ks_result (*visit)(void *context, const char *path, const char *removed);
+    void *context;
+};
+
+static enum ks_result visit_removed(const struct removed_walk *walk, const char *directory, const char *name)
+{
+    char path[KS_NAMES_PATH_SIZE];
+    char removed[KS_NAMES_REMOVED_SIZE];
+    const char *stored = ks_names_read_removed(name);
+    if (stored == NULL)
+        return KS_OK;
+    int path_size = snprintf(path, sizeof path, "%s/%s", directory, stored);
+    int removed_size = snprintf(removed, sizeof removed, "%s/%s", directory, name);
+    if (path_size < 0 || (size_t)path_size >= sizeof path || removed_size < 0 ||
+        (size_t)removed_size >= sizeof removed)
+        return KS_OK; /* ks_names_read_removed has seen to it */
+    return walk->visit(walk->context, path, removed);
+}
+
+static enum ks_result walk_removed_of(void *context, const char *directory, const struct ks_client_id *id)
+{
+    const struct removed_walk *walk = context;
+    DIR *listing = NULL;
+    enum ks_result result = open_listing(walk->directory_fd, directory, &listing);
+    (void)id;
+    if (result != KS_OK)
+        return result;
+    const struct dirent *entry = NULL;
+    while ((entry = next_entry(listing, &result)) != NULL) {
+        result = visit_removed(walk, directory, entry->d_name);
+        if (result != KS_OK)
+            break;
+    }
+    closedir(listing);
+    return result;
+}
+
+enum ks_result ks_sweep_walk_removed(int directory_fd, const struct ks_alias_key *aliases,
+                                     enum ks_result (*visit)(void *context, const char *path,
+                                                             const char *removed),
+                                     void *context)
+{
+    struct removed_walk walk = {.directory_fd = directory_fd, .visit = visit, .context = context};
+    return walk_users(directory_fd, aliases, NULL, walk_removed_of, &walk);
 }
 
 enum ks_result ks_sweep_messages(int directory_fd, const struct ks_log *log,

@@ -1,6 +1,7 @@
-/* sweep.h — what happens in the data directory before the vault opens: staging/ is emptied, files/ is walked,
- * what nobody knows of is removed from messages/. Nothing in files/ is changed then. And how the files of a
- * removed user go. Memory does not grow with the number of files. The opener's thread, unless said otherwise.
+/* sweep.h — what happens in the data directory before the vault opens: staging/ is emptied but for what goes
+ * on, files/ is walked, what nobody knows of is removed from messages/. Nothing in files/ is changed then.
+ * And how the files of a removed user go. Memory does not grow with the number of files. The opener's thread,
+ * unless said otherwise.
  */
 #ifndef KS_STORE_EMBEDDED_VAULT_SWEEP_H
 #define KS_STORE_EMBEDDED_VAULT_SWEEP_H
@@ -10,8 +11,33 @@
 
 #include <sys/stat.h>
 
-/* Removes everything in staging/. KS_OK, KS_NO_MEMORY, KS_IO. */
-enum ks_result ks_sweep_clear_staging(int directory_fd);
+/* Removes everything in staging/ but what has come of own files and was last written at `oldest` (wall
+ * seconds) or later. KS_OK, KS_NO_MEMORY, KS_IO. */
+enum ks_result ks_sweep_clear_staging(int directory_fd, int64_t oldest);
+
+/* What that left. */
+struct ks_sweep_staged {
+    const char *name;               /* in staging/ */
+    struct ks_client_id id;         /* whose … */
+    uint8_t put_id[KS_PUT_ID_SIZE]; /* … and which … */
+    uint64_t bytes;                 /* … how much has come … */
+    int64_t written;                /* … and when it was last written, in wall seconds */
+};
+
+/* Calls `visit` for each of these, until one answers something else than KS_OK. KS_OK, KS_NO_MEMORY, KS_IO,
+ * or what `visit` said. */
+enum ks_result ks_sweep_walk_staging(int directory_fd, const struct ks_alias_key *aliases,
+                                     enum ks_result (*visit)(void *context,
+                                                             const struct ks_sweep_staged *staged),
+                                     void *context);
+
+/* Removes one of them. KS_OK, KS_IO. */
+enum ks_result ks_sweep_remove_staged(int directory_fd, const char *name);
+
+/* Removes what is parked of a user who is no more, and has none of it parked any more. Any thread, while the
+ * server runs. KS_OK, KS_IO. */
+enum ks_result ks_sweep_remove_puts(int directory_fd, const struct ks_alias_key *aliases,
+                                    struct ks_puts *puts, const struct ks_client_id *id);
 
 /* Calls `visit` for every directory in files/ that has the name of one, with the 16 bytes that it stands for,
  * until one answers something else than KS_OK; directories that it renames may come again. What else lies
@@ -21,15 +47,22 @@ enum ks_result ks_sweep_walk_directories(int directory_fd,
                                                                  const struct ks_client_id *bytes),
                                          void *context);
 
-/* The same for every regular file in a user's directory, with its stored name as file name and kept name;
- * what else lies there is logged. */
+/* The same for every regular file in a user's directory, with what its stored name stands for as file name
+ * and kept name; what is being removed is left out, and what else lies there is logged. */
 enum ks_result ks_sweep_walk_files(int directory_fd, const struct ks_alias_key *aliases,
                                    const struct ks_log *log,
                                    enum ks_result (*visit)(void *context, const struct ks_vault_row *row),
                                    void *context);
 
-/* The same for the one directory of this path, which is an old one (ks_names_old_directory) and counts as the
- * user's. */
+/* The same for every file in a user's directory that is being removed: `path` is where it was, `removed`
+ * where it is. `visit` may delete it. */
+enum ks_result ks_sweep_walk_removed(int directory_fd, const struct ks_alias_key *aliases,
+                                     enum ks_result (*visit)(void *context, const char *path,
+                                                             const char *removed),
+                                     void *context);
+
+/* The same as ks_sweep_walk_files for the one directory of this path, which is an old one
+ * (ks_names_old_directory) and counts as the user's. */
 enum ks_result ks_sweep_walk_directory(int directory_fd, const struct ks_log *log, const char *path,
                                        const struct ks_client_id *id,
                                        enum ks_result (*visit)(void *context, const struct ks_vault_row *row),

@@ -64,6 +64,34 @@ void ks_vault_discard(struct ks_vault *vault, struct ks_stage *stage, struct ks_
     post_to_stage(stage, &stage->discarding, ks_stage_run_discard);
 }
 
+void ks_vault_put_open(struct ks_vault *vault, struct ks_store_put_open *request)
+{
+    request->stage = NULL;
+    enum ks_result result = ks_vault_put_new(vault, request, &request->stage);
+    if (result == KS_OK)
+        post_to_stage(request->stage, &request->request.task, ks_putting_run_open);
+    else
+        ks_reply_now(&request->request, result);
+}
+
+void ks_vault_put_park(struct ks_vault *vault, struct ks_stage *stage)
+{
+    (void)vault;
+    post_to_stage(stage, &stage->discarding, ks_putting_run_park);
+}
+
+void ks_vault_remove(struct ks_vault *vault, struct ks_store_remove_file *request)
+{
+    struct ks_stage *removal = NULL;
+    enum ks_result result = ks_vault_removal_new(vault, request, &removal);
+    if (result != KS_OK) {
+        ks_reply_now(&request->request, result);
+        return;
+    }
+    removal->request = &request->request;
+    post_to_stage(removal, &removal->discarding, ks_stage_run_remove);
+}
+
 /* Who has no stages has none that could fail; any thread will do then. */
 void ks_vault_expel(struct ks_vault *vault, struct ks_vault_expulsion *expulsion)
 {
@@ -166,6 +194,7 @@ enum ks_result ks_vault_open(const struct ks_vault_options *options, struct ks_v
     created->files_is_dirty = true;     /* what an earlier server left unsynced */
     created->messages_is_dirty = false; /* there, what has no row is gone */
     pthread_mutex_init(&created->lock, NULL);
+    pthread_cond_init(&created->removed, NULL);
     created->staging_fd = openat(options->directory_fd, "staging", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     enum ks_result result = created->staging_fd >= 0 ? KS_OK : ks_vault_failure(errno);
     if (result == KS_OK)
@@ -183,9 +212,11 @@ enum ks_result ks_vault_open(const struct ks_vault_options *options, struct ks_v
 
 void ks_vault_stop(struct ks_vault *vault)
 {
+    atomic_store(&vault->is_stopping, true);
     for (unsigned i = 0; i < vault->thread_count; i++)
         ks_thread_stop(vault->threads[i].thread);
     vault->thread_count = 0;
+    ks_removing_wait(vault);
     ks_thread_stop(vault->confirm_thread);
     vault->confirm_thread = NULL;
 }
@@ -197,11 +228,16 @@ void ks_vault_free(struct ks_vault *vault)
     struct ks_stage *next = NULL;
     for (struct ks_stage *stage = vault->stages; stage != NULL; stage = next) {
         next = stage->all_next;
+        if (stage->put != NULL)
+            ks_vault_leave_file(stage);
         ks_vault_remove_file(stage);
         ks_vault_release(stage);
     }
+    for (unsigned i = 0; i < KS_VAULT_THREAD_LIMIT; i++)
+        free(vault->threads[i].scratch);
     if (vault->staging_fd >= 0)
         close(vault->staging_fd);
+    pthread_cond_destroy(&vault->removed);
     pthread_mutex_destroy(&vault->lock);
     free(vault);
 }

@@ -1,6 +1,6 @@
-/* vault_internal.h — the vault from within: what vault.c, stage.c, confirm.c and staging.c share. Calls go in
- * this order: requests (vault.c) to the stage threads (stage.c), from there to the confirm thread
- * (confirm.c), and all of them to what they do with stages (staging.c).
+/* vault_internal.h — the vault from within: what its files share. Calls go in this order: requests (vault.c)
+ * to the stage threads (stage.c; putting.c, where own files are opened), from there to the confirm thread
+ * (confirm.c, with removing.c), and all of them to what they do with stages (stage_files.c, staging.c).
  */
 #ifndef KS_STORE_EMBEDDED_VAULT_VAULT_INTERNAL_H
 #define KS_STORE_EMBEDDED_VAULT_VAULT_INTERNAL_H
@@ -11,13 +11,13 @@
 #include "store/embedded/vault/vault.h"
 
 #include <pthread.h>
+#include <sys/types.h>
 
 enum {
     KS_VAULT_THREAD_LIMIT = 4,
     KS_VAULT_OPEN_FILES = 128,      /* stages with an open file, of all stage threads together */
     KS_VAULT_CONFIRMING_FILES = 64, /* confirms and appends that wait with an open file; the others are opened
                                      * again */
-    KS_VAULT_STAGE_NAME_SIZE = 17,
 };
 
 /* One stage thread. The lists are its own. */
@@ -29,6 +29,7 @@ struct ks_vault_thread {
     unsigned open_files;      /* in by_use */
     unsigned open_file_limit; /* beyond, the first of by_use is closed until it is needed */
     unsigned owners;          /* under vault->lock: users pinned here */
+    uint8_t *scratch;         /* what was read, of any of them; NULL until the first is */
 };
 
 /* A user with stages. Made and freed under vault->lock. */
@@ -40,6 +41,15 @@ struct ks_vault_owner {
     uint64_t synced_in_group;   /* the confirm thread's: the group that last synced this user's directory */
     uint64_t renamed_in_group;  /* the same: the group that last put a file there */
     enum ks_result sync_result; /* the same: of synced_in_group */
+};
+
+/* Which file lies at a path, and that it was not touched since. */
+struct ks_vault_identity {
+    dev_t device;
+    ino_t inode;
+    uint64_t size;
+    int64_t written; /* st_mtim and st_ctim, in nanoseconds */
+    int64_t changed;
 };
 
 enum stage_state {
@@ -54,11 +64,14 @@ struct ks_stage {
     struct ks_vault *vault;
     struct ks_vault_owner *owner;
     struct ks_stage_transform transform;
-    char name[KS_VAULT_STAGE_NAME_SIZE];    /* in staging/ */
+    char name[KS_NAMES_REMOVED_SIZE]; /* in staging/; of a removal its file's path, the confirm thread's */
     char file_name[KS_TEXT_FIELD_SIZE + 1]; /* as the client sent it */
     enum ks_stage_purpose purpose;
     struct ks_vault_row row; /* its `next` links the confirms that wait, then a group's rows */
     struct ks_stage *all_previous, *all_next; /* under vault->lock: every stage there is */
+    uint64_t declared;                        /* of a put: the size of all of it */
+    bool replace;                             /* the same */
+    struct ks_put_entry *put;                 /* the same, from when it was opened until its end */
 
     /* The stage thread's until a confirm hands it over, then the confirm thread's. */
     uint8_t state; /* enum stage_state; stage.c changes it */
@@ -70,16 +83,27 @@ struct ks_stage {
     unsigned failed_syncs;     /* of vault->failed_syncs, when the first byte was about to be written */
     bool is_direct;            /* it bypasses the page cache */
     uint64_t size;
-    bool is_dated;       /* row.written is known */
-    struct ks_sums sums; /* of a message's content */
-    uint64_t write_back; /* up to here the kernel was asked to write */
+    bool is_dated;                 /* row.written is known */
+    struct ks_sums sums;           /* of a message's content */
+    struct ks_cksum cksum;         /* of a put: of what has come, or has been read of that */
+    struct ks_vault_identity kept; /* of a put with row.is_kept: the file that is kept */
+    bool is_lost;                  /* some of it may not be on disk, and that was told */
+    uint64_t write_back;           /* up to here the kernel was asked to write */
     uint64_t last_byte_ms;
     struct ks_stage *age_previous, *age_next;
     struct ks_stage *use_previous, *use_next;
     bool in_place;                    /* there is a file where row.path_name says */
-    struct ks_store_request *request; /* the confirm or append, or the discard's, which may have none */
+    bool replaced;                    /* another one has gone for it */
+    struct ks_store_request *request; /* the confirm, append, removal or opening, or the discard's, which may
+                                       * have none */
     struct ks_task discarding;
     struct ks_vault_rows rows; /* of the group whose first row is this stage's */
+
+    /* Of a removal, under vault->lock; removing.c tells what they are. */
+    UT_hash_handle hh;
+    bool holds;
+    bool is_final;
+    struct ks_stage *earlier, *later;
 };
 
 struct ks_vault {
@@ -92,10 +116,14 @@ struct ks_vault {
     _Atomic unsigned confirming_files;
     _Atomic bool no_direct;        /* the file system cannot do direct I/O */
     _Atomic unsigned failed_syncs; /* of the whole file system: confirm.c */
+    _Atomic bool is_stopping;      /* nothing more is read than has to be */
 
-    pthread_mutex_t lock; /* of the next two, and what they hold as marked */
+    pthread_mutex_t lock; /* of the next four, and what they hold as marked */
     struct ks_vault_owner *owners;
     struct ks_stage *stages;
+    struct ks_stage *removals; /* by path: the last one of each that is not over */
+    unsigned removing;         /* how many there are */
+    pthread_cond_t removed;    /* there are none any more */
 
     struct ks_thread *confirm_thread;
     /* The confirm thread's. */
@@ -121,32 +149,92 @@ struct ks_vault_thread *ks_vault_thread_of(struct ks_vault *vault, const struct 
 enum ks_result ks_vault_stage_new(struct ks_vault *vault, const struct ks_store_stage_open *request,
                                   struct ks_stage **stage);
 
-/* Frees a stage that is in no list of a thread; the file is the caller's business. Any thread. */
+/* The same for an own file: KS_INVALID for a name that ks_file_name_is_valid refuses. */
+enum ks_result ks_vault_put_new(struct ks_vault *vault, const struct ks_store_put_open *request,
+                                struct ks_stage **stage);
+
+/* The same for a removal, which goes the way of a stage: KS_NOT_FOUND for a name that no file can have. */
+enum ks_result ks_vault_removal_new(struct ks_vault *vault, const struct ks_store_remove_file *request,
+                                    struct ks_stage **stage);
+
+/* Frees a stage that is in no list of a thread; the file is the caller's business, and the put, too. Any
+ * thread. */
 void ks_vault_release(struct ks_stage *stage);
 
 /* Closes the stage's file and removes it from staging/, as far as it is open and there. */
 void ks_vault_remove_file(struct ks_stage *stage);
+
+/* Closes it, as far as it is open, and leaves it there. */
+void ks_vault_leave_file(struct ks_stage *stage);
+
+/* Frees a stage that is in no list of a thread, and removes its file from staging/; but what has come of a
+ * put is parked, if it may be and is worth it. Whoever asks for the put id from now on finds it. Any thread.
+ */
+void ks_vault_end(struct ks_stage *stage, bool may_be_parked);
+
+/* Whether a put that ended with this may be parked (store_files.h). */
+bool ks_vault_stays_after(enum ks_result result);
+
+/* Removes a parked put, which the caller has taken, and forgets it. Any thread. */
+void ks_vault_remove_parked(struct ks_vault *vault, struct ks_put_entry *put);
+
+/* True with *identity when there is a regular file of this path in the data directory; that of an open one.
+ */
+bool ks_vault_identify(const struct ks_vault *vault, const char *path, struct ks_vault_identity *identity);
+bool ks_vault_identify_open(int fd, struct ks_vault_identity *identity);
+bool ks_vault_is_same(const struct ks_vault_identity *left, const struct ks_vault_identity *right);
 
 /* Closes the stage's file, which is open, and will be needed again. All that was written to it is handed to
  * the disk first: an error of that is told to this descriptor, and perhaps to none that is opened later.
  * KS_OK, or why the file is worth nothing. */
 enum ks_result ks_vault_close_written(struct ks_stage *stage);
 
-/* Opens the stage's file, which is on disk, for writing and syncing. KS_OK with *fd. */
+/* Opens the stage's file, which is on disk, for reading, writing and syncing. KS_OK with *fd; errno. */
 enum ks_result ks_vault_reopen(const struct ks_stage *stage, int *fd);
 
 /* What putting the stage's file in place would change, `size` being its own. Asks the disk. */
 struct ks_quota_change ks_vault_change(const struct ks_stage *stage, uint64_t size);
 
+/* ---- stage_files.c: on the thread that the stage is pinned to ---- */
+
+/* The door of its states. */
+void ks_stage_become(struct ks_stage *stage, enum stage_state state);
+
+/* Takes the stage out of the thread's lists; its file stays open. */
+void ks_stage_delist(struct ks_stage *stage);
+
+/* The stage was used just now: it is the last to be swept, and to be closed. Its file is open. */
+void ks_stage_mark_used(struct ks_stage *stage);
+
+/* The stage fails, and its file goes. */
+void ks_stage_fail(struct ks_stage *stage, enum ks_result failure);
+
+/* Opens the stage's file, unless it is open, and makes it, unless it is there: then the stage is in the
+ * thread's lists. */
+enum ks_result ks_stage_open_file(struct ks_stage *stage);
+
+/* The same for one that a put has left. KS_NOT_FOUND when it is not there. */
+enum ks_result ks_stage_resume_file(struct ks_stage *stage);
+
+/* Of a file that is whole, and open; it is not written again. */
+void ks_stage_date(struct ks_stage *stage);
+
+/* ---- putting.c ---- */
+
+/* Tasks of stage threads: an own file is opened, or parked. */
+void ks_putting_run_open(struct ks_task *task);
+void ks_putting_run_park(struct ks_task *task);
+
 /* ---- stage.c ---- */
 
 /* Tasks of stage threads: an opening that is over a limit unless it replaces a file, a chunk, a confirm, an
- * append, a discard, the stages of a user who goes; and the thread's tick. */
+ * append, a discard, a removal, the stages of a user who goes; and the thread's tick. */
 void ks_stage_run_judge(struct ks_task *task);
 void ks_stage_run_write(struct ks_task *task);
 void ks_stage_run_confirm(struct ks_task *task);
 void ks_stage_run_append(struct ks_task *task);
 void ks_stage_run_discard(struct ks_task *task);
+void ks_stage_run_remove(struct ks_task *task);
 void ks_stage_run_expel(struct ks_task *task);
 void ks_stage_tick(void *vault_thread);
 
@@ -155,6 +243,19 @@ void ks_stage_tick(void *vault_thread);
 /* Tasks and end of batch of the confirm thread, whose context is the vault. */
 void ks_confirm_run(struct ks_task *task);
 void ks_confirm_run_append(struct ks_task *task);
+void ks_confirm_run_remove(struct ks_task *task);
 void ks_confirm_batch_done(void *context);
+
+/* ---- removing.c ---- */
+
+/* Takes the file of a removal away, as far as there is one. 0, or the error number. The confirm thread. */
+int ks_removing_take(struct ks_stage *stage);
+
+/* The end of a removal: gives the file to the reaper, or brings it back; answers, and frees the stage. */
+void ks_removing_end(struct ks_stage *stage, enum ks_result result);     /* the index's thread */
+void ks_removing_give_up(struct ks_stage *stage, enum ks_result result); /* the confirm thread */
+
+/* Returns when no removal is with the index or the confirm thread. Any other thread; nobody asks any more. */
+void ks_removing_wait(struct ks_vault *vault);
 
 #endif

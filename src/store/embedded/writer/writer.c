@@ -38,6 +38,9 @@ static const char *const statement_texts[KS_STATEMENT_COUNT] = {
     [KS_STATEMENT_DELETE_FILES] =
         "DELETE FROM files WHERE rowid IN (SELECT rowid FROM files WHERE ID=? LIMIT ?)",
     [KS_STATEMENT_DELETE_FILE] = "DELETE FROM files WHERE rowid=? AND PathName=?",
+    [KS_STATEMENT_REMOVE_FILE] = "DELETE FROM files WHERE PathName=?",
+    [KS_STATEMENT_HAS_FILE] = "SELECT 1 FROM files WHERE ID=? AND KeptName=? AND PathName=? AND Size=?"
+                              " AND Cksum=? AND Written=?",
     [KS_STATEMENT_SET_CONTENT_KEY] = "UPDATE clients SET AESKey=?, AESKeyUsed=? WHERE rowid=?",
     [KS_STATEMENT_FORGET_CONTENT_KEY] =
         "UPDATE clients SET AESKey=NULL, AESKeyUsed=NULL WHERE rowid=? AND AESKey=?",

@@ -28,16 +28,18 @@ enum { KS_INSERTED_TOGETHER = 16 };
 enum ks_statement {
     KS_STATEMENT_BEGIN,
     KS_STATEMENT_COMMIT,
-    KS_STATEMENT_INSERT_CLIENT,      /* ID, Name, PublicKey, LastSeen, Registered, AESKeyUsed, Skeleton */
-    KS_STATEMENT_DELETE_CLIENT,      /* rowid */
-    KS_STATEMENT_READ_PUBLIC_KEY,    /* rowid */
-    KS_STATEMENT_SET_PUBLIC_KEY,     /* PublicKey, rowid */
-    KS_STATEMENT_RESET_KEY,          /* KeyReset, rowid */
-    KS_STATEMENT_INSERT_REMOVAL,     /* ID */
-    KS_STATEMENT_DELETE_REMOVAL,     /* ID */
-    KS_STATEMENT_DELETE_FILES,       /* ID, how many */
-    KS_STATEMENT_DELETE_FILE,        /* rowid, PathName */
-    KS_STATEMENT_SET_CONTENT_KEY,    /* AESKey, AESKeyUsed, rowid */
+    KS_STATEMENT_INSERT_CLIENT,   /* ID, Name, PublicKey, LastSeen, Registered, AESKeyUsed, Skeleton */
+    KS_STATEMENT_DELETE_CLIENT,   /* rowid */
+    KS_STATEMENT_READ_PUBLIC_KEY, /* rowid */
+    KS_STATEMENT_SET_PUBLIC_KEY,  /* PublicKey, rowid */
+    KS_STATEMENT_RESET_KEY,       /* KeyReset, rowid */
+    KS_STATEMENT_INSERT_REMOVAL,  /* ID */
+    KS_STATEMENT_DELETE_REMOVAL,  /* ID */
+    KS_STATEMENT_DELETE_FILES,    /* ID, how many */
+    KS_STATEMENT_DELETE_FILE,     /* rowid, PathName */
+    KS_STATEMENT_REMOVE_FILE,     /* PathName */
+    KS_STATEMENT_HAS_FILE,        /* ID, KeptName, PathName, Size, Cksum, Written: a row when it is just so */
+    KS_STATEMENT_SET_CONTENT_KEY, /* AESKey, AESKeyUsed, rowid */
     KS_STATEMENT_FORGET_CONTENT_KEY, /* rowid, AESKey */
     KS_STATEMENT_SET_LAST_SEEN,      /* LastSeen, AESKeyUsed, rowid */
     KS_STATEMENT_PUT_FILE,           /* ID, FileName, PathName, KeptName, Size, Cksum, Written */

@@ -105,6 +105,8 @@ static void an_account_is_told_what_it_may_and_what_it_uses(void **state)
     assert_int_equal(number_of(list, size, KS_ACCOUNT_ENTRY_BYTES), 5);
     assert_int_equal(number_of(list, size, KS_ACCOUNT_ENTRY_WAITING), 0);
     assert_int_equal(number_of(list, size, KS_ACCOUNT_ENTRY_WAITING_BYTES), 0);
+    assert_int_equal(number_of(list, size, KS_ACCOUNT_ENTRY_PUTS), 0);
+    assert_int_equal(number_of(list, size, KS_ACCOUNT_ENTRY_PUT_BYTES), 0);
     assert_int_equal(number_of(list, size, KS_ACCOUNT_ENTRY_CLASSIC), 0);
 }
 

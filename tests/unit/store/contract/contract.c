@@ -202,9 +202,10 @@ static int run_subject(const struct contract_harness *harness, const struct cont
 int contract_run(const struct contract_harness *harness)
 {
     static const struct contract_subject *const subjects[] = {
-        &contract_requests, &contract_users,     &contract_lists,    &contract_keys,
-        &contract_uploads,  &contract_messages,  &contract_leases,   &contract_settling,
-        &contract_limits,   &contract_operators, &contract_accounts, &contract_identities,
+        &contract_requests,  &contract_users,    &contract_lists,      &contract_keys,
+        &contract_uploads,   &contract_puts,     &contract_put_limits, &contract_own_files,
+        &contract_messages,  &contract_leases,   &contract_settling,   &contract_limits,
+        &contract_operators, &contract_accounts, &contract_identities,
     };
     int failed = 0;
     for (size_t i = 0; i < KS_COUNT_OF(subjects); i++)
