@@ -11,7 +11,7 @@ import threading
 import pytest
 from peer import crypto
 from peer.file_fixtures import Folder
-from peer.kesher import Kesher, outcome_of
+from peer.kesher import Kesher, outcome_of, write_identity
 
 ROOT_WRITES_EVERYWHERE = os.geteuid() == 0
 SIZES = [0, 1, 255, 65_536, 262_144, 262_145, (1 << 20) + 3, 5_000_001]
@@ -215,7 +215,11 @@ def test_a_name_that_nobody_can_have_is_refused_by_as(folder, name):
     assert folder.names() == []
 
 
-@pytest.mark.parametrize("name", [b"two words", b"-r", "שלום".encode(), "日本語/🙂".encode(), b"\xff\xfe", b"a: 5 bytes"])
+@pytest.mark.parametrize(
+    "name",
+    [b"two words", b"-r", "שלום".encode(), "日本語/🙂".encode(), b"\xff\xfe", b"a: 5 bytes", b"n" * 254],
+    ids=repr,
+)
 def test_a_name_of_any_other_bytes_goes_there_and_back(folder, name):
     folder.write(name, b"content")
     folder.succeed("put", "-r", ".")
@@ -266,7 +270,7 @@ def test_files_are_written_to_the_standard_output_one_after_another(folder):
     for name, text in content.items():
         folder.write(name, text)
     folder.succeed("put", *content)
-    run = subprocess.run(folder.command("get", "-", "c", "a", "b"), capture_output=True, cwd=folder.directory, **{"start_new_session": True})
+    run = subprocess.run(folder.command("get", "-", "c", "a", "b"), capture_output=True, start_new_session=True)
     assert (run.returncode, run.stdout) == (0, content["c"] + content["a"] + content["b"])
     told = [line.partition(":")[0] for line in run.stderr.decode().splitlines()]
     assert told == ["c", "a", "b"]
@@ -417,6 +421,28 @@ def test_a_directory_that_cannot_be_written_to_is_told(photos):
     assert list(here.iterdir()) == []
 
 
+def test_a_place_where_nothing_can_be_saved_is_told(photos):
+    photos.succeed("put", "-r", "photos")
+    assert "a" in one_line(photos.fail("get", "photos/a", "--save-to", "/proc").stderr)
+    photos.write("file", b"a file")
+    assert "file" in one_line(photos.fail("get", "photos/a", "--save-to", "file").stderr)
+
+
+def test_a_file_that_is_called_like_the_partial_one_of_another_stays_what_it_is(folder):
+    content = {"a": b"a" * 2_000_000, "a.part": b"my own part", "a.part.part": b"and its part"}
+    for name, text in content.items():
+        folder.write(name, text)
+    folder.succeed("put", *content)
+    for names in (list(content), list(reversed(content))):
+        there = f"there-{names[0]}"
+        outcomes = [folder.run("get", *names, "--save-to", there) for _ in range(3)]
+        assert outcomes[-1].status == 0, outcomes  # what is in the way goes away; nothing is written over
+        assert {name: folder.read(f"{there}/{name}") for name in os.listdir(folder.directory / there)} == content
+    folder.write("own/a.part", b"not of kesher")
+    assert "a.part" in one_line(folder.fail("get", "a", "--save-to", "own").stderr)
+    assert folder.read("own/a.part") == b"not of kesher"
+
+
 def test_a_file_in_the_place_of_a_directory_is_told(photos):
     photos.succeed("put", "-r", "photos")
     photos.write("here/photos/2026", b"a file")
@@ -521,27 +547,33 @@ def test_no_control_sequences_go_to_a_pipe(folder):
 
 @pytest.mark.parametrize("command", [["files"], ["get", "a"], ["rm", "a"]], ids=" ".join)
 def test_a_classic_server_gives_no_files_back_and_that_is_said(server, make_kesher, user, home, command):
-    from peer.kesher import write_identity
-
     write_identity(home, user)
     assert "classic" in one_line(make_kesher(server).fail(*command).stderr)
 
 
 @pytest.mark.parametrize("option", ["-r", "--replace", "--sha256"])
 def test_what_only_secure_servers_can_is_wrong_usage_at_a_classic_one(server, make_kesher, user, home, source, option):
-    from peer.kesher import write_identity
-
     write_identity(home, user)
     outcome = make_kesher(server).run("put", option, source("a", b"x"))
     assert (outcome.status, outcome.stdout) == (2, "") and "secure" in one_line(outcome.stderr)
     assert server.file_rows(user.id) == []
 
 
-@pytest.mark.parametrize("arguments", [["get"], ["rm"], ["get", "-"], ["get", "-", "a", "--save-to", "x"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [["get"], ["rm"], ["get", "-"], ["get", "-", "a", "--save-to", "x"]], ids=" ".join
+)
 def test_what_makes_no_sense_is_wrong_usage(folder, arguments):
     outcome = folder.run(*arguments)
     assert (outcome.status, outcome.stdout) == (2, "")
     one_line(outcome.stderr)
+
+
+def test_nothing_is_sent_to_a_classic_server_that_is_given(secure, folder):
+    folder.write("a", b"content")
+    host, port = secure.address
+    for command in (["put", "a"], ["files"], ["get", "a"], ["rm", "a"]):
+        one_line(folder.fail(*command, "--server", f"{host}:{port}").stderr)
+    assert folder.names() == [] and secure.staged_paths() == []
 
 
 def test_a_home_without_an_account_is_told_to_register(secure, tmp_path):

@@ -1,11 +1,14 @@
 """Own files whose way is cut: programs killed, servers killed and started again, files that change meanwhile."""
 
 import os
+import shutil
 import signal
+import threading
 import time
 
 import pytest
 from peer import crypto
+from peer.file_fixtures import Folder, link_to
 from peer.kesher import outcome_of, wait_for_staged_bytes
 
 LARGE = 24_000_000
@@ -164,12 +167,9 @@ def test_connections_that_are_lost_again_and_again_are_made_again(behind_a_gate,
     if command == "get -":
         folder.succeed("put", "large")
         direction = "down"
-    out = (folder.directory / "out").open("wb")
     gate.hold(**{direction: ENOUGH})
     run = folder.start(*command.split(), "large")
     received = []
-    import threading
-
     reader = threading.Thread(target=lambda: received.append(run.communicate()), daemon=True)
     reader.start()
     for _ in range(3):
@@ -178,7 +178,6 @@ def test_connections_that_are_lost_again_and_again_are_made_again(behind_a_gate,
         gate.cut()
     gate.release()
     reader.join(60)
-    out.close()
     ((stdout, stderr),) = received
     assert run.returncode == 0, stderr
     if command == "get -":
@@ -206,22 +205,58 @@ def test_a_file_that_changes_while_it_is_put_is_told_and_not_kept(behind_a_gate,
     assert outcome.stdout.startswith("after: ") and folder.names() == ["after"]
 
 
-def test_a_file_that_is_replaced_while_it_is_fetched_comes_whole(behind_a_gate, content):
+@pytest.fixture
+def beside(tmp_path):
+    """The same account in another home, which goes past the gate."""
+
+    def make(server, folder) -> Folder:
+        shutil.copytree(folder.home, tmp_path / "beside")
+        other = Folder(tmp_path / "beside", folder.directory)
+        other.succeed("account", "--moved", "--server", link_to(server.secure_address))
+        return other
+
+    return make
+
+
+@pytest.mark.parametrize("change", ["replaced", "removed"])
+def test_a_file_that_is_changed_while_it_is_fetched_comes_whole(behind_a_gate, beside, content, change):
     server, gate, folder = behind_a_gate()
     folder.write("large", content)
     folder.succeed("put", "large")
+    other = beside(server, folder)
     run = hold_in_the_middle(gate, "down", lambda: folder.start("get", "large", "--as", "again"))
-    other = folder  # the same account, past the gate
-    replaced = os.urandom(1_000)
-    folder.write("large", replaced)
-    with server.connect_secure():
-        pass
+    folder.write("large", b"another content")
+    other.succeed(*(["put", "--replace"] if change == "replaced" else ["rm"]), "large")
     gate.release()
-    outcome = outcome_of(run)
-    assert outcome.status == 0 and folder.read("again") == content
-    other.succeed("put", "large", "--replace")
-    folder.succeed("get", "large", "--as", "again", "--replace")
-    assert folder.read("again") == replaced
+    assert outcome_of(run).status == 0
+    assert folder.read("again") == content
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+def test_a_file_that_is_replaced_between_two_tries_comes_anew(behind_a_gate, beside, content, direction):
+    server, gate, folder = behind_a_gate()
+    folder.write("large", content)
+    other = beside(server, folder)
+    changed = b"x" + content[1:] + b"more"
+    if direction == "down":
+        folder.succeed("put", "large")
+        run = hold_in_the_middle(gate, "down", lambda: folder.start("get", "large", "--as", "again"))
+        wait_until(lambda: (folder.directory / "again.part").stat().st_size > 1_000_000, "the partial file")
+        end(run, gate)
+        folder.write("large", changed)
+        other.succeed("put", "--replace", "large")
+    else:
+        run = hold_in_the_middle(gate, "up", lambda: folder.start("put", "large"))
+        wait_for_staged_bytes(server, run)
+        end(run, gate)
+        folder.write("other", changed)
+        other.succeed("put", "other", "--as", "large")
+        assert "--replace" in folder.fail("put", "large").stderr
+        folder.succeed("put", "large", "--replace")
+        changed = content
+    (told,) = folder.succeed("get", "large", "--as", "again", "--json").objects()
+    assert (told["resumed_at"], told["cksum"]) == (0, crypto.cksum(changed))
+    assert folder.read("again") == changed
 
 
 def test_a_removed_file_that_was_half_fetched_is_not_found_and_its_part_stays(behind_a_gate, content):

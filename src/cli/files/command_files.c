@@ -13,7 +13,7 @@
 
 enum { NANOSECONDS = 1000000000 };
 
-struct listing {
+struct printed_list {
     const struct ks_cli_options *options;
     struct ks_file_patterns patterns;
     uint64_t count;
@@ -48,56 +48,56 @@ static void print_line(const struct kesher_file *file)
 /* One file; false when nobody reads any more. */
 static bool print_file(void *context, const struct kesher_file *file)
 {
-    struct listing *listing = context;
-    if (listing->patterns.count > 0 && !ks_file_patterns_mean(&listing->patterns, file->name))
+    struct printed_list *list = context;
+    if (list->patterns.count > 0 && !ks_file_patterns_mean(&list->patterns, file->name))
         return true;
-    listing->count++;
-    listing->bytes += file->size;
-    (listing->options->json ? print_json : print_line)(file);
+    list->count++;
+    list->bytes += file->size;
+    (list->options->json ? print_json : print_line)(file);
     return ferror(stdout) == 0;
 }
 
 /* For people, who count badly. */
-static void print_sum(const struct listing *listing)
+static void print_sum(const struct printed_list *list)
 {
     char size[KS_SHOWN_SIZE_SIZE];
-    if (listing->options->json || isatty(STDOUT_FILENO) != 1)
+    if (list->options->json || isatty(STDOUT_FILENO) != 1)
         return;
-    (void)printf("%" PRIu64 " file%s, %s\n", listing->count, listing->count == 1 ? "" : "s",
-                 ks_shown_size((double)listing->bytes, size));
+    (void)printf("%" PRIu64 " file%s, %s\n", list->count, list->count == 1 ? "" : "s",
+                 ks_shown_size((double)list->bytes, size));
 }
 
-static enum ks_exit list_files(const struct ks_context *context, struct listing *listing)
+static enum ks_exit list_files(const struct ks_context *context, struct printed_list *list)
 {
     char prefix[KESHER_FILE_NAME_SIZE];
     struct kesher_error error;
     struct kesher_files *files = ks_files_session_ask(context);
     if (files == NULL)
         return KS_EXIT_FAILED;
-    ks_file_patterns_prefix(&listing->patterns, prefix, sizeof prefix);
-    enum kesher_status status = kesher_files_list(files, prefix, print_file, listing, &error);
+    ks_file_patterns_prefix(&list->patterns, prefix, sizeof prefix);
+    enum kesher_status status = kesher_files_list(files, prefix, print_file, list, &error);
     kesher_files_close(files);
     if (status != KESHER_OK) {
         (void)fflush(stdout);
         ks_output_failure(&error);
         return KS_EXIT_FAILED;
     }
-    print_sum(listing);
+    print_sum(list);
     (void)fflush(stdout);
     if (ferror(stdout) != 0)
         return KS_EXIT_DONE; /* main says why nobody could read it */
-    return ks_file_selection_tell_missing(&listing->patterns) ? KS_EXIT_FAILED : KS_EXIT_DONE;
+    return ks_file_selection_tell_missing(&list->patterns) ? KS_EXIT_FAILED : KS_EXIT_DONE;
 }
 
 enum ks_exit ks_command_files(struct ks_context *context)
 {
     const struct ks_cli_options *options = context->options;
-    struct listing listing = {.options = options};
-    if (!ks_file_patterns_open(options->operands, options->operand_count, true, &listing.patterns)) {
+    struct printed_list list = {.options = options};
+    if (!ks_file_patterns_open(options->operands, options->operand_count, true, &list.patterns)) {
         ks_output_failed(KESHER_NO_MEMORY, "out of memory; close other programs and try again");
         return KS_EXIT_FAILED;
     }
-    enum ks_exit status = list_files(context, &listing);
-    ks_file_patterns_close(&listing.patterns);
+    enum ks_exit status = list_files(context, &list);
+    ks_file_patterns_close(&list.patterns);
     return status;
 }

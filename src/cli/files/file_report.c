@@ -148,6 +148,8 @@ static void tell_settled(struct ks_file_report *report, const struct kesher_erro
         free(outcome->error);
         outcome->error = NULL;
     }
+    if (report->progress != NULL && report->next_told < report->count)
+        ks_progress_restore(report->progress);
 }
 
 void ks_file_report_settle(struct ks_file_report *report, size_t index, const struct kesher_error *error)

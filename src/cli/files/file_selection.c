@@ -49,7 +49,7 @@ static bool add(struct ks_file_selection *selection, struct ks_selected file)
 
 /* ---- what the server lists ---- */
 
-struct listing {
+struct listed_selection {
     struct ks_file_selection *selection;
     struct ks_file_patterns patterns;
     bool failed; /* no memory */
@@ -58,7 +58,7 @@ struct listing {
 
 static bool take_listed(void *context, const struct kesher_file *file)
 {
-    struct listing *listing = context;
+    struct listed_selection *listing = context;
     if (!ks_file_patterns_mean(&listing->patterns, file->name))
         return true;
     listing->too_many = listing->selection->count >= KS_FILE_SELECTION_LIMIT;
@@ -70,7 +70,7 @@ static bool take_listed(void *context, const struct kesher_file *file)
     return !listing->failed;
 }
 
-static bool list(struct kesher_files *files, struct listing *listing)
+static bool list(struct kesher_files *files, struct listed_selection *listing)
 {
     char prefix[KESHER_FILE_NAME_SIZE];
     struct kesher_error error;
@@ -162,7 +162,7 @@ static bool drop_repeated(struct ks_file_selection *selection)
 static bool list_patterns(struct kesher_files *files, struct ks_file_selection *selection,
                           const char *const *patterns, size_t count, bool below)
 {
-    struct listing listing = {.selection = selection};
+    struct listed_selection listing = {.selection = selection};
     if (count == 0)
         return true;
     if (!ks_file_patterns_open(patterns, count, below, &listing.patterns))

@@ -30,7 +30,7 @@ static bool make_room(struct ks_put_plan *plan)
     if (plan->count < plan->capacity)
         return true;
     size_t capacity = plan->capacity == 0 ? FEWEST_ENTRIES : 2 * plan->capacity;
-    struct ks_put_entry *entries = reallocarray(plan->entries, capacity, sizeof *entries);
+    struct ks_planned_put *entries = reallocarray(plan->entries, capacity, sizeof *entries);
     if (entries == NULL)
         return false;
     plan->entries = entries;
@@ -52,7 +52,7 @@ static char *join(const char *begin, size_t begin_size, const char *rest)
     return joined;
 }
 
-static void free_entry(struct ks_put_entry *entry)
+static void free_entry(struct ks_planned_put *entry)
 {
     if (entry->fd >= 0)
         close(entry->fd);
@@ -63,9 +63,9 @@ static void free_entry(struct ks_put_entry *entry)
 
 /* Adds a file at `path`, which the server is to call `name`; takes `name` away, NULL included. NULL without
  * memory. */
-static struct ks_put_entry *add(struct ks_put_plan *plan, const char *path, char *name)
+static struct ks_planned_put *add(struct ks_put_plan *plan, const char *path, char *name)
 {
-    struct ks_put_entry entry = {.path = strdup(path), .name = name, .fd = -1};
+    struct ks_planned_put entry = {.path = strdup(path), .name = name, .fd = -1};
     if (entry.path == NULL || name == NULL || !make_room(plan)) {
         free_entry(&entry);
         return NULL;
@@ -75,7 +75,7 @@ static struct ks_put_entry *add(struct ks_put_plan *plan, const char *path, char
 }
 
 /* The entry cannot be sent. False without memory. */
-static bool refuse(struct ks_put_entry *entry, const struct kesher_error *error)
+static bool refuse(struct ks_planned_put *entry, const struct kesher_error *error)
 {
     entry->error = malloc(sizeof *error);
     if (entry->error != NULL)
@@ -83,7 +83,7 @@ static bool refuse(struct ks_put_entry *entry, const struct kesher_error *error)
     return entry->error != NULL;
 }
 
-static bool refuse_to_send(struct ks_put_entry *entry, const char *why)
+static bool refuse_to_send(struct ks_planned_put *entry, const char *why)
 {
     char shown[SHOWN_SIZE];
     struct kesher_error error = {.status = KESHER_FILE};
@@ -93,7 +93,7 @@ static bool refuse_to_send(struct ks_put_entry *entry, const char *why)
 }
 
 /* A name that no server can have is told in its turn. */
-static bool take_file(struct ks_put_plan *plan, struct ks_put_entry *entry, uint64_t size)
+static bool take_file(struct ks_put_plan *plan, struct ks_planned_put *entry, uint64_t size)
 {
     struct kesher_error error;
     if (kesher_file_name_check(entry->name, &error) != KESHER_OK)
@@ -129,10 +129,10 @@ struct tree {
 };
 
 /* What was found below the directory, with its name behind that of the directory. NULL without memory. */
-static struct ks_put_entry *add_found(const struct tree *tree, const FTSENT *found)
+static struct ks_planned_put *add_found(const struct tree *tree, const FTSENT *found)
 {
     const char *rest = found->fts_path + tree->path_size;
-    struct ks_put_entry *entry =
+    struct ks_planned_put *entry =
         add(tree->plan, found->fts_path, join(tree->name, tree->name_size, rest + strspn(rest, "/")));
     if (entry != NULL)
         entry->was_found = true;
@@ -143,7 +143,7 @@ static struct ks_put_entry *add_found(const struct tree *tree, const FTSENT *fou
 static bool take_found(const struct tree *tree, const FTSENT *found)
 {
     char reason[128];
-    struct ks_put_entry *entry = NULL;
+    struct ks_planned_put *entry = NULL;
     switch (found->fts_info) {
     case FTS_D:
     case FTS_DP:
@@ -209,7 +209,7 @@ static bool take_tree(struct ks_put_plan *plan, const struct ks_cli_options *opt
 
 static bool take_stdin(struct ks_put_plan *plan, const struct ks_cli_options *options)
 {
-    struct ks_put_entry *entry = add(plan, "-", strdup(options->as));
+    struct ks_planned_put *entry = add(plan, "-", strdup(options->as));
     uint64_t size = 0;
     if (entry == NULL || !take_file(plan, entry, 0) || entry->error != NULL)
         return entry != NULL;
@@ -230,7 +230,7 @@ static bool take_operand(struct ks_put_plan *plan, const struct ks_cli_options *
     if (is_directory && options->recursive)
         return take_tree(plan, options, path);
     const char *name = options->as != NULL ? options->as : ks_file_names_last_part(path);
-    struct ks_put_entry *entry = add(plan, path, strdup(name));
+    struct ks_planned_put *entry = add(plan, path, strdup(name));
     if (entry == NULL)
         return false;
     if (is_directory)
@@ -242,7 +242,7 @@ static bool take_operand(struct ks_put_plan *plan, const struct ks_cli_options *
 
 /* ---- two of one name ---- */
 
-static enum ks_exit tell_both(const struct ks_put_entry *first, const struct ks_put_entry *second)
+static enum ks_exit tell_both(const struct ks_planned_put *first, const struct ks_planned_put *second)
 {
     char one[SHOWN_SIZE];
     char other[SHOWN_SIZE];

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct ks_put_entry {
+struct ks_planned_put {
     char *path;                 /* to be opened; owned */
     char *name;                 /* at the server; owned */
     uint64_t size;              /* when it was looked at; for progress */
@@ -20,7 +20,7 @@ struct ks_put_entry {
 };
 
 struct ks_put_plan {
-    struct ks_put_entry *entries;
+    struct ks_planned_put *entries;
     size_t count;
     size_t capacity;
     uint64_t total; /* bytes of all that can be sent */

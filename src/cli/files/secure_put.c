@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-struct put_run {
+struct secure_put {
     struct ks_context *context;
     struct ks_put_plan plan;
     struct ks_file_report report;
@@ -33,10 +33,10 @@ static const char *name_of(void *context, size_t index)
 }
 
 /* Below 0 after the outcome was settled. */
-static int open_entry(struct put_run *run, size_t index)
+static int open_entry(struct secure_put *run, size_t index)
 {
     struct kesher_error error;
-    struct ks_put_entry *entry = &run->plan.entries[index];
+    struct ks_planned_put *entry = &run->plan.entries[index];
     struct ks_file_outcome *outcome = &run->report.outcomes[index];
     int fd = entry->fd;
     outcome->size = entry->size;
@@ -57,7 +57,7 @@ static int open_entry(struct put_run *run, size_t index)
 /* For kesher_put_list: the next file that can be opened. */
 static bool next_file(void *context, struct kesher_put *put)
 {
-    struct put_run *run = context;
+    struct secure_put *run = context;
     const struct ks_cli_options *options = run->context->options;
     while (run->next < run->plan.count) {
         size_t index = run->next++;
@@ -78,7 +78,7 @@ static bool next_file(void *context, struct kesher_put *put)
 static void file_done(void *context, const struct kesher_put *put, const struct kesher_put_result *result,
                       const struct kesher_error *error)
 {
-    struct put_run *run = context;
+    struct secure_put *run = context;
     struct ks_file_outcome *outcome = put->tag;
     size_t index = (size_t)(outcome - run->report.outcomes);
     close(put->fd);
@@ -97,7 +97,7 @@ static void file_done(void *context, const struct kesher_put *put, const struct 
 
 static void observe_file(void *context, void *tag)
 {
-    struct put_run *run = context;
+    struct secure_put *run = context;
     if (tag == run->in_hand)
         return;
     run->in_hand = tag;
@@ -107,7 +107,7 @@ static void observe_file(void *context, void *tag)
 
 static void observe_progress(void *context, uint64_t sent, uint64_t size)
 {
-    struct put_run *run = context;
+    struct secure_put *run = context;
     (void)size;
     if (run->in_hand != NULL)
         ks_progress_move(&run->progress, &run->in_hand->moved, sent);
@@ -115,7 +115,7 @@ static void observe_progress(void *context, uint64_t sent, uint64_t size)
 
 static void observe_notice(void *context, const char *line)
 {
-    struct put_run *run = context;
+    struct secure_put *run = context;
     ks_progress_notice(&run->progress, line);
 }
 
@@ -133,7 +133,7 @@ static bool is_from_stdin(const struct ks_put_plan *plan)
 }
 
 /* False when there was no session, and that was said. */
-static bool send_all(struct put_run *run)
+static bool send_all(struct secure_put *run)
 {
     const struct kesher_observer observer = {
         .context = run, .notice = observe_notice, .progress = observe_progress, .file = observe_file};
@@ -149,7 +149,7 @@ static bool send_all(struct put_run *run)
     return true;
 }
 
-static enum ks_exit put_plan(struct put_run *run)
+static enum ks_exit put_plan(struct secure_put *run)
 {
     struct kesher_put none;
     if (has_something_to_send(&run->plan))
@@ -164,7 +164,7 @@ static enum ks_exit put_plan(struct put_run *run)
 enum ks_exit ks_secure_put(struct ks_context *context)
 {
     const struct ks_cli_options *options = context->options;
-    struct put_run run = {.context = context};
+    struct secure_put run = {.context = context};
     enum ks_exit status = ks_put_plan_make(options, &run.plan);
     if (status != KS_EXIT_DONE)
         return status;

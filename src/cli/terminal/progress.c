@@ -10,6 +10,7 @@
 
 enum {
     DRAW_EVERY_MS = 200,
+    DRAW_AGAIN_MS = 50, /* where it was taken off the screen */
     DEFAULT_COLUMNS = 80,
     LARGEST_STEP = 1024 * 1024, /* what a file begins with beyond that was there before */
 };
@@ -55,12 +56,18 @@ static void draw(struct ks_progress *progress, uint64_t now)
     progress->on_screen = true;
 }
 
+static void draw_when_due(struct ks_progress *progress, uint64_t now)
+{
+    uint64_t every = progress->on_screen ? DRAW_EVERY_MS : DRAW_AGAIN_MS;
+    if (progress->drawing && now - progress->drawn_ms >= every)
+        draw(progress, now);
+}
+
 static void count(struct ks_progress *progress, uint64_t moved)
 {
     uint64_t now = now_ms();
     ks_rate_count(&progress->rate, now, moved);
-    if (progress->drawing && now - progress->drawn_ms >= DRAW_EVERY_MS)
-        draw(progress, now);
+    draw_when_due(progress, now);
 }
 
 void ks_progress_move(struct ks_progress *progress, uint64_t *before, uint64_t sent)
@@ -98,6 +105,12 @@ void ks_progress_clear(struct ks_progress *progress)
     (void)fputs("\r\033[K", stderr);
     (void)fflush(stderr);
     progress->on_screen = false;
+}
+
+void ks_progress_restore(struct ks_progress *progress)
+{
+    if (progress->drawn_ms != 0)
+        draw_when_due(progress, now_ms());
 }
 
 void ks_progress_notice(void *context, const char *line)

@@ -41,6 +41,9 @@ void ks_progress_file_done(struct ks_progress *progress, uint64_t size);
 /* Takes the bar off the screen, so that something else can be printed. */
 void ks_progress_clear(struct ks_progress *progress);
 
+/* Brings it back, behind something that was printed, where files are still to come. */
+void ks_progress_restore(struct ks_progress *progress);
+
 /* For kesher_observer.notice: prints `line` on stderr, alone in its line. `context` is a struct ks_progress
  * or NULL. */
 void ks_progress_notice(void *context, const char *line);

@@ -45,6 +45,7 @@ enum {
     NAME_LEAST = 8,
     ROOMY = 60, /* columns from which on there is room for words */
     GAP = 2,    /* between parts */
+    SPARE = 3,  /* for the ^C that a terminal echoes, and the last column, behind which it may begin a line */
 };
 
 /* Both sums fit double better than a product of theirs fits 64 bits. */
@@ -146,7 +147,7 @@ void ks_progress_text(const struct ks_progress_view *view, int columns,
     char bar[PART_SIZE] = "";
     unsigned percent = percent_of(view);
     int used = snprintf(text, KS_PROGRESS_TEXT_SIZE, "%3u%%", percent);
-    int room = columns - 1 - used; /* the last column would begin a new line on some terminals */
+    int room = columns - SPARE - used;
     if (room < 0)
         text[0] = '\0';
     write_numbers(view, columns >= ROOMY, numbers);

@@ -38,9 +38,9 @@ struct ks_progress_view {
 
 enum { KS_PROGRESS_TEXT_SIZE = 2048 };
 
-/* The line for a terminal of that many columns, which it never fills: percent, a bar, rate, time left, which
- * file of how many, the end of its name; the narrower the terminal, the fewer of them. Characters beyond
- * ASCII count as two columns, which none exceeds. */
+/* The line for a terminal of that many columns, of which it leaves three free: percent, a bar, rate, time
+ * left, which file of how many, the end of its name; the narrower the terminal, the fewer of them. Characters
+ * beyond ASCII count as two columns, which none exceeds. */
 void ks_progress_text(const struct ks_progress_view *view, int columns,
                       char text[static KS_PROGRESS_TEXT_SIZE]);
 

@@ -73,27 +73,6 @@ static void engine_discard(struct ks_store *store, struct ks_stage *stage, struc
     ks_vault_discard(ks_engine_of(store)->vault, stage, request);
 }
 
-static void engine_list_files(struct ks_store *store, struct ks_store_list_files *request)
-{
-    ks_file_reader_list(&ks_engine_of(store)->file_reader, request);
-}
-
-static void engine_file_open(struct ks_store *store, struct ks_store_file_open *request)
-{
-    ks_stored_files_open(&ks_engine_of(store)->stored_files, request);
-}
-
-static void engine_file_read(struct ks_store *store, struct ks_store_file_read *request)
-{
-    ks_stored_files_read(&ks_engine_of(store)->stored_files, request);
-}
-
-static void engine_file_close(struct ks_store *store, struct ks_stored_file *file)
-{
-    (void)store;
-    ks_stored_file_close(file);
-}
-
 static bool is_user(struct ks_engine *engine, const struct ks_client_id *id)
 {
     struct ks_user user;
@@ -129,6 +108,27 @@ static void engine_remove_file(struct ks_store *store, struct ks_store_remove_fi
         ks_vault_remove(engine->vault, request);
     else
         ks_reply_now(&request->request, KS_NOT_FOUND);
+}
+
+static void engine_list_files(struct ks_store *store, struct ks_store_list_files *request)
+{
+    ks_file_reader_list(&ks_engine_of(store)->file_reader, request);
+}
+
+static void engine_file_open(struct ks_store *store, struct ks_store_file_open *request)
+{
+    ks_stored_files_open(&ks_engine_of(store)->stored_files, request);
+}
+
+static void engine_file_read(struct ks_store *store, struct ks_store_file_read *request)
+{
+    ks_stored_files_read(&ks_engine_of(store)->stored_files, request);
+}
+
+static void engine_file_close(struct ks_store *store, struct ks_stored_file *file)
+{
+    (void)store;
+    ks_stored_file_close(file);
 }
 
 /* ---- close ---- */
@@ -219,13 +219,13 @@ static const struct ks_store_operations engine_operations = {
     .stage_write = engine_stage_write,
     .confirm = engine_confirm,
     .discard = engine_discard,
+    .put_open = engine_put_open,
+    .put_park = engine_put_park,
+    .remove_file = engine_remove_file,
     .list_files = engine_list_files,
     .file_open = engine_file_open,
     .file_read = engine_file_read,
     .file_close = engine_file_close,
-    .put_open = engine_put_open,
-    .put_park = engine_put_park,
-    .remove_file = engine_remove_file,
     .list_begin = ks_user_requests_list_begin,
     .list_users = ks_user_requests_list_users,
     .append_message = ks_messages_append,

@@ -43,14 +43,14 @@ static enum ks_result remove_row(struct ks_engine *engine, const char *path_name
 
 /* ---- both ---- */
 
-struct leftovers {
+struct leftover_loading {
     struct ks_engine *engine;
     size_t removals;
 };
 
 static enum ks_result load(void *context, const struct ks_sweep_staged *staged)
 {
-    struct leftovers *leftovers = context;
+    struct leftover_loading *leftovers = context;
     if (staged->is_put)
         return load_put(leftovers->engine, staged);
     enum ks_result result = remove_row(leftovers->engine, staged->path_name);
@@ -68,7 +68,7 @@ static enum ks_result remove_file(void *context, const struct ks_sweep_staged *s
 
 enum ks_result ks_leftovers_load(struct ks_engine *engine)
 {
-    struct leftovers leftovers = {.engine = engine, .removals = 0};
+    struct leftover_loading leftovers = {.engine = engine, .removals = 0};
     enum ks_result result = ks_sweep_walk_staging(engine->directory_fd, engine->aliases, load, &leftovers);
     enum ks_result finished = ks_database_writer_finish(&engine->writer);
     ks_database_writer_forget_failure(&engine->writer);

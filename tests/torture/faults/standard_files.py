@@ -54,6 +54,7 @@ class OwnFiles:
         self.course = course
         self.chance = chance
         self.account: Account | None = None  # once it was told that it is registered
+        self.id = b""
         self.broken_off: list[Put] = []
 
     def all(self) -> None:
@@ -102,7 +103,8 @@ class OwnFiles:
 
         def register(client: CountingSecureClient) -> None:
             client.register(account, account.name)
-            self.run.notes.add("registered", client.answered(), account.name, account.public_id, False)
+            self.id = self.run.server.id_of(account)
+            self.run.notes.add("registered", client.answered(), account.name, self.id, False)
             self.account = account
 
         with Guest(self.course, self._connect) as guest:
@@ -110,12 +112,12 @@ class OwnFiles:
 
     def _change(self, guest: Guest, steps: list[tuple[str, int | None]]) -> None:
         def change(client: CountingSecureClient) -> None:
-            put_and_remove(self.run, client, self.account.public_id, steps, self.chance)
+            put_and_remove(self.run, client, self.id, steps, self.chance)
 
         self._take(guest, change)
 
     def _new_put(self, name: str) -> Put:
-        put = Put(self.account.public_id, name, self.chance.randbytes(16), (self.run.new_sender(), 0), LARGE)
+        put = Put(self.id, name, self.chance.randbytes(16), (self.run.new_sender(), 0), LARGE)
         self.run.notes.add("putting", None, put)
         return put
 

@@ -53,7 +53,7 @@ def owners_of(run: Run, count: int) -> list[Owner]:
 def _known_owner(run: Run, name: str) -> Owner:
     account = account_of(name)
     with run.server.sign_in(account) as client:
-        return Owner(account, account.public_id, set(client.file_names()))
+        return Owner(account, run.server.id_of(account), set(client.file_names()))
 
 
 def new_owner(run: Run) -> Owner:
@@ -62,8 +62,9 @@ def new_owner(run: Run) -> Owner:
     run.notes.add("account", None, account.name)
     with CountingSecureClient(run.server.secure_address, 60) as client:
         client.register(account, account.name)
-        run.notes.add("registered", client.answered(), account.name, account.public_id, False)
-    return Owner(account, account.public_id)
+        owner = Owner(account, run.server.id_of(account))
+        run.notes.add("registered", client.answered(), account.name, owner.id, False)
+    return owner
 
 
 # -- what one owner does
@@ -269,13 +270,12 @@ def use_own_files(server: Server, found: Found, puts: Sequence[Put], *, is_all_t
     *is_all_there*: the server was killed, and no power lost, so what a put has is what was sent."""
     problems: list[str] = []
     for name in sorted(found.accounts):
-        account = account_of(name)
+        owner, _ = found.users[name]
+        kept = {key[1]: content for key, content in found.files.items() if key[0] == owner}
         try:
-            with server.sign_in(account) as client:
-                kept = {key[1]: content for key, content in found.files.items() if key[0] == account.public_id}
+            with server.sign_in(account_of(name)) as client:
                 problems += _look_at_files(client, name, kept)
-                of_owner = [put for put in puts if put.owner == account.public_id]
-                for put in of_owner[-RESUMED:]:
+                for put in [put for put in puts if put.owner == owner][-RESUMED:]:
                     problems += _go_on(client, put, is_all_there)
         except (Refused, ConnectionEnded, TlsFailed, OSError) as failure:
             problems.append(f"own files refused: {name}: {type(failure).__name__} {failure}")

@@ -9,6 +9,7 @@ import struct
 import time
 from pathlib import Path
 
+from Cryptodome.Cipher import AES
 from peer.accounts import Account
 from peer.drop import User, reconnect_frame
 from peer.frames import Answer, ConnectionEnded
@@ -179,6 +180,11 @@ class Server(Kesherd):
         client = CountingSecureClient(self.secure_address, timeout)
         client.sign_in(account)
         return client
+
+    def id_of(self, account: Account) -> bytes:
+        """The secret one, of an account that was told its public id."""
+        ((key,),) = self.rows("SELECT Value FROM settings WHERE Name = 'alias key'")
+        return AES.new(key, AES.MODE_ECB).decrypt(account.public_id)
 
     def operator(self) -> CountingOperator:
         return CountingOperator(self.data)

@@ -107,15 +107,15 @@ static void the_usual_widths_have_what_fits(void **state)
     struct ks_progress_view view = usual;
     view.total = (uint64_t)1e9;
     view.done = (uint64_t)450e6;
-    assert_string_equal(line_of(&view, 40), " 45%  12.3 MB/s   0:45  ...s/2026/a.jpg");
+    assert_string_equal(line_of(&view, 40), " 45%  12.3 MB/s   0:45  ...2026/a.jpg");
     assert_string_equal(line_of(&view, 80),
-                        " 45% [==========>            ]  12.3 MB/s     0:45 left  photos/2026/a.jpg");
+                        " 45% [=========>           ]  12.3 MB/s     0:45 left  photos/2026/a.jpg");
     assert_string_equal(line_of(&view, 200), " 45% [============>               ]  12.3 MB/s     0:45 left  "
                                              "photos/2026/a.jpg");
     view.file = 3;
     view.files = 1000;
     assert_string_equal(line_of(&view, 80),
-                        " 45% [=====>      ]  12.3 MB/s     0:45 left  3 of 1000  photos/2026/a.jpg");
+                        " 45% [====>     ]  12.3 MB/s     0:45 left  3 of 1000  photos/2026/a.jpg");
 }
 
 /* At most two columns for each character. */
@@ -128,14 +128,13 @@ static int columns_of(const char *text)
     return columns;
 }
 
-static void no_line_fills_the_terminal(void **state)
+static void every_line_leaves_room_for_the_echo_of_a_ctrl_c(void **state)
 {
     (void)state;
     static const char *const names[] = {
         "",
         "a",
-        "a-name-that-is-longer-than-any-terminal-of-eighty-columns-and-even-of-the-one-hundred-of-"
-        "some-people/a.jpg",
+        "a-name-that-is-longer-than-most-terminals/and-a-directory-with-a-long-name/and-another/a.jpg",
         "\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d/\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e.txt",
         "\xf0\x9f\x99\x82\xf0\x9f\x99\x82\xf0\x9f\x99\x82\xf0\x9f\x99\x82\xf0\x9f\x99\x82\xf0\x9f\x99\x82",
     };
@@ -151,7 +150,7 @@ static void no_line_fills_the_terminal(void **state)
                                                       .files = 1000000,
                                                       .name = names[name]};
                 int used = columns_of(line_of(&view, columns));
-                assert_true(used < columns || used == 0);
+                assert_true(used <= columns - 3 || used == 0);
             }
 }
 
@@ -163,7 +162,7 @@ static void a_name_that_is_cut_shows_its_end_in_whole_characters(void **state)
     const char *line = line_of(&view, 40);
     const char *cut = strstr(line, "...");
     assert_non_null(cut);
-    assert_string_equal(cut, "...y/\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e.txt");
+    assert_string_equal(cut, "...\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e.txt");
 }
 
 static void percents_end_at_100_and_begin_at_0(void **state)
@@ -221,7 +220,7 @@ int main(void)
         cmocka_unit_test(a_rate_does_not_jump_and_follows_within_seconds),
         cmocka_unit_test(a_long_pause_counts),
         cmocka_unit_test(the_usual_widths_have_what_fits),
-        cmocka_unit_test(no_line_fills_the_terminal),
+        cmocka_unit_test(every_line_leaves_room_for_the_echo_of_a_ctrl_c),
         cmocka_unit_test(a_name_that_is_cut_shows_its_end_in_whole_characters),
         cmocka_unit_test(percents_end_at_100_and_begin_at_0),
         cmocka_unit_test(the_time_that_is_left_is_told_once_it_can_be_known),

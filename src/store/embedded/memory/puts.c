@@ -14,7 +14,7 @@
 struct putter {
     UT_hash_handle hh;
     struct ks_client_id id;
-    struct ks_put *puts;
+    struct ks_put_entry *puts;
     uint64_t open;
     uint64_t parked;
 };
@@ -43,8 +43,8 @@ struct ks_puts *ks_puts_new(const struct ks_store_limits *limits, const struct k
 
 static void putter_free(struct putter *putter)
 {
-    struct ks_put *next = NULL;
-    for (struct ks_put *put = putter->puts; put != NULL; put = next) {
+    struct ks_put_entry *next = NULL;
+    for (struct ks_put_entry *put = putter->puts; put != NULL; put = next) {
         next = put->next;
         free(put);
     }
@@ -99,7 +99,7 @@ static struct putter *putter_new(struct ks_puts *puts, const struct ks_client_id
 }
 
 /* One more, or one less, is in the state that the put has. */
-static void count(struct ks_puts *puts, struct putter *putter, const struct ks_put *put, bool more)
+static void count(struct ks_puts *puts, struct putter *putter, const struct ks_put_entry *put, bool more)
 {
     uint64_t one = more ? 1 : UINT64_MAX; /* modulo 2^64, that is one less */
     puts->counts[put->state] += one;
@@ -108,7 +108,8 @@ static void count(struct ks_puts *puts, struct putter *putter, const struct ks_p
 }
 
 /* The only way to another state. */
-static void become(struct ks_puts *puts, struct putter *putter, struct ks_put *put, enum ks_put_state state)
+static void become(struct ks_puts *puts, struct putter *putter, struct ks_put_entry *put,
+                   enum ks_put_state state)
 {
     unsigned from = put->state;
     count(puts, putter, put, false);
@@ -118,13 +119,13 @@ static void become(struct ks_puts *puts, struct putter *putter, struct ks_put *p
         ks_machine_tell(&machine, puts->log, "store", from, state);
 }
 
-static void set_bytes(struct ks_puts *puts, struct ks_put *put, uint64_t bytes)
+static void set_bytes(struct ks_puts *puts, struct ks_put_entry *put, uint64_t bytes)
 {
     puts->bytes = puts->bytes - put->bytes + bytes;
     put->bytes = bytes;
 }
 
-static void keep_until(struct ks_puts *puts, struct ks_put *put, uint64_t until_ms)
+static void keep_until(struct ks_puts *puts, struct ks_put_entry *put, uint64_t until_ms)
 {
     put->until_ms = until_ms;
     if (until_ms < puts->earliest_ms)
@@ -132,10 +133,10 @@ static void keep_until(struct ks_puts *puts, struct ks_put *put, uint64_t until_
 }
 
 /* A new one in that state, of nothing. NULL when out of memory. */
-static struct ks_put *put_new(struct ks_puts *puts, const struct ks_client_id *id,
-                              const uint8_t put_id[static KS_PUT_ID_SIZE], enum ks_put_state state)
+static struct ks_put_entry *put_new(struct ks_puts *puts, const struct ks_client_id *id,
+                                    const uint8_t put_id[static KS_PUT_ID_SIZE], enum ks_put_state state)
 {
-    struct ks_put *put = calloc(1, sizeof *put);
+    struct ks_put_entry *put = calloc(1, sizeof *put);
     if (put == NULL)
         return NULL;
     struct putter *putter = putter_find(puts, id);
@@ -153,7 +154,7 @@ static struct ks_put *put_new(struct ks_puts *puts, const struct ks_client_id *i
     return put;
 }
 
-static void put_end(struct ks_puts *puts, struct ks_put *put)
+static void put_end(struct ks_puts *puts, struct ks_put_entry *put)
 {
     struct putter *putter = putter_find(puts, &put->id);
     set_bytes(puts, put, 0);
@@ -166,9 +167,9 @@ static void put_end(struct ks_puts *puts, struct ks_put *put)
     free(put);
 }
 
-static struct ks_put *put_find(const struct putter *putter, const uint8_t put_id[static KS_PUT_ID_SIZE])
+static struct ks_put_entry *put_find(const struct putter *putter, const uint8_t put_id[static KS_PUT_ID_SIZE])
 {
-    struct ks_put *put = putter != NULL ? putter->puts : NULL;
+    struct ks_put_entry *put = putter != NULL ? putter->puts : NULL;
     while (put != NULL && memcmp(put->put_id, put_id, sizeof put->put_id) != 0)
         put = put->next;
     return put;
@@ -194,10 +195,10 @@ struct others {
     uint64_t parked_bytes;
 };
 
-static struct others others_of(const struct putter *putter, const struct ks_put *but)
+static struct others others_of(const struct putter *putter, const struct ks_put_entry *but)
 {
     struct others others = {0};
-    const struct ks_put *put = putter != NULL ? putter->puts : NULL;
+    const struct ks_put_entry *put = putter != NULL ? putter->puts : NULL;
     for (; put != NULL; put = put->next) {
         if (put == but || put->state == KS_PUT_LEAVING)
             continue;
@@ -234,10 +235,10 @@ static bool needs_own(const struct ks_puts *puts, const struct others *others, u
             passes(atomic_load(&limits->user_bytes), bytes));
 }
 
-static struct ks_put *oldest_parked(const struct putter *putter, const struct ks_put *but)
+static struct ks_put_entry *oldest_parked(const struct putter *putter, const struct ks_put_entry *but)
 {
-    struct ks_put *oldest = NULL;
-    struct ks_put *put = putter->puts;
+    struct ks_put_entry *oldest = NULL;
+    struct ks_put_entry *put = putter->puts;
     for (; put != NULL; put = put->next)
         if (put != but && put->state == KS_PUT_PARKED && (oldest == NULL || put->until_ms < oldest->until_ms))
             oldest = put;
@@ -245,7 +246,7 @@ static struct ks_put *oldest_parked(const struct putter *putter, const struct ks
 }
 
 /* Who has most that are parked, `but` not counted. */
-static struct putter *who_has_most(const struct ks_puts *puts, const struct ks_put *but)
+static struct putter *who_has_most(const struct ks_puts *puts, const struct ks_put_entry *but)
 {
     struct putter *most = NULL;
     uint64_t most_parked = 0;
@@ -262,8 +263,9 @@ static struct putter *who_has_most(const struct ks_puts *puts, const struct ks_p
 
 /* The one that has to make room for another of `putter`, taken; `parked` is this other one, if it is there.
  * NULL when there is room. */
-static struct ks_put *take_for_room(struct ks_puts *puts, struct putter *putter, const struct ks_put *parked,
-                                    const struct others *others, uint64_t size)
+static struct ks_put_entry *take_for_room(struct ks_puts *puts, struct putter *putter,
+                                          const struct ks_put_entry *parked, const struct others *others,
+                                          uint64_t size)
 {
     uint64_t all = puts->counts[KS_PUT_OPEN] + puts->counts[KS_PUT_PARKED] + (parked != NULL ? 0 : 1);
     struct putter *whose = NULL;
@@ -271,7 +273,7 @@ static struct ks_put *take_for_room(struct ks_puts *puts, struct putter *putter,
         whose = putter;
     else if (passes(atomic_load(&puts->limits->puts), all))
         whose = who_has_most(puts, parked);
-    struct ks_put *oldest = whose != NULL ? oldest_parked(whose, parked) : NULL;
+    struct ks_put_entry *oldest = whose != NULL ? oldest_parked(whose, parked) : NULL;
     if (oldest != NULL)
         become(puts, whose, oldest, KS_PUT_LEAVING);
     return oldest;
@@ -279,10 +281,10 @@ static struct ks_put *take_for_room(struct ks_puts *puts, struct putter *putter,
 
 static enum ks_result open_put(struct ks_puts *puts, const struct ks_client_id *id,
                                const uint8_t put_id[static KS_PUT_ID_SIZE], uint64_t size,
-                               struct ks_put **put, enum ks_store_limit *limit)
+                               struct ks_put_entry **put, enum ks_store_limit *limit)
 {
     struct putter *putter = putter_find(puts, id);
-    struct ks_put *parked = put_find(putter, put_id);
+    struct ks_put_entry *parked = put_find(putter, put_id);
     if (parked != NULL && parked->state != KS_PUT_PARKED)
         return KS_CLOSED;
     const struct others others = others_of(putter, parked);
@@ -309,7 +311,7 @@ enum ks_result ks_puts_load(struct ks_puts *puts, const struct ks_client_id *id,
                             const uint8_t put_id[static KS_PUT_ID_SIZE], uint64_t bytes, uint64_t until_ms)
 {
     pthread_mutex_lock(&puts->lock);
-    struct ks_put *put = put_new(puts, id, put_id, KS_PUT_PARKED);
+    struct ks_put_entry *put = put_new(puts, id, put_id, KS_PUT_PARKED);
     if (put != NULL) {
         put->size = bytes;
         set_bytes(puts, put, bytes);
@@ -320,8 +322,8 @@ enum ks_result ks_puts_load(struct ks_puts *puts, const struct ks_client_id *id,
 }
 
 enum ks_result ks_puts_open(struct ks_puts *puts, const struct ks_client_id *id,
-                            const uint8_t put_id[static KS_PUT_ID_SIZE], uint64_t size, struct ks_put **put,
-                            bool *was_parked, enum ks_store_limit *limit)
+                            const uint8_t put_id[static KS_PUT_ID_SIZE], uint64_t size,
+                            struct ks_put_entry **put, bool *was_parked, enum ks_store_limit *limit)
 {
     pthread_mutex_lock(&puts->lock);
     *was_parked = put_find(putter_find(puts, id), put_id) != NULL;
@@ -330,7 +332,7 @@ enum ks_result ks_puts_open(struct ks_puts *puts, const struct ks_client_id *id,
     return result;
 }
 
-void ks_puts_set_bytes(struct ks_puts *puts, struct ks_put *put, uint64_t bytes, uint64_t size)
+void ks_puts_set_bytes(struct ks_puts *puts, struct ks_put_entry *put, uint64_t bytes, uint64_t size)
 {
     pthread_mutex_lock(&puts->lock);
     set_bytes(puts, put, bytes);
@@ -338,7 +340,7 @@ void ks_puts_set_bytes(struct ks_puts *puts, struct ks_put *put, uint64_t bytes,
     pthread_mutex_unlock(&puts->lock);
 }
 
-bool ks_puts_park(struct ks_puts *puts, struct ks_put *put, uint64_t until_ms)
+bool ks_puts_park(struct ks_puts *puts, struct ks_put_entry *put, uint64_t until_ms)
 {
     pthread_mutex_lock(&puts->lock);
     bool parked = !put->is_expelled;
@@ -349,7 +351,7 @@ bool ks_puts_park(struct ks_puts *puts, struct ks_put *put, uint64_t until_ms)
     return parked;
 }
 
-void ks_puts_forget(struct ks_puts *puts, struct ks_put *put)
+void ks_puts_forget(struct ks_puts *puts, struct ks_put_entry *put)
 {
     pthread_mutex_lock(&puts->lock);
     put_end(puts, put);
@@ -357,13 +359,13 @@ void ks_puts_forget(struct ks_puts *puts, struct ks_put *put)
 }
 
 /* Looks at all of them, but only when it may be time. */
-static struct ks_put *find_over_age(struct ks_puts *puts, uint64_t now_ms, struct putter **whose)
+static struct ks_put_entry *find_over_age(struct ks_puts *puts, uint64_t now_ms, struct putter **whose)
 {
     uint64_t earliest_ms = UINT64_MAX;
     if (now_ms < puts->earliest_ms)
         return NULL;
     for (*whose = puts->putters; *whose != NULL; *whose = (*whose)->hh.next) {
-        struct ks_put *oldest = oldest_parked(*whose, NULL);
+        struct ks_put_entry *oldest = oldest_parked(*whose, NULL);
         if (oldest != NULL && oldest->until_ms <= now_ms)
             return oldest;
         if (oldest != NULL && oldest->until_ms < earliest_ms)
@@ -373,25 +375,25 @@ static struct ks_put *find_over_age(struct ks_puts *puts, uint64_t now_ms, struc
     return NULL;
 }
 
-struct ks_put *ks_puts_take_over_age(struct ks_puts *puts, uint64_t now_ms)
+struct ks_put_entry *ks_puts_take_over_age(struct ks_puts *puts, uint64_t now_ms)
 {
     struct putter *putter = NULL;
     pthread_mutex_lock(&puts->lock);
-    struct ks_put *put = find_over_age(puts, now_ms, &putter);
+    struct ks_put_entry *put = find_over_age(puts, now_ms, &putter);
     if (put != NULL)
         become(puts, putter, put, KS_PUT_LEAVING);
     pthread_mutex_unlock(&puts->lock);
     return put;
 }
 
-struct ks_put *ks_puts_take_of(struct ks_puts *puts, const struct ks_client_id *id)
+struct ks_put_entry *ks_puts_take_of(struct ks_puts *puts, const struct ks_client_id *id)
 {
     pthread_mutex_lock(&puts->lock);
     struct putter *putter = putter_find(puts, id);
-    struct ks_put *taken = putter != NULL ? oldest_parked(putter, NULL) : NULL;
+    struct ks_put_entry *taken = putter != NULL ? oldest_parked(putter, NULL) : NULL;
     if (taken != NULL)
         become(puts, putter, taken, KS_PUT_LEAVING);
-    for (struct ks_put *put = putter != NULL ? putter->puts : NULL; put != NULL; put = put->next)
+    for (struct ks_put_entry *put = putter != NULL ? putter->puts : NULL; put != NULL; put = put->next)
         put->is_expelled = true;
     pthread_mutex_unlock(&puts->lock);
     return taken;
@@ -401,7 +403,8 @@ static uint64_t sum_up(const struct putter *putter, uint64_t *bytes)
 {
     uint64_t count = 0;
     *bytes = 0;
-    for (const struct ks_put *put = putter != NULL ? putter->puts : NULL; put != NULL; put = put->next) {
+    for (const struct ks_put_entry *put = putter != NULL ? putter->puts : NULL; put != NULL;
+         put = put->next) {
         if (put->state == KS_PUT_LEAVING)
             continue;
         *bytes += put->bytes;

@@ -27,18 +27,18 @@ enum ks_put_state {
     KS_PUT_STATES,
 };
 
-struct ks_put {
+struct ks_put_entry {
     /* Fixed. */
     struct ks_client_id id;
     uint8_t put_id[KS_PUT_ID_SIZE];
 
     /* Under the lock of all of them. */
-    struct ks_put *previous, *next; /* of this user's */
-    uint8_t state;                  /* enum ks_put_state */
-    bool is_expelled;               /* its user goes, so it is not to be parked */
-    uint64_t bytes;                 /* that have come */
-    uint64_t size;                  /* that were declared; of one that was never opened here: `bytes` */
-    uint64_t until_ms;              /* parked: it is kept until then */
+    struct ks_put_entry *previous, *next; /* of this user's */
+    uint8_t state;                        /* enum ks_put_state */
+    bool is_expelled;                     /* its user goes, so it is not to be parked */
+    uint64_t bytes;                       /* that have come */
+    uint64_t size;                        /* that were declared; of one that was never opened here: `bytes` */
+    uint64_t until_ms;                    /* parked: it is kept until then */
 };
 
 /* NULL when out of memory. `limits` and `log` outlive them. The limits are user_puts, puts, and user_bytes,
@@ -56,25 +56,25 @@ enum ks_result ks_puts_load(struct ks_puts *puts, const struct ks_client_id *id,
  * to be forgotten; then ask again. KS_CLOSED when it is open, or leaving; KS_REFUSED with *limit when no
  * parked one could make enough room; KS_NO_MEMORY. */
 enum ks_result ks_puts_open(struct ks_puts *puts, const struct ks_client_id *id,
-                            const uint8_t put_id[static KS_PUT_ID_SIZE], uint64_t size, struct ks_put **put,
-                            bool *was_parked, enum ks_store_limit *limit);
+                            const uint8_t put_id[static KS_PUT_ID_SIZE], uint64_t size,
+                            struct ks_put_entry **put, bool *was_parked, enum ks_store_limit *limit);
 
 /* So much of an open one has come, of so much. */
-void ks_puts_set_bytes(struct ks_puts *puts, struct ks_put *put, uint64_t bytes, uint64_t size);
+void ks_puts_set_bytes(struct ks_puts *puts, struct ks_put_entry *put, uint64_t bytes, uint64_t size);
 
 /* An open one breaks off, and is kept until then; it is nobody's afterwards. False when its user goes: then
  * it is leaving. */
-bool ks_puts_park(struct ks_puts *puts, struct ks_put *put, uint64_t until_ms);
+bool ks_puts_park(struct ks_puts *puts, struct ks_put_entry *put, uint64_t until_ms);
 
 /* One that is open or leaving is no more. */
-void ks_puts_forget(struct ks_puts *puts, struct ks_put *put);
+void ks_puts_forget(struct ks_puts *puts, struct ks_put_entry *put);
 
 /* A parked one whose time is up is leaving from now on; NULL when there is none. */
-struct ks_put *ks_puts_take_over_age(struct ks_puts *puts, uint64_t now_ms);
+struct ks_put_entry *ks_puts_take_over_age(struct ks_puts *puts, uint64_t now_ms);
 
 /* A parked one of this user is leaving from now on; NULL when there is none. Its open ones are not to be
  * parked any more. */
-struct ks_put *ks_puts_take_of(struct ks_puts *puts, const struct ks_client_id *id);
+struct ks_put_entry *ks_puts_take_of(struct ks_puts *puts, const struct ks_client_id *id);
 
 /* How many a user has, open and parked, and how many bytes of them have come. */
 void ks_puts_sums(struct ks_puts *puts, const struct ks_client_id *id, uint64_t *count, uint64_t *bytes);

@@ -175,7 +175,7 @@ static enum ks_result enter(struct ks_stage *stage, const struct ks_store_put_op
                             bool *was_parked)
 {
     struct ks_vault *vault = stage->vault;
-    struct ks_put *put = NULL;
+    struct ks_put_entry *put = NULL;
     enum ks_result result = KS_MORE;
     while (result == KS_MORE) {
         result = ks_puts_open(vault->options.puts, &request->id, request->put_id, size, &put, was_parked,

@@ -303,7 +303,7 @@ void ks_stage_run_remove(struct ks_task *task)
 
 static void remove_parked_of(struct ks_vault *vault, const struct ks_client_id *id)
 {
-    struct ks_put *put = NULL;
+    struct ks_put_entry *put = NULL;
     if (vault->options.puts == NULL)
         return;
     while ((put = ks_puts_take_of(vault->options.puts, id)) != NULL)
@@ -326,7 +326,7 @@ void ks_stage_run_expel(struct ks_task *task)
 
 static unsigned sweep_parked(struct ks_vault *vault, uint64_t now)
 {
-    struct ks_put *put = NULL;
+    struct ks_put_entry *put = NULL;
     unsigned swept = 0;
     if (vault->options.puts == NULL)
         return 0;

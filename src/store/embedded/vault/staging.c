@@ -315,7 +315,7 @@ void ks_vault_end(struct ks_stage *stage, bool may_be_parked)
     ks_vault_release(stage);
 }
 
-void ks_vault_remove_parked(struct ks_vault *vault, struct ks_put *put)
+void ks_vault_remove_parked(struct ks_vault *vault, struct ks_put_entry *put)
 {
     char path[sizeof "staging/" + KS_NAMES_PUT_SIZE] = "staging/";
     char *name = path + sizeof "staging/" - 1;

@@ -123,7 +123,7 @@ enum ks_result ks_sweep_remove_puts(int directory_fd, const struct ks_alias_key 
                                     struct ks_puts *puts, const struct ks_client_id *id)
 {
     enum ks_result result = KS_OK;
-    struct ks_put *put = NULL;
+    struct ks_put_entry *put = NULL;
     while ((put = ks_puts_take_of(puts, id)) != NULL) {
         char name[KS_NAMES_PUT_SIZE];
         ks_names_put(aliases, &put->id, put->put_id, name);

@@ -71,7 +71,7 @@ struct ks_stage {
     struct ks_stage *all_previous, *all_next; /* under vault->lock: every stage there is */
     uint64_t declared;                        /* of a put: the size of all of it */
     bool replace;                             /* the same */
-    struct ks_put *put;                       /* the same, from when it was opened until its end */
+    struct ks_put_entry *put;                 /* the same, from when it was opened until its end */
 
     /* The stage thread's until a confirm hands it over, then the confirm thread's. */
     uint8_t state; /* enum stage_state; stage.c changes it */
@@ -177,7 +177,7 @@ void ks_vault_end(struct ks_stage *stage, bool may_be_parked);
 bool ks_vault_stays_after(enum ks_result result);
 
 /* Removes a parked put, which the caller has taken, and forgets it. Any thread. */
-void ks_vault_remove_parked(struct ks_vault *vault, struct ks_put *put);
+void ks_vault_remove_parked(struct ks_vault *vault, struct ks_put_entry *put);
 
 /* True with *identity when there is a regular file of this path in the data directory; that of an open one.
  */

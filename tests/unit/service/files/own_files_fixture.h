@@ -12,6 +12,8 @@
 
 enum { NO_FLAGS = 0 };
 
+static const uint8_t nothing_heard[KS_GOT_FILE_SIZE]; /* what a payload is where there is none */
+
 static inline struct person alice(void)
 {
     return person_of('a');
@@ -242,7 +244,7 @@ static inline void ask_end(struct gate *gate, unsigned peer, uint32_t cksum)
 
 static inline const uint8_t *hear_code(struct gate *gate, unsigned peer, int code, size_t size)
 {
-    const uint8_t *payload = NULL;
+    const uint8_t *payload = nothing_heard;
     size_t heard = 0;
     int got = hear(gate, peer, &payload, &heard);
     if (got == KS_RESPONSE_REFUSED && code != got)
@@ -301,7 +303,7 @@ static inline int hear_pieces(struct gate *gate, unsigned peer, uint64_t *positi
 
 static inline void assert_content(struct gate *gate, unsigned peer, uint64_t offset, uint64_t length)
 {
-    const uint8_t *payload = NULL;
+    const uint8_t *payload = nothing_heard;
     size_t size = 0;
     uint64_t position = offset;
     assert_int_equal(hear_pieces(gate, peer, &position, &payload, &size), KS_RESPONSE_FILE_END);

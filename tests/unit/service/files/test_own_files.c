@@ -14,7 +14,7 @@ static void file_name(unsigned number, char name[static 16])
 
 static bool hear_list(struct gate *gate, unsigned *next, unsigned count)
 {
-    const uint8_t *payload = NULL;
+    const uint8_t *payload = nothing_heard;
     size_t size = 0;
     size_t offset = 1;
     assert_int_equal(hear(gate, 0, &payload, &size), KS_RESPONSE_FILES);
@@ -68,7 +68,7 @@ static void a_list_begins_behind_any_name(void **state)
 static void entries_of_the_longest_names_are_listed_whole(void **state)
 {
     struct gate *gate = *state;
-    const uint8_t *payload = NULL;
+    const uint8_t *payload = nothing_heard;
     size_t size = 0;
     size_t offset = 1;
     char name[KS_TEXT_FIELD_SIZE];
@@ -204,7 +204,7 @@ static void let_flow(struct gate *gate, unsigned peer)
 static void the_next_page_is_read_while_the_peer_takes_the_last(void **state)
 {
     struct gate *gate = *state;
-    const uint8_t *payload = NULL;
+    const uint8_t *payload = nothing_heard;
     size_t size = 0;
     uint64_t position = 0;
     struct fake_file *file = keep(gate, "a", 1000000, true);
@@ -221,7 +221,7 @@ static void the_next_page_is_read_while_the_peer_takes_the_last(void **state)
 static void trouble_in_the_middle_ends_the_answer_and_not_the_connection(void **state)
 {
     struct gate *gate = *state;
-    const uint8_t *payload = NULL;
+    const uint8_t *payload = nothing_heard;
     size_t size = 0;
     uint64_t position = 0;
     keep(gate, "a", 1000000, true);
@@ -256,7 +256,7 @@ static void trouble_at_the_first_piece_ends_the_answer_too(void **state)
 static void a_file_that_is_not_what_it_was_is_damaged(void **state)
 {
     struct gate *gate = *state;
-    const uint8_t *payload = NULL;
+    const uint8_t *payload = nothing_heard;
     size_t size = 0;
     uint64_t position = 0;
     struct fake_file *file = keep(gate, "a", 1000, true);
@@ -277,7 +277,7 @@ static void a_file_that_is_not_what_it_was_is_damaged(void **state)
 static void a_file_that_becomes_shorter_is_damaged(void **state)
 {
     struct gate *gate = *state;
-    const uint8_t *payload = NULL;
+    const uint8_t *payload = nothing_heard;
     size_t size = 0;
     uint64_t position = 0;
     struct fake_file *file = keep(gate, "a", 1000000, false);
@@ -476,9 +476,9 @@ static void strangers_may_ask_none_of_it(void **state)
 {
     struct gate *gate = *state;
     static const uint8_t zeros[64];
-    for (uint16_t code = KS_REQUEST_LIST_FILES; code <= KS_REQUEST_FILE_DIGEST; code++) {
+    for (unsigned code = KS_REQUEST_LIST_FILES; code <= KS_REQUEST_FILE_DIGEST; code++) {
         gate_open(gate, 1);
-        ask(gate, 1, code, zeros, code == KS_REQUEST_PUT_END ? sizeof(uint32_t) : sizeof zeros);
+        ask(gate, 1, (uint16_t)code, zeros, code == KS_REQUEST_PUT_END ? sizeof(uint32_t) : sizeof zeros);
         assert_refused(gate, 1, KS_REFUSAL_SIGN_IN_FIRST);
         assert_false(gate->peers[1].finished);
         gate_close(gate, 1);

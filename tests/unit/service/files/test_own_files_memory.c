@@ -17,7 +17,7 @@ static bool is_there(const struct gate *gate)
 /* What is heard until nothing is left: the last code, and its payload. -1 for none. */
 static int hear_last(struct gate *gate, const uint8_t **last, size_t *last_size)
 {
-    const uint8_t *payload = NULL;
+    const uint8_t *payload = nothing_heard;
     size_t size = 0;
     int code = -1;
     int heard = 0;
@@ -33,7 +33,7 @@ static int hear_last(struct gate *gate, const uint8_t **last, size_t *last_size)
  * pieces behind it. */
 static int try_all(struct gate *gate, struct ks_buffer *bytes, size_t *nth)
 {
-    const uint8_t *payload = NULL;
+    const uint8_t *payload = nothing_heard;
     size_t size = 0;
     if (is_there(gate)) {
         allocations_until_failure = *nth;

@@ -9,6 +9,8 @@
 
 #include "store/embedded/vault/vault_internal.h"
 
+#include <errno.h>
+
 enum { LIFETIME = 3600 };
 
 /* ---- the house: a vault over a directory, and an index that writes down what it is told ---- */
@@ -20,6 +22,8 @@ struct house {
     struct ks_log log;
     struct fixture_waiter waiter;
     struct ks_vault_index index;
+    struct ks_store_limits limits; /* of puts; none at first */
+    struct ks_puts *puts;
     struct ks_vault *vault;
     /* What the index saw; on the confirm thread. */
     unsigned commits;
@@ -46,13 +50,21 @@ static inline void index_commit(struct ks_vault_index *index, struct ks_vault_ro
     rows->done(rows);
 }
 
+/* Unless it is there. */
+static inline void make_directory(const struct house *house, const char *name)
+{
+    assert_true(mkdirat(house->directory_fd, name, 0700) == 0 || errno == EEXIST);
+}
+
 static inline void house_open(struct house *house)
 {
     house->directory_fd = open(house->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_true(house->directory_fd >= 0);
-    assert_int_equal(mkdirat(house->directory_fd, "staging", 0700), 0);
-    assert_int_equal(mkdirat(house->directory_fd, "files", 0700), 0);
-    assert_int_equal(mkdirat(house->directory_fd, "messages", 0700), 0);
+    make_directory(house, "staging");
+    make_directory(house, "files");
+    make_directory(house, "messages");
+    house->puts = ks_puts_new(&house->limits, &house->log);
+    assert_non_null(house->puts);
     fixture_use_aliases((const uint8_t[KS_ALIAS_KEY_SIZE]){1, 2, 3});
     const struct ks_vault_options options = {
         .directory_fd = house->directory_fd,
@@ -61,10 +73,19 @@ static inline void house_open(struct house *house)
         .random = ks_random_system(),
         .log = &house->log,
         .index = &house->index,
+        .puts = house->puts,
         .threads = 2,
         .stage_lifetime = LIFETIME,
     };
     assert_int_equal(ks_vault_open(&options, &house->vault), KS_OK);
+}
+
+/* A path below the directory; until the next call. */
+static inline const char *in_house(const struct house *house, const char *name)
+{
+    static char path[512];
+    snprintf(path, sizeof path, "%s/%s", house->directory, name);
+    return path;
 }
 
 static inline int house_set_up(void **state)
@@ -85,6 +106,7 @@ static inline void house_close(struct house *house)
 {
     ks_vault_stop(house->vault);
     ks_vault_free(house->vault);
+    ks_puts_free(house->puts);
     close(house->directory_fd);
 }
 
