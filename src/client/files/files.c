@@ -84,6 +84,15 @@ enum kesher_status kesher_file_name_check(const char *name, struct kesher_error 
 
 /* ---- how everything is asked ---- */
 
+void ks_files_progress(const struct ks_client_session *session, void *tag, uint64_t moved, uint64_t size)
+{
+    const struct kesher_observer *observer = &session->options.observer;
+    if (observer->file != NULL)
+        observer->file(observer->context, tag);
+    if (observer->progress != NULL)
+        observer->progress(observer->context, moved, size);
+}
+
 struct ks_files_request ks_files_request(const char *verb, const char *name)
 {
     struct ks_files_request request = {.reason = 0};

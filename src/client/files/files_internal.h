@@ -46,6 +46,9 @@ const char *ks_files_show(const char *name, char shown[static KS_FILES_SHOWN_SIZ
 /* Whether what befell one file of a list says nothing of the others. */
 bool ks_files_others_go_on(enum kesher_status status);
 
+/* Tells the observer, if it wants to know, how much of the file with this tag is on its way. */
+void ks_files_progress(const struct ks_client_session *session, void *tag, uint64_t moved, uint64_t size);
+
 /* Connects and signs in where that is needed, and performs until it is done, or has failed for good: again
  * after KESHER_CONNECTION, and for `later`. Errors as ks_request_run and of `perform`. */
 enum kesher_status ks_files_run(struct kesher_files *files, struct ks_files_request *request,

@@ -43,17 +43,8 @@ struct window {
 /* After these others go on. */
 static bool is_of_file(enum kesher_status status)
 {
-    switch (status) {
-    case KESHER_FILE:
-    case KESHER_INVALID:
-    case KESHER_EXISTS:
-    case KESHER_NOT_FOUND:
-    case KESHER_MISMATCH:
-    case KESHER_REFUSED:
-        return true;
-    default:
-        return false;
-    }
+    return status != KESHER_OK &&
+           (ks_files_others_go_on(status) || status == KESHER_NOT_FOUND || status == KESHER_MISMATCH);
 }
 
 /* The fetch is free again. */

@@ -5,9 +5,10 @@
  * in the order of the requests, so a ring tells whose the next one is. The window bounds what the server owes
  * us to far less than a channel's input buffer, and a channel takes in while it sends: nothing can lock up.
  *
- * What is refused for a reason that another try can mend, and what was out when the connection was lost, is
- * put again one by one, the resumable way, after the ring has run dry. The first file that is given up ends
- * the run, and every file that was taken from the list is told what became of it.
+ * Where there is a file of that name already, it is asked in the same way whether it is just this: 3013,
+ * 3015. What is refused for a reason that another try can mend, and what was out when the connection was
+ * lost, is put again one by one, the resumable way, after the ring has run dry. The first file that is given
+ * up ends the run, and every file that was taken from the list is told what became of it.
  */
 #include "base/text.h"
 #include "client/failure.h"
@@ -33,6 +34,9 @@ struct small_put {
     enum slot_step step;
     uint64_t number; /* ascends as the files came */
     bool was_lost;   /* with the connection: it may be there */
+    bool asks;       /* only whether it is kept already: no piece is sent */
+    bool is_kept;    /* the server says so of a file of that size */
+    uint8_t put_id[KS_PUT_ID_SIZE];
     struct kesher_put put;
     struct kesher_put_result result;
 };
@@ -206,19 +210,25 @@ static enum kesher_status fill_buffer(struct put_list_run *run, struct small_put
     return KESHER_OK;
 }
 
-static void send_small(struct put_list_run *run, struct small_put *slot, const struct ks_put_source *source)
+/* What the buffer has. */
+static void send_slot(struct put_list_run *run, struct small_put *slot, size_t size)
 {
     struct ks_channel *channel = run->files->session.channel;
-    size_t size = 0;
-    enum kesher_status status = fill_buffer(run, slot, source, &size);
-    if (status != KESHER_OK) {
-        finish_slot(run, slot, status);
-        return;
-    }
     enqueue(run, slot);
-    status = ks_channel_send(channel, run->files->put_buffer->bytes, size, &run->error);
+    enum kesher_status status = ks_channel_send(channel, run->files->put_buffer->bytes, size, &run->error);
     if (status != KESHER_OK)
         lose(run, status);
+}
+
+static void send_small(struct put_list_run *run, struct small_put *slot, const struct ks_put_source *source)
+{
+    size_t size = 0;
+    memcpy(slot->put_id, source->put_id, sizeof slot->put_id);
+    enum kesher_status status = fill_buffer(run, slot, source, &size);
+    if (status == KESHER_OK)
+        send_slot(run, slot, size);
+    else
+        finish_slot(run, slot, status);
 }
 
 /* Two puts of one name must not be out together: they may be one put. */
@@ -261,6 +271,38 @@ static void fill(struct put_list_run *run)
 
 /* ---- in ---- */
 
+/* What a put has that begins, or one that may be kept already. */
+static bool is_open_right(struct small_put *slot, const uint8_t *payload)
+{
+    struct ks_put_open open;
+    if (ks_put_open_parse(payload, KS_PUT_OPEN_SIZE, &open) != KS_OK || (open.flags & ~KS_PUT_IS_KEPT) != 0)
+        return false;
+    slot->is_kept = open.flags == KS_PUT_IS_KEPT;
+    if (!slot->asks)
+        return !slot->is_kept && open.offset == 0;
+    return slot->is_kept ? open.offset == slot->result.size : open.offset <= slot->result.size;
+}
+
+static bool is_end_right(struct small_put *slot, uint8_t flags)
+{
+    slot->result.replaced = (flags & KS_PUT_REPLACED) != 0;
+    slot->result.unchanged = slot->is_kept;
+    slot->result.resumed_at = slot->is_kept ? slot->result.size : 0;
+    return (flags & ~(KS_PUT_REPLACED | (slot->is_kept ? KS_PUT_WAS_KEPT : 0))) == 0;
+}
+
+/* Whether an answer to the slot's step makes sense: none does behind a refusal. */
+static bool is_step_right(const struct put_list_run *run, struct small_put *slot, const uint8_t *payload)
+{
+    if (run->refused != KESHER_OK)
+        return false;
+    if (slot->step == STEP_OPEN)
+        return is_open_right(slot, payload);
+    if (slot->step == STEP_PIECE)
+        return ks_load_u64(payload) == slot->result.size;
+    return is_end_right(slot, payload[0]);
+}
+
 static enum kesher_status take_step(struct put_list_run *run, struct small_put *slot)
 {
     struct ks_client_session *session = &run->files->session;
@@ -276,22 +318,11 @@ static enum kesher_status take_step(struct put_list_run *run, struct small_put *
     };
     enum kesher_status status = ks_files_take_answer(session, &run->request, answers[slot->step].code,
                                                      payload, answers[slot->step].size, &said);
-    if (status != KESHER_OK && run->refused == KESHER_OK) /* the first one says why */
-        run->error = said;
-    if (status != KESHER_OK)
+    if (status != KESHER_OK && (run->refused == KESHER_OK || run->request.reason == 0))
+        run->error = said; /* of refusals the first one says why */
+    if (status != KESHER_OK || is_step_right(run, slot, payload))
         return status;
-    struct ks_put_open open = {.offset = 0};
-    bool makes_sense = run->refused == KESHER_OK;
-    if (slot->step == STEP_OPEN)
-        makes_sense &=
-            ks_put_open_parse(payload, sizeof payload, &open) == KS_OK && open.flags == 0 && open.offset == 0;
-    if (slot->step == STEP_PIECE)
-        makes_sense &= ks_load_u64(payload) == slot->result.size;
-    if (slot->step == STEP_END)
-        makes_sense &= (payload[0] & ~KS_PUT_REPLACED) == 0;
-    slot->result.replaced = slot->step == STEP_END && payload[0] == KS_PUT_REPLACED;
-    return makes_sense ? KESHER_OK
-                       : ks_files_fail_answer(session, &run->error, "an answer to a put that makes no sense");
+    return ks_files_fail_answer(session, &run->error, "an answer to a put that makes no sense");
 }
 
 /* Another try may find what is kept already, or that another put has ended. */
@@ -310,6 +341,25 @@ static bool is_for_another_try(const struct put_list_run *run, const struct kesh
     }
 }
 
+/* There is a file of that name: the very same may be kept already, as when a directory is put once more. An
+ * end of the right cksum without a piece is answered only then. */
+static void ask_for_kept(struct put_list_run *run, struct small_put *slot)
+{
+    uint8_t *bytes = run->files->put_buffer->bytes;
+    struct ks_put_source source = {.put = &slot->put, .size = slot->result.size};
+    size_t size = 0;
+    memcpy(source.put_id, slot->put_id, sizeof source.put_id);
+    slot->asks = true;
+    enum kesher_status status =
+        ks_put_frames_open(&source, false, bytes, KS_PUT_FRAMES_OPEN_LIMIT, &size, &run->error);
+    if (status != KESHER_OK) {
+        finish_slot(run, slot, status);
+        return;
+    }
+    ks_put_frames_end(slot->result.cksum, bytes + size);
+    send_slot(run, slot, size + KS_PUT_FRAMES_END_SIZE);
+}
+
 /* All answers of the first file of the ring have come. */
 static void settle(struct put_list_run *run, struct small_put *slot)
 {
@@ -317,6 +367,8 @@ static void settle(struct put_list_run *run, struct small_put *slot)
     dequeue(run);
     if (refused == KESHER_OK)
         slot->phase = SLOT_DURABLE;
+    else if (run->reason == KS_REFUSAL_FILE_EXISTS && !slot->put.replace && !slot->asks)
+        ask_for_kept(run, slot);
     else if (is_for_another_try(run, &slot->put))
         put_again_later(run, slot);
     else
@@ -340,7 +392,7 @@ static void take_answer(struct put_list_run *run)
     if (slot->step == STEP_END)
         settle(run, slot);
     else
-        slot->step = slot->step == STEP_OPEN && slot->result.size > 0 ? STEP_PIECE : STEP_END;
+        slot->step = slot->step == STEP_OPEN && slot->result.size > 0 && !slot->asks ? STEP_PIECE : STEP_END;
 }
 
 /* Waits for an answer, and takes those that have come with it. New files go out before the list is told of

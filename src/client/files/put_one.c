@@ -29,11 +29,7 @@ struct put_run {
 void ks_put_one_progress(const struct ks_client_session *session, const struct kesher_put *put, uint64_t sent,
                          uint64_t size)
 {
-    const struct kesher_observer *observer = &session->options.observer;
-    if (observer->file != NULL)
-        observer->file(observer->context, put->tag);
-    if (observer->progress != NULL)
-        observer->progress(observer->context, sent, size);
+    ks_files_progress(session, put->tag, sent, size);
 }
 
 /* The server has so much: lost connections count from here on. */

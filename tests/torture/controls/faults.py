@@ -2,10 +2,11 @@
 
 from .fault import Edit, Fault
 from .faults_of_accounts import ACCOUNTS
+from .faults_of_own_files import OWN_FILES
 from .faults_of_services import CHAT, LEASES_GIVEN, SERVICES
 from .faults_of_storage import ANSWERS, IDS_AND_SALTS, JOURNAL_READING, KEPT
 
-FAULTS = [*ANSWERS, *LEASES_GIVEN, *IDS_AND_SALTS, *JOURNAL_READING, *KEPT, *SERVICES, *CHAT, *ACCOUNTS]
+FAULTS = [*ANSWERS, *LEASES_GIVEN, *IDS_AND_SALTS, *JOURNAL_READING, *KEPT, *OWN_FILES, *SERVICES, *CHAT, *ACCOUNTS]
 
 
 def broken(name: str, text: str) -> str:

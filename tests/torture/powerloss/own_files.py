@@ -125,9 +125,20 @@ def keep_changing(run: Run, owner: Owner, *, batches: int, longest: int, sizes: 
             put_and_remove(run, client, owner.id, steps, chance)
 
 
-def open_again(client: CountingSecureClient, put: Put, flags: int = 0) -> tuple[int, bool]:
-    """How much of it the server has, and whether it is kept already. Begins anew where that is something else, and
-    waits where the put is still open on a connection that has gone."""
+def put_and_remove_one_by_one(run: Run, owner: Owner, *, count: int) -> None:
+    """So that a removal is a group of its own, which has fewer syncs."""
+    chance = run.new_chance()
+    with run.server.sign_in(owner.account) as client:
+        for name in chance.choices(NAMES, k=count):
+            put_and_remove(run, client, owner.id, [(name, chance.choice((8, 5000)))], chance)
+            put_and_remove(run, client, owner.id, [(name, None)], chance)
+
+
+def open_again(
+    client: CountingSecureClient, put: Put, flags: int = 0, *, is_all_there: bool = True
+) -> tuple[int, bool]:
+    """How much of it the server has, and whether it is kept already. Begins anew where that is something else: an
+    older file, or what a power cut has left. Waits where the put is still open on a connection that has gone."""
     deadline = time.monotonic() + RELEASE_SECONDS
     while True:
         try:
@@ -139,6 +150,7 @@ def open_again(client: CountingSecureClient, put: Put, flags: int = 0) -> tuple[
             continue
         if opened.cksum == cksum(put.content[: opened.offset]):
             return opened.offset, opened.is_kept
+        assert opened.is_kept or not is_all_there, f"put damaged: {opened.offset} bytes of something else"
         flags |= Flag.ANEW
 
 
@@ -161,18 +173,18 @@ def break_off(client: CountingSecureClient, put: Put, offset: int, chance: rando
         client.close()
 
 
-def put_in_tries(run: Run, owner: Owner, put: Put) -> None:
+def put_in_tries(run: Run, owner: Owner, put: Put, *, is_all_there: bool = True) -> None:
     """Breaks off some times, then ends; what was told as the last position may still be missing."""
     chance = run.new_chance()
     for _ in range(chance.randint(0, TRIES - 1)):
         client = run.server.sign_in(owner.account)
-        offset, is_kept = open_again(client, put)
+        offset, is_kept = open_again(client, put, is_all_there=is_all_there)
         if is_kept:
             client.close()
             break
         break_off(client, put, offset, chance)
     with run.server.sign_in(owner.account) as client:
-        offset, _ = open_again(client, put)
+        offset, _ = open_again(client, put, is_all_there=is_all_there)
         end(run, client, put, offset, chance.choice((5000, 300 * KIB, PIECE_LIMIT)))
         look_again(run, client, put, chance)
 
@@ -209,7 +221,7 @@ def put_over_and_over(run: Run, owner: Owner, *, count: int, sizes: Sequence[int
     chance = run.new_chance()
     before = [put for put in run.puts if put.owner == owner.id][-RESUMED:]
     for put in before:
-        put_in_tries(run, owner, put)
+        put_in_tries(run, owner, put, is_all_there=run.log is None)  # where nothing is recorded, no power is cut
     for number in range(count):
         put = new_put(run, owner, chance.choice(NAMES), chance.choice(sizes), chance)
         if number == 1:
@@ -235,11 +247,12 @@ def leave_with_all(run: Run, owner: Owner) -> None:
 
 def own_files(run: Run) -> None:
     """own files that replace each other and are removed, many in one pipeline"""
-    owners = owners_of(run, 4)
+    owners = owners_of(run, 5)
     sizes = (8, 9, 511, 4096, 10_000, 60_000)
     in_threads(
         *(lambda owner=owner: keep_changing(run, owner, batches=6, longest=10, sizes=sizes) for owner in owners[:3]),
         lambda: keep_changing(run, owners[3], batches=3, longest=3, sizes=(100, MIB + 100)),
+        lambda: put_and_remove_one_by_one(run, owners[4], count=8),
         lambda: leave_with_all(run, new_owner(run)),
     )
 

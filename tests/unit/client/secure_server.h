@@ -31,6 +31,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -98,6 +99,7 @@ struct secure_server {
     bool is_mute;    /* takes connections and says nothing */
     bool cuts_hello; /* closes at the ClientHello */
     atomic_uint connections;
+    atomic_uint ended; /* of them */
     struct secure_lie lies[SECURE_LIES];
     size_t lie_count;
     uint16_t trail[SECURE_TRAIL];
@@ -582,6 +584,7 @@ static inline void secure_take_connection(struct secure_server *server, int fd)
     SSL_free(ssl);
     free(connection);
     close(fd);
+    server->ended++;
 }
 
 static inline void *secure_run(void *argument)
@@ -689,6 +692,14 @@ static inline struct secure_server *secure_server_start(void)
     memset(server->classic_id.bytes, 'c', sizeof server->classic_id.bytes);
     assert_int_equal(pthread_create(&server->thread, NULL, secure_run, server), 0);
     return server;
+}
+
+/* Waits until no connection is served any more: from then on the server's state is the test's. */
+static inline void secure_server_settle(const struct secure_server *server)
+{
+    const struct timespec pause = {.tv_nsec = 1000000};
+    while (server->ended != server->connections)
+        (void)nanosleep(&pause, NULL);
 }
 
 static inline void secure_server_stop(struct secure_server *server)

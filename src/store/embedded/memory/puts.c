@@ -343,10 +343,14 @@ void ks_puts_set_bytes(struct ks_puts *puts, struct ks_put_entry *put, uint64_t 
 bool ks_puts_park(struct ks_puts *puts, struct ks_put_entry *put, uint64_t until_ms)
 {
     pthread_mutex_lock(&puts->lock);
+    struct putter *putter = putter_find(puts, &put->id);
     bool parked = !put->is_expelled;
-    become(puts, putter_find(puts, &put->id), put, parked ? KS_PUT_PARKED : KS_PUT_LEAVING);
+    become(puts, putter, put, parked ? KS_PUT_PARKED : KS_PUT_LEAVING);
     if (parked)
         keep_until(puts, put, until_ms);
+    DL_DELETE2(putter->puts, put, previous,
+               next); /* of two of one age, the one that broke off first is older */
+    DL_APPEND2(putter->puts, put, previous, next);
     pthread_mutex_unlock(&puts->lock);
     return parked;
 }

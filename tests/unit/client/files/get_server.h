@@ -233,6 +233,7 @@ struct get_fixture {
     size_t told_count;
     uint64_t progress; /* the last */
     uint64_t progress_size;
+    void *progress_tag;
     struct kesher_error error; /* of the call */
 };
 
@@ -241,6 +242,12 @@ static inline void get_fixture_progress(void *context, uint64_t sent, uint64_t s
     struct get_fixture *fixture = context;
     fixture->progress = sent;
     fixture->progress_size = size;
+}
+
+static inline void get_fixture_file(void *context, void *tag)
+{
+    struct get_fixture *fixture = context;
+    fixture->progress_tag = tag;
 }
 
 static inline void get_fixture_open(struct get_fixture *fixture)

@@ -24,8 +24,8 @@ static void file_comes_whole_and_gets_its_name(void **state)
     struct get_fixture *fixture = *state;
     get_keep(fixture, "name", content_of(fixture), 123456);
     get_want(fixture, "name", "some/where");
-    fixture->account->options.observer =
-        (struct kesher_observer){.context = fixture, .progress = get_fixture_progress};
+    fixture->account->options.observer = (struct kesher_observer){
+        .context = fixture, .progress = get_fixture_progress, .file = get_fixture_file};
     get_fixture_reopen(fixture);
     assert_int_equal(get_run(fixture), KESHER_OK);
     const struct kesher_get_result *result = get_result_of(fixture, "name");
@@ -38,6 +38,7 @@ static void file_comes_whole_and_gets_its_name(void **state)
     assert_false(get_has(fixture, "some/where.part"));
     assert_int_equal(fixture->progress, 123456);
     assert_int_equal(fixture->progress_size, 123456);
+    assert_ptr_equal(fixture->progress_tag, fixture->wanted);
 }
 
 static void pieces_may_have_any_size(void **state)

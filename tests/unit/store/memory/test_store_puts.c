@@ -242,6 +242,18 @@ static void a_users_oldest_makes_room_for_another_of_it(void **state)
     ks_puts_forget(desk->puts, third);
 }
 
+static void of_one_age_the_first_that_broke_off_is_the_oldest(void **state)
+{
+    struct desk *desk = *state;
+    atomic_store(&desk->limits.user_puts, 2);
+    park_put(desk, &alice, 1, 1, 1000);
+    park_put(desk, &alice, 2, 1, 1000);
+    assert_true(ks_puts_park(desk->puts, open_put(desk, &alice, 1, 1, true), 1000));
+    assert_makes_room(desk, &alice, 3, 1, &alice, 2);
+    ks_puts_forget(desk->puts, open_put(desk, &alice, 3, 1, false));
+    assert_sums(desk, &alice, 1, 1);
+}
+
 static void one_that_goes_on_needs_no_room(void **state)
 {
     struct desk *desk = *state;
@@ -317,6 +329,7 @@ int main(void)
         DESK_TEST(one_that_is_opened_again_has_no_age),
         DESK_TEST(a_user_who_goes_has_nothing_parked_any_more),
         DESK_TEST(a_users_oldest_makes_room_for_another_of_it),
+        DESK_TEST(of_one_age_the_first_that_broke_off_is_the_oldest),
         DESK_TEST(one_that_goes_on_needs_no_room),
         DESK_TEST(nobody_makes_room_in_vain),
         DESK_TEST(bytes_are_counted_once),

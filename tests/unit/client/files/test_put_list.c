@@ -1,6 +1,6 @@
 /* Unit tests of kesher_files_put with many files (client/files/put_list.c): those that are sent ahead of
  * answers, those that are refused among them, and what ends it all. */
-#include "unit/client/put_server.h"
+#include "unit/client/files/put_server.h"
 
 enum { THOUSAND = 1000, SIZE = 100, WINDOW = 64 };
 
@@ -76,6 +76,7 @@ static void thousand_small_files_go_over_one_connection(void **state)
     assert_int_equal(fixture->server.opens, THOUSAND);
     assert_int_equal(fixture->account->server->connections, 2);
     assert_int_equal(crowd->plan.out_limit, WINDOW);
+    assert_ptr_equal(fixture->tag, &crowd->plan.results[THOUSAND - 1]);
     free_crowd(crowd);
 }
 
@@ -101,7 +102,7 @@ static void three_of_thousand_are_refused_and_the_others_arrive(void **state)
 }
 
 /* The same directory once more: nothing is sent, and nothing else is refused. */
-static void what_is_kept_already_is_found_out_one_by_one(void **state)
+static void what_is_kept_already_is_asked_for_ahead_of_answers(void **state)
 {
     struct put_fixture *fixture = *state;
     struct crowd *crowd = new_crowd(WINDOW + 10, SIZE);
@@ -114,7 +115,51 @@ static void what_is_kept_already_is_found_out_one_by_one(void **state)
         assert_int_equal(crowd->plan.results[i].unchanged, i < WINDOW && i != 7);
     }
     assert_kept(fixture, crowd->names[7], other, SIZE);
+    assert_int_equal(fixture->server.piece_bytes, 10 * SIZE);
+    assert_int_equal(crowd->plan.results[0].resumed_at, SIZE);
+    assert_int_equal(crowd->plan.results[WINDOW].resumed_at, 0);
     free(other);
+    free_crowd(crowd);
+}
+
+/* After "there is one" the client asks whether it is just this. */
+static void lies_about_what_is_kept_are_told(void **state)
+{
+    struct put_fixture *fixture = *state;
+    static const struct ks_put_open opens[] = {{.flags = KS_PUT_IS_KEPT, .offset = SIZE - 1},
+                                               {.flags = 2, .offset = SIZE},
+                                               {.offset = SIZE + 1},
+                                               {.offset = UINT64_MAX}};
+    for (size_t i = 0; i < KS_COUNT_OF(opens); i++) {
+        struct crowd *crowd = new_crowd(1, SIZE);
+        uint8_t open[KS_PUT_OPEN_SIZE];
+        static const uint8_t refusal[] = {KS_REFUSAL_FILE_EXISTS, 0, 0, 0};
+        ks_put_open_encode(&opens[i], open);
+        put_fixture_clear(fixture);
+        put_server_answer(&fixture->server, KS_REQUEST_PUT_FILE, KS_RESPONSE_REFUSED, refusal,
+                          sizeof refusal);
+        put_server_answer(&fixture->server, KS_REQUEST_PUT_FILE, KS_RESPONSE_PUT_OPEN, open, sizeof open);
+        assert_int_equal(put_crowd(fixture, crowd), KESHER_PROTOCOL);
+        free_crowd(crowd);
+    }
+}
+
+/* What came under the put id before was all of it. */
+static void what_was_there_and_not_confirmed_is_no_unchanged_file(void **state)
+{
+    struct put_fixture *fixture = *state;
+    struct crowd *crowd = new_crowd(1, SIZE);
+    uint8_t open[KS_PUT_OPEN_SIZE];
+    static const uint8_t flags = 0;
+    static const uint8_t refusal[] = {KS_REFUSAL_FILE_EXISTS, 0, 0, 0};
+    const struct ks_put_open whole = {.offset = SIZE, .cksum = put_server_sum(crowd->bytes, SIZE)};
+    ks_put_open_encode(&whole, open);
+    put_server_answer(&fixture->server, KS_REQUEST_PUT_FILE, KS_RESPONSE_REFUSED, refusal, sizeof refusal);
+    put_server_answer(&fixture->server, KS_REQUEST_PUT_FILE, KS_RESPONSE_PUT_OPEN, open, sizeof open);
+    put_server_answer(&fixture->server, KS_REQUEST_PUT_END, KS_RESPONSE_REFUSED, refusal, sizeof refusal);
+    put_server_answer(&fixture->server, KS_REQUEST_PUT_END, KS_RESPONSE_PUT_END, &flags, 1);
+    assert_int_equal(put_crowd(fixture, crowd), KESHER_OK);
+    assert_false(crowd->plan.results[0].unchanged);
     free_crowd(crowd);
 }
 
@@ -162,7 +207,7 @@ static void lie_ends_it_and_what_is_out_fails(void **state)
     static const uint8_t lie[KS_PUT_OPEN_SIZE] = {0x40, 0, 0, 0};
     for (size_t i = 0; i < KS_COUNT_OF(requests); i++) {
         struct crowd *crowd = new_crowd(10, SIZE);
-        put_server_clear(&fixture->server);
+        put_fixture_clear(fixture);
         put_server_answer(&fixture->server, requests[i], answers[i], lie, sizes[i]);
         assert_int_equal(put_crowd(fixture, crowd), KESHER_PROTOCOL);
         assert_int_equal(outcome(crowd, 0), KESHER_PROTOCOL);
@@ -314,7 +359,9 @@ int main(void)
         PUT_TEST(no_files_are_put_at_once),
         PUT_TEST(thousand_small_files_go_over_one_connection),
         PUT_TEST(three_of_thousand_are_refused_and_the_others_arrive),
-        PUT_TEST(what_is_kept_already_is_found_out_one_by_one),
+        PUT_TEST(what_is_kept_already_is_asked_for_ahead_of_answers),
+        PUT_TEST(lies_about_what_is_kept_are_told),
+        PUT_TEST(what_was_there_and_not_confirmed_is_no_unchanged_file),
         PUT_TEST(refusal_that_another_try_can_mend_is_tried_again),
         PUT_TEST(quota_ends_it_and_the_others_are_not_sent),
         PUT_TEST(lie_ends_it_and_what_is_out_fails),

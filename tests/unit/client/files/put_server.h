@@ -1,8 +1,8 @@
 /* put_server.h — the files of one account behind a secure server of a test (secure_server.h): 3012 to 3016,
  * as protocol.md §10 has them, and a fixture with a session. What a test changes it changes while no call of
  * the library is on its way. */
-#ifndef KS_TESTS_UNIT_CLIENT_PUT_SERVER_H
-#define KS_TESTS_UNIT_CLIENT_PUT_SERVER_H
+#ifndef KS_TESTS_UNIT_CLIENT_FILES_PUT_SERVER_H
+#define KS_TESTS_UNIT_CLIENT_FILES_PUT_SERVER_H
 
 #include "unit/client/account_fixture.h"
 
@@ -312,7 +312,8 @@ static inline bool put_server_serve(struct secure_connection *connection)
 
 /* ---- for tests ---- */
 
-/* All files and puts, and what was counted. */
+/* All files and puts, and what was counted; while the server is at rest, as it is when a put or a removal has
+ * succeeded. */
 static inline void put_server_clear(struct put_server *server)
 {
     struct secure_server *secure = server->secure;
@@ -362,9 +363,10 @@ struct put_fixture {
     struct put_server server;
     struct kesher_files *files;
     void (*on_progress)(struct put_fixture *fixture, uint64_t sent, uint64_t size);
-    int fd; /* of the file that on_progress spoils */
-    uint64_t sent;
+    int fd;        /* of the file that on_progress spoils */
+    uint64_t sent; /* what the observer heard last */
     uint64_t size;
+    void *tag;
 };
 
 static inline void put_fixture_progress(void *context, uint64_t sent, uint64_t size)
@@ -376,20 +378,41 @@ static inline void put_fixture_progress(void *context, uint64_t sent, uint64_t s
         fixture->on_progress(fixture, sent, size);
 }
 
+static inline void put_fixture_file(void *context, void *tag)
+{
+    struct put_fixture *fixture = context;
+    fixture->tag = tag;
+}
+
 static inline void put_fixture_notice(void *context, const char *line)
 {
     struct put_fixture *fixture = context;
     account_fixture_notice(fixture->account, line);
 }
 
-/* A new session, with the fixture's options as they are now. */
-static inline void put_fixture_reopen(struct put_fixture *fixture)
+/* No session: the server is at rest, and what it has seen is all there. */
+static inline void put_fixture_close(struct put_fixture *fixture)
 {
     kesher_files_close(fixture->files);
     fixture->files = NULL;
+    secure_server_settle(fixture->account->server);
+}
+
+/* A new session, with the fixture's options as they are now. */
+static inline void put_fixture_reopen(struct put_fixture *fixture)
+{
+    put_fixture_close(fixture);
     assert_int_equal(kesher_files_open(fixture->account->home, fixture->account->server->link,
                                        &fixture->account->options, &fixture->files, NULL),
                      KESHER_OK);
+}
+
+/* A new session at a server that has nothing: after calls that have failed, too. */
+static inline void put_fixture_clear(struct put_fixture *fixture)
+{
+    put_fixture_close(fixture);
+    put_server_clear(&fixture->server);
+    put_fixture_reopen(fixture);
 }
 
 static inline int open_put_fixture(void **state)
@@ -404,8 +427,10 @@ static inline int open_put_fixture(void **state)
     fixture->account->server->more = &fixture->server;
     fixture->account->server->serve_more = put_server_serve;
     kesher_account_close(fixture_account(fixture->account));
-    fixture->account->options.observer = (struct kesher_observer){
-        .context = fixture, .notice = put_fixture_notice, .progress = put_fixture_progress};
+    fixture->account->options.observer = (struct kesher_observer){.context = fixture,
+                                                                  .notice = put_fixture_notice,
+                                                                  .progress = put_fixture_progress,
+                                                                  .file = put_fixture_file};
     put_fixture_reopen(fixture);
     *state = fixture;
     return 0;

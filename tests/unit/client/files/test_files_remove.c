@@ -1,5 +1,5 @@
 /* Unit tests of kesher_files_remove. */
-#include "unit/client/put_server.h"
+#include "unit/client/files/put_server.h"
 
 enum { REMOVALS = 300 };
 
@@ -143,7 +143,7 @@ static void lie_ends_it(void **state)
         assert_non_null(strstr(removals->errors[0].sentence, "'file 000'"));
         assert_int_equal(removals->outcomes[1], KESHER_NOT_SENT);
         assert_non_null(strstr(removals->errors[1].sentence, "as far as is known"));
-        put_server_clear(&fixture->server);
+        put_fixture_clear(fixture);
         free(removals);
     }
 }
@@ -155,8 +155,7 @@ static void lost_answers_are_asked_for_again(void **state)
     enum { COUNT = 5 };
     for (size_t behind = 0; behind < COUNT * KS_RESPONSE_HEADER_SIZE; behind++) {
         struct removals *removals = new_removals(fixture, COUNT);
-        kesher_files_close(fixture->files);
-        fixture->files = NULL;
+        put_fixture_close(fixture);
         fixture->account->server->writing = (struct secure_cut){.is_set = true, .left = behind};
         put_fixture_reopen(fixture);
         assert_int_equal(remove_all(fixture, removals), KESHER_OK);
@@ -172,8 +171,7 @@ static void lost_requests_are_asked_again(void **state)
     enum { COUNT = 3 };
     for (size_t behind = 0; behind < COUNT * (KS_REQUEST_HEADER_SIZE + 2 + 8); behind++) {
         struct removals *removals = new_removals(fixture, COUNT);
-        kesher_files_close(fixture->files);
-        fixture->files = NULL;
+        put_fixture_close(fixture);
         fixture->account->server->reading = (struct secure_cut){.is_set = true, .left = behind};
         put_fixture_reopen(fixture);
         assert_int_equal(remove_all(fixture, removals), KESHER_OK);

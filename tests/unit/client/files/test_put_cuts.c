@@ -1,6 +1,6 @@
 /* Unit tests of kesher_files_put whose connection is cut: at every byte of the server's answers and of the
  * client's requests. It goes on, and what the server has is not sent again. */
-#include "unit/client/put_server.h"
+#include "unit/client/files/put_server.h"
 
 enum { SMALL = 3000, LARGE = 300000, MANY = 20 };
 
@@ -14,8 +14,7 @@ static bool put_with_cut(struct put_fixture *fixture, size_t size, bool cuts_rea
     uint8_t *bytes = put_content(size, 1);
     struct secure_cut *cut =
         cuts_reading ? &fixture->account->server->reading : &fixture->account->server->writing;
-    kesher_files_close(fixture->files);
-    fixture->files = NULL;
+    put_fixture_close(fixture);
     put_server_clear(&fixture->server);
     *cut = (struct secure_cut){.is_set = true, .left = behind};
     put_fixture_reopen(fixture);
@@ -148,8 +147,7 @@ static bool put_many_with_cut(struct put_fixture *fixture, struct put_plan *plan
     uint64_t size = 0;
     struct secure_cut *cut =
         cuts_reading ? &fixture->account->server->reading : &fixture->account->server->writing;
-    kesher_files_close(fixture->files);
-    fixture->files = NULL;
+    put_fixture_close(fixture);
     put_server_clear(&fixture->server);
     *cut = (struct secure_cut){.is_set = true, .left = behind};
     put_fixture_reopen(fixture);

@@ -2,7 +2,7 @@
  * removal fails once. What fails is told, nothing leaks, and the same call does it afterwards. The server's
  * thread has all the memory that it wants. */
 #include "unit/base/failing_memory.h"
-#include "unit/client/put_server.h"
+#include "unit/client/files/put_server.h"
 
 enum { LARGE = 300000 };
 

@@ -1,6 +1,6 @@
 /* Unit tests of kesher_files_put with one file (client/files/put_one.h): what is sent, what is not sent
  * again, and what every answer leads to. Cuts are in test_put_cuts.c, many files in test_put_list.c. */
-#include "unit/client/put_server.h"
+#include "unit/client/files/put_server.h"
 
 #include <sys/stat.h>
 
@@ -277,6 +277,7 @@ static void file_that_cannot_be_read_is_told(void **state)
         close(one.fd);
         close(fd);
     }
+    put_fixture_close(fixture);
     assert_int_equal(fixture->server.ends, 0);
     free(bytes);
 }
@@ -328,15 +329,30 @@ static void file_that_changes_while_it_is_sent_is_never_ended(void **state)
         fixture->on_progress = rows[i].spoil;
         assert_int_equal(put_bytes(fixture, &one, NULL, 0, &result, &error), KESHER_FILE);
         assert_non_null(strstr(error.sentence, rows[i].said));
+        put_fixture_close(fixture);
         assert_int_equal(fixture->server.ends, 0);
         assert_int_equal(fixture->server.file_count, 0);
         fixture->on_progress = NULL;
         close(one.fd);
-        /* The session goes on. */
-        assert_int_equal(put(fixture, "other", true, bytes, SMALL, &result, NULL), KESHER_OK);
-        put_server_clear(&fixture->server);
+        put_fixture_clear(fixture);
         free(bytes);
     }
+}
+
+static void session_goes_on_behind_a_file_that_has_changed(void **state)
+{
+    struct put_fixture *fixture = *state;
+    struct kesher_put_result result;
+    uint8_t *bytes = put_content(LARGE, 1);
+    struct kesher_put one = {.fd = put_file_of(bytes, LARGE), .name = "file"};
+    fixture->fd = one.fd;
+    fixture->on_progress = shrink;
+    assert_int_equal(put_bytes(fixture, &one, NULL, 0, &result, NULL), KESHER_FILE);
+    fixture->on_progress = NULL;
+    assert_int_equal(put(fixture, "other", true, bytes, SMALL, &result, NULL), KESHER_OK);
+    assert_kept(fixture, "other", bytes, SMALL);
+    close(one.fd);
+    free(bytes);
 }
 
 /* ---- refusals ---- */
@@ -496,7 +512,7 @@ static void assert_nonsense(struct put_fixture *fixture, uint16_t request, uint1
 {
     struct kesher_put_result result;
     uint8_t *bytes = put_content(LARGE, 1);
-    put_server_clear(&fixture->server);
+    put_fixture_clear(fixture);
     put_server_answer(&fixture->server, request, code, payload, size);
     assert_int_equal(put(fixture, "file", true, bytes, LARGE, &result, NULL), KESHER_PROTOCOL);
     assert_int_equal(fixture->account->server->lie_count, 0);
@@ -644,6 +660,7 @@ int main(void)
         PUT_TEST(what_cannot_be_put_is_told_before_anything_is_sent),
         PUT_TEST(file_that_cannot_be_read_is_told),
         PUT_TEST(file_that_changes_while_it_is_sent_is_never_ended),
+        PUT_TEST(session_goes_on_behind_a_file_that_has_changed),
         PUT_TEST(refusals_say_what_to_do),
         PUT_TEST(refusal_in_the_middle_leaves_the_connection_in_order),
         PUT_TEST(put_that_is_open_elsewhere_is_waited_for),
