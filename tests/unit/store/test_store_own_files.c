@@ -99,6 +99,7 @@ static void assert_left(struct house *house, int count)
     ks_thread_reach(ks_engine_of(house->store)->writer.thread);
     ks_thread_reach(ks_engine_of(house->store)->reaper);
     assert_int_equal(fixture_count_entries(house->directory, "staging"), count);
+    assert_int_equal(fixture_count_removed(house->directory), 0);
 }
 
 static void assert_puts(struct house *house, const struct ks_client_id *id, uint64_t count, uint64_t bytes)
@@ -331,6 +332,23 @@ static void what_is_removed_counts_no_more(void **state)
     assert_left(house, 0);
 }
 
+static void what_is_half_there_is_removed(void **state)
+{
+    struct house *house = *state;
+    struct ks_client_id id;
+    char path[512];
+    assert_int_equal(register_user(house, "alice", NULL, &id), KS_OK);
+    put_file(house, &id, "no file", "text");
+    assert_int_equal(unlink(whole_path_of(house, &id, "no file", path)), 0);
+    assert_int_equal(remove_file(house, &id, "no file"), KS_OK);
+    assert_database(house, "SELECT count(*) FROM files", "0");
+    put_file(house, &id, "no row", "text");
+    run_on_database(house, "DELETE FROM files");
+    assert_int_equal(remove_file(house, &id, "no row"), KS_OK);
+    assert_false(is_there(house, &id, "no row"));
+    assert_int_equal(remove_file(house, &id, "no row"), KS_NOT_FOUND);
+}
+
 static void a_large_file_is_removed_without_waiting_for_its_space(void **state)
 {
     struct house *house = *state;
@@ -345,7 +363,7 @@ static void a_large_file_is_removed_without_waiting_for_its_space(void **state)
     assert_int_equal(truncate(whole_path_of(house, &id, "x", path), 64 * MEBIBYTE), 0);
     ks_executor_post(ks_thread_executor(ks_engine_of(house->store)->reaper), &busy.task);
     assert_int_equal(remove_file(house, &id, "x"), KS_OK);
-    assert_int_equal(fixture_count_entries(house->directory, "staging"), 1);
+    assert_int_equal(fixture_count_removed(house->directory), 1);
     sem_post(&gate);
     fixture_hold(&busy.done);
     assert_left(house, 0);
@@ -416,7 +434,7 @@ static void a_removal_that_a_crash_cut_short_is_completed(void **state)
     crash_end(house, copy);
     assert_listed(house, &id, "", PAGE, "y");
     assert_database(house, "SELECT count(*) FROM files", "1");
-    assert_int_equal(fixture_count_entries(house->directory, "staging"), 0);
+    assert_int_equal(fixture_count_removed(house->directory), 0);
     assert_quota(house, &id, 1, 5);
     assert_int_equal(remove_file(house, &id, "a/x"), KS_NOT_FOUND);
 }
@@ -428,17 +446,16 @@ static void a_file_that_was_put_after_a_removal_survives_a_crash(void **state)
     struct ks_client_id id;
     char path[512];
     char name[KS_NAMES_REMOVED_SIZE];
-    char staged[512];
     assert_int_equal(register_user(house, "alice", NULL, &id), KS_OK);
     put_file(house, &id, "x", "newer");
     whole_path_of(house, &id, "x", path);
     ks_names_removed(path + strlen(house->directory) + 1, 7, name);
-    in_staging(house, name, staged);
-    fixture_write_file("", staged + 1, "older");
+    fixture_write_file(house->directory, name, "older");
     house_restart(house);
     assert_file_reads(house, &id, "x", "newer");
     assert_true(facts_of(house, &id, "x").has_cksum);
-    assert_int_equal(fixture_count_entries(house->directory, "staging"), 0);
+    assert_listed(house, &id, "", PAGE, "x");
+    assert_int_equal(fixture_count_removed(house->directory), 0);
 }
 
 /* ---- users who go ---- */
@@ -531,6 +548,7 @@ int main(void)
         HOUSE_TEST(what_is_kept_without_its_row_gets_it),
         HOUSE_TEST(what_is_kept_with_its_row_changes_nothing),
         HOUSE_TEST(what_is_removed_counts_no_more),
+        HOUSE_TEST(what_is_half_there_is_removed),
         HOUSE_TEST(a_large_file_is_removed_without_waiting_for_its_space),
         HOUSE_TEST(a_removal_that_cannot_be_committed_brings_all_back),
         HOUSE_TEST(a_removal_that_a_crash_cut_short_is_completed),

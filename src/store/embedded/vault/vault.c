@@ -66,6 +66,7 @@ void ks_vault_discard(struct ks_vault *vault, struct ks_stage *stage, struct ks_
 
 void ks_vault_put_open(struct ks_vault *vault, struct ks_store_put_open *request)
 {
+    request->stage = NULL;
     enum ks_result result = ks_vault_put_new(vault, request, &request->stage);
     if (result == KS_OK)
         post_to_stage(request->stage, &request->request.task, ks_putting_run_open);
