@@ -168,9 +168,9 @@ static void put_uploads(struct ks_exposition *to, const struct ks_service_enviro
 
 static void put_own_files(struct ks_exposition *to, const struct ks_tally *tally)
 {
-    counter(to, "kesher_put_bytes_total", "Bytes of own files that came in over the secure port.",
+    counter(to, "kesher_files_put_bytes_total", "Bytes of own files that came in over the secure port.",
             ks_tally_put_bytes(tally));
-    counter(to, "kesher_got_bytes_total", "Bytes of own files that went out over it.",
+    counter(to, "kesher_files_got_bytes_total", "Bytes of own files that went out over it.",
             ks_tally_got_bytes(tally));
 }
 
@@ -236,6 +236,9 @@ static void put_store(struct ks_exposition *to, const struct ks_store *store)
     gauge(to, "kesher_users", "Users that are registered.", statistics.users);
     gauge(to, "kesher_files", "Verified files of all users.", statistics.files);
     gauge(to, "kesher_file_bytes", "Bytes of these files.", statistics.file_bytes);
+    gauge(to, "kesher_puts", "Own files that are coming over the secure port, or broke off.",
+          statistics.puts);
+    gauge(to, "kesher_put_bytes", "What has come of these.", statistics.put_bytes);
     put_space(to, &statistics);
     gauge(to, "kesher_waiting_messages", "Messages that wait for their receivers.",
           statistics.waiting_messages);
