@@ -287,14 +287,15 @@ static void of_a_file_that_is_removed_the_space_is_not_kept(void **state)
     struct house *house = *state;
     struct pair users = two_users(house);
     struct held_threads held;
-    char path[512];
     threads_hold(house, &held);
     keep_text(house, &users.alice, "a", "abc");
     struct ks_store_digest_file request = digest_request(house, &users.alice, "a");
     ks_store_digest_file(house->store, &request);
     openings_settle(house);
-    run_on_database(house, "DELETE FROM files");
-    assert_int_equal(unlink(whole_path_of(house, &users.alice, "a", path)), 0);
+    struct ks_store_remove_file removal = removal_request(house, &users.alice, "a");
+    ks_store_remove_file(house->store, &removal);
+    assert_int_equal(fixture_wait(&house->waiter, &removal.request), KS_OK);
+    ks_thread_reach(ks_engine_of(house->store)->reaper);
     threads_let_go(&held);
     assert_int_equal(fixture_wait(&house->waiter, &request.request), KS_NOT_FOUND);
     openings_settle(house);
@@ -340,6 +341,27 @@ static void a_file_whose_row_is_not_committed_yet_is_not_damaged(void **state)
     assert_int_equal(confirm.request.result, KS_OK);
     assert_true(request.request.result == KS_NOT_FOUND || request.request.result == KS_OK);
     assert_digest(house, &users.alice, "a", "the other");
+}
+
+/* Who puts again what is kept makes nothing be computed again. */
+static void a_file_that_is_put_again_keeps_its_digest(void **state)
+{
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    struct held_threads held;
+    keep_text(house, &users.alice, "a", "abc");
+    assert_digest(house, &users.alice, "a", "abc");
+    threads_hold(house, &held);
+    struct ks_store_put_open put = {
+        .request = fixture_request(&house->waiter), .id = users.alice, .size = 3, .file_name = "a"};
+    ks_store_put_open(house->store, &put);
+    assert_int_equal(fixture_wait(&house->waiter, &put.request), KS_OK);
+    assert_true(put.is_kept);
+    struct ks_store_confirm confirm = confirm_request(house, put.stage, cksum_of("abc"));
+    ks_store_confirm(house->store, &confirm);
+    assert_int_equal(fixture_wait(&house->waiter, &confirm.request), KS_OK);
+    assert_digest(house, &users.alice, "a", "abc");
+    threads_let_go(&held);
 }
 
 /* ---- damage ---- */
@@ -601,6 +623,7 @@ int main(void)
         HOUSE_TEST(a_digest_never_gets_into_a_row_of_the_same_number),
         HOUSE_TEST(of_a_file_that_is_removed_the_space_is_not_kept),
         HOUSE_TEST(a_file_whose_row_is_not_committed_yet_is_not_damaged),
+        HOUSE_TEST(a_file_that_is_put_again_keeps_its_digest),
         HOUSE_TEST(damage_is_found_and_looked_at_again_by_the_next_start),
         HOUSE_TEST(a_file_that_is_gone_or_has_another_size_has_no_digest),
         HOUSE_TEST(a_row_that_is_not_sound_stops_nobody),
