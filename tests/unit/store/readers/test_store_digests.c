@@ -66,7 +66,7 @@ struct held_threads {
 static void threads_hold(struct house *house, struct held_threads *held)
 {
     struct ks_digests *digests = &ks_engine_of(house->store)->digests;
-    struct ks_thread *const threads[] = {digests->urgent.thread, digests->background.thread};
+    struct ks_thread *const threads[] = {digests->urgent.reading.thread, digests->background.reading.thread};
     assert_int_equal(sem_init(&held->gate, 0, 0), 0);
     for (size_t i = 0; i < KS_COUNT_OF(threads); i++) {
         held->calls[i] = (struct fixture_call){
@@ -141,7 +141,7 @@ static void nobody_has_to_ask(void **state)
 {
     struct house *house = *state;
     struct pair users = two_users(house);
-    for (int i = 0; i < 2 * KS_DIGESTS_GATHERED; i++) {
+    for (int i = 0; i < 2 * KS_DIGEST_FINDINGS; i++) {
         char name[32];
         snprintf(name, sizeof name, "file %d", i);
         keep_text(house, &users.alice, name, name);
@@ -505,7 +505,7 @@ static void what_is_found_in_a_moment_before_the_end_is_kept(void **state)
     keep_text(house, &users.alice, "a", "abc");
     ks_thread_reach(ks_engine_of(house->store)->writer.thread); /* as above */
     openings_settle(house);
-    ks_thread_reach(ks_engine_of(house->store)->digests.background.thread);
+    ks_thread_reach(ks_engine_of(house->store)->digests.background.reading.thread);
     ks_thread_reach(ks_engine_of(house->store)->file_reader.reader.thread);
     house_close(house);
     assert_database(house, "SELECT length(SHA256) FROM files", "32");
@@ -570,7 +570,8 @@ static void users_have_their_turns(void **state)
     have_a_huge_file(house, &users.alice);
     assert_int_equal(sem_init(&gate, 0, 0), 0);
     assert_int_equal(sem_init(&held.done, 0, 0), 0);
-    ks_executor_post(ks_thread_executor(ks_engine_of(house->store)->digests.urgent.thread), &held.task);
+    ks_executor_post(ks_thread_executor(ks_engine_of(house->store)->digests.urgent.reading.thread),
+                     &held.task);
     for (size_t i = 0; i < KS_COUNT_OF(names); i++)
         keep_text(house, i < 4 ? &users.alice : &users.bob, names[i], "text");
     for (size_t i = 0; i < KS_COUNT_OF(names); i++) {
