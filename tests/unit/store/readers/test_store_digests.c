@@ -47,7 +47,8 @@ static void assert_digest(struct house *house, const struct ks_client_id *id, co
 
 /* ---- the threads that compute ---- */
 
-/* Of a machine that has more to do, the one in the background gets nothing: here, they are like others. */
+/* Of a machine that has more to do, the one in the background gets nothing: here, they are like others. The
+ * name is the linker's. NOLINTBEGIN(bugprone-reserved-identifier) */
 int __wrap_pthread_setschedparam(pthread_t thread, int policy, const struct sched_param *parameters);
 int __wrap_pthread_setschedparam(pthread_t thread, int policy, const struct sched_param *parameters)
 {
@@ -56,6 +57,7 @@ int __wrap_pthread_setschedparam(pthread_t thread, int policy, const struct sche
     assert_int_equal(policy, SCHED_IDLE);
     return 0;
 }
+/* NOLINTEND(bugprone-reserved-identifier) */
 
 /* They are kept busy, so that the files that they were given stay unread. */
 struct held_threads {

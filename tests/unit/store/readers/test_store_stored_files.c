@@ -476,8 +476,7 @@ static void a_user_has_as_many_open_as_are_left_for_others(void **state)
 {
     struct house *house = *state;
     struct pair users = two_users(house);
-    struct ks_stored_file **files = calloc(2 * (size_t)KS_STORED_FILES_LIMIT, sizeof *files);
-    assert_non_null(files);
+    static struct ks_stored_file *files[2 * KS_STORED_FILES_LIMIT];
     keep_text(house, &users.alice, "a", "hers");
     keep_text(house, &users.bob, "a", "his");
     size_t count = open_many(house, &users.alice, files);
@@ -493,7 +492,6 @@ static void a_user_has_as_many_open_as_are_left_for_others(void **state)
         ks_store_file_close(house->store, files[i]);
     closings_settle(house);
     assert_int_equal(ks_stored_files_count(&ks_engine_of(house->store)->stored_files), 0);
-    free(files);
 }
 
 static void files_that_nobody_closes_go_with_the_store(void **state)
