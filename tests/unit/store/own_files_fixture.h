@@ -230,6 +230,14 @@ static inline void assert_file_reads(struct house *house, const struct ks_client
     ks_store_file_close(house->store, file);
 }
 
+static inline struct ks_store_remove_file removal_request(struct house *house, const struct ks_client_id *id,
+                                                          const char *name)
+{
+    struct ks_store_remove_file request = {.request = fixture_request(&house->waiter), .id = *id};
+    snprintf(request.name, sizeof request.name, "%s", name);
+    return request;
+}
+
 /* The closing has been done. */
 static inline void closings_settle(struct house *house)
 {

@@ -8,37 +8,21 @@
 #include "store/embedded/vault/sweep.h"
 #include "store/reply.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum {
-    PIECE = 256 * 1024,      /* read and computed while it is in cache */
-    SLICE = 4 * 1024 * 1024, /* after which it is asked whether the file is still wanted */
-    LARGE = 8 * 1024 * 1024, /* of larger files, what was read does not stay in memory */
-    GATHER_MS = 500,         /* findings wait so long for others */
-    NICE = 10,               /* of the thread for those who ask */
+    GATHER_MS = 500, /* findings wait so long for others */
+    NICE = 10,       /* of the thread for those who ask */
     ESCAPED_SIZE = 512,
 };
 
+static bool is_stopping(const struct ks_digests *digests)
+{
+    return atomic_load_explicit(&digests->stopping, memory_order_relaxed);
+}
+
 /* ---- requests ---- */
-
-static void queue_put(struct ks_digest_queue *queue, struct ks_store_digest_file *request)
-{
-    struct ks_task *task = &request->request.task;
-    task->next = NULL;
-    if (queue->last == NULL)
-        queue->first = task;
-    else
-        queue->last->next = task;
-    queue->last = task;
-}
-
-static struct ks_store_digest_file *request_of(struct ks_task *task)
-{
-    return KS_CONTAINER_OF(task, struct ks_store_digest_file, request.task);
-}
 
 static void answer(struct ks_digests *digests, struct ks_store_digest_file *request, enum ks_result result)
 {
@@ -46,173 +30,27 @@ static void answer(struct ks_digests *digests, struct ks_store_digest_file *requ
     ks_reply_post(&request->request, result);
 }
 
-/* Empties the queue. */
-static void answer_all(struct ks_digests *digests, struct ks_digest_queue *queue, enum ks_result result)
+/* With KS_OK they are told the SHA-256; NULL is allowed otherwise. */
+static void answer_all(struct ks_digests *digests, struct ks_digest_askers *askers, enum ks_result result,
+                       const uint8_t *sha256)
 {
-    struct ks_task *task = queue->first;
-    *queue = (struct ks_digest_queue){0};
-    while (task != NULL) {
-        struct ks_task *next = task->next;
-        answer(digests, request_of(task), result);
-        task = next;
+    struct ks_store_digest_file *request = NULL;
+    while ((request = ks_digest_askers_take(askers)) != NULL) {
+        if (result == KS_OK)
+            memcpy(request->sha256, sha256, sizeof request->sha256);
+        answer(digests, request, result);
     }
-}
-
-static void tell_digest(struct ks_digests *digests, struct ks_digest_queue *queue,
-                        const uint8_t sha256[static KS_FILE_SHA256_SIZE])
-{
-    for (struct ks_task *task = queue->first; task != NULL; task = task->next)
-        memcpy(request_of(task)->sha256, sha256, KS_FILE_SHA256_SIZE);
-    answer_all(digests, queue, KS_OK);
-}
-
-static size_t count_of_user(const struct ks_digest_queue *queue, const struct ks_client_id *id)
-{
-    size_t count = 0;
-    for (struct ks_task *task = queue->first; task != NULL; task = task->next)
-        count += memcmp(&request_of(task)->id, id, sizeof *id) == 0 ? 1 : 0;
-    return count;
-}
-
-static size_t count_in_findings(const struct ks_digest_findings *findings, const struct ks_client_id *id)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < findings->count; i++)
-        count += count_of_user(&findings->items[i].askers, id);
-    return count;
 }
 
 static bool has_room(const struct ks_digests *digests, const struct ks_client_id *id)
 {
-    const size_t own = count_of_user(&digests->waiting, id) + count_of_user(&digests->urgent.askers, id) +
-                       count_in_findings(digests->gathered, id) + count_in_findings(digests->written, id);
+    const size_t own =
+        ks_digest_askers_count(&digests->waiting, id) + ks_digest_askers_count(&digests->urgent.askers, id) +
+        ks_digest_findings_count(digests->gathered, id) + ks_digest_findings_count(digests->written, id);
     return digests->asked < KS_DIGESTS_LIMIT && own < KS_DIGESTS_LIMIT - digests->asked;
 }
 
-/* The next one: of another user than the last, or else the first. Takes it out. NULL for none. */
-static struct ks_store_digest_file *take_next(struct ks_digests *digests)
-{
-    struct ks_digest_queue all = digests->waiting;
-    struct ks_task *chosen = all.first;
-    for (struct ks_task *task = all.first; task != NULL; task = task->next)
-        if (memcmp(&request_of(task)->id, &digests->last_served, sizeof digests->last_served) != 0) {
-            chosen = task;
-            break;
-        }
-    if (chosen == NULL)
-        return NULL;
-    digests->waiting = (struct ks_digest_queue){0};
-    for (struct ks_task *task = all.first, *next = NULL; task != NULL; task = next) {
-        next = task->next;
-        if (task != chosen)
-            queue_put(&digests->waiting, request_of(task));
-    }
-    digests->last_served = request_of(chosen)->id;
-    return request_of(chosen);
-}
-
-/* ---- reading, on the thread that computes ---- */
-
-static bool is_stopping(const struct ks_digests *digests)
-{
-    return atomic_load_explicit(&digests->stopping, memory_order_relaxed);
-}
-
-static bool is_over(const struct ks_digest_job *job)
-{
-    return is_stopping(job->digests) || atomic_load_explicit(&job->is_cancelled, memory_order_relaxed);
-}
-
-/* Whether it is still the file that was opened: nobody should change it, and nobody removes it any more. Of
- * one that has no name the space is wanted. */
-static enum ks_result judge_still(const struct ks_stored_file *file)
-{
-    struct stat status;
-    if (fstat(file->fd, &status) != 0)
-        return KS_IO;
-    if (status.st_nlink == 0)
-        return KS_NOT_FOUND;
-    return ks_sweep_written(&status) == ks_sweep_written(&file->status) &&
-                   status.st_size == file->status.st_size
-               ? KS_OK
-               : KS_INVALID;
-}
-
-static enum ks_result read_piece(struct ks_digest_job *job, uint64_t file_size)
-{
-    const uint64_t left = file_size - job->sum.length;
-    const size_t size = left < PIECE ? (size_t)left : PIECE;
-    enum ks_result result = ks_stored_file_read_at(job->file, job->sum.length, job->buffer, size);
-    if (result == KS_OK)
-        result = ks_digest_add(job->digest, job->buffer, size);
-    if (result == KS_OK)
-        ks_cksum_add(&job->sum, job->buffer, size);
-    return result;
-}
-
-static enum ks_result end_reading(struct ks_digest_job *job)
-{
-    enum ks_result result = judge_still(job->file);
-    if (result == KS_OK && job->row.has_cksum && ks_cksum_value(&job->sum) != job->row.cksum)
-        result = KS_INVALID;
-    return result == KS_OK ? ks_digest_finish(job->digest, job->sha256) : result;
-}
-
-/* KS_MORE when there is more to read. */
-static enum ks_result read_slice(struct ks_digest_job *job)
-{
-    const uint64_t file_size = (uint64_t)job->file->status.st_size;
-    const uint64_t from = job->sum.length;
-    enum ks_result result = judge_still(job->file);
-    while (result == KS_OK && job->sum.length < file_size && job->sum.length - from < SLICE)
-        result = is_over(job) ? KS_CLOSED : read_piece(job, file_size);
-    if (file_size >= LARGE)
-        (void)posix_fadvise(job->file->fd, (off_t)from, (off_t)(job->sum.length - from), POSIX_FADV_DONTNEED);
-    if (result == KS_OK && job->sum.length < file_size)
-        return KS_MORE;
-    return result == KS_OK ? end_reading(job) : result;
-}
-
-static void run_finished(struct ks_task *task);
-
-static void run_job(struct ks_task *task)
-{
-    struct ks_digest_job *job = KS_CONTAINER_OF(task, struct ks_digest_job, task);
-    do
-        job->result = read_slice(job);
-    while (job->result == KS_MORE);
-    task->run = run_finished;
-    ks_file_reader_post(job->digests->reader, task);
-}
-
 /* ---- writing ---- */
-
-static void bind_known(struct ks_query *query, bool is_known, int64_t value)
-{
-    if (is_known)
-        ks_query_integer(query, value);
-    else
-        ks_query_null(query);
-}
-
-/* In the transaction. */
-static enum ks_result write_finding(struct ks_database_writer *writer, struct ks_digest_finding *finding)
-{
-    const struct ks_file_row *row = &finding->row;
-    const bool is_sound = finding->is_sound;
-    struct ks_query query = ks_database_writer_query(writer, KS_STATEMENT_SET_FILE_DIGEST);
-    ks_query_blob(&query, finding->sha256, is_sound ? sizeof finding->sha256 : 0);
-    bind_known(&query, is_sound || row->has_size, (int64_t)(is_sound ? finding->size : row->size));
-    bind_known(&query, is_sound || row->has_written, is_sound ? finding->written : row->written);
-    ks_query_integer(&query, row->number);
-    ks_query_text(&query, row->path, strlen(row->path));
-    bind_known(&query, row->has_size, (int64_t)row->size);
-    bind_known(&query, row->has_written, row->written);
-    bind_known(&query, row->has_cksum, row->cksum);
-    enum ks_result result = ks_database_writer_check(writer, ks_query_run(&query));
-    finding->is_written = result == KS_OK && sqlite3_changes(writer->database) == 1;
-    return result;
-}
 
 static void run_settled(struct ks_task *task);
 
@@ -220,13 +58,7 @@ static void run_settled(struct ks_task *task);
 static void run_write(struct ks_interlude *interlude)
 {
     struct ks_digests *digests = KS_CONTAINER_OF(interlude, struct ks_digests, interlude);
-    struct ks_database_writer *writer = digests->writer;
-    enum ks_result result = ks_database_writer_begin(writer);
-    for (size_t i = 0; i < digests->written->count && result == KS_OK; i++)
-        result = write_finding(writer, &digests->written->items[i]);
-    enum ks_result finished = ks_database_writer_finish(writer);
-    ks_database_writer_forget_failure(writer);
-    digests->write_result = result != KS_OK ? result : finished;
+    digests->write_result = ks_digest_findings_write(digests->written, digests->writer);
     digests->writing.run = run_settled;
     ks_file_reader_post(digests->reader, &digests->writing);
 }
@@ -257,7 +89,7 @@ static void note_try(struct ks_digests *digests, bool failed)
 static bool is_enough(const struct ks_digests *digests)
 {
     const size_t count = digests->gathered->count;
-    return count == KS_DIGESTS_GATHERED || (count > 0 && digests->is_hurried) ||
+    return count == KS_DIGEST_FINDINGS || (count > 0 && digests->is_hurried) ||
            (count > 0 && gathered_since_ms(digests) >= GATHER_MS);
 }
 
@@ -288,30 +120,27 @@ static void gather(struct ks_digest_job *job, bool is_sound)
     struct ks_digests *digests = job->digests;
     struct ks_digest_findings *gathered = digests->gathered;
     struct ks_digest_finding *finding = &gathered->items[gathered->count++];
-    *finding = (struct ks_digest_finding){.row = job->row, .is_sound = is_sound, .askers = job->askers};
-    memcpy(finding->sha256, job->sha256, sizeof finding->sha256);
-    if (job->file != NULL) {
-        finding->size = (uint64_t)job->file->status.st_size;
-        finding->written = ks_sweep_written(&job->file->status);
-    }
+    *finding = (struct ks_digest_finding){
+        .row = job->row,
+        .is_sound = is_sound,
+        .size = (uint64_t)job->file->status.st_size,
+        .written = ks_sweep_written(&job->file->status),
+        .askers = job->askers,
+    };
+    memcpy(finding->sha256, job->reading.sha256, sizeof finding->sha256);
     if (gathered->count == 1)
         digests->gathering_ns = ks_clock_stopwatch_ns();
     digests->is_hurried = digests->is_hurried || job->askers.first != NULL;
-    job->askers = (struct ks_digest_queue){0};
+    job->askers = (struct ks_digest_askers){0};
 }
 
 static void settle_finding(struct ks_digests *digests, struct ks_digest_finding *finding)
 {
     const uint64_t unknown = atomic_load(&digests->unknown);
-    if (!finding->is_written) {
-        answer_all(digests, &finding->askers, KS_NOT_FOUND);
-        return;
-    }
-    atomic_store(&digests->unknown, unknown > 0 ? unknown - 1 : 0);
-    if (finding->is_sound)
-        tell_digest(digests, &finding->askers, finding->sha256);
-    else
-        answer_all(digests, &finding->askers, KS_INVALID);
+    enum ks_result result = finding->is_sound ? KS_OK : KS_INVALID;
+    if (finding->is_written)
+        atomic_store(&digests->unknown, unknown > 0 ? unknown - 1 : 0);
+    answer_all(digests, &finding->askers, finding->is_written ? result : KS_NOT_FOUND, finding->sha256);
 }
 
 static void go_on(struct ks_digests *digests);
@@ -329,36 +158,28 @@ static void run_settled(struct ks_task *task)
         if (result == KS_OK)
             settle_finding(digests, &written->items[i]);
         else
-            answer_all(digests, &written->items[i].askers, result == KS_NO_MEMORY ? result : KS_IO);
+            answer_all(digests, &written->items[i].askers, result == KS_NO_MEMORY ? result : KS_IO, NULL);
     written->count = 0;
     go_on(digests);
 }
 
 /* ---- what is worked at already ---- */
 
-static struct ks_digest_finding *find_in(struct ks_digest_findings *findings, const struct ks_file_row *row)
-{
-    for (size_t i = 0; i < findings->count; i++)
-        if (ks_file_row_is_same(&findings->items[i].row, row))
-            return &findings->items[i];
-    return NULL;
-}
-
 static bool is_at(const struct ks_digest_job *job, const struct ks_file_row *row)
 {
     return job->is_busy && ks_file_row_is_same(&job->row, row);
 }
 
-/* Those that wait for what is worked at; NULL when it is not. For what is done in the background nobody
- * waits.
+/* Those that wait for what is worked at; NULL when it is not. Nobody waits for what is done in the
+ * background.
  */
-static struct ks_digest_queue *find_askers(struct ks_digests *digests, const struct ks_file_row *row)
+static struct ks_digest_askers *find_askers(struct ks_digests *digests, const struct ks_file_row *row)
 {
     if (is_at(&digests->urgent, row))
         return &digests->urgent.askers;
-    struct ks_digest_finding *finding = find_in(digests->written, row);
+    struct ks_digest_finding *finding = ks_digest_findings_find(digests->written, row);
     if (finding == NULL)
-        finding = find_in(digests->gathered, row);
+        finding = ks_digest_findings_find(digests->gathered, row);
     return finding != NULL ? &finding->askers : NULL;
 }
 
@@ -374,13 +195,12 @@ static void end_job(struct ks_digest_job *job)
     if (is_found && !is_superseded) {
         gather(job, job->result == KS_OK);
     } else if (!is_found) {
-        answer_all(digests, &job->askers, job->result);
+        answer_all(digests, &job->askers, job->result, NULL);
         digests->look_again = true; /* there may be another file by now */
         if (!is_gone)
             note_try(digests, true);
     }
-    if (job->file != NULL)
-        ks_stored_file_close(job->file);
+    ks_stored_file_close(job->file);
     job->file = NULL;
     job->is_busy = false;
     go_on(digests);
@@ -403,39 +223,27 @@ static void judge_damage(struct ks_stored_file *file)
     end_job(job);
 }
 
-/* What cannot be read was there when its row was written: that is damage, too. */
-static void run_finished(struct ks_task *task)
+static void finished(struct ks_digest_reading *reading)
 {
-    struct ks_digest_job *job = KS_CONTAINER_OF(task, struct ks_digest_job, task);
-    if (job->result == KS_IO)
-        job->result = KS_INVALID;
+    struct ks_digest_job *job = KS_CONTAINER_OF(reading, struct ks_digest_job, reading);
+    job->result = reading->result;
     if (job->result == KS_INVALID)
         ks_stored_file_rest(job->file, judge_damage);
     else
         end_job(job);
 }
 
-/* The stream may have been left in the middle. */
-static enum ks_result begin_reading(struct ks_digest_job *job)
-{
-    uint8_t ignored[KS_SHA256_SIZE];
-    if (is_stopping(job->digests))
-        return KS_CLOSED;
-    job->sum = ks_cksum_start();
-    return ks_digest_finish(job->digest, ignored);
-}
-
 static void run_opened(struct ks_task *task)
 {
     struct ks_digest_job *job = KS_CONTAINER_OF(task, struct ks_digest_job, task);
-    if (job->result == KS_OK)
-        job->result = begin_reading(job);
+    if (is_stopping(job->digests))
+        job->result = KS_CLOSED;
     if (job->result != KS_OK) {
         end_job(job);
         return;
     }
-    task->run = run_job;
-    ks_executor_post(ks_thread_executor(job->thread), task);
+    job->reading.file = job->file;
+    ks_digest_reading_begin(&job->reading);
 }
 
 /* Any thread. */
@@ -451,7 +259,7 @@ static void opened(struct ks_stored_file *file, enum ks_result result)
 static enum ks_result begin_job(struct ks_digest_job *job, const struct ks_file_row *row)
 {
     job->row = *row;
-    atomic_store(&job->is_cancelled, false);
+    atomic_store(&job->reading.is_cancelled, false);
     enum ks_result result = ks_stored_files_open_row(job->digests->files, row, opened, job);
     job->is_busy = result == KS_OK;
     return result;
@@ -463,7 +271,7 @@ static enum ks_result begin_job(struct ks_digest_job *job, const struct ks_file_
 static bool may_begin(const struct ks_digests *digests)
 {
     const size_t busy = (digests->urgent.is_busy ? 1U : 0U) + (digests->background.is_busy ? 1U : 0U);
-    return digests->gathered->count + busy < KS_DIGESTS_GATHERED;
+    return digests->gathered->count + busy < KS_DIGEST_FINDINGS;
 }
 
 /* Answers what is known. KS_MORE: it is to be computed. */
@@ -485,10 +293,10 @@ static enum ks_result look_up(struct ks_digests *digests, struct ks_store_digest
 static bool join(struct ks_digests *digests, struct ks_store_digest_file *request,
                  const struct ks_file_row *row)
 {
-    struct ks_digest_queue *askers = find_askers(digests, row);
+    struct ks_digest_askers *askers = find_askers(digests, row);
     if (askers == NULL)
         return false;
-    queue_put(askers, request);
+    ks_digest_askers_put(askers, request);
     digests->is_hurried = true;
     return true;
 }
@@ -497,9 +305,11 @@ static void begin_urgent(struct ks_digests *digests)
 {
     struct ks_file_row row;
     while (!digests->urgent.is_busy && may_begin(digests)) {
-        struct ks_store_digest_file *request = take_next(digests);
+        struct ks_store_digest_file *request =
+            ks_digest_askers_take_fairly(&digests->waiting, &digests->last_served);
         if (request == NULL)
             return;
+        digests->last_served = request->id;
         if (look_up(digests, request, &row) != KS_MORE || join(digests, request, &row))
             continue;
         enum ks_result result = begin_job(&digests->urgent, &row);
@@ -507,9 +317,9 @@ static void begin_urgent(struct ks_digests *digests)
             answer(digests, request, result);
             continue;
         }
-        queue_put(&digests->urgent.askers, request);
+        ks_digest_askers_put(&digests->urgent.askers, request);
         if (is_at(&digests->background, &row))
-            atomic_store(&digests->background.is_cancelled, true);
+            ks_digest_reading_cancel(&digests->background.reading);
     }
 }
 
@@ -571,7 +381,7 @@ static void go_on(struct ks_digests *digests)
 
 static void run_ask(struct ks_task *task)
 {
-    struct ks_store_digest_file *request = request_of(task);
+    struct ks_store_digest_file *request = ks_digest_asker_of(task);
     struct ks_digests *digests = request->request.part;
     struct ks_file_row row;
     const bool may_wait = has_room(digests, &request->id);
@@ -583,7 +393,7 @@ static void run_ask(struct ks_task *task)
     else if (!may_wait)
         answer(digests, request, KS_REFUSED);
     else if (!join(digests, request, &row))
-        queue_put(&digests->waiting, request);
+        ks_digest_askers_put(&digests->waiting, request);
     go_on(digests);
 }
 
@@ -633,11 +443,9 @@ static enum ks_result start_job(struct ks_digests *digests, struct ks_digest_job
                                 const struct ks_thread_hooks *hooks)
 {
     job->digests = digests;
-    job->buffer = malloc(PIECE);
-    if (job->buffer == NULL)
-        return KS_NO_MEMORY;
-    enum ks_result result = ks_digest_new(&job->digest);
-    return result == KS_OK ? ks_thread_start(&job->thread, name, hooks) : result;
+    job->reading.reader = digests->reader;
+    job->reading.finished = finished;
+    return ks_digest_reading_start(&job->reading, name, hooks);
 }
 
 enum ks_result ks_digests_start(struct ks_digests *digests)
@@ -674,11 +482,11 @@ static void run_ending(struct ks_task *task)
 {
     struct ks_digests *digests = KS_CONTAINER_OF(task, struct ks_digests, edge);
     struct ks_digest_findings *findings[] = {digests->gathered, digests->written};
-    answer_all(digests, &digests->waiting, KS_CLOSED);
-    answer_all(digests, &digests->urgent.askers, KS_CLOSED);
+    answer_all(digests, &digests->waiting, KS_CLOSED, NULL);
+    answer_all(digests, &digests->urgent.askers, KS_CLOSED, NULL);
     for (size_t i = 0; i < sizeof findings / sizeof findings[0]; i++)
         for (size_t j = 0; j < findings[i]->count; j++)
-            answer_all(digests, &findings[i]->items[j].askers, KS_CLOSED);
+            answer_all(digests, &findings[i]->items[j].askers, KS_CLOSED, NULL);
     digests->is_hurried = true;
     write_on(digests);
 }
@@ -690,27 +498,17 @@ void ks_digests_stop(struct ks_digests *digests)
     atomic_store(&digests->stopping, true);
     if (has_reader)
         ks_thread_reach(digests->reader->reader.thread);
-    ks_thread_stop(digests->urgent.thread);
-    ks_thread_stop(digests->background.thread);
-    digests->urgent.thread = NULL;
-    digests->background.thread = NULL;
+    ks_digest_reading_stop(&digests->urgent.reading);
+    ks_digest_reading_stop(&digests->background.reading);
     digests->edge.run = run_ending;
     if (has_reader)
         ks_file_reader_post(digests->reader, &digests->edge);
 }
 
-static void free_job(struct ks_digest_job *job)
-{
-    ks_digest_free(job->digest);
-    free(job->buffer);
-    job->digest = NULL;
-    job->buffer = NULL;
-}
-
 void ks_digests_free(struct ks_digests *digests)
 {
-    free_job(&digests->urgent);
-    free_job(&digests->background);
+    ks_digest_reading_free(&digests->urgent.reading);
+    ks_digest_reading_free(&digests->background.reading);
     free(digests->gathered);
     free(digests->written);
     digests->gathered = NULL;

@@ -20,54 +20,26 @@
 
 #include "base/clock.h"
 #include "base/retry.h"
-#include "crypto/digest.h"
-#include "store/embedded/readers/stored_files.h"
+#include "store/embedded/readers/digest_findings.h"
+#include "store/embedded/readers/digest_reading.h"
 
 enum {
     KS_DIGESTS_LIMIT =
         256, /* requests that wait; one user's may be as many as there is room left for others */
-    KS_DIGESTS_GATHERED = 64, /* findings that are written together */
 };
 
 struct ks_digests;
 
-/* Requests, linked by their tasks. */
-struct ks_digest_queue {
-    struct ks_task *first, *last;
-};
-
-/* A thread that computes, and the file that it reads, if any. */
+/* One of the two that compute, and the file that it works at, if any. The reader's thread's. */
 struct ks_digest_job {
     struct ks_digests *digests;
-    struct ks_thread *thread;
-    uint8_t *buffer;           /* the thread's */
-    _Atomic bool is_cancelled; /* nobody wants it any more */
-    /* The reader's thread's, and the thread's own while it reads. */
+    struct ks_digest_reading reading;
     struct ks_task task;
     bool is_busy;
     struct ks_file_row row;
     struct ks_stored_file *file;
-    struct ks_digest_queue askers;
-    struct ks_digest *digest;
-    struct ks_cksum sum;
-    uint8_t sha256[KS_FILE_SHA256_SIZE];
+    struct ks_digest_askers askers;
     enum ks_result result;
-};
-
-/* What was found of a file, for its row. */
-struct ks_digest_finding {
-    struct ks_file_row row; /* as it was */
-    bool is_sound;
-    uint8_t sha256[KS_FILE_SHA256_SIZE]; /* if it is */
-    uint64_t size;
-    int64_t written;
-    bool is_written; /* the row was still there */
-    struct ks_digest_queue askers;
-};
-
-struct ks_digest_findings {
-    struct ks_digest_finding items[KS_DIGESTS_GATHERED];
-    size_t count;
 };
 
 struct ks_digests {
@@ -85,10 +57,9 @@ struct ks_digests {
     struct ks_task waking;
     struct ks_task edge; /* of the beginning, and of the end */
 
-    struct ks_digest_job urgent, background;
-
     /* The reader's thread's. */
-    struct ks_digest_queue waiting;
+    struct ks_digest_job urgent, background;
+    struct ks_digest_askers waiting;
     size_t asked; /* requests that wait, wherever they are */
     struct ks_client_id last_served;
     int64_t after;   /* rows up to this have been looked at … */
@@ -127,7 +98,7 @@ void ks_digests_ask(struct ks_digests *digests, struct ks_store_digest_file *req
 /* Any thread: so many rows were committed. Costs next to nothing. */
 void ks_digests_wake(struct ks_digests *digests, uint64_t rows);
 
-/* The hook of the reader's thread (thread.h). */
-uint64_t ks_digests_idle(void *digests);
+/* The hook of the reader's thread (thread.h); `context` are the digests. */
+uint64_t ks_digests_idle(void *context);
 
 #endif

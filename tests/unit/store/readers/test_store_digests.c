@@ -47,7 +47,8 @@ static void assert_digest(struct house *house, const struct ks_client_id *id, co
 
 /* ---- the threads that compute ---- */
 
-/* Of a machine that has more to do, the one in the background gets nothing: here, they are like others. */
+/* Of a machine that has more to do, the one in the background gets nothing: here, they are like others. The
+ * name is the linker's. NOLINTBEGIN(bugprone-reserved-identifier) */
 int __wrap_pthread_setschedparam(pthread_t thread, int policy, const struct sched_param *parameters);
 int __wrap_pthread_setschedparam(pthread_t thread, int policy, const struct sched_param *parameters)
 {
@@ -56,6 +57,7 @@ int __wrap_pthread_setschedparam(pthread_t thread, int policy, const struct sche
     assert_int_equal(policy, SCHED_IDLE);
     return 0;
 }
+/* NOLINTEND(bugprone-reserved-identifier) */
 
 /* They are kept busy, so that the files that they were given stay unread. */
 struct held_threads {
@@ -66,7 +68,7 @@ struct held_threads {
 static void threads_hold(struct house *house, struct held_threads *held)
 {
     struct ks_digests *digests = &ks_engine_of(house->store)->digests;
-    struct ks_thread *const threads[] = {digests->urgent.thread, digests->background.thread};
+    struct ks_thread *const threads[] = {digests->urgent.reading.thread, digests->background.reading.thread};
     assert_int_equal(sem_init(&held->gate, 0, 0), 0);
     for (size_t i = 0; i < KS_COUNT_OF(threads); i++) {
         held->calls[i] = (struct fixture_call){
@@ -141,7 +143,7 @@ static void nobody_has_to_ask(void **state)
 {
     struct house *house = *state;
     struct pair users = two_users(house);
-    for (int i = 0; i < 2 * KS_DIGESTS_GATHERED; i++) {
+    for (int i = 0; i < 2 * KS_DIGEST_FINDINGS; i++) {
         char name[32];
         snprintf(name, sizeof name, "file %d", i);
         keep_text(house, &users.alice, name, name);
@@ -287,14 +289,15 @@ static void of_a_file_that_is_removed_the_space_is_not_kept(void **state)
     struct house *house = *state;
     struct pair users = two_users(house);
     struct held_threads held;
-    char path[512];
     threads_hold(house, &held);
     keep_text(house, &users.alice, "a", "abc");
     struct ks_store_digest_file request = digest_request(house, &users.alice, "a");
     ks_store_digest_file(house->store, &request);
     openings_settle(house);
-    run_on_database(house, "DELETE FROM files");
-    assert_int_equal(unlink(whole_path_of(house, &users.alice, "a", path)), 0);
+    struct ks_store_remove_file removal = removal_request(house, &users.alice, "a");
+    ks_store_remove_file(house->store, &removal);
+    assert_int_equal(fixture_wait(&house->waiter, &removal.request), KS_OK);
+    ks_thread_reach(ks_engine_of(house->store)->reaper);
     threads_let_go(&held);
     assert_int_equal(fixture_wait(&house->waiter, &request.request), KS_NOT_FOUND);
     openings_settle(house);
@@ -340,6 +343,27 @@ static void a_file_whose_row_is_not_committed_yet_is_not_damaged(void **state)
     assert_int_equal(confirm.request.result, KS_OK);
     assert_true(request.request.result == KS_NOT_FOUND || request.request.result == KS_OK);
     assert_digest(house, &users.alice, "a", "the other");
+}
+
+/* Who puts again what is kept makes nothing be computed again. */
+static void a_file_that_is_put_again_keeps_its_digest(void **state)
+{
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    struct held_threads held;
+    keep_text(house, &users.alice, "a", "abc");
+    assert_digest(house, &users.alice, "a", "abc");
+    threads_hold(house, &held);
+    struct ks_store_put_open put = {
+        .request = fixture_request(&house->waiter), .id = users.alice, .size = 3, .file_name = "a"};
+    ks_store_put_open(house->store, &put);
+    assert_int_equal(fixture_wait(&house->waiter, &put.request), KS_OK);
+    assert_true(put.is_kept);
+    struct ks_store_confirm confirm = confirm_request(house, put.stage, cksum_of("abc"));
+    ks_store_confirm(house->store, &confirm);
+    assert_int_equal(fixture_wait(&house->waiter, &confirm.request), KS_OK);
+    assert_digest(house, &users.alice, "a", "abc");
+    threads_let_go(&held);
 }
 
 /* ---- damage ---- */
@@ -483,7 +507,7 @@ static void what_is_found_in_a_moment_before_the_end_is_kept(void **state)
     keep_text(house, &users.alice, "a", "abc");
     ks_thread_reach(ks_engine_of(house->store)->writer.thread); /* as above */
     openings_settle(house);
-    ks_thread_reach(ks_engine_of(house->store)->digests.background.thread);
+    ks_thread_reach(ks_engine_of(house->store)->digests.background.reading.thread);
     ks_thread_reach(ks_engine_of(house->store)->file_reader.reader.thread);
     house_close(house);
     assert_database(house, "SELECT length(SHA256) FROM files", "32");
@@ -548,7 +572,8 @@ static void users_have_their_turns(void **state)
     have_a_huge_file(house, &users.alice);
     assert_int_equal(sem_init(&gate, 0, 0), 0);
     assert_int_equal(sem_init(&held.done, 0, 0), 0);
-    ks_executor_post(ks_thread_executor(ks_engine_of(house->store)->digests.urgent.thread), &held.task);
+    ks_executor_post(ks_thread_executor(ks_engine_of(house->store)->digests.urgent.reading.thread),
+                     &held.task);
     for (size_t i = 0; i < KS_COUNT_OF(names); i++)
         keep_text(house, i < 4 ? &users.alice : &users.bob, names[i], "text");
     for (size_t i = 0; i < KS_COUNT_OF(names); i++) {
@@ -601,6 +626,7 @@ int main(void)
         HOUSE_TEST(a_digest_never_gets_into_a_row_of_the_same_number),
         HOUSE_TEST(of_a_file_that_is_removed_the_space_is_not_kept),
         HOUSE_TEST(a_file_whose_row_is_not_committed_yet_is_not_damaged),
+        HOUSE_TEST(a_file_that_is_put_again_keeps_its_digest),
         HOUSE_TEST(damage_is_found_and_looked_at_again_by_the_next_start),
         HOUSE_TEST(a_file_that_is_gone_or_has_another_size_has_no_digest),
         HOUSE_TEST(a_row_that_is_not_sound_stops_nobody),
