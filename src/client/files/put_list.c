@@ -19,7 +19,7 @@
 
 enum { WINDOW = 64 };
 
-enum slot_phase {
+enum small_phase {
     SLOT_FREE,
     SLOT_OUT,     /* answers are still to come: in the ring */
     SLOT_DURABLE, /* the list is still to be told */
@@ -27,11 +27,11 @@ enum slot_phase {
 };
 
 /* Which answer is the next one. */
-enum slot_step { STEP_OPEN, STEP_PIECE, STEP_END };
+enum small_step { STEP_OPEN, STEP_PIECE, STEP_END };
 
 struct small_put {
-    enum slot_phase phase;
-    enum slot_step step;
+    enum small_phase phase;
+    enum small_step step;
     uint64_t number; /* ascends as the files came */
     bool was_lost;   /* with the connection: it may be there */
     bool asks;       /* only whether it is kept already: no piece is sent */
@@ -125,7 +125,7 @@ static void lose_all(struct put_list_run *run)
 }
 
 /* Of those in a phase, the one that came first; NULL when there is none. */
-static struct small_put *first_in(struct put_list_run *run, enum slot_phase phase)
+static struct small_put *first_in(struct put_list_run *run, enum small_phase phase)
 {
     struct small_put *next = NULL;
     for (size_t i = 0; i < WINDOW; i++) {

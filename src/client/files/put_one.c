@@ -6,7 +6,7 @@
 /* How often a file is begun again because what the server has is not what was sent, or is there no more. */
 enum { BEGINNINGS_LIMIT = 4 };
 
-struct put_run {
+struct one_put {
     struct kesher_files *files;
     const struct kesher_put *put;
     struct kesher_put_result *result;
@@ -33,7 +33,7 @@ void ks_put_one_progress(const struct ks_client_session *session, const struct k
 }
 
 /* The server has so much: lost connections count from here on. */
-static void note_position(struct put_run *run, uint64_t position)
+static void note_position(struct one_put *run, uint64_t position)
 {
     if (position <= run->furthest)
         return;
@@ -42,7 +42,7 @@ static void note_position(struct put_run *run, uint64_t position)
 }
 
 /* Begins again, with the next 3013. False when that was done too often. */
-static bool begin_again(struct put_run *run, bool anew)
+static bool begin_again(struct one_put *run, bool anew)
 {
     if (++run->beginnings >= BEGINNINGS_LIMIT)
         return false;
@@ -53,7 +53,7 @@ static bool begin_again(struct put_run *run, bool anew)
 
 /* ---- 3013: what the server has ---- */
 
-static enum kesher_status check_open(const struct put_run *run, struct ks_client_session *session,
+static enum kesher_status check_open(const struct one_put *run, struct ks_client_session *session,
                                      const struct ks_put_open *open, bool was_anew,
                                      struct kesher_error *error)
 {
@@ -67,7 +67,7 @@ static enum kesher_status check_open(const struct put_run *run, struct ks_client
     return KESHER_OK;
 }
 
-static enum kesher_status open_put(struct put_run *run, struct ks_client_session *session,
+static enum kesher_status open_put(struct one_put *run, struct ks_client_session *session,
                                    struct ks_put_open *open, struct kesher_error *error)
 {
     uint8_t bytes[KS_PUT_FRAMES_OPEN_LIMIT];
@@ -93,7 +93,7 @@ static enum kesher_status open_put(struct put_run *run, struct ks_client_session
     return check_open(run, session, open, anew, error);
 }
 
-static enum kesher_status fail_other(const struct put_run *run, bool is_kept, struct kesher_error *error)
+static enum kesher_status fail_other(const struct one_put *run, bool is_kept, struct kesher_error *error)
 {
     char shown[KS_FILES_SHOWN_SIZE];
     const char *server = run->files->session.shown;
@@ -109,7 +109,7 @@ static enum kesher_status fail_other(const struct put_run *run, bool is_kept, st
 }
 
 /* Sums as many of the file's first bytes as the server has, from where they were summed already. */
-static enum kesher_status sum_up_to(struct put_run *run, uint64_t offset, struct ks_cksum *sum,
+static enum kesher_status sum_up_to(struct one_put *run, uint64_t offset, struct ks_cksum *sum,
                                     struct kesher_error *error)
 {
     enum kesher_status status = KESHER_OK;
@@ -123,7 +123,7 @@ static enum kesher_status sum_up_to(struct put_run *run, uint64_t offset, struct
 }
 
 /* Whether what the server has is what the file begins with: *sum is of that then. If not, it begins again. */
-static enum kesher_status compare(struct put_run *run, const struct ks_put_open *open, struct ks_cksum *sum,
+static enum kesher_status compare(struct one_put *run, const struct ks_put_open *open, struct ks_cksum *sum,
                                   struct kesher_error *error)
 {
     enum kesher_status status = sum_up_to(run, open->offset, sum, error);
@@ -144,7 +144,7 @@ static enum kesher_status compare(struct put_run *run, const struct ks_put_open 
 
 /* ---- 3014: what it has not ---- */
 
-static enum kesher_status take_piece_answer(struct put_run *run, struct ks_client_session *session,
+static enum kesher_status take_piece_answer(struct one_put *run, struct ks_client_session *session,
                                             struct kesher_error *error)
 {
     uint8_t payload[8];
@@ -164,7 +164,7 @@ static enum kesher_status take_piece_answer(struct put_run *run, struct ks_clien
 
 /* Behind a refusal of a piece all that is out is refused, too. What was said first counts. False when the
  * connection can be of no more use. */
-static bool take_further_refusals(struct put_run *run, struct ks_client_session *session)
+static bool take_further_refusals(struct one_put *run, struct ks_client_session *session)
 {
     const uint16_t reason = run->request.reason;
     uint8_t flags = 0;
@@ -180,7 +180,7 @@ static bool take_further_refusals(struct put_run *run, struct ks_client_session 
 }
 
 /* Takes the answers that have come; one of them in any case when the window is full. */
-static enum kesher_status take_piece_answers(struct put_run *run, struct ks_client_session *session,
+static enum kesher_status take_piece_answers(struct one_put *run, struct ks_client_session *session,
                                              struct kesher_error *error)
 {
     struct ks_response_header header;
@@ -192,7 +192,7 @@ static enum kesher_status take_piece_answers(struct put_run *run, struct ks_clie
 }
 
 /* The next piece: read and sent in steps, so that what is read is encrypted while it is in cache. */
-static enum kesher_status send_piece(struct put_run *run, struct ks_client_session *session,
+static enum kesher_status send_piece(struct one_put *run, struct ks_client_session *session,
                                      struct ks_cksum *sum, struct kesher_error *error)
 {
     uint8_t *bytes = run->files->put_buffer->bytes;
@@ -215,7 +215,7 @@ static enum kesher_status send_piece(struct put_run *run, struct ks_client_sessi
 }
 
 /* After a lost connection: what had arrived before. A refusal is the reason then. */
-static enum kesher_status take_last_answers(struct put_run *run, struct ks_client_session *session,
+static enum kesher_status take_last_answers(struct one_put *run, struct ks_client_session *session,
                                             enum kesher_status status, struct kesher_error *error)
 {
     struct ks_response_header header;
@@ -232,7 +232,7 @@ static enum kesher_status take_last_answers(struct put_run *run, struct ks_clien
     return status;
 }
 
-static enum kesher_status send_pieces(struct put_run *run, struct ks_client_session *session,
+static enum kesher_status send_pieces(struct one_put *run, struct ks_client_session *session,
                                       struct ks_cksum *sum, struct kesher_error *error)
 {
     ks_put_one_progress(session, run->source.put, sum->length, run->source.size);
@@ -252,7 +252,7 @@ static enum kesher_status send_pieces(struct put_run *run, struct ks_client_sess
 /* ---- 3015: that was all ---- */
 
 /* What was sent is one content only if the file is still what it was. */
-static enum kesher_status send_end(struct put_run *run, struct ks_client_session *session,
+static enum kesher_status send_end(struct one_put *run, struct ks_client_session *session,
                                    const struct ks_cksum *sum, struct kesher_error *error)
 {
     uint8_t bytes[KS_PUT_FRAMES_END_SIZE];
@@ -269,7 +269,7 @@ static enum kesher_status send_end(struct put_run *run, struct ks_client_session
     return status;
 }
 
-static enum kesher_status take_end(struct put_run *run, struct ks_client_session *session,
+static enum kesher_status take_end(struct one_put *run, struct ks_client_session *session,
                                    struct kesher_error *error)
 {
     uint8_t flags = 0;
@@ -291,7 +291,7 @@ static enum kesher_status take_end(struct put_run *run, struct ks_client_session
 }
 
 /* Whether a refusal is none of the content, but of the state that the put is in. */
-static bool is_begun_again(struct put_run *run)
+static bool is_begun_again(struct one_put *run)
 {
     switch (run->request.reason) {
     case KS_REFUSAL_NO_PUT:
@@ -307,7 +307,7 @@ static bool is_begun_again(struct put_run *run)
 
 /* ---- all of it ---- */
 
-static enum kesher_status send_all(struct put_run *run, struct ks_client_session *session,
+static enum kesher_status send_all(struct one_put *run, struct ks_client_session *session,
                                    struct ks_cksum *sum, struct kesher_error *error)
 {
     enum kesher_status status = send_pieces(run, session, sum, error);
@@ -323,7 +323,7 @@ static enum kesher_status send_all(struct put_run *run, struct ks_client_session
     return status;
 }
 
-static enum kesher_status try_once(struct put_run *run, struct ks_client_session *session,
+static enum kesher_status try_once(struct one_put *run, struct ks_client_session *session,
                                    struct kesher_error *error)
 {
     struct ks_put_open open;
@@ -342,7 +342,7 @@ static enum kesher_status try_once(struct put_run *run, struct ks_client_session
 static enum kesher_status perform(struct ks_client_session *session, void *context,
                                   struct kesher_error *error)
 {
-    struct put_run *run = context;
+    struct one_put *run = context;
     enum kesher_status status = KESHER_OK;
     do
         status = try_once(run, session, error);
@@ -351,7 +351,7 @@ static enum kesher_status perform(struct ks_client_session *session, void *conte
 }
 
 /* The sentence about a connection or a sign-in does not say which file it stopped. */
-static enum kesher_status fail_put(const struct put_run *run, enum kesher_status status,
+static enum kesher_status fail_put(const struct one_put *run, enum kesher_status status,
                                    struct kesher_error *error)
 {
     char shown[KS_FILES_SHOWN_SIZE];
@@ -367,7 +367,7 @@ static enum kesher_status fail_put(const struct put_run *run, enum kesher_status
 enum kesher_status ks_put_one(struct kesher_files *files, const struct kesher_put *put, bool may_be_there,
                               struct kesher_put_result *result, struct kesher_error *error)
 {
-    struct put_run run = {.files = files,
+    struct one_put run = {.files = files,
                           .put = put,
                           .result = result,
                           .request = ks_files_request("put", put->name),
