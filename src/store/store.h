@@ -560,7 +560,8 @@ static inline void ks_store_put_open(struct ks_store *store, struct ks_store_put
 
 /* An own file broke off: what has come of it stays, for who opens its put id again, until its lifetime is
  * over. As ks_store_discard otherwise: behind the chunks that are on their way, and the stage is invalid from
- * now on. Of a stage that has failed, or of a file that is kept already, nothing is left to stay. */
+ * now on. Where a chunk was KS_INVALID, KS_NO_SPACE or KS_NO_MEMORY, what came before it stays; of a stage
+ * that has failed otherwise, or of a file that is kept already, nothing is left to stay. */
 static inline void ks_store_put_park(struct ks_store *store, struct ks_stage *stage)
 {
     store->operations->put_park(store, stage);

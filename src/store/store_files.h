@@ -84,7 +84,8 @@ struct ks_store_stage_write {
  * 3015, of a put: the same, and further KS_CRYPTO when `cksum` is not that of what was written, which is
  * forgotten then; KS_EXISTS when there is a file of that name meanwhile, and the put does not replace, or,
  * for a put of what was kept already, when that is no longer there as it was. After any error what has
- * come is gone, but after KS_INVALID, KS_REFUSED, KS_EXISTS, KS_NO_SPACE and KS_NO_MEMORY it is parked. */
+ * come is gone, but after KS_INVALID, KS_REFUSED, KS_EXISTS, KS_NO_SPACE and KS_NO_MEMORY it is parked,
+ * unless it was the disk that said so of bytes it had taken before. */
 struct ks_store_confirm {
     struct ks_store_request request;
     struct ks_stage *stage;    /* in; invalid afterwards */
@@ -102,10 +103,10 @@ struct ks_store_confirm {
  * and the cksum of so much, which was read from the disk. KS_NOT_FOUND for an unknown user; KS_INVALID for a
  * name that ks_file_name_is_valid refuses; KS_EXISTS when there is a file of that name and of another size,
  * or it is put anew, and `replace` is not set (of one that comes later the confirmation tells); KS_CLOSED
- * when this put id is open; KS_REFUSED at a limit of the user's: its files, its puts and their bytes, the
- * oldest parked ones of which make room first; KS_NO_SPACE, KS_IO, KS_NO_MEMORY, KS_CRYPTO. The stage is
- * written with ks_store_stage_write, without a transform, and ends with ks_store_confirm, ks_store_put_park
- * or ks_store_discard, which forgets it. */
+ * when this put id is open, or another file took the place of what is kept while that was read; KS_REFUSED at
+ * a limit of the user's: its files, its puts and their bytes, the oldest parked ones of which make room
+ * first; KS_NO_SPACE, KS_IO, KS_NO_MEMORY, KS_CRYPTO. The stage is written with ks_store_stage_write, without
+ * a transform, and ends with ks_store_confirm, ks_store_put_park or ks_store_discard, which forgets it. */
 struct ks_store_put_open {
     struct ks_store_request request;
     struct ks_client_id id;             /* in */

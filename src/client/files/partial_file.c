@@ -183,6 +183,8 @@ static void leave(struct ks_partial_file *partial, const struct ks_destination *
         (void)unlinkat(destination->directory, partial->name, 0);
         return;
     }
+    if (!partial->is_changed)
+        return;
     /* Gives back room that was made, and half a step that a full disk took. */
     int result = ftruncate(partial->fd, (off_t)partial->cksum.length);
     (void)result;
@@ -205,7 +207,10 @@ enum kesher_status ks_partial_file_make_room(struct ks_partial_file *partial,
                                              const struct ks_destination *destination, uint64_t size,
                                              struct kesher_error *error)
 {
-    if (size - partial->cksum.length < WORTH_ROOM || ks_file_make_room(partial->fd, (off_t)size) == KS_OK)
+    if (size - partial->cksum.length < WORTH_ROOM)
+        return KESHER_OK;
+    partial->is_changed = true;
+    if (ks_file_make_room(partial->fd, (off_t)size) == KS_OK)
         return KESHER_OK;
     return ks_failure_system(error, KESHER_FILE, errno,
                              "there is no room for '%s', of which %" PRIu64 " bytes are still to come; make "
@@ -241,6 +246,7 @@ enum kesher_status ks_partial_file_add(struct ks_partial_file *partial,
                                        size_t size, struct kesher_error *error)
 {
     mark(partial);
+    partial->is_changed = true;
     if (ks_file_write_all_at(partial->fd, bytes, size, (off_t)partial->cksum.length) != KS_OK)
         return ks_failure_system(error, KESHER_FILE, errno,
                                  "cannot write '%s'; the %" PRIu64 " bytes that came are kept beside it, and "

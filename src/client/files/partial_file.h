@@ -15,6 +15,7 @@ struct ks_partial_file {
     char name[NAME_MAX + 1];
     bool is_short; /* the name */
     bool is_marked;
+    bool is_changed;       /* since it was opened */
     bool has_target_name;  /* it is complete, and none of ours any more */
     struct ks_cksum cksum; /* of what it has; with its length */
     uint64_t writing_back; /* up to there the system was asked to write it to the disk */

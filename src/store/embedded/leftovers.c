@@ -4,7 +4,9 @@
 #include "store/embedded/engine.h"
 #include "store/embedded/vault/sweep.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { PIECE_FILES = 4096 /* in one transaction */ };
 
@@ -18,8 +20,9 @@ static uint64_t kept_until_ms(const struct ks_engine *engine, int64_t written)
     return ks_clock_monotonic_ms(engine->clock) + (uint64_t)(left > 0 ? left : 0) * 1000U;
 }
 
-static enum ks_result load_put(struct ks_engine *engine, const struct ks_sweep_staged *staged)
+static enum ks_result load_put(void *context, const struct ks_sweep_staged *staged)
 {
+    struct ks_engine *engine = context;
     if (ks_users_find(engine->users, &staged->id) == NULL)
         return ks_sweep_remove_staged(engine->directory_fd, staged->name);
     return ks_puts_load(engine->puts, &staged->id, staged->put_id, staged->bytes,
@@ -41,41 +44,48 @@ static enum ks_result remove_row(struct ks_engine *engine, const char *path_name
     return ks_database_writer_check(&engine->writer, ks_query_run(&query));
 }
 
-/* ---- both ---- */
-
-struct leftover_loading {
+struct leftover_removals {
     struct ks_engine *engine;
-    size_t removals;
+    size_t count;
 };
 
-static enum ks_result load(void *context, const struct ks_sweep_staged *staged)
+static enum ks_result complete_removal(void *context, const char *path, const char *removed)
 {
-    struct leftover_loading *leftovers = context;
-    if (staged->is_put)
-        return load_put(leftovers->engine, staged);
-    enum ks_result result = remove_row(leftovers->engine, staged->path_name);
-    if (result != KS_OK || ++leftovers->removals % PIECE_FILES != 0)
+    struct leftover_removals *removals = context;
+    (void)removed;
+    enum ks_result result = remove_row(removals->engine, path);
+    if (result != KS_OK || ++removals->count % PIECE_FILES != 0)
         return result;
-    return ks_database_writer_finish(&leftovers->engine->writer);
+    return ks_database_writer_finish(&removals->engine->writer);
 }
 
 /* Only then: until its row is gone for good, the file says that it is to go. */
-static enum ks_result remove_file(void *context, const struct ks_sweep_staged *staged)
+static enum ks_result delete_file(void *context, const char *path, const char *removed)
 {
     const struct ks_engine *engine = context;
-    return staged->is_put ? KS_OK : ks_sweep_remove_staged(engine->directory_fd, staged->name);
+    (void)path;
+    return unlinkat(engine->directory_fd, removed, 0) == 0 || errno == ENOENT ? KS_OK : KS_IO;
 }
 
-enum ks_result ks_leftovers_load(struct ks_engine *engine)
+static enum ks_result complete_removals(struct ks_engine *engine)
 {
-    struct leftover_loading leftovers = {.engine = engine, .removals = 0};
-    enum ks_result result = ks_sweep_walk_staging(engine->directory_fd, engine->aliases, load, &leftovers);
+    struct leftover_removals removals = {.engine = engine, .count = 0};
+    enum ks_result result =
+        ks_sweep_walk_removed(engine->directory_fd, engine->aliases, complete_removal, &removals);
     enum ks_result finished = ks_database_writer_finish(&engine->writer);
     ks_database_writer_forget_failure(&engine->writer);
     if (result != KS_OK || finished != KS_OK)
         return result != KS_OK ? result : finished;
-    if (leftovers.removals == 0)
+    if (removals.count == 0)
         return KS_OK;
-    ks_log_notice(engine->log, "completed %zu removals of files", leftovers.removals);
-    return ks_sweep_walk_staging(engine->directory_fd, engine->aliases, remove_file, engine);
+    ks_log_notice(engine->log, "completed %zu removals of files", removals.count);
+    return ks_sweep_walk_removed(engine->directory_fd, engine->aliases, delete_file, engine);
+}
+
+/* ---- both ---- */
+
+enum ks_result ks_leftovers_load(struct ks_engine *engine)
+{
+    enum ks_result result = ks_sweep_walk_staging(engine->directory_fd, engine->aliases, load_put, engine);
+    return result == KS_OK ? complete_removals(engine) : result;
 }

@@ -1,6 +1,6 @@
-/* leftovers.h — what an earlier server has left in staging/ that goes on: own files that broke off are parked
- * again, and removals of files that were cut short are completed. On the opener's thread, with the writer's
- * connection, before files/ is looked at.
+/* leftovers.h — what an earlier server has left that goes on: own files that broke off, in staging/, are
+ * parked again, and removals of files that were cut short are completed. On the opener's thread, with the
+ * writer's connection, before what is in files/ is compared with it.
  */
 #ifndef KS_STORE_EMBEDDED_LEFTOVERS_H
 #define KS_STORE_EMBEDDED_LEFTOVERS_H

@@ -94,6 +94,19 @@ static inline int fixture_count_entries(const char *directory, const char *name)
     return count;
 }
 
+/* How many files are being removed, of all users. */
+static inline int fixture_count_removed(const char *directory)
+{
+    char command[256];
+    int count = -1;
+    snprintf(command, sizeof command, "find '%s/files' -name '\\\\removed-*' | wc -l", directory);
+    FILE *pipe = popen(command, "r");
+    assert_non_null(pipe);
+    assert_int_equal(fscanf(pipe, "%d", &count), 1);
+    pclose(pipe);
+    return count;
+}
+
 static inline void fixture_write_file(const char *directory, const char *name, const char *text)
 {
     char path[512];

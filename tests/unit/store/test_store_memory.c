@@ -184,8 +184,9 @@ static void opening_without_memory_is_refused_and_leaks_nothing(void **state)
 static void opening_without_a_thread_is_refused_and_leaks_nothing(void **state)
 {
     enum {
-        THREADS = 14
-    }; /* reaper, filer, three readers, four that read files, writer, confirm, two of stages, check */
+        THREADS = 16
+    }; /* reaper, filer, three readers, two that compute, four that read files, writer,
+        * confirm, two of stages, check */
     struct house *house = *state;
     struct pair users = two_users(house);
     append(house, &users.bob, &users.alice, "small");

@@ -57,6 +57,7 @@ void ks_check_settle(struct ks_check *check)
     while (sem_wait(&turn.over) != 0)
         ;
     sem_destroy(&turn.over);
+    ks_vault_settle(check->vault); /* what was not committed may be brought back */
     ks_thread_reach(check->reaper);
 }
 

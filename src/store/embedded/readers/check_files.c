@@ -157,6 +157,8 @@ static enum ks_result look_until_still(struct ks_check *check, struct checked_fi
             return KS_OK;
         ks_check_settle(check);
         enum ks_result result = read_rows(check, file->number, &now, 1, &count);
+        if (result == KS_OK && count == 1 && is_same_row(file, &now))
+            *sight = look(check, file); /* a removal that failed may have brought it back */
         if (result != KS_OK || (count == 1 && is_same_row(file, &now)))
             return result;
         if (count == 0 || now.number != file->number)

@@ -251,7 +251,6 @@ static size_t count_directories(const struct ks_vault *vault, struct ks_vault_ro
 {
     size_t count = vault->files_is_dirty ? 1 : 0;
     count += vault->messages_is_dirty ? 1 : 0;
-    count += vault->staging_is_dirty ? 1 : 0;
     for (struct ks_vault_row *row = group; row != NULL; row = row->next) {
         struct ks_stage *stage = stage_of(row);
         if (!needs_directory(stage) || stage->owner->renamed_in_group == vault->group)
@@ -276,20 +275,18 @@ static void sync_directories(struct ks_vault *vault, struct ks_vault_row *group)
     if (count_directories(vault, group) >= SYNC_TOGETHER && sync_file_system(vault)) {
         vault->files_is_dirty = false;
         vault->messages_is_dirty = false;
-        vault->staging_is_dirty = false;
         return;
     }
     enum ks_result files = sync_if_dirty(vault, "files", &vault->files_is_dirty);
     enum ks_result messages = sync_if_dirty(vault, "messages", &vault->messages_is_dirty);
-    enum ks_result staging = sync_if_dirty(vault, "staging", &vault->staging_is_dirty);
     for (struct ks_vault_row *row = group; row != NULL; row = row->next) {
         struct ks_stage *stage = stage_of(row);
         if (stage->failure == KS_OK && row->message != NULL) {
             stage->failure = messages;
         } else if (needs_directory(stage)) {
             sync_directory_of(vault, stage);
-            if (stage->failure == KS_OK)
-                stage->failure = row->is_removal ? staging : files;
+            if (stage->failure == KS_OK && !row->is_removal)
+                stage->failure = files;
         }
     }
 }

@@ -18,7 +18,7 @@ enum {
 };
 
 static const char put_mark[] = "put-";
-static const char removed_mark[] = "removed-";
+static const char removed_mark[] = "\\removed-";
 
 static bool are_digits(const char *text, size_t count)
 {
@@ -137,29 +137,20 @@ bool ks_names_read_put(const struct ks_alias_key *aliases, const char *name, str
     return true;
 }
 
-void ks_names_removed(const char *path, uint64_t number, char name[static KS_NAMES_REMOVED_SIZE])
+/* ---- what is being removed ---- */
+
+void ks_names_removed(const char *path, uint64_t number, char removed[static KS_NAMES_REMOVED_SIZE])
 {
-    snprintf(name, KS_NAMES_REMOVED_SIZE, "%s%.*s-%016" PRIx64 "-%s", removed_mark, (int)ID_DIGITS,
-             path + FILES_SIZE, number, path + FILES_SIZE + ID_DIGITS + 1);
+    snprintf(removed, KS_NAMES_REMOVED_SIZE, "%.*s/%s%016" PRIx64 "-%s", KS_NAMES_DIRECTORY_SIZE - 1, path,
+             removed_mark, number, path + KS_NAMES_DIRECTORY_SIZE);
 }
 
-bool ks_names_is_removed(const char *name)
+const char *ks_names_read_removed(const char *name)
 {
-    const char *alias = name + sizeof removed_mark - 1;
-    const char *number = alias + ID_DIGITS + 1;
-    const char *stored = number + NUMBER_DIGITS + 1;
+    const char *number = name + sizeof removed_mark - 1;
     char kept[KS_TEXT_FIELD_SIZE];
-    return strncmp(name, removed_mark, sizeof removed_mark - 1) == 0 && are_digits(alias, ID_DIGITS) &&
-           alias[ID_DIGITS] == '-' && are_digits(number, NUMBER_DIGITS) && number[NUMBER_DIGITS] == '-' &&
-           ks_names_read_stored(stored, kept);
-}
-
-bool ks_names_read_removed(const char *name, char path[static KS_NAMES_PATH_SIZE])
-{
-    const char *alias = name + sizeof removed_mark - 1;
-    if (!ks_names_is_removed(name))
-        return false;
-    snprintf(path, KS_NAMES_PATH_SIZE, "files/%.*s/%s", (int)ID_DIGITS, alias,
-             alias + ID_DIGITS + 1 + NUMBER_DIGITS + 1);
-    return true;
+    if (strncmp(name, removed_mark, sizeof removed_mark - 1) != 0 || !are_digits(number, NUMBER_DIGITS) ||
+        number[NUMBER_DIGITS] != '-' || !ks_names_read_stored(number + NUMBER_DIGITS + 1, kept))
+        return NULL;
+    return number + NUMBER_DIGITS + 1;
 }

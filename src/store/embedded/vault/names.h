@@ -7,8 +7,10 @@
  * digits of the SHA-256 of the kept name. So does a short one that happens to end like that: then a name that
  * was cut and one that was not are never the same.
  *
- * In `staging/`, two sorts of files say whose they are, so that they are understood after a restart: what has
- * come of an own file that is on its way in, and a file that is being removed.
+ * In `staging/`, what has come of an own file that is on its way in has a name that says whose it is, so that
+ * it is understood after a restart. A file that is being removed stays in its directory, under a name that no
+ * stored name is like: a rename within one directory is whole or not there after a power cut, whereas of one
+ * between two directories both names may be lost.
  */
 #ifndef KS_STORE_EMBEDDED_VAULT_NAMES_H
 #define KS_STORE_EMBEDDED_VAULT_NAMES_H
@@ -55,9 +57,7 @@ bool ks_names_read_directory(const char *name, struct ks_client_id *bytes);
 /* ---- in staging/ ---- */
 
 enum {
-    KS_NAMES_PUT_SIZE = 70,      /* "put-", 32 hex digits, "-", 32 of them, NUL */
-    KS_NAMES_REMOVED_SIZE = 179, /* "removed-", 32 hex digits, "-", 16 of them, "-", a stored name, NUL */
-    KS_NAMES_STAGED_SIZE = KS_NAMES_REMOVED_SIZE, /* for all that lies there */
+    KS_NAMES_PUT_SIZE = 70, /* "put-", 32 hex digits, "-", 32 of them, NUL; and for all that lies there */
 };
 
 /* Writes the name of what has come under this put id: `put-<public alias in hex>-<put id in hex>`. */
@@ -68,15 +68,18 @@ void ks_names_put(const struct ks_alias_key *aliases, const struct ks_client_id 
 bool ks_names_read_put(const struct ks_alias_key *aliases, const char *name, struct ks_client_id *id,
                        uint8_t put_id[static KS_PUT_ID_SIZE]);
 
-/* Writes the name that the file of this path (ks_names_path) has while it is removed: `removed-<public alias
- * in hex>-<number in hex>-<stored name>`. No other that is there has this number. */
-void ks_names_removed(const char *path, uint64_t number, char name[static KS_NAMES_REMOVED_SIZE]);
-
-/* True for such a name, with the path. */
-bool ks_names_read_removed(const char *name, char path[static KS_NAMES_PATH_SIZE]);
-
-/* Whether a name is of one of the two sorts. */
+/* Whether a name is like these. */
 bool ks_names_is_put(const char *name);
-bool ks_names_is_removed(const char *name);
+
+/* ---- what is being removed ---- */
+
+enum { KS_NAMES_REMOVED_SIZE = 186 }; /* a directory, "/\removed-", 16 hex digits, "-", a stored name, NUL */
+
+/* Writes the path that the file of this path (ks_names_path) has while it is removed: `files/<public alias in
+ * hex>/\removed-<number in hex>-<stored name>`. No other that is there has this number. */
+void ks_names_removed(const char *path, uint64_t number, char removed[static KS_NAMES_REMOVED_SIZE]);
+
+/* The stored name in the last part of such a path; NULL where it is not one. */
+const char *ks_names_read_removed(const char *name);
 
 #endif

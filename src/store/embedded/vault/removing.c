@@ -1,12 +1,12 @@
 /* removing.c — files that are removed from files/. A removal goes the way of a confirmation: in a group of
- * the confirm thread its file is renamed to staging/ (names.h), both directories are synced, the row goes in
- * the commit of the group; then it is answered, and the reaper frees the file. So files and rows change in
- * one order, whatever is put and removed under one name. What the user has is less from the rename on, for
- * what counts is what lies in files/ (quotas.h).
+ * the confirm thread its file is renamed, within its directory, to a name of what is being removed (names.h),
+ * the directory is synced, the row goes in the commit of the group; then it is answered, and the reaper frees
+ * the file. So files and rows change in one order, whatever is put and removed under one name. What the user
+ * has is less from the rename on, for what counts is what lies in files/ under its name (quotas.h).
  *
  * If the commit fails, the file is brought back, on the confirm thread again, unless there is another by
- * then. A crash before that leaves it in staging/: the next start takes away its row, unless another file is
- * at its path, and then the file (loading.h). So who was told that a file is removed does not see it again,
+ * then. A crash before that leaves it where it is: the next start takes away its row, unless another file is
+ * at its path, and then the file (leftovers.h). So who was told that a file is removed does not see it again,
  * and who was told that it is not still has it.
  *
  * Of two removals of one path, the later may find no file, for the earlier holds it, and nobody knows yet
@@ -113,9 +113,9 @@ static int move_away(struct ks_stage *stage)
     struct ks_vault *vault = stage->vault;
     uint64_t number = atomic_fetch_add(&vault->last_stage_number, 1) + 1;
     ks_names_removed(stage->row.path_name, number, stage->name);
-    if (renameat(vault->options.directory_fd, stage->row.path_name, vault->staging_fd, stage->name) != 0)
+    if (renameat(vault->options.directory_fd, stage->row.path_name, vault->options.directory_fd,
+                 stage->name) != 0)
         return errno;
-    vault->staging_is_dirty = true;
     if (vault->options.quotas != NULL)
         ks_quotas_give_back(vault->options.quotas, &stage->row.id,
                             &(struct ks_quota_change){.after = stage->size});
@@ -144,7 +144,8 @@ int ks_removing_take(struct ks_stage *stage)
 static void free_file(struct ks_task *task)
 {
     struct ks_stage *stage = KS_CONTAINER_OF(task, struct ks_stage, discarding);
-    if (unlinkat(stage->vault->staging_fd, stage->name, 0) != 0)
+    bool is_gone = unlinkat(stage->vault->options.directory_fd, stage->name, 0) == 0 || errno == ENOENT;
+    if (!is_gone) /* as with the directory of a user who was removed */
         complain(stage->vault, "delete a file that was removed");
     ks_vault_release(stage);
 }
@@ -178,14 +179,15 @@ static void sync_directory(const struct ks_vault *vault, const char *path)
 }
 
 /* The file is its user's again, or nobody's: then the user has gone, or has another by now. What cannot be
- * brought back stays in staging/ until the next start, which removes it, as was asked for. */
+ * brought back stays as it is until the next start, which removes it, as was asked for. */
 static void bring_back(struct ks_stage *stage)
 {
     const struct ks_vault *vault = stage->vault;
     char directory[KS_NAMES_DIRECTORY_SIZE];
     if (stage->is_final || ks_sweep_has_file(vault->options.directory_fd, stage->row.path_name))
         return;
-    if (renameat(vault->staging_fd, stage->name, vault->options.directory_fd, stage->row.path_name) != 0) {
+    if (renameat(vault->options.directory_fd, stage->name, vault->options.directory_fd,
+                 stage->row.path_name) != 0) {
         stage->holds = errno == ENOENT;
         complain(vault, "bring a file back whose removal has failed");
         return;
@@ -196,7 +198,6 @@ static void bring_back(struct ks_stage *stage)
         ks_log_trouble(vault->options.log, KS_LOG_ERROR, "no memory to count a file that was brought back");
     ks_names_directory(vault->options.aliases, &stage->row.id, directory);
     sync_directory(vault, directory);
-    sync_directory(vault, "staging");
 }
 
 void ks_removing_give_up(struct ks_stage *stage, enum ks_result result)

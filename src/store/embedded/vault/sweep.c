@@ -54,8 +54,6 @@ static const struct dirent *next_entry(DIR *listing, enum ks_result *result)
 static bool goes_on(int staging_fd, const char *name, int64_t oldest)
 {
     struct stat status;
-    if (ks_names_is_removed(name))
-        return true;
     return ks_names_is_put(name) && fstatat(staging_fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
            S_ISREG(status.st_mode) && status.st_size > 0 && status.st_mtim.tv_sec >= oldest;
 }
@@ -78,7 +76,7 @@ enum ks_result ks_sweep_clear_staging(int directory_fd, int64_t oldest)
     return result;
 }
 
-/* False for what is neither, or is not there any more. */
+/* False for what is not one, or is not there any more. */
 static bool read_staged(int staging_fd, const struct ks_alias_key *aliases, const char *name,
                         struct ks_sweep_staged *staged)
 {
@@ -87,8 +85,7 @@ static bool read_staged(int staging_fd, const struct ks_alias_key *aliases, cons
         return false;
     *staged = (struct ks_sweep_staged){
         .name = name, .bytes = (uint64_t)status.st_size, .written = status.st_mtim.tv_sec};
-    staged->is_put = ks_names_read_put(aliases, name, &staged->id, staged->put_id);
-    return staged->is_put || ks_names_read_removed(name, staged->path_name);
+    return ks_names_read_put(aliases, name, &staged->id, staged->put_id);
 }
 
 enum ks_result ks_sweep_walk_staging(int directory_fd, const struct ks_alias_key *aliases,
@@ -114,7 +111,7 @@ enum ks_result ks_sweep_walk_staging(int directory_fd, const struct ks_alias_key
 
 enum ks_result ks_sweep_remove_staged(int directory_fd, const char *name)
 {
-    char path[sizeof "staging/" + KS_NAMES_STAGED_SIZE];
+    char path[sizeof "staging/" + KS_NAMES_PUT_SIZE];
     snprintf(path, sizeof path, "staging/%s", name);
     return unlinkat(directory_fd, path, 0) == 0 || errno == ENOENT ? KS_OK : failure_of(errno);
 }
@@ -181,6 +178,8 @@ static enum ks_result walk_directory(const struct directory_walk *walk, const ch
     const struct dirent *entry = NULL;
     while ((entry = next_entry(listing, &result)) != NULL) {
         char kept[KS_TEXT_FIELD_SIZE];
+        if (ks_names_read_removed(entry->d_name) != NULL)
+            continue;
         if (!is_of_type(dirfd(listing), entry, DT_REG) || !ks_names_read_stored(entry->d_name, kept)) {
             report_stranger(walk->log, shown, entry->d_name);
             continue;
@@ -222,13 +221,18 @@ enum ks_result ks_sweep_walk_directory(int directory_fd, const struct ks_log *lo
     return walk_directory(&walk, path, "a directory of files/", id); /* its name is the secret id */
 }
 
-enum ks_result ks_sweep_walk_files(int directory_fd, const struct ks_alias_key *aliases,
-                                   const struct ks_log *log,
-                                   enum ks_result (*visit)(void *context, const struct ks_vault_row *row),
-                                   void *context)
+static enum ks_result walk_files_of(void *context, const char *directory, const struct ks_client_id *id)
 {
-    const struct directory_walk walk = {
-        .directory_fd = directory_fd, .log = log, .visit = visit, .context = context};
+    return walk_directory(context, directory, directory, id);
+}
+
+/* Calls `visit` for each user's directory. What else lies in files/ is logged, if there is a log. */
+static enum ks_result walk_users(int directory_fd, const struct ks_alias_key *aliases,
+                                 const struct ks_log *log,
+                                 enum ks_result (*visit)(void *context, const char *directory,
+                                                         const struct ks_client_id *id),
+                                 void *context)
+{
     DIR *listing = NULL;
     enum ks_result result = open_listing(directory_fd, "files", &listing);
     if (result != KS_OK)
@@ -238,17 +242,76 @@ enum ks_result ks_sweep_walk_files(int directory_fd, const struct ks_alias_key *
         char directory[KS_NAMES_DIRECTORY_SIZE];
         struct ks_client_id id;
         if (!is_of_type(dirfd(listing), entry, DT_DIR) || !ks_names_read_directory(entry->d_name, &id)) {
-            report_stranger(log, "files/", entry->d_name);
+            if (log != NULL)
+                report_stranger(log, "files/", entry->d_name);
             continue;
         }
         ks_alias_to_id(aliases, id.bytes, id.bytes);
         ks_names_directory(aliases, &id, directory);
-        result = walk_directory(&walk, directory, directory, &id);
+        result = visit(context, directory, &id);
         if (result != KS_OK)
             break;
     }
     closedir(listing);
     return result;
+}
+
+enum ks_result ks_sweep_walk_files(int directory_fd, const struct ks_alias_key *aliases,
+                                   const struct ks_log *log,
+                                   enum ks_result (*visit)(void *context, const struct ks_vault_row *row),
+                                   void *context)
+{
+    struct directory_walk walk = {
+        .directory_fd = directory_fd, .log = log, .visit = visit, .context = context};
+    return walk_users(directory_fd, aliases, log, walk_files_of, &walk);
+}
+
+struct removed_walk {
+    int directory_fd;
+    enum ks_result (*visit)(void *context, const char *path, const char *removed);
+    void *context;
+};
+
+static enum ks_result visit_removed(const struct removed_walk *walk, const char *directory, const char *name)
+{
+    char path[KS_NAMES_PATH_SIZE];
+    char removed[KS_NAMES_REMOVED_SIZE];
+    const char *stored = ks_names_read_removed(name);
+    if (stored == NULL)
+        return KS_OK;
+    int path_size = snprintf(path, sizeof path, "%s/%s", directory, stored);
+    int removed_size = snprintf(removed, sizeof removed, "%s/%s", directory, name);
+    if (path_size < 0 || (size_t)path_size >= sizeof path || removed_size < 0 ||
+        (size_t)removed_size >= sizeof removed)
+        return KS_OK; /* ks_names_read_removed has seen to it */
+    return walk->visit(walk->context, path, removed);
+}
+
+static enum ks_result walk_removed_of(void *context, const char *directory, const struct ks_client_id *id)
+{
+    const struct removed_walk *walk = context;
+    DIR *listing = NULL;
+    enum ks_result result = open_listing(walk->directory_fd, directory, &listing);
+    (void)id;
+    if (result != KS_OK)
+        return result;
+    const struct dirent *entry = NULL;
+    while ((entry = next_entry(listing, &result)) != NULL) {
+        result = visit_removed(walk, directory, entry->d_name);
+        if (result != KS_OK)
+            break;
+    }
+    closedir(listing);
+    return result;
+}
+
+enum ks_result ks_sweep_walk_removed(int directory_fd, const struct ks_alias_key *aliases,
+                                     enum ks_result (*visit)(void *context, const char *path,
+                                                             const char *removed),
+                                     void *context)
+{
+    struct removed_walk walk = {.directory_fd = directory_fd, .visit = visit, .context = context};
+    return walk_users(directory_fd, aliases, NULL, walk_removed_of, &walk);
 }
 
 enum ks_result ks_sweep_messages(int directory_fd, const struct ks_log *log,

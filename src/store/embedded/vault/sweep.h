@@ -12,18 +12,16 @@
 #include <sys/stat.h>
 
 /* Removes everything in staging/ but what has come of own files and was last written at `oldest` (wall
- * seconds) or later, and files that were being removed. KS_OK, KS_NO_MEMORY, KS_IO. */
+ * seconds) or later. KS_OK, KS_NO_MEMORY, KS_IO. */
 enum ks_result ks_sweep_clear_staging(int directory_fd, int64_t oldest);
 
-/* What that left: of an own file, with `put_id`, or one that was being removed. */
+/* What that left. */
 struct ks_sweep_staged {
-    const char *name; /* in staging/ */
-    bool is_put;
-    struct ks_client_id id;             /* of a put: whose … */
-    uint8_t put_id[KS_PUT_ID_SIZE];     /* … and which … */
-    uint64_t bytes;                     /* … how much has come … */
-    int64_t written;                    /* … and when it was last written, in wall seconds */
-    char path_name[KS_NAMES_PATH_SIZE]; /* of the other: where it was */
+    const char *name;               /* in staging/ */
+    struct ks_client_id id;         /* whose … */
+    uint8_t put_id[KS_PUT_ID_SIZE]; /* … and which … */
+    uint64_t bytes;                 /* … how much has come … */
+    int64_t written;                /* … and when it was last written, in wall seconds */
 };
 
 /* Calls `visit` for each of these, until one answers something else than KS_OK. KS_OK, KS_NO_MEMORY, KS_IO,
@@ -50,14 +48,21 @@ enum ks_result ks_sweep_walk_directories(int directory_fd,
                                          void *context);
 
 /* The same for every regular file in a user's directory, with what its stored name stands for as file name
- * and kept name; what else lies there is logged. */
+ * and kept name; what is being removed is left out, and what else lies there is logged. */
 enum ks_result ks_sweep_walk_files(int directory_fd, const struct ks_alias_key *aliases,
                                    const struct ks_log *log,
                                    enum ks_result (*visit)(void *context, const struct ks_vault_row *row),
                                    void *context);
 
-/* The same for the one directory of this path, which is an old one (ks_names_old_directory) and counts as the
- * user's. */
+/* The same for every file in a user's directory that is being removed: `path` is where it was, `removed`
+ * where it is. `visit` may delete it. */
+enum ks_result ks_sweep_walk_removed(int directory_fd, const struct ks_alias_key *aliases,
+                                     enum ks_result (*visit)(void *context, const char *path,
+                                                             const char *removed),
+                                     void *context);
+
+/* The same as ks_sweep_walk_files for the one directory of this path, which is an old one
+ * (ks_names_old_directory) and counts as the user's. */
 enum ks_result ks_sweep_walk_directory(int directory_fd, const struct ks_log *log, const char *path,
                                        const struct ks_client_id *id,
                                        enum ks_result (*visit)(void *context, const struct ks_vault_row *row),

@@ -66,6 +66,7 @@ void ks_vault_discard(struct ks_vault *vault, struct ks_stage *stage, struct ks_
 
 void ks_vault_put_open(struct ks_vault *vault, struct ks_store_put_open *request)
 {
+    request->stage = NULL;
     enum ks_result result = ks_vault_put_new(vault, request, &request->stage);
     if (result == KS_OK)
         post_to_stage(request->stage, &request->request.task, ks_putting_run_open);
@@ -192,7 +193,6 @@ enum ks_result ks_vault_open(const struct ks_vault_options *options, struct ks_v
     created->stage_lifetime_ms = (uint64_t)options->stage_lifetime * 1000U;
     created->files_is_dirty = true;     /* what an earlier server left unsynced */
     created->messages_is_dirty = false; /* there, what has no row is gone */
-    created->staging_is_dirty = false;  /* nobody was told anything that depends on it */
     pthread_mutex_init(&created->lock, NULL);
     pthread_cond_init(&created->removed, NULL);
     created->staging_fd = openat(options->directory_fd, "staging", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

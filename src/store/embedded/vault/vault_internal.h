@@ -64,7 +64,7 @@ struct ks_stage {
     struct ks_vault *vault;
     struct ks_vault_owner *owner;
     struct ks_stage_transform transform;
-    char name[KS_NAMES_STAGED_SIZE];        /* in staging/; of a removal, the confirm thread's */
+    char name[KS_NAMES_REMOVED_SIZE]; /* in staging/; of a removal its file's path, the confirm thread's */
     char file_name[KS_TEXT_FIELD_SIZE + 1]; /* as the client sent it */
     enum ks_stage_purpose purpose;
     struct ks_vault_row row; /* its `next` links the confirms that wait, then a group's rows */
@@ -133,7 +133,6 @@ struct ks_vault {
     uint64_t logged_group;  /* the last one with a failure in the log */
     bool files_is_dirty;    /* a directory was made in files/ and that is not synced yet */
     bool messages_is_dirty; /* a file was put into messages/ and that is not synced yet */
-    bool staging_is_dirty;  /* a file was removed to staging/ and that is not synced yet */
 };
 
 /* ---- staging.c ---- */

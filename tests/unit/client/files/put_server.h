@@ -427,8 +427,10 @@ static inline int open_put_fixture(void **state)
     fixture->account->server->more = &fixture->server;
     fixture->account->server->serve_more = put_server_serve;
     kesher_account_close(fixture_account(fixture->account));
-    fixture->account->options.observer =
-        (struct kesher_observer){fixture, put_fixture_notice, put_fixture_progress, put_fixture_file};
+    fixture->account->options.observer = (struct kesher_observer){.context = fixture,
+                                                                  .notice = put_fixture_notice,
+                                                                  .progress = put_fixture_progress,
+                                                                  .file = put_fixture_file};
     put_fixture_reopen(fixture);
     *state = fixture;
     return 0;

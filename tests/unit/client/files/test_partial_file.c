@@ -227,14 +227,32 @@ static void file_of_the_users_that_is_called_so_is_not_written_over(void **state
 {
     struct target_fixture *fixture = *state;
     struct ks_landing landing;
+    const struct timespec times[2] = {{.tv_sec = 1000}, {.tv_sec = 2000}};
+    struct stat left;
     directory_write(fixture->directory, "film.part", "the first part", 0644);
+    assert_int_equal(utimensat(fixture->directory, "film.part", times, 0), 0);
     fixture_open_landing(fixture, &landing, "film", false);
     assert_int_equal(ks_partial_file_restart(&landing.partial, &landing.destination, &fixture->error),
                      KESHER_FILE);
     assert_non_null(strstr(fixture->error.sentence, "film.part"));
     close_landing(&landing, false);
     assert_true(directory_says(fixture->directory, "film.part", "the first part"));
-    assert_int_equal(directory_mode(fixture->directory, "film.part"), S_IFREG | 0644);
+    assert_int_equal(fstatat(fixture->directory, "film.part", &left, 0), 0);
+    assert_int_equal(left.st_mode, S_IFREG | 0644);
+    assert_int_equal(left.st_mtim.tv_sec, 2000);
+}
+
+/* One whose cksum fits is gone on with, and ours from then on. */
+static void file_that_fits_becomes_a_partial_file(void **state)
+{
+    struct target_fixture *fixture = *state;
+    struct ks_landing landing;
+    directory_write(fixture->directory, "film.part", "the first", 0644);
+    fixture_open_landing(fixture, &landing, "film", false);
+    assert_int_equal(landing_add(&landing, " part", NULL), KESHER_OK);
+    close_landing(&landing, false);
+    assert_true(directory_says(fixture->directory, "film.part", "the first part"));
+    assert_int_equal(directory_mode(fixture->directory, "film.part"), S_IFREG | S_ISVTX | 0644);
 }
 
 static void refuse_partial(struct target_fixture *fixture, const char *name, const char *why)
@@ -434,6 +452,7 @@ int main(void)
         TARGET_TEST(partial_file_with_nothing_in_it_goes),
         TARGET_TEST(partial_file_of_another_content_begins_again),
         TARGET_TEST(file_of_the_users_that_is_called_so_is_not_written_over),
+        TARGET_TEST(file_that_fits_becomes_a_partial_file),
         TARGET_TEST(what_is_no_partial_file_is_refused),
         TARGET_TEST(partial_file_of_somebody_else_is_refused),
         TARGET_TEST(long_names_have_short_partial_files),

@@ -240,6 +240,42 @@ static void what_somebody_took_away_begins_again(void **state)
     assert_int_equal(put_end(house, stage, "halflife"), KS_OK);
 }
 
+static void what_is_longer_than_the_content_is_forgotten(void **state)
+{
+    struct house *house = *state;
+    put_broken(house, 1, "x", 8, "longer");
+    struct ks_stage *stage = put_open(house, 1, "x", 5, "");
+    assert_puts(house, 1, 0);
+    assert_int_equal(stage_write(house, stage, "short", false), KS_OK);
+    assert_int_equal(put_end(house, stage, "short"), KS_OK);
+    assert_true(has_file(house, "x", "short"));
+    put_file(house, "y", "text");
+    struct ks_store_put_open opening = put_request(house, 2, "y", 8);
+    opening.replace = true;
+    assert_int_equal(ask_to_put(house, &opening), KS_OK);
+    assert_int_equal(stage_write(house, opening.stage, "longer", false), KS_OK);
+    put_park(house, opening.stage);
+    discard(house, put_kept(house, 2, "y", "text"));
+    house_settle(house);
+    assert_staged(house, 0);
+}
+
+static void what_came_meanwhile_is_not_replaced(void **state)
+{
+    struct house *house = *state;
+    struct ks_stage *stage = put_open(house, 1, "x", 4, "");
+    assert_int_equal(stage_write(house, stage, "text", false), KS_OK);
+    put_file(house, "x", "meanwhile");
+    assert_int_equal(put_end(house, stage, "text"), KS_EXISTS);
+    assert_true(has_file(house, "x", "meanwhile"));
+    struct ks_store_put_open opening = put_request(house, 1, "x", 4);
+    opening.replace = true;
+    assert_int_equal(ask_to_put(house, &opening), KS_OK);
+    assert_int_equal(opening.offset, 4);
+    assert_int_equal(put_end(house, opening.stage, "text"), KS_OK);
+    assert_true(has_file(house, "x", "text"));
+}
+
 static void what_was_refused_beyond_the_size_leaves_what_came_before(void **state)
 {
     struct house *house = *state;
@@ -646,6 +682,8 @@ int main(void)
         PUT_TEST(more_puts_may_be_open_than_files),
         PUT_TEST(an_empty_put_has_a_file),
         PUT_TEST(what_somebody_took_away_begins_again),
+        PUT_TEST(what_is_longer_than_the_content_is_forgotten),
+        PUT_TEST(what_came_meanwhile_is_not_replaced),
         PUT_TEST(what_was_refused_beyond_the_size_leaves_what_came_before),
         PUT_TEST(others_have_their_turns_while_much_is_read),
         PUT_TEST(a_user_may_go_while_much_is_read),
