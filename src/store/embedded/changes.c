@@ -323,7 +323,7 @@ static void settle_put_rows(struct ks_task *task)
         if (row->result == KS_OK)
             row->result =
                 row->message != NULL ? ks_messages_settle(engine, row->message) : engine->writer.failure;
-        files += row->message == NULL && row->result == KS_OK ? 1 : 0;
+        files += row->message == NULL && !row->is_removal && row->result == KS_OK ? 1 : 0;
     }
     rows->done(rows);
     if (files > 0)

@@ -53,6 +53,7 @@ struct ks_embedded_statistics {
     uint64_t writer_queue; /* tasks that wait for each thread, or kind of threads */
     uint64_t reader_queue;
     uint64_t pull_queue;
+    uint64_t files_queue;
     uint64_t stage_queue;
     uint64_t confirm_queue;
     uint64_t files; /* verified ones of all users */

@@ -405,7 +405,11 @@ static void assemble_readers(struct ks_engine *engine)
         .directory_fd = engine->directory_fd,
     };
     engine->details = (struct ks_details){
-        .reader = &engine->pull_reader.reader, .users = engine->users, .inboxes = engine->inboxes};
+        .reader = &engine->pull_reader.reader,
+        .users = engine->users,
+        .inboxes = engine->inboxes,
+        .puts = engine->puts,
+    };
     engine->counting = (struct ks_counting){
         .writer = &engine->writer,
         .filing = &engine->filing,
@@ -605,6 +609,8 @@ void ks_embedded_statistics(const struct ks_store *store, struct ks_embedded_sta
         .writer_queue = ks_thread_waiting(engine->writer.thread),
         .reader_queue = ks_thread_waiting(engine->key_reader.reader.thread),
         .pull_queue = ks_thread_waiting(engine->pull_reader.reader.thread),
+        .files_queue = ks_thread_waiting(engine->file_reader.reader.thread),
+        .files_without_sha256 = atomic_load_explicit(&engine->digests.unknown, memory_order_relaxed),
         .free_bytes = atomic_load_explicit(&engine->space.free_bytes, memory_order_relaxed),
         .free_limit = atomic_load_explicit(&engine->limits->free_space, memory_order_relaxed),
         .is_short = atomic_load_explicit(&engine->space.is_short, memory_order_relaxed),
@@ -614,7 +620,6 @@ void ks_embedded_statistics(const struct ks_store *store, struct ks_embedded_sta
         .commit_microseconds = &counts->microseconds,
         .commit_microsecond_bounds = ks_database_writer_microsecond_bounds,
     };
-    statistics->files_without_sha256 = atomic_load_explicit(&engine->digests.unknown, memory_order_relaxed);
     ks_inboxes_all_waiting(engine->inboxes, &statistics->waiting_messages, &statistics->waiting_bytes);
     ks_quotas_all(engine->quotas, &statistics->files, &statistics->file_bytes);
     ks_puts_all(engine->puts, &statistics->puts, &statistics->put_bytes);

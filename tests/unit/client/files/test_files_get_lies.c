@@ -160,14 +160,14 @@ static void damage_that_the_server_tells_of_ends_the_file_only(void **state)
 
 /* ---- frames ---- */
 
-/* Which lie is told next; the test sets it while the server waits. */
-static unsigned lie_number;
+/* Which lie is told next. */
+static atomic_uint lie_number;
 
 enum { FACT_LIES = 8, LIES = 18 };
 
-static struct ks_got_file lie_about_facts(struct ks_got_file got)
+static struct ks_got_file lie_about_facts(unsigned number, struct ks_got_file got)
 {
-    switch (lie_number) {
+    switch (number) {
     case 0:
         got.offset = 1; /* that nobody asked for */
         got.length--;
@@ -201,12 +201,12 @@ static struct ks_got_file lie_about_facts(struct ks_got_file got)
     return got;
 }
 
-static bool lie_about_content(struct secure_connection *connection, const uint8_t *bytes)
+static bool lie_about_content(struct secure_connection *connection, unsigned number, const uint8_t *bytes)
 {
     static const uint8_t large[KS_FILE_PIECE_LIMIT + 1];
     uint8_t sum[8] = {0};
     ks_store_u32(sum, get_cksum(bytes, SIZE));
-    switch (lie_number) {
+    switch (number) {
     case 8:
         return get_say_piece(connection, bytes, 0);
     case 9:
@@ -236,8 +236,9 @@ static bool lie_about_content(struct secure_connection *connection, const uint8_
 static bool lie_in_frames(struct secure_connection *connection, const struct ks_get_file *get)
 {
     struct get_server *server = get_server_of(connection);
-    struct ks_got_file got = lie_about_facts(get_judge(&server->files[0], get));
-    if (!get_say_facts(connection, &got) || !lie_about_content(connection, server->files[0].bytes))
+    unsigned number = lie_number; /* the next one, as soon as the client has had enough */
+    struct ks_got_file got = lie_about_facts(number, get_judge(&server->files[0], get));
+    if (!get_say_facts(connection, &got) || !lie_about_content(connection, number, server->files[0].bytes))
         return false;
     return get_say_end(connection, get_cksum(server->files[0].bytes, SIZE));
 }
