@@ -453,7 +453,7 @@ static enum kesher_status nothing_more(struct ks_client_session *session, void *
 }
 
 /* Makes sure that there is a connection, on which nothing is out. */
-static void connect(struct put_list_run *run)
+static void make_connection(struct put_list_run *run)
 {
     struct ks_files_request request = ks_files_request("put files", NULL);
     enum kesher_status status = ks_files_run(run->files, &request, nothing_more, NULL, &run->error);
@@ -468,7 +468,7 @@ static void put_all(struct put_list_run *run)
         if (is_idle && !run->again_due && !hold_next(run))
             return; /* a connection that is lost now is not missed */
         if (is_idle)
-            connect(run);
+            make_connection(run);
         fill(run);
         if (run->ring_size > 0)
             take_answers(run);

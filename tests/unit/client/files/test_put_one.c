@@ -616,6 +616,25 @@ static void silence_is_not_repeated(void **state)
     }
 }
 
+/* It has restarted, say. That is no habit: what follows shares a connection. */
+static void server_that_ended_a_connection_once_gets_one_for_all_that_follows(void **state)
+{
+    struct put_fixture *fixture = *state;
+    struct kesher_put_result result;
+    uint8_t *bytes = put_content(LARGE, 1);
+    const struct secure_lie last = {.request = KS_REQUEST_PUT_END,
+                                    .code = KS_RESPONSE_PUT_END,
+                                    .told_size = 1,
+                                    .size = 1,
+                                    .end = SECURE_ENDS};
+    secure_tell_lie(fixture->account->server, &last);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(put(fixture, "file", true, bytes, LARGE, &result, NULL), KESHER_OK);
+    assert_int_equal(fixture->account->server->connections, 3);
+    assert_int_equal(fixture->account->notices, 0);
+    free(bytes);
+}
+
 /* ---- opening ---- */
 
 static void classic_address_has_no_own_files(void **state)
@@ -676,6 +695,7 @@ int main(void)
         PUT_TEST(end_that_makes_no_sense_is_told),
         PUT_TEST(server_that_goes_on_behind_a_refusal_is_left),
         PUT_TEST(silence_is_not_repeated),
+        PUT_TEST(server_that_ended_a_connection_once_gets_one_for_all_that_follows),
         PUT_TEST(classic_address_has_no_own_files),
         PUT_TEST(account_that_the_server_does_not_know_opens_nothing),
     };
