@@ -21,7 +21,7 @@ def assert_wrong_usage(outcome: Outcome, *parts: str) -> None:
 
 
 def options_in(text: str) -> set[str]:
-    return set(re.findall(r"^  (--[a-z-]+)", text, re.M))
+    return set(re.findall(r"^  (--[a-z0-9-]+)", text, re.M))
 
 
 def test_the_help_of_a_command_has_its_own_options_only(make_kesher):

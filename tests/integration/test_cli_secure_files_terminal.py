@@ -5,6 +5,7 @@ import os
 import re
 import struct
 import termios
+import time
 
 import pytest
 from peer.kesher import wait_for_staged_bytes
@@ -46,6 +47,13 @@ def run_in_shell(monkeypatch):
 def seen_lines(terminal: Terminal) -> list[str]:
     """What is on the screen in the end, without the line that was typed, and blanks."""
     return [line.rstrip() for line in Screen(terminal.screen).lines if line.strip()]
+
+
+def wait_for_partial_bytes(path) -> None:
+    deadline = time.monotonic() + 60
+    while not path.exists() or path.stat().st_size == 0:
+        assert time.monotonic() < deadline, "nothing came"
+        time.sleep(0.01)
 
 
 def status_of(terminal: Terminal) -> int:
@@ -98,6 +106,8 @@ def test_ctrl_c_says_that_it_goes_on_and_leaves_no_bar(at_a_gate, run_in_shell, 
     terminal.wait_for("%")
     if command == "put":
         wait_for_staged_bytes(server, terminal.process)
+    else:
+        wait_for_partial_bytes(folder.directory / "large.part")
     terminal.type(CONTROL_C)
     assert status_of(terminal) == 130
     assert seen_lines(terminal) == [GOES_ON, "status 130"]
