@@ -30,13 +30,13 @@ static void answer(struct ks_digests *digests, struct ks_store_digest_file *requ
     ks_reply_post(&request->request, result);
 }
 
-/* With KS_OK they are told the SHA-256; NULL is allowed otherwise. */
+/* With the SHA-256, if there is one. */
 static void answer_all(struct ks_digests *digests, struct ks_digest_askers *askers, enum ks_result result,
                        const uint8_t *sha256)
 {
     struct ks_store_digest_file *request = NULL;
     while ((request = ks_digest_askers_take(askers)) != NULL) {
-        if (result == KS_OK)
+        if (sha256 != NULL)
             memcpy(request->sha256, sha256, sizeof request->sha256);
         answer(digests, request, result);
     }
