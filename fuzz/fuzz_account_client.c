@@ -198,7 +198,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         return 0;
     require(kesher_account_open(quick_account_home(), QUICK_ACCOUNT_LINK, &options, &account, NULL) ==
             KESHER_OK);
-    quick_account_prepare(bytes + 1, size - 1);
+    quick_account_prepare(bytes + 1, size - 1, false);
     doings[bytes[0] % (sizeof doings / sizeof doings[0])](account);
     kesher_account_close(account);
     quick_account_end();

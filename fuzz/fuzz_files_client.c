@@ -13,10 +13,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
@@ -24,6 +26,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 enum { FILES = 3, SMALL_SIZE = 3000, LARGE_SIZE = 300 * 1024 };
 
 static const char *const names[FILES] = {"a", "a/b", "c"};
+static const char *const targets[FILES] = {"got a", "got b", "got c"};
+static const char *const partials[FILES] = {"got a.part", "got b.part", "got c.part"};
 
 static void require(bool holds)
 {
@@ -31,9 +35,14 @@ static void require(bool holds)
         abort();
 }
 
-/* NOLINTBEGIN(bugprone-reserved-identifier): the linker's names. What is synced is another matter. */
+/* NOLINTBEGIN(bugprone-reserved-identifier): the linker's names. What is synced is another matter, and nobody
+ * reads what the client sends: it is taken all the same. */
 int __wrap_fsync(int fd);
 int __wrap_fdatasync(int fd);
+ssize_t __wrap_send(int fd, const void *bytes, size_t size, int flags);
+int __wrap_poll(struct pollfd *descriptors, nfds_t count, int timeout);
+int __real_poll(struct pollfd *descriptors, nfds_t count, int timeout);
+int __wrap_clock_nanosleep(clockid_t clock, int flags, const struct timespec *time, struct timespec *left);
 
 int __wrap_fsync(int fd)
 {
@@ -45,6 +54,32 @@ int __wrap_fdatasync(int fd)
 {
     (void)fd;
     return 0;
+}
+
+int __wrap_clock_nanosleep(clockid_t clock, int flags, const struct timespec *time, struct timespec *left)
+{
+    (void)clock;
+    (void)flags;
+    (void)time;
+    (void)left;
+    return 0;
+}
+
+/* Once the client waits, the server has said its all. */
+int __wrap_poll(struct pollfd *descriptors, nfds_t count, int timeout)
+{
+    int ready = __real_poll(descriptors, count, 0);
+    if (ready == 0 && count > 0 && timeout != 0 && quick_account_hang_up())
+        ready = __real_poll(descriptors, count, 0);
+    return ready;
+}
+
+ssize_t __wrap_send(int fd, const void *bytes, size_t size, int flags)
+{
+    (void)fd;
+    (void)bytes;
+    (void)flags;
+    return (ssize_t)size;
 }
 /* NOLINTEND(bugprone-reserved-identifier) */
 
@@ -104,7 +139,7 @@ static void remove_some(struct kesher_files *files)
 struct getting {
     bool to_descriptor;
     int directory;
-    int fd;
+    int fds[FILES];
     size_t given;
     size_t told;
 };
@@ -127,16 +162,16 @@ static void judge_content(int fd, const struct kesher_get_result *result)
 static bool next_get(void *context, struct kesher_get *get)
 {
     struct getting *getting = context;
-    if (getting->given == FILES)
+    size_t place = getting->given;
+    if (place == FILES)
         return false;
-    if (getting->to_descriptor)
-        require(ftruncate(getting->fd, 0) == 0 && lseek(getting->fd, 0, SEEK_SET) == 0);
-    *get = (struct kesher_get){.name = names[getting->given],
+    *get = (struct kesher_get){.name = names[place],
                                .directory = getting->directory,
-                               .target = "got",
-                               .replace = getting->given != 1,
+                               .target = targets[place],
+                               .replace = place != 1,
                                .to_descriptor = getting->to_descriptor,
-                               .fd = getting->fd};
+                               .fd = getting->fds[place],
+                               .tag = &getting->fds[place]};
     getting->given++;
     return true;
 }
@@ -145,30 +180,54 @@ static void got(void *context, const struct kesher_get *get, const struct kesher
                 const struct kesher_error *error)
 {
     struct getting *getting = context;
+    const int *fd = get->tag;
     getting->told++;
     judge(result->status, error);
     if (result->status != KESHER_OK)
         return;
-    int fd = get->to_descriptor ? dup(getting->fd) : openat(getting->directory, "got", O_RDONLY | O_CLOEXEC);
-    require(fd >= 0);
-    judge_content(fd, result);
-    close(fd);
+    int opened =
+        get->to_descriptor ? dup(*fd) : openat(getting->directory, get->target, O_RDONLY | O_CLOEXEC);
+    require(opened >= 0);
+    judge_content(opened, result);
+    close(opened);
+}
+
+static void write_file(int directory, const char *name, const char *content)
+{
+    int fd = openat(directory, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    size_t size = strlen(content);
+    require(fd >= 0 && write(fd, content, size) == (ssize_t)size && close(fd) == 0);
 }
 
 static void get(struct kesher_files *files, bool to_descriptor)
 {
     struct getting getting = {.to_descriptor = to_descriptor,
-                              .directory = open(scratch_folder(), O_RDONLY | O_DIRECTORY | O_CLOEXEC),
-                              .fd = memfd_create("got", MFD_CLOEXEC)};
+                              .directory = open(scratch_folder(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     const struct kesher_get_list wanted = {.context = &getting, .next = next_get, .done = got};
     struct kesher_error error = {.sentence = ""};
-    require(getting.directory >= 0 && getting.fd >= 0);
+    require(getting.directory >= 0);
+    for (size_t i = 0; i < FILES; i++)
+        require((getting.fds[i] = memfd_create("got", MFD_CLOEXEC)) >= 0);
     judge(kesher_files_get(files, &wanted, &error), &error);
     require(getting.told == getting.given);
-    require(unlinkat(getting.directory, "got", 0) == 0 || errno == ENOENT);
-    require(unlinkat(getting.directory, "got.part", 0) == 0 || errno == ENOENT);
-    close(getting.fd);
+    for (size_t i = 0; i < FILES; i++) {
+        require(unlinkat(getting.directory, targets[i], 0) == 0 || errno == ENOENT);
+        require(unlinkat(getting.directory, partials[i], 0) == 0 || errno == ENOENT);
+        close(getting.fds[i]);
+    }
     close(getting.directory);
+}
+
+/* What may be there before: the same, something else, and the beginning of it. */
+static void get_over_files(struct kesher_files *files)
+{
+    int directory = open(scratch_folder(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    require(directory >= 0);
+    write_file(directory, targets[0], "hello");
+    write_file(directory, targets[1], "other");
+    write_file(directory, partials[2], "hel");
+    close(directory);
+    get(files, false);
 }
 
 static void get_to_descriptor(struct kesher_files *files)
@@ -251,12 +310,12 @@ static void put_large(struct kesher_files *files)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     static void (*const doings[])(struct kesher_files *) = {
-        list, list_some, remove_some, get_to_descriptor, get_to_files, put_small, put_large};
+        list, list_some, remove_some, get_to_descriptor, get_to_files, put_small, put_large, get_over_files};
     struct kesher_files *files = NULL;
     struct kesher_error error = {.sentence = ""};
     if (size < 1 || size > QUICK_ACCOUNT_INPUT_LIMIT)
         return 0;
-    quick_account_prepare(bytes + 1, size - 1);
+    quick_account_prepare(bytes + 1, size - 1, true);
     enum kesher_status status =
         kesher_files_open(quick_account_home(), QUICK_ACCOUNT_LINK, &options, &files, &error);
     judge(status, &error);

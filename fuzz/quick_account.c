@@ -27,14 +27,16 @@ static struct {
     const uint8_t *bytes; /* what has not been said */
     size_t size;
     bool is_over;
+    bool lingers;
     unsigned calls;
     int peers[CALLS_LIMIT];
 } said;
 
-void quick_account_prepare(const uint8_t *bytes, size_t size)
+void quick_account_prepare(const uint8_t *bytes, size_t size, bool lingers)
 {
     said.bytes = bytes;
     said.size = size;
+    said.lingers = lingers;
     said.is_over = false;
     said.calls = 0;
 }
@@ -64,7 +66,7 @@ struct ks_carrier *quick_account_call(void)
     require(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
     require(fcntl(fds[0], F_SETFL, O_NONBLOCK) == 0);
     require(write(fds[1], said.bytes, size) == (ssize_t)size);
-    require(shutdown(fds[1], SHUT_WR) == 0);
+    require(said.lingers || shutdown(fds[1], SHUT_WR) == 0);
     require(ks_carrier_new(fds[0], &carrier, NULL) == KESHER_OK);
     said.peers[said.calls++] = fds[1];
     said.bytes += next;
@@ -72,11 +74,16 @@ struct ks_carrier *quick_account_call(void)
     return carrier;
 }
 
+bool quick_account_hang_up(void)
+{
+    return said.calls > 0 && shutdown(said.peers[said.calls - 1], SHUT_WR) == 0;
+}
+
 void quick_account_end(void)
 {
     for (unsigned i = 0; i < said.calls; i++)
         close(said.peers[i]);
-    quick_account_prepare(NULL, 0);
+    quick_account_prepare(NULL, 0, false);
     said.is_over = true;
 }
 

@@ -10,6 +10,7 @@
 
 #include <kesher/kesher.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,8 +22,12 @@ enum { QUICK_ACCOUNT_INPUT_LIMIT = 100 * 1024 }; /* fits the socket's buffer, so
 struct kesher_home *quick_account_home(void);
 
 /* All that the server says from now on: at each "[CUT]" the connection ends, and the next call to the server
- * hears what is behind it. Behind the last one nobody is there. */
-void quick_account_prepare(const uint8_t *bytes, size_t size);
+ * hears what is behind it. Behind the last one nobody is there. With `lingers` a connection ends not
+ * before quick_account_hang_up. */
+void quick_account_prepare(const uint8_t *bytes, size_t size, bool lingers);
+
+/* Ends the last one. False when there is none. */
+bool quick_account_hang_up(void);
 
 /* What the next call comes to, the caller's: a connection whose other end has said its all; NULL: nobody is
  * there. */

@@ -23,6 +23,7 @@ import machine
 import rows_files
 import rows_memory
 import rows_messages
+import rows_own_files
 import rows_secure
 from model import Runner
 from summary import digits
@@ -30,7 +31,8 @@ from workspace import Failed, Workspace, raise_limits
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ROUNDS = 5
-ROWS = {**rows_files.ROWS, **rows_messages.ROWS, **rows_memory.ROWS, **rows_secure.ROWS}
+ROWS = {**rows_files.ROWS, **rows_messages.ROWS, **rows_memory.ROWS, **rows_secure.ROWS,
+        **rows_own_files.ROWS}
 
 
 def parse_arguments(words):

@@ -19,7 +19,7 @@ def _make_file(path, size):
             file.write(block[: min(MIB, size - offset)])
 
 
-def _files(measurement):
+def files(measurement):
     """The files to send: `files` of `size` bytes, made once and kept until another load."""
     load = measurement.load
     directory = measurement.workspace.path / f"source-{load['files']}-{load['size']}"
@@ -34,7 +34,7 @@ def _files(measurement):
     return paths
 
 
-def _sample(load, seconds, server_seconds=None, client_seconds=None):
+def sample_of(load, seconds, server_seconds=None, client_seconds=None):
     """One number for both rows: MiB/s for one file, files/s for many. CPU is per MiB, or per file."""
     amount = load["size"] / MIB if load["files"] == 1 else load["files"]
     if load.get("per_file"):
@@ -47,12 +47,12 @@ def _sample(load, seconds, server_seconds=None, client_seconds=None):
     return sample
 
 
-def _timed(measurement, command, **options):
+def timed(measurement, command, **options):
     outcome, server_seconds = measurement.client(command, **options)
-    return _sample(measurement.load, outcome.seconds, server_seconds, outcome.cpu_seconds)
+    return sample_of(measurement.load, outcome.seconds, server_seconds, outcome.cpu_seconds)
 
 
-def _check(measurement, directory, paths):
+def check(measurement, directory, paths):
     """All files arrived, with the size they should have."""
     arrived = [path for path in directory.rglob("*") if path.is_file()]
     sizes = {path.stat().st_size for path in arrived}
@@ -63,14 +63,14 @@ def _check(measurement, directory, paths):
 # ---- contenders ----
 
 def _kesher_put(measurement):
-    paths = _files(measurement)
+    paths = files(measurement)
     workspace, peer = measurement.workspace, measurement.peer
     home = workspace.directory("home")
     kesher = [workspace.build / "kesher", "--home", home, "--server", peer.address]
     workspace.run([*kesher, "register", "bench"])
     pipeline = ["--pipeline"] if len(paths) > 1 else []
-    sample = _timed(measurement, [*kesher, "put", "--quiet", *pipeline, *paths])
-    _check(measurement, peer.data / "files", paths)
+    sample = timed(measurement, [*kesher, "put", "--quiet", *pipeline, *paths])
+    check(measurement, peer.data / "files", paths)
     return sample
 
 
@@ -79,40 +79,40 @@ def _kesher_bench(measurement):
     depth = min(64, load["files"])
     os.sync()
     found = measurement.generator("upload", size=load["size"], files=load["files"], connections=1, depth=depth)
-    return _sample(load, found["files"] / found["files_per_second"], found["server_cpu_seconds"])
+    return sample_of(load, found["files"] / found["files_per_second"], found["server_cpu_seconds"])
 
 
-def _scp(measurement):
-    paths, peer = _files(measurement), measurement.peer
-    sample = _timed(measurement, [find_program("scp"), "-q", "-P", peer.port, *peer.options(), *paths,
+def scp(measurement):
+    paths, peer = files(measurement), measurement.peer
+    sample = timed(measurement, [find_program("scp"), "-q", "-P", peer.port, *peer.options(), *paths,
                                   f"127.0.0.1:{peer.target}/"])
-    _check(measurement, peer.target, paths)
+    check(measurement, peer.target, paths)
     return sample
 
 
-def _sftp(measurement):
-    paths, peer = _files(measurement), measurement.peer
+def sftp(measurement):
+    paths, peer = files(measurement), measurement.peer
     batch = "".join(f"put -f {path} {peer.target}/\n" for path in paths)
-    sample = _timed(measurement, [find_program("sftp"), "-q", "-P", peer.port, *peer.options(), "-b", "-",
+    sample = timed(measurement, [find_program("sftp"), "-q", "-P", peer.port, *peer.options(), "-b", "-",
                                   "127.0.0.1"], text=batch)
-    _check(measurement, peer.target, paths)
+    check(measurement, peer.target, paths)
     return sample
 
 
-def _rsync_ssh(measurement):
-    paths, peer = _files(measurement), measurement.peer
+def rsync_ssh(measurement):
+    paths, peer = files(measurement), measurement.peer
     shell = " ".join(str(word) for word in ["ssh", "-p", peer.port, *peer.options()])
-    sample = _timed(measurement, [find_program("rsync"), "--whole-file", "--fsync", "-e", shell, *paths,
+    sample = timed(measurement, [find_program("rsync"), "--whole-file", "--fsync", "-e", shell, *paths,
                                   f"127.0.0.1:{peer.target}/"])
-    _check(measurement, peer.target, paths)
+    check(measurement, peer.target, paths)
     return sample
 
 
 def _rsync_daemon(measurement):
-    paths, peer = _files(measurement), measurement.peer
-    sample = _timed(measurement, [find_program("rsync"), "--whole-file", "--fsync", *paths,
+    paths, peer = files(measurement), measurement.peer
+    sample = timed(measurement, [find_program("rsync"), "--whole-file", "--fsync", *paths,
                                   f"rsync://127.0.0.1:{peer.port}/drop/"])
-    _check(measurement, measurement.workspace.path / "rsync-target", paths)
+    check(measurement, measurement.workspace.path / "rsync-target", paths)
     return sample
 
 
@@ -122,7 +122,7 @@ def _encryption(measurement):
     outcome = measurement.workspace.run([find_program("openssl"), "speed", "-mr", "-elapsed", "-seconds", seconds,
                                          "-bytes", "65536", "-evp", "aes-128-cbc"])
     rates = [float(line.rpartition(":")[2]) for line in outcome.output.splitlines() if line.startswith("+F:")]
-    return _sample(measurement.load, measurement.load["size"] / rates[0])
+    return sample_of(measurement.load, measurement.load["size"] / rates[0])
 
 
 def _one_by_one(measurement):
@@ -143,7 +143,7 @@ def _one_by_one(measurement):
     seconds = time.monotonic() - begin
     os.close(folder)
     measurement.workspace.discard(directory)
-    return _sample(measurement.load, seconds)
+    return sample_of(measurement.load, seconds)
 
 
 def _contenders(workspace, is_large):
@@ -155,9 +155,9 @@ def _contenders(workspace, is_large):
                   f"{pipeline}encrypted (AES-128-CBC), checksum compared, {synced}; start of the client included"),
         Contender("kesher-bench upload", kesherd, _kesher_bench, OURS,
                   f"the same from the load generator, without starting a program and reading a file; {synced}"),
-        Contender("scp", sshd, _scp, note="aes128-gcm, its fastest cipher; does not wait for the disk"),
-        Contender("sftp -f", sshd, _sftp, note=f"aes128-gcm; {synced}, file by file"),
-        Contender("rsync --fsync, ssh", sshd, _rsync_ssh, note=f"aes128-gcm; {synced}, file by file"),
+        Contender("scp", sshd, scp, note="aes128-gcm, its fastest cipher; does not wait for the disk"),
+        Contender("sftp -f", sshd, sftp, note=f"aes128-gcm; {synced}, file by file"),
+        Contender("rsync --fsync, ssh", sshd, rsync_ssh, note=f"aes128-gcm; {synced}, file by file"),
         Contender("rsync --fsync, daemon", rsyncd, _rsync_daemon, note=f"not encrypted; {synced}, file by file"),
     ]
     if is_large:
@@ -169,7 +169,7 @@ def _contenders(workspace, is_large):
     return contenders
 
 
-def _metrics(unit, of):
+def metrics(unit, of):
     return [
         Metric("value", "throughput", unit, "more"),
         Metric("file_us", "time for a file", "µs", kind="microseconds"),
@@ -184,7 +184,7 @@ def upload_large(workspace):
         "upload-large", "Upload of 1 GiB",
         "One client sends one file over the loopback interface. The clock runs from the start of the client program "
         "until its end, for every contender but kesher-bench.",
-        _metrics("MiB/s", "MiB"), _contenders(workspace, True), {"files": 1, "size": 1 << 30},
+        metrics("MiB/s", "MiB"), _contenders(workspace, True), {"files": 1, "size": 1 << 30},
         [Target("at least 2 × scp", ("scp",), 2.0),
          Target("at least 0.75 × what one core encrypts", ("AES-128-CBC, one core",), 0.75)],
         [Curve("size", "size of the file", sizes, [LARGEST], "bytes", "Upload of one file, by its size",
@@ -196,7 +196,7 @@ def upload_many(workspace):
     return Row(
         "upload-many", "Upload of 1000 files of 10 KiB",
         "One client sends 1000 files on one connection, each of them acknowledged; the clock runs as for one file.",
-        _metrics("files/s", "file"), _contenders(workspace, False),
+        metrics("files/s", "file"), _contenders(workspace, False),
         {"files": 1000, "size": 10 << 10, "per_file": 1},
         [Target("at least 2 × the best of sftp -f and rsync --fsync",
                 ("sftp -f", "rsync --fsync, ssh", "rsync --fsync, daemon"), 2.0),

@@ -99,6 +99,8 @@ struct kesher_account_state {
     uint64_t bytes;
     uint64_t waiting; /* messages */
     uint64_t waiting_bytes;
+    uint64_t puts;      /* own files that are coming, or were broken off and can go on */
+    uint64_t put_bytes; /* that have come of them */
     int64_t registered; /* seconds since 1970, UTC; 0 when it is not told */
     bool is_classic;    /* the classic ports know it */
 };

@@ -67,8 +67,8 @@ KESHER_API enum kesher_status kesher_files_list(struct kesher_files *files, cons
 
 /* A file to be sent. Read with pread(2). */
 struct kesher_put {
-    int fd;           /* a regular file, the caller's; may be unlinked */
     const char *name; /* at the server */
+    int fd;           /* a regular file, the caller's; may be unlinked */
     bool replace;     /* a file of that name that is there already; else that is KESHER_EXISTS */
     bool digest;      /* wait until the server has computed the SHA-256 */
     void *tag;        /* the caller's */

@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-/* Called on the thread that made the call, never after the call has returned. Either function may be NULL. */
+/* Called on the thread that made the call, never after the call has returned. Each function may be NULL. */
 struct kesher_observer {
     void *context;
     /* Something that is no failure yet: "server responded with an error", a lost connection that is tried
@@ -23,6 +23,9 @@ struct kesher_observer {
     void (*notice)(void *context, const char *line);
     /* `sent` of `size` bytes of the file in hand are on their way. */
     void (*progress)(void *context, uint64_t sent, uint64_t size);
+    /* Where several files may be in hand (<kesher/files.h>): `progress` is of the one with this tag, until
+     * the next call. */
+    void (*file)(void *context, void *tag);
 };
 
 /* What somebody has to be asked while a call works; on the thread that made the call. */

@@ -136,6 +136,9 @@ def _zsh_text(text):
 
 def _zsh_option(option):
     kind = _value_kind(option)
+    if kind == "switch" and option.letter:
+        both = f"-{option.letter} --{option.name}"
+        return f"'({both})'{{{both.replace(' ', ',')}}}'[{_zsh_text(option.help)}]'"
     if kind == "switch":
         return f"'--{option.name}[{_zsh_text(option.help)}]'"
     action = {"dir": "_files -/", "file": "_files", "words": "(" + " ".join(option.words) + ")", "other": ""}
@@ -182,7 +185,8 @@ def _fish_option(option):
         "words": " -x -a " + _fish_text(" ".join(option.words)),
         "other": " -x",
     }
-    return f"-l {option.name}{how[kind]} -d {_fish_text(option.help)}"
+    letter = option.letter and f"-s {option.letter} "
+    return f"{letter}-l {option.name}{how[kind]} -d {_fish_text(option.help)}"
 
 
 def fish(program, tables):

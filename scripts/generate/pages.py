@@ -76,7 +76,7 @@ def _bounds(option):
 
 
 def _item(option):
-    dashes = "Fl \\-" + option.name.replace("-", "\\-")
+    dashes = "Fl \\-" + option.name.replace("-", "\\-") + (option.letter and f" , Fl {option.letter}")
     return [f".It {dashes}" + (f" {_value(option)}" if option.value else "")]
 
 

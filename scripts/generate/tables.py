@@ -29,6 +29,7 @@ class Option:
     unit: str = ""  # what a number alone counts
     default: str = ""
     words: list[str] = field(default_factory=list)
+    letter: str = ""  # of a switch that may stand as -x
     reloads: bool = False  # a SIGHUP changes it
     text: Text | None = None
 
@@ -128,8 +129,10 @@ def read_tables(rows, texts_path=None):
     for line in Path(rows).read_text(encoding="utf-8").splitlines():
         kind, *fields = line.split("\t")
         if kind in lists:
-            name, value, type_, smallest, largest, unit, default, words, text = fields
-            lists[kind].append(Option(name, value, text, type_, smallest, largest, unit, default, words.split()))
+            name, value, type_, smallest, largest, unit, default, words, letter, text = fields
+            lists[kind].append(
+                Option(name, value, text, type_, smallest, largest, unit, default, words.split(), letter)
+            )
         elif kind == "reloads":
             next(option for option in tables.options if option.name == fields[0]).reloads = True
         elif kind == "operator":

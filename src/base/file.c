@@ -156,6 +156,36 @@ bool ks_file_make_directories(char *path)
     return make_directory(path, true);
 }
 
+/* No hard links here: an empty file of ours holds the name until `from` is renamed over it. */
+static bool rename_over_own(int directory_fd, const char *from, const char *to)
+{
+    int fd = openat(directory_fd, to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return false;
+    close(fd);
+    if (renameat(directory_fd, from, directory_fd, to) == 0)
+        return true;
+    int saved_errno = errno;
+    (void)unlinkat(directory_fd, to, 0);
+    errno = saved_errno;
+    return false;
+}
+
+bool ks_file_rename_new(int directory_fd, const char *from, const char *to)
+{
+    if (renameat2(directory_fd, from, directory_fd, to, RENAME_NOREPLACE) == 0)
+        return true;
+    if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP)
+        return false;
+    if (linkat(directory_fd, from, directory_fd, to, 0) == 0) {
+        (void)unlinkat(directory_fd, from, 0); /* it has its name */
+        return true;
+    }
+    if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS && errno != EMLINK)
+        return false;
+    return rename_over_own(directory_fd, from, to);
+}
+
 enum ks_result ks_file_make_room(int fd, off_t size)
 {
     while (size > 0 && fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, size) != 0) {

@@ -31,6 +31,11 @@ bool ks_file_make_directories(char *path);
 enum ks_result ks_file_write_all(int fd, const void *bytes, size_t size);
 enum ks_result ks_file_write_all_at(int fd, const void *bytes, size_t size, off_t offset);
 
+/* Renames `from` to `to`, both in that directory, where nothing has that name; also where the file system has
+ * no such rename. There a program that dies may leave both names, or an empty file as `to`. False with errno;
+ * EEXIST when there is something. */
+bool ks_file_rename_new(int directory_fd, const char *from, const char *to);
+
 /* Makes room on the disk for the first `size` bytes of a file, whose size stays. KS_OK, also from a file
  * system that cannot promise room; KS_NO_SPACE; KS_IO (errno). */
 enum ks_result ks_file_make_room(int fd, off_t size);

@@ -274,6 +274,6 @@ void ks_option_describe(FILE *stream, const char *record, const struct ks_option
                       unit_name(option), standard != NULL ? standard : "");
         for (size_t word = 0; option->words != NULL && option->words[word] != NULL; word++)
             (void)fprintf(stream, "%s%s", word > 0 ? " " : "", option->words[word]);
-        (void)fprintf(stream, "\t%s\n", option->help);
+        (void)fprintf(stream, "\t%.1s\t%s\n", &option->letter, option->help);
     }
 }

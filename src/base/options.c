@@ -103,9 +103,25 @@ static bool take_value(struct ks_option_reader *reader, const struct ks_option *
     return set_value(reader, option, value, again) || complain_of_value(reader, where, option, value);
 }
 
+/* The name of the option that "-x" stands for; "" for none. */
+static const char *name_of_letter(const struct ks_option_table *table, char letter)
+{
+    for (size_t i = 0; i < table->count; i++)
+        if (table->options[i].letter == letter)
+            return table->options[i].name;
+    return letter == 'h' ? "help" : "";
+}
+
+static const char *name_in(const struct ks_option_table *table, const char *text)
+{
+    if (text[1] == '-')
+        return text + 2;
+    return text[2] == '\0' ? name_of_letter(table, text[1]) : "";
+}
+
 static bool take_option(struct ks_option_reader *reader, const char *text)
 {
-    const char *name = text[1] == '-' ? text + 2 : strcmp(text, "-h") == 0 ? "help" : "";
+    const char *name = name_in(reader->table, text);
     size_t size = strcspn(name, "=");
     const char *value = name[size] == '=' ? name + size + 1 : NULL;
     const struct ks_option *option = find_option(reader->table, name, size);
@@ -279,6 +295,8 @@ enum ks_result ks_option_read_file(struct ks_option_reader *reader, const char *
 
 static int form_of(const struct ks_option *option, char *form, size_t size)
 {
+    if (option->letter != '\0')
+        return snprintf(form, size, "--%s, -%c", option->name, option->letter);
     return snprintf(form, size, "--%s%s%s", option->name, option->value != NULL ? " " : "",
                     option->value != NULL ? option->value : "");
 }

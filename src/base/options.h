@@ -3,8 +3,9 @@
  *
  * Values are typed and go where the table says in the program's own structure, which holds the defaults
  * before anything is read. On a command line options stand anywhere, as "--name VALUE" or "--name=VALUE", a
- * flag as "--name", "-h" for "--help"; behind "--" there are only operands; the last of two counts. In a file
- * a line is "name = value"; of two lines with the same name the second is an error. A list adds up in both.
+ * flag as "--name", "-h" for "--help"; behind "--" there are only operands; the last of two counts. A flag
+ * may have a letter, and stand as "-x"; letters stand alone. In a file a line is "name = value"; of two lines
+ * with the same name the second is an error. A list adds up in both.
  *
  * What is wrong is said in one way: where (--name, or FILE:LINE: name), what stands there, and what to write.
  *
@@ -54,6 +55,7 @@ struct ks_option {
     size_t offset; /* of the member */
     size_t size;   /* of the member */
     const char *help;
+    char letter;    /* of a flag, for "-x"; 0 for none */
     uint64_t unit;  /* what a bare number counts, in bytes or milliseconds; of a size or a duration */
     uint64_t least; /* of a number: bytes and milliseconds likewise */
     uint64_t most;
@@ -130,7 +132,7 @@ void ks_option_print(FILE *stream, const struct ks_option_table *table, unsigned
 
 /* The same for scripts/generate: lines of fields that are separated by tabs, `record` being the first:
  *
- *   record  name  value  kind  least  most  unit  default  words  help
+ *   record  name  value  kind  least  most  unit  default  words  letter  help
  *
  * kind is flag, text, list, word or number; what a kind has not is empty; words have blanks between them. */
 void ks_option_describe(FILE *stream, const char *record, const struct ks_option_table *table, unsigned uses,

@@ -8,12 +8,15 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <time.h>
+
+enum { NICEST = 19 };
 
 struct ks_thread {
     struct ks_executor executor;
@@ -111,12 +114,22 @@ static void be_nicer(int by)
     (void)setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + by);
 }
 
+/* Where that is refused, the nicest it can be. */
+static void be_last(void)
+{
+    const struct sched_param none = {0};
+    if (pthread_setschedparam(pthread_self(), SCHED_IDLE, &none) != 0)
+        be_nicer(NICEST);
+}
+
 static void *thread_main(void *argument)
 {
     struct ks_thread *thread = argument;
     uint64_t next_tick = next_tick_ms(thread);
     if (thread->hooks.nice != 0)
         be_nicer(thread->hooks.nice);
+    if (thread->hooks.is_last)
+        be_last();
     for (;;) {
         bool ran = thread_run_batch(thread);
         if (thread->stopping && !ran)

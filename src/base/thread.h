@@ -9,6 +9,7 @@
 #include "base/executor.h"
 #include "base/result.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct ks_thread;
@@ -26,6 +27,10 @@ struct ks_thread_hooks {
     uint64_t (*idle)(void *context);
     /* How much the others go before it where cores are scarce, as with nice(1). */
     int nice;
+    /* It gets a core, and the disk, only when nobody else wants them (SCHED_IDLE), where the system lets us
+     * say so. Such a thread may stand still for long, with whatever it holds: so it holds nothing that others
+     * wait for. */
+    bool is_last;
 };
 
 #define KS_THREAD_UNTIL_POSTED UINT64_MAX

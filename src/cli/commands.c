@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 
 #include "cli/chat/command_chat.h"
+#include "cli/files/files_session.h"
 #include "cli/menu/command_menu.h"
 
 #include <stdint.h>
@@ -11,6 +12,7 @@ enum {
     IDENTITY = KS_CLI_OPTIONS_ANY | KS_CLI_OPTIONS_SERVER | KS_CLI_OPTIONS_IDENTITY,
     MESSAGES = IDENTITY | KS_CLI_OPTIONS_DATA,
     ACCOUNT = MESSAGES | KS_CLI_OPTIONS_ACCOUNT,
+    FILES = ACCOUNT | KS_CLI_OPTIONS_QUIET,
 };
 
 static const struct ks_command commands[] = {
@@ -55,19 +57,47 @@ static const struct ks_command commands[] = {
      "server: who sees the same writes to you. Those of other accounts come with the next release.\n",
      KS_CLI_OPTIONS_ANY | KS_CLI_OPTIONS_SERVER | KS_CLI_OPTIONS_DATA, 0, 1, ks_command_verify},
     {"put", "FILE…", "send files, encrypted and verified",
-     "FILE may be - for the standard input; then --as gives the name. A server keeps what follows the last / "
-     "or \\\n"
-     "of a name, and one file under each: two files of one name are refused before anything is sent, and\n"
-     "'replaced' is said of a file that this home has put before. Files that cannot be read are reported\n"
-     "and left out; when the server or the connection fails for good, the files after that are named and\n"
-     "not sent.\n",
-     MESSAGES | KS_CLI_OPTIONS_UPLOAD | KS_CLI_OPTIONS_NAMES, 1, SIZE_MAX, ks_command_put},
+     "FILE may be - for the standard input; then --as gives the name. Two files of one name are refused\n"
+     "before anything is sent. Files that cannot be read are reported and left out; when the server or the\n"
+     "connection fails for good, the files after that are named and not sent.\n"
+     "\n"
+     "At a secure server a file that was broken off goes on where it was with the same command again, and\n"
+     "what the server keeps already is not sent again. A file of that name that is there is left as it is,\n"
+     "unless --replace is given. 'put -r photos' sends the files below that directory as photos/2026/a.jpg\n"
+     "and so on, wherever it lies; 'put -r .' as 2026/a.jpg, and --as gives another name in the place of "
+     "the\n"
+     "directory's. Symbolic links and what is no regular file are left out of directories, and said.\n"
+     "\n"
+     "A classic server keeps what follows the last / or \\ of a name, and one file under each: 'replaced' "
+     "is\n"
+     "said of a file that this home has put before.\n",
+     FILES | KS_CLI_OPTIONS_UPLOAD | KS_CLI_OPTIONS_NAMES | KS_CLI_OPTIONS_TREES | KS_CLI_OPTIONS_REPLACE |
+         KS_CLI_OPTIONS_SECURE_UPLOAD,
+     1, SIZE_MAX, ks_command_put},
+    {"files", "[PATTERN…]", "list the files that a secure server keeps for you",
+     "Size, time and name of each, in the order of the names. PATTERN is a name, or has *, ? and [abc] in "
+     "it,\n"
+     "which stand for no /; put it in quotes, or the shell takes it for files here. It also means all that\n"
+     "is below a directory of that name.\n",
+     ACCOUNT, 0, SIZE_MAX, ks_command_files},
+    {"get", "NAME…", "fetch files from a secure server",
+     "NAME may be a pattern, as with files. A file is saved under the last part of its name; with -r all\n"
+     "files below NAME are fetched, and directories are made as their names have them. A file that is there\n"
+     "is left as it is, unless --replace is given. What was broken off is in a partial file, NAME.part,\n"
+     "and goes on there with the same command again. 'get - NAME…' writes the contents to the standard\n"
+     "output, one after another.\n",
+     FILES | KS_CLI_OPTIONS_NAMES | KS_CLI_OPTIONS_TREES | KS_CLI_OPTIONS_REPLACE | KS_CLI_OPTIONS_SAVE, 1,
+     SIZE_MAX, ks_command_get},
+    {"rm", "NAME…", "remove files from a secure server, for good",
+     "NAME may be a pattern, as with files; with -r all files below NAME are removed, too. Nobody is "
+     "asked.\n",
+     FILES | KS_CLI_OPTIONS_TREES, 1, SIZE_MAX, ks_command_rm},
     {"transfer", "", "do what the home's transfer.info says: register if need be, send its file",
      "transfer.info has three lines: address:port of the server, user name, path of the file. A relative "
      "path is\n"
      "looked for in the working directory, then in the home. Where server.info has another address, that\n"
      "one counts, and it is said; with --moved the one of transfer.info does.\n",
-     MESSAGES | KS_CLI_OPTIONS_UPLOAD, 0, 0, ks_command_transfer},
+     MESSAGES | KS_CLI_OPTIONS_UPLOAD | KS_CLI_OPTIONS_QUIET, 0, 0, ks_command_transfer},
     {"users", "", "list the other users of the server", "", ACCOUNT, 0, 0, ks_command_users},
     {"key", "[USER]", "show the public key of USER, and remember it; or your own",
      "Without USER the fingerprint of your own key is shown, to be compared; that does not connect.\n"
@@ -106,7 +136,7 @@ static const struct ks_command commands[] = {
      "that cannot be saved is kept, and saved by the next inbox that can. What came under a key that was "
      "not\n"
      "accepted has a line above it: see kesher key --help.\n",
-     MESSAGES | KS_CLI_OPTIONS_INBOX, 0, 0, ks_command_inbox},
+     MESSAGES | KS_CLI_OPTIONS_INBOX | KS_CLI_OPTIONS_SAVE, 0, 0, ks_command_inbox},
     {"menu", "", "the console of the course: a menu of numbers",
      "It reads lines from the standard input. Symmetric keys live as long as the menu, and the newest, "
      "whoever\n"

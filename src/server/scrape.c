@@ -239,6 +239,8 @@ static void put_store(struct ks_exposition *to, const struct ks_store *store)
     gauge(to, "kesher_puts", "Own files that are coming over the secure port, or broke off.",
           statistics.puts);
     gauge(to, "kesher_put_bytes", "What has come of these.", statistics.put_bytes);
+    gauge(to, "kesher_files_without_sha256", "Files whose SHA-256 is still to be computed, about.",
+          statistics.files_without_sha256);
     put_space(to, &statistics);
     gauge(to, "kesher_waiting_messages", "Messages that wait for their receivers.",
           statistics.waiting_messages);
@@ -247,6 +249,7 @@ static void put_store(struct ks_exposition *to, const struct ks_store *store)
     labelled(to, "kesher_store_queue", "thread", "writer", statistics.writer_queue);
     labelled(to, "kesher_store_queue", "thread", "reader", statistics.reader_queue);
     labelled(to, "kesher_store_queue", "thread", "pull", statistics.pull_queue);
+    labelled(to, "kesher_store_queue", "thread", "files", statistics.files_queue);
     labelled(to, "kesher_store_queue", "thread", "vault", statistics.stage_queue);
     labelled(to, "kesher_store_queue", "thread", "confirm", statistics.confirm_queue);
     put_histogram(to, "kesher_commit_requests", "Requests that shared a commit.", statistics.commit_requests,

@@ -99,9 +99,9 @@ void ks_got_file_encode(const struct ks_got_file *got, uint8_t bytes[static KS_G
 
 /* 4013. */
 struct ks_put_open {
-    uint8_t flags; /* KS_PUT_IS_KEPT */
     uint64_t offset;
     uint32_t cksum;
+    uint8_t flags; /* KS_PUT_IS_KEPT */
 };
 
 enum ks_result ks_put_open_parse(const uint8_t *bytes, size_t size, struct ks_put_open *open);

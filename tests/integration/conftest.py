@@ -25,6 +25,7 @@ import pytest  # noqa: E402
 pytest.register_assert_rewrite("peer")
 
 from peer.chat_fixtures import *  # noqa: E402, F401, F403
+from peer.file_fixtures import *  # noqa: E402, F401, F403
 from peer.fixtures import *  # noqa: E402, F401, F403
 from peer.message_fixtures import *  # noqa: E402, F401, F403
 from peer.secure_fixtures import *  # noqa: E402, F401, F403

@@ -268,7 +268,6 @@ def test_a_server_for_which_an_authority_vouches_is_trusted_by_that(make_secure_
 @pytest.mark.parametrize(
     "words",
     [
-        ["put", "file"],
         ["send", "bob", "hello"],
         ["inbox"],
         ["request-key", "bob"],

@@ -4,7 +4,7 @@ import os
 
 import pytest
 from peer import own_files
-from peer.accounts import Account, Reason, Request
+from peer.accounts import Account, Entry, Reason, Request
 from peer.crypto import cksum
 from peer.drop import User
 from peer.own_files import Ended, Put
@@ -50,7 +50,8 @@ def test_an_upload_is_replaced_by_a_put_of_its_kept_name(both, secure):
     assert client.put_file("x", b"put", flags=Put.REPLACE) == Ended.REPLACED
     assert client.file_names() == ["x"]
     assert client.content_of("x") == b"put"
-    assert len(list((secure.directory_of(user.id)).iterdir())) == 1
+    directory = secure.data / "files" / client.account()[Entry.PUBLIC_ID].hex()
+    assert len(list(directory.iterdir())) == 1
 
 
 def test_what_was_uploaded_is_kept_already_for_a_put_of_the_same(both):

@@ -1,5 +1,6 @@
 """Getting own files: from where the client is, whole whatever happens meanwhile, and never a damaged one unnoticed."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -179,8 +180,16 @@ def damaged(make_secure, new_account):
     return server, client, account, path
 
 
+@contextlib.contextmanager
+def keeping_times(path: Path):
+    """What happens to the file is what a disk does to it: somebody who writes to it makes it another file."""
+    before = path.stat()
+    yield
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
 def flip(path: Path, place: int) -> None:
-    with path.open("r+b") as file:
+    with keeping_times(path), path.open("r+b") as file:
         file.seek(place)
         byte = file.read(1)
         file.seek(place)
@@ -221,7 +230,8 @@ def test_of_a_part_the_cksum_tells_what_is_not_right(damaged):
 
 def test_a_file_that_was_cut_is_said_to_be_damaged(damaged, sign_in):
     server, client, account, path = damaged
-    os.truncate(path, 2 * MIB)
+    with keeping_times(path):
+        os.truncate(path, 2 * MIB)
     reason, received = refusal_in_the_middle(client)
     assert reason == Reason.DAMAGED and received == CONTENT[: len(received)]
     assert client.refusal(Request.DIGEST_FILE, own_files.name_payload("x")) == Reason.DAMAGED
@@ -232,7 +242,7 @@ def test_a_file_that_was_cut_is_said_to_be_damaged(damaged, sign_in):
 
 def test_a_file_that_grew_is_said_to_be_damaged(damaged):
     _, client, _, path = damaged
-    with path.open("ab") as file:
+    with keeping_times(path), path.open("ab") as file:
         file.write(b"more")
     assert refusal_in_the_middle(client)[0] == Reason.DAMAGED
 

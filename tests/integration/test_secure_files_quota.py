@@ -66,7 +66,7 @@ def test_of_many_in_one_send_as_many_are_kept_as_fit(make_secure, new_account):
 
 
 def test_the_last_bytes_fit_and_one_more_does_not(make_secure, new_account):
-    server = make_secure(user_bytes=MIB)
+    server = make_secure(user_bytes="1M")
     client, _ = new_account(server)
     client.put_file("a", os.urandom(MIB - 1000))
     assert client.refusal(Request.PUT_FILE, put_payload(new_put_id(), "b", 1001)) == Reason.QUOTA
@@ -89,9 +89,9 @@ def test_a_size_beside_which_nothing_fits_a_number_is_refused(make_secure, new_a
     assert client.file_names() == ["a", "c"]
 
 
-@pytest.mark.parametrize("limit", [{"user_bytes": 1000}, {"user_files": 1}])
+@pytest.mark.parametrize("limit", [{"user_bytes": "4K"}, {"user_files": 1}])
 def test_a_limit_that_was_lowered_in_the_middle_of_a_put_holds_at_its_end(make_secure, new_account, limit):
-    server = make_secure(user_bytes=MIB, user_files=10)
+    server = make_secure(user_bytes="1M", user_files=10)
     client, _ = new_account(server)
     client.put_file("there", b"is one")
     put_id, content = new_put_id(), os.urandom(5000)
@@ -101,7 +101,7 @@ def test_a_limit_that_was_lowered_in_the_middle_of_a_put_holds_at_its_end(make_s
     client.send(piece_frame(content[2500:]) + end_frame(cksum(content)))
     assert reasons([client.receive() for _ in range(2)])[0] == Reason.QUOTA
     assert client.file_names() == ["there"]
-    server.reload(user_bytes=MIB, user_files=10)
+    server.reload(user_bytes="1M", user_files=10)
     opened = client.open_put("x", 5000, put_id=put_id)
     assert opened.offset >= 2500 and opened.cksum == cksum(content[: opened.offset])
     client.put_pieces([content[opened.offset :]] if opened.offset < 5000 else [], opened.offset)
@@ -165,7 +165,7 @@ def test_the_oldest_that_broke_off_makes_room(make_secure, new_account):
 
 
 def test_parked_puts_hold_no_more_bytes_than_the_account_may_keep(make_secure, new_account):
-    server = make_secure(user_bytes=MIB)
+    server = make_secure(user_bytes="1M")
     client, _ = new_account(server)
     for number in range(8):
         client.open_put(f"file {number}", 300_000)
@@ -205,9 +205,10 @@ def test_200_connections_with_half_a_piece_each_take_no_more_than_the_buffers(
     make_secure, new_account, sign_in, monkeypatch
 ):
     hold_back_little_freed_memory(monkeypatch)
-    server = make_secure(buffers=8 * MIB, uploads_per_user=1000, connections_per_account=0)
-    client, account = new_account(server)
-    many = [sign_in(account, server) for _ in range(200)]
+    server = make_secure(buffers="8M")
+    client, _ = new_account(server)
+    accounts = [new_account(server)[1] for _ in range(20)]
+    many = [sign_in(account, server) for account in accounts for _ in range(10)]
     with MemoryWatch(server) as memory:
         for number, one in enumerate(many):
             one.send(own_files.put_frame(new_put_id(), f"file {number}", 10 * MIB))

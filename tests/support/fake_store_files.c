@@ -207,8 +207,7 @@ static enum ks_result confirm(struct fake_store *fake, struct ks_store_confirm *
     return fake_store_put_in_place(fake, stage, request);
 }
 
-/* What has come of a put stays after these. */
-static bool stays_after(enum ks_result result)
+bool fake_store_stays_after(enum ks_result result)
 {
     return result == KS_INVALID || result == KS_REFUSED || result == KS_EXISTS || result == KS_NO_SPACE ||
            result == KS_NO_MEMORY;
@@ -223,7 +222,7 @@ void fake_store_confirm(struct ks_store *store, struct ks_store_confirm *request
     if (result == KS_OK)
         result = stage->purpose == KS_STAGE_PUT ? fake_store_put_confirm(fake_store_of(store), request)
                                                 : confirm(fake_store_of(store), request);
-    if (stage->purpose == KS_STAGE_PUT && stays_after(result))
+    if (stage->purpose == KS_STAGE_PUT && fake_store_stays_after(result))
         fake_store_put_park(store, stage);
     else
         fake_store_stage_free(store, stage);

@@ -105,6 +105,9 @@ void fake_store_expel(struct fake_store *store, const struct ks_client_id *id);
 void fake_store_sum_files(const struct fake_store *store, const struct ks_client_id *id, uint64_t *files,
                           uint64_t *bytes);
 
+/* Whether what has come of a put stays when it ended with this. */
+bool fake_store_stays_after(enum ks_result result);
+
 /* ---- fake_store_own_files.c ---- */
 
 void fake_store_put_open(struct ks_store *store, struct ks_store_put_open *request);

@@ -47,8 +47,10 @@ void fake_store_forget_parked(struct fake_store *store, const struct ks_client_i
 void fake_store_put_park(struct ks_store *store, struct ks_stage *stage)
 {
     struct fake_store *fake = fake_store_of(store);
-    bool stays = stage->purpose == KS_STAGE_PUT && stage->failure == KS_OK && stage->kept == NULL &&
-                 stage->file.content.size > 0;
+    bool is_sound = stage->failure == KS_OK || fake_store_stays_after(stage->failure);
+    bool stays =
+        stage->purpose == KS_STAGE_PUT && is_sound && stage->kept == NULL && stage->file.content.size > 0;
+    stage->failure = KS_OK;
     if (!stays) {
         fake_store_stage_free(store, stage);
         return;

@@ -55,6 +55,9 @@ static void print_state(const struct kesher_account_card *card, const struct kes
         (void)printf("registered %s\n", ks_shown_time(state->registered, when));
     print_limited("files", state->files, state->files_limit);
     print_limited("bytes of files", state->bytes, state->bytes_limit);
+    if (state->puts > 0)
+        (void)printf("files on their way, or broken off %" PRIu64 ", with %" PRIu64 " bytes\n", state->puts,
+                     state->put_bytes);
     (void)printf("waiting messages %" PRIu64 ", of %" PRIu64 " bytes\n", state->waiting,
                  state->waiting_bytes);
     if (state->message_limit > 0)
@@ -82,6 +85,8 @@ static void print_json(const struct kesher_account_card *card, const struct kesh
     print_number("files_limit", state->files_limit);
     print_number("bytes", state->bytes);
     print_number("bytes_limit", state->bytes_limit);
+    print_number("puts", state->puts);
+    print_number("put_bytes", state->put_bytes);
     print_number("waiting", state->waiting);
     print_number("waiting_bytes", state->waiting_bytes);
     print_number("message_limit", state->message_limit);

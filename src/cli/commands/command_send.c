@@ -60,7 +60,7 @@ static bool open_content(const struct ks_cli_options *options, struct kesher_mes
         message->size = strlen(text);
         message->fd = ks_spool_bytes(text, strlen(text), &error);
     } else if (options->file != NULL && strcmp(options->file, "-") != 0) {
-        message->fd = ks_spool_open(options->file, &message->size, &error);
+        message->fd = ks_spool_open(options->file, false, &message->size, &error);
     } else if (options->file != NULL || isatty(STDIN_FILENO) != 1 ||
                prepare_typing(messenger, message->user, &error) == KESHER_OK) {
         message->fd = ks_spool(STDIN_FILENO, message_size_limit, &message->size); /* it prints why not */

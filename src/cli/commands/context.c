@@ -164,25 +164,38 @@ bool ks_context_any_server(const struct ks_context *context, bool adopt, char ad
     return true;
 }
 
-/* Nothing falls back to the classic ports: what a secure server does not have yet, it does not have. */
-static bool is_classic(const struct ks_context *context, const char *what)
+static bool is_given_a_link(const struct ks_context *context)
 {
-    char shown[KESHER_ADDRESS_SIZE];
-    struct kesher_error error;
-    struct kesher_trust trust;
     const char *given = context->options->server;
-    bool is_secure = given != NULL && ks_context_is_secure(given);
+    return given != NULL && ks_context_is_secure(given);
+}
+
+bool ks_context_wants_secure(const struct ks_context *context, bool *secure)
+{
+    struct kesher_error error;
     bool belongs = false;
     if (kesher_home_is_secure(context->home, &belongs, &error) != KESHER_OK) {
         ks_output_failure(&error);
         return false;
     }
-    if (!is_secure && !belongs)
+    *secure = belongs || is_given_a_link(context);
+    return true;
+}
+
+/* Nothing falls back to the classic ports: what a secure server does not have yet, it does not have. */
+static bool is_classic(const struct ks_context *context, const char *what)
+{
+    char shown[KESHER_ADDRESS_SIZE];
+    struct kesher_trust trust;
+    bool secure = false;
+    if (!ks_context_wants_secure(context, &secure))
+        return false;
+    if (!secure)
         return true;
     if (kesher_home_trust(context->home, &trust, NULL) != KESHER_OK)
         trust.address[0] = '\0';
     ks_text_escape(trust.address, strlen(trust.address), shown, sizeof shown);
-    if (is_secure)
+    if (is_given_a_link(context))
         ks_output_failed(
             KESHER_INVALID,
             "%s over the secure port come with the next release, and the server that was given is "

@@ -34,6 +34,10 @@ bool ks_context_any_server(const struct ks_context *context, bool adopt, char ad
  * printing why not. */
 bool ks_context_server(const struct ks_context *context, const char *what, char address[KESHER_ADDRESS_SIZE]);
 
+/* Whether a secure server is meant: the home belongs to one, or a link was given. A new home without a link
+ * means none. False after printing why the home cannot be read. */
+bool ks_context_wants_secure(const struct ks_context *context, bool *secure);
+
 /* Whether a server that was found is a secure one. */
 bool ks_context_is_secure(const char *address);
 
@@ -57,7 +61,6 @@ enum ks_exit ks_command_join(struct ks_context *context);
 enum ks_exit ks_command_server(struct ks_context *context);
 enum ks_exit ks_command_account(struct ks_context *context);
 enum ks_exit ks_command_verify(struct ks_context *context);
-enum ks_exit ks_command_put(struct ks_context *context);
 enum ks_exit ks_command_transfer(struct ks_context *context);
 enum ks_exit ks_command_users(struct ks_context *context);
 enum ks_exit ks_command_key(struct ks_context *context);

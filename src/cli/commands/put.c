@@ -179,7 +179,7 @@ static int open_path(struct put_run *run, const char *path, struct put_outcome *
         fd = ks_spool(STDIN_FILENO, KESHER_FILE_SIZE_LIMIT, &outcome->size);
         untold = NULL; /* it has printed why not */
     } else {
-        fd = ks_spool_open(path, &outcome->size, &error);
+        fd = ks_spool_open(path, false, &outcome->size, &error);
     }
     outcome->has_size = fd >= 0;
     if (fd < 0)

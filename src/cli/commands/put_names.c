@@ -2,6 +2,7 @@
 #include "cli/commands/put.h"
 
 #include "base/text.h"
+#include "cli/commands/same_names.h"
 #include "cli/terminal/output.h"
 
 #include <stdlib.h>
@@ -9,11 +10,6 @@
 #include <sys/stat.h>
 
 enum { SHOWN_SIZE = 200 };
-
-struct named {
-    const char *kept;
-    size_t index; /* of its path */
-};
 
 const char *ks_put_name(const struct ks_put *put, const char *path)
 {
@@ -28,17 +24,6 @@ static const char *show(const char *text, char shown[static SHOWN_SIZE])
     return ks_text_escape(text, strlen(text), shown, SHOWN_SIZE);
 }
 
-/* By name, and where these are the same by place. For qsort(3). */
-static int compare(const void *left, const void *right)
-{
-    const struct named *one = left;
-    const struct named *other = right;
-    int order = strcmp(one->kept, other->kept);
-    if (order != 0)
-        return order;
-    return one->index < other->index ? -1 : one->index > other->index;
-}
-
 /* A path that is a directory, or nothing, is told of when its turn comes. */
 static bool will_be_read(const struct ks_put *put, const char *path)
 {
@@ -47,13 +32,13 @@ static bool will_be_read(const struct ks_put *put, const char *path)
 }
 
 /* False after printing which name no server keeps. */
-static bool take_names(const struct ks_put *put, struct named *names, size_t *count)
+static bool take_names(const struct ks_put *put, struct ks_named *names, size_t *count)
 {
     struct kesher_error error;
     for (size_t i = 0; i < put->path_count; i++) {
-        struct named *named = &names[*count];
-        *named = (struct named){.index = i};
-        if (kesher_kept_name(ks_put_name(put, put->paths[i]), &named->kept, &error) == KESHER_OK) {
+        struct ks_named *named = &names[*count];
+        *named = (struct ks_named){.index = i};
+        if (kesher_kept_name(ks_put_name(put, put->paths[i]), &named->name, &error) == KESHER_OK) {
             ++*count;
         } else if (will_be_read(put, put->paths[i])) {
             ks_output_usage("%s; give it another name with --as", error.sentence);
@@ -63,7 +48,7 @@ static bool take_names(const struct ks_put *put, struct named *names, size_t *co
     return true;
 }
 
-static void tell_both(const struct ks_put *put, const struct named *first, const struct named *second)
+static void tell_both(const struct ks_put *put, const struct ks_named *first, const struct ks_named *second)
 {
     char one[SHOWN_SIZE];
     char other[SHOWN_SIZE];
@@ -76,27 +61,24 @@ static void tell_both(const struct ks_put *put, const struct named *first, const
         ks_output_usage(
             "'%s' and '%s' would both be kept as '%s', the second in place of the first; send one of "
             "them by itself, with another name after --as",
-            one, other, show(first->kept, kept));
+            one, other, show(first->name, kept));
 }
 
-/* Of several pairs the one that is complete first is told. False after that. */
-static bool all_differ(const struct ks_put *put, struct named *names, size_t count)
+/* False after printing which two do not. */
+static bool all_differ(const struct ks_put *put, struct ks_named *names, size_t count)
 {
-    const struct named *second = NULL;
-    qsort(names, count, sizeof *names, compare);
-    for (size_t i = 1; i < count; i++)
-        if (strcmp(names[i - 1].kept, names[i].kept) == 0 &&
-            (second == NULL || names[i].index < second->index))
-            second = &names[i];
-    if (second != NULL)
-        tell_both(put, second - 1, second);
-    return second == NULL;
+    const struct ks_named *first = NULL;
+    const struct ks_named *second = NULL;
+    if (!ks_same_names_find(names, count, &first, &second))
+        return true;
+    tell_both(put, first, second);
+    return false;
 }
 
 enum ks_exit ks_put_check_names(const struct ks_put *put)
 {
     size_t count = 0;
-    struct named *names = calloc(put->path_count, sizeof *names);
+    struct ks_named *names = calloc(put->path_count, sizeof *names);
     if (names == NULL) {
         ks_output_error("out of memory; close other programs and try again");
         return KS_EXIT_FAILED;

@@ -112,12 +112,12 @@ static int refuse(const char *path, const char *why, struct kesher_error *error)
     return -1;
 }
 
-int ks_spool_open(const char *path, uint64_t *size, struct kesher_error *error)
+int ks_spool_open(const char *path, bool no_link, uint64_t *size, struct kesher_error *error)
 {
     struct stat status;
     char reason[128];
     /* O_NONBLOCK, so that a FIFO is refused instead of waited for. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (no_link ? O_NOFOLLOW : 0));
     if (fd < 0)
         return refuse(path, strerror_r(errno, reason, sizeof reason), error);
     const char *why = NULL;

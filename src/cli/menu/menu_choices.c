@@ -240,7 +240,7 @@ void ks_menu_file(struct ks_menu *menu)
     if (!is_ready(menu) || !ask_user(menu, user) || !ask(menu, "Enter the path of the file:", &path, &size))
         return;
     path = ks_input_trim(path, &size);
-    int fd = strlen(path) == size ? ks_spool_open(path, &content_size, &error) : -1;
+    int fd = strlen(path) == size ? ks_spool_open(path, false, &content_size, &error) : -1;
     if (fd < 0) {
         (void)puts("file not found");
         return;

@@ -91,6 +91,13 @@ void ks_output_notice(const char *format, ...)
     }
 }
 
+void ks_output_notice_line(const char *sentence, char line[static KS_OUTPUT_NOTICE_SIZE])
+{
+    enum { FRAME_SIZE = 16 };
+    (void)snprintf(line, KS_OUTPUT_NOTICE_SIZE, as_json ? "{\"notice\": \"%.*s\"}\n" : "%.*s\n",
+                   KS_OUTPUT_NOTICE_SIZE - FRAME_SIZE, sentence);
+}
+
 void ks_output_warning(const struct kesher_error *error)
 {
     ks_output_notice("%swarning: %s", as_json ? "" : "kesher: ", error->sentence);
@@ -99,6 +106,11 @@ void ks_output_warning(const struct kesher_error *error)
 char *ks_output_name(const char *name, char shown[static KS_SHOWN_NAME_SIZE])
 {
     return isatty(STDOUT_FILENO) == 1 ? ks_shown_name_isolated(name, shown) : ks_shown_name(name, shown);
+}
+
+char *ks_output_path(const char *path, char *shown, size_t capacity)
+{
+    return ks_shown_path(path, isatty(STDOUT_FILENO) == 1, shown, capacity);
 }
 
 /* Pieces are converted in steps, so that the room for their growth is on the stack. */

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+enum { KS_OUTPUT_NOTICE_SIZE = 256 };
+
 /* Once, before anything is printed: with `json` every error and every notice is an object in a line of
  * stderr, {"error": WORD, "message": TEXT} or {"notice": TEXT}. */
 void ks_output_begin(bool json);
@@ -38,11 +40,18 @@ void ks_output_fatal(const struct kesher_error *error);
 /* A line on stderr that tells of no failure. Safe for a terminal. */
 void ks_output_notice(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* The bytes of such a line, with its newline, for whoever has to print it in a signal handler. `sentence` has
+ * no characters that JSON escapes; it is cut where it does not fit. */
+void ks_output_notice_line(const char *sentence, char line[static KS_OUTPUT_NOTICE_SIZE]);
+
 /* "kesher: warning: <what>" for what would be a failure elsewhere. As JSON it is a notice. */
 void ks_output_warning(const struct kesher_error *error);
 
 /* A user's name for stdout: ks_shown_name, and isolated where that is a terminal. Returns `shown`. */
 char *ks_output_name(const char *name, char shown[static KS_SHOWN_NAME_SIZE]);
+
+/* A file's name or path for stdout in the same way: ks_shown_path. Returns `shown`. */
+char *ks_output_path(const char *path, char *shown, size_t capacity);
 
 /* A JSON string with its quotes; what is not UTF-8 becomes U+FFFD. */
 void ks_output_json_string(FILE *stream, const char *text);

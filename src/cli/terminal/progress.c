@@ -8,7 +8,12 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { DRAW_EVERY_MS = 100, SETTLE_MS = 500, DEFAULT_COLUMNS = 80, NUMBERS_COLUMNS = 40 };
+enum {
+    DRAW_EVERY_MS = 200,
+    DRAW_AGAIN_MS = 50, /* where it was taken off the screen */
+    DEFAULT_COLUMNS = 80,
+    LARGEST_STEP = 1024 * 1024, /* what a file begins with beyond that was there before */
+};
 
 static uint64_t now_ms(void)
 {
@@ -20,7 +25,6 @@ void ks_progress_start(struct ks_progress *progress, uint64_t total, bool quiet)
     *progress = (struct ks_progress){
         .drawing = !quiet && isatty(STDERR_FILENO) == 1,
         .total = total,
-        .started_ms = now_ms(),
         .name = "",
     };
 }
@@ -33,66 +37,65 @@ static int columns(void)
     return DEFAULT_COLUMNS;
 }
 
-/* "12.3 MB" with the unit that leaves one to three digits before the point. */
-static void format_bytes(double bytes, char *text, size_t capacity)
-{
-    static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
-    size_t unit = 0;
-    while (bytes >= 1000 && unit + 1 < sizeof units / sizeof units[0]) {
-        bytes /= 1000;
-        unit++;
-    }
-    (void)snprintf(text, capacity, unit == 0 ? "%.0f %s" : "%.1f %s", bytes, units[unit]);
-}
-
-static void format_left(double seconds, char *text, size_t capacity)
-{
-    if (seconds > 359999) {
-        (void)snprintf(text, capacity, "--:--");
-        return;
-    }
-    unsigned whole = (unsigned)seconds;
-    if (whole >= 3600)
-        (void)snprintf(text, capacity, "%u:%02u:%02u", whole / 3600, whole / 60 % 60, whole % 60);
-    else
-        (void)snprintf(text, capacity, "%u:%02u", whole / 60, whole % 60);
-}
-
 static void draw(struct ks_progress *progress, uint64_t now)
 {
-    char rate_text[24];
-    char left_text[24] = "--:--";
-    uint64_t sent = progress->done + progress->current;
-    uint64_t elapsed = now - progress->started_ms;
-    double rate = elapsed == 0 ? 0 : (double)sent * 1000.0 / (double)elapsed;
-    uint64_t percent = progress->total == 0 ? 100 : sent * 100 / progress->total;
-    int room = columns() - NUMBERS_COLUMNS;
-    format_bytes(rate, rate_text, sizeof rate_text);
-    if (rate > 0 && elapsed >= SETTLE_MS && progress->total >= sent)
-        format_left((double)(progress->total - sent) / rate, left_text, sizeof left_text);
-    (void)fprintf(stderr, "\r\033[K%3llu%%  %s/s  %s left  %.*s", (unsigned long long)percent, rate_text,
-                  left_text, room > 0 ? room : 0, progress->name);
+    char text[KS_PROGRESS_TEXT_SIZE];
+    const struct ks_progress_view view = {
+        .done = progress->moved,
+        .total = progress->total,
+        .rate = progress->rate.per_second,
+        .is_settled = ks_rate_is_settled(&progress->rate),
+        .file = progress->files_done < progress->files ? progress->files_done + 1 : progress->files,
+        .files = progress->files,
+        .name = progress->name,
+    };
+    ks_progress_text(&view, columns(), text);
+    (void)fprintf(stderr, "\r\033[K%s", text);
     (void)fflush(stderr);
     progress->drawn_ms = now;
     progress->on_screen = true;
 }
 
+static void draw_when_due(struct ks_progress *progress, uint64_t now)
+{
+    uint64_t every = progress->on_screen ? DRAW_EVERY_MS : DRAW_AGAIN_MS;
+    if (progress->drawing && now - progress->drawn_ms >= every)
+        draw(progress, now);
+}
+
+static void count(struct ks_progress *progress, uint64_t moved)
+{
+    uint64_t now = now_ms();
+    ks_rate_count(&progress->rate, now, moved);
+    draw_when_due(progress, now);
+}
+
+void ks_progress_move(struct ks_progress *progress, uint64_t *before, uint64_t sent)
+{
+    bool was_there = sent < *before || (*before == 0 && sent > LARGEST_STEP);
+    uint64_t step = was_there ? 0 : sent - *before;
+    progress->moved += sent - *before; /* may be less than nothing */
+    *before = sent;
+    count(progress, step);
+}
+
+void ks_progress_done(struct ks_progress *progress, uint64_t *before, uint64_t size)
+{
+    progress->files_done++;
+    progress->moved += size - *before;
+    *before = size;
+    count(progress, 0);
+}
+
 void ks_progress_update(struct ks_progress *progress, uint64_t sent)
 {
-    progress->current = sent;
-    if (!progress->drawing)
-        return;
-    uint64_t now = now_ms();
-    if (!progress->on_screen || now - progress->drawn_ms >= DRAW_EVERY_MS)
-        draw(progress, now);
+    ks_progress_move(progress, &progress->current, sent);
 }
 
 void ks_progress_file_done(struct ks_progress *progress, uint64_t size)
 {
-    progress->done += size;
+    ks_progress_done(progress, &progress->current, size);
     progress->current = 0;
-    if (progress->drawing && now_ms() - progress->drawn_ms >= DRAW_EVERY_MS)
-        draw(progress, now_ms());
 }
 
 void ks_progress_clear(struct ks_progress *progress)
@@ -102,6 +105,12 @@ void ks_progress_clear(struct ks_progress *progress)
     (void)fputs("\r\033[K", stderr);
     (void)fflush(stderr);
     progress->on_screen = false;
+}
+
+void ks_progress_restore(struct ks_progress *progress)
+{
+    if (progress->drawn_ms != 0)
+        draw_when_due(progress, now_ms());
 }
 
 void ks_progress_notice(void *context, const char *line)

@@ -57,14 +57,25 @@ static bool is_ascii(const char *text)
     return *text == '\0';
 }
 
+/* Where it is not of ASCII alone. `text` has room for them. */
+static char *put_between_isolates(char *text)
+{
+    if (is_ascii(text))
+        return text;
+    size_t size = strlen(text);
+    memmove(text + ISOLATE_SIZE, text, size);
+    memcpy(text, isolate, ISOLATE_SIZE);
+    memcpy(text + ISOLATE_SIZE + size, end_isolate, sizeof end_isolate);
+    return text;
+}
+
 char *ks_shown_name_isolated(const char *name, char shown[static KS_SHOWN_NAME_SIZE])
 {
-    ks_shown_name(name, shown);
-    if (is_ascii(shown))
-        return shown;
-    size_t size = strlen(shown);
-    memmove(shown + ISOLATE_SIZE, shown, size);
-    memcpy(shown, isolate, ISOLATE_SIZE);
-    memcpy(shown + ISOLATE_SIZE + size, end_isolate, sizeof end_isolate);
-    return shown;
+    return put_between_isolates(ks_shown_name(name, shown));
+}
+
+char *ks_shown_path(const char *path, bool isolated, char *shown, size_t capacity)
+{
+    ks_text_escape(path, strlen(path), shown, capacity - 2 * (size_t)ISOLATE_SIZE);
+    return isolated ? put_between_isolates(shown) : shown;
 }

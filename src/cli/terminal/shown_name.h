@@ -1,8 +1,11 @@
-/* shown_name.h — the names of users where people read them. Pure; any thread. */
+/* shown_name.h — the names of users, and of files, where people read them. Pure; any thread. */
 #ifndef KS_CLI_TERMINAL_SHOWN_NAME_H
 #define KS_CLI_TERMINAL_SHOWN_NAME_H
 
 #include <kesher/home.h>
+
+#include <stdbool.h>
+#include <stddef.h>
 
 enum { KS_SHOWN_NAME_SIZE = 4 * KESHER_NAME_SIZE + 9 }; /* with quotes, isolates and its NUL */
 
@@ -15,5 +18,12 @@ char *ks_shown_name(const char *name, char shown[static KS_SHOWN_NAME_SIZE]);
  * letters than ASCII's: for a terminal, on which a name from right to left would turn round what stands
  * beside it. */
 char *ks_shown_name_isolated(const char *name, char shown[static KS_SHOWN_NAME_SIZE]);
+
+enum { KS_SHOWN_PATH_SIZE = 4 * KESHER_PATH_SIZE + 8 }; /* with isolates and its NUL */
+
+/* The name or path of a file, safe for a terminal, without quotes; `isolated`: between those marks, where it
+ * has other letters. What does not fit is cut and ends in "...". `capacity` is at least 16. Returns `shown`.
+ */
+char *ks_shown_path(const char *path, bool isolated, char *shown, size_t capacity);
 
 #endif

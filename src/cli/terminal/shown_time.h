@@ -12,4 +12,7 @@ const char *ks_shown_time(int64_t seconds, char text[static KS_SHOWN_TIME_SIZE])
 /* The same for programs (RFC 3339): "2026-11-22T19:35:07+02:00". */
 const char *ks_shown_time_rfc3339(int64_t seconds, char text[static KS_SHOWN_TIME_SIZE]);
 
+/* Without seconds and the distance, for columns: "2026-11-22 19:35". */
+const char *ks_shown_time_short(int64_t seconds, char text[static KS_SHOWN_TIME_SIZE]);
+
 #endif

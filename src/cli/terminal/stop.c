@@ -14,7 +14,7 @@ static volatile sig_atomic_t requested; /* the signal, or 0 */
 static volatile sig_atomic_t grace;
 
 /* A shell that waits for us learns from it that a signal ended us, and tells 128 and its number. */
-static void die_of(int signal_number)
+void ks_stop_die(int signal_number)
 {
     sigset_t signals;
     const struct sigaction usual = {.sa_handler = SIG_DFL};
@@ -30,7 +30,7 @@ static void end_now(int signal_number)
 {
     int reason = requested ? (int)requested : signal_number;
     ks_terminal_restore();
-    die_of(reason);
+    ks_stop_die(reason);
 }
 
 static void take_signal(int signal_number)
@@ -82,7 +82,7 @@ void ks_stop_forgive(void)
 void ks_stop_obey(void)
 {
     if (requested)
-        die_of((int)requested);
+        ks_stop_die((int)requested);
 }
 
 /* The signals are let in by ppoll alone: one that came after the question would not wake it otherwise. */

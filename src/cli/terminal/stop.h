@@ -29,6 +29,9 @@ void ks_stop_forgive(void);
 /* Dies of the signal that has come, if any: the last thing to do. */
 void ks_stop_obey(void);
 
+/* Dies of this signal, as if nobody had taken it. May be called in a signal handler. */
+void ks_stop_die(int signal_number);
+
 /* poll(2), which the signals interrupt (-1 with EINTR); with `heed` also one that came before. */
 int ks_stop_poll(struct pollfd *watched, nfds_t count, int timeout_ms, bool heed);
 

@@ -137,6 +137,8 @@ enum kesher_status kesher_account_ask(struct kesher_account *account, struct kes
         .bytes_limit = numbers[KS_ACCOUNT_ENTRY_BYTES_LIMIT],
         .files = numbers[KS_ACCOUNT_ENTRY_FILES],
         .bytes = numbers[KS_ACCOUNT_ENTRY_BYTES],
+        .puts = numbers[KS_ACCOUNT_ENTRY_PUTS],
+        .put_bytes = numbers[KS_ACCOUNT_ENTRY_PUT_BYTES],
         .waiting = numbers[KS_ACCOUNT_ENTRY_WAITING],
         .waiting_bytes = numbers[KS_ACCOUNT_ENTRY_WAITING_BYTES],
         .registered = numbers[KS_ACCOUNT_ENTRY_REGISTERED] <= INT64_MAX

@@ -126,19 +126,7 @@ static int link_as(struct target *target, const char *name)
             return EINVAL;
         return linkat(AT_FDCWD, proc, target->directory_fd, name, AT_SYMLINK_FOLLOW) == 0 ? 0 : errno;
     }
-    if (linkat(target->directory_fd, target->temporary, target->directory_fd, name, 0) == 0) {
-        (void)unlinkat(target->directory_fd, target->temporary, 0);
-        target->temporary[0] = '\0';
-        return 0;
-    }
-    if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS && errno != EMLINK)
-        return errno;
-    /* No hard links here: an empty file of ours holds the name until ours is renamed over it. */
-    int fd = openat(target->directory_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return errno;
-    close(fd);
-    if (renameat(target->directory_fd, target->temporary, target->directory_fd, name) != 0)
+    if (!ks_file_rename_new(target->directory_fd, target->temporary, name))
         return errno;
     target->temporary[0] = '\0';
     return 0;

@@ -42,6 +42,9 @@ static bool take_entry(const struct ks_list_entry *entry, struct ks_account_fact
     case KS_ACCOUNT_ENTRY_CLASSIC_ID:
         facts->has_classic_id = true;
         return take_exactly(entry, facts->classic_id.bytes, sizeof facts->classic_id.bytes);
+    case KS_ACCOUNT_ENTRY_PUTS:
+    case KS_ACCOUNT_ENTRY_PUT_BYTES:
+        return take_number(entry, facts);
     default:
         return entry->key < KS_ACCOUNT_ENTRY_MESSAGE_LIMIT || entry->key > KS_ACCOUNT_ENTRY_CLASSIC ||
                take_number(entry, facts);

@@ -9,7 +9,7 @@
 
 enum {
     KS_ACCOUNT_FACTS_LIMIT = 4096, /* of the payload: with keys that are unknown still */
-    KS_ACCOUNT_FACTS_NUMBERS = 16,
+    KS_ACCOUNT_FACTS_NUMBERS = KS_ACCOUNT_ENTRY_PUT_BYTES + 1,
 };
 
 struct ks_account_facts {
@@ -20,7 +20,7 @@ struct ks_account_facts {
     uint8_t next_key[KS_TLS_FINGERPRINT_SIZE];
     bool has_classic_id;
     struct ks_client_id classic_id; /* a secret */
-    uint32_t known;                 /* bit N: numbers[N] was told, for the keys of numbers (4 to 12) */
+    uint32_t known; /* bit N: numbers[N] was told, for the keys of numbers (4 to 12, 15, 16) */
     uint64_t numbers[KS_ACCOUNT_FACTS_NUMBERS]; /* by enum ks_account_entry_key */
 };
 

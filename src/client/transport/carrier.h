@@ -18,7 +18,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { KS_CARRIER_OUTPUT_LIMIT = 64 * 1024 };
+enum { KS_CARRIER_OUTPUT_LIMIT = 128 * 1024 };
 
 struct ks_carrier;
 

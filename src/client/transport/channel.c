@@ -425,6 +425,45 @@ enum kesher_status ks_channel_receive(struct ks_channel *channel, void *bytes, s
     return KESHER_OK;
 }
 
+/* Receives into the caller's bytes, without waiting: *size is 0 when nothing was there. */
+static enum kesher_status receive_directly(struct ks_channel *channel, void *bytes, size_t capacity,
+                                           size_t *size, struct kesher_error *error)
+{
+    *size = 0;
+    if (channel->broken || channel->ended)
+        return fail_lost(channel, error, 0);
+    ssize_t got = ks_carrier_receive(channel->carrier, bytes, capacity);
+    if (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+        return fail_lost(channel, error, errno);
+    channel->ended = got == 0;
+    if (channel->ended)
+        return fail_lost(channel, error, 0);
+    *size = got > 0 ? (size_t)got : 0;
+    channel->payload_left -= *size < channel->payload_left ? (uint32_t)*size : channel->payload_left;
+    return KESHER_OK;
+}
+
+enum kesher_status ks_channel_receive_some(struct ks_channel *channel, void *bytes, size_t capacity,
+                                           size_t *size, struct kesher_error *error)
+{
+    size_t ready = channel->end - channel->begin;
+    uint64_t deadline = progress_deadline(channel);
+    enum kesher_status status = KESHER_OK;
+    *size = ready < capacity ? ready : capacity;
+    if (ready > 0) {
+        memcpy(bytes, channel->input + channel->begin, *size);
+        take(channel, *size);
+        return KESHER_OK;
+    }
+    while (status == KESHER_OK && *size == 0) {
+        status = receive_directly(channel, bytes, capacity, size, error);
+        if (status == KESHER_OK && *size == 0)
+            status = left_until(deadline) == 0 ? fail_timeout(channel, error)
+                                               : wait_for_input(channel, deadline, error);
+    }
+    return status;
+}
+
 static enum kesher_status skip_padding(struct ks_channel *channel, struct kesher_error *error)
 {
     for (;;) {

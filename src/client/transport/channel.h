@@ -81,6 +81,11 @@ enum kesher_status ks_channel_receive_header(struct ks_channel *channel, struct 
 enum kesher_status ks_channel_receive(struct ks_channel *channel, void *bytes, size_t size,
                                       struct kesher_error *error);
 
+/* Takes what there is of a payload, at least one byte and at most `capacity`, which is not 0: without a copy
+ * where nothing has arrived yet. Errors as ks_channel_receive_header. */
+enum kesher_status ks_channel_receive_some(struct ks_channel *channel, void *bytes, size_t capacity,
+                                           size_t *size, struct kesher_error *error);
+
 /* While it is on, what nobody has asked for stays in the socket. So when the program dies, or closes the
  * channel, before it has asked for all that came, the system resets the connection, and the server knows that
  * not all was taken (protocol.md §1.3). */

@@ -139,7 +139,7 @@ static void look(struct ks_client_session *session)
     }
     if (!ks_channel_has_ended(session->channel))
         return;
-    session->closes |= session->answers > 0;
+    session->closes |= session->answers > 0 && session->access == NULL; /* no secure server has this habit */
     ks_client_session_hang_up(session);
 }
 

@@ -50,6 +50,19 @@ static const struct row {
     {KS_REFUSAL_UNKNOWN_REQUEST, KESHER_REFUSED, "it does not know this request",
      "the server may be older than this kesher"},
     {KS_REFUSAL_NO_SPACE, KESHER_REFUSED, "its disk, or a quota, has no room", "try again later"},
+    {KS_REFUSAL_NO_FILE, KESHER_NOT_FOUND, "there is no file of this name",
+     "kesher files lists those that there are"},
+    {KS_REFUSAL_FILE_EXISTS, KESHER_EXISTS, "there is another file of this name",
+     "replace it with --replace, or choose another name"},
+    {KS_REFUSAL_PUT_IN_USE, KESHER_REFUSED, "the same file is being put over another connection",
+     "try again when that has ended"},
+    {KS_REFUSAL_CKSUM, KESHER_MISMATCH, "what came is not what was sent", "try again"},
+    {KS_REFUSAL_FILE_NAME, KESHER_INVALID, "no file there may have this name", "choose another"},
+    {KS_REFUSAL_NO_PUT, KESHER_REFUSED, "it has nothing of the file any more, or not all of it", "try again"},
+    {KS_REFUSAL_DAMAGED, KESHER_MISMATCH, "the file is damaged on its disk",
+     "put it again if you have it, or ask its operator"},
+    {KS_REFUSAL_QUOTA, KESHER_FULL, "the account may keep no more there",
+     "remove something with kesher rm, or ask its operator"},
 };
 
 static const struct row *find(uint16_t reason)

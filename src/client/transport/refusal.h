@@ -14,7 +14,8 @@ struct ks_refused {
 };
 
 /* The sentence has what the server said, escaped, in parentheses. KESHER_UNKNOWN, KESHER_FULL, KESHER_EXISTS,
- * KESHER_REFUSED: never KESHER_OK. */
+ * of files also KESHER_NOT_FOUND, KESHER_MISMATCH and KESHER_INVALID, else KESHER_REFUSED: never KESHER_OK.
+ */
 enum kesher_status ks_refusal_tell(const struct ks_refusal *refusal, const struct ks_refused *refused,
                                    struct kesher_error *error);
 

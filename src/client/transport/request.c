@@ -78,6 +78,26 @@ static bool wait_for_server(struct ks_client_session *session, unsigned *failure
     return true;
 }
 
+/* After a refusal that need not last: says so and waits. False when it has lasted for long enough. */
+static bool wait_after_refusal(struct ks_client_session *session, struct ks_request_tries *tries,
+                               const struct kesher_error *why)
+{
+    char line[KESHER_SENTENCE_SIZE + 64];
+    uint64_t now_ms = ks_clock_monotonic_ms(ks_clock_system());
+    if (!is_patient(session))
+        return false;
+    if (tries->refusals == 0) {
+        tries->later_since_ms = now_ms;
+        if (snprintf(line, sizeof line, "%s; asking again (up to %u s)", why->sentence,
+                     (unsigned)(session->options.retry_ms / 1000)) > 0)
+            ks_client_session_notice(session, line);
+    }
+    if (now_ms - tries->later_since_ms >= session->options.retry_ms)
+        return false;
+    sleep_ms(pause_after(session, ++tries->refusals));
+    return true;
+}
+
 static bool may_be_there_later(enum kesher_status status)
 {
     return status == KESHER_CONNECTION || status == KESHER_TIMEOUT;
@@ -104,7 +124,7 @@ static bool was_closed_between(struct ks_client_session *session, unsigned answe
     if (answers == 0 || session->answers != answers || tries->closed_between)
         return false;
     tries->closed_between = true;
-    session->closes = true;
+    session->closes |= session->access == NULL; /* no secure server has this habit */
     return true;
 }
 
@@ -120,6 +140,8 @@ static bool is_repeated_after_loss(struct ks_client_session *session, const stru
         ks_client_session_disconnect(session);
     if (spent || closed_between)
         return !spent;
+    if (request->progressed != NULL && *request->progressed)
+        tries->losses = 0;
     return request->repeat >= KS_REQUEST_UNTIL_ANSWERED && wait_after_loss(session, tries, why);
 }
 
@@ -127,6 +149,8 @@ static bool is_repeated_after_loss(struct ks_client_session *session, const stru
 static bool is_repeated_after_refusal(struct ks_client_session *session, const struct ks_request *request,
                                       struct ks_request_tries *tries, struct kesher_error *error)
 {
+    if (request->later != NULL && *request->later)
+        return wait_after_refusal(session, tries, error);
     if (!request->after_errors || session->options.error_repeats == 0 || *request->answer_code == 0)
         return false;
     ks_client_session_notice(session, "server responded with an error");
@@ -166,6 +190,12 @@ static void avoid_used_connection(struct ks_client_session *session, const struc
         ks_client_session_hang_up(session);
 }
 
+static void clear(bool *flag)
+{
+    if (flag != NULL)
+        *flag = false;
+}
+
 enum kesher_status ks_request_run(struct ks_client_session *session, const struct ks_request *request,
                                   struct ks_request_tries *tries, struct kesher_error *error)
 {
@@ -182,8 +212,9 @@ enum kesher_status ks_request_run(struct ks_client_session *session, const struc
             status = request->prepare(session, error);
         if (status != KESHER_OK)
             return status;
-        if (request->spent != NULL)
-            *request->spent = false;
+        clear(request->spent);
+        clear(request->progressed);
+        clear(request->later);
         unsigned answers = session->answers;
         session->is_aside = request->repeat == KS_REQUEST_UNTIL_LOST;
         status = request->perform(session, request->context, error);

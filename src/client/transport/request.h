@@ -13,9 +13,10 @@
  * server is given a connection for each request from then on. What is sent once goes over a connection that
  * has no answer behind it, unless the server has answered twice on one.
  *
- * A lost connection is made again after a pause, `reconnects` times; a server that cannot be connected to any
- * more is waited for, `retry_ms` long and once for all requests (but not until lost). Silence is not
- * repeated, and the very first attempt to connect is not either. One thread at a time.
+ * A lost connection is made again after a pause, `reconnects` times, which count from the last progress on; a
+ * server that cannot be connected to any more is waited for, `retry_ms` long and once for all requests (but
+ * not until lost), and so is one that says "again later" of what it may take. Silence is not repeated, and
+ * the very first attempt to connect is not either. One thread at a time.
  */
 #ifndef KS_CLIENT_TRANSPORT_REQUEST_H
 #define KS_CLIENT_TRANSPORT_REQUEST_H
@@ -35,6 +36,8 @@ struct ks_request_tries {
     unsigned errors;
     unsigned losses;
     bool closed_between;
+    unsigned refusals;       /* that are asked again later */
+    uint64_t later_since_ms; /* when the first of them came */
 };
 
 struct ks_request {
@@ -55,6 +58,12 @@ struct ks_request {
     /* By `perform`: the error answer; 0 for a refusal that was repeated already. Needed with `after_errors`.
      */
     uint16_t *answer_code;
+    /* By `perform`: something came of this try that the next one need not do again, so the connections that
+     * were lost before do not count. False again before each try. NULL: never. */
+    bool *progressed;
+    /* By `perform`, with KESHER_REFUSED: what was refused may be taken in a while. False again before each
+     * try. NULL: never. */
+    bool *later;
 };
 
 /* Connects where that is needed and performs the request, again where its policy says so. A channel that

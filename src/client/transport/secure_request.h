@@ -25,8 +25,8 @@ struct ks_secure_request {
 
 /* Sends the request in one piece and takes its answer. KESHER_OK; for a 4999 the status and the sentence of
  * its reason: KESHER_UNKNOWN for an account that is not there, KESHER_FULL, KESHER_EXISTS for a key that has
- * another name, else KESHER_REFUSED; KESHER_PROTOCOL for an answer that makes no sense, or does not fit, and
- * the channel is broken; errors as ks_channel_receive_header. */
+ * another name, and so on as ks_refusal_tell, else KESHER_REFUSED; KESHER_PROTOCOL for an answer that makes
+ * no sense, or does not fit, and the channel is broken; errors as ks_channel_receive_header. */
 enum kesher_status ks_secure_request_run(struct ks_channel *channel, struct ks_secure_request *request,
                                          struct kesher_error *error);
 

@@ -318,11 +318,16 @@ static void settle_put_rows(struct ks_task *task)
 {
     struct ks_vault_rows *rows = KS_CONTAINER_OF(task, struct ks_vault_rows, task);
     struct ks_engine *engine = KS_CONTAINER_OF(rows->index, struct ks_engine, index);
-    for (struct ks_vault_row *row = rows->first; row != NULL; row = row->next)
+    uint64_t files = 0;
+    for (struct ks_vault_row *row = rows->first; row != NULL; row = row->next) {
         if (row->result == KS_OK)
             row->result =
                 row->message != NULL ? ks_messages_settle(engine, row->message) : engine->writer.failure;
+        files += row->message == NULL && !row->is_removal && row->result == KS_OK ? 1 : 0;
+    }
     rows->done(rows);
+    if (files > 0)
+        ks_digests_wake(&engine->digests, files);
 }
 
 static void apply_put_rows(struct ks_task *task)

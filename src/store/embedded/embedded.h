@@ -53,12 +53,14 @@ struct ks_embedded_statistics {
     uint64_t writer_queue; /* tasks that wait for each thread, or kind of threads */
     uint64_t reader_queue;
     uint64_t pull_queue;
+    uint64_t files_queue;
     uint64_t stage_queue;
     uint64_t confirm_queue;
     uint64_t files; /* verified ones of all users */
     uint64_t file_bytes;
-    uint64_t puts;       /* own files that are coming, or broke off … */
-    uint64_t put_bytes;  /* … and what has come of them */
+    uint64_t puts;                 /* own files that are coming, or broke off … */
+    uint64_t put_bytes;            /* … and what has come of them */
+    uint64_t files_without_sha256; /* that is still to be computed, about */
     uint64_t free_bytes; /* of the data directory's file system, as last seen; UINT64_MAX: it could not be */
     uint64_t free_limit; /* that are to stay free */
     bool is_short;       /* uploads and messages are refused for it */

@@ -2,8 +2,8 @@
  * and has the table of operations. Any thread asks; opening and closing are the server's main thread's.
  *
  * Stopping goes with the stream: the vault posts to the writer, the writer to the readers, so they end in
- * this order and nothing is lost between them. What posts the other way, check.h, damage.h and
- * stored_files.h, is stopped before. */
+ * this order and nothing is lost between them. What posts the other way, check.h, damage.h,
+ * digests.h and stored_files.h, is stopped before. */
 #include "store/embedded/engine.h"
 
 #include "crypto/secret.h"
@@ -131,6 +131,11 @@ static void engine_file_close(struct ks_store *store, struct ks_stored_file *fil
     ks_stored_file_close(file);
 }
 
+static void engine_digest_file(struct ks_store *store, struct ks_store_digest_file *request)
+{
+    ks_digests_ask(&ks_engine_of(store)->digests, request);
+}
+
 /* ---- close ---- */
 
 static void stop_writer(struct ks_engine *engine)
@@ -144,6 +149,7 @@ static void stop_writer(struct ks_engine *engine)
 static void stop_parts(struct ks_engine *engine)
 {
     ks_check_stop(&engine->check);
+    ks_digests_stop(&engine->digests);
     ks_stored_files_close(&engine->stored_files);
     if (engine->vault != NULL)
         ks_vault_stop(engine->vault);
@@ -154,6 +160,7 @@ static void stop_parts(struct ks_engine *engine)
     ks_key_reader_stop(&engine->key_reader);
     ks_pull_reader_stop(&engine->pull_reader);
     ks_file_reader_stop(&engine->file_reader);
+    ks_digests_free(&engine->digests);
     ks_stored_files_stop(&engine->stored_files);
     ks_counting_finish(&engine->counting);
     ks_thread_stop(engine->reaper); /* last: the others have it delete */
@@ -226,6 +233,7 @@ static const struct ks_store_operations engine_operations = {
     .file_open = engine_file_open,
     .file_read = engine_file_read,
     .file_close = engine_file_close,
+    .digest_file = engine_digest_file,
     .list_begin = ks_user_requests_list_begin,
     .list_users = ks_user_requests_list_users,
     .append_message = ks_messages_append,
@@ -397,7 +405,11 @@ static void assemble_readers(struct ks_engine *engine)
         .directory_fd = engine->directory_fd,
     };
     engine->details = (struct ks_details){
-        .reader = &engine->pull_reader.reader, .users = engine->users, .inboxes = engine->inboxes};
+        .reader = &engine->pull_reader.reader,
+        .users = engine->users,
+        .inboxes = engine->inboxes,
+        .puts = engine->puts,
+    };
     engine->counting = (struct ks_counting){
         .writer = &engine->writer,
         .filing = &engine->filing,
@@ -437,6 +449,7 @@ static void assemble_files(struct ks_engine *engine)
         .reader = {.database_path = engine->database_path, .subject = "files", .log = engine->log},
         .users = engine->users,
         .directory_fd = engine->directory_fd,
+        .hooks = {.context = &engine->digests, .idle = ks_digests_idle},
     };
     engine->stored_files = (struct ks_stored_files){
         .reader = &engine->file_reader,
@@ -446,6 +459,13 @@ static void assemble_files(struct ks_engine *engine)
         .directory_fd = engine->directory_fd,
     };
     ks_stored_files_init(&engine->stored_files);
+    engine->digests = (struct ks_digests){
+        .reader = &engine->file_reader,
+        .files = &engine->stored_files,
+        .writer = &engine->writer,
+        .clock = engine->clock,
+        .log = engine->log,
+    };
 }
 
 /* The reaper is the first to start: where there is one, there are all parts, and they are to be stopped. */
@@ -517,6 +537,7 @@ static enum ks_result open_vault(struct ks_engine *engine, const struct ks_embed
     enum ks_result result = ks_vault_open(&vault, &engine->vault);
     engine->check.vault = engine->vault;
     engine->stored_files.vault = engine->vault;
+    engine->digests.vault = engine->vault;
     return result;
 }
 
@@ -526,6 +547,8 @@ static enum ks_result start_threads(struct ks_engine *engine, const struct ks_em
     if (result == KS_OK)
         result = ks_pull_reader_start(&engine->pull_reader);
     if (result == KS_OK)
+        result = ks_digests_start(&engine->digests);
+    if (result == KS_OK)
         result = ks_file_reader_start(&engine->file_reader);
     if (result == KS_OK)
         result = ks_stored_files_start(&engine->stored_files);
@@ -533,7 +556,11 @@ static enum ks_result start_threads(struct ks_engine *engine, const struct ks_em
         result = ks_database_writer_start(&engine->writer);
     if (result == KS_OK)
         result = open_vault(engine, options);
-    return result == KS_OK ? ks_check_start(&engine->check) : result;
+    if (result == KS_OK)
+        result = ks_check_start(&engine->check);
+    if (result == KS_OK)
+        ks_digests_begin(&engine->digests);
+    return result;
 }
 
 enum ks_result ks_embedded_open(const struct ks_embedded_options *options, struct ks_store **store, char *why,
@@ -582,6 +609,8 @@ void ks_embedded_statistics(const struct ks_store *store, struct ks_embedded_sta
         .writer_queue = ks_thread_waiting(engine->writer.thread),
         .reader_queue = ks_thread_waiting(engine->key_reader.reader.thread),
         .pull_queue = ks_thread_waiting(engine->pull_reader.reader.thread),
+        .files_queue = ks_thread_waiting(engine->file_reader.reader.thread),
+        .files_without_sha256 = atomic_load_explicit(&engine->digests.unknown, memory_order_relaxed),
         .free_bytes = atomic_load_explicit(&engine->space.free_bytes, memory_order_relaxed),
         .free_limit = atomic_load_explicit(&engine->limits->free_space, memory_order_relaxed),
         .is_short = atomic_load_explicit(&engine->space.is_short, memory_order_relaxed),

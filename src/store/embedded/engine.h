@@ -21,6 +21,7 @@
 #include "store/embedded/readers/counting.h"
 #include "store/embedded/readers/damage.h"
 #include "store/embedded/readers/details.h"
+#include "store/embedded/readers/digests.h"
 #include "store/embedded/readers/file_reader.h"
 #include "store/embedded/readers/key_reader.h"
 #include "store/embedded/readers/pull_reader.h"
@@ -73,6 +74,7 @@ struct ks_engine {
     struct ks_details details;
     struct ks_file_reader file_reader;
     struct ks_stored_files stored_files;
+    struct ks_digests digests;
     struct ks_thread *reaper;
     struct ks_vault_index index; /* what the vault knows of the database */
     struct ks_vault *vault;

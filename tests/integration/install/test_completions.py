@@ -21,7 +21,7 @@ def help_of(name):
 
 
 def options_of(name):
-    options = sorted(set(re.findall(r"^ +(--[a-z-]+)", help_of(name), re.M)))
+    options = sorted(set(re.findall(r"^ +(--[a-z0-9-]+)", help_of(name), re.M)))
     assert len(options) > 5
     return options
 
@@ -68,7 +68,7 @@ def test_bash_offers_only_options_that_the_command_takes(installation):
     assert "--as" not in own
     for command in commands_of_kesher():
         text = run(str(program("KESHER", "kesher")), command, "--help", env=environment())
-        expected = sorted(set(re.findall(r"^ +(--[a-z-]+)", text.split("Options:")[1], re.M)))
+        expected = sorted(set(re.findall(r"^ +(--[a-z0-9-]+)", text.split("Options:")[1], re.M)))
         assert offered(installation, "kesher", command, "--") == expected
 
 
@@ -117,7 +117,7 @@ def test_bash_finds_nothing_wrong_with_it(installation, name):
 def test_zsh_reads_it_and_it_names_every_option(installation, name):
     text = installation.text(f"{ZSH}/_{name}")
     assert text.startswith(f"#compdef {name}\n")
-    named = re.findall(r"'(--[a-z-]+)=?\[", text)
+    named = re.findall(r"'(--[a-z0-9-]+)=?\[", text) + re.findall(r"\{-\w,(--[a-z0-9-]+)\}'\[", text)
     assert [option for option in options_of(name) if option not in named] == []
     if not shutil.which("zsh"):
         pytest.skip("zsh is not installed")

@@ -146,7 +146,7 @@ def test_the_defaults_that_help_tells_are_those_of_the_tables(installation, serv
     rows = (installation.build / "man/kesherd.tables").read_text(encoding="utf-8").splitlines()
     options = [row.split("\t")[1:] for row in rows if row.startswith("option\t")]
     told = {name: help_ for name, _, help_ in options_in(server_help)}
-    wrong = [name for name, _, kind, *_, default, _, _ in options if f"(default: {default})" not in told[name]]
+    wrong = [name for name, _, kind, *_, default, _, _, _ in options if f"(default: {default})" not in told[name]]
     assert len(options) > 30
     assert wrong == ["data", "listen", "certificate", "private-key", "registration"]
 

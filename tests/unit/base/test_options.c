@@ -32,7 +32,7 @@ static const char *judge_places(const char *text)
 #define MEMBER(name) KS_OPTION_MEMBER(struct settings, name)
 
 static const struct ks_option rows[] = {
-    {"loud", NULL, KS_OPTION_FLAG, BOTH, MEMBER(loud), .help = "make noise"},
+    {"loud", NULL, KS_OPTION_FLAG, BOTH, MEMBER(loud), .help = "make noise", .letter = 'l'},
     {"name", "NAME", KS_OPTION_TEXT, BOTH, MEMBER(name), .help = "who"},
     {"places", "LIST", KS_OPTION_LIST, BOTH, MEMBER(places), .help = "where", .judge = judge_places},
     {"colour", "COLOUR", KS_OPTION_WORD, BOTH, MEMBER(colour), .help = "of it", .words = colours},
@@ -147,6 +147,20 @@ static void h_is_help(void **state)
     struct line line;
     assert_true(PARSE(&line, "-h"));
     assert_true(ks_option_unwelcome(&line.reader, BOTH) == &rows[8]);
+}
+
+static void a_letter_stands_for_its_flag_alone(void **state)
+{
+    (void)state;
+    struct line line;
+    assert_true(PARSE(&line, "-l", "x"));
+    assert_true(line.settings.loud && ks_option_was_given(&line.reader, &line.settings.loud));
+    assert_int_equal(line.operand_count, 1);
+    ASSERT_REFUSED("there is no option -ll; see program --help", "-ll");
+    ASSERT_REFUSED("there is no option -l; see program --help", "-l=yes");
+    ASSERT_REFUSED("there is no option -n; see program --help", "-n");
+    assert_true(PARSE(&line, "--", "-l"));
+    assert_false(line.settings.loud);
 }
 
 static void what_makes_no_sense_is_told_with_what_to_write(void **state)
@@ -358,7 +372,7 @@ static void help_has_what_is_asked_for_with_its_defaults(void **state)
 {
     (void)state;
     char *text = printed(print_help);
-    assert_string_equal(text, "  --loud           make noise\n"
+    assert_string_equal(text, "  --loud, -l       make noise\n"
                               "  --name NAME      who (default: nobody)\n"
                               "  --places LIST    where (default: here)\n"
                               "  --colour COLOUR  of it (default: green)\n"
@@ -372,12 +386,12 @@ static void records_have_a_field_for_everything(void **state)
     (void)state;
     char *text = printed(print_records);
     assert_string_equal(text,
-                        "option\tloud\t\tflag\t\t\t\t\t\tmake noise\n"
-                        "option\tname\tNAME\ttext\t\t\t\tnobody\t\twho\n"
-                        "option\tplaces\tLIST\tlist\t\t\t\there\t\twhere\n"
-                        "option\tcolour\tCOLOUR\tword\t\t\t\tgreen\tred green\tof it\n"
-                        "option\tcount\tN\tnumber\t1\t4294967295\t\t3\t\thow many\n"
-                        "option\tsize\tSIZE\tnumber\t0\t18446744073709551615B\tMiB\t64M\t\thow large\n");
+                        "option\tloud\t\tflag\t\t\t\t\t\tl\tmake noise\n"
+                        "option\tname\tNAME\ttext\t\t\t\tnobody\t\t\twho\n"
+                        "option\tplaces\tLIST\tlist\t\t\t\there\t\t\twhere\n"
+                        "option\tcolour\tCOLOUR\tword\t\t\t\tgreen\tred green\t\tof it\n"
+                        "option\tcount\tN\tnumber\t1\t4294967295\t\t3\t\t\thow many\n"
+                        "option\tsize\tSIZE\tnumber\t0\t18446744073709551615B\tMiB\t64M\t\t\thow large\n");
     free(text);
 }
 
@@ -407,6 +421,7 @@ int main(void)
         cmocka_unit_test(operands_stand_between_options_and_alone_behind_two_dashes),
         cmocka_unit_test(the_last_of_two_counts_but_a_list_adds_up),
         cmocka_unit_test(h_is_help),
+        cmocka_unit_test(a_letter_stands_for_its_flag_alone),
         cmocka_unit_test(what_makes_no_sense_is_told_with_what_to_write),
         cmocka_unit_test(what_a_command_does_not_take_is_found),
         cmocka_unit_test(numbers_have_units_and_are_shown_with_the_largest),

@@ -34,7 +34,7 @@ static inline int open_account_fixture(void **state)
     assert_int_equal(kesher_home_open(fixture->path, &fixture->home, NULL), KESHER_OK);
     fixture->server = secure_server_start();
     fixture->options = (struct kesher_options){
-        .backoff_ms = 1, .reconnects = 1, .observer = {fixture, account_fixture_notice, NULL}};
+        .backoff_ms = 1, .reconnects = 1, .observer = {.context = fixture, .notice = account_fixture_notice}};
     (void)signal(SIGPIPE, SIG_IGN); /* of the test's server */
     *state = fixture;
     return 0;

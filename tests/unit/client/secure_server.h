@@ -21,6 +21,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -30,6 +31,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -76,6 +78,14 @@ struct secure_user {
     uint8_t public_key[KS_PUBLIC_KEY_SIZE];
 };
 
+/* A connection that is cut in the middle, once: what passes before, in bytes behind the sign-in. */
+struct secure_cut {
+    bool is_set;
+    size_t left;
+};
+
+struct secure_connection;
+
 struct secure_server {
     int listener;
     pthread_t thread;
@@ -89,6 +99,7 @@ struct secure_server {
     bool is_mute;    /* takes connections and says nothing */
     bool cuts_hello; /* closes at the ClientHello */
     atomic_uint connections;
+    atomic_uint ended; /* of them */
     struct secure_lie lies[SECURE_LIES];
     size_t lie_count;
     uint16_t trail[SECURE_TRAIL];
@@ -110,6 +121,12 @@ struct secure_server {
 
     struct secure_user users[SECURE_USERS];
     size_t user_count;
+    struct secure_cut reading;
+    struct secure_cut writing;
+    /* Serves requests that are none of the above; false ends the connection. The payload of a 3014 is not
+     * read before. */
+    bool (*serve_more)(struct secure_connection *connection);
+    void *more;               /* its owner's */
     const char *chat;         /* what is said after a 4030 */
     enum secure_end chat_end; /* and then; SECURE_GOES_ON: what comes is said again */
 };
@@ -131,22 +148,44 @@ struct secure_connection {
 
 /* ---- bytes ---- */
 
+/* How much may pass of `size` bytes before the connection is cut. */
+static inline size_t secure_passes(const struct secure_connection *connection, struct secure_cut *cut,
+                                   size_t size)
+{
+    if (!cut->is_set || !connection->is_signed_in)
+        return size;
+    size_t passes = size < cut->left ? size : cut->left;
+    cut->left -= passes;
+    cut->is_set = passes == size;
+    return passes;
+}
+
+/* What comes up to a cut is in `bytes`, also when it fails: *got of it. */
+static inline bool secure_read_some(struct secure_connection *connection, uint8_t *bytes, size_t size,
+                                    size_t *got)
+{
+    size_t passes = secure_passes(connection, &connection->server->reading, size);
+    for (*got = 0; *got < passes;) {
+        size_t read = 0;
+        if (SSL_read_ex(connection->ssl, bytes + *got, passes - *got, &read) != 1)
+            return false;
+        *got += read;
+    }
+    return passes == size;
+}
+
 static inline bool secure_read(struct secure_connection *connection, uint8_t *bytes, size_t size)
 {
-    while (size > 0) {
-        size_t got = 0;
-        if (SSL_read_ex(connection->ssl, bytes, size, &got) != 1)
-            return false;
-        bytes += got;
-        size -= got;
-    }
-    return true;
+    size_t got = 0;
+    return secure_read_some(connection, bytes, size, &got);
 }
 
 static inline bool secure_write(struct secure_connection *connection, const void *bytes, size_t size)
 {
     size_t written = 0;
-    return size == 0 || SSL_write_ex(connection->ssl, bytes, size, &written) == 1;
+    size_t passes = secure_passes(connection, &connection->server->writing, size);
+    bool went = passes == 0 || SSL_write_ex(connection->ssl, bytes, passes, &written) == 1;
+    return went && passes == size;
 }
 
 static inline bool secure_answer(struct secure_connection *connection, uint16_t code, uint32_t told_size,
@@ -197,8 +236,9 @@ static inline bool secure_welcome(struct secure_connection *connection)
 {
     uint8_t bytes[1024];
     size_t size = secure_facts(connection->server, false, bytes, sizeof bytes);
+    bool went = secure_answer(connection, KS_RESPONSE_SIGNED_IN, (uint32_t)size, bytes, size);
     connection->is_signed_in = true;
-    return secure_answer(connection, KS_RESPONSE_SIGNED_IN, (uint32_t)size, bytes, size);
+    return went;
 }
 
 static inline bool secure_holds(const struct ks_sign_in *sign_in, const uint8_t *bytes, size_t size)
@@ -404,6 +444,8 @@ static inline bool secure_serve(struct secure_connection *connection)
     case KS_REQUEST_TALK:
         return secure_talk(connection);
     default:
+        if (connection->server->serve_more != NULL)
+            return connection->server->serve_more(connection);
         return secure_refuse(connection, KS_REFUSAL_UNKNOWN_REQUEST, "what?");
     }
 }
@@ -467,15 +509,31 @@ static inline bool secure_lie(struct secure_connection *connection, const struct
 
 /* ---- connections ---- */
 
+/* The payload of a 3014 that nobody wants. */
+static inline bool secure_drop_piece(struct secure_connection *connection)
+{
+    uint8_t bytes[4096];
+    size_t left = connection->header.code == KS_REQUEST_PUT_PIECE ? connection->header.payload_size : 0;
+    while (left > 0) {
+        size_t step = left < sizeof bytes ? left : sizeof bytes;
+        if (!secure_read(connection, bytes, step))
+            return false;
+        left -= step;
+    }
+    return true;
+}
+
 static inline bool secure_take_request(struct secure_connection *connection)
 {
     uint8_t bytes[KS_REQUEST_HEADER_SIZE];
     struct secure_server *server = connection->server;
     if (!secure_read(connection, bytes, sizeof bytes) ||
-        ks_request_header_parse(bytes, sizeof bytes, &connection->header) != KS_OK ||
-        connection->header.payload_size > sizeof connection->request)
+        ks_request_header_parse(bytes, sizeof bytes, &connection->header) != KS_OK)
         return false;
-    connection->request_size = connection->header.payload_size;
+    bool is_piece = connection->header.code == KS_REQUEST_PUT_PIECE;
+    connection->request_size = is_piece ? 0 : connection->header.payload_size;
+    if (connection->request_size > sizeof connection->request)
+        return false;
     if (!secure_read(connection, connection->request, connection->request_size))
         return false;
     size_t at = server->trail_size;
@@ -496,7 +554,7 @@ static inline void secure_converse(struct secure_connection *connection)
     bool goes_on = true;
     while (goes_on && secure_take_request(connection)) {
         if (secure_take_lie(connection->server, connection->header.code, &lie))
-            goes_on = secure_lie(connection, &lie);
+            goes_on = secure_drop_piece(connection) && secure_lie(connection, &lie);
         else
             goes_on = secure_serve(connection);
         if (!goes_on && connection->server->chat_end != SECURE_CUTS &&
@@ -510,6 +568,8 @@ static inline void secure_take_connection(struct secure_server *server, int fd)
 {
     struct secure_connection *connection = calloc(1, sizeof *connection);
     uint8_t byte = 0;
+    const int on = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     server->connections++;
     if (server->talks_http && write(fd, "HTTP/1.1 400 Bad Request\r\n\r\n", 28) < 0)
         server->talks_http = true;
@@ -524,6 +584,7 @@ static inline void secure_take_connection(struct secure_server *server, int fd)
     SSL_free(ssl);
     free(connection);
     close(fd);
+    server->ended++;
 }
 
 static inline void *secure_run(void *argument)
@@ -631,6 +692,14 @@ static inline struct secure_server *secure_server_start(void)
     memset(server->classic_id.bytes, 'c', sizeof server->classic_id.bytes);
     assert_int_equal(pthread_create(&server->thread, NULL, secure_run, server), 0);
     return server;
+}
+
+/* Waits until no connection is served any more: from then on the server's state is the test's. */
+static inline void secure_server_settle(const struct secure_server *server)
+{
+    const struct timespec pause = {.tv_nsec = 1000000};
+    while (server->ended != server->connections)
+        (void)nanosleep(&pause, NULL);
 }
 
 static inline void secure_server_stop(struct secure_server *server)

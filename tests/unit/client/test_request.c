@@ -20,6 +20,8 @@ struct step {
     bool spends;
     bool answers; /* an answer has begun */
     uint16_t code;
+    bool progresses;
+    bool is_for_later;
 };
 
 struct play {
@@ -32,6 +34,8 @@ struct play {
     size_t tries;
     unsigned notices;
     bool spent;
+    bool progressed;
+    bool later;
     uint16_t code;
 };
 
@@ -92,7 +96,10 @@ static enum kesher_status perform(struct ks_client_session *session, void *conte
     const struct step *step = &play->steps[play->tries];
     play->channels[play->tries++] = session->channel;
     assert_non_null(session->channel);
+    assert_false(play->progressed || play->later);
     play->spent = step->spends;
+    play->progressed = step->progresses;
+    play->later = step->is_for_later;
     play->code = step->code;
     if (step->answers) {
         session->answers++;
@@ -109,13 +116,23 @@ static enum kesher_status run(struct play *play, enum ks_request_repeat repeat, 
                                        .perform = perform,
                                        .context = play,
                                        .spent = &play->spent,
-                                       .answer_code = &play->code};
+                                       .answer_code = &play->code,
+                                       .progressed = &play->progressed,
+                                       .later = &play->later};
     return ks_request_run(&play->session, &request, NULL, NULL);
 }
 
 #define LOST                                                                                                 \
     {                                                                                                        \
         .status = KESHER_CONNECTION                                                                          \
+    }
+#define LOST_FURTHER_ON                                                                                      \
+    {                                                                                                        \
+        .status = KESHER_CONNECTION, .progresses = true                                                      \
+    }
+#define NOT_NOW                                                                                              \
+    {                                                                                                        \
+        .status = KESHER_REFUSED, .is_for_later = true                                                       \
     }
 #define DONE                                                                                                 \
     {                                                                                                        \
@@ -149,6 +166,48 @@ static void loss_is_repeated_as_often_as_the_options_say(void **state)
     (void)state;
     ASSERT_RUN(KS_REQUEST_UNTIL_ANSWERED, KESHER_OK, 3, LOST, LOST, DONE);
     ASSERT_RUN(KS_REQUEST_UNTIL_ANSWERED, KESHER_CONNECTION, 3, LOST, LOST, LOST);
+}
+
+static void losses_count_from_the_last_progress_on(void **state)
+{
+    (void)state;
+    ASSERT_RUN(KS_REQUEST_UNTIL_ANSWERED, KESHER_OK, 7, LOST, LOST, LOST_FURTHER_ON, LOST, LOST_FURTHER_ON,
+               LOST, DONE);
+    ASSERT_RUN(KS_REQUEST_UNTIL_ANSWERED, KESHER_CONNECTION, 4, LOST, LOST_FURTHER_ON, LOST, LOST);
+    ASSERT_RUN(KS_REQUEST_ONCE, KESHER_CONNECTION, 1, LOST_FURTHER_ON);
+}
+
+/* It is asked again over the same connection, which is not lost. */
+static void refusal_for_now_is_asked_again_while_there_is_time(void **state)
+{
+    (void)state;
+    const struct kesher_options patient = {.reconnects = 1, .retry_ms = 60 * 1000};
+    struct play play = {.steps = {NOT_NOW, NOT_NOW, NOT_NOW, DONE}};
+    setup(&play, &patient);
+    assert_int_equal(run(&play, KS_REQUEST_UNTIL_ANSWERED, false), KESHER_OK);
+    assert_int_equal(play.tries, 4);
+    assert_int_equal(play.notices, 1); /* that it is asked again is said once */
+    assert_int_equal(play.session.connections, 1);
+    teardown(&play);
+}
+
+static void refusal_for_now_is_one_for_good_when_the_time_is_over(void **state)
+{
+    (void)state;
+    const struct kesher_options brief = {.retry_ms = 4};
+    struct play play = {.steps = {NOT_NOW, NOT_NOW, NOT_NOW, NOT_NOW, NOT_NOW, NOT_NOW, NOT_NOW}};
+    setup(&play, &brief);
+    assert_int_equal(run(&play, KS_REQUEST_UNTIL_ANSWERED, false), KESHER_REFUSED);
+    assert_in_range(play.tries, 2, 5); /* pauses of 1, 2 and 4 ms, and more where the machine is slow */
+    teardown(&play);
+    const struct kesher_options hasty = {.retry_ms = 1};
+    struct play other = {.steps = {NOT_NOW}};
+    setup(&other, &hasty);
+    other.session.options.backoff_ms = 2;
+    assert_int_equal(run(&other, KS_REQUEST_UNTIL_ANSWERED, false), KESHER_REFUSED);
+    assert_int_equal(other.tries, 1);
+    assert_int_equal(other.notices, 0);
+    teardown(&other);
 }
 
 static void what_is_done_once_or_on_the_side_is_not_repeated_after_a_loss(void **state)
@@ -358,6 +417,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(loss_is_repeated_as_often_as_the_options_say),
+        cmocka_unit_test(losses_count_from_the_last_progress_on),
+        cmocka_unit_test(refusal_for_now_is_asked_again_while_there_is_time),
+        cmocka_unit_test(refusal_for_now_is_one_for_good_when_the_time_is_over),
         cmocka_unit_test(what_is_done_once_or_on_the_side_is_not_repeated_after_a_loss),
         cmocka_unit_test(what_is_spent_is_never_repeated),
         cmocka_unit_test(silence_lies_and_refusals_are_not_repeated),

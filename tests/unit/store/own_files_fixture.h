@@ -132,15 +132,20 @@ static inline enum ks_result list_files(struct house *house, const struct ks_cli
     return result;
 }
 
-/* What is listed of the user's only file of that name. */
+/* What is listed of that file. */
 static inline struct ks_file_facts facts_of(struct house *house, const struct ks_client_id *id,
                                             const char *name)
 {
-    struct file_page page;
-    assert_int_equal(list_files(house, id, "", PAGE, &page), KS_OK);
-    for (size_t i = 0; i < page.count; i++)
-        if (strcmp(page.files[i].name, name) == 0)
-            return page.files[i].facts;
+    struct file_page page = {.more = true};
+    char after[KS_TEXT_FIELD_SIZE] = "";
+    while (page.more) {
+        assert_int_equal(list_files(house, id, after, PAGE, &page), KS_OK);
+        for (size_t i = 0; i < page.count; i++)
+            if (strcmp(page.files[i].name, name) == 0)
+                return page.files[i].facts;
+        if (page.count > 0)
+            strcpy(after, page.files[page.count - 1].name);
+    }
     fail_msg("%s is not listed", name);
     return (struct ks_file_facts){0};
 }
@@ -223,6 +228,14 @@ static inline void assert_file_reads(struct house *house, const struct ks_client
     assert_int_equal(open_file(house, id, name, &file), KS_OK);
     assert_reads(house, file, expected);
     ks_store_file_close(house->store, file);
+}
+
+static inline struct ks_store_remove_file removal_request(struct house *house, const struct ks_client_id *id,
+                                                          const char *name)
+{
+    struct ks_store_remove_file request = {.request = fixture_request(&house->waiter), .id = *id};
+    snprintf(request.name, sizeof request.name, "%s", name);
+    return request;
 }
 
 /* The closing has been done. */

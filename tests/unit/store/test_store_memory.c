@@ -66,6 +66,25 @@ static void a_stage_without_memory_is_not_opened(void **state)
     assert_int_equal(wait_without_memory(house, &opening.request), KS_NO_MEMORY);
 }
 
+static void a_file_without_memory_is_not_opened(void **state)
+{
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    keep_file(house, &users.alice, "a", "text");
+    struct ks_store_file_open opening = {
+        .request = fixture_request(&house->waiter), .id = users.alice, .name = "a"};
+    for (int i = 0; i < 2; i++) { /* with its statement, and again */
+        opening.request = fixture_request(&house->waiter);
+        atomic_store(&no_memory, true);
+        ks_store_file_open(house->store, &opening);
+        assert_int_equal(wait_without_memory(house, &opening.request), KS_NO_MEMORY);
+    }
+    opening.request = fixture_request(&house->waiter);
+    ks_store_file_open(house->store, &opening);
+    assert_int_equal(fixture_wait(&house->waiter, &opening.request), KS_OK);
+    ks_store_file_close(house->store, opening.file);
+}
+
 static void a_lease_without_memory_holds_nothing(void **state)
 {
     struct house *house = *state;
@@ -184,8 +203,9 @@ static void opening_without_memory_is_refused_and_leaks_nothing(void **state)
 static void opening_without_a_thread_is_refused_and_leaks_nothing(void **state)
 {
     enum {
-        THREADS = 14
-    }; /* reaper, filer, three readers, four that read files, writer, confirm, two of stages, check */
+        THREADS = 16
+    }; /* reaper, filer, three readers, two that compute, four that read files, writer,
+        * confirm, two of stages, check */
     struct house *house = *state;
     struct pair users = two_users(house);
     append(house, &users.bob, &users.alice, "small");
@@ -208,6 +228,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         HOUSE_TEST(a_message_without_memory_is_not_stored),
         HOUSE_TEST(a_stage_without_memory_is_not_opened),
+        HOUSE_TEST(a_file_without_memory_is_not_opened),
         HOUSE_TEST(a_lease_without_memory_holds_nothing),
         HOUSE_TEST(a_deletion_without_memory_is_tried_again),
         HOUSE_TEST(accounts_without_memory_stay_as_they_are),

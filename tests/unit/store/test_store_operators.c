@@ -16,6 +16,11 @@ static void details_tell_what_is_stored_of_a_user(void **state)
     keep_file(house, &users.alice, "another's", "1");
     append(house, &users.bob, &users.alice, "message");
     append_spooled(house, &users.bob, &users.alice, "longer message");
+    struct ks_store_put_open put = {
+        .request = fixture_request(&house->waiter), .id = users.bob, .size = 10, .file_name = "three"};
+    ks_store_put_open(house->store, &put);
+    assert_int_equal(fixture_wait(&house->waiter, &put.request), KS_OK);
+    assert_int_equal(write_chunk(house, put.stage, "1234", false), KS_OK);
     ks_store_touch(house->store, &users.bob);
     assert_int_equal(describe(house, "bob", &details, key), KS_OK);
     assert_string_equal(details.user.name, "bob");
@@ -28,8 +33,13 @@ static void details_tell_what_is_stored_of_a_user(void **state)
     assert_int_equal(details.file_bytes, 12);
     assert_int_equal(details.messages, 2);
     assert_int_equal(details.message_bytes, 21);
+    assert_int_equal(details.puts, 1);
+    assert_int_equal(details.put_bytes, 4);
+    ks_store_put_park(house->store, put.stage);
     house_restart(house);
     assert_int_equal(describe(house, "bob", &details, key), KS_OK);
+    assert_int_equal(details.puts, 1);
+    assert_int_equal(details.put_bytes, 4);
     assert_int_equal(details.last_seen, FIXTURE_WALL_START + 5);
     assert_int_equal(details.file_bytes, 12);
     assert_int_equal(details.messages, 2);
@@ -45,6 +55,7 @@ static void details_of_a_user_who_has_nothing(void **state)
     assert_false(details.user.has_public_key);
     assert_int_equal(details.last_seen, details.registered);
     assert_int_equal(details.files + details.file_bytes + details.messages + details.message_bytes, 0);
+    assert_int_equal(details.puts + details.put_bytes, 0);
     assert_int_equal(describe(house, "caro", &details, key), KS_NOT_FOUND);
 }
 

@@ -81,6 +81,7 @@ static enum ks_result take_row(struct ks_details *details, sqlite3_stmt *row, st
     if (last_seen > user->last_seen)
         user->last_seen = last_seen;
     ks_inboxes_waiting(details->inboxes, &user->user.id, &user->messages, &user->message_bytes);
+    ks_puts_sums(details->puts, &user->user.id, &user->puts, &user->put_bytes);
     enum ks_result result = take_account(row, user);
     return result == KS_OK ? sum_files(details, user) : result;
 }

@@ -5,6 +5,7 @@
 #define KS_STORE_EMBEDDED_READERS_DETAILS_H
 
 #include "store/embedded/memory/inboxes.h"
+#include "store/embedded/memory/puts.h"
 #include "store/embedded/memory/users.h"
 #include "store/embedded/readers/database_reader.h"
 #include "store/store.h"
@@ -14,6 +15,7 @@ struct ks_details {
     struct ks_database_reader *reader; /* the pull reader's */
     struct ks_users *users;
     struct ks_inboxes *inboxes;
+    struct ks_puts *puts;
 };
 
 void ks_details_user(struct ks_details *details, struct ks_store_describe_user *request);

@@ -275,7 +275,7 @@ static enum ks_result open_file(struct ks_stored_file *file)
     return KS_PENDING;
 }
 
-static void let_through(struct ks_stored_file *file);
+static void look_at_row_again(struct ks_stored_file *file);
 
 static void run_look(struct ks_task *task)
 {
@@ -283,7 +283,7 @@ static void run_look(struct ks_task *task)
     enum ks_result result = open_file(file);
     if (result == KS_PENDING) {
         file->odd_looks++;
-        let_through(file);
+        ks_stored_file_rest(file, look_at_row_again);
         return;
     }
     if (result == KS_OK)
@@ -308,9 +308,8 @@ static enum ks_result judge_row(struct ks_stored_file *file, const struct ks_fil
 }
 
 /* The reader's thread: the row as it is now. */
-static void run_row_again(struct ks_task *task)
+static void look_at_row_again(struct ks_stored_file *file)
 {
-    struct ks_stored_file *file = file_of(task);
     struct ks_file_row now;
     enum ks_result result = KS_CLOSED;
     if (!atomic_load(&file->files->closing))
@@ -323,9 +322,15 @@ static void run_row_again(struct ks_task *task)
         end_opening(file, result);
 }
 
+static void run_rested(struct ks_task *task)
+{
+    struct ks_stored_file *file = file_of(task);
+    file->rested(file);
+}
+
 static void settle_turn(struct ks_task *task)
 {
-    task->run = run_row_again;
+    task->run = run_rested;
     ks_file_reader_post(file_of(task)->files->reader, task);
 }
 
@@ -345,14 +350,15 @@ static void run_turn(struct ks_task *task)
     ks_database_writer_post(file->files->writer, task);
 }
 
-/* What is on its way when this is called has come to rest when the row is read again. */
-static void let_through(struct ks_stored_file *file)
+/* The reader's thread, or one of ours. */
+void ks_stored_file_rest(struct ks_stored_file *file, void (*rested)(struct ks_stored_file *file))
 {
+    file->rested = rested;
+    file->turns = CONFIRM_TURNS;
     if (atomic_load(&file->files->closing)) {
-        end_opening(file, KS_CLOSED);
+        settle_turn(&file->task);
         return;
     }
-    file->turns = CONFIRM_TURNS;
     file->task.run = run_turn;
     ks_vault_post(file->files->vault, &file->task);
 }

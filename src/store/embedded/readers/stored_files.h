@@ -53,7 +53,8 @@ struct ks_stored_file {
     /* While it is opened: one of these two waits for it. */
     struct ks_store_file_open *request;
     void (*opened)(struct ks_stored_file *file, enum ks_result result);
-    void *context;     /* of `opened` */
+    void *context; /* of `opened` */
+    void (*rested)(struct ks_stored_file *file);
     uint8_t odd_looks; /* at what was not the row's, since that has changed */
     uint8_t changes;   /* of the row */
     uint8_t turns;     /* of letting through that are left */
@@ -102,6 +103,10 @@ void ks_stored_file_close(struct ks_stored_file *file);
 enum ks_result ks_stored_files_open_row(struct ks_stored_files *files, const struct ks_file_row *row,
                                         void (*opened)(struct ks_stored_file *file, enum ks_result result),
                                         void *context);
+
+/* The reader's thread, of one that is open: has all that is on its way to be confirmed or removed come to
+ * rest, then calls `rested` on the same thread; when the engine is about to close, as soon as may be. */
+void ks_stored_file_rest(struct ks_stored_file *file, void (*rested)(struct ks_stored_file *file));
 
 /* Reads `size` bytes at `offset`, all of them. KS_OK; KS_INVALID when the file is shorter; KS_NO_MEMORY,
  * KS_IO. Blocking; one thread at a time, while it is open. */

@@ -66,12 +66,13 @@ void ks_vault_discard(struct ks_vault *vault, struct ks_stage *stage, struct ks_
 
 void ks_vault_put_open(struct ks_vault *vault, struct ks_store_put_open *request)
 {
-    request->stage = NULL;
     enum ks_result result = ks_vault_put_new(vault, request, &request->stage);
-    if (result == KS_OK)
+    if (result == KS_OK) {
         post_to_stage(request->stage, &request->request.task, ks_putting_run_open);
-    else
-        ks_reply_now(&request->request, result);
+        return;
+    }
+    request->stage = NULL;
+    ks_reply_now(&request->request, result);
 }
 
 void ks_vault_put_park(struct ks_vault *vault, struct ks_stage *stage)

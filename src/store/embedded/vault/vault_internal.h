@@ -70,30 +70,30 @@ struct ks_stage {
     struct ks_vault_row row; /* its `next` links the confirms that wait, then a group's rows */
     struct ks_stage *all_previous, *all_next; /* under vault->lock: every stage there is */
     uint64_t declared;                        /* of a put: the size of all of it */
-    bool replace;                             /* the same */
     struct ks_put_entry *put;                 /* the same, from when it was opened until its end */
+    bool replace;                             /* the same */
 
     /* The stage thread's until a confirm hands it over, then the confirm thread's. */
-    uint8_t state; /* enum stage_state; stage.c changes it */
+    uint8_t state;      /* enum stage_state; stage_files.c changes it */
+    bool on_disk;       /* there is a file in staging/ */
+    bool fd_is_counted; /* in vault->confirming_files */
+    bool is_direct;     /* it bypasses the page cache */
+    bool is_dated;      /* row.written is known */
+    bool is_lost;       /* some of it may not be on disk, and that was told */
+    bool in_place;      /* there is a file where row.path_name says */
+    bool replaced;      /* another one has gone for it */
     enum ks_result failure;
     enum ks_store_limit limit; /* with KS_REFUSED */
-    bool on_disk;              /* there is a file in staging/ */
-    bool fd_is_counted;        /* in vault->confirming_files */
     int fd;                    /* -1 when closed, by ks_vault_close_written */
     unsigned failed_syncs;     /* of vault->failed_syncs, when the first byte was about to be written */
-    bool is_direct;            /* it bypasses the page cache */
     uint64_t size;
-    bool is_dated;                 /* row.written is known */
     struct ks_sums sums;           /* of a message's content */
     struct ks_cksum cksum;         /* of a put: of what has come, or has been read of that */
     struct ks_vault_identity kept; /* of a put with row.is_kept: the file that is kept */
-    bool is_lost;                  /* some of it may not be on disk, and that was told */
     uint64_t write_back;           /* up to here the kernel was asked to write */
     uint64_t last_byte_ms;
     struct ks_stage *age_previous, *age_next;
     struct ks_stage *use_previous, *use_next;
-    bool in_place;                    /* there is a file where row.path_name says */
-    bool replaced;                    /* another one has gone for it */
     struct ks_store_request *request; /* the confirm, append, removal or opening, or the discard's, which may
                                        * have none */
     struct ks_task discarding;

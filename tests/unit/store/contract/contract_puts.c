@@ -242,6 +242,22 @@ static void bytes_beyond_the_size_fail_the_put(struct party *me)
     assert_int_equal(discard(me, empty), KS_OK);
 }
 
+static void what_came_before_a_refused_piece_stays(struct party *me)
+{
+    struct ks_client_id id = new_user(me, "alice");
+    struct ks_stage *stage = open_put(me, &id, 1, "name", 6, "");
+    assert_int_equal(write_chunk(me, stage, "four", false), KS_OK);
+    assert_int_equal(write_chunk(me, stage, "for", false), KS_INVALID);
+    ks_store_put_park(me->store, stage);
+    stage = open_put(me, &id, 1, "name", 6, "four");
+    assert_int_equal(write_chunk(me, stage, "for", false), KS_INVALID);
+    assert_int_equal(end_put(me, stage, "fourfor"), KS_INVALID);
+    stage = open_put(me, &id, 1, "name", 6, "four");
+    assert_int_equal(write_chunk(me, stage, "ty", false), KS_OK);
+    assert_int_equal(end_put(me, stage, "fourty"), KS_OK);
+    assert_content(me, &id, "name", "fourty");
+}
+
 /* ---- what is there already ---- */
 
 /* A put that the store says is kept already. */
@@ -480,6 +496,7 @@ static const struct contract_case cases[] = {
     CASE(the_cksum_is_that_of_all_tries_together),
     CASE(an_incomplete_put_does_not_end_and_stays),
     CASE(bytes_beyond_the_size_fail_the_put),
+    CASE(what_came_before_a_refused_piece_stays),
     CASE(what_is_kept_already_is_told_and_ends_at_once),
     CASE(a_wrong_cksum_takes_nothing_of_what_is_kept),
     CASE(nothing_is_written_to_what_is_kept),

@@ -1,5 +1,6 @@
-/* Unit tests of src/store/embedded/database/schema.c: a database that was made before there were accounts. */
-#include "unit/store/accounts_fixture.h"
+/* Unit tests of src/store/embedded/database/schema.c: databases that were made before there were accounts, or
+ * own files. */
+#include "unit/store/own_files_fixture.h"
 
 enum { KEY = 11 };
 
@@ -97,6 +98,45 @@ static void a_database_of_this_kesher_is_not_migrated(void **state)
     assert_database(house, "SELECT Skeleton FROM clients", "b0b");
 }
 
+static enum ks_result digest(struct house *house, const struct ks_client_id *id, const char *name)
+{
+    struct ks_store_digest_file request = {.request = fixture_request(&house->waiter), .id = *id};
+    snprintf(request.name, sizeof request.name, "%s", name);
+    ks_store_digest_file(house->store, &request);
+    return fixture_wait(&house->waiter, &request.request);
+}
+
+/* As version 8 has them: with a cksum, without one, adopted, and one that is missing. */
+static void files_of_an_older_database_are_own_files(void **state)
+{
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    char path[256];
+    char whole[512];
+    keep_text(house, &users.alice, "told", "hello");
+    keep_file(house, &users.alice, "untold", "hello too");
+    keep_text(house, &users.alice, "missing", "gone");
+    house_close(house);
+    run_on_database(house, BEFORE_OWN_FILES "PRAGMA user_version=8");
+    fixture_write_file(house->directory, path_of(&users.alice, "adopted", path), "found");
+    assert_int_equal(unlink(whole_path_of(house, &users.alice, "missing", whole)), 0);
+    house_open(house);
+    assert_database(house, "PRAGMA user_version", "9");
+    assert_listed(house, &users.alice, "", PAGE, "adopted missing told untold");
+    assert_file_reads(house, &users.alice, "told", "hello");
+    assert_file_reads(house, &users.alice, "untold", "hello too");
+    assert_file_reads(house, &users.alice, "adopted", "found");
+    assert_int_equal(digest(house, &users.alice, "told"), KS_OK);
+    assert_int_equal(digest(house, &users.alice, "untold"), KS_OK);
+    assert_int_equal(digest(house, &users.alice, "adopted"), KS_OK);
+    assert_int_equal(digest(house, &users.alice, "missing"), KS_INVALID);
+    const struct ks_file_facts facts = facts_of(house, &users.alice, "told");
+    assert_true(facts.has_sha256);
+    assert_int_equal(facts.cksum, 3287646509U);
+    house_restart(house);
+    assert_database(house, "SELECT count(*) FROM files WHERE length(SHA256)=32", "3");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -104,6 +144,7 @@ int main(void)
         HOUSE_TEST(without_a_function_a_skeleton_is_the_name_in_lower_case),
         HOUSE_TEST(a_migration_that_fails_leaves_the_database_as_it_was),
         HOUSE_TEST(a_database_of_this_kesher_is_not_migrated),
+        HOUSE_TEST(files_of_an_older_database_are_own_files),
     };
     return cmocka_run_group_tests_name("store_migration", tests, NULL, NULL);
 }

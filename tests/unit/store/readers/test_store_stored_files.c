@@ -233,6 +233,36 @@ static void a_file_that_is_replaced_while_it_is_read_stays_whole(void **state)
     ks_store_file_close(house->store, file);
 }
 
+static void a_file_that_is_removed_while_it_is_read_stays_whole(void **state)
+{
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    struct ks_stored_file *file = NULL;
+    struct ks_stored_file *again = NULL;
+    enum { SIZE = 5 * 1024 * 1024 };
+    uint8_t *bytes = many_bytes(SIZE);
+    uint8_t *read = malloc(SIZE);
+    size_t size = 0;
+    struct ks_cksum sum = ks_cksum_start();
+    assert_non_null(read);
+    keep_bytes(house, &users.alice, "a", bytes, SIZE);
+    assert_int_equal(open_file(house, &users.alice, "a", &file), KS_OK);
+    assert_int_equal(read_file_at(house, file, 0, read, 1000, &size, &sum), KS_OK);
+    struct ks_store_remove_file removal = removal_request(house, &users.alice, "a");
+    ks_store_remove_file(house->store, &removal);
+    assert_int_equal(fixture_wait(&house->waiter, &removal.request), KS_OK);
+    ks_thread_reach(ks_engine_of(house->store)->reaper);
+    assert_int_equal(read_file_at(house, file, 1000, read + 1000, SIZE, &size, &sum), KS_OK);
+    assert_int_equal(size, SIZE - 1000);
+    assert_memory_equal(read, bytes, SIZE);
+    assert_int_equal(open_file(house, &users.alice, "a", &again), KS_NOT_FOUND);
+    assert_listed(house, &users.alice, "", PAGE, "");
+    ks_store_file_close(house->store, file);
+    closings_settle(house);
+    free(bytes);
+    free(read);
+}
+
 static void files_of_a_user_who_is_removed_stay_until_they_are_closed(void **state)
 {
     struct house *house = *state;
@@ -308,6 +338,30 @@ static void a_file_whose_row_is_not_committed_yet_comes_with_that_row(void **sta
     assert_int_equal(motion.open.kept.facts.cksum, cksum_of("the second one"));
     assert_reads(house, motion.open.file, "the second one");
     ks_store_file_close(house->store, motion.open.file);
+}
+
+/* It has been renamed, and its row is about to go. */
+static void a_file_that_is_being_removed_is_not_found(void **state)
+{
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    struct in_motion motion;
+    char path[512];
+    keep_text(house, &users.alice, "a", "the first");
+    writer_hold(house, &motion.held);
+    struct ks_store_remove_file removal = removal_request(house, &users.alice, "a");
+    ks_store_remove_file(house->store, &removal);
+    for (unsigned i = 0; i < ks_engine_of(house->store)->vault->thread_count; i++)
+        ks_thread_reach(ks_engine_of(house->store)->vault->threads[i].thread);
+    ks_vault_settle(ks_engine_of(house->store)->vault);
+    assert_int_equal(access(whole_path_of(house, &users.alice, "a", path), F_OK), -1);
+    forget_answers(house);
+    open_in_motion(house, &motion, &users.alice);
+    writer_let_go(&motion.held);
+    fixture_wait_for_answer(&house->waiter);
+    fixture_wait_for_answer(&house->waiter);
+    assert_int_equal(removal.request.result, KS_OK);
+    assert_int_equal(motion.open.request.result, KS_NOT_FOUND);
 }
 
 static void closing_ends_an_opening_that_waits_for_the_writer(void **state)
@@ -422,8 +476,7 @@ static void a_user_has_as_many_open_as_are_left_for_others(void **state)
 {
     struct house *house = *state;
     struct pair users = two_users(house);
-    struct ks_stored_file **files = calloc(2 * (size_t)KS_STORED_FILES_LIMIT, sizeof *files);
-    assert_non_null(files);
+    static struct ks_stored_file *files[2 * KS_STORED_FILES_LIMIT];
     keep_text(house, &users.alice, "a", "hers");
     keep_text(house, &users.bob, "a", "his");
     size_t count = open_many(house, &users.alice, files);
@@ -439,7 +492,6 @@ static void a_user_has_as_many_open_as_are_left_for_others(void **state)
         ks_store_file_close(house->store, files[i]);
     closings_settle(house);
     assert_int_equal(ks_stored_files_count(&ks_engine_of(house->store)->stored_files), 0);
-    free(files);
 }
 
 static void files_that_nobody_closes_go_with_the_store(void **state)
@@ -495,8 +547,10 @@ int main(void)
         HOUSE_TEST(a_prefix_longer_than_the_file_is_the_file),
         HOUSE_TEST(what_is_not_there_is_not_found),
         HOUSE_TEST(a_file_that_is_replaced_while_it_is_read_stays_whole),
+        HOUSE_TEST(a_file_that_is_removed_while_it_is_read_stays_whole),
         HOUSE_TEST(files_of_a_user_who_is_removed_stay_until_they_are_closed),
         HOUSE_TEST(a_file_whose_row_is_not_committed_yet_comes_with_that_row),
+        HOUSE_TEST(a_file_that_is_being_removed_is_not_found),
         HOUSE_TEST(closing_ends_an_opening_that_waits_for_the_writer),
         HOUSE_TEST(a_file_that_is_gone_with_its_row_is_not_found),
         HOUSE_TEST(a_file_that_is_not_the_rows_is_damaged),

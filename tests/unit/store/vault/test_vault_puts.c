@@ -157,9 +157,8 @@ static void a_large_put_goes_on_at_any_offset(void **state)
     static const size_t cuts[] = {0, 3, 4096, MEBIBYTE + 4096, 2 * MEBIBYTE + 4097, 12 * MEBIBYTE};
     enum { SIZE = 13 * MEBIBYTE };
     struct house *house = *state;
-    uint8_t *block = aligned_alloc(4096, MEBIBYTE);
-    uint8_t *whole = malloc(SIZE);
-    assert_true(block != NULL && whole != NULL);
+    static _Alignas(4096) uint8_t block[MEBIBYTE];
+    static uint8_t whole[SIZE];
     for (size_t i = 0; i < SIZE; i++)
         whole[i] = pattern(i);
     for (size_t i = 0; i < KS_COUNT_OF(cuts); i++) {
@@ -189,8 +188,6 @@ static void a_large_put_goes_on_at_any_offset(void **state)
         assert_memory_equal(block, whole + at, MEBIBYTE);
     }
     close(fd);
-    free(block);
-    free(whole);
 }
 
 static void more_puts_may_be_open_than_files(void **state)
