@@ -19,7 +19,7 @@ from powerloss.ledger import Put
 from powerloss.own_files import account_of, end, open_again, put_and_remove
 from powerloss.server import CountingSecureClient
 
-TROUBLE = {Reason.TROUBLE, Reason.NO_SPACE, Reason.TOO_MANY}  # what a fault may lead to
+TROUBLE = {Reason.TROUBLE, Reason.NO_SPACE, Reason.TOO_MANY, Reason.CARRIER}  # what a fault may lead to
 SIZES = (5000, 700, 8)
 LARGE = 300 * KIB + 1
 PIECE = 64 * KIB
