@@ -61,14 +61,6 @@ static void put_file(struct house *house, const struct ks_client_id *id, const c
     assert_int_equal(put_end(house, put_begun(house, id, 200, name, strlen(text), text), text), KS_OK);
 }
 
-static struct ks_store_remove_file removal_request(struct house *house, const struct ks_client_id *id,
-                                                   const char *name)
-{
-    struct ks_store_remove_file request = {.request = fixture_request(&house->waiter), .id = *id};
-    snprintf(request.name, sizeof request.name, "%s", name);
-    return request;
-}
-
 static enum ks_result remove_file(struct house *house, const struct ks_client_id *id, const char *name)
 {
     struct ks_store_remove_file request = removal_request(house, id, name);
