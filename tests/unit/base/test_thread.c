@@ -6,8 +6,10 @@
 #include "base/thread.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 enum { POSTERS = 4, TASKS_OF_EACH = 5000 };
 
@@ -296,6 +298,31 @@ static void idle_thread_runs_what_is_posted(void **state)
         gate_destroy(&gates[i]);
 }
 
+struct asked_priority {
+    struct ks_task task;
+    int policy;
+    int nice;
+};
+
+static void ask_priority(struct ks_task *task)
+{
+    struct asked_priority *asked = KS_CONTAINER_OF(task, struct asked_priority, task);
+    asked->policy = sched_getscheduler(0); /* of this thread */
+    asked->nice = getpriority(PRIO_PROCESS, 0);
+}
+
+/* Or the nicest one, where the system does not let it be the last. */
+static void thread_that_is_last_lets_all_others_go_first(void **state)
+{
+    (void)state;
+    struct asked_priority asked = {.task.run = ask_priority};
+    struct ks_thread *thread = start(&(struct ks_thread_hooks){.is_last = true});
+    ks_executor_post(ks_thread_executor(thread), &asked.task);
+    ks_thread_stop(thread);
+    assert_true(asked.policy == SCHED_IDLE || asked.nice == 19);
+    assert_int_equal(sched_getscheduler(0), SCHED_OTHER);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,6 +336,7 @@ int main(void)
         cmocka_unit_test(thread_ticks_while_it_is_never_idle),
         cmocka_unit_test(thread_that_is_idle_is_asked_when_it_wants_to_be),
         cmocka_unit_test(idle_thread_runs_what_is_posted),
+        cmocka_unit_test(thread_that_is_last_lets_all_others_go_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

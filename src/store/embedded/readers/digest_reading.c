@@ -6,11 +6,14 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 
 enum {
     PIECE = 256 * 1024,      /* read and computed while it is in cache */
     SLICE = 4 * 1024 * 1024, /* after which it is asked whether the file is still wanted */
     LARGE = 8 * 1024 * 1024, /* of larger files, what was read does not stay in memory */
+    NAP_NS = 10 * 1000 * 1000,
+    NAPS = 10, /* before a slice, at most: a server that is always busy gets there, too */
 };
 
 /* Whether it is still the file that was opened: nobody should change it. Of one that has no name the space is
@@ -48,6 +51,24 @@ static enum ks_result end_reading(struct ks_digest_reading *reading)
     return result == KS_OK ? ks_digest_finish(reading->digest, reading->sha256) : result;
 }
 
+static bool is_cancelled(const struct ks_digest_reading *reading)
+{
+    return atomic_load_explicit(&reading->is_cancelled, memory_order_relaxed);
+}
+
+/* That a thread is the last to get a core and the disk does not help where a disk cannot tell whose turn it
+ * is.
+ */
+static void let_others_go_first(const struct ks_digest_reading *reading)
+{
+    const struct timespec nap = {.tv_nsec = NAP_NS};
+    for (int i = 0; i < NAPS && reading->has_to_wait != NULL; i++) {
+        if (is_cancelled(reading) || !reading->has_to_wait(reading))
+            return;
+        (void)nanosleep(&nap, NULL);
+    }
+}
+
 /* KS_MORE when there is more to read. */
 static enum ks_result read_slice(struct ks_digest_reading *reading)
 {
@@ -56,9 +77,7 @@ static enum ks_result read_slice(struct ks_digest_reading *reading)
     const uint64_t from = reading->sum.length;
     enum ks_result result = judge_still(file);
     while (result == KS_OK && reading->sum.length < file_size && reading->sum.length - from < SLICE)
-        result = atomic_load_explicit(&reading->is_cancelled, memory_order_relaxed)
-                     ? KS_CLOSED
-                     : read_piece(reading, file_size);
+        result = is_cancelled(reading) ? KS_CLOSED : read_piece(reading, file_size);
     if (file_size >= LARGE)
         (void)posix_fadvise(file->fd, (off_t)from, (off_t)(reading->sum.length - from), POSIX_FADV_DONTNEED);
     if (result == KS_OK && reading->sum.length < file_size)
@@ -73,8 +92,10 @@ static enum ks_result read_file(struct ks_digest_reading *reading)
     reading->sum = ks_cksum_start();
     if (result == KS_OK)
         result = KS_MORE;
-    while (result == KS_MORE)
+    while (result == KS_MORE) {
+        let_others_go_first(reading);
         result = read_slice(reading);
+    }
     return result == KS_IO ? KS_INVALID : result;
 }
 

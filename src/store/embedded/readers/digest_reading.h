@@ -17,6 +17,8 @@ struct ks_digest_reading {
     /* Set before it is begun; the thread's until `finished`. */
     struct ks_stored_file *file;
     struct ks_task task;
+    /* Whether others need the disk more, and this goes slowly; NULL: never. The thread's. */
+    bool (*has_to_wait)(const struct ks_digest_reading *reading);
     struct ks_file_reader *reader;                       /* on whose thread … */
     void (*finished)(struct ks_digest_reading *reading); /* … this runs */
 

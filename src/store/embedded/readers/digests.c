@@ -439,6 +439,16 @@ uint64_t ks_digests_idle(void *context)
 
 /* ---- start and stop ---- */
 
+/* Uploads are on their way to the disk. */
+static bool has_to_wait(const struct ks_digest_reading *reading)
+{
+    const struct ks_digest_job *job = KS_CONTAINER_OF(reading, const struct ks_digest_job, reading);
+    uint64_t stages = 0;
+    uint64_t confirms = 0;
+    ks_vault_waiting(job->digests->vault, &stages, &confirms);
+    return stages > 0 || confirms > 0;
+}
+
 static enum ks_result start_job(struct ks_digests *digests, struct ks_digest_job *job, const char *name,
                                 const struct ks_thread_hooks *hooks)
 {
@@ -459,6 +469,7 @@ enum ks_result ks_digests_start(struct ks_digests *digests)
         return KS_NO_MEMORY;
     enum ks_result result = ks_file_reader_count_without_digest(digests->reader, &unknown);
     atomic_store(&digests->unknown, unknown);
+    digests->background.reading.has_to_wait = has_to_wait;
     if (result == KS_OK)
         result = start_job(digests, &digests->urgent, "store-digest", &nice);
     return result == KS_OK ? start_job(digests, &digests->background, "store-digest-bg", &last) : result;

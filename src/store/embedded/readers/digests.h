@@ -3,13 +3,13 @@
  * on after a restart, and begins again when rows are committed (ks_digests_wake); it never polls.
  *
  * Threads. Two read and compute: one for those who ask, and one in the background (store-digest-bg), which
- * gets a core and the disk only when nobody else wants them. Such a thread may stand still for a second, and
- * on a busy machine for good; so nobody waits for what it does, and it takes no lock, asks no database, opens
- * and closes no file: it is given a file that is open, and gives back what it found. All else is done on
- * store-files (file_reader.h): rows are looked up, files opened (stored_files.h) and findings gathered. Many
- * are written together, in a transaction of their own between two batches of the writer: once a while, or at
- * once where somebody waits. A finding is written only into the row of that very file: whatever took its
- * place meanwhile keeps its own.
+ * gets a core and the disk only when nobody else wants them, and is slow while uploads come. Such a thread
+ * may stand still for a second, and on a busy machine for good; so nobody waits for what it does, and it
+ * takes no lock, asks no database, opens and closes no file: it is given a file that is open, and gives back
+ * what it found. All else is done on store-files (file_reader.h): rows are looked up, files opened
+ * (stored_files.h) and findings gathered. Many are written together, in a transaction of their own between
+ * two batches of the writer: once a while, or at once where somebody waits. A finding is written only into
+ * the row of that very file: whatever took its place meanwhile keeps its own.
  *
  * While a file is read, its cksum is compared with the row's. What is damaged is logged, and gets an empty
  * SHA-256, so that it is not read again before the next start, which looks whether a backup was put back

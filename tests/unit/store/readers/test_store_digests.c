@@ -500,6 +500,32 @@ static void who_asks_goes_before_what_nobody_asked_for(void **state)
     assert_database(house, "SELECT SHA256 FROM files WHERE KeptName='huge'", "NULL");
 }
 
+static void uploads_that_come_all_the_time_do_not_stop_it(void **state)
+{
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    struct held_threads held;
+    sem_t gate;
+    struct fixture_call busy[2]; /* one runs, and one waits */
+    threads_hold(house, &held);
+    keep_text(house, &users.alice, "a", "abc");
+    assert_int_equal(sem_init(&gate, 0, 0), 0);
+    for (size_t i = 0; i < KS_COUNT_OF(busy); i++) {
+        busy[i] =
+            (struct fixture_call){.task.run = fixture_call_run, .function = fixture_hold, .context = &gate};
+        assert_int_equal(sem_init(&busy[i].done, 0, 0), 0);
+        ks_executor_post(ks_thread_executor(ks_engine_of(house->store)->vault->threads[0].thread),
+                         &busy[i].task);
+    }
+    threads_let_go(&held);
+    wait_until_all_is_known(house);
+    for (size_t i = 0; i < KS_COUNT_OF(busy); i++)
+        sem_post(&gate);
+    for (size_t i = 0; i < KS_COUNT_OF(busy); i++)
+        fixture_hold(&busy[i].done);
+    assert_digest(house, &users.alice, "a", "abc");
+}
+
 static void what_is_found_in_a_moment_before_the_end_is_kept(void **state)
 {
     struct house *house = *state;
@@ -633,6 +659,7 @@ int main(void)
         HOUSE_TEST(what_was_not_computed_is_computed_after_a_restart),
         HOUSE_TEST(closing_does_not_wait_for_a_digest),
         HOUSE_TEST(who_asks_goes_before_what_nobody_asked_for),
+        HOUSE_TEST(uploads_that_come_all_the_time_do_not_stop_it),
         HOUSE_TEST(what_is_found_in_a_moment_before_the_end_is_kept),
         HOUSE_TEST(as_many_wait_as_leave_room_for_others),
         HOUSE_TEST(users_have_their_turns),
