@@ -26,7 +26,8 @@ void ks_digest_free(struct ks_digest *digest); /* NULL is allowed */
 /* KS_OK or KS_CRYPTO. */
 enum ks_result ks_digest_add(struct ks_digest *digest, const void *bytes, size_t size);
 
-/* The SHA-256 of all that was added; the stream is at its start again. KS_OK or KS_CRYPTO. */
+/* The SHA-256 of all that was added; the stream is at its start again. KS_OK; KS_CRYPTO, and then what is
+ * added is refused until another call of this has begun anew. */
 enum ks_result ks_digest_finish(struct ks_digest *digest, uint8_t value[static KS_SHA256_SIZE]);
 
 #endif
