@@ -125,11 +125,15 @@ def run_program(test, variables):
     return count, report
 
 
-def run_unit_tests(build, words, variables):
+def run_unit_tests(build, words, without, variables):
     listing = subprocess.run(
         ["meson", "introspect", "--tests", str(build)], check=True, stdout=subprocess.PIPE, encoding="utf-8"
     )
-    tests = [test for test in json.loads(listing.stdout) if words is None or words in test["name"]]
+    tests = [
+        test
+        for test in json.loads(listing.stdout)
+        if (words is None or words in test["name"]) and test["name"] not in without
+    ]
     total = Count()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         results = pool.map(lambda test: run_program(test, variables), tests)
@@ -196,15 +200,16 @@ def main():
     parser = argparse.ArgumentParser(description="run the tests of one build and count them")
     parser.add_argument("build", type=Path)
     parser.add_argument("--unit", action="store_true", help="only the unit tests")
+    parser.add_argument("--without", nargs="+", default=(), metavar="TEST", help="unit tests to leave out, by their names")
     parser.add_argument("-k", dest="words", help="only tests with this in their name")
     arguments = parser.parse_args()
     build = arguments.build.resolve()
     variables = environment(build)
     if arguments.unit:
-        total = run_unit_tests(build, arguments.words, variables)
+        total = run_unit_tests(build, arguments.words, arguments.without, variables)
     else:
         with Pytest(build, arguments.words, variables) as pytest:
-            total = run_unit_tests(build, arguments.words, variables)
+            total = run_unit_tests(build, arguments.words, arguments.without, variables)
             total.add(pytest.finish())
     if total.skipped > 0:
         print(f"{total.skipped} skipped")
