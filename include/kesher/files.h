@@ -96,7 +96,8 @@ struct kesher_put_list {
 
 /* Puts files; with KESHER_OK each is durable at the server. Small ones are sent ahead of answers, so that
  * many share the server's syncs. What the server has of a large one is not sent again. A file that
- * changes while it is sent is KESHER_FILE, and what came of it is forgotten. After KESHER_FILE,
+ * changes while it is sent is KESHER_FILE, and gets no name there: what came of it goes after
+ * some time. After KESHER_FILE,
  * KESHER_INVALID, KESHER_EXISTS and KESHER_REFUSED of one file others go on; after anything else no file is
  * asked for any more, and those that are out fail with KESHER_NOT_SENT. KESHER_OK when all were put, else
  * the status of the file that ended it, or of the last that failed. */
