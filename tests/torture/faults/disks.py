@@ -18,7 +18,7 @@ from .volume import Volume
 
 MIB = 1 << 20
 SIZE = 128 * MIB  # with less, there is no journal: it wants four times its size
-STORE_SIZE = 40 * MIB  # of which it has sixteen
+STORE_SIZE = 96 * MIB
 SPARES = (0, 0, 4096, 65536, MIB)
 EPISODES = 3
 QUIET_SECONDS = 0.3  # in which the journal's messages go to the database
@@ -130,7 +130,7 @@ def take_while_full(case: Case) -> None:
 
 
 def without_inodes(trial: Trial) -> None:
-    case = Case(trial, inodes=256)
+    case = Case(trial, inodes=4096)
     for _ in range(EPISODES):
         case.run_meanwhile(case.disk.take_inodes, case.disk.give_inodes)
         case.life.serves_again()
