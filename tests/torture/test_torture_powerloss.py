@@ -403,7 +403,7 @@ def test_older_directories_are_of_each_version_that_was_released(tmp_path):
 
 
 @needs_server
-@pytest.mark.parametrize("load", ["mixtures", "replacements", "checkpoints"])
+@pytest.mark.parametrize("load", ["mixtures", "replacements", "checkpoints", "own-files"])
 def test_a_recording_makes_the_directory_that_the_server_made(scratch, load):
     """Byte for byte: nothing escapes it."""
     made = record(scratch / "round", load, "1", orderly=True)

@@ -56,6 +56,30 @@ SYNCED_PLACES = [
         "removals",
         redundant="the note of the removal stays for a minute, and longer than any load lasts",
     ),
+    SyncedPlace(("fdatasync of a put,", "sync_data"), "own-files"),
+    SyncedPlace(("fsync of key.pem,", "write_and_sync"), "own-files"),
+    SyncedPlace(("fsync of data,", "ks_host_key_directory_open"), "own-files"),
+    SyncedPlace(
+        ("fsync of tls,", "ks_host_key_file_write_identity"),
+        "own-files",
+        redundant="tls/ is synced again behind what is shown, before anybody can connect",
+    ),
+    SyncedPlace(("fsync of tls,", "ks_host_key_shown_write"), "own-files", redundant="so it is behind the host key"),
+    SyncedPlace(("fsync of shown,",), "own-files", redundant="each start writes it anew"),
+    SyncedPlace(
+        ("fsync of certificate.pem,",), "own-files", redundant="one that is broken is made anew for the same key"
+    ),
+    SyncedPlace(
+        ("fdatasync of a user's file,", "sync_data"),
+        "broken-off-puts",
+        redundant="what is kept already was synced before it got its name",
+    ),
+    SyncedPlace(
+        ("fdatasync of a put,", "sync_parked"),
+        "broken-off-puts",
+        redundant="nobody is promised anything of a put before its end, and then it is synced again; this one is to "
+        "hear of write-back that has failed",
+    ),
     SyncedPlace(
         ("fsync of data,", "ks_store_directory_fill"),
         "registrations",

@@ -67,7 +67,7 @@ class Life:
         found, problems = look(self.server)
         self.problems += problems + self._ledger.settle(self._without_leavers(found))
         self.problems += use(self.server, found, KEY)
-        self.problems += use_own_files(self.server, found, self._ledger.known_puts(), is_all_there=True)
+        self.problems += use_own_files(self.server, found, self._ledger, is_all_there=True)
         for letter in self._ledger.letters.values():  # they have just been taken
             letter.state = "taken" if letter.state == "acknowledged" else letter.state
         self._descriptors = 0

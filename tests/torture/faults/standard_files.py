@@ -107,6 +107,7 @@ class OwnFiles:
             client.register(account, account.name)
             self.id = self.run.server.id_of(account)
             self.run.notes.add("registered", client.answered(), account.name, self.id, False)
+            self.run.notes.add("fingerprint", client.answered(), client.fingerprint)
             self.account = account
 
         with Guest(self.course, self._connect) as guest:

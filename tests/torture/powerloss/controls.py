@@ -90,6 +90,11 @@ REDUNDANT = {
     "commit was synced",
     "fsync of data, ks_store_directory_fill": "the directory is synced again when the journal is there; alone where "
     "the disk is too full for one",
+    "fdatasync of a user's file,": "what is kept already was synced before it got its name",
+    "fdatasync of a put, sync_parked": "of a put nobody is promised anything before its end, when it is synced again",
+    "of certificate.pem,": "a certificate that is missing or broken is made anew for the same key",
+    "of shown,": "each start writes it anew",
+    "of tls, sync_directory": "it is synced twice: behind the host key, and behind what is shown",
     "fsync of files, sync_files": "the removal is noted until a start has removed what is back again, and a minute "
     "longer: no recording is so long",
     "fsync of messages, finish": "what is in messages/ without a row the next start removes",

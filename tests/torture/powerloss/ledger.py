@@ -162,6 +162,7 @@ class Ledger:
         self.is_repaired = False
         self.accounts: set[str] = set()  # names of users who sign in, if they are there
         self.puts: dict[bytes, Put] = {}  # by their ids
+        self.fingerprint: bytes | None = None  # of the host key, once somebody knows it
 
     def copy(self) -> "Ledger":
         other = Ledger()
@@ -176,6 +177,7 @@ class Ledger:
         other.ids = dict(self.ids)
         other.damaged, other.is_repaired = dict(self.damaged), self.is_repaired
         other.accounts, other.puts = set(self.accounts), dict(self.puts)
+        other.fingerprint = self.fingerprint
         return other
 
     # -- what clients noted
@@ -232,6 +234,9 @@ class Ledger:
 
     def _note_account(self, name: str) -> None:
         self.accounts.add(name)
+
+    def _note_fingerprint(self, fingerprint: bytes) -> None:
+        self.fingerprint = fingerprint
 
     def _note_putting(self, put: Put) -> None:
         self.puts[put.id] = put

@@ -21,7 +21,7 @@ from peer.secure import Refused
 from peer.tls import TlsFailed
 
 from .clients import KIB, MIB, Run, in_threads
-from .ledger import LABEL, Found, Put, content_of, digest
+from .ledger import LABEL, Found, Ledger, Put, content_of, digest
 from .server import CountingSecureClient, Server
 
 NAMES = (*(f"file {number}" for number in range(6)), "a/b", "a/b/c", "b", "a b", "long/" * 40 + "name", "n" * 254)
@@ -64,6 +64,7 @@ def new_owner(run: Run) -> Owner:
         client.register(account, account.name)
         owner = Owner(account, run.server.id_of(account))
         run.notes.add("registered", client.answered(), account.name, owner.id, False)
+        run.notes.add("fingerprint", client.answered(), client.fingerprint)
     return owner
 
 
@@ -278,17 +279,19 @@ def large_own_files(run: Run) -> None:
 # -- on an image
 
 
-def use_own_files(server: Server, found: Found, puts: Sequence[Put], *, is_all_there: bool = False) -> list[str]:
-    """What is wrong for owners who sign in: the list, what they get, and where puts go on that broke off.
-    *is_all_there*: the server was killed, and no power lost, so what a put has is what was sent."""
+def use_own_files(server: Server, found: Found, owed: Ledger, *, is_all_there: bool = False) -> list[str]:
+    """What is wrong for owners who sign in: the host key, the list, what they get, and where puts go on that broke
+    off. *is_all_there*: the server was killed, and no power lost, so what a put has is what was sent."""
     problems: list[str] = []
     for name in sorted(found.accounts):
         owner, _ = found.users[name]
         kept = {key[1]: content for key, content in found.files.items() if key[0] == owner}
         try:
             with server.sign_in(account_of(name)) as client:
+                if owed.fingerprint not in (None, client.fingerprint):
+                    problems.append(f"host key changed: {name} does not know it")
                 problems += _look_at_files(client, name, kept)
-                for put in [put for put in puts if put.owner == owner][-RESUMED:]:
+                for put in [put for put in owed.known_puts() if put.owner == owner][-RESUMED:]:
                     problems += _go_on(client, put, is_all_there)
         except (Refused, ConnectionEnded, TlsFailed, OSError) as failure:
             problems.append(f"own files refused: {name}: {type(failure).__name__} {failure}")

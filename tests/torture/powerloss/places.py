@@ -13,6 +13,8 @@ from .recording import Entry, Kind, Sync
 
 _MAP = re.compile(r"^([\da-f]+)-([\da-f]+) \S+ ([\da-f]+) \S+ \S+ +(/.*)$", re.MULTILINE)
 _HEX = re.compile(r"[\da-f]{16,}")
+_PUT = re.compile(r"put-[\da-f]{32}-[\da-f]{32}")
+_TEMPORARY = re.compile(r"\.(.+)\.\d+\.tmp")
 _LEVELS = 3  # of callers that make a name
 
 
@@ -38,7 +40,7 @@ class Places:
         (maps,) = [entry.payload for entry in entries if entry.kind == Kind.MAPS]
         self._program = program
         self._modules = Modules(maps.decode())
-        self._files = dict(_names(before))
+        self._files = dict(_names(before)) | {number: "a user's file" for number in _files_of_users(before)}
         self._files |= {
             entry.inode: entry.name for entry in entries if entry.kind in (Kind.CREATE, Kind.MKDIR)
         }
@@ -70,6 +72,10 @@ class Places:
         name = self._files.get(inode, "the root").removesuffix(".new")  # a file's name until it is whole
         if name.endswith(".txt"):
             return "a note"
+        if _PUT.fullmatch(name):
+            return "a put"
+        if temporary := _TEMPORARY.fullmatch(name):
+            return temporary[1]
         return "something of a user's" if _HEX.fullmatch(name) else name
 
 
@@ -79,6 +85,15 @@ def _names(before: Snapshot) -> Iterator[tuple[int, str]]:
         for name, inside in before.content.items():
             yield inside.number, name
             yield from _names(inside)
+
+
+def _files_of_users(before: Snapshot) -> Iterator[int]:
+    """Those in files/, whose names are their users'."""
+    for part in ("data", "files"):
+        before = before.content.get(part) if before is not None else None
+    if before is not None:
+        for directory in before.content.values():
+            yield from (file.number for file in directory.content.values())
 
 
 @functools.lru_cache(maxsize=None)

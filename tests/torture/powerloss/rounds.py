@@ -210,7 +210,7 @@ def judge(root: Path, owed: Ledger) -> list[str]:
         found, problems = look(server)
         problems += owed.settle(found)
         problems += use(server, found, KEY, but=VICTIM if owed.damaged else "")
-        problems += use_own_files(server, found, owed.known_puts())
+        problems += use_own_files(server, found, owed)
     except AssertionError as failure:
         problems = [f"start failed: {str(failure)[-600:]}"]
     except Exception as failure:  # whatever it is, it is the server's answer

@@ -128,7 +128,7 @@ class Past:
     def use(self, found: Found) -> None:
         """After `settle`: everybody logs in, and takes what waits."""
         problems = use(self.server, found, KEY)
-        problems += use_own_files(self.server, found, self.ledger.known_puts(), is_all_there=True)
+        problems += use_own_files(self.server, found, self.ledger, is_all_there=True)
         for problem in problems:
             self.trial.problem(problem)
 

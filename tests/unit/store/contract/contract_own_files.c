@@ -276,9 +276,9 @@ static void many_ends_and_removals_may_be_asked_at_once(struct party *me)
     struct ks_store_remove_file removals[FILES];
     struct ks_stage *stages[FILES];
     char names[FILES][8];
-    for (uint8_t i = 0; i < FILES; i++) {
+    for (unsigned i = 0; i < FILES; i++) {
         snprintf(names[i], sizeof names[i], "%02u", i);
-        stages[i] = open_put(me, &id, i, names[i], 4, "");
+        stages[i] = open_put(me, &id, (uint8_t)i, names[i], 4, "");
         assert_int_equal(write_chunk(me, stages[i], "text", false), KS_OK);
     }
     for (unsigned i = 0; i < FILES; i++) {

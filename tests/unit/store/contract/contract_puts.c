@@ -68,9 +68,9 @@ static void puts_grow_beside_each_other(struct party *me)
     enum { PUTS = 8 };
     struct ks_client_id id = new_user(me, "alice");
     struct ks_stage *stages[PUTS];
-    for (uint8_t i = 0; i < PUTS; i++) {
+    for (unsigned i = 0; i < PUTS; i++) {
         char name[] = {(char)('a' + i), '\0'};
-        stages[i] = open_put(me, &id, i, name, 10, "");
+        stages[i] = open_put(me, &id, (uint8_t)i, name, 10, "");
     }
     for (unsigned i = 0; i < PUTS; i++)
         assert_int_equal(write_chunk(me, stages[i], "first ", false), KS_OK);
