@@ -31,6 +31,7 @@ static enum kesher_status ask(struct account_fixture *fixture, const struct secu
         KESHER_OK);
     enum kesher_status status = kesher_account_ask(account, &told, error);
     kesher_account_close(account);
+    secure_server_settle(fixture->server);
     fixture->server->lie_count = 0;
     if (status != KESHER_OK)
         assert_int_equal(error->status, status);
