@@ -59,6 +59,20 @@ _LIMIT = Contender("AES-128-GCM, both ends", None, _encryption, LIMIT,
                    "openssl speed: what all cores encrypt and decrypt who do nothing else")
 
 
+def _disk(measurement):
+    """What it takes to have as many bytes on the disk, with nothing else to do."""
+    path, target = files(measurement)[0], measurement.workspace.path / "on-disk"
+    os.sync()
+    outcome = measurement.workspace.run([find_program("dd"), f"if={path}", f"of={target}", "bs=1M", "oflag=direct",
+                                         "conv=fsync", "status=none"])
+    target.unlink()
+    return sample_of(measurement.load, outcome.seconds)
+
+
+_DISK_LIMIT = Contender("dd to the disk", None, _disk, LIMIT,
+                        "the file is written past the page cache, and synced: the ceiling of whoever waits for the disk")
+
+
 # ---- get ----
 
 def _warm(directory):
@@ -163,11 +177,11 @@ def _getters(workspace, last=()):
 
 def _getters_of_one(workspace):
     return _getters(workspace, [Contender("curl, nginx", FileNginx(workspace), _curl,
-                                          note="TLS 1.3; does not wait for the disk"), _LIMIT])
+                                          note="TLS 1.3; does not wait for the disk"), _LIMIT, _DISK_LIMIT])
 
 
 def _putters_of_one(workspace):
-    return _putters(workspace, [_LIMIT])
+    return _putters(workspace, [_LIMIT, _DISK_LIMIT])
 
 
 _ONE = {"files": 1, "size": 1 << 30}

@@ -12,8 +12,8 @@
 
 enum {
     WINDOW = 16,             /* requests ahead of their answers */
-    FETCHES = 30,            /* with two descriptors each, less than 64 */
-    SETTLED = 14,            /* complete files that are synced together, at most */
+    FETCHES = 78,            /* with two descriptors each, less than 160 */
+    SETTLED = 62,            /* complete files that are synced together, at most */
     PATIENCE_MS = 1000,      /* how long a complete file waits for another */
     SMALL = 1024 * 1024,     /* from there on a file is synced by itself */
     LONG = 16 * 1024 * 1024, /* of a partial file: nothing is asked for behind it, while it has to be read */

@@ -6,12 +6,13 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <time.h>
 
 enum {
     PIECE = 256 * 1024,      /* read and computed while it is in cache */
     SLICE = 4 * 1024 * 1024, /* after which it is asked whether the file is still wanted */
-    LARGE = 8 * 1024 * 1024, /* of larger files, what was read does not stay in memory */
+    LARGE = 8 * 1024 * 1024, /* of larger files, what is read here alone does not stay in memory */
     NAP_NS = 10 * 1000 * 1000,
     NAPS = 10, /* before a slice, at most: a server that is always busy gets there, too */
 };
@@ -30,11 +31,25 @@ static enum ks_result judge_still(const struct ks_stored_file *file)
     return is_same ? KS_OK : KS_INVALID;
 }
 
+/* Reads the next bytes into the buffer. What others have in memory is left there: they may be about to read
+ * it again. */
+static enum ks_result read_bytes(const struct ks_digest_reading *reading, uint64_t file_size, size_t size)
+{
+    const off_t offset = (off_t)reading->sum.length;
+    const struct iovec piece = {.iov_base = reading->buffer, .iov_len = size};
+    if (preadv2(reading->file->fd, &piece, 1, offset, RWF_NOWAIT) == (ssize_t)size)
+        return KS_OK;
+    enum ks_result result = ks_stored_file_read_at(reading->file, reading->sum.length, reading->buffer, size);
+    if (file_size >= LARGE)
+        (void)posix_fadvise(reading->file->fd, offset, (off_t)size, POSIX_FADV_DONTNEED);
+    return result;
+}
+
 static enum ks_result read_piece(struct ks_digest_reading *reading, uint64_t file_size)
 {
     const uint64_t left = file_size - reading->sum.length;
     const size_t size = left < PIECE ? (size_t)left : PIECE;
-    enum ks_result result = ks_stored_file_read_at(reading->file, reading->sum.length, reading->buffer, size);
+    enum ks_result result = read_bytes(reading, file_size, size);
     if (result == KS_OK)
         result = ks_digest_add(reading->digest, reading->buffer, size);
     if (result == KS_OK)
@@ -78,8 +93,6 @@ static enum ks_result read_slice(struct ks_digest_reading *reading)
     enum ks_result result = judge_still(file);
     while (result == KS_OK && reading->sum.length < file_size && reading->sum.length - from < SLICE)
         result = is_cancelled(reading) ? KS_CLOSED : read_piece(reading, file_size);
-    if (file_size >= LARGE)
-        (void)posix_fadvise(file->fd, (off_t)from, (off_t)(reading->sum.length - from), POSIX_FADV_DONTNEED);
     if (result == KS_OK && reading->sum.length < file_size)
         return KS_MORE;
     return result == KS_OK ? end_reading(reading) : result;
@@ -89,6 +102,8 @@ static enum ks_result read_slice(struct ks_digest_reading *reading)
 static enum ks_result read_file(struct ks_digest_reading *reading)
 {
     enum ks_result result = ks_digest_finish(reading->digest, reading->sha256);
+    /* Nothing is read ahead, so that it shows which pieces others have in memory. */
+    (void)posix_fadvise(reading->file->fd, 0, 0, POSIX_FADV_RANDOM);
     reading->sum = ks_cksum_start();
     if (result == KS_OK)
         result = KS_MORE;

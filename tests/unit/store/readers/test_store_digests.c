@@ -1,6 +1,10 @@
 /* Unit tests of SHA-256 of users' files, src/store/embedded/readers/digests.c. */
 #include "unit/store/own_files_fixture.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/uio.h>
+
 static void sha256_of(const void *bytes, size_t size, uint8_t sha256[static KS_SHA256_SIZE])
 {
     assert_int_equal(ks_sha256(bytes, size, sha256), KS_OK);
@@ -55,6 +59,29 @@ int __wrap_pthread_setschedparam(pthread_t thread, int policy, const struct sche
     (void)thread;
     (void)parameters;
     assert_int_equal(policy, SCHED_IDLE);
+    return 0;
+}
+
+static atomic_bool nothing_is_in_memory;
+static atomic_uint dropped; /* pieces that were not to stay in memory */
+
+ssize_t __real_preadv64v2(int fd, const struct iovec *pieces, int count, off_t offset, int flags);
+ssize_t __wrap_preadv64v2(int fd, const struct iovec *pieces, int count, off_t offset, int flags);
+ssize_t __wrap_preadv64v2(int fd, const struct iovec *pieces, int count, off_t offset, int flags)
+{
+    if (!nothing_is_in_memory)
+        return __real_preadv64v2(fd, pieces, count, offset, flags & ~RWF_NOWAIT); /* tmpfs refuses the flag */
+    errno = EAGAIN;
+    return -1;
+}
+
+int __wrap_posix_fadvise64(int fd, off_t offset, off_t size, int advice);
+int __wrap_posix_fadvise64(int fd, off_t offset, off_t size, int advice)
+{
+    (void)fd;
+    (void)offset;
+    (void)size;
+    dropped += advice == POSIX_FADV_DONTNEED ? 1 : 0;
     return 0;
 }
 /* NOLINTEND(bugprone-reserved-identifier) */
@@ -170,6 +197,28 @@ static void a_large_file_is_computed_in_slices(void **state)
     assert_int_equal(digest(house, &users.alice, "large", sha256), KS_OK);
     assert_memory_equal(sha256, expected, sizeof expected);
     free(bytes);
+}
+
+/* Keeps nine mebibytes, and waits for their SHA-256. How many pieces of them were dropped from memory. */
+static unsigned count_dropped(struct house *house, const struct ks_client_id *id, const char *name)
+{
+    enum { SIZE = 9 * 1024 * 1024 };
+    uint8_t *bytes = many_bytes(SIZE);
+    dropped = 0;
+    keep_bytes(house, id, name, bytes, SIZE);
+    wait_until_all_is_known(house);
+    free(bytes);
+    return dropped;
+}
+
+static void what_others_have_in_memory_stays_there(void **state)
+{
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    assert_int_equal(count_dropped(house, &users.alice, "in memory"), 0);
+    nothing_is_in_memory = true;
+    assert_int_equal(count_dropped(house, &users.alice, "on the disk"), 36);
+    nothing_is_in_memory = false;
 }
 
 static void who_asks_together_is_answered_together(void **state)
@@ -645,6 +694,7 @@ int main(void)
         HOUSE_TEST(a_digest_is_computed_when_it_is_asked_for_and_kept),
         HOUSE_TEST(nobody_has_to_ask),
         HOUSE_TEST(a_large_file_is_computed_in_slices),
+        HOUSE_TEST(what_others_have_in_memory_stays_there),
         HOUSE_TEST(who_asks_together_is_answered_together),
         HOUSE_TEST(what_is_not_there_has_no_digest),
         HOUSE_TEST(an_adopted_file_gets_a_digest_and_a_time),
