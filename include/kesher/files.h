@@ -140,7 +140,8 @@ struct kesher_get_list {
  * for a name that the account has no file of; KESHER_EXISTS for a target that is there; KESHER_INVALID for a
  * target that leaves the directory, or that the file system cannot have; KESHER_FILE for what cannot be
  * written; KESHER_MISMATCH where the server's file is damaged. After these others go on; for the rest as
- * kesher_files_put. Of many files it has up to 160 descriptors open, so that they share their syncs. */
+ * kesher_files_put. Of many files it has up to 160 descriptors open, so that they share their syncs; fewer
+ * where that is more than a quarter of what RLIMIT_NOFILE allows. */
 KESHER_API enum kesher_status kesher_files_get(struct kesher_files *files, const struct kesher_get_list *list,
                                                struct kesher_error *error);
 

@@ -9,11 +9,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 enum {
-    WINDOW = 16,             /* requests ahead of their answers */
-    FETCHES = 78,            /* with two descriptors each, less than 160 */
-    SETTLED = 62,            /* complete files that are synced together, at most */
+    WINDOW = 16,  /* requests ahead of their answers */
+    FETCHES = 78, /* at most, with two descriptors each: less than 160 */
+    FETCHES_FEWEST = WINDOW + 4,
+    DESCRIPTORS_PART = 4,    /* of the descriptors that the program may have, fetches use one in so many */
     PATIENCE_MS = 1000,      /* how long a complete file waits for another */
     SMALL = 1024 * 1024,     /* from there on a file is synced by itself */
     LONG = 16 * 1024 * 1024, /* of a partial file: nothing is asked for behind it, while it has to be read */
@@ -30,6 +32,7 @@ struct window {
     size_t asked; /* of the queue, on this connection */
     struct ks_fetch *complete[FETCHES];
     size_t complete_count;
+    size_t settled;             /* so many of them are synced together, at most */
     uint64_t complete_since_ms; /* the first of them */
     bool is_over;               /* there are no more */
     bool is_blamed;             /* a file that could not be begun ends the call */
@@ -87,7 +90,7 @@ static void complete(struct window *window, struct ks_fetch *fetch)
     if (window->complete_count == 0)
         window->complete_since_ms = now_ms;
     window->complete[window->complete_count++] = fetch;
-    if (window->complete_count >= SETTLED || fetch->result.size >= SMALL ||
+    if (window->complete_count >= window->settled || fetch->result.size >= SMALL ||
         now_ms - window->complete_since_ms >= PATIENCE_MS)
         settle(window);
 }
@@ -212,11 +215,25 @@ static enum kesher_status fetch_all(struct ks_client_session *session, void *con
 
 /* ---- the call ---- */
 
+/* How many there may be at a time: the program needs descriptors for other things, too. */
+static size_t count_fetches(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return FETCHES_FEWEST;
+    rlim_t count = limit.rlim_cur / DESCRIPTORS_PART / KS_LANDING_DESCRIPTORS;
+    if (count > FETCHES)
+        return FETCHES;
+    return count < FETCHES_FEWEST ? FETCHES_FEWEST : (size_t)count;
+}
+
 static void init(struct window *window, const struct kesher_get_list *list)
 {
+    size_t count = count_fetches();
     window->list = list;
     window->request = ks_files_request("get files", NULL);
-    for (size_t i = 0; i < FETCHES; i++)
+    window->settled = count - WINDOW;
+    for (size_t i = 0; i < count; i++)
         window->free[window->free_count++] = &window->fetches[i];
 }
 
