@@ -1,5 +1,6 @@
 /* Unit tests of client/home/account_file.h, account_text.h and <kesher/passphrase.h>. scrypt is a cheap one
  * here, and calls that write to the disk end the program, or fail, where a test wants it. */
+#include "unit/client/ending_disk.h"
 #include "unit/client/home_fixture.h"
 
 #include "client/home/account_file.h"
@@ -9,67 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/wait.h>
-
-/* ---- the disk, and a program that dies ---- */
-
-enum { NEVER = -1, DIED = 99 };
-
-static int calls_until_end = NEVER;
-static bool end_is_failure; /* ENOSPC from then on, not death */
-
-static bool call_fails(void)
-{
-    if (calls_until_end == NEVER)
-        return false;
-    if (calls_until_end > 0) {
-        calls_until_end--;
-        return false;
-    }
-    if (!end_is_failure)
-        _exit(DIED);
-    errno = ENOSPC;
-    return true;
-}
-
-/* The names are the linker's. NOLINTBEGIN(bugprone-reserved-identifier) */
-ssize_t __real_write(int fd, const void *bytes, size_t size);
-ssize_t __wrap_write(int fd, const void *bytes, size_t size);
-int __real_fsync(int fd);
-int __wrap_fsync(int fd);
-int __real_fchmod(int fd, mode_t mode);
-int __wrap_fchmod(int fd, mode_t mode);
-int __real_renameat(int from_fd, const char *from, int to_fd, const char *to);
-int __wrap_renameat(int from_fd, const char *from, int to_fd, const char *to);
-struct ks_scrypt_cost __wrap_ks_scrypt_cost_usual(void);
-/* NOLINTEND(bugprone-reserved-identifier) */
-
-ssize_t __wrap_write(int fd, const void *bytes, size_t size)
-{
-    /* Half of it gets to the disk. */
-    if (calls_until_end == 0)
-        assert_true(__real_write(fd, bytes, size / 2) >= 0);
-    return call_fails() ? -1 : __real_write(fd, bytes, size);
-}
-
-int __wrap_fsync(int fd)
-{
-    return call_fails() ? -1 : __real_fsync(fd);
-}
-
-int __wrap_fchmod(int fd, mode_t mode)
-{
-    return call_fails() ? -1 : __real_fchmod(fd, mode);
-}
-
-int __wrap_renameat(int from_fd, const char *from, int to_fd, const char *to)
-{
-    return call_fails() ? -1 : __real_renameat(from_fd, from, to_fd, to);
-}
-
-struct ks_scrypt_cost __wrap_ks_scrypt_cost_usual(void)
-{
-    return (struct ks_scrypt_cost){.log_n = 4, .r = 1, .p = 1};
-}
 
 /* ---- passphrases ---- */
 
