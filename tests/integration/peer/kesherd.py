@@ -8,6 +8,7 @@ import sqlite3
 import struct
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -287,3 +288,14 @@ def open_descriptors(server: Kesherd) -> list[Path]:
         return list(Path(f"/proc/{server.process.pid}/fd").iterdir())
     except PermissionError:
         pytest.skip("only root sees the descriptors of a program that hides its memory")
+
+
+def open_files_of_users(server: Kesherd) -> list[Path]:
+    """Those that it has open: a file that was put is summed when nobody else wants a core."""
+    opened = []
+    for descriptor in open_descriptors(server):
+        with suppress(FileNotFoundError):  # one that has just been closed
+            path = descriptor.readlink()
+            if server.data / "files" in path.parents:
+                opened.append(path)
+    return opened

@@ -7,13 +7,15 @@ The number of a round says what fails, where all are gone through: `number_of`.
 import errno
 import random
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from harness.campaign import Campaign, Trial
-from peer.kesherd import open_descriptors
+from peer.kesherd import open_descriptors, open_files_of_users
+from powerloss.guest import PATIENCE
 from powerloss.server import Server
 
 from .failing import NO_OPERATORS, FailingServer, needs
@@ -63,7 +65,11 @@ class FailingCalls(FailingServer):
 
     def descriptors(self) -> tuple[float, Counter]:
         """How many it has, and the files among them; but for the database itself: where opening it has failed, SQLite
-        keeps the descriptor for the next connection, since to close it would give up the locks of all others."""
+        keeps the descriptor for the next connection, since to close it would give up the locks of all others. A file that
+        is just summed is closed soon, when nobody else wants a core."""
+        end = time.monotonic() + PATIENCE
+        while open_files_of_users(self.server) and time.monotonic() < end:
+            time.sleep(0.02)
         files = Counter()
         for path in open_descriptors(self.server):
             with suppress(FileNotFoundError):  # one that has just been closed

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from peer.conversation import wait_until
 from peer.frames import NO_ID, Answer, request
-from peer.kesherd import Kesherd, open_descriptors
+from peer.kesherd import Kesherd, open_descriptors, open_files_of_users
 from peer.messages import MessagesClient
 
 WATCH_SECONDS = 2
@@ -39,8 +39,14 @@ def open_numbers(server: Kesherd) -> list[int]:
     return sorted(int(path.name) for path in open_descriptors(server))
 
 
+def has_summed_files(server: Kesherd) -> bool:
+    """It does not come to open a file, or close one, that nobody has asked for."""
+    return server.rows("SELECT count(*) FROM files WHERE SHA256 IS NULL") == [(0,)] and not open_files_of_users(server)
+
+
 def take_away_descriptors(server: Kesherd) -> None:
     """From now on it gets no descriptor whose number is higher than those that it has."""
+    wait_until(lambda: has_summed_files(server), "the SHA-256 of all files")
     set_soft_limit(server, open_numbers(server)[-1] + 1)
 
 
