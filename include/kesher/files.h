@@ -96,11 +96,10 @@ struct kesher_put_list {
 
 /* Puts files; with KESHER_OK each is durable at the server. Small ones are sent ahead of answers, so that
  * many share the server's syncs. What the server has of a large one is not sent again. A file that
- * changes while it is sent is KESHER_FILE, and gets no name there: what came of it goes after
- * some time. After KESHER_FILE,
- * KESHER_INVALID, KESHER_EXISTS and KESHER_REFUSED of one file others go on; after anything else no file is
- * asked for any more, and those that are out fail with KESHER_NOT_SENT. KESHER_OK when all were put, else
- * the status of the file that ended it, or of the last that failed. */
+ * changes while it is sent is KESHER_FILE, and gets no name there: what came of it goes after some time.
+ * After KESHER_FILE, KESHER_INVALID, KESHER_EXISTS and KESHER_REFUSED of one file others go on; after
+ * anything else no file is asked for any more, and those that are out fail with KESHER_NOT_SENT. KESHER_OK
+ * when all were put, else the status of the file that ended it, or of the last that failed. */
 KESHER_API enum kesher_status kesher_files_put(struct kesher_files *files, const struct kesher_put_list *list,
                                                struct kesher_error *error);
 
@@ -140,8 +139,8 @@ struct kesher_get_list {
  * for a name that the account has no file of; KESHER_EXISTS for a target that is there; KESHER_INVALID for a
  * target that leaves the directory, or that the file system cannot have; KESHER_FILE for what cannot be
  * written; KESHER_MISMATCH where the server's file is damaged. After these others go on; for the rest as
- * kesher_files_put. Of many files it has up to 160 descriptors open, so that they share their syncs; fewer
- * where that is more than a quarter of what RLIMIT_NOFILE allows. */
+ * kesher_files_put. Of many files it has up to 156 descriptors open, so that they share their syncs; where
+ * that is more than a quarter of what RLIMIT_NOFILE allows, that quarter, but at least 40. */
 KESHER_API enum kesher_status kesher_files_get(struct kesher_files *files, const struct kesher_get_list *list,
                                                struct kesher_error *error);
 

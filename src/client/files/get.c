@@ -12,14 +12,16 @@
 #include <sys/resource.h>
 
 enum {
-    WINDOW = 16,  /* requests ahead of their answers */
-    FETCHES = 78, /* at most, with two descriptors each: less than 160 */
-    FETCHES_FEWEST = WINDOW + 4,
+    WINDOW = 16,                 /* requests ahead of their answers */
+    FETCHES = 78,                /* at most, with two descriptors each */
+    FETCHES_FEWEST = WINDOW + 4, /* however few descriptors there may be */
     DESCRIPTORS_PART = 4,    /* of the descriptors that the program may have, fetches use one in so many */
     PATIENCE_MS = 1000,      /* how long a complete file waits for another */
     SMALL = 1024 * 1024,     /* from there on a file is synced by itself */
     LONG = 16 * 1024 * 1024, /* of a partial file: nothing is asked for behind it, while it has to be read */
 };
+
+_Static_assert(FETCHES - WINDOW <= (int)KS_LANDINGS_LIMIT, "all that are complete are settled together");
 
 struct window {
     const struct kesher_get_list *list;

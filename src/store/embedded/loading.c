@@ -229,12 +229,10 @@ static bool has_size(sqlite3_stmt *row, uint64_t size)
 }
 
 /* A file that was written at another time than its row's is another one. That one of another size was written
- * at the same time is damage, and is for the check to tell. A row without a size is nothing's: whatever else
- * it tells, the size is needed from the start. */
+ * at the same time is damage, and is for the check to tell. */
 static bool is_row_of(sqlite3_stmt *row, uint64_t size, int64_t written)
 {
-    if (sqlite3_column_type(row, FILE_SIZE) == SQLITE_INTEGER &&
-        sqlite3_column_type(row, FILE_WRITTEN) == SQLITE_INTEGER)
+    if (sqlite3_column_type(row, FILE_WRITTEN) == SQLITE_INTEGER)
         return sqlite3_column_int64(row, FILE_WRITTEN) == written;
     return has_size(row, size);
 }

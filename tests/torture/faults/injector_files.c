@@ -99,10 +99,10 @@ static ssize_t move_bytes(enum injector_kind kind, long number, int fd, const vo
     return -1;
 }
 
-/* Of several pieces, a short write has a part of the first one. */
-static ssize_t write_pieces(int fd, const struct iovec *pieces, int count, off_t offset, int flags)
+/* Of several pieces, a short one has a part of the first. */
+static ssize_t move_pieces(enum injector_kind kind, long number, int fd, const struct iovec *pieces,
+                           int count, off_t offset, int flags)
 {
-    enum injector_kind kind = kind_of_write(fd);
     struct injector_verdict verdict = injector_judge(kind);
     if (verdict.error != 0 && (!verdict.is_short || is_whole_or_nothing(kind))) {
         errno = verdict.error;
@@ -111,8 +111,8 @@ static ssize_t write_pieces(int fd, const struct iovec *pieces, int count, off_t
     struct iovec part = count > 0 ? pieces[0] : (struct iovec){.iov_len = 0};
     if (verdict.is_short)
         part.iov_len = short_size(fd, part.iov_len);
-    ssize_t result = verdict.is_short ? syscall(SYS_pwritev2, fd, &part, 1, offset, 0L, flags)
-                                      : syscall(SYS_pwritev2, fd, pieces, count, offset, 0L, flags);
+    ssize_t result = verdict.is_short ? syscall(number, fd, &part, 1, offset, 0L, flags)
+                                      : syscall(number, fd, pieces, count, offset, 0L, flags);
     if (verdict.error == 0)
         return result;
     errno = verdict.error;
@@ -122,6 +122,10 @@ static ssize_t write_pieces(int fd, const struct iovec *pieces, int count, off_t
 ssize_t injected_read(int fd, void *bytes, size_t size) INSTEAD_OF("read");
 ssize_t injected_pread(int fd, void *bytes, size_t size, off_t offset) INSTEAD_OF("pread");
 ssize_t injected_pread64(int fd, void *bytes, size_t size, off_t offset) INSTEAD_OF("pread64");
+ssize_t injected_preadv2(int fd, const struct iovec *pieces, int count, off_t offset, int flags)
+    INSTEAD_OF("preadv2");
+ssize_t injected_preadv64v2(int fd, const struct iovec *pieces, int count, off_t offset, int flags)
+    INSTEAD_OF("preadv64v2");
 ssize_t injected_write(int fd, const void *bytes, size_t size) INSTEAD_OF("write");
 ssize_t injected_pwrite(int fd, const void *bytes, size_t size, off_t offset) INSTEAD_OF("pwrite");
 ssize_t injected_pwrite64(int fd, const void *bytes, size_t size, off_t offset) INSTEAD_OF("pwrite64");
@@ -145,6 +149,16 @@ ssize_t injected_pread64(int fd, void *bytes, size_t size, off_t offset)
     return injected_pread(fd, bytes, size, offset);
 }
 
+ssize_t injected_preadv2(int fd, const struct iovec *pieces, int count, off_t offset, int flags)
+{
+    return move_pieces(kind_of_read(fd), SYS_preadv2, fd, pieces, count, offset, flags);
+}
+
+ssize_t injected_preadv64v2(int fd, const struct iovec *pieces, int count, off_t offset, int flags)
+{
+    return injected_preadv2(fd, pieces, count, offset, flags);
+}
+
 ssize_t injected_write(int fd, const void *bytes, size_t size)
 {
     return move_bytes(kind_of_write(fd), SYS_write, fd, bytes, size, 0);
@@ -162,12 +176,12 @@ ssize_t injected_pwrite64(int fd, const void *bytes, size_t size, off_t offset)
 
 ssize_t injected_pwritev2(int fd, const struct iovec *pieces, int count, off_t offset, int flags)
 {
-    return write_pieces(fd, pieces, count, offset, flags);
+    return move_pieces(kind_of_write(fd), SYS_pwritev2, fd, pieces, count, offset, flags);
 }
 
 ssize_t injected_pwritev64v2(int fd, const struct iovec *pieces, int count, off_t offset, int flags)
 {
-    return write_pieces(fd, pieces, count, offset, flags);
+    return move_pieces(kind_of_write(fd), SYS_pwritev2, fd, pieces, count, offset, flags);
 }
 
 /* ---- syncs and sizes ---- */

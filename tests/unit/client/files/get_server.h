@@ -392,6 +392,16 @@ static inline void get_leave_part(struct get_fixture *fixture, const char *name,
     close(fd);
 }
 
+static inline const uint8_t *content_of(const struct get_fixture *fixture)
+{
+    return fixture->server->content;
+}
+
+static inline void expect_content(const struct get_fixture *fixture, const char *target, size_t size)
+{
+    assert_true(directory_holds(fixture->target->directory, target, fixture->server->content, size));
+}
+
 #define GET_TEST(function) cmocka_unit_test_setup_teardown(function, open_get_fixture, close_get_fixture)
 
 #endif

@@ -6,11 +6,6 @@
 
 enum { SIZE = 10000 };
 
-static const uint8_t *content_of(const struct get_fixture *fixture)
-{
-    return fixture->server->content;
-}
-
 /* One file that is lied about, and another one behind it. */
 static void want_two(struct get_fixture *fixture)
 {

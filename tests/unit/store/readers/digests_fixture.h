@@ -79,6 +79,18 @@ ssize_t __wrap_preadv64v2(int fd, const struct iovec *pieces, int count, off_t o
     return -1;
 }
 
+static atomic_bool files_are_unreadable; /* by pread(2) */
+
+ssize_t __real_pread64(int fd, void *bytes, size_t size, off_t offset);
+ssize_t __wrap_pread64(int fd, void *bytes, size_t size, off_t offset);
+ssize_t __wrap_pread64(int fd, void *bytes, size_t size, off_t offset)
+{
+    if (!files_are_unreadable)
+        return __real_pread64(fd, bytes, size, offset);
+    errno = EIO;
+    return -1;
+}
+
 int __wrap_posix_fadvise64(int fd, off_t offset, off_t size, int advice);
 int __wrap_posix_fadvise64(int fd, off_t offset, off_t size, int advice)
 {

@@ -295,6 +295,25 @@ static void damage_is_found_and_looked_at_again_by_the_next_start(void **state)
     assert_digest(house, &users.alice, "a", "hello");
 }
 
+static void a_file_that_cannot_be_read_is_looked_at_again_by_the_next_start(void **state)
+{
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    struct held_threads held;
+    threads_hold(house, &held);
+    keep_text(house, &users.alice, "a", "hello");
+    nothing_is_in_memory = true;
+    files_are_unreadable = true;
+    threads_let_go(&held);
+    enum ks_result result = try_digest(house, &users.alice, "a");
+    nothing_is_in_memory = false;
+    files_are_unreadable = false;
+    assert_int_equal(result, KS_INVALID);
+    assert_false(facts_of(house, &users.alice, "a").has_sha256);
+    house_restart(house);
+    assert_digest(house, &users.alice, "a", "hello");
+}
+
 static void a_file_that_is_gone_or_has_another_size_has_no_digest(void **state)
 {
     struct house *house = *state;
@@ -559,6 +578,7 @@ int main(void)
         HOUSE_TEST(a_file_whose_row_is_not_committed_yet_is_not_damaged),
         HOUSE_TEST(a_file_that_is_put_again_keeps_its_digest),
         HOUSE_TEST(damage_is_found_and_looked_at_again_by_the_next_start),
+        HOUSE_TEST(a_file_that_cannot_be_read_is_looked_at_again_by_the_next_start),
         HOUSE_TEST(a_file_that_is_gone_or_has_another_size_has_no_digest),
         HOUSE_TEST(a_row_that_is_not_sound_stops_nobody),
         HOUSE_TEST(what_was_not_computed_is_computed_after_a_restart),
