@@ -150,25 +150,31 @@ class OwnFiles:
                 self._take(guest, put_all)
 
     @contextlib.contextmanager
-    def _may_be_refused(self, reason: Reason) -> Iterator[None]:
+    def _may_be_refused(self, *reasons: Reason) -> Iterator[None]:
         """Only where something was refused before, as faults have it."""
         try:
             yield
         except Refusal as refused:
-            if not self.was_refused or refused.reason != reason:
+            if not self.was_refused or refused.reason not in reasons:
                 raise
 
     def _sum(self, client: CountingSecureClient) -> None:
-        """Where its puts were refused, it may not be there."""
-        with self._may_be_refused(Reason.NO_FILE):
+        """Where its puts were refused, it may not be there, or be what the next start says, as for `_look`."""
+        with self._may_be_refused(Reason.NO_FILE, Reason.DAMAGED):
             client.digest_file("b")
 
     def _look(self, client: CountingSecureClient) -> None:
         """What is listed can be got, as it is listed, as a whole and from its middle on; but for a file whose put was
-        refused when it was in its place already: what it is, the next start says."""
+        refused when it was in its place already: what it is, the next start says. What was asked behind a refusal, on
+        a connection that was left, may be done meanwhile: what it has removed is not listed again."""
         for file in client.list_files():
-            with self._may_be_refused(Reason.DAMAGED):
-                self._get(client, file)
+            try:
+                with self._may_be_refused(Reason.DAMAGED):
+                    self._get(client, file)
+            except Refusal as refused:
+                if not self.was_refused or refused.reason != Reason.NO_FILE:
+                    raise
+                assert file.name not in [other.name for other in client.list_files()], file
 
     def _get(self, client: CountingSecureClient, file: File) -> None:
         content = client.content_of(file.name)
