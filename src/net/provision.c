@@ -4,10 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+enum { POOL_THREADS = 4 }; /* libuv's default */
 
 static void nothing_happens(uv_poll_t *poll, int status, int events)
 {
@@ -53,6 +56,29 @@ enum ks_result ks_provision_watchers(uv_loop_t *loop, unsigned descriptors)
     return done ? KS_OK : KS_IO;
 }
 
+static void *live_while_locked(void *lock)
+{
+    pthread_mutex_lock(lock);
+    pthread_mutex_unlock(lock);
+    return NULL;
+}
+
+/* Whether there can be as many threads as the pool is about to start, at a time: libuv would abort. What
+ * theirs had, stacks and all, the C library keeps for the next ones. */
+static bool are_threads_affordable(void)
+{
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    pthread_t threads[POOL_THREADS];
+    unsigned count = 0;
+    pthread_mutex_lock(&lock);
+    while (count < POOL_THREADS && pthread_create(&threads[count], NULL, live_while_locked, &lock) == 0)
+        count++;
+    pthread_mutex_unlock(&lock);
+    for (unsigned i = 0; i < count; i++)
+        pthread_join(threads[i], NULL);
+    return count == POOL_THREADS;
+}
+
 static void do_nothing(uv_work_t *work)
 {
     (void)work;
@@ -66,5 +92,7 @@ static void nothing_done(uv_work_t *work, int status)
 
 enum ks_result ks_provision_pool(uv_loop_t *loop, uv_work_t *work)
 {
+    if (!are_threads_affordable())
+        return KS_NO_MEMORY;
     return uv_queue_work(loop, work, do_nothing, nothing_done) == 0 ? KS_OK : KS_IO;
 }

@@ -13,7 +13,7 @@
 enum ks_result ks_provision_watchers(uv_loop_t *loop, unsigned descriptors);
 
 /* Starts the threads of the pool, of which there is one for all loops. `work` is libuv's until this loop has
- * run. KS_OK, KS_IO. */
+ * run. KS_OK, KS_IO; KS_NO_MEMORY: the system has no memory for them, or gives no more threads. */
 enum ks_result ks_provision_pool(uv_loop_t *loop, uv_work_t *work);
 
 #endif

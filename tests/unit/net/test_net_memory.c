@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
@@ -39,6 +40,7 @@ static void *uv_calloc(size_t count, size_t size)
 /* ---- threads: libuv's calls come here, for this is the program ---- */
 
 static _Atomic bool no_threads;
+static _Atomic int threads_left = INT_MAX; /* that are given, before there are none */
 
 __attribute__((visibility("default"))) int pthread_create(pthread_t *thread, const pthread_attr_t *attr,
                                                           void *(*start_routine)(void *), void *arg)
@@ -46,7 +48,8 @@ __attribute__((visibility("default"))) int pthread_create(pthread_t *thread, con
     int (*next)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) = NULL;
     void *symbol = dlsym(RTLD_NEXT, "pthread_create");
     memcpy(&next, &symbol, sizeof next);
-    return atomic_load(&no_threads) ? EAGAIN : next(thread, attr, start_routine, arg);
+    bool is_refused = atomic_load(&no_threads) || atomic_fetch_sub(&threads_left, 1) <= 0;
+    return is_refused ? EAGAIN : next(thread, attr, start_routine, arg);
 }
 
 /* ---- a service that answers each byte, from the pool ---- */
@@ -132,6 +135,23 @@ static void assert_served(int fd, uint8_t byte)
     assert_int_equal(answer, (uint8_t)(byte + 1));
 }
 
+/* libuv would not survive it. */
+static void a_start_without_threads_for_the_pool_is_refused(void **state)
+{
+    (void)state;
+    struct ks_log log = fixture_log();
+    const struct ks_net_options options = {.workers = 1, .clock = ks_clock_system(), .log = &log};
+    struct ks_net *net = NULL;
+    for (int count = 0; count < 4; count++) {
+        atomic_store(&threads_left, count);
+        assert_int_equal(ks_net_open(&options, &net), KS_NO_MEMORY);
+    }
+    atomic_store(&threads_left, INT_MAX);
+    assert_int_equal(ks_net_open(&options, &net), KS_OK);
+    ks_net_close(net);
+    close(log.fd);
+}
+
 static void a_server_without_memory_for_libuv_serves_a_crowd(void **state)
 {
     (void)state;
@@ -187,6 +207,7 @@ int main(void)
     if (uv_replace_allocator(uv_malloc, uv_realloc, uv_calloc, free) != 0)
         return EXIT_FAILURE;
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_start_without_threads_for_the_pool_is_refused),
         cmocka_unit_test(a_server_without_memory_for_libuv_serves_a_crowd),
         cmocka_unit_test(no_descriptor_comes_that_there_is_no_room_for),
     };
