@@ -32,7 +32,7 @@ static enum ks_result judge_still(const struct ks_stored_file *file)
 }
 
 /* Reads the next bytes into the buffer. What others have in memory is left there: they may be about to read
- * it again. */
+ * it again. What the disk does not give counts as damaged: it would be read for ever. */
 static enum ks_result read_bytes(const struct ks_digest_reading *reading, uint64_t file_size, size_t size)
 {
     const off_t offset = (off_t)reading->sum.length;
@@ -42,7 +42,7 @@ static enum ks_result read_bytes(const struct ks_digest_reading *reading, uint64
     enum ks_result result = ks_stored_file_read_at(reading->file, reading->sum.length, reading->buffer, size);
     if (file_size >= LARGE)
         (void)posix_fadvise(reading->file->fd, offset, (off_t)size, POSIX_FADV_DONTNEED);
-    return result;
+    return result == KS_IO ? KS_INVALID : result;
 }
 
 static enum ks_result read_piece(struct ks_digest_reading *reading, uint64_t file_size)
@@ -111,7 +111,7 @@ static enum ks_result read_file(struct ks_digest_reading *reading)
         let_others_go_first(reading);
         result = read_slice(reading);
     }
-    return result == KS_IO ? KS_INVALID : result;
+    return result;
 }
 
 static void run_finished(struct ks_task *task)

@@ -24,7 +24,7 @@ struct ks_digest_reading {
 
     /* What it has come to. KS_OK with the SHA-256; KS_INVALID: the file is damaged, that is, its cksum is not
      * the row's, it was changed meanwhile, or it cannot be read; KS_NOT_FOUND: it was removed, and its space
-     * is wanted; KS_CLOSED: cancelled; KS_CRYPTO, KS_NO_MEMORY. */
+     * is wanted; KS_CLOSED: cancelled; KS_IO: it cannot be looked at; KS_CRYPTO, KS_NO_MEMORY. */
     enum ks_result result;
     uint8_t sha256[KS_FILE_SHA256_SIZE];
 };

@@ -261,18 +261,19 @@ static int open_without_trace(const struct ks_stored_file *file)
     return fd < 0 && errno == EPERM ? openat(file->files->directory_fd, file->row.path, flags) : fd;
 }
 
-/* KS_PENDING for what is not the row's. */
+/* KS_PENDING for what is not the row's; a file that cannot be looked at may be. */
 static enum ks_result open_file(struct ks_stored_file *file)
 {
     file->fd = open_without_trace(file);
     if (file->fd < 0)
         return errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == ENXIO ? KS_PENDING
                                                                                        : failure_of(errno);
-    if (fstat(file->fd, &file->status) == 0 && ks_file_row_is_of(&file->row, &file->status))
+    enum ks_result result = fstat(file->fd, &file->status) == 0 ? KS_PENDING : failure_of(errno);
+    if (result == KS_PENDING && ks_file_row_is_of(&file->row, &file->status))
         return KS_OK;
     close(file->fd);
     file->fd = -1;
-    return KS_PENDING;
+    return result;
 }
 
 static void look_at_row_again(struct ks_stored_file *file);

@@ -314,6 +314,28 @@ static void a_file_that_cannot_be_read_is_looked_at_again_by_the_next_start(void
     assert_digest(house, &users.alice, "a", "hello");
 }
 
+/* Whatever it is, that was no look at it. */
+static void a_file_that_cannot_be_looked_at_is_not_damaged(void **state)
+{
+    struct house *house = *state;
+    struct pair users = two_users(house);
+    struct ks_store_file_open opened;
+    struct held_threads held;
+    threads_hold(house, &held);
+    keep_text(house, &users.alice, "a", "hello");
+    struct ks_store_digest_file request = digest_request(house, &users.alice, "a");
+    ks_store_digest_file(house->store, &request);
+    openings_settle(house);
+    files_are_unseen = true;
+    enum ks_result opening = open_prefix(house, &users.alice, "a", 0, &opened);
+    threads_let_go(&held);
+    enum ks_result reading = fixture_wait(&house->waiter, &request.request);
+    files_are_unseen = false;
+    assert_int_equal(opening, KS_IO);
+    assert_int_equal(reading, KS_IO);
+    assert_digest(house, &users.alice, "a", "hello");
+}
+
 static void a_file_that_is_gone_or_has_another_size_has_no_digest(void **state)
 {
     struct house *house = *state;
@@ -579,6 +601,7 @@ int main(void)
         HOUSE_TEST(a_file_that_is_put_again_keeps_its_digest),
         HOUSE_TEST(damage_is_found_and_looked_at_again_by_the_next_start),
         HOUSE_TEST(a_file_that_cannot_be_read_is_looked_at_again_by_the_next_start),
+        HOUSE_TEST(a_file_that_cannot_be_looked_at_is_not_damaged),
         HOUSE_TEST(a_file_that_is_gone_or_has_another_size_has_no_digest),
         HOUSE_TEST(a_row_that_is_not_sound_stops_nobody),
         HOUSE_TEST(what_was_not_computed_is_computed_after_a_restart),
