@@ -152,7 +152,7 @@ def test_a_get_that_was_broken_off_leaves_nothing_open(make_secure, new_account,
         getattr(broken, end)()
     path = server.stored_paths()[0]
     client.remove_file("x")
-    assert server.stored_paths() == []
+    wait_until(lambda: server.stored_paths() == [], "it is freed, behind the answer")
 
     def still_open() -> list[str]:
         links = []

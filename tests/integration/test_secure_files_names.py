@@ -6,6 +6,7 @@ import sqlite3
 import pytest
 from peer import own_files
 from peer.accounts import Reason, Request
+from peer.conversation import wait_until
 from peer.drop import stored_name
 from peer.kesherd import REPOSITORY
 from peer.own_files import Ended, Put
@@ -33,7 +34,7 @@ def test_every_name_that_is_allowed_is_a_file_of_its_own(make_secure, new_accoun
     for name in NAMES:
         client.remove_file(name)
     assert client.list_files() == []
-    assert server.stored_paths() == []
+    wait_until(lambda: server.stored_paths() == [], "they are freed, behind the answers")
 
 
 @pytest.mark.parametrize("name", NO_NAMES, ids=repr)

@@ -25,24 +25,28 @@ class Control:
     caught: str = ""  # what was found, and under which load
 
 
-def control_images(made: Round, calls: set[int], chance: random.Random, count: int) -> list[Image]:
-    """Power cuts soon after syncs that are left out, most of them harsh ones."""
+def control_images(
+    made: Round, calls: set[int], chance: random.Random, count: int, style: Style | None
+) -> list[Image]:
+    """Power cuts soon after syncs that are left out, most of them harsh ones, or all in this style."""
     entries = made.entries()
     ends = [index for index, entry in enumerate(entries) if entry.kind == Kind.SYNC_END and entry.call in calls]
     images = []
     for number in range(count if ends else 0):
         end = chance.choice(ends)
         moment = end + chance.randint(1, min(chance.choice(CONTROL_MOMENTS), len(entries) - end))
-        style = chance.choice(HARSH) if chance.random() < 0.6 else Style.choose(chance)
-        images.append(Image(number, moment, style))
+        harsh_or_any = chance.choice(HARSH) if chance.random() < 0.6 else Style.choose(chance)
+        images.append(Image(number, moment, style or harsh_or_any))
     return images
 
 
-def try_control(control: Control, made: Round, calls: set[int], scratch: Path, count: int) -> None:
+def try_control(
+    control: Control, made: Round, calls: set[int], scratch: Path, count: int, style: Style | None = None
+) -> None:
     """Until something is found. The order of moments is that of the recording, so this takes few at a time."""
     chance = random.Random(f"{made.seed} without {control.place}")
     control.syncs += len(calls)
-    images = control_images(made, calls, chance, count)
+    images = control_images(made, calls, chance, count, style)
     while images and not control.caught:
         some, images = images[:5], images[5:]
         control.tried += len(some)
@@ -94,7 +98,8 @@ REDUNDANT = {
     "fdatasync of a put, sync_parked": "of a put nobody is promised anything before its end, when it is synced again",
     "of certificate.pem,": "a certificate that is missing or broken is made anew for the same key",
     "of shown,": "each start writes it anew",
-    "of tls, sync_directory": "it is synced twice: behind the host key, and behind what is shown",
+    "of tls, sync_directory": "of the two, that behind the host key keeps its certificate from being there without "
+    "it, which few cuts tell, and that behind what is shown nobody needs",
     "fsync of files, sync_files": "the removal is noted until a start has removed what is back again, and a minute "
     "longer: no recording is so long",
     "fsync of messages, finish": "what is in messages/ without a row the next start removes",
