@@ -14,6 +14,7 @@ cmocka's summary counts as a failure, whatever its tests said.
 
 import argparse
 import concurrent.futures
+import fnmatch
 import json
 import os
 import re
@@ -132,7 +133,8 @@ def run_unit_tests(build, words, without, variables):
     tests = [
         test
         for test in json.loads(listing.stdout)
-        if (words is None or words in test["name"]) and test["name"] not in without
+        if (words is None or words in test["name"])
+        and not any(fnmatch.fnmatchcase(test["name"], pattern) for pattern in without)
     ]
     total = Count()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -200,7 +202,9 @@ def main():
     parser = argparse.ArgumentParser(description="run the tests of one build and count them")
     parser.add_argument("build", type=Path)
     parser.add_argument("--unit", action="store_true", help="only the unit tests")
-    parser.add_argument("--without", nargs="+", default=(), metavar="TEST", help="unit tests to leave out, by their names")
+    parser.add_argument(
+        "--without", nargs="+", default=(), metavar="TEST", help="unit tests to leave out: names, or patterns"
+    )
     parser.add_argument("-k", dest="words", help="only tests with this in their name")
     arguments = parser.parse_args()
     build = arguments.build.resolve()
