@@ -189,18 +189,19 @@ static int left_until(uint64_t deadline)
     return now < deadline ? (int)(deadline - now) : 0;
 }
 
-/* Waits until the socket can be written to, taking in meanwhile what arrives. */
+/* Waits until the socket can be written to, taking in meanwhile what arrives. A server that has ended its
+ * side answers nothing any more, and with its window closed would not even refuse what is sent. */
 static enum kesher_status wait_to_send(struct ks_channel *channel, struct kesher_error *error)
 {
     uint64_t deadline = progress_deadline(channel);
-    for (;;) {
-        bool listening = !channel->ended && room_for_input(channel) > 0;
+    while (!channel->ended) {
+        bool listening = room_for_input(channel) > 0;
         struct pollfd waiting = {.fd = ks_channel_descriptor(channel),
-                                 .events = listening ? POLLIN | POLLOUT : POLLOUT};
+                                 .events = POLLOUT | POLLRDHUP | (listening ? POLLIN : 0)};
         int ready = poll(&waiting, 1, left_until(deadline));
         if (ready < 0 && errno != EINTR)
             return fail_lost(channel, error, errno);
-        if (ready == 0 && !channel->ended && !listening)
+        if (ready == 0 && !listening)
             return ks_channel_fail_protocol(channel, error, "more than it was asked for");
         if (ready == 0)
             return fail_timeout(channel, error);
@@ -214,9 +215,12 @@ static enum kesher_status wait_to_send(struct ks_channel *channel, struct kesher
             deadline = progress_deadline(channel);
         else if (left_until(deadline) == 0)
             return fail_timeout(channel, error);
+        else if (!listening && (waiting.revents & POLLRDHUP) != 0)
+            break;
         if ((waiting.revents & (POLLOUT | POLLERR | POLLHUP)) != 0)
             return KESHER_OK;
     }
+    return fail_lost(channel, error, 0);
 }
 
 static enum kesher_status send_all(struct ks_channel *channel, const void *bytes, size_t size, bool more,

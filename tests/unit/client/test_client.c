@@ -234,6 +234,34 @@ static void peer_that_takes_nothing_times_out(void **state)
     pair_close(&pair);
 }
 
+/* It answers nothing any more, so what it would still take need not be waited for. */
+static void peer_that_ends_its_side_and_takes_nothing_is_a_lost_connection(void **state)
+{
+    (void)state;
+    static uint8_t bytes[4 * 1024 * 1024];
+    struct pair pair = pair_of(SOCK_STREAM, PATIENT_MS);
+    assert_int_equal(shutdown(pair.peer, SHUT_WR), 0);
+    assert_int_equal(ks_channel_send(pair.channel, bytes, sizeof bytes, NULL), KESHER_CONNECTION);
+    assert_true(ks_channel_is_broken(pair.channel));
+    pair_close(&pair);
+}
+
+static void the_end_is_seen_behind_what_nobody_asked_for(void **state)
+{
+    (void)state;
+    static uint8_t bytes[4 * 1024 * 1024];
+    struct pair pair = pair_of(SOCK_STREAM, PATIENT_MS);
+    uint8_t answers[2 * 512];
+    struct ks_answer answer;
+    size_t size = key_frame(answers);
+    ks_channel_take_exactly(pair.channel, true);
+    peer_writes(&pair, answers, size + key_frame(answers + size));
+    assert_int_equal(shutdown(pair.peer, SHUT_WR), 0);
+    assert_int_equal(ks_channel_send(pair.channel, bytes, sizeof bytes, NULL), KESHER_CONNECTION);
+    assert_int_equal(take_answer(pair.channel, &answer, NULL), KESHER_CONNECTION);
+    pair_close(&pair);
+}
+
 static void answer_before_the_end_is_received_after_it(void **state)
 {
     (void)state;
@@ -581,6 +609,8 @@ int main(void)
         cmocka_unit_test(sending_goes_on_while_answers_back_up),
         cmocka_unit_test(peer_that_floods_and_takes_nothing_is_a_protocol_error),
         cmocka_unit_test(peer_that_takes_nothing_times_out),
+        cmocka_unit_test(peer_that_ends_its_side_and_takes_nothing_is_a_lost_connection),
+        cmocka_unit_test(the_end_is_seen_behind_what_nobody_asked_for),
         cmocka_unit_test(answer_before_the_end_is_received_after_it),
         cmocka_unit_test(answers_arrive_one_byte_at_a_time),
         cmocka_unit_test(many_answers_in_one_segment_are_told_apart),
