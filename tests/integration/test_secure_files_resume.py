@@ -11,16 +11,26 @@ from peer.conversation import wait_until
 from peer.crypto import cksum
 from peer.drop import User
 from peer.own_files import Ended, Put, end_frame, is_in_use, new_put_id, piece_frame, put_frame, put_frames
-from peer.secure import SecureClient
+from peer.secure import Refused, SecureClient
 
 MIB = 1024 * 1024
 CONTENT = os.urandom(3 * MIB + 5)
 
 
 def go_on(client: SecureClient, put_id: bytes, name: str, content: bytes) -> Ended:
-    """As a client does whose connection was lost: as soon as the server knows that it was."""
-    wait_until(lambda: not is_in_use(client, put_id, name, len(content)), "the put is free again")
-    return client.put_file(name, content, put_id=put_id)
+    """As a client does whose connection was lost: as soon as the server knows that it was. What was sent over the lost
+    one may be read even after the put was found to be free, so it is asked for until it was put."""
+    ended = []
+
+    def is_put() -> bool:
+        try:
+            ended.append(client.put_file(name, content, put_id=put_id))
+        except Refused as refused:
+            assert refused.reason == Reason.PUT_IN_USE, refused
+        return ended != []
+
+    wait_until(is_put, "the put is free again")
+    return ended[0]
 
 
 def begin(client: SecureClient, put_id: bytes, name: str, content: bytes, sent: int) -> None:
