@@ -3,8 +3,8 @@
 from .fault import Edit, Fault, PowerCuts, after, before
 
 CONFIRM = "store/embedded/vault/confirm.c"
+DISPLACED = "store/embedded/vault/displaced.c"
 PUTTING = "store/embedded/vault/putting.c"
-REMOVING = "store/embedded/vault/removing.c"
 STAGE = "store/embedded/vault/stage.c"
 
 OWN_FILES = [
@@ -23,9 +23,9 @@ OWN_FILES = [
         "removal-answered-before-its-name-is-gone-for-good",
         (
             Edit(
-                REMOVING,
-                "    stage->row.had_file = failure == 0;\n    stage->holds",
-                "    stage->row.had_file = failure == 0 && !FAULT;\n    stage->holds",
+                DISPLACED,
+                "    stage->row.had_file = true;\n",
+                "    stage->row.had_file = !FAULT;\n",
             ),
         ),
         PowerCuts("own-files"),
@@ -33,16 +33,16 @@ OWN_FILES = [
     Fault(
         "row-of-a-removal-goes-before-its-file",
         (
-            after(
-                REMOVING,
-                "    if (!stage->row.had_file)\n        return 0;\n",
+            before(
+                DISPLACED,
+                "    return failure == 0 && change.replaces ? move_away(stage)",
                 "    if (FAULT)\n        return 0;\n",
             ),
             before(
-                REMOVING,
-                "    ks_reply_post(stage->request, result);\n",
-                "    if (result == KS_OK && FAULT)\n"
-                "        (void)unlinkat(vault->options.directory_fd, stage->row.path_name, 0);\n",
+                DISPLACED,
+                "    ks_reply_post(request, result);\n",
+                "    if (stage->row.is_removal && result == KS_OK && FAULT)\n"
+                "        (void)unlinkat(stage->vault->options.directory_fd, stage->row.path_name, 0);\n",
             ),
         ),
         PowerCuts("own-files"),

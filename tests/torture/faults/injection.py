@@ -41,6 +41,7 @@ KINDS: dict[str, tuple[int, ...]] = {
     "truncate": (errno.EIO, errno.EINTR),
     "allocate": (errno.ENOSPC, errno.EIO, errno.EINTR, errno.EOPNOTSUPP),
     "rename": (errno.ENOSPC, errno.EIO),
+    "link": (errno.ENOSPC, errno.EIO),
     "unlink": (errno.EIO, errno.ENOSPC),
     "mkdir": (errno.ENOSPC, errno.EIO),
     "stat": (errno.EIO, errno.ENOMEM),

@@ -31,6 +31,7 @@
     KIND(TRUNCATE, "truncate")                                                                               \
     KIND(ALLOCATE, "allocate")                                                                               \
     KIND(RENAME, "rename")                                                                                   \
+    KIND(LINK, "link")                                                                                       \
     KIND(UNLINK, "unlink")                                                                                   \
     KIND(MKDIR, "mkdir")                                                                                     \
     KIND(STAT, "stat")                                                                                       \

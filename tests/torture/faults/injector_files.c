@@ -234,6 +234,7 @@ int injected_unlink(const char *path) INSTEAD_OF("unlink");
 int injected_rmdir(const char *path) INSTEAD_OF("rmdir");
 int injected_renameat(int from, const char *old, int to, const char *new) INSTEAD_OF("renameat");
 int injected_rename(const char *old, const char *new) INSTEAD_OF("rename");
+int injected_linkat(int from, const char *old, int to, const char *new, int flags) INSTEAD_OF("linkat");
 
 int injected_mkdirat(int directory, const char *path, mode_t mode)
 {
@@ -268,6 +269,11 @@ int injected_renameat(int from, const char *old, int to, const char *new)
 int injected_rename(const char *old, const char *new)
 {
     return injected_renameat(AT_FDCWD, old, AT_FDCWD, new);
+}
+
+int injected_linkat(int from, const char *old, int to, const char *new, int flags)
+{
+    return injector_fails(INJECTOR_LINK) ? -1 : (int)syscall(SYS_linkat, from, old, to, new, flags);
 }
 
 /* ---- what is known of files ---- */

@@ -24,9 +24,11 @@ void ks_stage_run_judge(struct ks_task *task)
 {
     struct ks_store_stage_open *request = KS_CONTAINER_OF(task, struct ks_store_stage_open, request.task);
     struct ks_stage *stage = request->stage;
-    const struct ks_quota_change change = ks_vault_change(stage, request->content_size);
-    enum ks_result result =
-        ks_quotas_judge(stage->vault->options.quotas, &request->id, &change, &request->limit);
+    struct ks_quota_change change;
+    int failure = ks_vault_change(stage, request->content_size, &change);
+    enum ks_result result = failure == 0 ? KS_OK : ks_vault_failure(failure);
+    if (result == KS_OK)
+        result = ks_quotas_judge(stage->vault->options.quotas, &request->id, &change, &request->limit);
     if (result != KS_OK) {
         ks_vault_release(stage);
         request->stage = NULL;
@@ -239,6 +241,8 @@ static void hand_over(struct ks_stage *stage, struct ks_store_request *request,
     }
     stage->row.size = stage->size;
     stage->request = request;
+    if (stage->row.message == NULL)
+        ks_displaced_expect(stage);
     request->task.run = run;
     ks_executor_post(ks_thread_executor(stage->vault->confirm_thread), &request->task);
 }
@@ -297,6 +301,7 @@ void ks_stage_run_discard(struct ks_task *task)
 void ks_stage_run_remove(struct ks_task *task)
 {
     struct ks_stage *stage = KS_CONTAINER_OF(task, struct ks_stage, discarding);
+    ks_displaced_expect(stage);
     task->run = ks_confirm_run_remove;
     ks_executor_post(ks_thread_executor(stage->vault->confirm_thread), task);
 }

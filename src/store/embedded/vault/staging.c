@@ -3,7 +3,6 @@
 #include "base/limits/log_repeats.h"
 #include "store/embedded/disk/reaper.h"
 #include "store/embedded/memory/id_hash.h"
-#include "store/embedded/vault/sweep.h"
 #include "store/embedded/vault/vault_internal.h"
 #include "wire/drop_codec.h"
 #include "wire/files_codec.h"
@@ -89,7 +88,6 @@ static bool stage_enlist(struct ks_vault *vault, struct ks_stage *stage)
     stage->owner = owner_get(vault, &stage->row.id);
     if (stage->owner != NULL) {
         stage->owner->stages++;
-        vault->removing += stage->row.is_removal ? 1 : 0;
         DL_APPEND2(vault->stages, stage, all_previous, all_next);
     }
     pthread_mutex_unlock(&vault->lock);
@@ -243,12 +241,15 @@ enum ks_result ks_vault_close_written(struct ks_stage *stage)
     return result;
 }
 
-struct ks_quota_change ks_vault_change(const struct ks_stage *stage, uint64_t size)
+int ks_vault_change(const struct ks_stage *stage, uint64_t size, struct ks_quota_change *change)
 {
-    struct ks_quota_change change = {.replaces = false, .before = 0, .after = size};
-    change.replaces =
-        ks_sweep_file_size(stage->vault->options.directory_fd, stage->row.path_name, &change.before);
-    return change;
+    struct stat status;
+    *change = (struct ks_quota_change){.after = size};
+    if (fstatat(stage->vault->options.directory_fd, stage->row.path_name, &status, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT ? 0 : errno;
+    change->replaces = S_ISREG(status.st_mode);
+    change->before = change->replaces ? (uint64_t)status.st_size : 0;
+    return 0;
 }
 
 /* ---- ends ---- */
@@ -304,7 +305,7 @@ static bool park(struct ks_stage *stage)
     return true;
 }
 
-void ks_vault_end(struct ks_stage *stage, bool may_be_parked)
+void ks_vault_put_away(struct ks_stage *stage, bool may_be_parked)
 {
     bool is_parked = stage->put != NULL && may_be_parked && park(stage);
     if (!is_parked)
@@ -312,6 +313,11 @@ void ks_vault_end(struct ks_stage *stage, bool may_be_parked)
     if (!is_parked && stage->put != NULL)
         ks_puts_forget(stage->vault->options.puts, stage->put);
     stage->put = NULL;
+}
+
+void ks_vault_end(struct ks_stage *stage, bool may_be_parked)
+{
+    ks_vault_put_away(stage, may_be_parked);
     ks_vault_release(stage);
 }
 

@@ -195,7 +195,7 @@ enum ks_result ks_vault_open(const struct ks_vault_options *options, struct ks_v
     created->files_is_dirty = true;     /* what an earlier server left unsynced */
     created->messages_is_dirty = false; /* there, what has no row is gone */
     pthread_mutex_init(&created->lock, NULL);
-    pthread_cond_init(&created->removed, NULL);
+    pthread_cond_init(&created->changes_over, NULL);
     created->staging_fd = openat(options->directory_fd, "staging", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     enum ks_result result = created->staging_fd >= 0 ? KS_OK : ks_vault_failure(errno);
     if (result == KS_OK)
@@ -217,7 +217,7 @@ void ks_vault_stop(struct ks_vault *vault)
     for (unsigned i = 0; i < vault->thread_count; i++)
         ks_thread_stop(vault->threads[i].thread);
     vault->thread_count = 0;
-    ks_removing_wait(vault);
+    ks_displaced_wait(vault);
     ks_thread_stop(vault->confirm_thread);
     vault->confirm_thread = NULL;
 }
@@ -238,7 +238,7 @@ void ks_vault_free(struct ks_vault *vault)
         free(vault->threads[i].scratch);
     if (vault->staging_fd >= 0)
         close(vault->staging_fd);
-    pthread_cond_destroy(&vault->removed);
+    pthread_cond_destroy(&vault->changes_over);
     pthread_mutex_destroy(&vault->lock);
     free(vault);
 }

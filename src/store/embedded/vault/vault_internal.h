@@ -1,6 +1,6 @@
 /* vault_internal.h — the vault from within: what its files share. Calls go in this order: requests (vault.c)
  * to the stage threads (stage.c; putting.c, where own files are opened), from there to the confirm thread
- * (confirm.c, with removing.c), and all of them to what they do with stages (stage_files.c, staging.c).
+ * (confirm.c, with displaced.c), and all of them to what they do with stages (stage_files.c, staging.c).
  */
 #ifndef KS_STORE_EMBEDDED_VAULT_VAULT_INTERNAL_H
 #define KS_STORE_EMBEDDED_VAULT_VAULT_INTERNAL_H
@@ -59,12 +59,19 @@ enum stage_state {
     STAGE_STATES,
 };
 
+/* What lay at the path of a change, while it has another name: one of what is being removed (names.h). */
+struct ks_displaced {
+    bool is_held;  /* there is one */
+    uint64_t size; /* bytes; that of what was there */
+    char name[KS_NAMES_REMOVED_SIZE];
+};
+
 struct ks_stage {
     /* Fixed at opening. */
     struct ks_vault *vault;
     struct ks_vault_owner *owner;
     struct ks_stage_transform transform;
-    char name[KS_NAMES_REMOVED_SIZE]; /* in staging/; of a removal its file's path, the confirm thread's */
+    char name[KS_NAMES_PUT_SIZE];           /* in staging/ */
     char file_name[KS_TEXT_FIELD_SIZE + 1]; /* as the client sent it */
     enum ks_stage_purpose purpose;
     struct ks_vault_row row; /* its `next` links the confirms that wait, then a group's rows */
@@ -99,11 +106,11 @@ struct ks_stage {
     struct ks_task discarding;
     struct ks_vault_rows rows; /* of the group whose first row is this stage's */
 
-    /* Of a removal, under vault->lock; removing.c tells what they are. */
-    UT_hash_handle hh;
-    bool holds;
-    bool is_final;
+    /* Of a change in files/: displaced.c tells what they are. */
+    struct ks_displaced displaced; /* the confirm thread's, until its end */
+    struct ks_vault_place *place;  /* this and what follows: under vault->lock */
     struct ks_stage *earlier, *later;
+    bool is_final;
 };
 
 struct ks_vault {
@@ -121,9 +128,9 @@ struct ks_vault {
     pthread_mutex_t lock; /* of the next four, and what they hold as marked */
     struct ks_vault_owner *owners;
     struct ks_stage *stages;
-    struct ks_stage *removals; /* by path: the last one of each that is not over */
-    unsigned removing;         /* how many there are */
-    pthread_cond_t removed;    /* there are none any more */
+    struct ks_vault_place *places; /* of the changes in files/ that are not over, by path */
+    unsigned changes;              /* how many of them were handed to the confirm thread */
+    pthread_cond_t changes_over;   /* there are none any more */
 
     struct ks_thread *confirm_thread;
     /* The confirm thread's. */
@@ -167,9 +174,11 @@ void ks_vault_remove_file(struct ks_stage *stage);
 /* Closes it, as far as it is open, and leaves it there. */
 void ks_vault_leave_file(struct ks_stage *stage);
 
-/* Frees a stage that is in no list of a thread, and removes its file from staging/; but what has come of a
- * put is parked, if it may be and is worth it. Whoever asks for the put id from now on finds it. Any thread.
- */
+/* Of a stage that is in no list of a thread: removes its file from staging/; but what has come of a put is
+ * parked, if it may be and is worth it. Whoever asks for the put id from now on finds it. Any thread. */
+void ks_vault_put_away(struct ks_stage *stage, bool may_be_parked);
+
+/* The same, and frees the stage. */
 void ks_vault_end(struct ks_stage *stage, bool may_be_parked);
 
 /* Whether a put that ended with this may be parked (store_files.h). */
@@ -192,8 +201,9 @@ enum ks_result ks_vault_close_written(struct ks_stage *stage);
 /* Opens the stage's file, which is on disk, for reading, writing and syncing. KS_OK with *fd; errno. */
 enum ks_result ks_vault_reopen(const struct ks_stage *stage, int *fd);
 
-/* What putting the stage's file in place would change, `size` being its own. Asks the disk. */
-struct ks_quota_change ks_vault_change(const struct ks_stage *stage, uint64_t size);
+/* What putting the stage's file in place would change, `size` being its own. 0 with *change, or the
+ * error number: then nobody knows whether it would replace another. */
+int ks_vault_change(const struct ks_stage *stage, uint64_t size, struct ks_quota_change *change);
 
 /* ---- stage_files.c: on the thread that the stage is pinned to ---- */
 
@@ -246,16 +256,26 @@ void ks_confirm_run_append(struct ks_task *task);
 void ks_confirm_run_remove(struct ks_task *task);
 void ks_confirm_batch_done(void *context);
 
-/* ---- removing.c ---- */
+/* ---- displaced.c ---- */
 
-/* Takes the file of a removal away, as far as there is one. 0, or the error number. The confirm thread. */
-int ks_removing_take(struct ks_stage *stage);
+/* A change in files/, a removal or a confirmation, is about to be handed to the confirm thread. Stage thread.
+ */
+void ks_displaced_expect(struct ks_stage *stage);
 
-/* The end of a removal: gives the file to the reaper, or brings it back; answers, and frees the stage. */
-void ks_removing_end(struct ks_stage *stage, enum ks_result result);     /* the index's thread */
-void ks_removing_give_up(struct ks_stage *stage, enum ks_result result); /* the confirm thread */
+/* The confirm thread is about to make the change: from now on what is there is kept until the end. Takes the
+ * file of a removal away, as far as there is one; keeps the file that a rename will replace, if `change` says
+ * that there is one; or nothing changes but the row. 0, or the error number: then the change must not be
+ * made. */
+int ks_displaced_take(struct ks_stage *stage);
+int ks_displaced_keep(struct ks_stage *stage, const struct ks_quota_change *change);
+int ks_displaced_stay(struct ks_stage *stage);
 
-/* Returns when no removal is with the index or the confirm thread. Any other thread; nobody asks any more. */
-void ks_removing_wait(struct ks_vault *vault);
+/* The end of a change, whether it has been made or not: what was displaced goes to the reaper, or is brought
+ * back; answers, and frees the stage. */
+void ks_displaced_end(struct ks_stage *stage, enum ks_result result);     /* the index's thread */
+void ks_displaced_give_up(struct ks_stage *stage, enum ks_result result); /* the confirm thread; not made */
+
+/* Returns when no change is with the index or the confirm thread. Any other thread; nobody asks any more. */
+void ks_displaced_wait(struct ks_vault *vault);
 
 #endif

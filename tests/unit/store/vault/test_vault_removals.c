@@ -1,199 +1,12 @@
-/* Unit tests of src/store/embedded/vault/removing.c: files that are removed, and what becomes of them when
+/* Unit tests of src/store/embedded/vault/displaced.c: files that are removed, and what becomes of them when
  * the disk or the index refuses. */
-#include "unit/store/vault/puts_fixture.h"
-
-#include <errno.h>
-
-/* ---- what the disk refuses: calls of the vault come here by the linker's --wrap ---- */
-
-static _Atomic unsigned syncs_to_failure; /* of directories: this one fails; 0: none */
-static _Atomic bool renames_fail;
-static _Atomic bool somebody_waits; /* for the ends of removals */
-static sem_t waits;
-
-/* The names are the linker's. NOLINTBEGIN(bugprone-reserved-identifier) */
-int __real_fsync(int fd);
-int __real_pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *lock);
-int __wrap_pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *lock);
-int __real_renameat(int from_fd, const char *from, int to_fd, const char *to);
-int __wrap_syncfs(int fd);
-int __wrap_fsync(int fd);
-int __wrap_renameat(int from_fd, const char *from, int to_fd, const char *to);
-
-int __wrap_syncfs(int fd)
-{
-    (void)fd;
-    errno = EIO;
-    return -1; /* each by itself */
-}
-
-int __wrap_fsync(int fd)
-{
-    unsigned left = atomic_load(&syncs_to_failure);
-    if (left > 0)
-        atomic_store(&syncs_to_failure, left - 1);
-    errno = EIO;
-    return left == 1 ? -1 : __real_fsync(fd);
-}
-
-int __wrap_renameat(int from_fd, const char *from, int to_fd, const char *to)
-{
-    errno = EIO;
-    return atomic_load(&renames_fail) ? -1 : __real_renameat(from_fd, from, to_fd, to);
-}
-
-int __wrap_pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *lock)
-{
-    atomic_store(&somebody_waits, true);
-    sem_post(&waits);
-    return __real_pthread_cond_wait(condition, lock);
-}
-/* NOLINTEND(bugprone-reserved-identifier) */
-
-/* ---- an index with rows, which commits when it is told to ---- */
-
-enum { ROWS = 8, COMMITS = 8 };
-
-struct shelf {
-    struct house *house;
-    char rows[ROWS][KS_NAMES_PATH_SIZE]; /* "" where there is none */
-    struct ks_vault_rows *waiting[COMMITS];
-    unsigned first;
-    unsigned count;
-    bool waits; /* nothing is committed before shelf_commit */
-    sem_t came;
-};
-
-static struct shelf shelf;
-
-static char *row_of(const char *path)
-{
-    for (unsigned i = 0; i < ROWS; i++)
-        if (strcmp(shelf.rows[i], path) == 0)
-            return shelf.rows[i];
-    return NULL;
-}
-
-static enum ks_result apply_row(const struct ks_vault_row *row)
-{
-    char *there = row_of(row->path_name);
-    if (!row->is_removal) {
-        snprintf(there != NULL ? there : row_of(""), KS_NAMES_PATH_SIZE, "%s", row->path_name);
-        return KS_OK;
-    }
-    if (there != NULL)
-        there[0] = '\0';
-    return there != NULL || row->had_file ? KS_OK : KS_NOT_FOUND;
-}
-
-static void finish_commit(struct ks_vault_rows *rows, enum ks_result result)
-{
-    for (struct ks_vault_row *row = rows->first; row != NULL; row = row->next)
-        row->result = result == KS_OK ? apply_row(row) : result;
-    rows->done(rows);
-}
-
-static void shelf_take(struct ks_vault_index *index, struct ks_vault_rows *rows)
-{
-    (void)index;
-    if (!shelf.waits) {
-        finish_commit(rows, shelf.house->answer);
-        return;
-    }
-    assert_true(shelf.count < COMMITS);
-    shelf.waiting[shelf.count++] = rows;
-    sem_post(&shelf.came);
-}
-
-/* The next group that came, or comes, gets this result. */
-static void shelf_commit(enum ks_result result)
-{
-    fixture_hold(&shelf.came);
-    finish_commit(shelf.waiting[shelf.first++], result);
-}
-
-/* Waits until the next group has come. */
-static void shelf_await(void)
-{
-    fixture_hold(&shelf.came);
-    sem_post(&shelf.came);
-}
-
-static int set_up(void **state)
-{
-    atomic_store(&syncs_to_failure, 0);
-    atomic_store(&renames_fail, false);
-    house_set_up(state);
-    shelf = (struct shelf){.house = *state};
-    assert_int_equal(sem_init(&shelf.came, 0, 0), 0);
-    shelf.house->index.commit = shelf_take;
-    return 0;
-}
-
-/* ---- in one line ---- */
-
-static struct ks_store_remove_file remove_request(struct house *house, const char *name)
-{
-    struct ks_store_remove_file request = {.request = fixture_request(&house->waiter), .id = somebody};
-    snprintf(request.name, sizeof request.name, "%s", name);
-    return request;
-}
-
-static enum ks_result remove_file(struct house *house, const char *name)
-{
-    struct ks_store_remove_file request = remove_request(house, name);
-    ks_vault_remove(house->vault, &request);
-    return fixture_wait(&house->waiter, &request.request);
-}
-
-static bool is_there(struct house *house, const char *name)
-{
-    char path[256];
-    return access(in_house(house, path_of(&somebody, name, path)), F_OK) == 0;
-}
-
-static bool has_row(const char *name)
-{
-    char path[256];
-    return row_of(path_of(&somebody, name, path)) != NULL;
-}
+#include "unit/store/vault/shelf_fixture.h"
 
 /* As if the row had been lost. */
 static void lose_row(const char *name)
 {
     char path[256];
     row_of(path_of(&somebody, name, path))[0] = '\0';
-}
-
-static struct ks_stage *put_whole(struct house *house, uint8_t number, const char *name, const char *text)
-{
-    struct ks_store_put_open opening = put_request(house, number, name, strlen(text));
-    opening.replace = true;
-    opening.anew = true;
-    assert_int_equal(ask_to_put(house, &opening), KS_OK);
-    assert_int_equal(stage_write(house, opening.stage, text, false), KS_OK);
-    return opening.stage;
-}
-
-/* What was asked while the confirm thread was kept busy is one group. */
-static void go_on_together(struct house *house, struct gate *gate)
-{
-    house_settle(house);
-    gate_open(gate);
-}
-
-/* So many files are being removed. */
-static void assert_removed(struct house *house, int count)
-{
-    assert_int_equal(fixture_count_removed(house->directory), count);
-}
-
-/* So many are left, when the ends of removals are over: they come behind the answers. */
-static void assert_left(struct house *house, int count)
-{
-    ks_vault_settle(house->vault);
-    assert_removed(house, count);
-    assert_staged(house, 0);
 }
 
 /* ---- removals ---- */
@@ -360,8 +173,7 @@ static void a_second_removal_that_is_committed_is_for_good(void **state)
         ks_vault_remove(house->vault, &removals[0]);
         shelf_await();
         ks_vault_remove(house->vault, &removals[1]);
-        house_settle(house);
-        ks_vault_settle(house->vault);
+        reach_index(house);
         /* So that the end of the second comes before the first has given up, or after it. */
         gate_close(&gate, house->vault->confirm_thread);
         shelf_commit(KS_IO);
@@ -391,8 +203,7 @@ static void of_three_removals_the_last_brings_the_file_back(void **state)
     for (unsigned i = 0; i < 3; i++) {
         removals[i] = remove_request(house, "x");
         ks_vault_remove(house->vault, &removals[i]);
-        house_settle(house);
-        ks_vault_settle(house->vault);
+        reach_index(house);
     }
     for (unsigned i = 0; i < 3; i++) {
         assert_false(is_there(house, "x"));
@@ -415,8 +226,7 @@ static void an_older_file_does_not_come_back_over_a_newer(void **state)
     ks_vault_remove(house->vault, &removal);
     shelf_await();
     ks_vault_confirm(house->vault, &end);
-    house_settle(house);
-    ks_vault_settle(house->vault);
+    reach_index(house);
     shelf_commit(KS_IO);
     shelf_commit(KS_OK);
     fixture_wait_for_answer(&house->waiter);
@@ -439,14 +249,11 @@ static void an_older_file_does_not_come_back_for_a_newer_that_was_removed(void *
     struct ks_store_confirm end = put_end_request(house, stage, "newer");
     shelf.waits = true;
     ks_vault_remove(house->vault, &removals[0]);
-    house_settle(house);
-    ks_vault_settle(house->vault);
+    reach_index(house);
     ks_vault_confirm(house->vault, &end);
-    house_settle(house);
-    ks_vault_settle(house->vault);
+    reach_index(house);
     ks_vault_remove(house->vault, &removals[1]);
-    house_settle(house);
-    ks_vault_settle(house->vault);
+    reach_index(house);
     gate_close(&gate, house->vault->confirm_thread);
     shelf_commit(KS_IO);
     shelf_commit(KS_OK);
