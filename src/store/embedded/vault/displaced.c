@@ -162,11 +162,11 @@ int ks_displaced_take(struct ks_stage *stage)
     return failure == 0 && change.replaces ? move_away(stage) : failure;
 }
 
-/* Whether the file system, or what it is told to protect, has no second name for this file. */
-static bool has_no_links(int error_number)
+/* Whether the file is gone meanwhile, with its user, or the file system has no second name for it. */
+static bool cannot_be_kept(int error_number)
 {
-    return error_number == EPERM || error_number == EOPNOTSUPP || error_number == ENOSYS ||
-           error_number == EMLINK || error_number == EXDEV;
+    return error_number == ENOENT || error_number == EPERM || error_number == EOPNOTSUPP ||
+           error_number == ENOSYS || error_number == EMLINK;
 }
 
 int ks_displaced_keep(struct ks_stage *stage, const struct ks_quota_change *change)
@@ -180,7 +180,7 @@ int ks_displaced_keep(struct ks_stage *stage, const struct ks_quota_change *chan
     name_displaced(stage);
     displaced->size = change->before;
     displaced->is_held = linkat(directory_fd, stage->row.path_name, directory_fd, displaced->name, 0) == 0;
-    return displaced->is_held || has_no_links(errno) ? 0 : errno;
+    return displaced->is_held || cannot_be_kept(errno) ? 0 : errno;
 }
 
 int ks_displaced_stay(struct ks_stage *stage)
