@@ -7,6 +7,11 @@
 
 #include <signal.h>
 
+enum {
+    QUIET_MS =
+        2000 /* of a server that stays mute; what comes before that comes in less, on a slow machine, too */
+};
+
 struct account_fixture {
     struct kesher_home *home;
     char path[64]; /* the home's */

@@ -167,7 +167,7 @@ static void silence_ends_it(void **state)
     get_keep(fixture, "name", content_of(fixture), 100);
     get_want(fixture, "name", "one");
     get_want(fixture, "name", "two");
-    fixture->account->options.progress_ms = 100;
+    fixture->account->options.progress_ms = QUIET_MS;
     get_fixture_reopen(fixture);
     secure_tell_lie(fixture->account->server, &lie);
     assert_int_equal(get_run(fixture), KESHER_TIMEOUT);

@@ -96,7 +96,7 @@ static void silence_is_not_repeated(void **state)
 {
     struct put_fixture *fixture = *state;
     static const uint16_t requests[] = {KS_REQUEST_PUT_FILE, KS_REQUEST_PUT_PIECE, KS_REQUEST_PUT_END};
-    fixture->account->options.progress_ms = 50;
+    fixture->account->options.progress_ms = QUIET_MS;
     for (size_t i = 0; i < KS_COUNT_OF(requests); i++) {
         struct kesher_put_result result;
         uint8_t *bytes = put_content(300000, 1);

@@ -253,7 +253,7 @@ static void silence_ends_it(void **state)
     struct put_fixture *fixture = *state;
     struct crowd *crowd = new_crowd(10, SIZE);
     const struct secure_lie lie = {.request = KS_REQUEST_PUT_END, .end = SECURE_STAYS_MUTE};
-    fixture->account->options.progress_ms = 50;
+    fixture->account->options.progress_ms = QUIET_MS;
     put_fixture_reopen(fixture);
     secure_tell_lie(fixture->account->server, &lie);
     assert_int_equal(put_crowd(fixture, crowd), KESHER_TIMEOUT);
