@@ -315,6 +315,8 @@ static void bring_back(struct ks_stage *stage)
                  stage->row.path_name) != 0) {
         displaced->is_held = errno == ENOENT;
         complain(vault, "bring a file back whose removal, or replacement, has failed");
+        if (stage->in_place)
+            ks_vault_remove_file(stage); /* whoever went on with it would write to what stays in its place */
         return;
     }
     displaced->is_held = false;

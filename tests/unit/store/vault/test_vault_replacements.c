@@ -31,6 +31,23 @@ static void wait_for_answers(struct house *house, unsigned count)
         fixture_wait_for_answer(&house->waiter);
 }
 
+/* A file x; what is asked from now on waits for its commit. */
+static void have_older(struct house *house)
+{
+    shelf.waits = false;
+    put_file(house, "x", "older");
+    shelf.waits = true;
+}
+
+/* Each a group of its own. */
+static void ask_two_puts(struct house *house, struct asked asked[2])
+{
+    ask_put(house, &asked[0], 1, "second");
+    reach_index(house);
+    ask_put(house, &asked[1], 2, "third");
+    reach_index(house);
+}
+
 /* Two changes of x, each a group of its own that waits for its commit, with these results. So that the end of
  * the second comes before the first has given up, or after it. */
 static void commit_both(struct house *house, enum ks_result first, enum ks_result second, bool late)
@@ -167,10 +184,7 @@ static void of_two_puts_that_fail_neither_stays(void **state)
     shelf.waits = true;
     for (unsigned late = 0; late < 2; late++) {
         struct asked asked[2];
-        for (uint8_t i = 0; i < 2; i++) {
-            ask_put(house, &asked[i], i, i == 0 ? "second" : "third");
-            reach_index(house);
-        }
+        ask_two_puts(house, asked);
         assert_true(has_file(house, "x", "third"));
         commit_both(house, KS_IO, KS_IO, late);
         assert_kept(house, "x", "older");
@@ -199,13 +213,8 @@ static void a_put_behind_one_that_fails_stays(void **state)
     struct house *house = *state;
     for (unsigned late = 0; late < 2; late++) {
         struct asked asked[2];
-        shelf.waits = false;
-        put_file(house, "x", "older");
-        shelf.waits = true;
-        ask_put(house, &asked[0], 1, "second");
-        reach_index(house);
-        ask_put(house, &asked[1], 2, "third");
-        reach_index(house);
+        have_older(house);
+        ask_two_puts(house, asked);
         commit_both(house, KS_IO, KS_OK, late);
         assert_int_equal(asked[0].end.request.result, KS_IO);
         assert_int_equal(asked[1].end.request.result, KS_OK);
@@ -219,13 +228,8 @@ static void a_put_that_fails_behind_another_leaves_that_one(void **state)
     struct house *house = *state;
     for (unsigned late = 0; late < 2; late++) {
         struct asked asked[2];
-        shelf.waits = false;
-        put_file(house, "x", "older");
-        shelf.waits = true;
-        ask_put(house, &asked[0], 1, "second");
-        reach_index(house);
-        ask_put(house, &asked[1], 2, "third");
-        reach_index(house);
+        have_older(house);
+        ask_two_puts(house, asked);
         commit_both(house, KS_OK, KS_IO, late);
         assert_kept(house, "x", "second");
         assert_left(house, 0);
@@ -238,9 +242,7 @@ static void a_removal_behind_a_put_that_fails(void **state)
     for (unsigned i = 0; i < 4; i++) {
         struct asked asked[2];
         enum ks_result removed = i < 2 ? KS_IO : KS_OK;
-        shelf.waits = false;
-        put_file(house, "x", "older");
-        shelf.waits = true;
+        have_older(house);
         ask_put(house, &asked[0], 1, "newer");
         reach_index(house);
         ask_removal(house, &asked[1]);
@@ -262,9 +264,7 @@ static void a_put_behind_a_removal_that_fails(void **state)
     for (unsigned i = 0; i < 4; i++) {
         struct asked asked[2];
         enum ks_result put = i < 2 ? KS_IO : KS_OK;
-        shelf.waits = false;
-        put_file(house, "x", "older");
-        shelf.waits = true;
+        have_older(house);
         ask_removal(house, &asked[0]);
         reach_index(house);
         ask_put(house, &asked[1], 1, "newer");
@@ -283,9 +283,7 @@ static void what_was_found_in_place_of_a_put_that_fails(void **state)
     for (unsigned i = 0; i < 4; i++) {
         struct asked asked[2];
         enum ks_result found = i < 2 ? KS_IO : KS_OK;
-        shelf.waits = false;
-        put_file(house, "x", "older");
-        shelf.waits = true;
+        have_older(house);
         ask_put(house, &asked[0], 1, "newer");
         reach_index(house);
         ask_end(house, &asked[1], put_kept(house, 2, "x", "newer"), "newer");
@@ -368,6 +366,26 @@ static void a_file_that_cannot_be_renamed_leaves_the_older(void **state)
     assert_int_equal(put_over(house, 1, "x", "newer"), KS_OK);
 }
 
+/* Nor is it parked: it is what stays in its place until the next start. */
+static void a_put_over_what_cannot_be_brought_back_begins_anew(void **state)
+{
+    struct house *house = *state;
+    struct asked asked;
+    have_older(house);
+    ask_put(house, &asked, 1, "newer");
+    shelf_await();
+    atomic_store(&renames_fail, true);
+    shelf_commit(KS_NO_SPACE);
+    wait_for_answers(house, 1);
+    assert_int_equal(asked.end.request.result, KS_NO_SPACE);
+    atomic_store(&renames_fail, false);
+    ks_vault_settle(house->vault);
+    assert_true(has_file(house, "x", "newer"));
+    assert_staged(house, 0);
+    assert_puts(house, 0, 0);
+    assert_removed(house, 1);
+}
+
 static void an_older_that_cannot_be_kept_is_not_replaced(void **state)
 {
     struct house *house = *state;
@@ -434,6 +452,7 @@ int main(void)
         REPLACEMENT_TEST(a_directory_that_cannot_be_synced_brings_the_older_back),
         REPLACEMENT_TEST(a_directory_that_cannot_be_synced_for_two_puts_brings_the_older_back),
         REPLACEMENT_TEST(a_file_that_cannot_be_renamed_leaves_the_older),
+        REPLACEMENT_TEST(a_put_over_what_cannot_be_brought_back_begins_anew),
         REPLACEMENT_TEST(an_older_that_cannot_be_kept_is_not_replaced),
         REPLACEMENT_TEST(on_a_disk_without_second_names_files_are_replaced),
         REPLACEMENT_TEST(where_nobody_can_look_nothing_is_replaced_or_removed),
