@@ -51,7 +51,7 @@ def test_an_upload_is_replaced_by_a_put_of_its_kept_name(both, secure):
     assert client.file_names() == ["x"]
     assert client.content_of("x") == b"put"
     directory = secure.data / "files" / client.account()[Entry.PUBLIC_ID].hex()
-    assert len(list(directory.iterdir())) == 1
+    assert [path.parent for path in secure.stored_paths() if path.parent == directory] == [directory]
 
 
 def test_what_was_uploaded_is_kept_already_for_a_put_of_the_same(both):

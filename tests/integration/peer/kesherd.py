@@ -251,7 +251,14 @@ class Kesherd:
         return _files_below(self.data / "staging")
 
     def stored_paths(self) -> list[Path]:
-        return _files_below(self.data / "files")
+        """While the server runs, what was removed or replaced goes soon, behind the answer: without it."""
+        end = time.monotonic() + 60
+        while True:
+            paths = _files_below(self.data / "files")
+            leaving = any(path.name.startswith("\\removed-") for path in paths)
+            if not leaving or self.process is None or self.process.poll() is not None or time.monotonic() > end:
+                return paths
+            time.sleep(0.01)
 
     def unacknowledged_bytes(self, connection: MessagesClient) -> int:
         """What the server's system sent, or holds to be sent, on that connection, and the peer's has not taken."""
